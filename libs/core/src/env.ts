@@ -1,0 +1,151 @@
+import { TapedeckError } from './errors.ts'
+import { Secret } from './secret.ts'
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+/** How one environment variable is read: a value, or a problem in words. */
+export interface Variable<T> {
+  readonly fallback: T | undefined
+  /** A required variable that is not set and has no fallback is a mistake. */
+  readonly required: boolean
+  /** Its value is never shown, not even when it is wrong. */
+  readonly secret: boolean
+  /** Says what is expected; completes "…, expected ". */
+  readonly expected: string
+  /** The value, or undefined when the text does not fit. May throw Problems for several mistakes. */
+  parse(text: string): T | undefined
+}
+
+/** Several mistakes in one variable, each a sentence of its own. */
+export class Problems extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('; '))
+    this.problems = problems
+  }
+}
+
+export type Shape = Readonly<Record<string, Variable<unknown>>>
+export type Values<S extends Shape> = {
+  readonly [K in keyof S]: S[K] extends Variable<infer T> ? T : never
+}
+
+/**
+ * Reads the variables of `shape` from `env`. An empty value counts as not set.
+ *
+ * @throws CONFIG_INVALID that names every mistake at once, each with what was found and expected.
+ */
+export function readEnv<S extends Shape>(env: Env, shape: S): Values<S> {
+  const problems: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, one] of Object.entries(shape)) {
+    const found = env[name]?.trim()
+    if (found === undefined || found === '') {
+      values[name] = one.fallback
+      if (one.fallback === undefined && one.required) {
+        problems.push(`${name} is not set, expected ${one.expected}`)
+      }
+      continue
+    }
+    try {
+      const value = one.parse(found)
+      if (value !== undefined) values[name] = value
+      else
+        problems.push(
+          `${name} is ${one.secret ? 'refused' : `'${found}'`}, expected ${one.expected}`
+        )
+    } catch (error) {
+      if (!(error instanceof Problems)) throw error
+      problems.push(...error.problems.map((problem) => `${name}: ${problem}`))
+    }
+  }
+  if (problems.length > 0) {
+    throw new TapedeckError('CONFIG_INVALID', `Cannot start: ${problems.join('\n  ')}`)
+  }
+  return Object.freeze(values) as Values<S>
+}
+
+function variable<T>(
+  fallback: T | undefined,
+  expected: string,
+  parse: (found: string) => T | undefined
+): Variable<T> {
+  return { fallback, required: true, secret: false, expected, parse }
+}
+
+/** May be absent: then the value is undefined. */
+export function optional<T>(of: Variable<T>): Variable<T | undefined> {
+  return { ...of, fallback: undefined, required: false }
+}
+
+export function text(fallback?: string, expected = 'a text'): Variable<string> {
+  return variable(fallback, expected, (found) => found)
+}
+
+export function secret(): Variable<Secret> {
+  return { ...variable(undefined, 'a secret', (found) => new Secret(found)), secret: true }
+}
+
+export function whole(fallback: number | undefined, min: number, max: number): Variable<number> {
+  return variable(fallback, `a whole number from ${min} to ${max}`, (found) => {
+    const value = Number(found)
+    return Number.isSafeInteger(value) && value >= min && value <= max ? value : undefined
+  })
+}
+
+export function decimal(fallback: number | undefined, min: number, max: number): Variable<number> {
+  return variable(fallback, `a number from ${min} to ${max}`, (found) => {
+    const value = Number(found)
+    return Number.isFinite(value) && value >= min && value <= max ? value : undefined
+  })
+}
+
+export function choice<const T extends string>(
+  fallback: T | undefined,
+  options: readonly T[]
+): Variable<T> {
+  return variable(fallback, `one of ${options.join(', ')}`, (found) =>
+    options.find((option) => option === found.toLowerCase())
+  )
+}
+
+const FLAGS: Readonly<Record<string, boolean>> = {
+  true: true,
+  '1': true,
+  yes: true,
+  false: false,
+  '0': false,
+  no: false
+}
+
+export function flag(fallback: boolean): Variable<boolean> {
+  return variable(fallback, 'true or false', (found) => FLAGS[found.toLowerCase()])
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000
+}
+
+/** A length of time such as 250ms, 10s, 5m, 24h, 7d; the value is in milliseconds. */
+export function duration(fallbackMs: number | undefined, minMs = 0): Variable<number> {
+  const atLeast = minMs > 0 ? `, at least ${minMs}ms` : ''
+  return variable(fallbackMs, `a duration such as 250ms, 10s, 5m, 24h or 7d${atLeast}`, (found) => {
+    const match = /^(\d+)\s*(ms|s|m|h|d)$/.exec(found)
+    const unitMs = UNITS_MS[match?.[2] ?? '']
+    if (match === null || unitMs === undefined) return undefined
+    const ms = Number(match[1]) * unitMs
+    return Number.isSafeInteger(ms) && ms >= minMs ? ms : undefined
+  })
+}
+
+export function url(fallback: string | undefined, protocols: readonly string[]): Variable<string> {
+  const begins = protocols.map((protocol) => `${protocol}//`).join(' or ')
+  return variable(fallback, `a URL that begins with ${begins}`, (found) =>
+    URL.canParse(found) && protocols.includes(new URL(found).protocol) ? found : undefined
+  )
+}

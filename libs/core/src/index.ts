@@ -1,0 +1,30 @@
+export { fullJitterMs, type BackoffOptions } from './backoff.ts'
+export { BoundedQueue } from './bounded-queue.ts'
+export { systemClock, withTimeout, type Clock } from './clock.ts'
+export {
+  choice,
+  decimal,
+  duration,
+  flag,
+  optional,
+  Problems,
+  readEnv,
+  secret,
+  text,
+  url,
+  whole,
+  type Env,
+  type Shape,
+  type Values,
+  type Variable
+} from './env.ts'
+export {
+  assert,
+  ERROR_CODES,
+  hasCode,
+  messageOf,
+  TapedeckError,
+  type ErrorCode,
+  type TapedeckErrorOptions
+} from './errors.ts'
+export { redactUrl, Secret } from './secret.ts'

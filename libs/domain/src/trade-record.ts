@@ -1,0 +1,87 @@
+/** A trade as Finnhub sends it, without its symbol: price, epoch ms, size, condition codes. */
+export interface FeedTrade {
+  readonly p: number
+  readonly t: number
+  readonly v: number
+  readonly c?: readonly string[] | null
+}
+
+export const RECORD_VERSION = 1
+/** Trades in one record at most; Finnhub sends ten a frame. */
+export const MAX_RECORD_TRADES = 1000
+/** Frame indexes stay below this, so that (frame, index) fits one safe integer. */
+export const MAX_FRAME_INDEX = 4096
+
+/**
+ * The value of one record on the topic `raw_data`: the trades of one symbol in one frame.
+ * The key of the record is the symbol. Times are epoch milliseconds.
+ */
+export interface TradeRecord {
+  readonly version: typeof RECORD_VERSION
+  /** Where the trades come from: `finnhub` or `simulated`. */
+  readonly feed: string
+  readonly symbol: string
+  /** Rises with every connection, also as text: see connectionId() in libs/finnhub. */
+  readonly connection: string
+  /** Counts the frames of a connection from 1. */
+  readonly frame: number
+  /** When the producer received the frame. */
+  readonly receivedAt: number
+  /** Where each trade stood in its frame; as many as trades, rising. */
+  readonly indexes: readonly number[]
+  readonly trades: readonly FeedTrade[]
+}
+
+/** The identity of a trade, given by the producer; content never identifies a trade. */
+export function tradeId(connection: string, frame: number, index: number): string {
+  return `${connection}-${frame}-${index}`
+}
+
+/** The symbol, price, time, size and condition rules that a trade must meet; else the reason. */
+export function tradeProblem(trade: unknown): string | undefined {
+  if (typeof trade !== 'object' || trade === null) return 'trade is not an object'
+  const { p, t, v, c } = trade as Record<string, unknown>
+  if (typeof p !== 'number' || !Number.isFinite(p)) return 'price is not a number'
+  if (p <= 0) return 'price is not positive'
+  if (typeof t !== 'number' || !Number.isSafeInteger(t) || t <= 0) return 'time is not epoch ms'
+  if (typeof v !== 'number' || !Number.isFinite(v)) return 'size is not a number'
+  if (v < 0) return 'size is negative'
+  if (c !== undefined && c !== null) {
+    if (!Array.isArray(c)) return 'conditions are not a list'
+    for (const code of c) if (typeof code !== 'string') return 'a condition is not a text'
+  }
+  return undefined
+}
+
+/**
+ * Why a parsed JSON value is no TradeRecord, or undefined when it is one. Used on both ends of the
+ * topic, so that what does not fit is kept aside with a reason and never stops a partition.
+ */
+export function recordProblem(value: unknown, key: string | undefined): string | undefined {
+  if (typeof value !== 'object' || value === null) return 'value is not an object'
+  const record = value as Partial<Record<keyof TradeRecord, unknown>>
+  if (record.version !== RECORD_VERSION) return `version is not ${RECORD_VERSION}`
+  if (typeof record.symbol !== 'string' || record.symbol === '') return 'symbol is missing'
+  if (key !== record.symbol) return 'key is not the symbol'
+  if (typeof record.feed !== 'string' || record.feed === '') return 'feed is missing'
+  if (typeof record.connection !== 'string' || record.connection === '') {
+    return 'connection is missing'
+  }
+  if (!Number.isSafeInteger(record.frame) || (record.frame as number) < 0) return 'frame is missing'
+  if (!Number.isSafeInteger(record.receivedAt)) return 'receivedAt is not epoch ms'
+  const { trades, indexes } = record
+  if (!Array.isArray(trades) || trades.length === 0) return 'trades are missing'
+  if (trades.length > MAX_RECORD_TRADES) return `more than ${MAX_RECORD_TRADES} trades`
+  if (!Array.isArray(indexes) || indexes.length !== trades.length) return 'indexes do not match'
+  let previous = -1
+  for (const index of indexes as unknown[]) {
+    if (typeof index !== 'number' || !Number.isSafeInteger(index)) return 'an index is no number'
+    if (index <= previous || index >= MAX_FRAME_INDEX) return 'indexes do not rise'
+    previous = index
+  }
+  for (const trade of trades as unknown[]) {
+    const problem = tradeProblem(trade)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}

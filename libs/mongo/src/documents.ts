@@ -1,0 +1,147 @@
+/**
+ * The documents tapedeck keeps. Field names are words a person can query; times are Dates.
+ * Bars and forecasts are replaced whole under the guard in `source`; trades are only inserted.
+ */
+export const COLLECTIONS = {
+  trades: 'trades',
+  bars: 'bars',
+  forecasts: 'forecasts',
+  lateTrades: 'late_trades',
+  symbols: 'symbols',
+  checkpoints: 'checkpoints'
+} as const
+
+/** One trade (print), kept whole. `_id` is `<connection>-<frame>-<index>`. */
+export interface TradeDocument {
+  readonly _id: string
+  readonly symbol: string
+  readonly price: number
+  readonly size: number
+  readonly tradedAt: Date
+  readonly receivedAt: Date
+  /** Finnhub's codes as sent; null when the feed sent none. */
+  readonly conditions: readonly string[] | null
+  readonly session: string
+  /** The exchange's trading date, YYYY-MM-DD; it rolls at 20:00 New York for stocks. */
+  readonly tradeDate: string
+  readonly feed: string
+}
+
+/** Where a document's content comes from: every record of that partition below `offset`. */
+export interface Source {
+  readonly partition: number
+  readonly offset: number
+  readonly epoch: number
+}
+
+export type BarStatus = 'provisional' | 'final' | 'revised'
+
+/** One bar. `_id` is `<symbol>|<timeframe>|<start in epoch ms>`. Prices are null without a price-setting trade. */
+export interface BarDocument {
+  readonly _id: string
+  readonly symbol: string
+  readonly timeframe: string
+  readonly start: Date
+  readonly end: Date
+  readonly open: number | null
+  readonly high: number | null
+  readonly low: number | null
+  readonly close: number | null
+  readonly volume: number
+  /** Sum of price x size over the trades that count for the VWAP. */
+  readonly notional: number
+  readonly vwap: number | null
+  readonly tradeCount: number
+  readonly firstTradeAt: Date
+  readonly lastTradeAt: Date
+  readonly session: string
+  readonly tradeDate: string
+  readonly status: BarStatus
+  /** 0 until final; then one more for every correction by late trades. */
+  readonly revision: number
+  /** Trades that came after the bar was final. */
+  readonly lateCount: number
+  readonly policy: string
+  readonly feed: string
+  readonly updatedAt: Date
+  readonly source: Source
+  /** The exact sums and order keys from which the bar can be merged further; see libs/domain. */
+  readonly exact: unknown
+}
+
+export type ForecastStatus = 'open' | 'scored' | 'void'
+
+/** One forecast of the close of a bar. `_id` is `<symbol>|<timeframe>|<target start>|<horizon>|<model>`. */
+export interface ForecastDocument {
+  readonly _id: string
+  readonly symbol: string
+  readonly timeframe: string
+  /** Bars ahead; 1 is the next bar. */
+  readonly horizon: number
+  readonly model: string
+  /** Start and end of the bar whose close is forecast. */
+  readonly target: Date
+  readonly targetEnd: Date
+  /** The last final bar the forecast was made from, and its close: the naive forecast. */
+  readonly madeFrom: Date
+  readonly lastClose: number
+  readonly lookback: number
+  /** Closes used. */
+  readonly n: number
+  readonly slope: number
+  readonly intercept: number
+  readonly r2: number
+  readonly standardError: number
+  readonly forecast: number
+  /** 95 % prediction interval of ordinary least squares. */
+  readonly lower: number
+  readonly upper: number
+  readonly status: ForecastStatus
+  readonly reason: string | null
+  readonly actual: number | null
+  /** actual - forecast */
+  readonly error: number | null
+  /** actual - lastClose */
+  readonly naiveError: number | null
+  readonly feed: string
+  readonly createdAt: Date
+  readonly scoredAt: Date | null
+  readonly source: Source
+}
+
+/** A trade kept out of every bar, with the reason; `_id` as in trades. */
+export interface LateTradeDocument extends TradeDocument {
+  readonly reason: 'too late' | 'from the future'
+  /** How far behind the watermark (or ahead of its receipt) it was, ms. */
+  readonly byMs: number
+}
+
+/** What was last seen of a symbol; `_id` is the symbol. */
+export interface SymbolDocument {
+  readonly _id: string
+  readonly feed: string
+  readonly firstSeenAt: Date
+  readonly lastPrice: number
+  readonly lastTradeAt: Date
+  readonly lastReceivedAt: Date
+}
+
+/** The truth about one partition; `_id` is `<topic>/<partition>`. */
+export interface CheckpointDocument {
+  readonly _id: string
+  /** Rises with each owner; a writer whose epoch is gone must stop. */
+  readonly epoch: number
+  /** The first epoch that read the present log; older documents say nothing about its offsets. */
+  readonly logEpoch: number
+  readonly clusterId: string
+  readonly owner: string
+  /** Every record below is in trades, bars and forecasts. */
+  readonly nextOffset: number
+  /** Documents may hold records up to here: a flush was announced but perhaps not finished. */
+  readonly flushingTo: number
+  /** Serialised pure state of libs/domain: watermark and last frame of each connection. */
+  readonly state: unknown
+  /** Hash of what shapes results: timeframes, policy, lateness. */
+  readonly configHash: string
+  readonly updatedAt: Date
+}

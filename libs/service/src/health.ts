@@ -1,0 +1,68 @@
+import { messageOf, TapedeckError } from '@tapedeck/core'
+import fastify, { type FastifyInstance } from 'fastify'
+import type { ServiceContext } from './run-service.ts'
+
+/** Why a service is not ready, one sentence a reason; empty when it is. */
+export type Readiness = () => readonly string[] | Promise<readonly string[]>
+
+/**
+ * Adds /healthz (the process answers), /readyz (200, or 503 with reasons) and /metrics to a server.
+ */
+export function addHealthRoutes(
+  server: FastifyInstance,
+  name: string,
+  context: ServiceContext,
+  readiness: Readiness
+): void {
+  server.get('/healthz', () => ({ service: name, status: 'ok' }))
+  server.get('/readyz', async (_request, reply) => {
+    const reasons = await reasonsOf(readiness)
+    return reply
+      .status(reasons.length === 0 ? 200 : 503)
+      .send({ service: name, ready: reasons.length === 0, reasons })
+  })
+  server.get('/metrics', async (_request, reply) => {
+    const { body, contentType } = await context.metrics.expose()
+    return reply.type(contentType).send(body)
+  })
+}
+
+async function reasonsOf(readiness: Readiness): Promise<readonly string[]> {
+  try {
+    return await readiness()
+  } catch (error) {
+    return [messageOf(error)]
+  }
+}
+
+/** Serves only the health routes, on 127.0.0.1 unless told; port 0 picks a free one. */
+export async function serveHealth(
+  name: string,
+  context: ServiceContext,
+  readiness: Readiness,
+  { host = '127.0.0.1', port = 0 }: { host?: string; port?: number } = {}
+): Promise<{ url: string }> {
+  const server = fastify({ logger: false, forceCloseConnections: true })
+  addHealthRoutes(server, name, context, readiness)
+  const url = await listen(server, host, port)
+  context.defer(() => server.close())
+  context.log.info({ url }, 'health is served')
+  return { url }
+}
+
+/**
+ * Binds a server and answers its URL.
+ * @throws PORT_IN_USE when somebody else has the port.
+ */
+export async function listen(server: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await server.listen({ host, port })
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== 'EADDRINUSE') throw cause
+    throw new TapedeckError(
+      'PORT_IN_USE',
+      `Cannot listen on ${host}:${port}: the port is in use, expected a free one`,
+      { cause }
+    )
+  }
+}

@@ -1,0 +1,42 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** Names end in the unit or `_total`; labels are few and bounded. docs/operations.md lists them. */
+export interface Metrics {
+  counter<L extends string = never>(name: string, help: string, labels?: readonly L[]): Counter<L>
+  gauge<L extends string = never>(name: string, help: string, labels?: readonly L[]): Gauge<L>
+  histogram<L extends string = never>(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    labels?: readonly L[]
+  ): Histogram<L>
+  /** The Prometheus text of everything registered, and its content type. */
+  expose(): Promise<{ body: string; contentType: string }>
+}
+
+/** A registry of its own for each service, so that several run in one test process. */
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    counter: <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+      new Counter({ name: `tapedeck_${name}`, help, labelNames, registers }),
+    gauge: <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+      new Gauge({ name: `tapedeck_${name}`, help, labelNames, registers }),
+    histogram: <L extends string>(
+      name: string,
+      help: string,
+      buckets: readonly number[],
+      labelNames: readonly L[] = []
+    ) =>
+      new Histogram({
+        name: `tapedeck_${name}`,
+        help,
+        labelNames,
+        buckets: [...buckets],
+        registers
+      }),
+    expose: async () => ({ body: await registry.metrics(), contentType: registry.contentType })
+  }
+}

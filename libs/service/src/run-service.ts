@@ -1,0 +1,116 @@
+import {
+  choice,
+  hasCode,
+  messageOf,
+  readEnv,
+  withTimeout,
+  type Env,
+  type ErrorCode
+} from '@tapedeck/core'
+import { createLogger, LOG_LEVELS, type Logger } from './logger.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+
+/** What a service gets from its process; a test hands in its own. */
+export interface ServiceContext {
+  readonly log: Logger
+  readonly metrics: Metrics
+  /** Aborts when the service is asked to stop: first SIGINT or SIGTERM, or the parent is gone. */
+  readonly signal: AbortSignal
+  /** Registers a closer; closers run in reverse order, each under a time limit. */
+  defer(close: () => Promise<void> | void): void
+  /** Ends the service with a failure from the background, where nobody awaits. */
+  fail(error: unknown): void
+}
+
+export const EXIT = { stopped: 0, failed: 1, invalid: 2 } as const
+const INVALID: readonly ErrorCode[] = ['CONFIG_INVALID', 'SERVER_MISSING']
+
+const CLOSE_LIMIT_MS = 4000
+/** All closers together: a stop is over in less than ten seconds. */
+const STOP_LIMIT_MS = 9000
+
+/**
+ * Runs a service until it is asked to stop, then closes what it opened. Only `main.ts` calls this.
+ *
+ * `start` opens everything and returns; the process then lives until the signal. Exit codes: 0 asked
+ * to stop, 1 failed, 2 configuration invalid or a server missing. A second signal exits at once.
+ */
+export async function runService(
+  name: string,
+  start: (context: ServiceContext) => Promise<unknown>,
+  env: Env = process.env
+): Promise<void> {
+  let log: Logger
+  try {
+    const { LOG_LEVEL } = readEnv(env, { LOG_LEVEL: choice('info', LOG_LEVELS) })
+    log = createLogger(name, LOG_LEVEL)
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`)
+    process.exit(EXIT.invalid)
+  }
+  const { context, stop, stopped } = createContext(log)
+  const onSignal = (signal: string): void => {
+    if (context.signal.aborted) process.exit(EXIT.failed)
+    log.info({ signal }, 'stopping')
+    stop()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => onSignal(signal))
+  }
+  // A child of the stack is told by its parent's end of the channel that the parent is gone.
+  if (process.channel !== undefined) process.on('disconnect', () => onSignal('disconnect'))
+
+  let exitCode: number = EXIT.stopped
+  try {
+    await start(context)
+    if (process.send !== undefined && process.connected) process.send({ type: 'started' })
+    const failure = await stopped
+    if (failure !== undefined) throw failure.error
+  } catch (error) {
+    if (!(context.signal.aborted && hasCode(error, 'ABORTED'))) {
+      const invalid = INVALID.some((code) => hasCode(error, code))
+      exitCode = invalid ? EXIT.invalid : EXIT.failed
+      if (invalid) process.stderr.write(`${messageOf(error)}\n`)
+      log.fatal({ err: error }, 'service failed')
+    }
+  }
+  stop()
+  const hardStop = setTimeout(() => process.exit(EXIT.failed), STOP_LIMIT_MS)
+  hardStop.unref()
+  if (!(await context.close())) exitCode ||= EXIT.failed
+  log.info({ exitCode }, 'stopped')
+  process.exit(exitCode)
+}
+
+/** A context outside any process; `close` runs the closers and answers whether all went well. */
+export function createContext(log: Logger): {
+  context: ServiceContext & { close(): Promise<boolean> }
+  stop: () => void
+  /** Settles when asked to stop (undefined) or when the service failed in the background. */
+  stopped: Promise<{ error: unknown } | undefined>
+} {
+  const controller = new AbortController()
+  const closers: (() => Promise<void> | void)[] = []
+  const ended = Promise.withResolvers<{ error: unknown } | undefined>()
+  controller.signal.addEventListener('abort', () => ended.resolve(undefined))
+  const context = {
+    log,
+    metrics: createMetrics(),
+    signal: controller.signal,
+    defer: (close: () => Promise<void> | void) => void closers.push(close),
+    fail: (error: unknown) => ended.resolve({ error }),
+    async close() {
+      let clean = true
+      for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) {
+        try {
+          await withTimeout(Promise.resolve(closer()), CLOSE_LIMIT_MS, 'Closing')
+        } catch (error) {
+          clean = false
+          log.error({ err: error }, 'closing failed')
+        }
+      }
+      return clean
+    }
+  }
+  return { context, stop: () => controller.abort(), stopped: ended.promise }
+}
