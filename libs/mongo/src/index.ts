@@ -1,4 +1,12 @@
 export {
+  ensureCollections,
+  MONGO_VARIABLES,
+  mongoConfig,
+  openDatabase,
+  type Database,
+  type MongoConfig
+} from './database.ts'
+export {
   COLLECTIONS,
   type BarDocument,
   type BarStatus,

@@ -1,0 +1,119 @@
+import './timer-fix.ts'
+import { messageOf, Secret, TapedeckError, withTimeout } from '@tapedeck/core'
+import { Kafka, logLevel, type ITopicConfig, type logCreator } from 'kafkajs'
+import type { KafkaConfig } from './config.ts'
+
+/** Receives the client's own log: level, message and a flat record. */
+export type ClientLog = (
+  level: 'debug' | 'info' | 'warn' | 'error',
+  message: string,
+  details: Record<string, unknown>
+) => void
+
+const LEVELS: Readonly<Record<number, Parameters<ClientLog>[0]>> = {
+  [logLevel.ERROR]: 'error',
+  [logLevel.WARN]: 'warn',
+  [logLevel.INFO]: 'info',
+  [logLevel.DEBUG]: 'debug'
+}
+
+/** What a fresh broker answers while it elects its coordinator; the client retries by itself. */
+const TRANSIENT =
+  /coordinator is (loading|not available)|group coordinator|does not host this topic|no leader|rebalanc/i
+
+/** A kafkajs client; only this lib sees it. `clientId` names the service in the broker's log. */
+export function createClient(
+  config: KafkaConfig,
+  clientId: string,
+  log: ClientLog = () => undefined
+): Kafka {
+  const creator: logCreator =
+    () =>
+    ({ level, log: { message, ...details } }) => {
+      const text = `${message} ${String(details['error'] ?? '')}`
+      log(TRANSIENT.test(text) ? 'debug' : (LEVELS[level] ?? 'debug'), message, details)
+    }
+  return new Kafka({
+    clientId,
+    brokers: [...config.brokers],
+    ssl: config.ssl,
+    ...(config.sasl !== undefined && {
+      sasl: {
+        // kafkajs types each mechanism apart; they share this form.
+        mechanism: config.sasl.mechanism as 'plain',
+        username: config.sasl.username,
+        password:
+          config.sasl.password instanceof Secret
+            ? config.sasl.password.reveal()
+            : config.sasl.password
+      }
+    }),
+    connectionTimeout: 3000,
+    authenticationTimeout: 5000,
+    requestTimeout: 30_000,
+    retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 8 },
+    logLevel: logLevel.INFO,
+    logCreator: creator
+  })
+}
+
+/**
+ * The broker's cluster id.
+ * @throws BROKER_UNREACHABLE when no broker answers within `timeoutMs`.
+ */
+export async function pingBroker(config: KafkaConfig, timeoutMs: number): Promise<string> {
+  const admin = createClient(config, 'tapedeck-ping').admin({ retry: { retries: 0 } })
+  try {
+    const work = admin.connect().then(() => admin.describeCluster())
+    const { clusterId } = await withTimeout(work, timeoutMs, 'Asking the broker')
+    return clusterId
+  } catch (cause) {
+    throw new TapedeckError(
+      'BROKER_UNREACHABLE',
+      `Cannot reach Kafka: no answer from ${config.brokers.join(', ')} (${messageOf(cause)}), expected a broker`,
+      { cause }
+    )
+  } finally {
+    await admin.disconnect().catch(() => undefined)
+  }
+}
+
+/** The dead-letter topic of a topic: what did not fit the schema, with the reason. */
+export function deadTopicOf(topic: string): string {
+  return `${topic}.dead`
+}
+
+/**
+ * Creates `topic` and its dead-letter topic unless they exist; existing ones stay as they are.
+ * Answers how many partitions the topic has.
+ */
+export async function ensureTopics(
+  config: KafkaConfig,
+  {
+    partitions = 6,
+    replicationFactor = 1
+  }: { partitions?: number; replicationFactor?: number } = {}
+): Promise<number> {
+  const admin = createClient(config, 'tapedeck-topics').admin()
+  const dead = deadTopicOf(config.topic)
+  const wanted: ITopicConfig[] = [
+    { topic: config.topic, numPartitions: partitions, replicationFactor },
+    { topic: dead, numPartitions: 1, replicationFactor }
+  ]
+  try {
+    await admin.connect()
+    const present = await admin.listTopics()
+    const missing = wanted.filter(({ topic }) => !present.includes(topic))
+    if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: true })
+    const { topics } = await admin.fetchTopicMetadata({ topics: [config.topic] })
+    return topics[0]?.partitions.length ?? 0
+  } catch (cause) {
+    throw new TapedeckError(
+      'BROKER_UNREACHABLE',
+      `Cannot create the topics ${config.topic} and ${dead}: ${messageOf(cause)}`,
+      { cause }
+    )
+  } finally {
+    await admin.disconnect().catch(() => undefined)
+  }
+}

@@ -1,0 +1,161 @@
+import {
+  duration,
+  messageOf,
+  optional,
+  secret,
+  TapedeckError,
+  text,
+  type Secret,
+  type Values,
+  type Variable
+} from '@tapedeck/core'
+import { MongoClient, type Collection, type Db } from 'mongodb'
+import {
+  COLLECTIONS,
+  type BarDocument,
+  type CheckpointDocument,
+  type ForecastDocument,
+  type LateTradeDocument,
+  type SymbolDocument,
+  type TradeDocument
+} from './documents.ts'
+
+function mongoUri(): Variable<string> {
+  return {
+    fallback: undefined,
+    required: true,
+    secret: true,
+    expected: 'mongodb://[user:password@]host:port[/…] or mongodb+srv://…',
+    parse: (found) => (/^mongodb(\+srv)?:\/\/[^\s]+$/.test(found) ? found : undefined)
+  }
+}
+
+/** What every service that speaks to MongoDB reads from its environment. */
+export const MONGO_VARIABLES = {
+  MONGODB_URI: mongoUri(),
+  MONGODB_DB: text('tapedeck', 'a database name'),
+  MONGODB_USERNAME: optional(text()),
+  MONGODB_PASSWORD: optional(secret()),
+  /** Trades older than this are removed by MongoDB; not set: kept for ever. */
+  TRADES_TTL: optional(duration(undefined, 60_000))
+} as const
+
+export interface MongoConfig {
+  readonly uri: string
+  readonly database: string
+  readonly username: string | undefined
+  readonly password: Secret | undefined
+  readonly tradesTtlMs: number | undefined
+}
+
+export function mongoConfig(values: Values<typeof MONGO_VARIABLES>): MongoConfig {
+  return {
+    uri: values.MONGODB_URI,
+    database: values.MONGODB_DB,
+    username: values.MONGODB_USERNAME,
+    password: values.MONGODB_PASSWORD,
+    tradesTtlMs: values.TRADES_TTL
+  }
+}
+
+/** The collections with their document types; only libs/mongo sees the driver behind them. */
+export interface Database {
+  readonly db: Db
+  readonly trades: Collection<TradeDocument>
+  readonly bars: Collection<BarDocument>
+  readonly forecasts: Collection<ForecastDocument>
+  readonly lateTrades: Collection<LateTradeDocument>
+  readonly symbols: Collection<SymbolDocument>
+  readonly checkpoints: Collection<CheckpointDocument>
+  /** Round trip to the server; rejects with DATABASE_UNREACHABLE. */
+  ping(timeoutMs?: number): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Connects and checks that the server answers.
+ * @throws DATABASE_UNREACHABLE after `timeoutMs`
+ */
+export async function openDatabase(
+  config: MongoConfig,
+  { appName = 'tapedeck', timeoutMs = 5000, maxPoolSize = 10 } = {}
+): Promise<Database> {
+  const client = new MongoClient(config.uri, {
+    appName,
+    maxPoolSize,
+    serverSelectionTimeoutMS: timeoutMs,
+    connectTimeoutMS: timeoutMs,
+    ...(config.username !== undefined && {
+      auth: { username: config.username, password: config.password?.reveal() ?? '' }
+    })
+  })
+  const db = client.db(config.database)
+  const database: Database = {
+    db,
+    trades: db.collection(COLLECTIONS.trades),
+    bars: db.collection(COLLECTIONS.bars),
+    forecasts: db.collection(COLLECTIONS.forecasts),
+    lateTrades: db.collection(COLLECTIONS.lateTrades),
+    symbols: db.collection(COLLECTIONS.symbols),
+    checkpoints: db.collection(COLLECTIONS.checkpoints),
+    async ping(pingTimeoutMs = timeoutMs) {
+      try {
+        await db.command({ ping: 1 }, { timeoutMS: pingTimeoutMs })
+      } catch (cause) {
+        throw new TapedeckError(
+          'DATABASE_UNREACHABLE',
+          `Cannot reach MongoDB: ${messageOf(cause)}, expected a server at MONGODB_URI`,
+          { cause }
+        )
+      }
+    },
+    close: () => client.close()
+  }
+  try {
+    await database.ping(timeoutMs)
+  } catch (error) {
+    await client.close().catch(() => undefined)
+    throw error
+  }
+  return database
+}
+
+/** Creates collections (zstd) and indexes that do not exist yet; safe to call at every start. */
+export async function ensureCollections(
+  { db }: Database,
+  { tradesTtlMs }: Pick<MongoConfig, 'tradesTtlMs'> = { tradesTtlMs: undefined }
+): Promise<void> {
+  const present = new Set(
+    (await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name)
+  )
+  const zstd = { storageEngine: { wiredTiger: { configString: 'block_compressor=zstd' } } }
+  for (const name of Object.values(COLLECTIONS)) {
+    if (!present.has(name)) await createUnlessThere(db, name, zstd)
+  }
+  await db.collection(COLLECTIONS.trades).createIndex({ symbol: 1, tradedAt: 1 })
+  if (tradesTtlMs !== undefined) {
+    await db
+      .collection(COLLECTIONS.trades)
+      .createIndex({ tradedAt: 1 }, { expireAfterSeconds: Math.ceil(tradesTtlMs / 1000) })
+  }
+  await db.collection(COLLECTIONS.bars).createIndex({ symbol: 1, timeframe: 1, start: 1 })
+  await db
+    .collection(COLLECTIONS.bars)
+    .createIndex(
+      { 'source.partition': 1, start: 1 },
+      { name: 'open_bars', partialFilterExpression: { status: 'provisional' } }
+    )
+  await db.collection(COLLECTIONS.forecasts).createIndex({ symbol: 1, timeframe: 1, target: 1 })
+  await db.collection(COLLECTIONS.lateTrades).createIndex({ symbol: 1, tradedAt: 1 })
+}
+
+const NAMESPACE_EXISTS = 48
+
+async function createUnlessThere(db: Db, name: string, options: object): Promise<void> {
+  try {
+    await db.createCollection(name, options)
+  } catch (error) {
+    // Another service created it in between.
+    if ((error as { code?: number }).code !== NAMESPACE_EXISTS) throw error
+  }
+}
