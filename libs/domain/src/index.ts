@@ -1,3 +1,39 @@
+export { Bar, barId, windowAt, type BarStatus, type StoredBar, type Window } from './bar.ts'
+export { BarBook, type BarBookOptions } from './bar-book.ts'
+export { tradingDayOf, type TradingDay } from './calendar.ts'
+export { addDays, isoDate, type CalendarDate } from './calendar-date.ts'
+export {
+  CONDITION_POLICIES,
+  CONDITION_TABLE_VERSION,
+  eligibilityOf,
+  MAY,
+  type ConditionPolicy
+} from './conditions.ts'
+export { ExactSum, type StoredSum } from './exact-sum.ts'
+export {
+  FORECAST_MODEL,
+  ForecastBook,
+  type ClosedBar,
+  type Forecast,
+  type ForecastHistory,
+  type HistoryRequest
+} from './forecast-book.ts'
+export { FrameLedger, type SeenConnection } from './frame-ledger.ts'
+export {
+  PartitionFold,
+  type FoldedTrade,
+  type FoldOptions,
+  type FoldState
+} from './partition-fold.ts'
+export { forecastLine, MIN_POINTS, type LineForecast, type Point } from './regression.ts'
+export {
+  sessionAt,
+  sessionOfTrade,
+  tradingDateAt,
+  type Session,
+  type TradingDate
+} from './sessions.ts'
+export { studentT975 } from './student-t.ts'
 export {
   DEFAULT_SYMBOLS,
   FREE_PLAN_SYMBOLS,
@@ -5,6 +41,7 @@ export {
   symbolsVariable,
   tradesRoundTheClock
 } from './symbols.ts'
+export { Tally, type Print, type StoredTally, type TalliedTrade } from './tally.ts'
 export {
   DEFAULT_TIMEFRAMES,
   isTimeframe,
@@ -25,3 +62,4 @@ export {
   type FeedTrade,
   type TradeRecord
 } from './trade-record.ts'
+export { Watermark, type WatermarkState } from './watermark.ts'

@@ -142,7 +142,7 @@ export async function ensureCollections(
   await db
     .collection(COLLECTIONS.bars)
     .createIndex(
-      { 'source.partition': 1, start: 1 },
+      { 'source.log': 1, start: 1 },
       { name: 'open_bars', partialFilterExpression: { status: 'provisional' } }
     )
   await db.collection(COLLECTIONS.forecasts).createIndex({ symbol: 1, timeframe: 1, target: 1 })

@@ -27,9 +27,10 @@ export interface TradeDocument {
   readonly feed: string
 }
 
-/** Where a document's content comes from: every record of that partition below `offset`. */
+/** Where a document's content comes from: every record of that log below `offset`. */
 export interface Source {
-  readonly partition: number
+  /** `<topic>/<partition>`, the checkpoint's `_id`. */
+  readonly log: string
   readonly offset: number
   readonly epoch: number
 }
@@ -139,6 +140,8 @@ export interface CheckpointDocument {
   readonly nextOffset: number
   /** Documents may hold records up to here: a flush was announced but perhaps not finished. */
   readonly flushingTo: number
+  /** No bar of this log begins later, epoch ms; null while there is none. */
+  readonly storedUntilMs: number | null
   /** Serialised pure state of libs/domain: watermark and last frame of each connection. */
   readonly state: unknown
   /** Hash of what shapes results: timeframes, policy, lateness. */

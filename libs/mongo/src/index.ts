@@ -18,3 +18,12 @@ export {
   type SymbolDocument,
   type TradeDocument
 } from './documents.ts'
+export {
+  marketReader,
+  type BarRow,
+  type ForecastRow,
+  type ForecastScore,
+  type MarketReader,
+  type RangeQuery,
+  type WindowQuery
+} from './market-reader.ts'

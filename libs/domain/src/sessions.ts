@@ -1,0 +1,145 @@
+import { addDays, isoDate, type CalendarDate } from './calendar-date.ts'
+import { tradingDayOf } from './calendar.ts'
+import { tradesRoundTheClock } from './symbols.ts'
+
+export type Session = 'pre' | 'regular' | 'post' | 'overnight' | 'closed' | 'continuous'
+
+/** The trading day a moment belongs to, [startMs, endMs), and where its sessions lie (epoch ms). */
+export interface TradingDate {
+  /** YYYY-MM-DD. */
+  readonly tradeDate: string
+  readonly startMs: number
+  readonly endMs: number
+  readonly overnightMs: number
+  readonly preMs: number
+  readonly openMs: number
+  readonly closeMs: number
+  readonly postEndMs: number
+}
+
+const DAY_MS = 86_400_000
+const MINUTE_MS = 60_000
+/** Auction prints and official closes come seconds after the bell without the extended-hours code. */
+const CLOSING_PRINTS_MS = 10 * MINUTE_MS
+const CLOSING_CODES: readonly string[] = ['16', '35', '36', '39']
+
+const PRE = 4 * 60
+const OPEN = 9 * 60 + 30
+const CLOSE = 16 * 60
+const EARLY_CLOSE = 13 * 60
+const EARLY_POST_END = 17 * 60
+/** The trade date rolls at 20:00 New York, where the post session ends and overnight begins. */
+const ROLL = 20 * 60
+
+const newYork = new Intl.DateTimeFormat('en-US', {
+  timeZone: 'America/New_York',
+  hourCycle: 'h23',
+  year: 'numeric',
+  month: 'numeric',
+  day: 'numeric',
+  hour: 'numeric',
+  minute: 'numeric'
+})
+
+/**
+ * The trading date of a moment for a symbol. US stocks: from 20:00 New York of the trading day
+ * before to 20:00, so that a weekend belongs to Monday. Round-the-clock symbols: the UTC day.
+ */
+export function tradingDateAt(symbol: string, atMs: number): TradingDate {
+  return tradesRoundTheClock(symbol) ? utcDay(atMs) : newYorkDay(atMs)
+}
+
+/** The session of a moment inside its trading date. */
+export function sessionAt(symbol: string, date: TradingDate, atMs: number): Session {
+  if (tradesRoundTheClock(symbol)) return 'continuous'
+  if (atMs >= date.openMs && atMs < date.closeMs) return 'regular'
+  if (atMs >= date.preMs && atMs < date.openMs) return 'pre'
+  if (atMs >= date.closeMs && atMs < date.postEndMs) return 'post'
+  return atMs >= date.overnightMs && atMs < date.preMs ? 'overnight' : 'closed'
+}
+
+/** The session of a trade: closing prints within ten minutes of the bell count as regular. */
+export function sessionOfTrade(
+  symbol: string,
+  date: TradingDate,
+  atMs: number,
+  conditions: readonly string[] | null | undefined
+): Session {
+  const session = sessionAt(symbol, date, atMs)
+  if (session !== 'post' || atMs >= date.closeMs + CLOSING_PRINTS_MS || !conditions) return session
+  return CLOSING_CODES.some((code) => conditions.includes(code)) && !conditions.includes('24')
+    ? 'regular'
+    : session
+}
+
+let lastUtcDay: TradingDate | undefined
+
+function utcDay(atMs: number): TradingDate {
+  if (lastUtcDay !== undefined && atMs >= lastUtcDay.startMs && atMs < lastUtcDay.endMs) {
+    return lastUtcDay
+  }
+  const startMs = Math.floor(atMs / DAY_MS) * DAY_MS
+  const endMs = startMs + DAY_MS
+  lastUtcDay = {
+    tradeDate: new Date(startMs).toISOString().slice(0, 10),
+    startMs,
+    endMs,
+    overnightMs: startMs,
+    preMs: startMs,
+    openMs: startMs,
+    closeMs: endMs,
+    postEndMs: endMs
+  }
+  return lastUtcDay
+}
+
+/** Pure memory of computed days: Intl is slow and a tape stays on one day for long. */
+const MEMORY_DAYS = 64
+const newYorkDays: TradingDate[] = []
+
+function newYorkDay(atMs: number): TradingDate {
+  const newest = newYorkDays[0]
+  if (newest !== undefined && atMs >= newest.startMs && atMs < newest.endMs) return newest
+  const index = newYorkDays.findIndex((day) => atMs >= day.startMs && atMs < day.endMs)
+  const found = index < 0 ? computeNewYorkDay(atMs) : newYorkDays.splice(index, 1)[0]
+  const day = found ?? computeNewYorkDay(atMs)
+  newYorkDays.unshift(day)
+  if (newYorkDays.length > MEMORY_DAYS) newYorkDays.pop()
+  return day
+}
+
+function computeNewYorkDay(atMs: number): TradingDate {
+  const local = newYorkTime(atMs)
+  let date: CalendarDate = local.minutes >= ROLL ? addDays(local.date, 1) : local.date
+  while (tradingDayOf(date) === 'closed') date = addDays(date, 1)
+  let before = addDays(date, -1)
+  while (tradingDayOf(before) === 'closed') before = addDays(before, -1)
+  const early = tradingDayOf(date) === 'early'
+  return {
+    tradeDate: isoDate(date),
+    startMs: newYorkMs(before, ROLL),
+    endMs: newYorkMs(date, ROLL),
+    overnightMs: newYorkMs(addDays(date, -1), ROLL),
+    preMs: newYorkMs(date, PRE),
+    openMs: newYorkMs(date, OPEN),
+    closeMs: newYorkMs(date, early ? EARLY_CLOSE : CLOSE),
+    postEndMs: newYorkMs(date, early ? EARLY_POST_END : ROLL)
+  }
+}
+
+function newYorkTime(atMs: number): { date: CalendarDate; minutes: number } {
+  const parts: Record<string, number> = {}
+  for (const { type, value } of newYork.formatToParts(atMs)) parts[type] = Number(value)
+  const { year = 0, month = 0, day = 0, hour = 0, minute = 0 } = parts
+  return { date: { year, month, day }, minutes: hour * 60 + minute }
+}
+
+/** Epoch ms of a New York wall-clock time; session boundaries never fall into a DST change. */
+function newYorkMs({ year, month, day }: CalendarDate, minutes: number): number {
+  const asUtcMs = Date.UTC(year, month - 1, day) + minutes * MINUTE_MS
+  const summer = asUtcMs + 4 * 60 * MINUTE_MS
+  const local = newYorkTime(summer)
+  const back =
+    Date.UTC(local.date.year, local.date.month - 1, local.date.day) + local.minutes * MINUTE_MS
+  return summer + (asUtcMs - back)
+}

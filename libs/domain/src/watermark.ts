@@ -1,0 +1,60 @@
+/** What must survive a restart. Times are epoch ms. */
+export interface WatermarkState {
+  readonly maxEventMs: number
+  /** Wall clock when maxEventMs last moved. */
+  readonly movedAtMs: number
+}
+
+/**
+ * The watermark of one partition: event time up to which no more trades are expected.
+ *
+ * It follows the newest trade, less the allowed delay. While the partition is idle and all of it is
+ * read, it moves on with the wall clock by the time gone since the newest trade, so that a quiet
+ * symbol's bar becomes final without a further trade. Trades from the future never reach it.
+ */
+export class Watermark {
+  readonly #allowedDelayMs: number
+  #maxEventMs: number
+  #movedAtMs: number
+  #watermarkMs: number
+
+  constructor(allowedDelayMs: number, state?: WatermarkState) {
+    this.#allowedDelayMs = allowedDelayMs
+    this.#maxEventMs = state?.maxEventMs ?? -Infinity
+    this.#movedAtMs = state?.movedAtMs ?? 0
+    this.#watermarkMs = this.#maxEventMs - allowedDelayMs
+  }
+
+  get ms(): number {
+    return this.#watermarkMs
+  }
+
+  get maxEventMs(): number {
+    return this.#maxEventMs
+  }
+
+  /** A trade happened at `eventMs`; `nowMs` is the wall clock. */
+  observe(eventMs: number, nowMs: number): void {
+    if (eventMs <= this.#maxEventMs) return
+    this.#maxEventMs = eventMs
+    this.#movedAtMs = nowMs
+    this.#raise(eventMs - this.#allowedDelayMs)
+  }
+
+  /** Nothing is left to read: moves on by the time gone since the newest trade. */
+  idle(nowMs: number): void {
+    if (this.#maxEventMs === -Infinity) return
+    const elapsedMs = Math.max(0, nowMs - this.#movedAtMs)
+    this.#raise(this.#maxEventMs + elapsedMs - this.#allowedDelayMs)
+  }
+
+  toState(): WatermarkState | null {
+    return this.#maxEventMs === -Infinity
+      ? null
+      : { maxEventMs: this.#maxEventMs, movedAtMs: this.#movedAtMs }
+  }
+
+  #raise(toMs: number): void {
+    if (toMs > this.#watermarkMs) this.#watermarkMs = toMs
+  }
+}
