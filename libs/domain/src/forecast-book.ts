@@ -24,6 +24,8 @@ export interface Forecast extends LineForecast {
   readonly status: 'open' | 'scored' | 'void'
   readonly reason: string | null
   readonly actual: number | null
+  /** Wall clock when it was made; processing time, no part of the result. */
+  readonly createdAtMs: number
 }
 
 /** A final bar as the forecasts need it. */
@@ -85,8 +87,11 @@ export class ForecastBook {
     this.#series.set(`${symbol}|${timeframe}`, { bars: [...bars], open })
   }
 
-  /** Takes newly final bars, ascending, and answers every forecast made or settled by them. */
-  advance(finals: readonly Bar[]): Forecast[] {
+  /**
+   * Takes newly final bars, ascending, and answers every forecast made or settled by them.
+   * @param nowMs wall clock, kept as the time of making
+   */
+  advance(finals: readonly Bar[], nowMs: number): Forecast[] {
     const changed = new Map<string, Forecast>()
     for (const bar of finals) {
       const { close } = bar.tally
@@ -97,7 +102,7 @@ export class ForecastBook {
         changed.set(settled.id, settled)
         series.open = undefined
       }
-      const made = this.#next(series, bar, close)
+      const made = this.#next(series, bar, close, nowMs)
       if (made !== undefined) {
         changed.set(made.id, made)
         series.open = made
@@ -115,7 +120,7 @@ export class ForecastBook {
     return created
   }
 
-  #next(series: Series, bar: Bar, close: number): Forecast | undefined {
+  #next(series: Series, bar: Bar, close: number, nowMs: number): Forecast | undefined {
     const { symbol, timeframe, startMs, endMs } = bar
     const newest = series.bars.at(-1)
     if (newest !== undefined && newest.startMs >= startMs) return undefined
@@ -151,7 +156,8 @@ export class ForecastBook {
       feed: bar.tally.feed,
       status: 'open',
       reason: null,
-      actual: null
+      actual: null,
+      createdAtMs: nowMs
     }
   }
 }

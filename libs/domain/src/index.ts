@@ -41,7 +41,7 @@ export {
   symbolsVariable,
   tradesRoundTheClock
 } from './symbols.ts'
-export { Tally, type Print, type StoredTally, type TalliedTrade } from './tally.ts'
+export { Tally, type ExactParts, type Print, type StoredTally, type TalliedTrade } from './tally.ts'
 export {
   DEFAULT_TIMEFRAMES,
   isTimeframe,

@@ -12,14 +12,18 @@ export interface Print {
   readonly price: number
 }
 
-/** What stands in a stored bar so that the tally can be taken up again exactly. */
-export interface StoredTally {
+/** What a stored bar needs beside its readable fields to be taken up again exactly. */
+export interface ExactParts {
   readonly volume: StoredSum
   readonly notional: StoredSum
   readonly vwapVolume: StoredSum
   readonly first: StoredPrint | null
   readonly last: StoredPrint | null
   readonly fallback: StoredPrint | null
+}
+
+/** All of a tally, as it stands in the store. */
+export interface StoredTally extends ExactParts {
   readonly high: number | null
   readonly low: number | null
   readonly tradeCount: number
@@ -164,21 +168,14 @@ export class Tally {
     return this.#feed ?? 'mixed'
   }
 
-  toStored(): StoredTally {
+  exactParts(): ExactParts {
     return {
       volume: this.volume.toStored(),
       notional: this.notional.toStored(),
       vwapVolume: this.vwapVolume.toStored(),
       first: storedPrint(this.#first),
       last: storedPrint(this.#last),
-      fallback: storedPrint(this.#fallback),
-      high: this.high,
-      low: this.low,
-      tradeCount: this.#tradeCount,
-      firstTradeMs: this.#firstTradeMs,
-      lastTradeMs: this.#lastTradeMs,
-      session: this.session,
-      feed: this.feed
+      fallback: storedPrint(this.#fallback)
     }
   }
 

@@ -117,3 +117,21 @@ export async function ensureTopics(
     await admin.disconnect().catch(() => undefined)
   }
 }
+
+/** Offset after the last record of every partition now. @throws BROKER_UNREACHABLE */
+export async function partitionEnds(config: KafkaConfig): Promise<Map<number, number>> {
+  const admin = createClient(config, 'tapedeck-ends').admin()
+  try {
+    await admin.connect()
+    const offsets = await admin.fetchTopicOffsets(config.topic)
+    return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
+  } catch (cause) {
+    throw new TapedeckError(
+      'BROKER_UNREACHABLE',
+      `Cannot ask for the offsets of ${config.topic}: ${messageOf(cause)}`,
+      { cause }
+    )
+  } finally {
+    await admin.disconnect().catch(() => undefined)
+  }
+}

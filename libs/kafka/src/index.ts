@@ -1,2 +1,25 @@
-export { createClient, deadTopicOf, ensureTopics, pingBroker, type ClientLog } from './client.ts'
+export {
+  createClient,
+  deadTopicOf,
+  ensureTopics,
+  partitionEnds,
+  pingBroker,
+  type ClientLog
+} from './client.ts'
 export { brokersVariable, KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from './config.ts'
+export { openDeadLetters, type DeadLetter, type DeadLetters } from './dead-letters.ts'
+export {
+  MAX_SEND_RECORDS,
+  Publisher,
+  type OutgoingRecord,
+  type PublisherOptions
+} from './publisher.ts'
+export { decodeTradeRecord, encodeTradeRecord, type DecodedRecord } from './trade-record-codec.ts'
+export {
+  openTradeSource,
+  type IncomingRecord,
+  type PartitionReader,
+  type RecordBatch,
+  type TradeSource,
+  type TradeSourceOptions
+} from './trade-source.ts'

@@ -1,4 +1,11 @@
 export {
+  acquirePartition,
+  announceFlush,
+  commitCheckpoint,
+  type Acquired,
+  type AcquireOptions
+} from './checkpoint-store.ts'
+export {
   ensureCollections,
   MONGO_VARIABLES,
   mongoConfig,
@@ -27,3 +34,14 @@ export {
   type RangeQuery,
   type WindowQuery
 } from './market-reader.ts'
+export { barDocument, forecastDocument, tradeDocument } from './document-mapping.ts'
+export { loadForecastHistory } from './forecast-history.ts'
+export {
+  insertLateTrades,
+  insertTrades,
+  loadBars,
+  loadOpenBars,
+  storeBars,
+  storeForecasts,
+  storeSymbols
+} from './result-store.ts'

@@ -1,4 +1,4 @@
-import type { Collection, Filter, Sort } from 'mongodb'
+import type { Collection, Filter } from 'mongodb'
 import type { Database } from './database.ts'
 import type { BarDocument, ForecastDocument, SymbolDocument, TradeDocument } from './documents.ts'
 import { reading } from './read-error.ts'
@@ -76,10 +76,13 @@ export function marketReader(
       const group = known.slice(at, at + SYMBOLS_PER_QUERY)
       const filter = { symbol: { $in: group }, ...range } as unknown as Filter<D>
       const found = await collection
-        .find(filter, { projection, timeoutMS: timeoutMs })
-        .sort({ [timeField]: -1 } as Sort)
-        .limit(limit)
-        .batchSize(limit)
+        .find(filter, {
+          projection,
+          sort: { [timeField]: -1 },
+          limit,
+          batchSize: limit,
+          timeoutMS: timeoutMs
+        })
         .toArray()
       rows.push(...(found as unknown as D[]))
     }

@@ -1,3 +1,4 @@
+export { clientLog } from './client-log.ts'
 export { addHealthRoutes, listen, serveHealth, type Readiness } from './health.ts'
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.ts'
 export { createMetrics, type Metrics } from './metrics.ts'

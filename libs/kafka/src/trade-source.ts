@@ -1,0 +1,159 @@
+import { messageOf, TapedeckError, withTimeout } from '@tapedeck/core'
+import type { Consumer, EachBatchPayload } from 'kafkajs'
+import { createClient, type ClientLog } from './client.ts'
+import type { KafkaConfig } from './config.ts'
+
+export interface IncomingRecord {
+  readonly offset: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+}
+
+/** Consecutive records of one partition, ascending by offset. */
+export interface RecordBatch {
+  readonly partition: number
+  readonly records: readonly IncomingRecord[]
+  /** Offset after the partition's last record, when this batch was fetched. */
+  readonly endOffset: number
+  /** Keeps the group membership alive; call it while waiting. Throws when the group moves on. */
+  heartbeat(): Promise<void>
+  /** True once the partition may belong to somebody else: stop working on the batch. */
+  isStale(): boolean
+}
+
+/** What reads the partitions. Partitions come by `assigned`; earlier ones are gone by then. */
+export interface PartitionReader {
+  /** The group gave these partitions to this member, in place of all before. */
+  assigned(partitions: readonly number[]): void
+  /** First offset to read; waits until the partition's state is loaded. */
+  nextOffset(partition: number): Promise<number>
+  take(batch: RecordBatch): Promise<void>
+  /** The source cannot go on. */
+  failed(error: TapedeckError): void
+}
+
+export interface TradeSource {
+  /** Tells the broker how far results are stored; for lag displays only. */
+  commit(partition: number, nextOffset: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface TradeSourceOptions {
+  readonly groupId: string
+  readonly clientId: string
+  readonly log?: ClientLog
+  /** Most bytes of one partition in one fetch. */
+  readonly fetchBytes?: number
+}
+
+const CLOSE_LIMIT_MS = 3500
+
+/**
+ * Reads the topic as a member of the group and hands batches to `reader`, partition by partition.
+ *
+ * Where to start is the reader's word (its checkpoint), never the offset committed in Kafka.
+ * @throws BROKER_UNREACHABLE when no broker answers
+ */
+export async function openTradeSource(
+  config: KafkaConfig,
+  options: TradeSourceOptions,
+  reader: PartitionReader
+): Promise<TradeSource> {
+  const consumer = createClient(config, options.clientId, options.log).consumer({
+    groupId: options.groupId,
+    sessionTimeout: 30_000,
+    heartbeatInterval: 3000,
+    rebalanceTimeout: 30_000,
+    maxWaitTimeInMs: 100,
+    minBytes: 1,
+    maxBytesPerPartition: options.fetchBytes ?? 1_048_576,
+    allowAutoTopicCreation: false,
+    retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 10 }
+  })
+  let positions = new Map<number, number>()
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    positions = new Map()
+    const partitions = payload.memberAssignment[config.topic] ?? []
+    reader.assigned(partitions)
+    for (const partition of partitions) void start(partition)
+  })
+  // Also when no record is new: what Kafka thinks was read may be missing in the results.
+  const start = async (partition: number): Promise<void> => {
+    try {
+      const offset = await reader.nextOffset(partition)
+      consumer.seek({ topic: config.topic, partition, offset: String(offset) })
+    } catch (error) {
+      // The reader reports why it cannot start; eachBatch seeks again in any case.
+      options.log?.('debug', 'seek failed', { partition, error: messageOf(error) })
+    }
+  }
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (payload.restart) return
+    reader.failed(
+      new TapedeckError('BROKER_UNREACHABLE', `Reading stopped: ${messageOf(payload.error)}`, {
+        cause: payload.error
+      })
+    )
+  })
+  try {
+    await consumer.connect()
+    await consumer.subscribe({ topics: [config.topic], fromBeginning: true })
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: 1,
+      eachBatch: (payload) => eachBatch(payload, config.topic, consumer, positions, reader)
+    })
+  } catch (cause) {
+    await withTimeout(consumer.disconnect(), CLOSE_LIMIT_MS, 'Leaving').catch(() => undefined)
+    throw new TapedeckError(
+      'BROKER_UNREACHABLE',
+      `Cannot read ${config.topic}: ${messageOf(cause)}, expected a broker with that topic`,
+      { cause }
+    )
+  }
+  return {
+    async commit(partition, nextOffset) {
+      await consumer.commitOffsets([{ topic: config.topic, partition, offset: String(nextOffset) }])
+    },
+    close: () => withTimeout(consumer.disconnect(), CLOSE_LIMIT_MS, 'Leaving the group')
+  }
+}
+
+async function eachBatch(
+  { batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload,
+  topic: string,
+  consumer: Consumer,
+  positions: Map<number, number>,
+  reader: PartitionReader
+): Promise<void> {
+  const isGone = (): boolean => !isRunning() || isStale()
+  if (isGone()) return
+  const { partition } = batch
+  let position = positions.get(partition)
+  if (position === undefined) {
+    position = await reader.nextOffset(partition)
+    positions.set(partition, position)
+    if (Number(batch.firstOffset()) !== position) {
+      // Kafka's committed offset is elsewhere: read from the checkpoint instead.
+      consumer.seek({ topic, partition, offset: String(position) })
+      return
+    }
+  }
+  const from = position
+  const records = batch.messages
+    .map(({ offset, key, value }) => ({ offset: Number(offset), key, value }))
+    .filter(({ offset }) => offset >= from)
+  await reader.take({
+    partition,
+    records,
+    endOffset: Number(batch.highWatermark),
+    heartbeat,
+    isStale: isGone
+  })
+  if (isGone()) return
+  const last = batch.lastOffset()
+  positions.set(partition, Number(last) + 1)
+  resolveOffset(last)
+  await heartbeat()
+}

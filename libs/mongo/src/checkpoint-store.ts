@@ -1,0 +1,144 @@
+import { TapedeckError } from '@tapedeck/core'
+import type { FoldState } from '@tapedeck/domain'
+import type { Database } from './database.ts'
+import type { CheckpointDocument } from './documents.ts'
+import { translated } from './failure.ts'
+
+/** A partition as its new owner finds it. */
+export interface Acquired {
+  /** `<topic>/<partition>`. */
+  readonly log: string
+  /** This owner's; every write carries it. */
+  readonly epoch: number
+  /** Documents of earlier epochs say nothing about the present log's offsets. */
+  readonly logEpoch: number
+  readonly nextOffset: number
+  /** Records below may be in documents although a flush was not finished. */
+  readonly flushingTo: number
+  /** No stored bar of this log begins later; -Infinity when nothing is stored. */
+  readonly storedUntilMs: number
+  readonly state: FoldState | undefined
+  /** The checkpoint was made by other rules (timeframes, policy, lateness). */
+  readonly configChanged: boolean
+}
+
+export interface AcquireOptions {
+  readonly log: string
+  readonly owner: string
+  readonly clusterId: string
+  readonly configHash: string
+  /** Offset after the last record of the log now; a checkpoint beyond it is of an older log. */
+  readonly endOffset: number
+}
+
+/**
+ * Takes a partition over: raises its epoch, so that an earlier owner's writes fail from now on.
+ * A log that was made anew (other cluster, or shorter than the checkpoint) is read from its start.
+ */
+export async function acquirePartition(
+  database: Database,
+  { log, owner, clusterId, configHash, endOffset }: AcquireOptions
+): Promise<Acquired> {
+  return translated(`Cannot acquire ${log}`, async () => {
+    const found = await database.checkpoints.findOneAndUpdate(
+      { _id: log },
+      { $inc: { epoch: 1 }, $set: { owner, updatedAt: new Date() } },
+      { upsert: true, returnDocument: 'after', writeConcern: { journal: true } }
+    )
+    if (found === null) throw new TapedeckError('STATE_CORRUPT', `Checkpoint ${log} vanished`)
+    const isNew = found.clusterId === undefined
+    const isOtherLog = !isNew && (found.clusterId !== clusterId || found.nextOffset > endOffset)
+    if (!isNew && !isOtherLog) {
+      return {
+        log,
+        epoch: found.epoch,
+        logEpoch: found.logEpoch,
+        nextOffset: found.nextOffset,
+        flushingTo: found.flushingTo,
+        storedUntilMs: found.storedUntilMs ?? -Infinity,
+        state: found.state as FoldState,
+        configChanged: found.configHash !== configHash
+      }
+    }
+    const storedUntilMs = await newestBarMs(database)
+    const fresh: Partial<CheckpointDocument> = {
+      logEpoch: found.epoch,
+      clusterId,
+      nextOffset: 0,
+      flushingTo: 0,
+      storedUntilMs: storedUntilMs === -Infinity ? null : storedUntilMs,
+      state: { watermark: null, connections: [] },
+      configHash
+    }
+    await database.checkpoints.updateOne({ _id: log, epoch: found.epoch }, { $set: fresh })
+    return {
+      log,
+      epoch: found.epoch,
+      logEpoch: found.epoch,
+      nextOffset: 0,
+      flushingTo: 0,
+      storedUntilMs,
+      state: undefined,
+      configChanged: false
+    }
+  })
+}
+
+/** Start of the newest bar of any log: another log may have stored bars of the same symbols. */
+async function newestBarMs({ bars }: Database): Promise<number> {
+  const [newest] = await bars
+    .aggregate<{ start: Date | null }>([{ $group: { _id: null, start: { $max: '$start' } } }])
+    .toArray()
+  return newest?.start?.getTime() ?? -Infinity
+}
+
+/**
+ * Says that documents will hold records up to `flushingTo`, before the first is written.
+ * @throws PARTITION_FENCED when somebody else owns the partition now
+ */
+export async function announceFlush(
+  database: Database,
+  { log, epoch }: Pick<Acquired, 'log' | 'epoch'>,
+  flushingTo: number,
+  storedUntilMs: number
+): Promise<void> {
+  await update(database, log, epoch, {
+    flushingTo,
+    ...(storedUntilMs > -Infinity && { storedUntilMs })
+  })
+}
+
+/**
+ * The flush is done: every record below `nextOffset` is in the documents. Journaled, so that it is
+ * on disk with all that was written before it.
+ * @throws PARTITION_FENCED when somebody else owns the partition now
+ */
+export async function commitCheckpoint(
+  database: Database,
+  { log, epoch }: Pick<Acquired, 'log' | 'epoch'>,
+  nextOffset: number,
+  state: FoldState,
+  configHash: string
+): Promise<void> {
+  await update(database, log, epoch, { nextOffset, state, configHash, updatedAt: new Date() })
+}
+
+async function update(
+  { checkpoints }: Database,
+  log: string,
+  epoch: number,
+  fields: Partial<CheckpointDocument>
+): Promise<void> {
+  await translated(`Cannot write the checkpoint of ${log}`, async () => {
+    const { matchedCount } = await checkpoints.updateOne(
+      { _id: log, epoch },
+      { $set: fields },
+      { writeConcern: { journal: fields.nextOffset !== undefined } }
+    )
+    if (matchedCount === 1) return
+    throw new TapedeckError(
+      'PARTITION_FENCED',
+      `Cannot write the checkpoint of ${log}: epoch ${epoch} is gone, another consumer owns it`
+    )
+  })
+}

@@ -1,0 +1,45 @@
+import { messageOf, TapedeckError } from '@tapedeck/core'
+import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb'
+
+const DUPLICATE_KEY = 11_000
+
+/**
+ * Runs work against the server; the driver's errors come out coded: DATABASE_UNREACHABLE (try
+ * again) or STATE_CORRUPT (the server refused the operation itself).
+ */
+export async function translated<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (!(cause instanceof MongoError)) throw cause
+    const code = isRefusal(cause) ? 'STATE_CORRUPT' : 'DATABASE_UNREACHABLE'
+    throw new TapedeckError(code, `${what}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** Codes of a server that answers but cannot serve now: shutting down, no primary, no disk. */
+const PASSING: readonly number[] = [
+  6, 7, 89, 91, 189, 262, 9001, 10_107, 11_600, 11_602, 13_435, 13_436, 14_031, 50
+]
+
+function isRefusal(error: MongoError): boolean {
+  if (!(error instanceof MongoServerError)) return false
+  if (error.hasErrorLabel('RetryableWriteError')) return false
+  return typeof error.code !== 'number' || !PASSING.includes(error.code)
+}
+
+/**
+ * How many writes of an unordered batch met an existing `_id`; any other error is thrown.
+ * For inserts that means stored before, for guarded replacements that a newer document exists.
+ */
+export async function countingDuplicates(write: () => Promise<unknown>): Promise<number> {
+  try {
+    await write()
+    return 0
+  } catch (error) {
+    if (!(error instanceof MongoBulkWriteError)) throw error
+    const errors = [error.writeErrors].flat()
+    if (errors.length === 0 || errors.some(({ code }) => code !== DUPLICATE_KEY)) throw error
+    return errors.length
+  }
+}

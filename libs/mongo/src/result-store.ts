@@ -1,0 +1,140 @@
+import type { StoredBar } from '@tapedeck/domain'
+import type { Collection } from 'mongodb'
+import type { Acquired } from './checkpoint-store.ts'
+import type { Database } from './database.ts'
+import {
+  COLLECTIONS,
+  type BarDocument,
+  type ForecastDocument,
+  type LateTradeDocument,
+  type Source,
+  type SymbolDocument,
+  type TradeDocument
+} from './documents.ts'
+import { storedBarOf } from './document-mapping.ts'
+import { countingDuplicates, translated } from './failure.ts'
+
+/** Writes of one command at most; the driver's throughput is flat from here on. */
+const BATCH = 1000
+
+/** What the guard looks at; all else of a document is replaced unseen. */
+interface Replaceable {
+  readonly _id: string
+  readonly source: Source
+}
+
+type Owner = Pick<Acquired, 'log' | 'epoch'>
+
+/** Inserts trades; answers how many were there already. */
+export async function insertTrades(
+  { trades }: Database,
+  documents: readonly TradeDocument[]
+): Promise<number> {
+  if (documents.length === 0) return 0
+  return translated('Cannot store trades', () =>
+    countingDuplicates(() => trades.insertMany([...documents], { ordered: false }))
+  )
+}
+
+export async function insertLateTrades(
+  { lateTrades }: Database,
+  documents: readonly LateTradeDocument[]
+): Promise<number> {
+  if (documents.length === 0) return 0
+  return translated('Cannot store late trades', () =>
+    countingDuplicates(() => lateTrades.insertMany([...documents], { ordered: false }))
+  )
+}
+
+/**
+ * Replaces documents whole unless a newer one of the same log is stored: by a later epoch, or by
+ * this one from later records. Answers how many were newer.
+ */
+async function replaceGuarded(
+  collection: Collection<Replaceable>,
+  { log, epoch }: Owner,
+  documents: readonly Replaceable[]
+): Promise<number> {
+  let newer = 0
+  for (let i = 0; i < documents.length; i += BATCH) {
+    const operations = documents.slice(i, i + BATCH).map((document) => ({
+      replaceOne: {
+        filter: {
+          _id: document._id,
+          $or: [
+            { 'source.log': { $ne: log } },
+            { 'source.epoch': { $lt: epoch } },
+            { 'source.epoch': epoch, 'source.offset': { $lte: document.source.offset } }
+          ]
+        },
+        replacement: document,
+        upsert: true
+      }
+    }))
+    newer += await translated(`Cannot store ${collection.collectionName}`, () =>
+      countingDuplicates(() => collection.bulkWrite(operations, { ordered: false }))
+    )
+  }
+  return newer
+}
+
+export async function storeBars(
+  database: Database,
+  owner: Owner,
+  documents: readonly BarDocument[]
+): Promise<number> {
+  return replaceGuarded(database.db.collection(COLLECTIONS.bars), owner, documents)
+}
+
+export async function storeForecasts(
+  database: Database,
+  owner: Owner,
+  documents: readonly ForecastDocument[]
+): Promise<number> {
+  return replaceGuarded(database.db.collection(COLLECTIONS.forecasts), owner, documents)
+}
+
+/** What was last seen of each symbol. */
+export async function storeSymbols(
+  { symbols }: Database,
+  seen: readonly Omit<SymbolDocument, 'firstSeenAt'>[]
+): Promise<void> {
+  if (seen.length === 0) return
+  const now = new Date()
+  await translated('Cannot store symbols', () =>
+    symbols.bulkWrite(
+      seen.map(({ _id, ...fields }) => ({
+        updateOne: {
+          filter: { _id },
+          update: { $set: fields, $setOnInsert: { firstSeenAt: now } },
+          upsert: true
+        }
+      })),
+      { ordered: false }
+    )
+  )
+}
+
+/** The bars with these ids, ready to be taken up again. */
+export async function loadBars(
+  { bars }: Database,
+  owner: Acquired,
+  ids: readonly string[]
+): Promise<StoredBar[]> {
+  const loaded: StoredBar[] = []
+  for (let i = 0; i < ids.length; i += BATCH) {
+    const found = await translated('Cannot load bars', () =>
+      bars.find({ _id: { $in: ids.slice(i, i + BATCH) } }).toArray()
+    )
+    for (const document of found) loaded.push(storedBarOf(document, owner))
+  }
+  return loaded
+}
+
+/** The provisional bars of a log: what its owner must make final. */
+export async function loadOpenBars({ bars }: Database, owner: Acquired): Promise<StoredBar[]> {
+  const found = await translated('Cannot load open bars', () =>
+    bars.find({ 'source.log': owner.log, status: 'provisional' }).toArray()
+  )
+  return found.map((document) => storedBarOf(document, owner))
+}

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto'
+import { choice, duration, readEnv, text, whole, type Env } from '@tapedeck/core'
+import {
+  CONDITION_POLICIES,
+  CONDITION_TABLE_VERSION,
+  timeframesVariable,
+  type FoldOptions
+} from '@tapedeck/domain'
+import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
+import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+
+export const CONSUMER_VARIABLES = {
+  ...KAFKA_VARIABLES,
+  ...MONGO_VARIABLES,
+  KAFKA_GROUP: text('tapedeck', 'a consumer group name'),
+  TIMEFRAMES: timeframesVariable(),
+  CONDITION_POLICY: choice('feed', CONDITION_POLICIES),
+  ALLOWED_DELAY: duration(2000),
+  LATENESS_LIMIT: duration(86_400_000),
+  FORECAST_LOOKBACK: whole(20, 3, 1000),
+  FLUSH_INTERVAL: duration(500, 20),
+  CONSUMER_PORT: whole(0, 0, 65_535),
+  HEALTH_HOST: text('127.0.0.1', 'an address to listen on')
+} as const
+
+export interface ConsumerConfig {
+  readonly kafka: KafkaConfig
+  readonly groupId: string
+  readonly mongo: MongoConfig
+  readonly fold: FoldOptions
+  readonly forecastLookback: number
+  readonly flushIntervalMs: number
+  readonly healthHost: string
+  readonly healthPort: number
+}
+
+/** Trades stamped further ahead of their receipt than this are kept aside. */
+const FUTURE_LIMIT_MS = 60_000
+
+/** @throws CONFIG_INVALID with every mistake */
+export function readConfig(env: Env): ConsumerConfig {
+  const values = readEnv(env, CONSUMER_VARIABLES)
+  return Object.freeze({
+    kafka: kafkaConfig(values),
+    groupId: values.KAFKA_GROUP,
+    mongo: mongoConfig(values),
+    fold: {
+      timeframes: values.TIMEFRAMES,
+      policy: values.CONDITION_POLICY,
+      allowedDelayMs: values.ALLOWED_DELAY,
+      latenessLimitMs: values.LATENESS_LIMIT,
+      futureLimitMs: FUTURE_LIMIT_MS
+    },
+    forecastLookback: values.FORECAST_LOOKBACK,
+    flushIntervalMs: values.FLUSH_INTERVAL,
+    healthHost: values.HEALTH_HOST,
+    healthPort: values.CONSUMER_PORT
+  })
+}
+
+/** Names the rules that shape results; a checkpoint made by others is noticed. */
+export function configHash({ fold, forecastLookback }: ConsumerConfig): string {
+  const rules = JSON.stringify([fold, forecastLookback, CONDITION_TABLE_VERSION])
+  return createHash('sha256').update(rules).digest('hex').slice(0, 16)
+}

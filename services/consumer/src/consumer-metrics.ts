@@ -1,0 +1,58 @@
+import type { Metrics } from '@tapedeck/service'
+
+/** What the consumer counts; docs/operations.md says what each means and what to do. */
+export function consumerMetrics(metrics: Metrics) {
+  return {
+    recordsRead: metrics.counter('records_read_total', 'Records read from raw_data'),
+    recordsRepeated: metrics.counter(
+      'records_repeated_total',
+      'Records published twice by the producer and passed over'
+    ),
+    recordsMissing: metrics.counter(
+      'records_missing_total',
+      'Records that were gone from the topic before they were read'
+    ),
+    recordsDead: metrics.counter(
+      'records_dead_total',
+      'Records that did not fit the schema, kept in the dead-letter topic',
+      ['reason']
+    ),
+    tradesRead: metrics.counter('trades_read_total', 'Trades in the records read'),
+    tradesAside: metrics.counter('trades_aside_total', 'Trades stored but kept out of every bar', [
+      'reason'
+    ]),
+    tradesStored: metrics.counter('trades_stored_total', 'Trades inserted into MongoDB'),
+    tradesPresent: metrics.counter(
+      'trades_present_total',
+      'Trades that were in MongoDB already (a replay)'
+    ),
+    barsStored: metrics.counter('bars_stored_total', 'Bars written to MongoDB', ['status']),
+    forecastsStored: metrics.counter('forecasts_stored_total', 'Forecasts written to MongoDB', [
+      'status'
+    ]),
+    writesFenced: metrics.counter(
+      'writes_newer_total',
+      'Guarded writes that met a newer document and changed nothing'
+    ),
+    unknownConditions: metrics.counter(
+      'unknown_condition_total',
+      'Trades with a condition code that is not in the table',
+      ['code']
+    ),
+    retries: metrics.counter('database_retries_total', 'Writes to MongoDB that were tried again'),
+    lag: metrics.gauge('consumer_lag_records', 'Records in raw_data that are not stored yet', [
+      'partition'
+    ]),
+    watermark: metrics.gauge('watermark_seconds', 'Watermark of a partition, epoch seconds', [
+      'partition'
+    ]),
+    barsInMemory: metrics.gauge('bars_in_memory', 'Bars held in memory', ['partition']),
+    flushSeconds: metrics.histogram(
+      'flush_seconds',
+      'Time of one flush of a partition to MongoDB',
+      [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+    )
+  }
+}
+
+export type ConsumerMetrics = ReturnType<typeof consumerMetrics>

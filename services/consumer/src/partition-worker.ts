@@ -1,0 +1,348 @@
+import {
+  barDocument,
+  forecastDocument,
+  insertLateTrades,
+  insertTrades,
+  loadBars,
+  loadForecastHistory,
+  loadOpenBars,
+  storeBars,
+  storeForecasts,
+  storeSymbols,
+  tradeDocument,
+  announceFlush,
+  commitCheckpoint,
+  type Acquired,
+  type Database,
+  type LateTradeDocument,
+  type SymbolDocument
+} from '@tapedeck/mongo'
+import {
+  ForecastBook,
+  PartitionFold,
+  tradingDateAt,
+  type Bar,
+  type FoldedTrade,
+  type FoldState,
+  type Forecast,
+  type TradeRecord
+} from '@tapedeck/domain'
+import { decodeTradeRecord, type DeadLetter, type RecordBatch } from '@tapedeck/kafka'
+import type { Logger } from '@tapedeck/service'
+import { configHash, type ConsumerConfig } from './config.ts'
+import type { ConsumerMetrics } from './consumer-metrics.ts'
+import { retried } from './retry.ts'
+import { TradeWriter } from './trade-writer.ts'
+
+export interface WorkerDeps {
+  readonly config: ConsumerConfig
+  readonly database: Database
+  readonly metrics: ConsumerMetrics
+  readonly log: Logger
+  /** Aborts when the service stops waiting for its servers. */
+  readonly signal: AbortSignal
+  sendDead(letters: readonly DeadLetter[]): Promise<void>
+  /** Tells the broker how far results are stored. */
+  committed(partition: number, nextOffset: number): void
+}
+
+/** Panes waiting at which a flush begins without waiting for the interval. */
+const FLUSH_PANES = 2000
+/** Records are folded this many at a time between heartbeats. */
+const CHUNK = 500
+
+/** What one flush writes: the state of the fold at one offset, and everything up to there. */
+interface Sealed {
+  readonly nextOffset: number
+  readonly watermarkMs: number
+  readonly state: FoldState
+  readonly late: readonly LateTradeDocument[]
+  readonly symbols: readonly Omit<SymbolDocument, 'firstSeenAt'>[]
+}
+
+/**
+ * One partition under one epoch: folds its records and flushes trades, forecasts, bars and, last,
+ * the checkpoint. A flush is announced before its first document and committed after its last; what
+ * a crash leaves in between is recognised by the offsets in the documents.
+ */
+export class PartitionWorker {
+  readonly partition: number
+  readonly #deps: WorkerDeps
+  readonly #owner: Acquired
+  readonly #fold: PartitionFold
+  readonly #forecasts: ForecastBook
+  readonly #trades: TradeWriter
+  #late: LateTradeDocument[] = []
+  #dead: DeadLetter[] = []
+  #symbols = new Map<string, Omit<SymbolDocument, 'firstSeenAt'>>()
+  #nextOffset: number
+  #storedOffset: number
+  #storedUntilMs: number
+  #endOffset: number
+  #isTaking = false
+  #isDropped = false
+  #turn: Promise<void> = Promise.resolve()
+  #behind: Promise<void> = Promise.resolve()
+
+  private constructor(partition: number, owner: Acquired, deps: WorkerDeps) {
+    this.partition = partition
+    this.#owner = owner
+    this.#deps = deps
+    this.#fold = new PartitionFold(deps.config.fold, owner.state, owner.storedUntilMs)
+    this.#forecasts = new ForecastBook(deps.config.forecastLookback)
+    this.#trades = new TradeWriter((documents) => this.#insert(documents))
+    this.#nextOffset = owner.nextOffset
+    this.#storedOffset = owner.nextOffset
+    this.#storedUntilMs = owner.storedUntilMs
+    this.#endOffset = owner.nextOffset
+  }
+
+  /** Loads what is open and is then ready to read from `nextOffset`. */
+  static async open(
+    partition: number,
+    owner: Acquired,
+    endOffset: number,
+    deps: WorkerDeps
+  ): Promise<PartitionWorker> {
+    const worker = new PartitionWorker(partition, owner, deps)
+    worker.#endOffset = endOffset
+    worker.#fold.book.adopt(await loadOpenBars(deps.database, owner))
+    return worker
+  }
+
+  get nextOffset(): number {
+    return this.#nextOffset
+  }
+
+  get lag(): number {
+    return Math.max(0, this.#endOffset - this.#storedOffset)
+  }
+
+  get watermarkMs(): number {
+    return this.#fold.watermark.ms
+  }
+
+  get barsInMemory(): number {
+    return this.#fold.book.size
+  }
+
+  /** The partition belongs to somebody else now: nothing more is written. */
+  drop(): void {
+    this.#isDropped = true
+  }
+
+  async take(batch: RecordBatch): Promise<void> {
+    this.#isTaking = true
+    this.#noticeGap(batch)
+    try {
+      for (let i = 0; i < batch.records.length; i += CHUNK) {
+        if (batch.isStale() || this.#isDropped) return
+        for (const { offset, key, value } of batch.records.slice(i, i + CHUNK)) {
+          if (offset < this.#nextOffset) continue
+          this.#takeRecord(offset, key, value)
+          // A flush before the crash may have stored part of this: settle record by record, so that
+          // every bar can tell whether it holds the record.
+          if (offset < this.#owner.flushingTo) await this.#inTurn(() => this.#settleRecord())
+        }
+        await batch.heartbeat()
+        await this.#trades.room(() => batch.heartbeat())
+        if (this.#fold.book.paneCount >= FLUSH_PANES) await this.#flushBehind()
+      }
+      this.#endOffset = batch.endOffset
+    } finally {
+      this.#isTaking = false
+    }
+  }
+
+  /** Writes what was read so far, and the checkpoint. */
+  flush(): Promise<void> {
+    return this.#inTurn(() => this.#flush())
+  }
+
+  /** Flushes while reading goes on; waits first for the flush before, so that one is ahead at most. */
+  async #flushBehind(): Promise<void> {
+    await this.#behind
+    this.#behind = this.flush()
+    this.#behind.catch(() => undefined) // thrown by the next await above
+  }
+
+  /** Whatever moves panes into bars runs one after another. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const next = this.#turn.then(work)
+    this.#turn = next.catch(() => undefined) // reported to its caller; the next one tries anew
+    return next
+  }
+
+  /** Retention may have removed records that were never read: said aloud, never skipped in silence. */
+  #noticeGap({ records }: RecordBatch): void {
+    const first = records[0]
+    if (first === undefined || first.offset <= this.#nextOffset) return
+    const missing = first.offset - this.#nextOffset
+    this.#deps.metrics.recordsMissing.inc(missing)
+    this.#deps.log.error(
+      { partition: this.partition, from: this.#nextOffset, to: first.offset },
+      'records are gone from the topic before they were read'
+    )
+  }
+
+  #takeRecord(offset: number, key: Buffer | null, value: Buffer | null): void {
+    const { metrics } = this.#deps
+    this.#nextOffset = offset + 1
+    metrics.recordsRead.inc()
+    const { record, problem } = decodeTradeRecord(key, value)
+    if (record === undefined) {
+      metrics.recordsDead.inc({ reason: problem.split(':')[0] ?? problem })
+      this.#dead.push({
+        reason: problem,
+        stage: 'consumer',
+        partition: this.partition,
+        offset,
+        raw: value?.toString() ?? ''
+      })
+      return
+    }
+    const isNew = this.#fold.take(record, offset, Date.now(), (folded) => {
+      const document = tradeDocument(record, folded)
+      this.#trades.add(document)
+      if (folded.aside !== undefined) this.#putAside(record, folded)
+    })
+    if (!isNew) {
+      metrics.recordsRepeated.inc()
+      return
+    }
+    metrics.tradesRead.inc(record.trades.length)
+    const newest = record.trades.at(-1)
+    if (newest === undefined) return
+    this.#symbols.set(record.symbol, {
+      _id: record.symbol,
+      feed: record.feed,
+      lastPrice: newest.p,
+      lastTradeAt: new Date(newest.t),
+      lastReceivedAt: new Date(record.receivedAt)
+    })
+  }
+
+  #putAside(record: TradeRecord, folded: FoldedTrade): void {
+    const reason = folded.aside ?? 'too late'
+    this.#deps.metrics.tradesAside.inc({ reason })
+    this.#late.push({ ...tradeDocument(record, folded), reason, byMs: folded.byMs })
+  }
+
+  async #insert(documents: Parameters<typeof insertTrades>[1]): Promise<void> {
+    const { database, metrics } = this.#deps
+    const present = await this.#retried(() => insertTrades(database, documents))
+    metrics.tradesStored.inc(documents.length - present)
+    metrics.tradesPresent.inc(present)
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#isDropped) return
+    const { metrics } = this.#deps
+    const endTimer = metrics.flushSeconds.startTimer()
+    const sealed = this.#seal()
+    await this.#settlePanes()
+    const finals = this.#fold.book.finalise(sealed.watermarkMs)
+    const forecasts = await this.#forecast(finals)
+    const bars = this.#fold.book.takeDirty(sealed.watermarkMs)
+    const isMoved = sealed.nextOffset > this.#storedOffset
+    if (!isMoved && bars.length === 0) return
+    await this.#write(sealed, bars, forecasts)
+    this.#storedOffset = sealed.nextOffset
+    if (isMoved) this.#deps.committed(this.partition, sealed.nextOffset)
+    for (const [code, count] of this.#fold.takeUnknownCodes()) {
+      metrics.unknownConditions.inc({ code }, count)
+    }
+    endTimer()
+  }
+
+  #seal(): Sealed {
+    // Only a partition that is read to its end may move on by the clock alone.
+    if (!this.#isTaking && this.#nextOffset >= this.#endOffset) {
+      this.#fold.watermark.idle(Date.now())
+    }
+    this.#fold.book.seal()
+    const sealed = {
+      nextOffset: this.#nextOffset,
+      watermarkMs: this.#fold.watermark.ms,
+      state: this.#fold.toState(),
+      late: this.#late,
+      symbols: [...this.#symbols.values()]
+    }
+    this.#late = []
+    this.#symbols = new Map()
+    return sealed
+  }
+
+  async #settleRecord(): Promise<void> {
+    this.#fold.book.seal()
+    await this.#settlePanes()
+  }
+
+  async #settlePanes(): Promise<void> {
+    const { book } = this.#fold
+    const ids = book.missing()
+    if (ids.length > 0) {
+      book.adopt(await this.#retried(() => loadBars(this.#deps.database, this.#owner, ids)))
+    }
+    book.settle()
+  }
+
+  async #forecast(finals: readonly Bar[]): Promise<Forecast[]> {
+    const { database, config } = this.#deps
+    const requests = this.#forecasts.missing(finals)
+    if (requests.length > 0) {
+      const found = await this.#retried(() =>
+        loadForecastHistory(database, requests, config.forecastLookback)
+      )
+      for (const history of found) this.#forecasts.adopt(history)
+    }
+    return this.#forecasts.advance(finals, Date.now())
+  }
+
+  async #write(
+    sealed: Sealed,
+    bars: readonly Bar[],
+    forecasts: readonly Forecast[]
+  ): Promise<void> {
+    const { database, metrics, config } = this.#deps
+    const { nextOffset, state } = sealed
+    const owner = this.#owner
+    const now = new Date()
+    for (const { startMs } of bars) this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
+    const barDocuments = bars.map((bar) =>
+      barDocument(
+        bar,
+        owner,
+        config.fold.policy,
+        tradingDateAt(bar.symbol, bar.startMs).tradeDate,
+        now
+      )
+    )
+    const forecastDocuments = forecasts.map((forecast) =>
+      forecastDocument(forecast, owner, nextOffset, now)
+    )
+    const dead = this.#dead
+    this.#dead = []
+    await this.#retried(() => announceFlush(database, owner, nextOffset, this.#storedUntilMs))
+    await this.#trades.drained()
+    await this.#retried(() => this.#deps.sendDead(dead))
+    await this.#retried(() => insertLateTrades(database, sealed.late))
+    const newer =
+      (await this.#retried(() => storeForecasts(database, owner, forecastDocuments))) +
+      (await this.#retried(() => storeBars(database, owner, barDocuments)))
+    await this.#retried(() => storeSymbols(database, sealed.symbols))
+    await this.#retried(() =>
+      commitCheckpoint(database, owner, nextOffset, state, configHash(config))
+    )
+    metrics.writesFenced.inc(newer)
+    for (const { status } of bars) metrics.barsStored.inc({ status })
+    for (const { status } of forecasts) metrics.forecastsStored.inc({ status })
+  }
+
+  #retried<T>(work: () => Promise<T>): Promise<T> {
+    return retried(work, this.#deps.signal, (error, waitMs) => {
+      this.#deps.metrics.retries.inc()
+      this.#deps.log.warn({ err: error, waitMs, partition: this.partition }, 'trying again')
+    })
+  }
+}

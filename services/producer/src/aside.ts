@@ -1,0 +1,59 @@
+import type { DeadLetter, DeadLetters } from '@tapedeck/kafka'
+import type { Logger } from '@tapedeck/service'
+import type { ProducerMetrics } from './producer-metrics.ts'
+
+/** Letters waiting for the broker at most; more are counted and sampled in the log only. */
+const CAPACITY = 5000
+/** Of each reason the first is logged, then one in so many. */
+const SAMPLE = 1000
+
+/**
+ * Keeps aside what did not fit: counts it by reason, logs a sample, and sends it to the dead-letter
+ * topic in the background, so that a flood of bad frames never holds up good ones.
+ */
+export class Aside {
+  readonly #letters: DeadLetters
+  readonly #metrics: ProducerMetrics
+  readonly #log: Logger
+  readonly #counts = new Map<string, number>()
+  #waiting: DeadLetter[] = []
+  #sending: Promise<void> | undefined
+
+  constructor(letters: DeadLetters, metrics: ProducerMetrics, log: Logger) {
+    this.#letters = letters
+    this.#metrics = metrics
+    this.#log = log
+  }
+
+  add(reason: string, raw: string): void {
+    // What follows the colon differs from frame to frame: no label.
+    const label = reason.split(':')[0] ?? reason
+    const count = (this.#counts.get(label) ?? 0) + 1
+    this.#counts.set(label, count)
+    this.#metrics.refused.inc({ reason: label })
+    if (count % SAMPLE === 1)
+      this.#log.warn({ reason, count, raw: raw.slice(0, 500) }, 'kept aside')
+    if (this.#waiting.length < CAPACITY) this.#waiting.push({ reason, raw, stage: 'producer' })
+    else this.#metrics.asideDropped.inc()
+    this.#sending ??= this.#send()
+  }
+
+  /** Resolves when all that waits was sent or given up. */
+  async drained(): Promise<void> {
+    await this.#sending
+  }
+
+  async #send(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const batch = this.#waiting
+        this.#waiting = []
+        await this.#letters.send(batch)
+      }
+    } catch (error) {
+      this.#log.error({ err: error }, 'dead letters were not stored')
+    } finally {
+      this.#sending = undefined
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { Metrics } from '@tapedeck/service'
+
+/** What the producer counts; docs/operations.md says what each means and what to do. */
+export function producerMetrics(metrics: Metrics) {
+  return {
+    frames: metrics.counter('frames_received_total', 'Frames received from the feed', ['kind']),
+    tradesReceived: metrics.counter('trades_received_total', 'Valid trades received'),
+    tradesPublished: metrics.counter(
+      'trades_published_total',
+      'Trades acknowledged by the broker in raw_data'
+    ),
+    recordsPublished: metrics.counter(
+      'records_published_total',
+      'Records acknowledged by the broker in raw_data'
+    ),
+    refused: metrics.counter(
+      'trades_refused_total',
+      'Trades or frames that did not fit, kept in the dead-letter topic',
+      ['reason']
+    ),
+    asideDropped: metrics.counter(
+      'dead_letters_dropped_total',
+      'Refused frames and trades that were counted but not kept: too many at once'
+    ),
+    publishRetries: metrics.counter('publish_retries_total', 'Sends that were tried again'),
+    connections: metrics.counter('feed_connections_total', 'Connections made to the feed'),
+    disconnections: metrics.counter('feed_disconnections_total', 'Connections lost or refused'),
+    connected: metrics.gauge('feed_connected', '1 while the feed is connected'),
+    lastFrame: metrics.gauge('feed_last_frame_seconds', 'When the last frame came, epoch seconds'),
+    publishSeconds: metrics.histogram(
+      'publish_seconds',
+      'Time of one send to the broker',
+      [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
+    )
+  }
+}
+
+export type ProducerMetrics = ReturnType<typeof producerMetrics>
