@@ -59,8 +59,11 @@ export class Bar {
   offset: number
   /** Changed since it was last handed out for storing. */
   isDirty = false
+  /** Taken up from the store or handed out for storing before. */
+  isStored: boolean
 
   constructor(bar: Omit<StoredBar, 'tally'> & { readonly tally?: StoredTally }) {
+    this.isStored = bar.tally !== undefined
     this.id = barId(bar.symbol, bar.timeframe, bar.startMs)
     this.symbol = bar.symbol
     this.timeframe = bar.timeframe

@@ -88,27 +88,30 @@ export class ForecastBook {
   }
 
   /**
-   * Takes newly final bars, ascending, and answers every forecast made or settled by them.
+   * Takes newly final bars, ascending. Answers the forecasts made by them (settled already when their
+   * target is among them) and those made before and settled now.
    * @param nowMs wall clock, kept as the time of making
    */
-  advance(finals: readonly Bar[], nowMs: number): Forecast[] {
-    const changed = new Map<string, Forecast>()
+  advance(finals: readonly Bar[], nowMs: number): { made: Forecast[]; settled: Forecast[] } {
+    const madeById = new Map<string, Forecast>()
+    const settledBefore: Forecast[] = []
     for (const bar of finals) {
       const { close } = bar.tally
       if (close === null) continue
       const series = this.#seriesOf(bar)
       const settled = settle(series.open, bar.startMs, close)
       if (settled !== undefined) {
-        changed.set(settled.id, settled)
+        if (madeById.has(settled.id)) madeById.set(settled.id, settled)
+        else settledBefore.push(settled)
         series.open = undefined
       }
       const made = this.#next(series, bar, close, nowMs)
       if (made !== undefined) {
-        changed.set(made.id, made)
+        madeById.set(made.id, made)
         series.open = made
       }
     }
-    return [...changed.values()]
+    return { made: [...madeById.values()], settled: settledBefore }
   }
 
   #seriesOf({ symbol, timeframe }: Bar): Series {

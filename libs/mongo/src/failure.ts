@@ -29,17 +29,17 @@ function isRefusal(error: MongoError): boolean {
 }
 
 /**
- * How many writes of an unordered batch met an existing `_id`; any other error is thrown.
+ * Indexes of the writes of an unordered batch that met an existing `_id`; any other error is thrown.
  * For inserts that means stored before, for guarded replacements that a newer document exists.
  */
-export async function countingDuplicates(write: () => Promise<unknown>): Promise<number> {
+export async function duplicatesOf(write: () => Promise<unknown>): Promise<number[]> {
   try {
     await write()
-    return 0
+    return []
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error
     const errors = [error.writeErrors].flat()
     if (errors.length === 0 || errors.some(({ code }) => code !== DUPLICATE_KEY)) throw error
-    return errors.length
+    return errors.map(({ index }) => index)
   }
 }

@@ -43,5 +43,6 @@ export {
   loadOpenBars,
   storeBars,
   storeForecasts,
-  storeSymbols
+  storeSymbols,
+  type Writes
 } from './result-store.ts'

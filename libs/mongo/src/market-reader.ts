@@ -1,7 +1,7 @@
 import type { Collection, Filter } from 'mongodb'
 import type { Database } from './database.ts'
 import type { BarDocument, ForecastDocument, SymbolDocument, TradeDocument } from './documents.ts'
-import { reading } from './read-error.ts'
+import { reading } from './reading.ts'
 import { ascending } from './row-order.ts'
 
 /** A half-open range of time, [fromMs, toMs), and how many rows of it at most: the newest ones. */
@@ -90,35 +90,37 @@ export function marketReader(
   }
 
   return {
-    ping: () => ping(timeoutMs),
+    ping: () => reading('the server', timeoutMs, () => ping(timeoutMs)),
     symbols: () =>
-      reading('symbols', () =>
+      reading('symbols', timeoutMs, () =>
         symbols.find({}, { timeoutMS: timeoutMs }).limit(MAX_SYMBOLS).toArray()
       ),
     forecastSymbols: () =>
-      reading('forecasts', () => forecasts.distinct('symbol', {}, { timeoutMS: timeoutMs })),
+      reading('forecasts', timeoutMs, () =>
+        forecasts.distinct('symbol', {}, { timeoutMS: timeoutMs })
+      ),
     trades: (query) =>
-      reading('trades', async () => {
+      reading('trades', timeoutMs, async () => {
         const range = { tradedAt: between(query) }
         const rows = await newest(trades, query, 'tradedAt', range, {})
         return ascending(rows, query.limit, ({ tradedAt }) => tradedAt)
       }),
     bars: (query) =>
-      reading('bars', async () => {
+      reading('bars', timeoutMs, async () => {
         const range = { timeframe: query.timeframe, start: between(query) }
         const unread = { exact: 0, source: 0, updatedAt: 0 }
         const rows = await newest(bars, query, 'start', range, unread)
         return ascending(rows, query.limit, ({ start }) => start)
       }),
     forecasts: (query) =>
-      reading('forecasts', async () => {
+      reading('forecasts', timeoutMs, async () => {
         const range = { timeframe: query.timeframe, target: between(query) }
         const unread = { source: 0, createdAt: 0, scoredAt: 0, lookback: 0 }
         const rows = await newest(forecasts, query, 'target', range, unread)
         return ascending(rows, query.limit, ({ target }) => target)
       }),
     forecastScores: (query) =>
-      reading('forecasts', async () => {
+      reading('forecasts', timeoutMs, async () => {
         const known =
           query.symbols ?? (await forecasts.distinct('symbol', {}, { timeoutMS: timeoutMs }))
         return forecasts

@@ -116,6 +116,11 @@ export async function startConsumer(
   }
 
   const flushAll = async (): Promise<void> => {
+    for (const [partition, worker] of ready) {
+      metrics.lag.set({ partition }, worker.lag)
+      metrics.barsInMemory.set({ partition }, worker.barsInMemory)
+      if (worker.watermarkMs > 0) metrics.watermark.set({ partition }, worker.watermarkMs / 1000)
+    }
     await Promise.all(
       [...ready.values()].map(async (worker) => {
         try {
@@ -154,10 +159,6 @@ export async function startConsumer(
     context,
     async () => {
       await database.ping(2000)
-      for (const [partition, worker] of ready) {
-        metrics.lag.set({ partition }, worker.lag)
-        metrics.barsInMemory.set({ partition }, worker.barsInMemory)
-      }
       return ready.size === 0 ? ['no partition is assigned yet'] : []
     },
     { host: config.healthHost, port: config.healthPort }

@@ -13,7 +13,9 @@ import {
   announceFlush,
   commitCheckpoint,
   type Acquired,
+  type BarDocument,
   type Database,
+  type ForecastDocument,
   type LateTradeDocument,
   type SymbolDocument
 } from '@tapedeck/mongo'
@@ -287,7 +289,7 @@ export class PartitionWorker {
     book.settle()
   }
 
-  async #forecast(finals: readonly Bar[]): Promise<Forecast[]> {
+  async #forecast(finals: readonly Bar[]): Promise<{ made: Forecast[]; settled: Forecast[] }> {
     const { database, config } = this.#deps
     const requests = this.#forecasts.missing(finals)
     if (requests.length > 0) {
@@ -302,25 +304,29 @@ export class PartitionWorker {
   async #write(
     sealed: Sealed,
     bars: readonly Bar[],
-    forecasts: readonly Forecast[]
+    forecasts: { readonly made: readonly Forecast[]; readonly settled: readonly Forecast[] }
   ): Promise<void> {
     const { database, metrics, config } = this.#deps
     const { nextOffset, state } = sealed
     const owner = this.#owner
     const now = new Date()
     for (const { startMs } of bars) this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
-    const barDocuments = bars.map((bar) =>
-      barDocument(
-        bar,
-        owner,
-        config.fold.policy,
-        tradingDateAt(bar.symbol, bar.startMs).tradeDate,
-        now
-      )
-    )
-    const forecastDocuments = forecasts.map((forecast) =>
+    const barOf = (bar: Bar): BarDocument => {
+      const { tradeDate } = tradingDateAt(bar.symbol, bar.startMs)
+      return barDocument(bar, owner, config.fold.policy, tradeDate, now)
+    }
+    const forecastOf = (forecast: Forecast): ForecastDocument =>
       forecastDocument(forecast, owner, nextOffset, now)
-    )
+    // Documents are made now, before anything else can change a bar.
+    const barWrites = {
+      fresh: bars.filter(({ isStored }) => !isStored).map(barOf),
+      changed: bars.filter(({ isStored }) => isStored).map(barOf)
+    }
+    for (const bar of bars) bar.isStored = true
+    const forecastWrites = {
+      fresh: forecasts.made.map(forecastOf),
+      changed: forecasts.settled.map(forecastOf)
+    }
     const dead = this.#dead
     this.#dead = []
     await this.#retried(() => announceFlush(database, owner, nextOffset, this.#storedUntilMs))
@@ -328,15 +334,17 @@ export class PartitionWorker {
     await this.#retried(() => this.#deps.sendDead(dead))
     await this.#retried(() => insertLateTrades(database, sealed.late))
     const newer =
-      (await this.#retried(() => storeForecasts(database, owner, forecastDocuments))) +
-      (await this.#retried(() => storeBars(database, owner, barDocuments)))
+      (await this.#retried(() => storeForecasts(database, owner, forecastWrites))) +
+      (await this.#retried(() => storeBars(database, owner, barWrites)))
     await this.#retried(() => storeSymbols(database, sealed.symbols))
     await this.#retried(() =>
       commitCheckpoint(database, owner, nextOffset, state, configHash(config))
     )
     metrics.writesFenced.inc(newer)
     for (const { status } of bars) metrics.barsStored.inc({ status })
-    for (const { status } of forecasts) metrics.forecastsStored.inc({ status })
+    for (const { status } of [...forecasts.made, ...forecasts.settled]) {
+      metrics.forecastsStored.inc({ status })
+    }
   }
 
   #retried<T>(work: () => Promise<T>): Promise<T> {

@@ -1,0 +1,89 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import path from 'node:path'
+import { TapedeckError } from '@tapedeck/core'
+
+/** A service of the pipeline as a process of its own, with its health address. */
+export interface RunningService {
+  readonly name: string
+  readonly pid: number
+  /** The value of a metric, labels summed up; 0 when it is not there. */
+  metric(name: string): Promise<number>
+  /** The last lines it logged. */
+  lastLines(): string
+  stop(): Promise<void>
+}
+
+const root = path.resolve(import.meta.dirname, '../..')
+const START_LIMIT_MS = 30_000
+const STOP_LIMIT_MS = 12_000
+const KEPT_LINES = 15
+
+/**
+ * Starts `services/<name>` with this environment and waits until it serves its health.
+ * @throws SERVER_FAILED with its last log lines when it does not come up
+ */
+export async function startService(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  profileDir?: string
+): Promise<RunningService> {
+  const execArgv = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]
+  const child = fork(path.join(root, 'services', name, 'src/main.ts'), [], {
+    env: { ...process.env, ...env },
+    execArgv,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc']
+  })
+  const lines: string[] = []
+  const health = Promise.withResolvers<string>()
+  const onLine = (line: string): void => {
+    lines.push(line)
+    if (lines.length > KEPT_LINES) lines.shift()
+    if (line.includes('"health is served"')) {
+      health.resolve((JSON.parse(line) as { url: string }).url)
+    }
+  }
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream !== null) createInterface({ input: stream }).on('line', onLine)
+  }
+  const failed = (why: string): TapedeckError =>
+    new TapedeckError('SERVER_FAILED', `${name} ${why}:\n${lines.join('\n')}`)
+  child.once('exit', (code) => health.reject(failed(`ended with exit code ${code}`)))
+  const timer = setTimeout(() => health.reject(failed('did not come up')), START_LIMIT_MS)
+  try {
+    const url = await health.promise
+    return {
+      name,
+      pid: child.pid ?? 0,
+      metric: (metric) => readMetric(url, metric),
+      lastLines: () => lines.join('\n'),
+      stop: () => stop(child)
+    }
+  } catch (error) {
+    await stop(child)
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function readMetric(url: string, name: string): Promise<number> {
+  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5000) })
+  let sum = 0
+  for (const line of (await response.text()).split('\n')) {
+    if (line.startsWith(`${name} `) || line.startsWith(`${name}{`)) {
+      sum += Number(line.slice(line.lastIndexOf(' ') + 1))
+    }
+  }
+  return sum
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = Promise.withResolvers<void>()
+  child.once('exit', () => ended.resolve())
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS)
+  await ended.promise
+  clearTimeout(timer)
+}
