@@ -1,0 +1,75 @@
+import { infinity, TIME_RANGE, type ColumnType } from './infinity.ts'
+
+/** The newest rows a panel asks for; wider ranges show their newest part. */
+const MOST_WINDOWS = '2000'
+const MOST_RATES = '10000'
+
+type Columns = Readonly<Record<string, ColumnType>>
+type Target = ReturnType<typeof infinity>
+
+const SYMBOL_AND_TIMEFRAME = { symbol: '${symbol}', timeframe: '${timeframe}' }
+
+/** Bars of the chosen symbol and timeframe, oldest first. */
+export function bars(columns: Columns, refId = 'A'): Target {
+  return infinity({
+    refId,
+    format: 'timeseries',
+    url: '/api/v1/bars',
+    params: { ...SYMBOL_AND_TIMEFRAME, ...TIME_RANGE, limit: MOST_WINDOWS },
+    rows: 'bars',
+    columns: { time: 'timestamp_epoch', ...columns }
+  })
+}
+
+/** Forecasts of the chosen symbol and timeframe, each at the start of the bar it is about. */
+export function forecasts(
+  columns: Columns,
+  { refId = 'A', limit = MOST_WINDOWS }: { refId?: string; limit?: string } = {}
+): Target {
+  return infinity({
+    refId,
+    format: 'timeseries',
+    url: '/api/v1/forecasts',
+    params: { ...SYMBOL_AND_TIMEFRAME, ...TIME_RANGE, limit },
+    rows: 'forecasts',
+    columns: { time: 'timestamp_epoch', ...columns }
+  })
+}
+
+/** How the scored forecasts of the range did, one row a symbol; `*` is every symbol. */
+export function forecastSummary(symbol: '${symbol}' | '*', columns: Columns): Target {
+  return infinity({
+    format: 'table',
+    url: '/api/v1/forecast-summary',
+    params: { symbol, timeframe: '${timeframe}', ...TIME_RANGE },
+    rows: 'summary',
+    columns
+  })
+}
+
+/** The newest trades of the chosen symbol within the range. */
+export function trades(limit: string, columns: Columns): Target {
+  return infinity({
+    format: 'table',
+    url: '/api/v1/trades',
+    params: { symbol: '${symbol}', ...TIME_RANGE, limit },
+    rows: 'trades',
+    columns
+  })
+}
+
+/** Trades per second of every symbol; the symbol becomes the label of a series. */
+export function tradeRate(): Target {
+  return infinity({
+    format: 'timeseries',
+    url: '/api/v1/trade-rate',
+    params: { symbol: '*', ...TIME_RANGE, limit: MOST_RATES },
+    rows: 'rates',
+    columns: { time: 'timestamp_epoch', symbol: 'string', tradesPerSecond: 'number' }
+  })
+}
+
+/** Every symbol, configured or seen, whatever the range. */
+export function symbols(columns: Columns): Target {
+  return infinity({ format: 'table', url: '/api/v1/symbols', rows: 'symbols', columns })
+}

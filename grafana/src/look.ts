@@ -1,0 +1,106 @@
+import type { Builder } from '@grafana/grafana-foundation-sdk/cog'
+import {
+  LegendDisplayMode,
+  LegendPlacement,
+  SortOrder,
+  TooltipDisplayMode,
+  VizLegendOptionsBuilder,
+  type VizTooltipOptions
+} from '@grafana/grafana-foundation-sdk/common'
+import {
+  FieldColorModeId,
+  MappingType,
+  type DynamicConfigValue,
+  type GridPos,
+  type ValueMapping
+} from '@grafana/grafana-foundation-sdk/dashboard'
+
+/** US dollars in full digits; Grafana's own currency unit would shorten 91 234 to 91.2K. */
+export const DOLLARS = 'prefix:$'
+
+export const COLORS = {
+  up: 'green',
+  down: 'red',
+  vwap: 'yellow',
+  forecast: 'blue',
+  band: 'light-blue',
+  error: 'orange',
+  naive: 'purple'
+} as const
+
+export function at(x: number, y: number, w: number, h: number): GridPos {
+  return { x, y, w, h }
+}
+
+export function titled(title: string): DynamicConfigValue {
+  return { id: 'displayName', value: title }
+}
+
+export function colored(color: string): DynamicConfigValue {
+  return { id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: color } }
+}
+
+/** A line drawn over the panel's own style. */
+export function asLine({ dashed = false, width = 2, fillOpacity = 0 } = {}): DynamicConfigValue[] {
+  return [
+    { id: 'custom.drawStyle', value: 'line' },
+    { id: 'custom.lineWidth', value: width },
+    { id: 'custom.fillOpacity', value: fillOpacity },
+    ...(dashed ? [{ id: 'custom.lineStyle', value: { fill: 'dash', dash: [8, 6] } }] : [])
+  ]
+}
+
+/** The 95 % interval: two thin lines and the space between them. */
+export const BAND = {
+  lower: [titled('95 % from'), colored(COLORS.band), ...asLine({ width: 1 })],
+  upper: [
+    titled('95 % to'),
+    colored(COLORS.band),
+    ...asLine({ width: 1, fillOpacity: 10 }),
+    { id: 'custom.fillBelowTo', value: 'lower' }
+  ]
+}
+
+export function inDollars(decimals: number): DynamicConfigValue[] {
+  return [
+    { id: 'unit', value: DOLLARS },
+    { id: 'decimals', value: decimals }
+  ]
+}
+
+/** Where the trades come from, so that a made-up market is never taken for the real one. */
+export const FEED_MAPPINGS: ValueMapping[] = [
+  {
+    type: MappingType.ValueToText,
+    options: { simulated: { text: 'simulated', color: 'orange', index: 0 } }
+  },
+  {
+    type: MappingType.RegexToText,
+    options: { pattern: '/^(?!simulated$).+$/', result: { text: 'live', color: 'green', index: 1 } }
+  }
+]
+
+/** The verdict of the forecast summary. */
+export const LABEL_MAPPINGS: ValueMapping[] = [
+  {
+    type: MappingType.ValueToText,
+    options: {
+      'better than the last price': { color: 'green', index: 0 },
+      'worse than the last price': { color: 'red', index: 1 },
+      'equal to the last price': { color: 'yellow', index: 2 },
+      'no scored forecast yet': { color: 'text', index: 3 }
+    }
+  }
+]
+
+export function legend(): VizLegendOptionsBuilder {
+  return new VizLegendOptionsBuilder()
+    .displayMode(LegendDisplayMode.List)
+    .placement(LegendPlacement.Bottom)
+    .showLegend(true)
+}
+
+/** One tooltip with all series of the moment, in the panel's order. */
+export function tooltip(): Builder<VizTooltipOptions> {
+  return { build: () => ({ mode: TooltipDisplayMode.Multi, sort: SortOrder.None }) }
+}

@@ -1,0 +1,54 @@
+import {
+  DashboardBuilder,
+  DashboardCursorSync,
+  TimePickerBuilder,
+  type Dashboard
+} from '@grafana/grafana-foundation-sdk/dashboard'
+import { latestTrades, symbolList, tradesPerSecond } from './panels/activity.ts'
+import { errorAgainstLastPrice, forecastAgainstActual, summary } from './panels/forecast.ts'
+import { averagePrice, priceCandles, volume } from './panels/price.ts'
+import { feed, lastPrice, nextForecast, verdict } from './panels/stats.ts'
+import { MIN_REFRESH } from './pins.ts'
+import { symbolVariable, timeframeVariable } from './variables.ts'
+
+export const MARKET_UID = 'tapedeck-market'
+
+/** Grafana 11's version: 12 and 13 bring a dashboard up to theirs when they load it. */
+const SCHEMA_VERSION = 39
+
+/** The dashboard "Market": one symbol live, and the activity of all. */
+export function marketDashboard(): Dashboard {
+  const dashboard = new DashboardBuilder('Market')
+    .uid(MARKET_UID)
+    .description(
+      'Live bars, average price, forecasts and trades, read from what tapedeck has stored. Simulated markets are marked as such.'
+    )
+    .tags(['tapedeck'])
+    .readonly()
+    .timezone('browser')
+    .tooltip(DashboardCursorSync.Crosshair)
+    .time({ from: 'now-15m', to: 'now' })
+    .refresh('1s')
+    .timepicker(
+      new TimePickerBuilder().refreshIntervals([MIN_REFRESH, '1s', '2s', '5s', '10s', '30s', '1m'])
+    )
+    .withVariable(symbolVariable())
+    .withVariable(timeframeVariable())
+  const panels = [
+    lastPrice(),
+    feed(),
+    nextForecast(),
+    verdict(),
+    priceCandles(),
+    symbolList(),
+    volume(),
+    averagePrice(),
+    forecastAgainstActual(),
+    errorAgainstLastPrice(),
+    summary(),
+    tradesPerSecond(),
+    latestTrades()
+  ]
+  panels.forEach((panel, index) => dashboard.withPanel(panel.id(index + 1)))
+  return { ...dashboard.build(), annotations: { list: [] }, schemaVersion: SCHEMA_VERSION }
+}

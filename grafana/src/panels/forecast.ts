@@ -1,0 +1,130 @@
+import { AxisPlacement, BarAlignment, GraphDrawStyle } from '@grafana/grafana-foundation-sdk/common'
+import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
+import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
+import { forecasts, forecastSummary } from '../endpoints.ts'
+import { DATASOURCE } from '../infinity.ts'
+import {
+  asLine,
+  at,
+  BAND,
+  colored,
+  COLORS,
+  DOLLARS,
+  inDollars,
+  LABEL_MAPPINGS,
+  legend,
+  titled,
+  tooltip
+} from '../look.ts'
+import { columnOrder } from './column-order.ts'
+
+export function forecastAgainstActual(): TimeseriesBuilder {
+  return new TimeseriesBuilder()
+    .title('Forecast against actual')
+    .description(
+      'Forecast of each $timeframe close of $symbol with its 95 % band, the close that came, and the error (actual - forecast) as bars on the right axis. The newest forecast has no actual yet.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(0, 25, 12, 9))
+    .withTarget(
+      forecasts({
+        forecast: 'number',
+        lower: 'number',
+        upper: 'number',
+        actual: 'number',
+        error: 'number'
+      })
+    )
+    .drawStyle(GraphDrawStyle.Line)
+    .legend(legend())
+    .tooltip(tooltip())
+    .unit(DOLLARS)
+    .noValue('no forecast yet: it needs some final bars')
+    .overrideByName('actual', [titled('actual'), colored('text'), ...asLine()])
+    .overrideByName('forecast', [
+      titled('forecast'),
+      colored(COLORS.forecast),
+      ...asLine({ dashed: true })
+    ])
+    .overrideByName('lower', BAND.lower)
+    .overrideByName('upper', BAND.upper)
+    .overrideByName('error', [
+      titled('error'),
+      colored(COLORS.error),
+      { id: 'custom.drawStyle', value: GraphDrawStyle.Bars },
+      { id: 'custom.barAlignment', value: BarAlignment.After },
+      { id: 'custom.lineWidth', value: 0 },
+      { id: 'custom.fillOpacity', value: 40 },
+      { id: 'custom.axisPlacement', value: AxisPlacement.Right },
+      { id: 'custom.axisLabel', value: 'error' },
+      { id: 'custom.axisCenteredZero', value: true }
+    ])
+}
+
+export function errorAgainstLastPrice(): TimeseriesBuilder {
+  return new TimeseriesBuilder()
+    .title('Error of the forecast and of the last price')
+    .description(
+      'Distance from the actual close, of the forecast and of the naive forecast that the price stays at the last close. A useful forecast stays below the naive one.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(12, 25, 12, 9))
+    .withTarget(forecasts({ absError: 'number', absNaiveError: 'number' }))
+    .drawStyle(GraphDrawStyle.Line)
+    .axisSoftMin(0)
+    .legend(legend())
+    .tooltip(tooltip())
+    .unit(DOLLARS)
+    .noValue('no scored forecast yet')
+    .overrideByName('absError', [titled('forecast'), colored(COLORS.error), ...asLine()])
+    .overrideByName('absNaiveError', [
+      titled('last price'),
+      colored(COLORS.naive),
+      ...asLine({ dashed: true, width: 1 })
+    ])
+}
+
+export function summary(): TableBuilder {
+  return new TableBuilder()
+    .title('How the forecasts did')
+    .description(
+      'Mean absolute error of the forecasts of $timeframe scored within the range, of every symbol, beside that of the last price. Skill is 1 - error / error of the last price: above 0 the forecast was worth having.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(0, 34, 12, 9))
+    .withTarget(
+      forecastSummary('*', {
+        symbol: 'string',
+        scored: 'number',
+        mae: 'number',
+        naiveMae: 'number',
+        skill: 'number',
+        label: 'string'
+      })
+    )
+    .withTransformation(
+      columnOrder({
+        symbol: 'Symbol',
+        scored: 'Scored',
+        mae: 'Mean error',
+        naiveMae: 'Last price',
+        skill: 'Skill',
+        label: 'Verdict'
+      })
+    )
+    .noValue('no scored forecast yet')
+    .overrideByName('Mean error', inDollars(4))
+    .overrideByName('Last price', inDollars(4))
+    .overrideByName('Scored', [
+      { id: 'unit', value: 'short' },
+      { id: 'decimals', value: 0 }
+    ])
+    .overrideByName('Skill', [
+      { id: 'unit', value: 'percentunit' },
+      { id: 'decimals', value: 1 }
+    ])
+    .overrideByName('Verdict', [
+      { id: 'mappings', value: LABEL_MAPPINGS },
+      { id: 'custom.cellOptions', value: { type: 'color-text' } }
+    ])
+}

@@ -1,0 +1,104 @@
+import {
+  CandlestickColorsBuilder,
+  CandlestickFieldMapBuilder,
+  CandleStyle,
+  ColorStrategy,
+  PanelBuilder as CandlestickBuilder,
+  VizDisplayMode
+} from '@grafana/grafana-foundation-sdk/candlestick'
+import {
+  BarAlignment,
+  GraphDrawStyle,
+  LineInterpolation
+} from '@grafana/grafana-foundation-sdk/common'
+import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
+import { bars, forecasts } from '../endpoints.ts'
+import { DATASOURCE } from '../infinity.ts'
+import { asLine, at, BAND, colored, COLORS, DOLLARS, legend, titled, tooltip } from '../look.ts'
+
+export function priceCandles(): CandlestickBuilder {
+  return new CandlestickBuilder()
+    .title('Price of $symbol')
+    .description(
+      'Bars of $timeframe with their volume; the average price (VWAP), the forecast of each close and its 95 % band as lines. Each forecast was stored before the close it is about.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(0, 4, 16, 13))
+    .withTarget(
+      bars({
+        open: 'number',
+        high: 'number',
+        low: 'number',
+        close: 'number',
+        volume: 'number',
+        vwap: 'number'
+      })
+    )
+    .withTarget(forecasts({ forecast: 'number', lower: 'number', upper: 'number' }, { refId: 'B' }))
+    .mode(VizDisplayMode.CandlesVolume)
+    .candleStyle(CandleStyle.Candles)
+    .colorStrategy(ColorStrategy.OpenClose)
+    .colors(new CandlestickColorsBuilder().up(COLORS.up).down(COLORS.down).flat('gray'))
+    .fields(
+      new CandlestickFieldMapBuilder()
+        .open('open')
+        .high('high')
+        .low('low')
+        .close('close')
+        .volume('volume')
+    )
+    .includeAllFields(true)
+    .legend(legend())
+    .tooltip(tooltip())
+    .unit(DOLLARS)
+    .noValue('no bar of this symbol begins in this range')
+    .overrideByName('volume', [titled('volume'), { id: 'unit', value: 'short' }])
+    .overrideByName('vwap', [titled('average price (VWAP)'), colored(COLORS.vwap), ...asLine()])
+    .overrideByName('forecast', [
+      titled('forecast'),
+      colored(COLORS.forecast),
+      ...asLine({ dashed: true })
+    ])
+    .overrideByName('lower', BAND.lower)
+    .overrideByName('upper', BAND.upper)
+}
+
+export function volume(): TimeseriesBuilder {
+  return new TimeseriesBuilder()
+    .title('Traded volume per $timeframe')
+    .description(
+      'Shares (or coins) of $symbol traded in each window, by the trades that count as volume. No bar: no trade.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(0, 17, 12, 8))
+    .withTarget(bars({ volume: 'number' }))
+    .drawStyle(GraphDrawStyle.Bars)
+    .barAlignment(BarAlignment.After)
+    .fillOpacity(60)
+    .lineWidth(0)
+    .axisSoftMin(0)
+    .legend(legend())
+    .tooltip(tooltip())
+    .unit('short')
+    .noValue('no bar of this symbol begins in this range')
+    .overrideByName('volume', [titled('volume')])
+}
+
+export function averagePrice(): TimeseriesBuilder {
+  return new TimeseriesBuilder()
+    .title('Average price (VWAP) per $timeframe')
+    .description(
+      'Volume-weighted average price of $symbol in each window, beside the close. It comes from exact sums, so that windows of different length agree.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(12, 17, 12, 8))
+    .withTarget(bars({ vwap: 'number', close: 'number' }))
+    .drawStyle(GraphDrawStyle.Line)
+    .lineInterpolation(LineInterpolation.Linear)
+    .legend(legend())
+    .tooltip(tooltip())
+    .unit(DOLLARS)
+    .noValue('no bar of this symbol begins in this range')
+    .overrideByName('vwap', [titled('average price (VWAP)'), colored(COLORS.vwap), ...asLine()])
+    .overrideByName('close', [titled('close'), colored('text'), ...asLine({ width: 1 })])
+}

@@ -1,0 +1,103 @@
+import { Problems, readEnv, TapedeckError, text, url, whole, type Env } from '@tapedeck/core'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+
+export const SERVE_USAGE = `Shows the dashboards in a Grafana of your own.
+
+  npm run grafana -- --home DIR [--plugins DIR]
+
+  --home DIR     Grafana's home: the folder with bin/grafana (or bin/grafana-server) and public/,
+                 such as /usr/share/grafana or an unpacked release
+  --plugins DIR  where Grafana's plugins are or go (default: a folder of its own below the data folder)
+  --help         this text
+
+  GRAFANA_PORT       port on 127.0.0.1                    (3000)
+  TAPEDECK_API_URL   address of the api, without a path   (http://127.0.0.1:8080)
+  TAPEDECK_DATA_DIR  its database, logs and plugins go to grafana/ below it   (./.data)
+`
+
+export interface ServeConfig {
+  readonly home: string
+  readonly port: number
+  readonly apiUrl: string
+  /** Grafana's database, logs and plugins. */
+  readonly dataDir: string
+  readonly pluginsDir: string
+}
+
+/**
+ * The configuration, or undefined when help was asked for.
+ * @param folders flags are relative to where the user is, the data folder to the project as elsewhere
+ * @throws CONFIG_INVALID with every mistake
+ */
+export function readServeConfig(
+  env: Env,
+  args: readonly string[],
+  folders: { readonly user: string; readonly project: string }
+): ServeConfig | undefined {
+  const { home, plugins, help } = parseFlags(args)
+  if (help === true) return undefined
+  const values = readEnv(
+    { ...env, '--home': home },
+    {
+      '--home': {
+        ...text(undefined, "Grafana's home folder, as in npm run grafana -- --home DIR")
+      },
+      GRAFANA_PORT: whole(3000, 1, 65_535),
+      TAPEDECK_API_URL: apiUrl(),
+      TAPEDECK_DATA_DIR: text('./.data', 'a folder')
+    }
+  )
+  const dataDir = resolve(folders.project, values.TAPEDECK_DATA_DIR, 'grafana')
+  return Object.freeze({
+    home: resolve(folders.user, values['--home']),
+    port: values.GRAFANA_PORT,
+    apiUrl: values.TAPEDECK_API_URL,
+    dataDir,
+    pluginsDir: plugins === undefined ? resolve(dataDir, 'plugins') : resolve(folders.user, plugins)
+  })
+}
+
+/** The data source compares addresses as text: no path and no slash at the end. */
+function apiUrl(): ReturnType<typeof url> {
+  const http = url('http://127.0.0.1:8080', ['http:', 'https:'])
+  return {
+    ...http,
+    parse(found) {
+      const parsed = http.parse(found)
+      if (parsed === undefined) return undefined
+      const { origin, pathname, search, username, password } = new URL(parsed)
+      const problems = [
+        ...(pathname !== '/' || search !== '' ? [`'${found}' has a path, expected none`] : []),
+        ...(username !== '' || password !== ''
+          ? ['it holds a user or password, expected none']
+          : [])
+      ]
+      if (problems.length > 0) throw new Problems(problems)
+      return origin
+    }
+  }
+}
+
+function parseFlags(args: readonly string[]): {
+  home?: string | undefined
+  plugins?: string | undefined
+  help?: boolean | undefined
+} {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        home: { type: 'string' },
+        plugins: { type: 'string' },
+        help: { type: 'boolean', short: 'h' }
+      }
+    }).values
+  } catch (cause) {
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `Cannot start: ${(cause as Error).message}, expected --home DIR, --plugins DIR or --help`,
+      { cause }
+    )
+  }
+}

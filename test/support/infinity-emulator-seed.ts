@@ -1,0 +1,150 @@
+import type {
+  BarDocument,
+  Database,
+  ForecastDocument,
+  SymbolDocument,
+  TradeDocument
+} from '@tapedeck/mongo'
+
+/** A stretch of made-up market: a price that swings, one trade a second. */
+export interface Stretch {
+  readonly symbol: string
+  readonly basePrice: number
+  /** Both on a full minute; from inclusive, to exclusive. */
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+const LOOKBACK = 20
+const SOURCE = { log: 'raw_data/0', offset: 1, epoch: 1 }
+const WINDOWS = [
+  ['1s', 1000],
+  ['5s', 5000],
+  ['1m', 60_000]
+] as const
+
+/** Stores trades, bars, forecasts (all scored but the newest) and the symbol, as the consumer would. */
+export async function seedMarket(database: Database, stretch: Stretch): Promise<void> {
+  const trades = tradesOf(stretch)
+  const bars = WINDOWS.flatMap(([timeframe, lengthMs]) => barsOf(trades, timeframe, lengthMs))
+  const forecasts = WINDOWS.flatMap(([timeframe]) =>
+    forecastsOf(bars.filter((bar) => bar.timeframe === timeframe))
+  )
+  await database.trades.insertMany(trades)
+  await database.bars.insertMany(bars)
+  await database.forecasts.insertMany(forecasts)
+  await database.symbols.insertOne(symbolOf(trades))
+}
+
+function tradesOf({ symbol, basePrice, fromMs, toMs }: Stretch): TradeDocument[] {
+  return Array.from({ length: (toMs - fromMs) / 1000 }, (_, index) => ({
+    _id: `seed-${symbol}-${index}-0`,
+    symbol,
+    price: cents(basePrice + Math.sin(index / 30) + (index % 7) / 50),
+    size: 10 + (index % 5) * 30,
+    tradedAt: new Date(fromMs + index * 1000 + 250),
+    receivedAt: new Date(fromMs + index * 1000 + 300),
+    conditions: index % 2 === 0 ? ['1'] : ['1', '12'],
+    session: 'regular',
+    tradeDate: '2025-06-02',
+    feed: 'simulated'
+  }))
+}
+
+function barsOf(
+  trades: readonly TradeDocument[],
+  timeframe: string,
+  lengthMs: number
+): BarDocument[] {
+  const windows = Map.groupBy(
+    trades,
+    ({ tradedAt }) => Math.floor(tradedAt.getTime() / lengthMs) * lengthMs
+  )
+  return [...windows].map(([startMs, inside]) => {
+    const prices = inside.map(({ price }) => price)
+    const volume = inside.reduce((sum, { size }) => sum + size, 0)
+    const notional = inside.reduce((sum, { size, price }) => sum + size * price, 0)
+    const [first, last] = [inside[0]!, inside.at(-1)!]
+    return {
+      _id: `${first.symbol}|${timeframe}|${startMs}`,
+      symbol: first.symbol,
+      timeframe,
+      start: new Date(startMs),
+      end: new Date(startMs + lengthMs),
+      open: first.price,
+      high: Math.max(...prices),
+      low: Math.min(...prices),
+      close: last.price,
+      volume,
+      notional,
+      vwap: notional / volume,
+      tradeCount: inside.length,
+      firstTradeAt: first.tradedAt,
+      lastTradeAt: last.tradedAt,
+      session: 'regular',
+      tradeDate: first.tradeDate,
+      status: last === trades.at(-1) ? 'provisional' : 'final',
+      revision: 0,
+      lateCount: 0,
+      policy: 'feed',
+      feed: first.feed,
+      updatedAt: new Date(startMs + lengthMs),
+      source: SOURCE,
+      exact: {}
+    }
+  })
+}
+
+/** A forecast of each bar from the second on; the naive one is the close before it. */
+function forecastsOf(bars: readonly BarDocument[]): ForecastDocument[] {
+  return bars.slice(1).map((bar, index) => {
+    const lastClose = bars[index]?.close ?? 0
+    const forecast = cents(lastClose + 0.01)
+    const actual = bar.status === 'final' ? bar.close : null
+    return {
+      _id: `${bar.symbol}|${bar.timeframe}|${bar.start.getTime()}|1|linear`,
+      symbol: bar.symbol,
+      timeframe: bar.timeframe,
+      horizon: 1,
+      model: 'linear',
+      target: bar.start,
+      targetEnd: bar.end,
+      madeFrom: bars[index]!.start,
+      lastClose,
+      lookback: LOOKBACK,
+      n: Math.min(LOOKBACK, index + 1),
+      slope: 0.01,
+      intercept: lastClose,
+      r2: 0.5,
+      standardError: 0.02,
+      forecast,
+      lower: forecast - 0.05,
+      upper: forecast + 0.05,
+      status: actual === null ? 'open' : 'scored',
+      reason: null,
+      actual,
+      error: actual === null ? null : actual - forecast,
+      naiveError: actual === null ? null : actual - lastClose,
+      feed: bar.feed,
+      createdAt: bar.start,
+      scoredAt: actual === null ? null : bar.end,
+      source: SOURCE
+    }
+  })
+}
+
+function symbolOf(trades: readonly TradeDocument[]): SymbolDocument {
+  const last = trades.at(-1)!
+  return {
+    _id: last.symbol,
+    feed: last.feed,
+    firstSeenAt: trades[0]!.receivedAt,
+    lastPrice: last.price,
+    lastTradeAt: last.tradedAt,
+    lastReceivedAt: last.receivedAt
+  }
+}
+
+function cents(price: number): number {
+  return Math.round(price * 100) / 100
+}
