@@ -29,6 +29,6 @@ export class Secret {
 
 /** A URL as a person may read it: user, password and every query value replaced. */
 export function redactUrl(url: string): string {
-  const withoutUser = url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@\s]*@/i, `$1${REDACTED}@`)
+  const withoutUser = url.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/@\s]*@/gi, `$1${REDACTED}@`)
   return withoutUser.replace(/([?&][^=&#\s]+)=[^&#\s]*/g, `$1=${REDACTED}`)
 }

@@ -17,10 +17,12 @@ export function studentT975(degreesOfFreedom: number): number {
   const z3 = Z ** 3
   const z5 = Z ** 5
   const z7 = Z ** 7
+  const z9 = Z ** 9
   return (
     Z +
     (z3 + Z) / (4 * v) +
     (5 * z5 + 16 * z3 + 3 * Z) / (96 * v ** 2) +
-    (3 * z7 + 19 * z5 + 17 * z3 - 15 * Z) / (384 * v ** 3)
+    (3 * z7 + 19 * z5 + 17 * z3 - 15 * Z) / (384 * v ** 3) +
+    (79 * z9 + 776 * z7 + 1482 * z5 - 1920 * z3 - 945 * Z) / (92_160 * v ** 4)
   )
 }

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { readConfig as readConsumer } from '@tapedeck/consumer'
+import { readConfig as readProducer } from '@tapedeck/producer'
+import { hasCode } from '@tapedeck/core'
+
+const SERVERS = { KAFKA_BROKERS: 'a:9092', MONGODB_URI: 'mongodb://a' }
+
+describe('consumer configuration', () => {
+  it('has defaults that work', () => {
+    const { fold, forecastLookback } = readConsumer(SERVERS)
+    assert.deepEqual(fold, {
+      timeframes: ['1s', '5s', '1m', '5m', '15m', '1h', '1d'],
+      policy: 'feed',
+      allowedDelayMs: 2000,
+      latenessLimitMs: 86_400_000,
+      futureLimitMs: 60_000
+    })
+    assert.equal(forecastLookback, 20)
+  })
+
+  it('names every mistake', () => {
+    assert.throws(
+      () => readConsumer({ CONDITION_POLICY: 'strict', FORECAST_LOOKBACK: '2' }),
+      (error) =>
+        hasCode(error, 'CONFIG_INVALID') &&
+        ['KAFKA_BROKERS', 'MONGODB_URI', 'CONDITION_POLICY', 'FORECAST_LOOKBACK'].every((name) =>
+          error.message.includes(name)
+        )
+    )
+  })
+})
+
+describe('producer configuration', () => {
+  it('goes to Finnhub with a token and to the simulator without', () => {
+    const simulated = readProducer({ ...SERVERS, SIMULATOR_URL: 'ws://sim:9200' })
+    assert.deepEqual([simulated.feedUrl, simulated.feedName], ['ws://sim:9200', 'simulated'])
+    const live = readProducer({ ...SERVERS, SIMULATOR_URL: 'ws://sim:9200', FINNHUB_TOKEN: 'k' })
+    assert.deepEqual([live.feedUrl, live.feedName], ['wss://ws.finnhub.io', 'finnhub'])
+    const pointed = readProducer({ ...SERVERS, FINNHUB_URL: 'ws://mine:1', FINNHUB_TOKEN: 'k' })
+    assert.equal(pointed.feedUrl, 'ws://mine:1')
+  })
+
+  it('says what is missing when there is no feed at all', () => {
+    assert.throws(
+      () => readProducer(SERVERS),
+      /FINNHUB_TOKEN is not set, expected a token, or FINNHUB_URL/
+    )
+  })
+})

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import {
+  PartitionFold,
+  type Bar,
+  type FoldOptions,
+  type StoredBar,
+  type TradeRecord
+} from '@tapedeck/domain'
+import { aRecord, aTrade, records, START_MS } from '../../support/trades.ts'
+
+const OPTIONS: FoldOptions = {
+  timeframes: ['1s', '5s', '1m', '5m', '1h', '1d'],
+  policy: 'feed',
+  allowedDelayMs: 2000,
+  latenessLimitMs: 1e9,
+  futureLimitMs: 60_000
+}
+
+function newFold(storedUntilMs = -Infinity): PartitionFold {
+  return new PartitionFold(OPTIONS, undefined, storedUntilMs)
+}
+
+function storedOf(bar: Bar): StoredBar {
+  const { tally } = bar
+  return {
+    symbol: bar.symbol,
+    timeframe: bar.timeframe,
+    startMs: bar.startMs,
+    endMs: bar.endMs,
+    status: bar.status,
+    revision: bar.revision,
+    lateCount: bar.lateCount,
+    offset: bar.offset,
+    tally: {
+      ...tally.exactParts(),
+      high: tally.high,
+      low: tally.low,
+      tradeCount: tally.tradeCount,
+      firstTradeMs: tally.firstTradeMs,
+      lastTradeMs: tally.lastTradeMs,
+      session: tally.session,
+      feed: tally.feed
+    }
+  }
+}
+
+/** What a bar says, without how it came about. */
+function content(bar: StoredBar): unknown {
+  const { status: _status, revision: _revision, lateCount: _late, offset: _offset, ...rest } = bar
+  return rest
+}
+
+/** A store in memory that bars go to and come back from. */
+class Shelf {
+  readonly bars = new Map<string, StoredBar>()
+
+  flush(fold: PartitionFold, nextOffset?: number): void {
+    fold.book.seal()
+    const wanted = fold.book.missing()
+    fold.book.adopt(wanted.map((id) => this.bars.get(id)).filter((bar) => bar !== undefined))
+    fold.book.settle()
+    fold.book.finalise(fold.watermark.ms)
+    for (const bar of fold.book.takeDirty(fold.watermark.ms)) {
+      assert.ok(nextOffset === undefined || bar.offset <= nextOffset)
+      this.bars.set(bar.id, storedOf(bar))
+    }
+  }
+
+  contents(): Map<string, unknown> {
+    return new Map(
+      [...this.bars].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([id, bar]) => [id, content(bar)])
+    )
+  }
+}
+
+function run(list: readonly TradeRecord[], flushAfter: (index: number) => boolean): Shelf {
+  const shelf = new Shelf()
+  const fold = newFold()
+  list.forEach((record, index) => {
+    fold.take(record, index, START_MS, () => undefined)
+    if (flushAfter(index)) shelf.flush(fold, index + 1)
+  })
+  shelf.flush(fold)
+  return shelf
+}
+
+describe('BarBook', () => {
+  it('gives the same bars whatever the batch boundaries', () => {
+    fc.assert(
+      fc.property(records(), fc.infiniteStream(fc.boolean()), (list, flags) => {
+        const once = run(list, () => false)
+        const often = run(list, () => flags.next().value === true)
+        const always = run(list, () => true)
+        assert.deepEqual(often.contents(), once.contents())
+        assert.deepEqual(always.contents(), once.contents())
+      })
+    )
+  })
+
+  it('gives the same bars whatever the order of arrival', () => {
+    fc.assert(
+      fc.property(
+        records(20).chain((list) =>
+          fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))
+        ),
+        ([list, shuffled]) => {
+          // Each record is a connection of its own here: the order of arrival is free.
+          const named = new Map(
+            list.map((record, index) => [record, `c${String(index).padStart(3, '0')}`])
+          )
+          const of = (record: TradeRecord): TradeRecord => ({
+            ...record,
+            connection: named.get(record) ?? ''
+          })
+          assert.deepEqual(
+            run(shuffled.map(of), () => true).contents(),
+            run(list.map(of), () => false).contents()
+          )
+        }
+      )
+    )
+  })
+
+  it('changes nothing when records are replayed onto stored bars after a crash', () => {
+    fc.assert(
+      fc.property(records(), fc.nat(40), fc.nat(40), (list, a, b) => {
+        const [checkpoint, crash] = [
+          Math.min(a, b) % list.length,
+          Math.max(a, b) % list.length
+        ].toSorted((x, y) => x - y) as [number, number]
+        // Before the crash: flushed to the shelf beyond the checkpoint.
+        const shelf = new Shelf()
+        const before = newFold()
+        let state = before.toState()
+        list.slice(0, crash).forEach((record, index) => {
+          if (index === checkpoint) state = before.toState()
+          before.take(record, index, START_MS, () => undefined)
+          if (index % 3 === 0) shelf.flush(before)
+        })
+        shelf.flush(before)
+        if (crash === checkpoint) state = before.toState()
+        // After: from the checkpoint, record by record while documents may be ahead.
+        const after = new PartitionFold(OPTIONS, state, Infinity)
+        list.forEach((record, index) => {
+          if (index < checkpoint) return
+          after.take(record, index, START_MS, () => undefined)
+          if (index < crash) {
+            after.book.seal()
+            after.book.adopt(
+              after.book
+                .missing()
+                .map((id) => shelf.bars.get(id))
+                .filter((bar) => bar !== undefined)
+            )
+            after.book.settle()
+          }
+        })
+        shelf.flush(after)
+        assert.deepEqual(shelf.contents(), run(list, () => false).contents())
+      })
+    )
+  })
+
+  it('revises a final bar by a late trade, once for each flush, and says by how many', () => {
+    const shelf = new Shelf()
+    const fold = newFold()
+    const take = (offset: number, t: number, p: number): void => {
+      fold.take(
+        aRecord({ frame: offset + 1, trades: [aTrade({ t, p })] }),
+        offset,
+        START_MS,
+        () => undefined
+      )
+    }
+    take(0, START_MS, 100)
+    take(1, START_MS + 120_000, 105)
+    shelf.flush(fold)
+    const id = `AAPL|1m|${START_MS}`
+    assert.equal(shelf.bars.get(id)?.status, 'final')
+    take(2, START_MS + 1000, 90)
+    take(3, START_MS + 2000, 110)
+    shelf.flush(fold)
+    const bar = shelf.bars.get(id)
+    assert.deepEqual(
+      [bar?.status, bar?.revision, bar?.lateCount, bar?.tally.high, bar?.tally.low],
+      ['revised', 1, 2, 110, 90]
+    )
+  })
+
+  it('takes a bar that left memory up again from the store', () => {
+    const shelf = new Shelf()
+    const fold = newFold()
+    const take = (offset: number, t: number): void => {
+      fold.take(
+        aRecord({ frame: offset + 1, trades: [aTrade({ t })] }),
+        offset,
+        START_MS,
+        () => undefined
+      )
+      shelf.flush(fold)
+    }
+    take(0, START_MS)
+    take(1, START_MS + 3_600_000)
+    take(2, START_MS + 7_200_000)
+    take(3, START_MS + 500)
+    assert.equal(shelf.bars.get(`AAPL|1s|${START_MS}`)?.tally.tradeCount, 2)
+    assert.equal(shelf.bars.get(`AAPL|1h|${START_MS}`)?.tally.tradeCount, 2)
+  })
+
+  it('keeps memory bounded over a long tape', () => {
+    const shelf = new Shelf()
+    const fold = newFold()
+    for (let i = 0; i < 5000; i++) {
+      fold.take(
+        aRecord({ frame: i + 1, trades: [aTrade({ t: START_MS + i * 1000 })] }),
+        i,
+        START_MS,
+        () => undefined
+      )
+      if (i % 50 === 0) shelf.flush(fold)
+    }
+    assert.ok(fold.book.size < 250, `${fold.book.size} bars in memory`)
+  })
+})

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { hasCode, readEnv, Secret } from '@tapedeck/core'
+import { decodeTradeRecord, encodeTradeRecord, KAFKA_VARIABLES, kafkaConfig } from '@tapedeck/kafka'
+import { aRecord } from '../../support/trades.ts'
+
+const read = (env: Record<string, string>) => kafkaConfig(readEnv(env, KAFKA_VARIABLES))
+
+describe('KAFKA_BROKERS', () => {
+  it('reads a plain list', () => {
+    const config = read({ KAFKA_BROKERS: 'a:9092, b:9093' })
+    assert.deepEqual(config, {
+      brokers: ['a:9092', 'b:9093'],
+      topic: 'raw_data',
+      ssl: false,
+      sasl: undefined
+    })
+  })
+
+  it('reads credentials from the address, decoded, with TLS by scheme', () => {
+    const config = read({
+      KAFKA_BROKERS: 'kafka+ssl://me:p%40ss@a:9092,b:9092',
+      KAFKA_SASL_MECHANISM: 'scram-sha-512'
+    })
+    assert.deepEqual(config.sasl, {
+      mechanism: 'scram-sha-512',
+      username: 'me',
+      password: 'p@ss'
+    })
+    assert.deepEqual([config.ssl, config.brokers], [true, ['a:9092', 'b:9092']])
+  })
+
+  it('lets variables win over the address', () => {
+    const { sasl } = read({
+      KAFKA_BROKERS: 'kafka://me:old@a:1',
+      KAFKA_USERNAME: 'you',
+      KAFKA_PASSWORD: 'new'
+    })
+    assert.equal(sasl?.username, 'you')
+    assert.ok(sasl?.password instanceof Secret && sasl.password.reveal() === 'new')
+  })
+
+  it('names every bad address and never a password', () => {
+    assert.throws(
+      () => read({ KAFKA_BROKERS: 'kafka://me:hush@a,b:port,c:9092' }),
+      (error) => {
+        assert.ok(hasCode(error, 'CONFIG_INVALID'))
+        assert.match(error.message, /'a' found, expected host:port/)
+        assert.match(error.message, /'b:port' found/)
+        assert.doesNotMatch(error.message, /hush/)
+        return true
+      }
+    )
+  })
+})
+
+describe('trade record codec', () => {
+  it('brings a record back unchanged', () => {
+    const record = aRecord()
+    const { key, value } = encodeTradeRecord(record)
+    assert.deepEqual(decodeTradeRecord(Buffer.from(key), Buffer.from(value)).record, record)
+  })
+
+  it('says what is wrong instead of throwing', () => {
+    const problems = [
+      decodeTradeRecord(null, null),
+      decodeTradeRecord(null, Buffer.from('{')),
+      decodeTradeRecord(null, Buffer.from(JSON.stringify(aRecord()))),
+      decodeTradeRecord(Buffer.from('AAPL'), Buffer.alloc(1_000_000, 32))
+    ].map(({ problem }) => problem?.split(':')[0])
+    assert.deepEqual(problems, [
+      'value is missing',
+      'value is not JSON',
+      'key is not the symbol',
+      'value has 1000000 bytes'
+    ])
+  })
+})
