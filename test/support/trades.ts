@@ -34,7 +34,7 @@ export function aRecord(given: Partial<TradeRecord> = {}): TradeRecord {
     symbol: 'AAPL',
     connection: '0mwv6bn8sff46',
     frame: 1,
-    receivedAt: START_MS + 200_000,
+    receivedAt: START_MS + 3_600_000,
     indexes: trades.map((_, index) => index),
     trades,
     ...given

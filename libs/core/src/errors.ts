@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   CHECKPOINT_MISMATCH: { retryable: false },
   STATE_CORRUPT: { retryable: false },
   REQUEST_INVALID: { retryable: false },
+  NOT_FOUND: { retryable: false },
+  INTERNAL_ERROR: { retryable: false },
   TAPE_INVALID: { retryable: false },
   ASSERTION_FAILED: { retryable: false }
 } as const satisfies Record<string, { retryable: boolean }>

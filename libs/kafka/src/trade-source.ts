@@ -61,9 +61,11 @@ export async function openTradeSource(
 ): Promise<TradeSource> {
   const consumer = createClient(config, options.clientId, options.log).consumer({
     groupId: options.groupId,
-    sessionTimeout: 30_000,
-    heartbeatInterval: 3000,
-    rebalanceTimeout: 30_000,
+    // The least a broker allows by default: so long a killed member keeps its partitions. One that is
+    // slow loses them early, which the epoch in the checkpoint makes harmless.
+    sessionTimeout: 6000,
+    heartbeatInterval: 1500,
+    rebalanceTimeout: 15_000,
     maxWaitTimeInMs: 100,
     minBytes: 1,
     maxBytesPerPartition: options.fetchBytes ?? 1_048_576,

@@ -11,10 +11,19 @@ export async function translated<T>(what: string, work: () => Promise<T>): Promi
   try {
     return await work()
   } catch (cause) {
-    if (!(cause instanceof MongoError)) throw cause
-    const code = isRefusal(cause) ? 'STATE_CORRUPT' : 'DATABASE_UNREACHABLE'
+    if (!(cause instanceof MongoError) && !isSocketError(cause)) throw cause
+    const code =
+      cause instanceof MongoError && isRefusal(cause) ? 'STATE_CORRUPT' : 'DATABASE_UNREACHABLE'
     throw new TapedeckError(code, `${what}: ${messageOf(cause)}`, { cause })
   }
+}
+
+/** A write to a socket that the server has just closed comes through the driver as Node's own error. */
+const SOCKET_CODES = ['EPIPE', 'ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'ERR_STREAM_DESTROYED']
+
+function isSocketError(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && SOCKET_CODES.includes(code)
 }
 
 /** Codes of a server that answers but cannot serve now: shutting down, no primary, no disk. */

@@ -13,6 +13,7 @@ import { clientLog, serveHealth, type ServiceContext } from '@tapedeck/service'
 import { configHash, type ConsumerConfig } from './config.ts'
 import { consumerMetrics } from './consumer-metrics.ts'
 import { PartitionWorker, type WorkerDeps } from './partition-worker.ts'
+import { retried } from './retry.ts'
 
 export { CONSUMER_VARIABLES, readConfig, type ConsumerConfig } from './config.ts'
 
@@ -63,7 +64,13 @@ export async function startConsumer(
     }
   }
 
-  const acquire = async (partition: number): Promise<PartitionWorker> => {
+  const acquire = (partition: number): Promise<PartitionWorker> =>
+    retried(
+      () => acquireOnce(partition),
+      giveUp.signal,
+      (error, waitMs) => log.warn({ err: error, waitMs, partition }, 'acquiring again')
+    )
+  const acquireOnce = async (partition: number): Promise<PartitionWorker> => {
     const ends = await partitionEnds(config.kafka)
     const endOffset = ends.get(partition) ?? 0
     const owner = await acquirePartition(database, {

@@ -35,6 +35,7 @@ import { configHash, type ConsumerConfig } from './config.ts'
 import type { ConsumerMetrics } from './consumer-metrics.ts'
 import { retried } from './retry.ts'
 import { TradeWriter } from './trade-writer.ts'
+import { whileWaiting } from './while-waiting.ts'
 
 export interface WorkerDeps {
   readonly config: ConsumerConfig
@@ -144,11 +145,16 @@ export class PartitionWorker {
           this.#takeRecord(offset, key, value)
           // A flush before the crash may have stored part of this: settle record by record, so that
           // every bar can tell whether it holds the record.
-          if (offset < this.#owner.flushingTo) await this.#inTurn(() => this.#settleRecord())
+          if (offset < this.#owner.flushingTo)
+            await whileWaiting(
+              this.#inTurn(() => this.#settleRecord()),
+              () => batch.heartbeat()
+            )
         }
         await batch.heartbeat()
         await this.#trades.room(() => batch.heartbeat())
-        if (this.#fold.book.paneCount >= FLUSH_PANES) await this.#flushBehind()
+        if (this.#fold.book.paneCount >= FLUSH_PANES)
+          await this.#flushBehind(() => batch.heartbeat())
       }
       this.#endOffset = batch.endOffset
     } finally {
@@ -162,8 +168,8 @@ export class PartitionWorker {
   }
 
   /** Flushes while reading goes on; waits first for the flush before, so that one is ahead at most. */
-  async #flushBehind(): Promise<void> {
-    await this.#behind
+  async #flushBehind(tick: () => Promise<void>): Promise<void> {
+    await whileWaiting(this.#behind, tick)
     this.#behind = this.flush()
     this.#behind.catch(() => undefined) // thrown by the next await above
   }

@@ -1,4 +1,5 @@
 import type { TradeDocument } from '@tapedeck/mongo'
+import { whileWaiting } from './while-waiting.ts'
 
 /** Documents in one insert: where the driver's throughput is flat. */
 const INSERT_SIZE = 2000
@@ -26,11 +27,11 @@ export class TradeWriter {
     if (this.#waiting.length >= INSERT_SIZE && this.#inFlight.size < MAX_IN_FLIGHT) this.#start()
   }
 
-  /** Resolves when there is room for more; `whileWaiting` is called about every second. */
-  async room(whileWaiting: () => Promise<void>): Promise<void> {
+  /** Resolves when there is room for more; `tick` is called about every second. */
+  async room(tick: () => Promise<void>): Promise<void> {
     while (this.#waiting.length >= INSERT_SIZE * 2) {
       if (this.#inFlight.size < MAX_IN_FLIGHT) this.#start()
-      else await raceWithTick([...this.#inFlight], whileWaiting)
+      else await whileWaiting(Promise.race(this.#inFlight), tick)
       this.#throwFailure()
     }
   }
@@ -54,20 +55,5 @@ export class TradeWriter {
 
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error
-  }
-}
-
-const TICK_MS = 1000
-
-async function raceWithTick(
-  work: readonly Promise<void>[],
-  whileWaiting: () => Promise<void>
-): Promise<void> {
-  const tick = Promise.withResolvers<'tick'>()
-  const timer = setTimeout(() => tick.resolve('tick'), TICK_MS)
-  try {
-    if ((await Promise.race([...work, tick.promise])) === 'tick') await whileWaiting()
-  } finally {
-    clearTimeout(timer)
   }
 }

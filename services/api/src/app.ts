@@ -1,0 +1,27 @@
+import { listen, type ServiceContext } from '@tapedeck/service'
+import { buildApi } from './build-api.ts'
+import type { ApiConfig } from './config.ts'
+import { databaseReader } from './database-reader.ts'
+
+export { buildApi, type ApiDeps } from './build-api.ts'
+export { readConfig, type ApiConfig } from './config.ts'
+export { LoadCache, type LoadCacheOptions } from './load-cache.ts'
+export { readQuery, type Query, type QueryReading, type RequestProblem } from './query.ts'
+
+/**
+ * Serves the REST api and the live page; returns as soon as it listens, also without a database:
+ * then data routes answer 503 until there is one.
+ *
+ * @throws PORT_IN_USE when somebody else has the port
+ */
+export async function startApi(
+  config: ApiConfig,
+  context: ServiceContext
+): Promise<{ readonly url: string }> {
+  const reader = databaseReader(config.mongo, context)
+  const app = buildApi({ reader, context }, config)
+  const url = await listen(app, config.host, config.port)
+  context.defer(() => app.close())
+  context.log.info({ url }, 'api is served')
+  return { url }
+}

@@ -1,0 +1,108 @@
+import { assert, systemClock, type Clock } from '@tapedeck/core'
+import type { MarketReader, TradeDocument } from '@tapedeck/mongo'
+import { addHealthRoutes, type ServiceContext } from '@tapedeck/service'
+import fastify, { type FastifyInstance } from 'fastify'
+import type { ApiConfig } from './config.ts'
+import { dataRoutes, type DataRoute } from './data-routes.ts'
+import { LoadCache } from './load-cache.ts'
+import { renderPage } from './page.ts'
+import { readQuery } from './query.ts'
+import { sendFailure, sendProblems, sendUnknownRoute } from './replies.ts'
+import { measureRequests } from './request-metrics.ts'
+import { ERROR_SCHEMA } from './schemas.ts'
+
+export interface ApiDeps {
+  readonly reader: MarketReader
+  readonly context: ServiceContext
+  readonly clock?: Clock
+}
+
+/** No answer is older than this: one read serves all who ask within it. */
+const SHARE_MS = 250
+const SHARED_ANSWERS = { ttlMs: SHARE_MS, maxEntries: 500, maxWeight: 32 * 1024 * 1024 } as const
+/** Rows; a trade takes about half a kilobyte. */
+const SHARED_TRADES = { ttlMs: SHARE_MS, maxEntries: 100, maxWeight: 40_000 } as const
+
+/** Every limit of the HTTP server is stated: a slow or stuck client must not hold a socket. */
+const LIMITS = {
+  connectionTimeout: 30_000,
+  requestTimeout: 5000,
+  keepAliveTimeout: 65_000,
+  /** Above the limit of a read, so that a database that hangs is named by its own error. */
+  handlerTimeout: 2900,
+  bodyLimit: 1024,
+  forceCloseConnections: true,
+  http: { headersTimeout: 5000, maxHeaderSize: 16 * 1024 }
+} as const
+const MAX_CONNECTIONS = 1000
+const ANSWER_STATUSES = [400, 404, 500, 503] as const
+
+/** The api as a Fastify instance that listens to nothing yet; `inject` reaches it in tests. */
+export function buildApi({ reader, context, clock = systemClock }: ApiDeps, config: ApiConfig) {
+  const { log, metrics } = context
+  const app: FastifyInstance = fastify({
+    ...LIMITS,
+    logger: false,
+    genReqId: () => crypto.randomUUID(),
+    frameworkErrors: (error, request, reply) => sendFailure(error, request, reply, log)
+  })
+  app.server.maxConnections = MAX_CONNECTIONS
+  const paths: string[] = []
+  app.addHook('onRoute', ({ method, url }) => {
+    if (method === 'GET') paths.push(url)
+  })
+  app.setErrorHandler<Error>((error, request, reply) => sendFailure(error, request, reply, log))
+  app.setNotFoundHandler((request, reply) => sendUnknownRoute(request, reply, paths))
+  measureRequests(app, metrics)
+
+  const reads = metrics.counter(
+    'api_answers_total',
+    'Answers of data routes, by whether they shared a read with another request',
+    ['route', 'shared']
+  )
+  const sharedTrades = new LoadCache<readonly TradeDocument[]>({
+    ...SHARED_TRADES,
+    weigh: (rows) => rows.length,
+    clock
+  })
+  const answers = new LoadCache<Buffer>({ ...SHARED_ANSWERS, weigh: ({ length }) => length, clock })
+  for (const route of dataRoutes({ reader, symbols: config.symbols, sharedTrades, clock })) {
+    addDataRoute(app, route, answers, (shared) =>
+      reads.inc({ route: route.path, shared: String(shared) })
+    )
+  }
+  addHealthRoutes(app, 'api', context, async () => {
+    await reader.ping()
+    return []
+  })
+  const page = renderPage({ timeframes: config.timeframes })
+  app.get('/', (_request, reply) => reply.headers(page.headers).send(page.html))
+  return app
+}
+
+function addDataRoute(
+  app: FastifyInstance,
+  route: DataRoute,
+  answers: LoadCache<Buffer>,
+  count: (shared: boolean) => void
+): void {
+  const { path, parameters, summary, response } = route
+  const errors = Object.fromEntries(ANSWER_STATUSES.map((status) => [status, ERROR_SCHEMA]))
+  const schema = { summary, response: { 200: response, ...errors } }
+  app.get(path, { schema }, async (request, reply) => {
+    const reading = readQuery(request.query, parameters)
+    if (reading.problems !== undefined) return sendProblems(reply, reading.problems)
+    const { key, answer } = route.question(reading.query)
+    // The bytes are shared, not the rows: writing JSON costs as much as reading them.
+    const { value, hit } = answers.get(`${path} ${key}`, async () => {
+      const text = reply.serialize(await answer())
+      assert(typeof text === 'string', `${path} is not written as text`)
+      return Buffer.from(text)
+    })
+    count(hit)
+    const body = await value
+    return reply
+      .headers({ 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+      .send(body)
+  })
+}

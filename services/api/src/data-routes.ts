@@ -1,0 +1,151 @@
+import type { Clock } from '@tapedeck/core'
+import type { MarketReader, TradeDocument } from '@tapedeck/mongo'
+import { forecastSummary } from './forecast-summary.ts'
+import type { LoadCache } from './load-cache.ts'
+import type { Parameter, Query } from './query.ts'
+import { recentTrades } from './recent-trades.ts'
+import { barRow, forecastRow, tradeRow } from './rows.ts'
+import {
+  BARS_SCHEMA,
+  FORECAST_SUMMARY_SCHEMA,
+  FORECASTS_SCHEMA,
+  SYMBOLS_SCHEMA,
+  TRADE_RATE_SCHEMA,
+  TRADES_SCHEMA
+} from './schemas.ts'
+import { symbolList } from './symbols.ts'
+import { DEFAULT_WINDOWS, onGrid, timeRange, windowMs } from './time-range.ts'
+import { rateTimeframe, tradeRate } from './trade-rate.ts'
+
+/** What is asked, exactly: requests with the same key get the same answer. */
+export interface Question {
+  readonly key: string
+  answer(): Promise<object>
+}
+
+export interface DataRoute {
+  readonly path: string
+  readonly summary: string
+  readonly parameters: readonly Parameter[]
+  readonly response: object
+  question(query: Query): Question
+}
+
+export interface DataRouteTools {
+  readonly reader: MarketReader
+  /** The configured symbols. */
+  readonly symbols: readonly string[]
+  readonly sharedTrades: LoadCache<readonly TradeDocument[]>
+  readonly clock: Clock
+}
+
+const MINUTE_MS = 60_000
+/** A forecast's window may begin after now: the trading day after a holiday is days away. */
+const WINDOWS_AHEAD = 5
+
+/** Every endpoint under /api/v1. */
+export function dataRoutes(tools: DataRouteTools): readonly DataRoute[] {
+  const { reader, clock } = tools
+  return [
+    {
+      path: '/api/v1/symbols',
+      summary: 'The symbols, configured and seen, with their last price',
+      parameters: [],
+      response: SYMBOLS_SCHEMA,
+      question: () => ({
+        key: '',
+        answer: async () => symbolList(tools.symbols, await reader.symbols())
+      })
+    },
+    {
+      path: '/api/v1/trades',
+      summary: 'Single trades',
+      parameters: ['symbol', 'from', 'to', 'limit'],
+      response: TRADES_SCHEMA,
+      question(query) {
+        const range = timeRange(query, clock.now(), { spanMs: 15 * MINUTE_MS })
+        const asked = { symbols: query.symbols, ...range, limit: query.limit }
+        return ask(asked, async () => {
+          const rows = await recentTrades(reader, tools.sharedTrades, asked)
+          return { trades: rows.map(tradeRow) }
+        })
+      }
+    },
+    {
+      path: '/api/v1/bars',
+      summary: 'Bars of one timeframe, by the start of their window',
+      parameters: ['symbol', 'timeframe', 'from', 'to', 'limit'],
+      response: BARS_SCHEMA,
+      question(query) {
+        const asked = windowsOf(query, clock.now(), 0)
+        return ask(asked, async () => ({ bars: (await reader.bars(asked)).map(barRow) }))
+      }
+    },
+    {
+      path: '/api/v1/forecasts',
+      summary: 'Forecasts of closes, by the start of the bar that is forecast',
+      parameters: ['symbol', 'timeframe', 'from', 'to', 'limit'],
+      response: FORECASTS_SCHEMA,
+      question(query) {
+        const asked = windowsOf(query, clock.now(), WINDOWS_AHEAD)
+        return ask(asked, async () => ({
+          forecasts: (await reader.forecasts(asked)).map(forecastRow)
+        }))
+      }
+    },
+    {
+      path: '/api/v1/forecast-summary',
+      summary: 'How the next-bar forecasts did against the last price, one row a symbol',
+      parameters: ['symbol', 'timeframe', 'from', 'to'],
+      response: FORECAST_SUMMARY_SCHEMA,
+      question(query) {
+        const asked = windowsOf(query, clock.now(), WINDOWS_AHEAD)
+        return ask(asked, () => summary(tools, asked))
+      }
+    },
+    {
+      path: '/api/v1/trade-rate',
+      summary: 'Trades per second',
+      parameters: ['symbol', 'from', 'to', 'limit'],
+      response: TRADE_RATE_SCHEMA,
+      question(query) {
+        const nowMs = clock.now()
+        const range = timeRange(query, nowMs, { spanMs: 5 * MINUTE_MS })
+        const timeframe = rateTimeframe(range)
+        const { symbols, limit } = query
+        const asked = { symbols, timeframe, ...onGrid(range, timeframe), limit }
+        return ask(asked, async () => ({
+          rates: (await reader.bars(asked)).map((bar) => tradeRate(bar, timeframe, nowMs))
+        }))
+      }
+    }
+  ]
+}
+
+function ask(asked: object, answer: () => Promise<object>): Question {
+  return { key: JSON.stringify(asked), answer }
+}
+
+function windowsOf(query: Query, nowMs: number, windowsAhead: number) {
+  const { symbols, timeframe, limit } = query
+  const lengthMs = windowMs(timeframe)
+  const defaults = { spanMs: DEFAULT_WINDOWS * lengthMs, aheadMs: windowsAhead * lengthMs }
+  return { symbols, timeframe, ...onGrid(timeRange(query, nowMs, defaults), timeframe), limit }
+}
+
+/** A symbol that is neither configured nor ever forecast has no row; the others say where they stand. */
+async function summary(
+  { reader, symbols: configured }: DataRouteTools,
+  asked: ReturnType<typeof windowsOf>
+): Promise<object> {
+  const [scores, forecast] = await Promise.all([
+    reader.forecastScores(asked),
+    reader.forecastSymbols()
+  ])
+  const known = new Set([...configured, ...forecast.toSorted()])
+  const wanted = asked.symbols?.filter((symbol) => known.has(symbol)) ?? [...known]
+  const bySymbol = new Map(scores.map((score) => [score.symbol, score]))
+  return {
+    summary: wanted.map((symbol) => forecastSummary(symbol, asked.timeframe, bySymbol.get(symbol)))
+  }
+}

@@ -1,0 +1,62 @@
+import { fullJitterMs, hasCode, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
+import { marketReader, openDatabase, type MarketReader, type MongoConfig } from '@tapedeck/mongo'
+import type { ServiceContext } from '@tapedeck/service'
+
+/** Both limits together keep an answer without a database below three seconds. */
+const SELECT_TIMEOUT_MS = 2000
+const READ_TIMEOUT_MS = 2500
+const RETRY = { baseMs: 500, capMs: 5000 } as const
+
+/**
+ * A reader that exists before the database can be reached: the api starts without it, says so on
+ * /readyz, and connects in the background. Once connected the driver itself reconnects.
+ */
+export function databaseReader(
+  config: MongoConfig,
+  context: ServiceContext,
+  clock: Clock = systemClock
+): MarketReader {
+  let reader: MarketReader | undefined
+  let close: (() => Promise<void>) | undefined
+  // Registered before the server's own closer, so that it runs after it.
+  context.defer(() => close?.())
+  let failure: unknown = new TapedeckError(
+    'DATABASE_UNREACHABLE',
+    'Cannot read: not connected to MongoDB yet, expected a server at MONGODB_URI'
+  )
+
+  async function connect(): Promise<void> {
+    for (let attempt = 0; !context.signal.aborted; attempt++) {
+      try {
+        const options = { appName: 'tapedeck-api', timeoutMs: SELECT_TIMEOUT_MS }
+        const database = await openDatabase(config, options)
+        close = database.close
+        reader = marketReader(database, { timeoutMs: READ_TIMEOUT_MS })
+        context.log.info({ database: config.database }, 'connected to MongoDB')
+        return
+      } catch (error) {
+        if (!hasCode(error, 'DATABASE_UNREACHABLE')) throw error
+        failure = error
+        context.log.warn({ code: error.code, attempt }, error.message)
+        await clock.delay(fullJitterMs(attempt, RETRY), context.signal)
+      }
+    }
+  }
+  void connect().catch((error: unknown) => {
+    if (!hasCode(error, 'ABORTED')) context.fail(error)
+  })
+
+  async function use<T>(read: (connected: MarketReader) => Promise<T>): Promise<T> {
+    if (reader === undefined) throw failure
+    return read(reader)
+  }
+  return {
+    ping: () => use((connected) => connected.ping()),
+    symbols: () => use((connected) => connected.symbols()),
+    forecastSymbols: () => use((connected) => connected.forecastSymbols()),
+    trades: (query) => use((connected) => connected.trades(query)),
+    bars: (query) => use((connected) => connected.bars(query)),
+    forecasts: (query) => use((connected) => connected.forecasts(query)),
+    forecastScores: (query) => use((connected) => connected.forecastScores(query))
+  }
+}

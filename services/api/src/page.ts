@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Timeframe } from '@tapedeck/domain'
+
+export interface Page {
+  readonly html: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** In the order of their imports: each file uses only what stands before it. */
+const SCRIPTS = [
+  'format.js',
+  'svg.js',
+  'market.js',
+  'sparkline.js',
+  'scale.js',
+  'candle-chart.js',
+  'error-chart.js',
+  'rate-chart.js',
+  'tables.js',
+  'main.js'
+] as const
+
+/**
+ * The live page as one document that needs nothing but the api: style and scripts are put inline, so
+ * that it also works where only this address can be reached. The browser is told to run these
+ * scripts only and to speak to this server only.
+ */
+export function renderPage({ timeframes }: { readonly timeframes: readonly Timeframe[] }): Page {
+  const style = read('page.css')
+  const script = SCRIPTS.map((name) => withoutModuleSyntax(read(name))).join('\n')
+  // Functions, since `$&` and the like in a replacing text would be read as patterns.
+  const html = read('page.html')
+    .replace('%timeframes%', () => timeframes.join(','))
+    .replace('/* page.css */', () => style)
+    .replace('/* scripts */', () => script)
+  const policy = [
+    "default-src 'none'",
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    `style-src '${hashOf(between(html, '<style>', '</style>'))}'`,
+    `script-src '${hashOf(between(html, '<script type="module">', '</script>'))}'`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'self'"
+  ]
+  return {
+    html,
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-cache',
+      'content-security-policy': policy.join('; '),
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff'
+    }
+  }
+}
+
+function read(name: string): string {
+  return readFileSync(new URL(`page/${name}`, import.meta.url), 'utf8')
+}
+
+/** The files are modules for editors and lint; in one script they see one another anyway. */
+function withoutModuleSyntax(source: string): string {
+  return source
+    .replace(/^import \{[^}]*\} from '\.\/[a-z-]+\.js'\n/gm, '')
+    .replace(/^export (?=(async )?function |const )/gm, '')
+}
+
+function between(html: string, opening: string, closing: string): string {
+  const start = html.indexOf(opening) + opening.length
+  return html.slice(start, html.indexOf(closing, start))
+}
+
+function hashOf(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`
+}

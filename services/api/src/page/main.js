@@ -1,0 +1,220 @@
+import { barText, candleChart, RIGHT } from './candle-chart.js'
+import { errorChart } from './error-chart.js'
+import { agoText, clockText, compactText, priceText } from './format.js'
+import { askRates, askSparklines, askSymbol, askSymbols, windowMsOf } from './market.js'
+import { rateChart, rateNow } from './rate-chart.js'
+import { slotsOf } from './scale.js'
+import { html, setText, show, sizeOf } from './svg.js'
+import { showForecast, showSymbols, showTrades } from './tables.js'
+
+const EVERY_MS = 1000
+/** The small charts move slowly and read many bars. */
+const SPARKLINES_EVERY = 3
+const MODES = {
+  simulated: 'These trades are made up by the simulator.',
+  live: 'Trades come from Finnhub.',
+  mixed: 'Some symbols are live, some simulated: see each one.',
+  none: 'No trade yet: waiting for the first one.'
+}
+
+const $ = (id) => document.getElementById(id)
+const timeframes = document.body.dataset.timeframes.split(',')
+const state = {
+  chosen: undefined,
+  timeframe: timeframes.includes('5s') ? '5s' : timeframes[0],
+  symbols: [],
+  sparklines: { bars: new Map(), label: '' },
+  market: undefined,
+  rates: [],
+  pickedTime: undefined
+}
+let round = 0
+let timer
+let failingSince
+
+readAddress()
+addTimeframes()
+addChartInput()
+$('zone').textContent = `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}`
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(timer)
+  if (document.hidden) $('connection').textContent = 'paused while hidden'
+  else void refresh()
+})
+addEventListener('resize', () => draw())
+addEventListener('hashchange', () => {
+  readAddress()
+  void refresh()
+})
+void refresh()
+
+/** One round: read, draw, and come again a second later; a round that is overtaken draws nothing. */
+async function refresh() {
+  clearTimeout(timer)
+  const own = ++round
+  try {
+    await read(own)
+    if (own !== round) return
+    failingSince = undefined
+    $('connection').textContent = `updated ${clockText(Date.now())}`
+  } catch (error) {
+    if (own !== round) return
+    failingSince ??= Date.now()
+    setText(
+      $('alert'),
+      `No new data since ${clockText(failingSince)}: ${reasonOf(error)}. ` +
+        'What is shown may be old; the page tries again each second.'
+    )
+  }
+  $('alert').hidden = failingSince === undefined
+  document.querySelector('main').classList.toggle('stale', failingSince !== undefined)
+  draw()
+  if (!document.hidden) timer = setTimeout(() => void refresh(), EVERY_MS)
+}
+
+/** The browser's own words for a server that is away differ and help nobody. */
+function reasonOf(error) {
+  if (error.name === 'TimeoutError') return 'the api takes too long'
+  return error instanceof TypeError ? 'the api does not answer' : error.message
+}
+
+async function read(own) {
+  const { mode, symbols } = await askSymbols()
+  const first = symbols.find(({ lastPrice }) => lastPrice !== null) ?? symbols[0]
+  const chosen = symbols.find(({ symbol }) => symbol === state.chosen) ?? first
+  const { timeframe } = state
+  const [market, rates, sparklines] = await Promise.all([
+    chosen === undefined ? undefined : askSymbol(chosen, timeframe),
+    askRates(symbols),
+    own % SPARKLINES_EVERY === 1 ? askSparklines(symbols) : state.sparklines
+  ])
+  if (own !== round) return
+  Object.assign(state, { mode, symbols, rates, sparklines })
+  state.chosen = chosen?.symbol
+  state.market = market && { ...market, symbol: chosen, timeframe }
+}
+
+function draw() {
+  if (state.mode !== undefined) {
+    setText($('mode'), state.mode === 'none' ? 'waiting' : state.mode)
+    $('mode').className = `badge ${state.mode}`
+    $('mode-text').textContent = MODES[state.mode]
+  }
+  const { symbols, sparklines, chosen } = state
+  showSymbols($('symbol-list'), symbols, { chosen, bars: sparklines.bars, choose })
+  $('symbols-empty').hidden = symbols.length > 0 || state.mode === undefined
+  $('spark-span').textContent = sparklines.label && `change over ${sparklines.label}`
+  if (state.rates.length > 0) {
+    $('rate-now').textContent = compactText(rateNow(state.rates))
+    show($('rates'), rateChart(state.rates, sizeOf($('rates'))), 'No trade in the last 3 minutes')
+  }
+  if (state.market !== undefined) drawMarket(state.market)
+}
+
+function drawMarket({ symbol, timeframe, bars, forecasts, summary, trades }) {
+  const windowMs = windowMsOf(timeframe)
+  const { lastPrice, lastTradeAt } = symbol
+  $('chosen').textContent = symbol.symbol
+  $('last-price').textContent = lastPrice === null ? '' : priceText(lastPrice)
+  $('last-when').textContent =
+    lastTradeAt === null ? 'no trade yet' : `last trade ${agoText(Date.now() - lastTradeAt)}`
+  document.title = lastPrice === null ? 'tapedeck' : `${priceText(lastPrice)} ${symbol.symbol}`
+  for (const kind of ['bars', 'forecasts', 'trades']) {
+    const parameters = new URLSearchParams({ symbol: symbol.symbol })
+    if (kind !== 'trades') parameters.set('timeframe', timeframe)
+    $(`${kind}-link`).href = `/api/v1/${kind}?${parameters}`
+  }
+  const priced = bars.some(({ close }) => close !== null)
+  const slots = priced ? slotsOf(bars, forecasts, windowMs) : undefined
+  const picked = bars.find(({ time }) => time === state.pickedTime)
+  const size = sizeOf($('candles'))
+  const label =
+    `Candles of ${symbol.symbol}, ${bars.length} bars of ${timeframe}, last price ` +
+    `${priceText(lastPrice)}; arrow keys step through the bars`
+  const drawing =
+    slots && candleChart({ bars, forecasts, lastPrice, slots, windowMs, picked, size, label })
+  const focused = $('candles').contains(document.activeElement)
+  const waiting = lastTradeAt === null ? 'No trade yet' : `No bar of ${timeframe} in this range yet`
+  show($('candles'), drawing, `${waiting}: it appears here by itself`)
+  if (focused) drawing?.focus()
+  const shown = picked ?? bars.at(-1)
+  $('readout').textContent = shown === undefined ? '' : barText(shown, windowMs)
+  const errors = slots && errorChart({ forecasts, slots, windowMs, size: sizeOf($('errors')) })
+  show($('errors'), errors, 'No scored forecast in this range yet')
+  const parts = { next: $('forecast-next'), label: $('forecast-label'), facts: $('forecast-facts') }
+  showForecast(parts, { forecasts, summary, lastPrice, windowMs })
+  showTrades($('trade-rows'), trades)
+  $('trades-empty').hidden = trades.length > 0
+  $('trades-empty').textContent = `No trade of ${symbol.symbol} yet`
+}
+
+function choose(symbol) {
+  state.chosen = symbol
+  state.pickedTime = undefined
+  writeAddress()
+  void refresh()
+}
+
+/** The choice lives in the address, so that it can be kept as a bookmark. */
+function writeAddress() {
+  history.replaceState(
+    null,
+    '',
+    `#${new URLSearchParams({ symbol: state.chosen, timeframe: state.timeframe })}`
+  )
+}
+
+function readAddress() {
+  const parameters = new URLSearchParams(location.hash.slice(1))
+  state.chosen = parameters.get('symbol') ?? state.chosen
+  const timeframe = parameters.get('timeframe')
+  if (timeframes.includes(timeframe)) state.timeframe = timeframe
+}
+
+function addTimeframes() {
+  for (const timeframe of timeframes) {
+    const input = html('input', '')
+    Object.assign(input, { type: 'radio', name: 'timeframe', value: timeframe })
+    input.checked = timeframe === state.timeframe
+    input.addEventListener('change', () => {
+      state.timeframe = timeframe
+      state.pickedTime = undefined
+      if (state.chosen !== undefined) writeAddress()
+      void refresh()
+    })
+    const label = html('label', '')
+    label.append(input, timeframe)
+    $('timeframes').append(label)
+  }
+}
+
+function pick(time) {
+  if (time === state.pickedTime) return
+  state.pickedTime = time
+  draw()
+}
+
+/** Pointer and arrow keys pick a bar, whose numbers are read out above the chart. */
+function addChartInput() {
+  const chart = $('candles')
+  chart.addEventListener('pointermove', (event) => {
+    const { bars, forecasts, timeframe } = state.market ?? {}
+    if (bars === undefined || bars.length === 0) return
+    const windowMs = windowMsOf(timeframe)
+    const slots = slotsOf(bars, forecasts, windowMs)
+    const share =
+      (event.clientX - chart.getBoundingClientRect().left) / (sizeOf(chart).width - RIGHT)
+    const ms = slots.fromMs + share * (slots.toMs - slots.fromMs)
+    pick(bars.find(({ time }) => ms >= time && ms < time + windowMs)?.time)
+  })
+  chart.addEventListener('pointerleave', () => pick(undefined))
+  chart.addEventListener('keydown', ({ key }) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[key]
+    const bars = state.market?.bars ?? []
+    if (key === 'Escape') pick(undefined)
+    if (step === undefined || bars.length === 0) return
+    const at = bars.findIndex(({ time }) => time === state.pickedTime)
+    const next = at < 0 ? bars.length - 1 : Math.min(bars.length - 1, Math.max(0, at + step))
+    pick(bars[next].time)
+  })
+}

@@ -1,0 +1,112 @@
+const TIMEOUT_MS = 4000
+
+const WINDOW_MS = {
+  '1s': 1000,
+  '5s': 5000,
+  '15s': 15_000,
+  '1m': 60_000,
+  '5m': 300_000,
+  '15m': 900_000,
+  '1h': 3_600_000,
+  '1d': 86_400_000
+}
+/** Slots of the chart; more would be thinner than a candle can be drawn. */
+const SLOTS = 96
+const SPARE_SLOTS = 5
+/** As many as the api takes by itself. */
+const SCORED_SLOTS = 500
+const TRADE_ROWS = 40
+const RATE_SPAN_MS = 180_000
+/** With many symbols the small charts are made of longer bars, so that their number stays low. */
+const FEW_SYMBOLS = 12
+
+export function windowMsOf(timeframe) {
+  return WINDOW_MS[timeframe] ?? 60_000
+}
+
+async function ask(endpoint, parameters) {
+  const response = await fetch(`/api/v1/${endpoint}?${new URLSearchParams(parameters)}`, {
+    signal: AbortSignal.timeout(TIMEOUT_MS)
+  })
+  const body = await response.json()
+  if (!response.ok) throw new Error(body.error?.message ?? `status ${response.status}`)
+  return body
+}
+
+export function askSymbols() {
+  return ask('symbols', {})
+}
+
+/**
+ * The end of what is shown: now, or the last trade when that is long past (a recorded tape, a closed
+ * market), since an empty picture of now would help nobody.
+ */
+function endOf(lastTradeAt, windowMs) {
+  const nowMs = Date.now()
+  if (lastTradeAt === null || nowMs - lastTradeAt < SLOTS * 0.5 * windowMs) return undefined
+  return lastTradeAt + windowMs
+}
+
+/** Everything shown of one symbol. */
+export async function askSymbol({ symbol, lastTradeAt }, timeframe) {
+  const windowMs = windowMsOf(timeframe)
+  const endMs = endOf(lastTradeAt, windowMs)
+  const range = {
+    from: (endMs ?? Date.now()) - SLOTS * windowMs,
+    ...(endMs !== undefined && { to: endMs })
+  }
+  const ahead = endMs === undefined ? {} : { to: endMs + SPARE_SLOTS * windowMs }
+  const scored = endMs === undefined ? {} : { from: endMs - SCORED_SLOTS * windowMs, to: endMs }
+  const lastMs = lastTradeAt ?? Date.now()
+  const [{ bars }, { forecasts }, { summary }, { trades }] = await Promise.all([
+    ask('bars', { symbol, timeframe, ...range, limit: SLOTS }),
+    ask('forecasts', { symbol, timeframe, ...range, ...ahead, limit: 2 * SLOTS }),
+    ask('forecast-summary', { symbol, timeframe, ...scored }),
+    ask('trades', {
+      symbol,
+      from: lastMs - 900_000,
+      ...(endMs !== undefined && { to: lastMs + 1 }),
+      limit: TRADE_ROWS
+    })
+  ])
+  return { bars, forecasts: forecasts.filter(({ horizon }) => horizon === 1), summary, trades }
+}
+
+/** Bars of all symbols for the small charts; `label` says what span the change is over. */
+export async function askSparklines(symbols) {
+  const few = symbols.length <= FEW_SYMBOLS
+  const timeframe = few ? '5s' : '1m'
+  const spanMs = few ? 900_000 : 3_600_000
+  const { bars } = await ask('bars', {
+    timeframe,
+    from: latestOf(symbols) - spanMs,
+    limit: 10_000
+  })
+  return { bars: Map.groupBy(bars, ({ symbol }) => symbol), label: few ? '15 min' : '60 min' }
+}
+
+/** Trades per second of all symbols together, one value a second. */
+export async function askRates(symbols) {
+  const endMs = latestOf(symbols)
+  const { rates } = await ask('trade-rate', {
+    from: endMs - RATE_SPAN_MS,
+    to: endMs + 1000,
+    limit: 10_000
+  })
+  const bySecond = new Map()
+  for (const { time, tradesPerSecond } of rates) {
+    bySecond.set(time, (bySecond.get(time) ?? 0) + tradesPerSecond)
+  }
+  const lastMs = Math.floor(endMs / 1000) * 1000
+  return Array.from({ length: RATE_SPAN_MS / 1000 }, (_, index) => {
+    const time = lastMs - RATE_SPAN_MS + (index + 1) * 1000
+    return { time, rate: bySecond.get(time) ?? 0 }
+  })
+}
+
+/** Now, or the last trade of any symbol when nothing has traded for minutes. */
+function latestOf(symbols) {
+  const nowMs = Date.now()
+  const latestMs = Math.max(0, ...symbols.map(({ lastTradeAt }) => lastTradeAt ?? 0))
+  return latestMs === 0 || nowMs - latestMs < RATE_SPAN_MS ? nowMs : latestMs
+}

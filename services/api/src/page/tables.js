@@ -1,0 +1,111 @@
+import {
+  axisTimeText,
+  clockText,
+  errorText,
+  estimateText,
+  percentText,
+  priceText,
+  signedText,
+  sizeText
+} from './format.js'
+import { changeOf, sparkline } from './sparkline.js'
+import { html } from './svg.js'
+
+const buttons = new Map()
+
+/** The symbols as buttons that are made once and changed in place, so that focus is kept. */
+export function showSymbols(list, symbols, { chosen, bars, choose }) {
+  for (const one of symbols) {
+    let button = buttons.get(one.symbol)
+    if (button === undefined) {
+      button = html('button', '')
+      button.type = 'button'
+      button.addEventListener('click', () => choose(one.symbol))
+      buttons.set(one.symbol, button)
+      const item = html('li', '')
+      item.append(button)
+      list.append(item)
+    }
+    const own = bars.get(one.symbol) ?? []
+    const change = changeOf(own, one.lastPrice)
+    const name = html('span', 'name', one.symbol.split(':').at(-1))
+    name.title = one.symbol
+    name.append(html('small', 'muted', noteOf(one)))
+    const figures = html('span', 'figures', one.lastPrice === null ? '' : priceText(one.lastPrice))
+    const note =
+      one.lastPrice === null ? 'no trade yet' : change === undefined ? '' : percentText(change)
+    figures.append(html('small', changeClass(change), note))
+    button.replaceChildren(name, sparkline(own, change) ?? html('span', ''), figures)
+    button.setAttribute('aria-pressed', String(one.symbol === chosen))
+  }
+}
+
+/** Where a symbol comes from: its exchange, its feed, and whether it is still asked for. */
+function noteOf({ symbol, feed, configured }) {
+  const exchange = symbol.includes(':') ? symbol.split(':', 1)[0] : undefined
+  const parts = [exchange, feed, configured ? undefined : 'not in SYMBOLS']
+  return parts.filter((part) => part !== undefined && part !== null).join(', ')
+}
+
+function changeClass(change) {
+  if (change === undefined || change === 0) return 'muted'
+  return change > 0 ? 'up-text' : 'down-text'
+}
+
+/** Newest first; a price is coloured by the trade before it. */
+export function showTrades(body, trades) {
+  const rows = trades.map((trade, index) => {
+    const before = trades[index - 1]
+    const row = html('tr', '')
+    const conditions = trade.conditions === null ? '' : trade.conditions.join(' ')
+    const price = html('td', 'number', priceText(trade.price))
+    if (before !== undefined && trade.price !== before.price) {
+      price.classList.add(trade.price > before.price ? 'up-text' : 'down-text')
+    }
+    row.append(
+      html('td', '', clockText(trade.time, { withMs: true })),
+      price,
+      html('td', 'number', sizeText(trade.size)),
+      html('td', 'muted', conditions)
+    )
+    row.title = `${trade.session}, ${trade.feed}, ${trade.id}`
+    return row
+  })
+  body.replaceChildren(...rows.toReversed())
+}
+
+/** The next close in words and numbers, and how the forecasts before it did. */
+export function showForecast({ next, label, facts }, { forecasts, summary, lastPrice, windowMs }) {
+  const open = forecasts.findLast(({ status }) => status === 'open')
+  next.textContent = open === undefined ? 'No forecast yet' : estimateText(open.forecast)
+  const row = summary[0]
+  const verdict = row?.label ?? 'no scored forecast yet'
+  label.textContent = row?.scored > 0 ? `So far ${verdict}` : verdict
+  label.className = row?.label.split(' ', 1)[0] ?? ''
+  const pairs = []
+  if (open === undefined) {
+    pairs.push(['Made from', 'the closes of the last final bars, once there are enough'])
+  } else {
+    pairs.push(
+      [
+        'For the bar',
+        `${axisTimeText(open.time, windowMs)} to ${axisTimeText(open.targetEnd, windowMs)}`
+      ],
+      ['95 % band', `${estimateText(open.lower)} to ${estimateText(open.upper)}`],
+      ['Against the last close', signedText(open.forecast - open.naiveForecast, errorText)],
+      ['Fit', `r² ${open.r2.toFixed(2)} over ${open.n} bars`]
+    )
+    if (lastPrice !== null) pairs.push(['Last price', priceText(lastPrice)])
+  }
+  if (row !== undefined && row.scored > 0) {
+    pairs.push(
+      ['Scored', `${row.scored} forecasts`],
+      ['Mean error', errorText(row.mae)],
+      ['… of the last price', errorText(row.naiveMae)],
+      ['Skill', row.skill === null ? 'undefined' : percentText(row.skill)]
+    )
+  }
+  facts.replaceChildren(
+    ...pairs.flatMap(([term, fact]) => [html('dt', '', term), html('dd', '', fact)])
+  )
+}

@@ -1,0 +1,126 @@
+import { isTimeframe, symbolProblems, TIMEFRAMES, type Timeframe } from '@tapedeck/domain'
+import { nearestName } from './nearest-name.ts'
+
+export const PARAMETERS = ['symbol', 'timeframe', 'from', 'to', 'limit'] as const
+export type Parameter = (typeof PARAMETERS)[number]
+
+export const MAX_LIMIT = 10_000
+export const DEFAULT_LIMIT = 1000
+/** Symbols named in one request at most; `*` is not bound by it. */
+const MAX_NAMED_SYMBOLS = 500
+/** The last millisecond that a Date can hold. */
+const MAX_TIME_MS = 8.64e15
+
+/** A request's parameters; what was not given has its default, times stay undefined. */
+export interface Query {
+  /** Sorted; undefined: all. */
+  readonly symbols: readonly string[] | undefined
+  readonly timeframe: Timeframe
+  readonly fromMs: number | undefined
+  readonly toMs: number | undefined
+  readonly limit: number
+}
+
+/** One mistake in a request: which parameter, and what was found and expected. */
+export interface RequestProblem {
+  readonly field: string
+  readonly message: string
+}
+
+export type QueryReading =
+  | { readonly query: Query; readonly problems?: undefined }
+  | { readonly problems: readonly RequestProblem[] }
+
+/**
+ * Reads the query string of a route that takes `parameters`; pure. All mistakes are reported at
+ * once: names that are not known here, values that do not fit, a parameter given twice. An empty
+ * value counts as not given.
+ */
+export function readQuery(raw: unknown, parameters: readonly Parameter[]): QueryReading {
+  const problems: RequestProblem[] = []
+  const given = new Map<string, string>()
+  for (const [name, value] of Object.entries(raw ?? {})) {
+    if (!(parameters as readonly string[]).includes(name)) {
+      problems.push({ field: name, message: unknownMessage(name, parameters) })
+    } else if (typeof value !== 'string') {
+      problems.push({ field: name, message: `${name} is given twice, expected once` })
+    } else if (value.trim() !== '') given.set(name, value.trim())
+  }
+
+  function read<T>(field: Parameter, fallback: T, expected: string, parse: Parse<T>): T {
+    const found = given.get(field)
+    if (found === undefined) return fallback
+    const value = parse(found, (message) => problems.push({ field, message }))
+    if (value === undefined) {
+      problems.push({ field, message: `${field} is '${found}', expected ${expected}` })
+    }
+    return value ?? fallback
+  }
+  const symbols = read<Symbols>('symbol', ALL, 'symbols', parseSymbols)
+  const query: Query = {
+    symbols: symbols === ALL ? undefined : symbols,
+    timeframe: read<Timeframe>('timeframe', '1m', `one of ${TIMEFRAMES.join(', ')}`, (found) =>
+      isTimeframe(found) ? found : undefined
+    ),
+    fromMs: read<number | undefined>('from', undefined, A_TIME, parseTime),
+    toMs: read<number | undefined>('to', undefined, A_TIME, parseTime),
+    limit: read('limit', DEFAULT_LIMIT, `a whole number from 1 to ${MAX_LIMIT}`, parseLimit)
+  }
+  if (query.fromMs !== undefined && query.toMs !== undefined && query.fromMs >= query.toMs) {
+    const message = `from is '${given.get('from')}', expected a time before to, '${given.get('to')}'`
+    problems.push({ field: 'from', message })
+  }
+  return problems.length === 0 ? { query } : { problems }
+}
+
+/** Undefined when the text does not fit; `report` is for several mistakes in words of their own. */
+type Parse<T> = (found: string, report: (message: string) => void) => T | undefined
+
+function unknownMessage(name: string, parameters: readonly Parameter[]): string {
+  const near = nearestName(name, parameters)
+  const expected = parameters.length === 0 ? 'none' : `one of ${parameters.join(', ')}`
+  return (
+    `${name} is not a parameter of this route, expected ${expected}` +
+    (near === undefined ? '' : `; did you mean ${near}?`)
+  )
+}
+
+const ALL = '*'
+type Symbols = typeof ALL | readonly string[]
+
+function parseSymbols(found: string, report: (message: string) => void): Symbols {
+  if (found === ALL) return ALL
+  const entries = found.split(',').map((entry) => entry.trim())
+  const problems = symbolProblems(entries, Number.MAX_SAFE_INTEGER)
+  for (const problem of problems) report(`symbol: ${problem}`)
+  if (entries.length > MAX_NAMED_SYMBOLS) {
+    report(`symbol: ${entries.length} symbols found, expected at most ${MAX_NAMED_SYMBOLS}, or *`)
+  }
+  return entries.toSorted()
+}
+
+const A_TIME = 'epoch milliseconds or ISO 8601 with a zone, such as 2025-01-31T14:30:00Z'
+const ISO_DATE = /^\d{4}-\d{2}-\d{2}$/
+const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})$/
+
+/** Without a zone a time would mean another moment on every machine, so it is refused. */
+function parseTime(found: string): number | undefined {
+  if (/^-?\d{1,16}$/.test(found)) {
+    const ms = Number(found)
+    return Math.abs(ms) <= MAX_TIME_MS ? ms : undefined
+  }
+  // A plus sign that was not encoded arrives as a space.
+  const text = found.replace(/ (\d{2}:?\d{2})$/, '+$1')
+  if (!ISO_DATE.test(text) && !ISO_TIME.test(text)) return undefined
+  const ms = Date.parse(text)
+  if (Number.isNaN(ms)) return undefined
+  // Date.parse takes 30 February for 2 March.
+  const date = text.slice(0, 10)
+  return new Date(Date.parse(date)).toISOString().startsWith(date) ? ms : undefined
+}
+
+function parseLimit(found: string): number | undefined {
+  if (!/^\d{1,6}$/.test(found)) return undefined
+  const limit = Number(found)
+  return limit >= 1 && limit <= MAX_LIMIT ? limit : undefined
+}

@@ -1,0 +1,34 @@
+import type { MarketReader, RangeQuery, TradeDocument } from '@tapedeck/mongo'
+import type { LoadCache } from './load-cache.ts'
+
+const SECOND_MS = 1000
+/** Trades read beyond the limit, for those of the last second that a viewer has not asked for. */
+const SPARE_ROWS = 200
+
+/**
+ * The newest `limit` trades of an exact range, from a read that many viewers share.
+ *
+ * Trades have no grid, so viewers whose clocks differ by milliseconds ask different ranges. The range
+ * is widened to full seconds, read once, and cut to what each asked. Where the spare rows are too
+ * few for that (more than 200 trades in the cut-off part of a second) the exact range is read.
+ */
+export async function recentTrades(
+  reader: MarketReader,
+  shared: LoadCache<readonly TradeDocument[]>,
+  query: RangeQuery
+): Promise<readonly TradeDocument[]> {
+  const { symbols, fromMs, toMs, limit } = query
+  const wide: RangeQuery = {
+    symbols,
+    fromMs: Math.floor(fromMs / SECOND_MS) * SECOND_MS,
+    toMs: Math.ceil(toMs / SECOND_MS) * SECOND_MS,
+    limit: limit + SPARE_ROWS
+  }
+  const rows = await shared.get(JSON.stringify(wide), () => reader.trades(wide)).value
+  const inRange = rows.filter(({ tradedAt }) => {
+    const ms = tradedAt.getTime()
+    return ms >= fromMs && ms < toMs
+  })
+  const complete = rows.length < wide.limit || inRange.length >= limit
+  return complete ? inRange.slice(-limit) : reader.trades(query)
+}

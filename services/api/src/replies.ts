@@ -1,0 +1,72 @@
+import { hasCode, TapedeckError } from '@tapedeck/core'
+import type { Logger } from '@tapedeck/service'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { nearestName } from './nearest-name.ts'
+import type { RequestProblem } from './query.ts'
+
+/** The one form of an answer that is no success; see ERROR_SCHEMA. */
+export interface ErrorBody {
+  readonly error: {
+    readonly code: string
+    readonly field?: string
+    readonly message: string
+    readonly problems?: readonly RequestProblem[]
+  }
+}
+
+/** 400 with every mistake; `field` and the first of `problems` are the same. */
+export function sendProblems(
+  reply: FastifyReply,
+  problems: readonly RequestProblem[],
+  status = 400
+): FastifyReply {
+  const message = problems.map((problem) => problem.message).join('; ')
+  const field = problems[0]?.field ?? 'request'
+  return send(reply, status, { error: { code: 'REQUEST_INVALID', field, message, problems } })
+}
+
+/** 404 that names the routes there are, and the one that was probably meant. */
+export function sendUnknownRoute(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  routes: readonly string[]
+): FastifyReply {
+  const path = request.url.split('?', 1)[0] ?? ''
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    const message = `method is ${request.method}, expected GET of ${routes.join(', ')}`
+    return sendProblems(reply, [{ field: 'method', message }], 404)
+  }
+  const near = nearestName(path, routes)
+  const hint = near === undefined ? '' : `; did you mean ${near}?`
+  const message = `path is '${path}', expected one of ${routes.join(', ')}${hint}`
+  return sendProblems(reply, [{ field: 'path', message }], 404)
+}
+
+/**
+ * Answers a failure: 503 when the database is away, the status of Fastify's own refusals, else 500.
+ * What went wrong inside is for the log; the caller gets the id under which the log has it.
+ */
+export function sendFailure(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Logger
+): FastifyReply {
+  if (hasCode(error, 'DATABASE_UNREACHABLE')) {
+    log.warn({ code: error.code, url: request.url }, error.message)
+    const message = 'The database does not answer, expected MongoDB at MONGODB_URI'
+    return send(reply.header('retry-after', '1'), 503, { error: { code: error.code, message } })
+  }
+  const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500
+  if (status >= 400 && status < 500) {
+    return sendProblems(reply, [{ field: 'request', message: error.message }], status)
+  }
+  const code = error instanceof TapedeckError ? error.code : 'INTERNAL_ERROR'
+  log.error({ err: error, code, requestId: request.id, url: request.url }, 'request failed')
+  const message = `The api failed on this request; its log says why under request ${request.id}`
+  return send(reply, status === 503 ? 503 : 500, { error: { code: 'INTERNAL_ERROR', message } })
+}
+
+function send(reply: FastifyReply, status: number, body: ErrorBody): FastifyReply {
+  return reply.status(status).header('cache-control', 'no-store').send(body)
+}

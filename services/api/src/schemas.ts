@@ -1,0 +1,137 @@
+/** The JSON schemas of the answers: they document, they serialise, and tests hold answers to them. */
+
+const text = { type: 'string' } as const
+const number = { type: 'number' } as const
+const whole = { type: 'integer' } as const
+const flag = { type: 'boolean' } as const
+const textOrNull = { type: 'string', nullable: true } as const
+const numberOrNull = { type: 'number', nullable: true } as const
+const wholeOrNull = { type: 'integer', nullable: true } as const
+const texts = { type: 'array', items: text } as const
+
+type Schema = Readonly<Record<string, unknown>>
+
+function object(properties: Readonly<Record<string, Schema>>): Schema {
+  return {
+    type: 'object',
+    properties,
+    required: Object.keys(properties),
+    additionalProperties: false
+  }
+}
+
+function list(name: string, row: Readonly<Record<string, Schema>>): Schema {
+  return object({ [name]: { type: 'array', items: object(row) } })
+}
+
+export const SYMBOLS_SCHEMA = object({
+  mode: { type: 'string', enum: ['simulated', 'live', 'mixed', 'none'] },
+  symbols: {
+    type: 'array',
+    items: object({
+      symbol: text,
+      configured: flag,
+      feed: textOrNull,
+      lastPrice: numberOrNull,
+      lastTradeAt: wholeOrNull,
+      firstSeenAt: wholeOrNull
+    })
+  }
+})
+
+export const TRADES_SCHEMA = list('trades', {
+  id: text,
+  symbol: text,
+  time: whole,
+  tradedAt: text,
+  price: number,
+  size: number,
+  conditions: { ...texts, nullable: true },
+  session: text,
+  tradeDate: text,
+  receivedAt: whole,
+  feed: text
+})
+
+export const BARS_SCHEMA = list('bars', {
+  id: text,
+  symbol: text,
+  timeframe: text,
+  time: whole,
+  end: whole,
+  open: numberOrNull,
+  high: numberOrNull,
+  low: numberOrNull,
+  close: numberOrNull,
+  volume: number,
+  notional: number,
+  vwap: numberOrNull,
+  tradeCount: whole,
+  firstTradeAt: whole,
+  lastTradeAt: whole,
+  session: text,
+  tradeDate: text,
+  status: { type: 'string', enum: ['provisional', 'final', 'revised'] },
+  revision: whole,
+  lateCount: whole,
+  policy: text,
+  feed: text
+})
+
+export const FORECASTS_SCHEMA = list('forecasts', {
+  id: text,
+  symbol: text,
+  timeframe: text,
+  time: whole,
+  targetEnd: whole,
+  madeFrom: whole,
+  horizon: whole,
+  model: text,
+  n: whole,
+  slope: number,
+  intercept: number,
+  r2: number,
+  standardError: number,
+  forecast: number,
+  lower: number,
+  upper: number,
+  status: { type: 'string', enum: ['open', 'scored', 'void'] },
+  reason: textOrNull,
+  actual: numberOrNull,
+  error: numberOrNull,
+  absError: numberOrNull,
+  naiveForecast: number,
+  naiveError: numberOrNull,
+  absNaiveError: numberOrNull,
+  feed: text
+})
+
+export const FORECAST_SUMMARY_SCHEMA = list('summary', {
+  symbol: text,
+  timeframe: text,
+  scored: whole,
+  mae: numberOrNull,
+  naiveMae: numberOrNull,
+  skill: numberOrNull,
+  label: text
+})
+
+export const TRADE_RATE_SCHEMA = list('rates', {
+  symbol: text,
+  time: whole,
+  tradesPerSecond: number
+})
+
+export const ERROR_SCHEMA = object({
+  error: {
+    type: 'object',
+    properties: {
+      code: text,
+      field: text,
+      message: text,
+      problems: { type: 'array', items: object({ field: text, message: text }) }
+    },
+    required: ['code', 'message'],
+    additionalProperties: false
+  }
+})

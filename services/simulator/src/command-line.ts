@@ -1,0 +1,99 @@
+import { parseArgs } from 'node:util'
+import { messageOf, TapedeckError } from '@tapedeck/core'
+
+/** One setting: a flag on the command line, or a variable of the environment. */
+export interface Setting {
+  readonly flag: string
+  readonly variable: string
+  /** What stands behind the flag; undefined: nothing does, it is a switch. */
+  readonly value: string | undefined
+  /** As help shows it; an empty one says that there is none. */
+  readonly fallback: string
+  readonly means: string
+}
+
+const setting = (
+  flag: string,
+  variable: string,
+  value: string | undefined,
+  fallback: string,
+  means: string
+): Setting => ({ flag, variable, value, fallback, means })
+
+/** Every setting of the simulator; `npm run simulator -- --help` and its parser come from here. */
+export const SETTINGS: readonly Setting[] = [
+  setting('host', 'SIMULATOR_HOST', 'ADDRESS', '127.0.0.1', 'where to listen'),
+  setting('port', 'SIMULATOR_PORT', 'N', '0', 'port of the feed; 0 picks a free one'),
+  setting('health-host', 'HEALTH_HOST', 'ADDRESS', '127.0.0.1', 'where health is served'),
+  setting('health-port', 'SIMULATOR_HEALTH_PORT', 'N', '0', '/healthz, /readyz and /metrics'),
+  setting('token', 'SIMULATOR_TOKEN', 'TOKEN', '', 'the only token let in; else any is'),
+  setting('max-symbols', 'SIMULATOR_MAX_SYMBOLS', 'N', '51', 'symbols a connection may have'),
+  setting('ping', 'SIMULATOR_PING', 'DURATION', '60s', 'time between ping frames'),
+  setting('seed', 'SIMULATOR_SEED', 'N', '1', 'market: same seed and start, same tape'),
+  setting('rate', 'SIMULATOR_RATE', 'N', '3', 'market: mean trades a second and symbol'),
+  setting('always-open', 'SIMULATOR_ALWAYS_OPEN', undefined, 'true', 'market: stocks never sleep'),
+  setting('file', 'SIMULATOR_FILE', 'PATH', '', 'play this .ndjson or .ndjson.gz instead'),
+  setting('speed', 'SIMULATOR_SPEED', 'N|max', '1', 'tape: times the recorded speed, or max'),
+  setting('skip-gaps', 'SIMULATOR_SKIP_GAPS', undefined, 'false', 'tape: wait 5 s at most'),
+  setting('start', 'SIMULATOR_START', 'RULE', 'quiet:200ms', 'tape: or subscribed:N symbols'),
+  setting('log-level', 'LOG_LEVEL', 'LEVEL', 'info', 'trace, debug, info, warn, error, silent')
+]
+
+export const USAGE = `A server that speaks Finnhub's WebSocket protocol, for work without a key.
+
+  npm run simulator -- [flags]      flags win over the environment; --no-<switch> turns one off
+
+${SETTINGS.map(settingLine).join('\n')}
+  --help${' '.repeat(19)}this text
+
+Examples
+  npm run simulator -- --port 9200
+  npm run simulator -- --port 9200 --seed 7 --rate 500
+  npm run simulator -- --file tape.ndjson.gz --speed 60 --skip-gaps
+  SIMULATOR_FILE=tape.ndjson.gz SIMULATOR_SPEED=max npm run simulator -- --start subscribed:4
+`
+
+/**
+ * The variables that the flags stand for, or 'help'.
+ * @throws CONFIG_INVALID for a flag that does not exist or lacks its value.
+ */
+export function readCommandLine(
+  args: readonly string[]
+): Readonly<Record<string, string>> | 'help' {
+  const values = parsed(args)
+  if (values['help'] === true) return 'help'
+  const variables: Record<string, string> = {}
+  for (const { flag, variable } of SETTINGS) {
+    const value = values[flag]
+    if (value !== undefined) variables[variable] = String(value)
+  }
+  return variables
+}
+
+function parsed(args: readonly string[]): Record<string, string | boolean | undefined> {
+  const switches = SETTINGS.map(({ flag, value }) => {
+    const type = value === undefined ? ('boolean' as const) : ('string' as const)
+    return [flag, { type }] as const
+  })
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { ...Object.fromEntries(switches), help: { type: 'boolean', short: 'h' } },
+      allowNegative: true,
+      strict: true
+    })
+    return values
+  } catch (cause) {
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `Cannot start: found ${messageOf(cause)}, expected flags as in --help`,
+      { cause }
+    )
+  }
+}
+
+function settingLine({ flag, variable, value, fallback, means }: Setting): string {
+  const shown = `--${flag}${value === undefined ? '' : ` ${value}`}`
+  const standard = fallback === '' ? '' : ` (${fallback})`
+  return `  ${shown.padEnd(24)} ${variable.padEnd(22)} ${means}${standard}`
+}

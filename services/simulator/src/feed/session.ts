@@ -1,0 +1,150 @@
+import type { Duplex } from 'node:stream'
+import type { Logger } from '@tapedeck/service'
+import type { RawData, WebSocket } from 'ws'
+import { readClientMessage } from './client-message.ts'
+import { portionOf, type Frame } from './frame.ts'
+
+/** Above this backlog a lossless source waits for the client. */
+const WAIT_ABOVE_BYTES = 1024 * 1024
+/** Above this backlog a live market no longer waits: frames for this client are dropped. */
+const DROP_ABOVE_BYTES = 8 * 1024 * 1024
+/** A client that takes nothing for so long is cut, so that it cannot hold a tape for ever. */
+const STALL_LIMIT_MS = 600_000
+const CLOSE_LIMIT_MS = 500
+const GOING_AWAY = 1001
+const PING = '{"type":"ping"}'
+const TOO_MANY = 'Subscribing to too many symbols'
+
+export interface SessionOptions {
+  readonly maxSymbols: number
+  readonly pingMs: number
+  readonly log: Logger
+  /** Something was subscribed, unsubscribed, or the connection is gone. */
+  readonly onChange: () => void
+}
+
+/** What `play` did with some frames. */
+export interface Played {
+  readonly frames: number
+  readonly trades: number
+  readonly droppedTrades: number
+}
+
+/** One connection: what the client asks for, what it gets, and how fast it takes it. */
+export class Session {
+  readonly subscribed = new Set<string>()
+  readonly #socket: WebSocket
+  readonly #stream: Duplex
+  readonly #options: SessionOptions
+  readonly #pinging: NodeJS.Timeout
+  #waiting: { readonly belowBytes: number; readonly resolve: () => void } | undefined
+
+  constructor(socket: WebSocket, stream: Duplex, options: SessionOptions) {
+    this.#socket = socket
+    this.#stream = stream
+    this.#options = options
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    socket.on('error', (error) => options.log.warn({ err: error }, 'client connection failed'))
+    socket.on('close', () => this.#ended())
+    this.#pinging = setInterval(() => this.#answer(PING), options.pingMs)
+    this.#pinging.unref()
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN
+  }
+
+  /** Sends what the client subscribed to of each frame; `lossless` never drops, see `drained`. */
+  play(frames: readonly Frame[], lossless: boolean): Played {
+    let sentFrames = 0
+    let trades = 0
+    let droppedTrades = 0
+    // One system call for all of them instead of one each.
+    this.#stream.cork()
+    for (const frame of frames) {
+      const portion = this.isOpen ? portionOf(frame, this.subscribed) : undefined
+      if (portion === undefined) continue
+      if (!lossless && this.#socket.bufferedAmount > DROP_ABOVE_BYTES) {
+        droppedTrades += portion.tradeCount
+        continue
+      }
+      this.#socket.send(portion.text, this.#onFlushed)
+      sentFrames++
+      trades += portion.tradeCount
+    }
+    this.#stream.uncork()
+    return { frames: sentFrames, trades, droppedTrades }
+  }
+
+  /**
+   * Resolves once the client has taken enough that more may be sent, or is gone; with `everything`
+   * once nothing is left to send. Ends early when `signal` aborts.
+   */
+  async drained(signal: AbortSignal, everything = false): Promise<void> {
+    const startBytes = everything ? 0 : WAIT_ABOVE_BYTES
+    if (!this.isOpen || signal.aborted || this.#socket.bufferedAmount <= startBytes) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#waiting = { belowBytes: startBytes / 2, resolve }
+    const stalled = setTimeout(() => {
+      this.#options.log.warn({ stallMs: STALL_LIMIT_MS }, 'client takes nothing and is cut')
+      this.#socket.terminate()
+    }, STALL_LIMIT_MS)
+    const onAbort = (): void => resolve()
+    signal.addEventListener('abort', onAbort)
+    try {
+      await promise
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      clearTimeout(stalled)
+      this.#waiting = undefined
+    }
+  }
+
+  /** Says goodbye; a client that does not answer is cut after half a second. */
+  async close(): Promise<void> {
+    if (this.#socket.readyState === this.#socket.CLOSED) return
+    const gone = Promise.withResolvers<void>()
+    this.#socket.once('close', () => gone.resolve())
+    this.#socket.close(GOING_AWAY, 'simulator stops')
+    const cut = setTimeout(() => this.#socket.terminate(), CLOSE_LIMIT_MS)
+    await gone.promise
+    clearTimeout(cut)
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    // ws hands over one Buffer a message; binary messages are none of the protocol's.
+    const message = readClientMessage(Buffer.isBuffer(data) && !isBinary ? data.toString() : '')
+    if (message.kind === 'wrong') this.#refuse(message.problem)
+    else if (message.kind === 'unsubscribe') {
+      if (this.subscribed.delete(message.symbol)) this.#options.onChange()
+    } else if (message.kind === 'subscribe' && !this.subscribed.has(message.symbol)) {
+      if (this.subscribed.size >= this.#options.maxSymbols) this.#refuse(TOO_MANY)
+      else {
+        this.subscribed.add(message.symbol)
+        this.#options.onChange()
+      }
+    }
+  }
+
+  #refuse(reason: string): void {
+    this.#answer(JSON.stringify({ type: 'error', msg: reason }))
+  }
+
+  /** Answers wait in the same backlog: a client that asks and never reads gets no more of them. */
+  #answer(text: string): void {
+    if (!this.isOpen || this.#socket.bufferedAmount > DROP_ABOVE_BYTES) return
+    this.#socket.send(text, this.#onFlushed)
+  }
+
+  readonly #onFlushed = (): void => {
+    if (this.#waiting === undefined) return
+    if (this.#socket.bufferedAmount <= this.#waiting.belowBytes) this.#waiting.resolve()
+  }
+
+  #ended(): void {
+    clearInterval(this.#pinging)
+    this.subscribed.clear()
+    this.#waiting?.resolve()
+    this.#options.onChange()
+  }
+}

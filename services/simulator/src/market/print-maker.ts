@@ -1,0 +1,127 @@
+import type { TradeText } from '../feed/frame.ts'
+import { isExtendedHours } from './activity.ts'
+import type { Auction } from './auctions.ts'
+import { conditionsText } from './conditions-text.ts'
+import type { Instrument } from './instrument.ts'
+import type { Random } from './random.ts'
+import { sizeOf, type SizeKind } from './size.ts'
+
+/** A trade and the moment at which it reaches the feed, which is not before its own time. */
+export interface Print extends TradeText {
+  readonly arrivesAtMs: number
+}
+
+/** Shares of events by their number of prints: one; a burst; a sweep across several frames. */
+const BURSTS = { share: 0.15, from: 2, to: 6 } as const
+const SWEEPS = { share: 0.03, from: 10, to: 30 } as const
+/** Prints of an event on average, so that a rate in trades can be kept. */
+export const MEAN_PRINTS =
+  1 +
+  BURSTS.share * ((BURSTS.from + BURSTS.to) / 2 - 1) +
+  SWEEPS.share * ((SWEEPS.from + SWEEPS.to) / 2 - 1)
+
+const ISO_SHARE = { single: 0.25, burst: 0.6 } as const
+/** A sweep takes one more level of the book every so many prints. */
+const PRINTS_A_LEVEL = 5
+/** Odd lots that are reported off exchange, within the spread and finer than a cent. */
+const SUB_PENNY_SHARE = 0.25
+/** Single prints that come behind others: a little, or by seconds. */
+const BEHIND_SHARE = 0.01
+const LATE_SHARE = 0.002
+/** Prints at a price of their own: average price (3), derivatively priced (32). */
+const AVERAGE_SHARE = 0.001
+const DERIVED_SHARE = 0.0005
+
+/** Makes the prints of one symbol: how many, at what price and size, with which conditions. */
+export class PrintMaker {
+  readonly #instrument: Instrument
+  readonly #random: Random
+  readonly #symbolText: string
+  /** 1 buyers, -1 sellers; stays for a while, as orders come in runs. */
+  #side = 1
+
+  constructor(instrument: Instrument, random: Random) {
+    this.#instrument = instrument
+    this.#random = random
+    this.#symbolText = JSON.stringify(instrument.symbol)
+  }
+
+  /** One print, or several of the same millisecond. */
+  event(atMs: number, fairPrice: number, into: Print[]): void {
+    const random = this.#random
+    if (random.uniform() < 0.35) this.#side = -this.#side
+    const kind = random.uniform()
+    if (kind < SWEEPS.share) {
+      this.#several(atMs, fairPrice, random.whole(SWEEPS.from, SWEEPS.to), true, into)
+    } else if (kind < SWEEPS.share + BURSTS.share) {
+      const isIso = random.uniform() < ISO_SHARE.burst
+      this.#several(atMs, fairPrice, random.whole(BURSTS.from, BURSTS.to), isIso, into)
+    } else this.#single(atMs, fairPrice, into)
+  }
+
+  auction({ atMs, code }: Auction, fairPrice: number, into: Print[]): void {
+    const size = 100 * this.#random.whole(50, 2000)
+    into.push(this.#print(atMs, atMs, this.#quote(fairPrice), size, false, code))
+  }
+
+  #several(atMs: number, fairPrice: number, count: number, isIso: boolean, into: Print[]): void {
+    const { tick } = this.#instrument
+    const price = this.#quote(fairPrice)
+    // Equal slices of one order are what makes equal prints.
+    const kind: SizeKind = this.#random.uniform() < 0.3 ? 'slice' : 'any'
+    for (let index = 0; index < count; index++) {
+      const level = Math.floor(index / PRINTS_A_LEVEL) * this.#side * tick
+      const size = sizeOf(this.#instrument, fairPrice, kind, this.#random)
+      into.push(this.#print(atMs, atMs, price + level, size, isIso))
+    }
+  }
+
+  #single(atMs: number, fairPrice: number, into: Print[]): void {
+    const random = this.#random
+    const isStock = this.#instrument.kind === 'stock'
+    const size = sizeOf(this.#instrument, fairPrice, 'any', random)
+    const isIso = random.uniform() < ISO_SHARE.single
+    let price = this.#quote(fairPrice)
+    let tradedAtMs = atMs
+    let code: string | undefined
+    const oddity = random.uniform()
+    if (oddity < LATE_SHARE) {
+      tradedAtMs -= random.whole(1000, 5000)
+      if (isStock && random.uniform() < 0.5) code = '30'
+    } else if (oddity < LATE_SHARE + BEHIND_SHARE) tradedAtMs -= random.whole(20, 200)
+    else if (isStock && oddity > 1 - AVERAGE_SHARE) code = '3'
+    else if (isStock && oddity > 1 - AVERAGE_SHARE - DERIVED_SHARE) code = '32'
+    if (code === '3' || code === '32') price = fairPrice * (1 + 0.002 * random.normal())
+    else if (isStock && size < 100 && random.uniform() < SUB_PENNY_SHARE) {
+      price = fairPrice + (random.uniform() - 0.5) * this.#instrument.tick
+    }
+    into.push(this.#print(atMs, tradedAtMs, price, size, isIso, code))
+  }
+
+  /** The side's price: half a spread of one or two basis points away, on the tick. */
+  #quote(fairPrice: number): number {
+    const { tick } = this.#instrument
+    const spread = Math.max(tick, fairPrice * 1e-4 * (0.5 + this.#random.uniform()))
+    return Math.max(1, Math.round((fairPrice + (this.#side * spread) / 2) / tick)) * tick
+  }
+
+  #print(
+    arrivesAtMs: number,
+    tradedAtMs: number,
+    price: number,
+    size: number,
+    isIso: boolean,
+    code?: string
+  ): Print {
+    const { symbol, kind, priceUnits } = this.#instrument
+    const t = Math.floor(tradedAtMs)
+    // Dividing whole units gives the double nearest to the decimal, hence its short text.
+    const p = Math.max(1, Math.round(price * priceUnits)) / priceUnits
+    const c =
+      kind === 'stock'
+        ? conditionsText(isIso, isExtendedHours(this.#instrument, t), size < 100, code)
+        : 'null'
+    const text = `{"c":${c},"p":${p},"s":${this.#symbolText},"t":${t},"v":${size}}`
+    return { arrivesAtMs, symbol, text }
+  }
+}

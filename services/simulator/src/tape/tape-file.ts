@@ -1,0 +1,74 @@
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import { hasCode, messageOf, TapedeckError } from '@tapedeck/core'
+
+/** Successive lines of a tape. */
+export interface TapeLines {
+  /** Number of the first of them; lines count from 1. */
+  readonly firstLine: number
+  readonly lines: readonly string[]
+}
+
+/** Bytes read at once: what a tape costs in memory, whatever its length. */
+const CHUNK_BYTES = 64 * 1024
+const LONGEST_LINE = 1024 * 1024
+
+/**
+ * Streams the lines of an NDJSON file, packed by gzip or not (told by its first bytes).
+ *
+ * @throws TAPE_INVALID when the file cannot be read, its gzip is damaged or a line has no end.
+ */
+export async function* readTapeFile(path: string): AsyncGenerator<TapeLines> {
+  let rest = ''
+  let lineNumber = 1
+  try {
+    for await (const chunk of await openText(path)) {
+      const lines = (rest + String(chunk)).split('\n')
+      rest = lines.pop() ?? ''
+      if (rest.length > LONGEST_LINE) throw endless(path, lineNumber + lines.length)
+      if (lines.length > 0) yield { firstLine: lineNumber, lines }
+      lineNumber += lines.length
+    }
+  } catch (cause) {
+    if (hasCode(cause, 'TAPE_INVALID')) throw cause
+    throw new TapedeckError(
+      'TAPE_INVALID',
+      `Cannot read tape '${path}' near line ${lineNumber}: found ${messageOf(cause)}, ` +
+        `expected an .ndjson or .ndjson.gz file`,
+      { cause }
+    )
+  }
+  if (rest !== '') yield { firstLine: lineNumber, lines: [rest] }
+}
+
+async function openText(path: string): Promise<Readable> {
+  const isGzip = await startsAsGzip(path)
+  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES })
+  if (!isGzip) return file.setEncoding('utf8')
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES })
+  gunzip.setEncoding('utf8')
+  // The reader of `gunzip` gets the error of either; the callback only keeps it from being thrown.
+  pipeline(file, gunzip, () => {})
+  return gunzip
+}
+
+async function startsAsGzip(path: string): Promise<boolean> {
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
+    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
+  } finally {
+    await file.close()
+  }
+}
+
+function endless(path: string, lineNumber: number): TapedeckError {
+  return new TapedeckError(
+    'TAPE_INVALID',
+    `Cannot read tape '${path}', line ${lineNumber}: found more than ${LONGEST_LINE} characters ` +
+      `without an end of line, expected one trade or frame a line`
+  )
+}

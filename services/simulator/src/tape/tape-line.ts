@@ -1,0 +1,143 @@
+import { TapedeckError } from '@tapedeck/core'
+import type { Frame, TradeText } from '../feed/frame.ts'
+
+/** A flat tape has one trade a line, a frame tape one WebSocket frame a line. */
+type TapeFormat = 'trades' | 'frames'
+
+export interface TapeTrade extends TradeText {
+  readonly tradedAtMs: number
+}
+
+export interface TapeFrame {
+  readonly frame: Frame
+  /** Of its newest trade; undefined when it has none. */
+  readonly tradedAtMs: number | undefined
+}
+
+const TRADE_FORM = '{"s":symbol,"p":price,"t":epoch ms,"v":size,"c":[codes] or null}'
+const FRAME_FORM = '{"data":[trades],"type":"trade"} or another object with a type'
+
+/** Told by a line: a frame has a `type`, a trade has a symbol. @throws TAPE_INVALID */
+export function formatOf(line: string, lineNumber: number): TapeFormat {
+  const value = objectOf(line, lineNumber, `${TRADE_FORM} or ${FRAME_FORM}`)
+  if (typeof value['type'] === 'string') return 'frames'
+  if (typeof value['s'] === 'string') return 'trades'
+  throw invalid(lineNumber, line, `${TRADE_FORM} or ${FRAME_FORM}`)
+}
+
+const NUMBER = String.raw`-?(?:0|[1-9]\d{0,15})(?:\.\d+)?(?:[eE][+-]?\d{1,2})?`
+const TEXT = String.raw`"[^"\\\x00-\x1f]+"`
+/** The usual line, in one step and with every number as it was written. */
+const USUAL = new RegExp(
+  String.raw`^\{"s":(${TEXT}),"p":(${NUMBER}),"t":([1-9]\d{0,14}),"v":(${NUMBER}),` +
+    String.raw`"c":(null|\[\]|\[${TEXT}(?:,${TEXT})*\])(?:,"id":(?:${TEXT}|${NUMBER}))?\}\r?$`
+)
+
+/**
+ * One line of a flat tape as Finnhub would send it. Only the form is checked: a price of 0 is
+ * played, since what comes after the simulator must be able to meet it. An `id` is left out.
+ *
+ * @throws TAPE_INVALID with the number of the line, what was found and expected.
+ */
+export function readTradeLine(line: string, lineNumber: number): TapeTrade {
+  const [, s, p, t, v, c] = USUAL.exec(line) ?? []
+  if (s === undefined) return readUnusualTrade(line, lineNumber)
+  return {
+    symbol: s.slice(1, -1),
+    tradedAtMs: Number(t),
+    text: `{"c":${c},"p":${p},"s":${s},"t":${t},"v":${v}}`
+  }
+}
+
+function readUnusualTrade(line: string, lineNumber: number): TapeTrade {
+  const value = objectOf(line, lineNumber, TRADE_FORM)
+  const problem = problemOf(value)
+  if (problem !== undefined) throw invalid(lineNumber, line, TRADE_FORM, problem)
+  return tradeOf(value)
+}
+
+/**
+ * One line of a frame tape; the text is kept as recorded. Frames of other types than `trade` (pings,
+ * errors) go to every client.
+ *
+ * @throws TAPE_INVALID with the number of the line, what was found and expected.
+ */
+export function readFrameLine(line: string, lineNumber: number): TapeFrame {
+  const { type, data } = objectOf(line, lineNumber, FRAME_FORM)
+  if (typeof type !== 'string') throw invalid(lineNumber, line, FRAME_FORM)
+  const text = line.endsWith('\r') ? line.slice(0, -1) : line
+  if (type !== 'trade') {
+    return {
+      frame: { text, symbols: [], tradeCount: 0, trades: () => [] },
+      tradedAtMs: undefined
+    }
+  }
+  if (!Array.isArray(data)) throw invalid(lineNumber, line, FRAME_FORM, 'data is no list')
+  const values = data as Record<string, unknown>[]
+  const symbols = new Set<string>()
+  let tradedAtMs: number | undefined
+  for (const [index, value] of values.entries()) {
+    const problem = problemOf(value)
+    if (problem !== undefined) {
+      throw invalid(lineNumber, line, FRAME_FORM, `${problem} in trade ${index + 1}`)
+    }
+    symbols.add(value['s'] as string)
+    tradedAtMs = Math.max(tradedAtMs ?? 0, value['t'] as number)
+  }
+  return {
+    frame: {
+      text,
+      symbols: [...symbols],
+      tradeCount: values.length,
+      trades: () => values.map(tradeOf)
+    },
+    tradedAtMs
+  }
+}
+
+/** Why a value has not the form of a trade. */
+function problemOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return 'no object'
+  const { s, p, t, v, c } = value as Record<string, unknown>
+  if (typeof s !== 'string' || s === '') return 's is no symbol'
+  if (typeof p !== 'number' || !Number.isFinite(p)) return 'p is no number'
+  if (typeof t !== 'number' || !Number.isSafeInteger(t)) return 't is no whole number'
+  if (typeof v !== 'number' || !Number.isFinite(v)) return 'v is no number'
+  if (c === undefined || c === null) return undefined
+  const isList = Array.isArray(c) && c.every((code) => typeof code === 'string')
+  return isList ? undefined : 'c is no list of texts'
+}
+
+function tradeOf({ c, p, s, t, v }: Record<string, unknown>): TapeTrade {
+  return { symbol: s as string, tradedAtMs: t as number, text: JSON.stringify({ c, p, s, t, v }) }
+}
+
+function objectOf(line: string, lineNumber: number, expected: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>
+    }
+  } catch {
+    throw invalid(lineNumber, line, expected, 'no JSON')
+  }
+  throw invalid(lineNumber, line, expected, 'no object')
+}
+
+const SHOWN_CHARACTERS = 120
+
+function invalid(
+  lineNumber: number,
+  line: string,
+  expected: string,
+  problem?: string
+): TapedeckError {
+  const shown =
+    line.length > SHOWN_CHARACTERS ? `${line.slice(0, SHOWN_CHARACTERS)}...` : line.trimEnd()
+  const found = problem === undefined ? `'${shown}'` : `${problem} in '${shown}'`
+  return new TapedeckError(
+    'TAPE_INVALID',
+    `Cannot play tape line ${lineNumber}: found ${found}, expected ${expected}`,
+    { details: { line: lineNumber } }
+  )
+}

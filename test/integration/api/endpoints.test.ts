@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { aBar, aForecast, aSymbol, aTrade, T0_MS } from './market-documents.ts'
+import { ownDatabase, runningApi, untilReady, type Answer } from './running-api.ts'
+
+type Row = Record<string, number | string | boolean | null | string[]>
+
+const options = { timeout: 60_000 }
+const MINUTE_MS = 60_000
+const cleanups: (() => Promise<void>)[] = []
+let get: (path: string) => Promise<Answer>
+
+async function rowsOf(path: string): Promise<Row[]> {
+  const { status, body } = await get(`/api/v1/${path}`)
+  assert.equal(status, 200, JSON.stringify(body))
+  const [name = ''] = Object.keys(body).filter((key) => key !== 'mode')
+  return body[name] as Row[]
+}
+
+/** Symbol and minute of each row. */
+function keysOf(rows: Row[]): string[] {
+  return rows.map(({ symbol, time }) => `${String(symbol)} ${(Number(time) - T0_MS) / MINUTE_MS}`)
+}
+
+async function rateOf(spanMs: number): Promise<unknown> {
+  const bounds = `from=${T0_MS}&to=${T0_MS + spanMs}`
+  const [rate] = await rowsOf(`trade-rate?symbol=AAPL&${bounds}`)
+  return rate
+}
+
+const range = `from=${T0_MS}&to=${T0_MS + 3_600_000}`
+
+describe('the endpoints of the api', options, () => {
+  before(async () => {
+    const t = { after: (clean: () => Promise<void>) => void cleanups.push(clean) } as never
+    const { database, config } = await ownDatabase(t)
+    await database.trades.insertMany([
+      ...[4, 0, 2, 1, 3].map((index) => aTrade('AAPL', index * 1000)),
+      // One millisecond, several trades: in the order of the feed, not of their texts.
+      ...[10, 9, 2].map((index) => aTrade('MSFT', 500, { _id: `m-1-${index}`, price: index })),
+      aTrade('MSFT', 500, { _id: 'm-12-0', price: 12, conditions: null })
+    ])
+    await database.bars.insertMany([
+      ...[2, 0, 1].map((index) => aBar('AAPL', '1m', MINUTE_MS, index)),
+      aBar('MSFT', '1m', MINUTE_MS, 1, { status: 'revised', revision: 2 }),
+      aBar('OLD', '1m', MINUTE_MS, 1, {
+        open: null,
+        high: null,
+        low: null,
+        close: null,
+        vwap: null
+      }),
+      aBar('AAPL', '1s', 1000, 0, { tradeCount: 7 }),
+      aBar('AAPL', '1h', 3_600_000, 0, { tradeCount: 7200 })
+    ])
+    await database.forecasts.insertMany([
+      aForecast('AAPL', 1, { error: 0.2, naiveError: -0.4 }),
+      aForecast('AAPL', 2, { error: -0.4, naiveError: 0.8 }),
+      aForecast('AAPL', 3, undefined),
+      aForecast('OLD', 1, { error: 0.5, naiveError: 0.5 }),
+      aForecast('OTHER', 1, { error: 0.5, naiveError: 0.25 })
+    ])
+    await database.symbols.insertMany([aSymbol('OLD'), aSymbol('AAPL', { feed: 'finnhub' })])
+    const api = await runningApi(t, { uri: config.uri, database: config.database })
+    get = api.get
+    await untilReady(get)
+  })
+  after(async () => {
+    for (const clean of cleanups.toReversed()) await clean()
+  })
+
+  it('symbols: configured ones in their order, then what was seen, and where it comes from', async () => {
+    const { body } = await get('/api/v1/symbols')
+    assert.deepEqual(body, {
+      mode: 'mixed',
+      symbols: [
+        {
+          symbol: 'AAPL',
+          configured: true,
+          feed: 'finnhub',
+          lastPrice: 101,
+          lastTradeAt: T0_MS + 5000,
+          firstSeenAt: T0_MS
+        },
+        {
+          symbol: 'MSFT',
+          configured: true,
+          feed: null,
+          lastPrice: null,
+          lastTradeAt: null,
+          firstSeenAt: null
+        },
+        {
+          symbol: 'OLD',
+          configured: false,
+          feed: 'simulated',
+          lastPrice: 101,
+          lastTradeAt: T0_MS + 5000,
+          firstSeenAt: T0_MS
+        }
+      ]
+    })
+  })
+
+  it('trades: every field, ascending, times as epoch ms and ISO text', async () => {
+    const rows = await rowsOf(`trades?symbol=AAPL&${range}`)
+    assert.deepEqual(
+      rows.map(({ time }) => time),
+      [0, 1, 2, 3, 4].map((index) => T0_MS + index * 1000)
+    )
+    assert.deepEqual(rows[0], {
+      id: 'AAPL-0-0',
+      symbol: 'AAPL',
+      time: T0_MS,
+      tradedAt: '2025-01-31T15:00:00.000Z',
+      price: 100,
+      size: 10,
+      conditions: ['1', '12'],
+      session: 'regular',
+      tradeDate: '2025-01-31',
+      receivedAt: T0_MS + 30,
+      feed: 'simulated'
+    })
+  })
+
+  it('trades: those of one millisecond come in the order of the feed', async () => {
+    const rows = await rowsOf(`trades?symbol=MSFT&${range}`)
+    assert.deepEqual(
+      rows.map(({ price }) => price),
+      [2, 9, 10, 12]
+    )
+    assert.equal(rows.at(-1)?.['conditions'], null)
+  })
+
+  it('limit takes the newest rows and answers them ascending', async () => {
+    const rows = await rowsOf(`trades?symbol=AAPL&limit=2&${range}`)
+    assert.deepEqual(
+      rows.map(({ time }) => time),
+      [T0_MS + 3000, T0_MS + 4000]
+    )
+    const bars = await rowsOf(`bars?symbol=AAPL&limit=1&${range}`)
+    assert.deepEqual(
+      bars.map(({ time }) => time),
+      [T0_MS + 2 * MINUTE_MS]
+    )
+  })
+
+  it('from is inclusive, to exclusive, in both forms of time', async () => {
+    const ms = `from=${T0_MS + 1000}&to=${T0_MS + 3000}`
+    const iso = 'from=2025-01-31T15:00:01Z&to=2025-01-31T10:00:03-05:00'
+    for (const bounds of [ms, iso]) {
+      const rows = await rowsOf(`trades?symbol=AAPL&${bounds}`)
+      assert.deepEqual(
+        rows.map(({ time }) => time),
+        [T0_MS + 1000, T0_MS + 2000]
+      )
+    }
+    const bars = await rowsOf(`bars?symbol=AAPL&from=${T0_MS + MINUTE_MS}&to=${T0_MS + 120_000}`)
+    assert.deepEqual(
+      bars.map(({ time }) => time),
+      [T0_MS + MINUTE_MS]
+    )
+    const between = await rowsOf(`bars?symbol=AAPL&from=${T0_MS + 1}&to=${T0_MS + MINUTE_MS + 1}`)
+    assert.deepEqual(
+      between.map(({ time }) => time),
+      [T0_MS + MINUTE_MS]
+    )
+  })
+
+  it('bars: every field of the contract and nothing of the bookkeeping', async () => {
+    const [bar] = await rowsOf(`bars?symbol=MSFT&${range}`)
+    assert.deepEqual(bar, {
+      id: `MSFT|1m|${T0_MS + MINUTE_MS}`,
+      symbol: 'MSFT',
+      timeframe: '1m',
+      time: T0_MS + MINUTE_MS,
+      end: T0_MS + 2 * MINUTE_MS,
+      open: 100,
+      high: 102,
+      low: 99,
+      close: 101,
+      volume: 40,
+      notional: 4020,
+      vwap: 100.5,
+      tradeCount: 4,
+      firstTradeAt: T0_MS + MINUTE_MS + 1,
+      lastTradeAt: T0_MS + 2 * MINUTE_MS - 1,
+      session: 'regular',
+      tradeDate: '2025-01-31',
+      status: 'revised',
+      revision: 2,
+      lateCount: 0,
+      policy: 'feed',
+      feed: 'simulated'
+    })
+  })
+
+  it('a bar without a price has nulls, not zeros', async () => {
+    const [bar] = await rowsOf(`bars?symbol=OLD&${range}`)
+    assert.deepEqual([bar?.['open'], bar?.['close'], bar?.['vwap']], [null, null, null])
+  })
+
+  it('several symbols, and all of them, come in one ascending list', async () => {
+    const two = ['AAPL 0', 'AAPL 1', 'MSFT 1', 'AAPL 2']
+    assert.deepEqual(keysOf(await rowsOf(`bars?symbol=MSFT,AAPL&${range}`)), two)
+    const all = ['AAPL 0', 'AAPL 1', 'MSFT 1', 'OLD 1', 'AAPL 2']
+    assert.deepEqual(keysOf(await rowsOf(`bars?symbol=*&${range}`)), all)
+    assert.deepEqual(keysOf(await rowsOf(`bars?${range}`)), all)
+    assert.deepEqual(keysOf(await rowsOf(`bars?limit=1&${range}`)), all.slice(-1))
+    assert.equal((await rowsOf(`trades?symbol=*&${range}`)).length, 9)
+    assert.equal((await rowsOf(`forecasts?symbol=AAPL,OLD&${range}`)).length, 4)
+  })
+
+  it('an unknown symbol has an empty list everywhere', async () => {
+    for (const endpoint of ['trades', 'bars', 'forecasts', 'forecast-summary', 'trade-rate']) {
+      assert.deepEqual(await rowsOf(`${endpoint}?symbol=NOBODY&${range}`), [], endpoint)
+    }
+  })
+
+  it('forecasts: scored ones with errors and their size, open ones with nulls', async () => {
+    const rows = await rowsOf(`forecasts?symbol=AAPL&${range}`)
+    assert.deepEqual(
+      rows.map(({ status }) => status),
+      ['scored', 'scored', 'open']
+    )
+    assert.deepEqual(rows[1], {
+      id: `AAPL|1m|${T0_MS + 2 * MINUTE_MS}|1|ols-20`,
+      symbol: 'AAPL',
+      timeframe: '1m',
+      time: T0_MS + 2 * MINUTE_MS,
+      targetEnd: T0_MS + 3 * MINUTE_MS,
+      madeFrom: T0_MS + MINUTE_MS,
+      horizon: 1,
+      model: 'ols-20',
+      n: 20,
+      slope: 0.1,
+      intercept: 98,
+      r2: 0.8,
+      standardError: 0.2,
+      forecast: 100.1,
+      lower: 99.6,
+      upper: 100.6,
+      status: 'scored',
+      reason: null,
+      actual: 100.1 - 0.4,
+      error: -0.4,
+      absError: 0.4,
+      naiveForecast: 100,
+      naiveError: 0.8,
+      absNaiveError: 0.8,
+      feed: 'simulated'
+    })
+    for (const field of ['actual', 'error', 'absError', 'naiveError', 'absNaiveError']) {
+      assert.equal(rows[2]?.[field], null, field)
+    }
+  })
+
+  it('forecast-summary: mean absolute errors, skill, and the verdict against the last price', async () => {
+    const rows = await rowsOf(`forecast-summary?${range}`)
+    const verdicts = rows.map(({ symbol, scored, label }) => [symbol, scored, label])
+    assert.deepEqual(verdicts, [
+      ['AAPL', 2, 'better than the last price'],
+      ['MSFT', 0, 'no scored forecast yet'],
+      ['OLD', 1, 'equal to the last price'],
+      ['OTHER', 1, 'worse than the last price']
+    ])
+    const [aapl, msft] = rows
+    assert.ok(Math.abs(Number(aapl?.['mae']) - 0.3) < 1e-12)
+    assert.ok(Math.abs(Number(aapl?.['naiveMae']) - 0.6) < 1e-12)
+    assert.ok(Math.abs(Number(aapl?.['skill']) - 0.5) < 1e-12)
+    assert.deepEqual([msft?.['mae'], msft?.['naiveMae'], msft?.['skill']], [null, null, null])
+  })
+
+  it('trade-rate: from bars of one second, one minute or one hour, by the span', async () => {
+    assert.deepEqual(await rateOf(900_000), { symbol: 'AAPL', time: T0_MS, tradesPerSecond: 7 })
+    const minute = { symbol: 'AAPL', time: T0_MS, tradesPerSecond: 4 / 60 }
+    assert.deepEqual(await rateOf(900_001), minute)
+    const hour = { symbol: 'AAPL', time: T0_MS, tradesPerSecond: 2 }
+    assert.deepEqual(await rateOf(90_000_000), hour)
+  })
+
+  it('bad parameters: 400 that names every field, on every route', async () => {
+    for (const endpoint of ['trades', 'bars', 'forecasts', 'forecast-summary', 'trade-rate']) {
+      const bad = 'symbol=A,,B&timeframe=2m&from=soon&to=late&limit=10001&pge=1'
+      const { status, body } = await get(`/api/v1/${endpoint}?${bad}`)
+      assert.equal(status, 400, endpoint)
+      assert.equal(body.error?.code, 'REQUEST_INVALID')
+      const fields = body.error?.problems?.map(({ field }) => field).toSorted()
+      assert.deepEqual(fields, ['from', 'limit', 'pge', 'symbol', 'timeframe', 'to'], endpoint)
+      assert.equal(body.error?.field, body.error?.problems?.[0]?.field)
+    }
+    const { status, body } = await get('/api/v1/symbols?symbol=AAPL')
+    assert.deepEqual([status, body.error?.field], [400, 'symbol'])
+  })
+
+  it('without a range: the last quarter of an hour, the last 500 windows', async () => {
+    assert.deepEqual(await rowsOf('trades?symbol=AAPL'), [])
+    assert.deepEqual(await rowsOf('bars?symbol=AAPL&timeframe=1s'), [])
+  })
+})

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { marketReader } from '@tapedeck/mongo'
+import { aBar, aForecast, aTrade, T0_MS } from './market-documents.ts'
+import { ownDatabase } from './running-api.ts'
+
+interface Profile {
+  readonly planSummary: string
+  readonly docsExamined: number
+  readonly hasSortStage?: boolean
+  readonly op: string
+  readonly command: { readonly distinct?: string; readonly find?: string }
+}
+
+// Goal: the cost of a read is that of its rows, whatever else is stored.
+// Method: MongoDB's own profiler writes down the plans that the reader's queries were run with.
+it('reads go through the index, examine only the rows they answer and sort nothing', async (t) => {
+  const { database } = await ownDatabase(t)
+  const symbols = Array.from({ length: 20 }, (_, index) => `SYM${index}`)
+  const indexes = Array.from({ length: 50 }, (_, index) => index)
+  await database.bars.insertMany(
+    symbols.flatMap((symbol) => indexes.map((index) => aBar(symbol, '1m', 60_000, index)))
+  )
+  await database.trades.insertMany(
+    symbols.flatMap((symbol) => indexes.map((index) => aTrade(symbol, index * 60_000)))
+  )
+  await database.forecasts.insertMany(
+    symbols.flatMap((symbol) => indexes.map((index) => aForecast(symbol, index, undefined)))
+  )
+  const reader = marketReader(database)
+  const range = { fromMs: T0_MS, toMs: T0_MS + 40 * 60_000, limit: 10 }
+  await database.db.command({ profile: 2 })
+  for (const asked of [['SYM3'], ['SYM3', 'SYM4', 'SYM5'], undefined]) {
+    const query = { ...range, symbols: asked, timeframe: '1m' }
+    for (const read of [reader.bars, reader.trades, reader.forecasts]) {
+      assert.equal((await read(query)).length, 10)
+    }
+  }
+  await database.db.command({ profile: 0 })
+  const profiles = await database.db
+    .collection<Profile>('system.profile')
+    .find({ ns: /\.(bars|trades|forecasts)$/ })
+    .toArray()
+  assert.equal(profiles.filter(({ command }) => command.find !== undefined).length, 9)
+  for (const { planSummary, docsExamined, hasSortStage, command } of profiles) {
+    if (command.distinct !== undefined) {
+      assert.match(planSummary, /^DISTINCT_SCAN/)
+      continue
+    }
+    assert.match(planSummary, /^IXSCAN \{ symbol: 1/)
+    assert.notEqual(hasSortStage, true)
+    // A merge of several scans looks one row ahead in each.
+    assert.ok(docsExamined <= 10 + symbols.length, `${docsExamined} documents examined`)
+  }
+})

@@ -1,0 +1,83 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { TestContext } from 'node:test'
+import { readConfig, startApi } from '@tapedeck/api'
+import {
+  ensureCollections,
+  mongoConfig,
+  openDatabase,
+  type Database,
+  type MongoConfig
+} from '@tapedeck/mongo'
+import { createContext, createLogger } from '@tapedeck/service'
+import { servers } from '../../support/servers.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly body: Record<string, unknown> & { readonly error?: ErrorOfApi }
+  readonly tookMs: number
+}
+
+export interface ErrorOfApi {
+  readonly code: string
+  readonly field?: string
+  readonly message: string
+  readonly problems?: readonly { readonly field: string; readonly message: string }[]
+}
+
+/** A database of the test's own with collections and indexes; it is dropped afterwards. */
+export async function ownDatabase(
+  t: Pick<TestContext, 'after'>
+): Promise<{ database: Database; config: MongoConfig }> {
+  const { mongoUri, database: name } = servers()
+  const config = mongoConfig({
+    MONGODB_URI: mongoUri,
+    MONGODB_DB: name,
+    MONGODB_USERNAME: undefined,
+    MONGODB_PASSWORD: undefined,
+    TRADES_TTL: undefined
+  })
+  const database = await openDatabase(config)
+  t.after(async () => {
+    await database.db.dropDatabase()
+    await database.close()
+  })
+  await ensureCollections(database)
+  return { database, config }
+}
+
+/** The real api on a free port; `get` answers with status, parsed body and time taken. */
+export async function runningApi(
+  t: Pick<TestContext, 'after'>,
+  { uri, database, symbols = 'AAPL,MSFT' }: { uri: string; database: string; symbols?: string }
+): Promise<{ url: string; get(path: string): Promise<Answer> }> {
+  const { context, stop } = createContext(createLogger('api', 'silent'))
+  t.after(async () => {
+    stop()
+    await context.close()
+  })
+  const env = { MONGODB_URI: uri, MONGODB_DB: database, SYMBOLS: symbols, API_PORT: '0' }
+  const { url } = await startApi(readConfig(env), context)
+  return {
+    url,
+    async get(path) {
+      const startedMs = performance.now()
+      const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(10_000) })
+      const body = (await response.json()) as Answer['body']
+      return { status: response.status, body, tookMs: performance.now() - startedMs }
+    }
+  }
+}
+
+/** Asks until the answer is a good one; the api connects in the background. */
+export async function untilReady(
+  get: (path: string) => Promise<Answer>,
+  deadlineMs = 10_000
+): Promise<void> {
+  const endMs = performance.now() + deadlineMs
+  for (;;) {
+    const { status } = await get('/readyz')
+    if (status === 200) return
+    if (performance.now() > endMs) throw new Error(`not ready within ${deadlineMs} ms`)
+    await delay(25)
+  }
+}

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { startConsumer } from '@tapedeck/consumer'
+import { createClient, deadTopicOf } from '@tapedeck/kafka'
+import { eventually } from '../../support/eventually.ts'
+import { inService } from '../../support/in-service.ts'
+import { openMarket } from '../../support/market.ts'
+import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
+
+const options = { timeout: 120_000 }
+
+describe('consumer', () => {
+  // Goal: a trade that reaches raw_data late still corrects the bar of its own minute.
+  it('rewrites the stored bar when a late trade arrives', options, async (t) => {
+    const market = await openMarket(t)
+    await inService(t, (context) => startConsumer(market.consumer(), context))
+    await market.publish([
+      aRecord({ frame: 1, trades: [aTrade({ p: 101, t: START_MS + 30_000 })] }),
+      aRecord({ frame: 2, trades: [aTrade({ p: 105, t: START_MS + 71_000 })] })
+    ])
+    const id = `AAPL|1m|${START_MS}`
+    await eventually(async () => {
+      const bar = await market.database.bars.findOne({ _id: id })
+      assert.deepEqual([bar?.status, bar?.close], ['final', 101])
+    })
+    await market.publish([aRecord({ frame: 3, trades: [aTrade({ p: 99, t: START_MS + 1000 })] })])
+    await eventually(async () => {
+      const bar = await market.database.bars.findOne({ _id: id })
+      assert.deepEqual(
+        [
+          bar?.status,
+          bar?.revision,
+          bar?.lateCount,
+          bar?.open,
+          bar?.low,
+          bar?.close,
+          bar?.tradeCount
+        ],
+        ['revised', 1, 1, 99, 99, 101, 2]
+      )
+    })
+  })
+
+  it('makes the bar of a quiet symbol final without a further trade', options, async (t) => {
+    const market = await openMarket(t)
+    await inService(t, (context) =>
+      startConsumer(market.consumer({ ALLOWED_DELAY: '200ms' }), context)
+    )
+    const nowMs = Date.now()
+    await market.publish([aRecord({ receivedAt: nowMs, trades: [aTrade({ t: nowMs })] })])
+    await eventually(async () => {
+      const bar = await market.database.bars.findOne({ timeframe: '1s' })
+      assert.equal(bar?.status, 'final')
+    })
+  })
+
+  it('stores trades as they were sent, five of one millisecond as five', options, async (t) => {
+    const market = await openMarket(t)
+    await inService(t, (context) => startConsumer(market.consumer(), context))
+    const trades = [1, 2, 3, 4, 5].map((cents) =>
+      aTrade({ p: 100 + cents / 100, v: 0.000_08, c: null })
+    )
+    await market.publish([aRecord({ symbol: 'BINANCE:BTCUSDT', trades })])
+    await eventually(async () => {
+      assert.equal(await market.database.trades.countDocuments(), 5)
+      const bar = await market.database.bars.findOne({ timeframe: '1m' })
+      assert.deepEqual(
+        [bar?.tradeCount, bar?.volume, bar?.open, bar?.close],
+        [5, 0.0004, 100.01, 100.05]
+      )
+    })
+    const trade = await market.database.trades.findOne({ price: 100.01 })
+    assert.deepEqual(
+      [
+        trade?._id,
+        trade?.symbol,
+        trade?.size,
+        trade?.tradedAt.getTime(),
+        trade?.conditions,
+        trade?.session
+      ],
+      ['0mwv6bn8sff46-1-0', 'BINANCE:BTCUSDT', 0.000_08, START_MS, null, 'continuous']
+    )
+  })
+
+  it('keeps records that do not fit in the dead-letter topic and goes on', options, async (t) => {
+    const market = await openMarket(t)
+    await inService(t, (context) => startConsumer(market.consumer(), context))
+    await market.publishRaw('AAPL', '{"version":')
+    await market.publishRaw('AAPL', JSON.stringify({ ...aRecord(), version: 9 }))
+    await market.publishRaw('MSFT', JSON.stringify(aRecord()))
+    await market.publish([aRecord({ frame: 2 })])
+    await eventually(async () => assert.equal(await market.database.trades.countDocuments(), 1))
+
+    const letters: { reason: string; offset: number; raw: string }[] = []
+    const reader = createClient(market.kafka, 'test').consumer({
+      groupId: `${market.kafka.topic}.dead`
+    })
+    t.after(() => reader.disconnect())
+    await reader.subscribe({ topics: [deadTopicOf(market.kafka.topic)], fromBeginning: true })
+    await reader.run({
+      eachMessage: ({ message }) => {
+        letters.push(JSON.parse(message.value?.toString() ?? '') as (typeof letters)[number])
+        return Promise.resolve()
+      }
+    })
+    await eventually(() => assert.equal(letters.length, 3))
+    assert.deepEqual(
+      new Set(letters.map(({ reason }) => reason.split(':')[0])),
+      new Set(['key is not the symbol', 'value is not JSON', 'version is not 1'])
+    )
+    assert.ok(letters.every(({ offset, raw }) => offset >= 0 && raw.length > 0))
+  })
+
+  it(
+    'makes a forecast for the next bar and scores it when that bar is final',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      await inService(t, (context) => startConsumer(market.consumer(), context))
+      const minute = (i: number, p: number) =>
+        aRecord({ frame: i + 1, trades: [aTrade({ p, t: START_MS + i * 60_000 })] })
+      await market.publish([100, 101, 102, 103, 104.5, 90].map((p, i) => minute(i, p)))
+      await eventually(async () => {
+        const scored = await market.database.forecasts
+          .find({ timeframe: '1m', status: 'scored' })
+          .sort({ target: 1 })
+          .toArray()
+        assert.deepEqual(
+          scored.map(({ target, forecast, actual, error, lastClose, naiveError }) => [
+            target.getTime() - START_MS,
+            Math.round(forecast * 1e6) / 1e6,
+            actual,
+            Math.round((error ?? 0) * 1e6) / 1e6,
+            lastClose,
+            naiveError
+          ]),
+          [
+            [180_000, 103, 103, 0, 102, 1],
+            [240_000, 104, 104.5, 0.5, 103, 1.5]
+          ]
+        )
+      })
+    }
+  )
+
+  it('stops within its limit and leaves everything it read stored', options, async (t) => {
+    const market = await openMarket(t)
+    const service = await inService(t, (context) =>
+      startConsumer(market.consumer({ FLUSH_INTERVAL: '30s' }), context)
+    )
+    await market.publish(
+      Array.from({ length: 50 }, (_, i) =>
+        aRecord({ frame: i + 1, trades: [aTrade({ t: START_MS + i })] })
+      )
+    )
+    // Read but not flushed: the interval is half a minute.
+    const url = service.result.healthUrl
+    await eventually(async () => {
+      const text = await (await fetch(`${url}/metrics`)).text()
+      assert.match(text, /tapedeck_records_read_total 50/)
+    })
+    assert.equal(await service.stop(), true)
+    assert.equal(await market.database.trades.countDocuments(), 50)
+    const bar = await market.database.bars.findOne({ timeframe: '1m' })
+    assert.equal(bar?.tradeCount, 50)
+  })
+})

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { hasCode } from '@tapedeck/core'
+import type { TradeRecord } from '@tapedeck/domain'
+import { deadTopicOf } from '@tapedeck/kafka'
+import { readConfig, startProducer } from '@tapedeck/producer'
+import { eventually } from '../../support/eventually.ts'
+import { inService, type InService } from '../../support/in-service.ts'
+import { openMarket, type Market } from '../../support/market.ts'
+import { readTopic } from '../../support/read-topic.ts'
+import { startScriptedFeed, type ScriptedFeed } from '../../support/scripted-feed.ts'
+
+const options = { timeout: 120_000 }
+const TOKEN = 'c0ffee-token'
+
+interface Stage {
+  readonly market: Market
+  readonly feed: ScriptedFeed
+  readonly producer: InService<{ healthUrl: string }>
+  metrics(): Promise<string>
+}
+
+async function openStage(t: TestContext, symbols: string): Promise<Stage> {
+  const market = await openMarket(t)
+  const feed = await startScriptedFeed(t)
+  const producer = await inService(t, (context) =>
+    startProducer(
+      readConfig({
+        ...market.env,
+        SYMBOLS: symbols,
+        FINNHUB_TOKEN: TOKEN,
+        FINNHUB_URL: feed.url,
+        FEED_NAME: 'simulated'
+      }),
+      context
+    )
+  )
+  await eventually(() =>
+    assert.equal(feed.connections.at(-1)?.symbols.length, symbols.split(',').length)
+  )
+  return {
+    market,
+    feed,
+    producer,
+    metrics: async () => (await fetch(`${producer.result.healthUrl}/metrics`)).text()
+  }
+}
+
+function frame(...trades: readonly (readonly [string, number])[]): string {
+  const data = trades.map(([s, p]) => ({ c: ['1'], p, s, t: 1_764_000_600_000, v: 100 }))
+  return JSON.stringify({ data, type: 'trade' })
+}
+
+async function recordsOf(t: TestContext, { market }: Stage, count: number): Promise<TradeRecord[]> {
+  const records = await readTopic(t, market.kafka, market.kafka.topic, count)
+  assert.equal(records.length, count)
+  for (const { key, value } of records) assert.equal(key, (JSON.parse(value) as TradeRecord).symbol)
+  return records.map(({ value }) => JSON.parse(value) as TradeRecord)
+}
+
+describe('producer', () => {
+  it(
+    'publishes one record per symbol and frame, with the places in the frame',
+    options,
+    async (t) => {
+      const stage = await openStage(t, 'AAPL,MSFT')
+      stage.feed.send(frame(['AAPL', 1], ['MSFT', 2], ['AAPL', 3]))
+      stage.feed.send('{"type":"ping"}')
+      stage.feed.send(frame(['AAPL', 4]))
+      const records = await recordsOf(t, stage, 3)
+      assert.deepEqual(
+        records
+          .toSorted((a, b) => a.frame - b.frame || (a.symbol < b.symbol ? -1 : 1))
+          .map(({ symbol, frame: number, indexes, trades, feed, version }) => [
+            symbol,
+            number,
+            indexes,
+            trades.map(({ p }) => p),
+            feed,
+            version
+          ]),
+        [
+          ['AAPL', 1, [0, 2], [1, 3], 'simulated', 1],
+          ['MSFT', 1, [1], [2], 'simulated', 1],
+          ['AAPL', 3, [0], [4], 'simulated', 1]
+        ]
+      )
+      assert.deepEqual(stage.feed.connections[0]?.symbols, ['AAPL', 'MSFT'])
+    }
+  )
+
+  it('keeps the order of each symbol, however many frames come at once', options, async (t) => {
+    const stage = await openStage(t, 'AAPL,MSFT')
+    const count = 3000
+    for (let i = 1; i <= count; i++) stage.feed.send(frame(['AAPL', i], ['MSFT', i]))
+    const records = await recordsOf(t, stage, 2 * count)
+    for (const symbol of ['AAPL', 'MSFT']) {
+      const prices = records
+        .filter((record) => record.symbol === symbol)
+        .map(({ trades }) => trades[0]?.p)
+      assert.deepEqual(
+        prices,
+        Array.from({ length: count }, (_, i) => i + 1)
+      )
+    }
+  })
+
+  it(
+    'survives every kind of frame, counts what does not fit and keeps it aside',
+    options,
+    async (t) => {
+      const stage = await openStage(t, 'AAPL')
+      const bad = ['{', '[]', '{"type":"trade"}', '{"no":"type"}']
+      for (const text of bad) stage.feed.send(text)
+      stage.feed.send('{"type":"news","data":[]}')
+      stage.feed.send('{"type":"error","msg":"Subscribing to too many symbols"}')
+      stage.feed.send(
+        '{"type":"trade","data":[{"s":"AAPL","p":0,"t":1,"v":1},{"s":"AAPL","p":7,"t":1,"v":1}]}'
+      )
+      const [record] = await recordsOf(t, stage, 1)
+      assert.deepEqual([record?.indexes, record?.trades], [[1], [{ p: 7, t: 1, v: 1 }]])
+      const letters = await readTopic(
+        t,
+        stage.market.kafka,
+        deadTopicOf(stage.market.kafka.topic),
+        5
+      )
+      const raws = letters.map(({ value }) => (JSON.parse(value) as { raw: string }).raw)
+      assert.deepEqual(raws.slice(0, 4), bad)
+      assert.match(raws[4] ?? '', /"p":0/)
+      const text = await stage.metrics()
+      assert.match(text, /frames_received_total\{kind="malformed"\} 4/)
+      assert.match(text, /trades_refused_total\{reason="price is not positive"\} 1/)
+      const ready = await fetch(`${stage.producer.result.healthUrl}/readyz`)
+      assert.equal(ready.status, 503)
+      assert.match(await ready.text(), /the feed says: Subscribing to too many symbols/)
+    }
+  )
+
+  it(
+    'connects and subscribes again by itself, under a connection id that rises',
+    options,
+    async (t) => {
+      const stage = await openStage(t, 'AAPL,MSFT')
+      stage.feed.send(frame(['AAPL', 1]))
+      await eventually(async () => assert.match(await stage.metrics(), /trades_published_total 1/))
+      stage.feed.connections[0]?.socket.terminate()
+      await eventually(() => assert.deepEqual(stage.feed.connections[1]?.symbols, ['AAPL', 'MSFT']))
+      stage.feed.send(frame(['AAPL', 2]))
+      const [first, second] = await recordsOf(t, stage, 2)
+      assert.deepEqual([first?.trades[0]?.p, second?.trades[0]?.p], [1, 2])
+      assert.ok((first?.connection ?? '') < (second?.connection ?? ''))
+    }
+  )
+
+  it(
+    'waits and tries again while the feed refuses, and says why it is not ready',
+    options,
+    async (t) => {
+      const stage = await openStage(t, 'AAPL')
+      stage.feed.refuse(524)
+      stage.feed.connections[0]?.socket.terminate()
+      const url = `${stage.producer.result.healthUrl}/readyz`
+      await eventually(async () => assert.match(await (await fetch(url)).text(), /answers 524/))
+      stage.feed.refuse(undefined)
+      await eventually(() => assert.equal(stage.feed.connections.length, 2))
+    }
+  )
+
+  it('fails with a clear error on a wrong token, which it never shows', options, async (t) => {
+    const stage = await openStage(t, 'AAPL')
+    stage.feed.refuse(401)
+    stage.feed.connections[0]?.socket.terminate()
+    const failure = await stage.producer.stopped
+    assert.ok(hasCode(failure?.error, 'FEED_REFUSED'))
+    assert.match(failure.error.message, /401, expected a valid FINNHUB_TOKEN/)
+    assert.doesNotMatch(`${failure.error.stack}${await stage.metrics()}`, new RegExp(TOKEN))
+  })
+
+  it('publishes what it received before it stops', options, async (t) => {
+    const stage = await openStage(t, 'AAPL')
+    for (let i = 1; i <= 500; i++) stage.feed.send(frame(['AAPL', i]))
+    await eventually(async () => assert.match(await stage.metrics(), /trades_received_total [1-9]/))
+    assert.equal(await stage.producer.stop(), true)
+    const { kafka } = stage.market
+    const received = await readTopic(t, kafka, kafka.topic, 1)
+    const frames = received.map(({ value }) => (JSON.parse(value) as TradeRecord).frame)
+    assert.deepEqual(
+      frames,
+      Array.from({ length: frames.length }, (_, i) => i + 1)
+    )
+  })
+})

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { ensureTopics, pingBroker, type KafkaConfig } from '@tapedeck/kafka'
+import { openDatabase } from '@tapedeck/mongo'
+import { readConfig, silentProgress, startServers, type Servers } from '@tapedeck/stack'
+import { temporaryFolder, until } from './stack-process.ts'
+
+const RESTART_LIMIT_MS = 30_000
+const { signal } = new AbortController()
+
+function kafkaAt(address: string): KafkaConfig {
+  return { brokers: [address], topic: 'survives', ssl: false, sasl: undefined }
+}
+
+function openAt(uri: string): ReturnType<typeof openDatabase> {
+  const credentials = { username: undefined, password: undefined, tradesTtlMs: undefined }
+  return openDatabase({ uri, database: 'survives', ...credentials })
+}
+
+async function killed(server: Servers['kafka']): Promise<void> {
+  const { pid } = server.current()
+  assert.ok(pid !== undefined)
+  process.kill(pid, 'SIGKILL')
+  await until(() => server.current().pid !== pid, RESTART_LIMIT_MS)
+}
+
+describe('startServers()', { timeout: 120_000 }, () => {
+  it('keeps Kafka and MongoDB at their addresses, with their data, when they are killed', async (t) => {
+    const dataDir = await temporaryFolder(t)
+    const env = { ...process.env, KAFKA_BROKERS: '', MONGODB_URI: '', STACK: 'embedded' }
+    const config = readConfig({ ...env, TAPEDECK_DATA_DIR: dataDir })
+    const options = { progress: silentProgress, signal, heapMebibytes: 256, preferredPorts: false }
+    const servers = await startServers(config, options)
+    t.after(() => servers.close(3000))
+
+    await t.test('a folder in use is refused', async () => {
+      await assert.rejects(startServers(config, options), { code: 'DATA_DIR_IN_USE' })
+    })
+
+    await t.test('MongoDB', async () => {
+      const { address } = servers.mongod.current()
+      const before = await openAt(address)
+      await before.db
+        .collection('notes')
+        .insertOne({ text: 'written' }, { writeConcern: { w: 1, journal: true } })
+      await before.close()
+      await killed(servers.mongod)
+      assert.equal(servers.mongod.current().address, address)
+      const after = await openAt(address)
+      assert.equal(await after.db.collection('notes').countDocuments(), 1)
+      await after.close()
+    })
+
+    await t.test('Kafka', async () => {
+      const { address } = servers.kafka.current()
+      const clusterId = await pingBroker(kafkaAt(address), 5000)
+      assert.equal(await ensureTopics(kafkaAt(address), { partitions: 3 }), 3)
+      await killed(servers.kafka)
+      assert.equal(servers.kafka.current().address, address)
+      assert.equal(await pingBroker(kafkaAt(address), 5000), clusterId)
+      assert.equal(await ensureTopics(kafkaAt(address), { partitions: 1 }), 3)
+    })
+  })
+
+  it('says what is wrong with an address of yours, and leaves nothing running', async (t) => {
+    const dataDir = await temporaryFolder(t)
+    const env = { ...process.env, KAFKA_BROKERS: '', MONGODB_URI: 'mongodb://127.0.0.1:1' }
+    const config = readConfig({ ...env, TAPEDECK_DATA_DIR: dataDir })
+    const start = (): Promise<Servers> =>
+      startServers(config, { progress: silentProgress, signal, preferredPorts: false })
+    const refused = { code: 'SERVER_MISSING', message: /^MONGODB_URI: Cannot reach MongoDB/ }
+    await assert.rejects(start(), refused)
+    // The folder is free again: the lock was released and Kafka, begun meanwhile, has ended.
+    await assert.rejects(start(), refused)
+  })
+})

@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { access, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { isSame, type ProcessIdentity } from '@tapedeck/stack'
+
+const PROGRAM = path.join(import.meta.dirname, '../../../services/stack/src/main.ts')
+const ATTEMPT_EVERY_MS = 50
+
+/** `npm start` as a process of its own, in a process group of its own as under a terminal. */
+export interface StackProcess {
+  readonly pid: number
+  readonly exited: Promise<{ code: number | null; signal: string | null }>
+  output(): string
+  /** Resolves when the output matches; rejects at the deadline or when the stack ends before. */
+  says(pattern: RegExp, limitMs?: number): Promise<void>
+  /** What its lock says it started. */
+  children(): Promise<readonly ProcessIdentity[]>
+}
+
+export async function temporaryFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-stack-'))
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  return folder
+}
+
+export function spawnStack(
+  t: TestContext,
+  dataDir: string,
+  env: Record<string, string> = {}
+): StackProcess {
+  const child = spawn(process.execPath, [PROGRAM], {
+    env: {
+      ...withoutServers(),
+      TAPEDECK_DATA_DIR: dataDir,
+      SYMBOLS: 'AAPL,BINANCE:BTCUSDT',
+      ...env
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (piece: string) => {
+      output += piece
+    })
+  }
+  const exited = once(child, 'exit').then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as string | null
+  }))
+  t.after(async () => {
+    child.kill('SIGTERM')
+    await exited
+  })
+  return {
+    pid: child.pid!,
+    exited,
+    output: () => output,
+    async says(pattern, limitMs = 60_000) {
+      await until(() => {
+        if (pattern.test(output)) return true
+        if (child.exitCode !== null) throw new Error(`The stack ended: ${output}`)
+        return false
+      }, limitMs).catch((cause: unknown) => {
+        throw new Error(`The stack does not say ${pattern}: ${output}`, { cause })
+      })
+    },
+    children: async () => {
+      const lock = JSON.parse(await readFile(path.join(dataDir, 'stack.lock'), 'utf8')) as {
+        children: ProcessIdentity[]
+      }
+      return lock.children
+    }
+  }
+}
+
+/** Polls until the condition holds; rejects at the deadline. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  limitMs: number
+): Promise<void> {
+  const deadlineMs = Date.now() + limitMs
+  while (!(await condition())) {
+    if (Date.now() > deadlineMs) throw new Error(`not within ${limitMs} ms`)
+    await delay(ATTEMPT_EVERY_MS)
+  }
+}
+
+/** Resolves when none of the processes runs any more. */
+export function allGone(processes: readonly ProcessIdentity[], limitMs: number): Promise<void> {
+  return until(async () => {
+    for (const one of processes) if (await isSame(one)) return false
+    return true
+  }, limitMs)
+}
+
+/** A PATH with Java but without setpriv: there a watcher process guards the servers. */
+export async function pathWithoutSetpriv(folder: string): Promise<string> {
+  for (const name of ['java', 'mongod']) {
+    for (const place of (process.env['PATH'] ?? '').split(path.delimiter)) {
+      const file = path.join(place, name)
+      const isThere = await access(file).then(
+        () => true,
+        () => false
+      )
+      if (!isThere) continue
+      await symlink(file, path.join(folder, name))
+      break
+    }
+  }
+  return folder
+}
+
+/** The environment without servers and ports of the run's own: this stack starts its own. */
+function withoutServers(): NodeJS.ProcessEnv {
+  const env = { ...process.env }
+  for (const name of ['KAFKA_BROKERS', 'MONGODB_URI', 'FINNHUB_TOKEN', 'FINNHUB_URL', 'API_PORT']) {
+    delete env[name]
+  }
+  for (const name of Object.keys(env)) if (name.startsWith('npm_lifecycle')) delete env[name]
+  return env
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { createServer, type AddressInfo } from 'node:net'
+import { describe, it } from 'node:test'
+import { allGone, pathWithoutSetpriv, spawnStack, temporaryFolder, until } from './stack-process.ts'
+
+/** Kafka, MongoDB, simulator, consumer, api, producer. */
+const CHILDREN = 6
+const STOP_LIMIT_MS = 10_000
+
+describe('the stack as a process', { timeout: 240_000 }, () => {
+  it('comes up, keeps its services, stops clean at Ctrl-C, and leaves nothing when it is killed', async (t) => {
+    const dataDir = await temporaryFolder(t)
+
+    await t.test('Ctrl-C ends all of it with exit code 0 in less than ten seconds', async (t2) => {
+      const stack = spawnStack(t2, dataDir)
+      await stack.says(/first bar stored after/)
+      const children = await stack.children()
+      assert.equal(children.length, CHILDREN)
+
+      const api = Number(/^ +api +(\d+) /m.exec(stack.output())?.[1])
+      process.kill(api, 'SIGKILL')
+      await stack.says(/The api ended with SIGKILL; starting it again/)
+      await stack.says(/The api runs again \(pid \d+\)/)
+
+      const beganMs = performance.now()
+      process.kill(-stack.pid, 'SIGINT')
+      assert.deepEqual(await stack.exited, { code: 0, signal: null }, stack.output())
+      assert.ok(performance.now() - beganMs < STOP_LIMIT_MS)
+      await allGone(children, 0)
+    })
+
+    await t.test('the second start has its first bar in less than 15 s', async (t2) => {
+      const stack = spawnStack(t2, dataDir)
+      await stack.says(/first bar stored after/)
+      const seconds = Number(/first bar stored after (\d+\.\d) s/.exec(stack.output())?.[1])
+      assert.ok(seconds < 15, `${seconds} s`)
+      const children = await stack.children()
+      assert.equal(children.length, CHILDREN)
+
+      process.kill(stack.pid, 'SIGKILL')
+      await stack.exited
+      await allGone(children, 12_000)
+    })
+  })
+
+  it('leaves nothing when it is killed on a system without setpriv', async (t) => {
+    const dataDir = await temporaryFolder(t)
+    const bin = await pathWithoutSetpriv(await temporaryFolder(t))
+    const stack = spawnStack(t, dataDir, { PATH: bin })
+    await stack.says(/first bar stored after/)
+    const children = await stack.children()
+    assert.equal(children.length, CHILDREN)
+    process.kill(stack.pid, 'SIGKILL')
+    await stack.exited
+    await allGone(children, 12_000)
+  })
+
+  it('stops clean when the terminal is closed while it starts', async (t) => {
+    const stack = spawnStack(t, await temporaryFolder(t))
+    await stack.says(/Starting Kafka/)
+    await until(async () => (await stack.children()).length > 0, 10_000)
+    const children = await stack.children()
+    process.kill(stack.pid, 'SIGHUP')
+    assert.deepEqual(await stack.exited, { code: 0, signal: null }, stack.output())
+    await allGone(children, 1000)
+  })
+
+  it('answers a bad configuration with every mistake and exit code 2', async (t) => {
+    const env = { SYMBOLS: 'AAPL,,AAPL', STACK: 'cloud' }
+    const stack = spawnStack(t, await temporaryFolder(t), env)
+    assert.deepEqual(await stack.exited, { code: 2, signal: null })
+    assert.match(stack.output(), /entry 2 is empty/)
+    assert.match(stack.output(), /entry 3 'AAPL' is there already/)
+    assert.match(stack.output(), /STACK is 'cloud'/)
+  })
+
+  it('answers a server of yours that does not answer with exit code 2', async (t) => {
+    const env = { MONGODB_URI: 'mongodb://ada:geheim@127.0.0.1:1' }
+    const stack = spawnStack(t, await temporaryFolder(t), env)
+    assert.deepEqual(await stack.exited, { code: 2, signal: null })
+    assert.match(stack.output(), /MONGODB_URI: Cannot reach MongoDB/)
+    assert.ok(!stack.output().includes('geheim'))
+  })
+
+  it('answers a taken API_PORT with exit code 2', async (t) => {
+    const server = createServer()
+    t.after(() => server.close())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const stack = spawnStack(t, await temporaryFolder(t), { API_PORT: String(port) })
+    assert.deepEqual(await stack.exited, { code: 2, signal: null })
+    assert.match(stack.output(), new RegExp(`API_PORT ${port} on 127.0.0.1 is in use`))
+  })
+})

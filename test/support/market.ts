@@ -1,0 +1,59 @@
+import type { TestContext } from 'node:test'
+import { readConfig, type ConsumerConfig } from '@tapedeck/consumer'
+import type { TradeRecord } from '@tapedeck/domain'
+import { encodeTradeRecord, ensureTopics, Publisher, type KafkaConfig } from '@tapedeck/kafka'
+import { ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
+import { servers } from './servers.ts'
+
+/** A topic and a database of a test's own on the servers of this run. */
+export interface Market {
+  readonly kafka: KafkaConfig
+  readonly database: Database
+  readonly env: Readonly<Record<string, string>>
+  /** Publishes in order; resolves when the broker has all. */
+  publish(records: readonly TradeRecord[]): Promise<void>
+  publishRaw(key: string, value: string): Promise<void>
+  consumer(more?: Readonly<Record<string, string>>): ConsumerConfig
+}
+
+export async function openMarket(t: TestContext): Promise<Market> {
+  const { brokers, mongoUri, topic, database: name } = servers()
+  const kafka: KafkaConfig = { brokers, topic, ssl: false, sasl: undefined }
+  await ensureTopics(kafka)
+  const mongo = {
+    uri: mongoUri,
+    database: name,
+    username: undefined,
+    password: undefined,
+    tradesTtlMs: undefined
+  }
+  const database = await openDatabase(mongo)
+  t.after(async () => {
+    await database.db.dropDatabase()
+    await database.close()
+  })
+  await ensureCollections(database)
+  const publisher = new Publisher(kafka, { clientId: 'test', topic })
+  t.after(() => publisher.close())
+  const env = {
+    KAFKA_BROKERS: brokers.join(','),
+    KAFKA_TOPIC: topic,
+    KAFKA_GROUP: topic,
+    MONGODB_URI: mongoUri,
+    MONGODB_DB: name,
+    LATENESS_LIMIT: '3650d',
+    FLUSH_INTERVAL: '50ms'
+  }
+  return {
+    kafka,
+    database,
+    env,
+    async publish(records) {
+      for (let i = 0; i < records.length; i += 1000) {
+        await publisher.send(records.slice(i, i + 1000).map(encodeTradeRecord))
+      }
+    },
+    publishRaw: (key, value) => publisher.send([{ key, value }]),
+    consumer: (more = {}) => readConfig({ ...env, ...more })
+  }
+}

@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { readConfig, silentProgress, startServers, type Progress } from '@tapedeck/stack'
+
+/** The servers of a test run, as its test files are told of them. */
+export interface TestServers {
+  readonly brokers: readonly string[]
+  readonly mongoUri: string
+}
+
+const BROKERS = 'TAPEDECK_TEST_BROKERS'
+const MONGODB_URI = 'TAPEDECK_TEST_MONGODB_URI'
+const CLOSE_LIMIT_MS = 3000
+
+/**
+ * Starts one broker and one database for a whole run, in a folder that goes with them; KAFKA_BROKERS
+ * and MONGODB_URI use yours instead. Test files started afterwards find them with `servers()`.
+ */
+export async function startTestServers({
+  progress = silentProgress,
+  signal = new AbortController().signal
+}: { readonly progress?: Progress; readonly signal?: AbortSignal } = {}): Promise<
+  TestServers & { close(): Promise<void> }
+> {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'tapedeck-test-'))
+  const remove = (): Promise<void> => rm(dataDir, { recursive: true, force: true, maxRetries: 3 })
+  const config = readConfig({ ...process.env, TAPEDECK_DATA_DIR: dataDir })
+  const started = await startServers(config, {
+    progress,
+    signal,
+    heapMebibytes: 256,
+    preferredPorts: false
+  }).catch(async (error: unknown) => {
+    await remove()
+    throw error
+  })
+  const brokers = started.kafka.current().address.split(',')
+  const mongoUri = started.mongod.current().address
+  process.env[BROKERS] = brokers.join(',')
+  process.env[MONGODB_URI] = mongoUri
+  return {
+    brokers,
+    mongoUri,
+    async close() {
+      await started.close(CLOSE_LIMIT_MS)
+      await remove()
+    }
+  }
+}
+
+/**
+ * The servers of this run with a topic and a database of the caller's own.
+ * Throws when there are none: a missing server is a failure, never a skip.
+ */
+export function servers(): TestServers & { readonly topic: string; readonly database: string } {
+  const brokers = process.env[BROKERS]
+  const mongoUri = process.env[MONGODB_URI]
+  if (brokers === undefined || mongoUri === undefined) {
+    throw new Error(
+      `Cannot run without servers: ${BROKERS} and ${MONGODB_URI} are not set, ` +
+        `expected a run through \`node test/run.ts integration -- FILE\``
+    )
+  }
+  const id = randomBytes(6).toString('hex')
+  return { brokers: brokers.split(','), mongoUri, topic: `test_${id}`, database: `test_${id}` }
+}

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+
+const root = path.resolve(import.meta.dirname, '../..')
+
+/** Which of our own packages each may import: docs/ARCHITECTURE.md draws the same. */
+const ADAPTERS = ['finnhub', 'kafka', 'mongo', 'service']
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  domain: ['core'],
+  finnhub: ['core', 'domain'],
+  kafka: ['core', 'domain'],
+  mongo: ['core', 'domain'],
+  service: ['core'],
+  grafana: ['core'],
+  producer: ['core', 'domain', ...ADAPTERS],
+  consumer: ['core', 'domain', ...ADAPTERS],
+  api: ['core', 'domain', ...ADAPTERS],
+  simulator: ['core', 'domain', ...ADAPTERS],
+  stack: ['core', 'domain', ...ADAPTERS]
+}
+
+/** Who alone may import a third-party package. */
+const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  kafkajs: ['kafka'],
+  mongodb: ['mongo'],
+  ws: ['finnhub', 'simulator'],
+  fastify: ['api', 'service'],
+  '@fastify/websocket': ['api'],
+  pino: ['service'],
+  'prom-client': ['service'],
+  'simple-statistics': ['domain'],
+  testcontainers: ['stack'],
+  '@testcontainers/kafka': ['stack'],
+  '@testcontainers/mongodb': ['stack'],
+  '@grafana/grafana-foundation-sdk': ['grafana']
+}
+
+interface SourceFile {
+  readonly file: string
+  /** The package, by the last part of its name. */
+  readonly owner: string
+  readonly text: string
+  readonly imports: readonly string[]
+}
+
+const sources: readonly SourceFile[] = globSync(
+  ['libs/*/src/**/*.ts', 'services/*/src/**/*.ts', 'grafana/src/**/*.ts'],
+  { cwd: root }
+).map((file) => {
+  const text = readFileSync(path.join(root, file), 'utf8')
+  return {
+    file,
+    owner: file.startsWith('grafana') ? 'grafana' : (file.split(path.sep)[1] ?? ''),
+    text,
+    imports: importsOf(text)
+  }
+})
+
+function importsOf(text: string): string[] {
+  const found = [
+    ...text.matchAll(/^\s*(?:import|export)\s[^'"]*?from\s+['"]([^'"]+)['"]/gm),
+    ...text.matchAll(/^\s*import\s+['"]([^'"]+)['"]/gm),
+    ...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)
+  ]
+  return found.map(([, specifier = '']) => specifier)
+}
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
+const isOurs = (specifier: string): boolean => specifier.startsWith('@tapedeck/')
+const isThirdParty = (specifier: string): boolean =>
+  !specifier.startsWith('.') && !specifier.startsWith('node:') && !isOurs(specifier)
+
+function offenders(rule: (source: SourceFile, specifier: string) => boolean): string[] {
+  return sources.flatMap((source) =>
+    source.imports
+      .filter((specifier) => rule(source, specifier))
+      .map((specifier) => `${source.file} imports ${specifier}`)
+  )
+}
+
+describe('layers', () => {
+  it('finds the sources it judges', () => {
+    assert.ok(sources.length > 100)
+    assert.deepEqual(
+      [...new Set(sources.map(({ owner }) => owner))].toSorted(),
+      Object.keys(MAY_IMPORT).toSorted()
+    )
+  })
+
+  it('services never import services, adapters never one another, domain only core', () => {
+    assert.deepEqual(
+      offenders(
+        ({ owner }, specifier) =>
+          isOurs(specifier) &&
+          !(MAY_IMPORT[owner] ?? []).includes(specifier.slice('@tapedeck/'.length))
+      ),
+      []
+    )
+  })
+
+  it('each third-party client is imported only by its owner', () => {
+    assert.deepEqual(
+      offenders(({ owner }, specifier) => {
+        const owners = isThirdParty(specifier) ? OWNERS[packageOf(specifier)] : undefined
+        return owners !== undefined && !owners.includes(owner)
+      }),
+      []
+    )
+  })
+
+  it('core uses nothing but Node', () => {
+    assert.deepEqual(
+      offenders(({ owner }, specifier) => owner === 'core' && isThirdParty(specifier)),
+      []
+    )
+  })
+
+  it('domain knows no clock, no socket, no file and no environment', () => {
+    const impure = sources
+      .filter(({ owner }) => owner === 'domain')
+      .filter(
+        ({ text, imports }) =>
+          /Date\.now|performance\.now|new Date\(\)|Math\.random|process\.|setTimeout|setInterval/.test(
+            text
+          ) || imports.some((specifier) => specifier.startsWith('node:'))
+      )
+      .map(({ file }) => file)
+    assert.deepEqual(impure, [])
+  })
+
+  it('only a main reads process.env', () => {
+    const readers = sources
+      .filter(({ file, text }) => !file.endsWith('main.ts') && /process\.env/.test(text))
+      .map(({ file }) => file)
+    // runService is what a main calls: it takes the environment as its default.
+    assert.deepEqual(readers, ['libs/service/src/run-service.ts'])
+  })
+
+  it('every import is declared by its package', () => {
+    const undeclared = sources.flatMap(({ file, owner, imports }) => {
+      const home = owner === 'grafana' ? 'grafana' : file.split(path.sep).slice(0, 2).join('/')
+      const manifest = JSON.parse(readFileSync(path.join(root, home, 'package.json'), 'utf8')) as {
+        dependencies?: Record<string, string>
+        optionalDependencies?: Record<string, string>
+        devDependencies?: Record<string, string>
+      }
+      const declared = {
+        ...manifest.dependencies,
+        ...manifest.optionalDependencies,
+        ...manifest.devDependencies
+      }
+      return imports
+        .filter((specifier) => !specifier.startsWith('.') && !specifier.startsWith('node:'))
+        .filter((specifier) => !(packageOf(specifier) in declared))
+        .map((specifier) => `${file} imports ${specifier}`)
+    })
+    assert.deepEqual(undeclared, [])
+  })
+
+  it('nobody reaches behind a package entry', () => {
+    const behind = [
+      ...offenders((_source, specifier) => isOurs(specifier) && specifier.split('/').length > 2)
+    ]
+    const tests = globSync('test/**/*.ts', { cwd: root }).flatMap((file) =>
+      importsOf(readFileSync(path.join(root, file), 'utf8'))
+        .filter((specifier) => /^\.\.?\/.*(libs|services|grafana)\/.*src/.test(specifier))
+        .map((specifier) => `${file} imports ${specifier}`)
+    )
+    assert.deepEqual([...behind, ...tests], [])
+  })
+
+  it('there is no utils, common or types room, and no default export', () => {
+    assert.deepEqual(
+      sources.filter(({ file }) => /(^|\/)(utils?|common|helpers|types)(\.ts|\/)/.test(file)),
+      []
+    )
+    const defaults = sources.filter(
+      ({ file, text }) => !file.endsWith('.d.ts') && /^export default/m.test(text)
+    )
+    assert.deepEqual(
+      defaults.map(({ file }) => file),
+      []
+    )
+  })
+})

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Clock } from '@tapedeck/core'
+import type { BarRow, SymbolDocument, WindowQuery } from '@tapedeck/mongo'
+import { apiOn } from './reader-double.ts'
+
+const NOW_MS = Date.UTC(2025, 0, 31, 15, 0, 30)
+const clock: Clock = { now: () => NOW_MS, delay: () => Promise.reject(new Error('not used')) }
+
+/** The query that an endpoint hands to the reader. */
+async function askedBy(path: string): Promise<WindowQuery> {
+  let asked: WindowQuery | undefined
+  const note = async (query: WindowQuery): Promise<[]> => {
+    asked = query
+    return []
+  }
+  const parts = { bars: note, forecasts: note, trades: note as never }
+  const answer = await apiOn(parts, clock).inject(path)
+  assert.equal(answer.statusCode, 200, answer.body)
+  assert.ok(asked !== undefined)
+  return asked
+}
+
+async function summaryOf(mae: number, naiveMae: number): Promise<unknown> {
+  const parts = {
+    forecastScores: async () => [{ symbol: 'AAPL', scored: 4, mae, naiveMae }],
+    forecastSymbols: async () => ['AAPL']
+  }
+  const answer = await apiOn(parts).inject('/api/v1/forecast-summary?symbol=AAPL')
+  const [row] = answer.json<{ summary: { skill: number | null; label: string }[] }>().summary
+  return [row?.skill, row?.label]
+}
+
+async function modeOf(feeds: readonly string[]): Promise<unknown> {
+  const at = new Date(NOW_MS)
+  const seen = feeds.map((feed, index): SymbolDocument => {
+    const [firstSeenAt, lastTradeAt, lastReceivedAt] = [at, at, at]
+    return { _id: `S${index}`, feed, firstSeenAt, lastPrice: 1, lastTradeAt, lastReceivedAt }
+  })
+  const answer = await apiOn({ symbols: async () => seen }).inject('/api/v1/symbols')
+  return answer.json<{ mode: string }>().mode
+}
+
+/** The rate of a bar of 10 trades that began `ageMs` ago. */
+async function rateOf(status: BarRow['status'], ageMs: number, spanMs: number): Promise<unknown> {
+  const start = new Date(NOW_MS - ageMs)
+  const bar = { symbol: 'AAPL', start, status, tradeCount: 10 } as BarRow
+  const url = `/api/v1/trade-rate?from=${NOW_MS - spanMs}&to=${NOW_MS}`
+  const answer = await apiOn({ bars: async () => [bar] }, clock).inject(url)
+  return answer.json<{ rates: { tradesPerSecond: number }[] }>().rates[0]?.tradesPerSecond
+}
+
+describe('data routes', () => {
+  it('ask for the last 500 windows up to now, on the grid of the windows', async () => {
+    const asked = await askedBy('/api/v1/bars?timeframe=1m')
+    const end = Date.UTC(2025, 0, 31, 15, 1)
+    assert.deepEqual([asked.toMs, asked.fromMs], [end, end - 500 * 60_000])
+    assert.equal(asked.symbols, undefined)
+  })
+
+  it('keep the bounds of a trading day on the hour, where it begins', async () => {
+    const from = Date.UTC(2025, 0, 30, 1)
+    const asked = await askedBy(`/api/v1/bars?timeframe=1d&from=${from}&to=${NOW_MS}`)
+    assert.deepEqual([asked.fromMs, asked.toMs], [from, Date.UTC(2025, 0, 31, 16)])
+  })
+
+  it('show a forecast whose window is still to begin', async () => {
+    const { toMs } = await askedBy('/api/v1/forecasts?timeframe=1m')
+    assert.ok(toMs > NOW_MS + 60_000)
+  })
+
+  it('take a from that is still to come for an empty range, not for a mistake', async () => {
+    const asked = await askedBy(`/api/v1/bars?from=${NOW_MS + 60_000}`)
+    assert.equal(asked.fromMs, asked.toMs)
+  })
+
+  it('judge forecasts against the last price', async () => {
+    assert.deepEqual(await summaryOf(1, 2), [0.5, 'better than the last price'])
+    assert.deepEqual(await summaryOf(3, 2), [-0.5, 'worse than the last price'])
+    assert.deepEqual(await summaryOf(0.1 + 0.2, 0.3), [
+      1 - (0.1 + 0.2) / 0.3,
+      'equal to the last price'
+    ])
+    assert.deepEqual(await summaryOf(0, 0), [null, 'equal to the last price'])
+    assert.deepEqual(await summaryOf(1, 0), [null, 'worse than the last price'])
+  })
+
+  it('call only the feed of Finnhub live', async () => {
+    assert.equal(await modeOf([]), 'none')
+    assert.equal(await modeOf(['finnhub']), 'live')
+    assert.equal(await modeOf(['simulated', 'recorded']), 'simulated')
+    assert.equal(await modeOf(['finnhub', 'recorded']), 'mixed')
+  })
+
+  it('count the seconds that an open window has lasted, at least one', async () => {
+    const hour = 3_600_000
+    assert.equal(await rateOf('final', 40_000, hour), 10 / 60)
+    assert.equal(await rateOf('provisional', 40_000, hour), 10 / 40)
+    assert.equal(await rateOf('provisional', 500_000, hour), 10 / 60)
+    assert.equal(await rateOf('provisional', 200, 60_000), 10)
+  })
+})

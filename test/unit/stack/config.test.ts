@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { readConfig } from '@tapedeck/stack'
+
+describe('readConfig()', () => {
+  it('needs nothing: everything is found or simulated', () => {
+    const config = readConfig({ HOME: '/home/ada' })
+    assert.equal(config.mode, 'auto')
+    assert.equal(config.feed, 'simulated')
+    assert.equal(config.kafka, undefined)
+    assert.equal(config.mongo.uri, undefined)
+    assert.equal(config.dataDir, path.resolve('.data'))
+    assert.equal(config.isApiPortGiven, false)
+  })
+
+  it('names every mistake at once', () => {
+    assert.throws(
+      () => readConfig({ SYMBOLS: 'AAPL,,AAPL,A;B', STACK: 'cloud', API_PORT: '99999' }),
+      (error: Error) => {
+        for (const part of [
+          /STACK is 'cloud', expected one of auto, external, embedded, docker/,
+          /SYMBOLS: entry 2 is empty/,
+          /SYMBOLS: entry 3 'AAPL' is there already/,
+          /SYMBOLS: entry 4 is 'A;B'/,
+          /API_PORT is '99999', expected a whole number/
+        ]) {
+          assert.match(error.message, part)
+        }
+        return true
+      }
+    )
+  })
+
+  it('holds the list of symbols to the plan', () => {
+    const SYMBOLS = Array.from({ length: 51 }, (_, index) => `S${index}`).join(',')
+    assert.throws(() => readConfig({ SYMBOLS }), { code: 'CONFIG_INVALID', message: /limit: S50/ })
+    assert.equal(readConfig({ SYMBOLS, FINNHUB_MAX_SYMBOLS: '100' }).symbols.length, 51)
+  })
+
+  it('wants both addresses when STACK is external', () => {
+    const env = { STACK: 'external', MONGODB_URI: 'mongodb://127.0.0.1:1' }
+    assert.throws(() => readConfig(env), {
+      code: 'CONFIG_INVALID',
+      message: /KAFKA_BROKERS not set/
+    })
+  })
+
+  it('is live with a token or an address of a feed', () => {
+    assert.equal(readConfig({ FINNHUB_TOKEN: 'abc' }).feed, 'live')
+    assert.equal(readConfig({ FINNHUB_URL: 'ws://127.0.0.1:1' }).feed, 'live')
+  })
+
+  it('keeps its cache in the folder of the user that is meant for it', () => {
+    assert.equal(readConfig({ XDG_CACHE_HOME: '/c' }).cacheDir, '/c/tapedeck')
+    assert.equal(readConfig({ TAPEDECK_CACHE_DIR: '/d' }).cacheDir, '/d')
+  })
+})

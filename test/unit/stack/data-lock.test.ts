@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { isSame, lockDataDir, processIdentity } from '@tapedeck/stack'
+
+async function dataDir(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-lock-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+async function sleeper(t: TestContext): Promise<ChildProcess & { pid: number }> {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+  t.after(() => child.kill('SIGKILL'))
+  await once(child, 'spawn')
+  return child as ChildProcess & { pid: number }
+}
+
+describe('lockDataDir()', () => {
+  it('refuses a folder in use and names the process', async (t) => {
+    const folder = await dataDir(t)
+    const lock = await lockDataDir(folder)
+    await assert.rejects(lockDataDir(folder), {
+      code: 'DATA_DIR_IN_USE',
+      message: new RegExp(`process ${process.pid} runs there`)
+    })
+    await lock.release()
+    const again = await lockDataDir(folder)
+    await again.release()
+    assert.deepEqual(await readdir(folder), [])
+  })
+
+  it('takes over the lock of a process that is gone', async (t) => {
+    const folder = await dataDir(t)
+    const gone = await sleeper(t)
+    const owner = await processIdentity(gone.pid)
+    gone.kill('SIGKILL')
+    await once(gone, 'exit')
+    await writeFile(path.join(folder, 'stack.lock'), JSON.stringify({ owner, children: [] }))
+    const lock = await lockDataDir(folder)
+    await lock.release()
+  })
+
+  it('takes over the lock of a process whose number was given to another', async (t) => {
+    const folder = await dataDir(t)
+    const owner = { pid: process.pid, started: '1' }
+    await writeFile(path.join(folder, 'stack.lock'), JSON.stringify({ owner, children: [] }))
+    const lock = await lockDataDir(folder)
+    await lock.release()
+  })
+
+  it('takes over a lock that is not readable', async (t) => {
+    const folder = await dataDir(t)
+    await writeFile(path.join(folder, 'stack.lock'), '{"owner":')
+    const lock = await lockDataDir(folder)
+    await lock.release()
+  })
+
+  it('waits for what a killed stack left running', async (t) => {
+    const folder = await dataDir(t)
+    const child = await sleeper(t)
+    const owner = { pid: process.pid, started: '1' }
+    const children = [await processIdentity(child.pid)]
+    await writeFile(path.join(folder, 'stack.lock'), JSON.stringify({ owner, children }))
+    const locking = lockDataDir(folder)
+    child.kill('SIGKILL')
+    const lock = await locking
+    assert.equal(await isSame(children[0]!), false)
+    await lock.release()
+  })
+
+  it('lets one of many have a stale folder', async (t) => {
+    const folder = await dataDir(t)
+    const owner = { pid: process.pid, started: '1' }
+    await writeFile(path.join(folder, 'stack.lock'), JSON.stringify({ owner, children: [] }))
+    const results = await Promise.allSettled(Array.from({ length: 8 }, () => lockDataDir(folder)))
+    const locks = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    assert.equal(locks.length, 1)
+    await locks[0]?.release()
+  })
+
+  it('does not come back when a child ends after the release', async (t) => {
+    const folder = await dataDir(t)
+    const lock = await lockDataDir(folder)
+    const exit = Promise.withResolvers<{ code: number; how: string }>()
+    await lock.track({ pid: process.pid, exited: exit.promise })
+    await lock.release()
+    exit.resolve({ code: 0, how: 'exit code 0' })
+    await exit.promise
+    await (await lockDataDir(folder)).release()
+    assert.deepEqual(await readdir(folder), [])
+  })
+})

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Env } from '@tapedeck/core'
+import { planServices, readConfig, type ServicePlan } from '@tapedeck/stack'
+
+const ports = { simulator: 1, simulatorHealth: 2, producer: 3, consumer: 4, api: 8080 }
+const addresses = { brokers: '127.0.0.1:29092', mongoUri: 'mongodb://127.0.0.1:27117' }
+
+function plansOf(env: Env): ServicePlan[] {
+  return planServices(readConfig(env), addresses, ports)
+}
+
+describe('planServices()', () => {
+  it('runs the simulator and points the producer at it when there is no key', () => {
+    const plans = plansOf({ SYMBOLS: 'AAPL' })
+    assert.deepEqual(
+      plans.map(({ name }) => name),
+      ['simulator', 'consumer', 'api', 'producer']
+    )
+    const env = plans.at(-1)?.env
+    assert.equal(env?.['FINNHUB_URL'], 'ws://127.0.0.1:1')
+    assert.equal(env?.['FEED_NAME'], 'simulated')
+    assert.equal(env?.['SYMBOLS'], 'AAPL')
+  })
+
+  it('runs no simulator with a token, and leaves the feed as it is', () => {
+    const plans = plansOf({ FINNHUB_TOKEN: 'abc' })
+    assert.deepEqual(
+      plans.map(({ name }) => name),
+      ['consumer', 'api', 'producer']
+    )
+    assert.equal(plans[0]?.env['FINNHUB_URL'], undefined)
+    assert.equal(plans[0]?.env['FEED_NAME'], undefined)
+    assert.equal(plans[0]?.env['FINNHUB_TOKEN'], 'abc')
+  })
+
+  it('gives the servers it started without credentials meant for others', () => {
+    const env = plansOf({ KAFKA_USERNAME: 'ada', KAFKA_PASSWORD: 'x', MONGODB_USERNAME: 'ada' })[0]
+      ?.env
+    assert.equal(env?.['KAFKA_BROKERS'], addresses.brokers)
+    assert.equal(env?.['MONGODB_URI'], addresses.mongoUri)
+    assert.equal(env?.['KAFKA_USERNAME'], undefined)
+    assert.equal(env?.['MONGODB_USERNAME'], undefined)
+  })
+
+  it('leaves addresses and credentials of your own servers as they are', () => {
+    const own = {
+      KAFKA_BROKERS: 'kafka://ada:pw@kafka.example:9092',
+      MONGODB_URI: 'mongodb://mongo.example/?tls=true',
+      MONGODB_USERNAME: 'ada'
+    }
+    const env = plansOf(own)[0]?.env ?? {}
+    for (const [name, value] of Object.entries(own)) assert.equal(env[name], value)
+  })
+
+  it('lets the simulator take as many symbols as are asked for', () => {
+    const SYMBOLS = Array.from({ length: 60 }, (_, index) => `S${index}`).join(',')
+    const env = plansOf({ SYMBOLS, FINNHUB_MAX_SYMBOLS: '100' })[0]?.env
+    assert.equal(env?.['SIMULATOR_MAX_SYMBOLS'], '60')
+  })
+
+  it('shows an address that can be opened when the api listens on all', () => {
+    const api = plansOf({ API_HOST: '0.0.0.0' }).find(({ name }) => name === 'api')
+    assert.equal(api?.address, 'http://127.0.0.1:8080/')
+    assert.equal(api?.readyUrl, 'http://127.0.0.1:8080/readyz')
+  })
+})
