@@ -39,7 +39,7 @@ const compose = parse(text, { merge: true }) as {
   volumes: Readonly<Record<string, null>>
 }
 const services = Object.entries(compose.services)
-const dockerfile = await read('Dockerfile')
+const dockerfile = await read('services/Dockerfile')
 
 /** Ports and the like that only docker-compose.yml knows; every other variable is one of ours. */
 const OF_COMPOSE_ONLY = ['KAFKA_PORT', 'MONGODB_PORT', 'GRAFANA_PORT']
