@@ -22,7 +22,11 @@ export async function startTestServers({
   progress = silentProgress,
   signal = new AbortController().signal
 }: { readonly progress?: Progress; readonly signal?: AbortSignal } = {}): Promise<
-  TestServers & { close(): Promise<void> }
+  TestServers & {
+    /** The server processes started here; none for servers of your own. */
+    readonly processes: readonly { readonly name: string; readonly pid: number }[]
+    close(): Promise<void>
+  }
 > {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'tapedeck-test-'))
   const remove = (): Promise<void> => rm(dataDir, { recursive: true, force: true, maxRetries: 3 })
@@ -43,6 +47,10 @@ export async function startTestServers({
   return {
     brokers,
     mongoUri,
+    processes: [
+      { name: 'kafka', pid: started.kafka.current().pid },
+      { name: 'mongod', pid: started.mongod.current().pid }
+    ].filter((one): one is { name: string; pid: number } => one.pid !== undefined),
     async close() {
       await started.close(CLOSE_LIMIT_MS)
       await remove()

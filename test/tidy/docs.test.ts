@@ -17,9 +17,9 @@ const documents = ['README.md', ...globSync('docs/**/*.md', { cwd: root })]
 /** Every variable that a reader reads, by the reader functions of libs/core and by name. */
 function variablesRead(): Set<string> {
   const readers =
-    'optional|whole|decimal|text|choice|duration|flag|secret|url|symbolsVariable|timeframesVariable|brokersVariable|mongoUri|speedVariable|startVariable'
+    'optional|whole|decimal|text|choice|duration|flag|secret|url|symbolsVariable|timeframesVariable|brokersVariable|mongoUri|speedVariable|startVariable|apiUrl'
   const found = sources.flatMap(({ text }) => [
-    ...text.matchAll(new RegExp(`^\\s*([A-Z][A-Z0-9_]+):\\s*(?:${readers})\\(`, 'gm')),
+    ...text.matchAll(new RegExp(`\\b([A-Z][A-Z0-9_]{3,}):\\s*(?:${readers})\\(`, 'g')),
     ...text.matchAll(/env\['([A-Z][A-Z0-9_]+)'\]/g)
   ])
   return new Set(found.map(([, name = '']) => name))

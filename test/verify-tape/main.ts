@@ -83,6 +83,7 @@ async function main(): Promise<number> {
       tape,
       reference,
       ...servers(),
+      processes: running.processes,
       ...(values.profile !== undefined && { profileDir: values.profile }),
       onProgress: ({ trades, sent, published, stored, seconds }) => {
         process.stderr.write(

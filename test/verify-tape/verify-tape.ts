@@ -4,6 +4,7 @@ import { TapedeckError } from '@tapedeck/core'
 import { openDatabase } from '@tapedeck/mongo'
 import { compareBars, type Comparison } from './compare-bars.ts'
 import { startService, type RunningService } from './pipeline.ts'
+import { processCost, type ProcessCost } from './process-cost.ts'
 import type { ReferenceBar } from './reference-bars.ts'
 import { tradesOf } from './tape.ts'
 
@@ -14,6 +15,8 @@ export interface VerifyOptions {
   readonly mongoUri: string
   readonly topic: string
   readonly database: string
+  /** Processes of the servers, to be measured as well. */
+  readonly processes?: readonly { readonly name: string; readonly pid: number }[]
   /** Writes a CPU profile of each process here. */
   readonly profileDir?: string
   /** Hears of the progress about once a second. */
@@ -26,12 +29,6 @@ export interface Progress {
   readonly published: number
   readonly stored: number
   readonly seconds: number
-}
-
-export interface ProcessCost {
-  readonly name: string
-  readonly cpuSeconds: number
-  readonly rssMebibytes: number
 }
 
 export interface Verification extends Comparison {
@@ -96,8 +93,14 @@ export async function verifyTape(options: VerifyOptions): Promise<Verification> 
       FINNHUB_URL: `ws://127.0.0.1:${feedPort}`,
       FEED_NAME: 'recorded'
     })
+    const before = await costsOf(options)
     const seconds = await waitForEnd(trades, { simulator, producer, consumer }, options)
-    const processes = await Promise.all(services.map(costOf))
+    const servers = (await costsOf(options)).map((after) => ({
+      ...after,
+      cpuSeconds:
+        after.cpuSeconds - (before.find(({ name }) => name === after.name)?.cpuSeconds ?? 0)
+    }))
+    const processes = [...(await Promise.all(services.map(costOf))), ...servers]
     // A graceful stop writes what is still open and the last checkpoint.
     for (const service of services.toReversed()) await service.stop()
     services.length = 0
@@ -158,6 +161,11 @@ async function waitForEnd(
 /** Records read but not yet in a checkpoint. */
 async function lagOf(consumer: RunningService): Promise<number> {
   return consumer.metric('tapedeck_consumer_lag_records')
+}
+
+async function costsOf({ processes = [] }: VerifyOptions): Promise<ProcessCost[]> {
+  const costs = await Promise.all(processes.map(({ name, pid }) => processCost(name, pid)))
+  return costs.filter((cost) => cost !== undefined)
 }
 
 async function costOf(service: RunningService): Promise<ProcessCost> {

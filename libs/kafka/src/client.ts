@@ -19,7 +19,7 @@ const LEVELS: Readonly<Record<number, Parameters<ClientLog>[0]>> = {
 
 /** What a fresh broker answers while it elects its coordinator; the client retries by itself. */
 const TRANSIENT =
-  /coordinator is (loading|not available)|group coordinator|does not host this topic|no leader|rebalanc/i
+  /limiting retries|coordinator is (loading|not available)|group coordinator|does not host this topic|no leader|rebalanc/i
 
 /** A kafkajs client; only this lib sees it. `clientId` names the service in the broker's log. */
 export function createClient(

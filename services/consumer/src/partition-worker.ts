@@ -336,13 +336,18 @@ export class PartitionWorker {
     const dead = this.#dead
     this.#dead = []
     await this.#retried(() => announceFlush(database, owner, nextOffset, this.#storedUntilMs))
-    await this.#trades.drained()
-    await this.#retried(() => this.#deps.sendDead(dead))
-    await this.#retried(() => insertLateTrades(database, sealed.late))
-    const newer =
-      (await this.#retried(() => storeForecasts(database, owner, forecastWrites))) +
-      (await this.#retried(() => storeBars(database, owner, barWrites)))
-    await this.#retried(() => storeSymbols(database, sealed.symbols))
+    // Side by side, so that serialising here and writing there overlap. Forecasts go before bars: a bar
+    // that is stored as final is not made final again after a crash.
+    const [newer] = await Promise.all([
+      this.#retried(() => storeForecasts(database, owner, forecastWrites)).then(
+        async (stayed) =>
+          stayed + (await this.#retried(() => storeBars(database, owner, barWrites)))
+      ),
+      this.#trades.drained(),
+      this.#retried(() => this.#deps.sendDead(dead)),
+      this.#retried(() => insertLateTrades(database, sealed.late)),
+      this.#retried(() => storeSymbols(database, sealed.symbols))
+    ])
     await this.#retried(() =>
       commitCheckpoint(database, owner, nextOffset, state, configHash(config))
     )
