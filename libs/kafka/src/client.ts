@@ -19,13 +19,14 @@ const LEVELS: Readonly<Record<number, Parameters<ClientLog>[0]>> = {
 
 /** What a fresh broker answers while it elects its coordinator; the client retries by itself. */
 const TRANSIENT =
-  /limiting retries|coordinator is (loading|not available)|group coordinator|does not host this topic|no leader|rebalanc/i
+  /limiting retries|restarting the consumer|coordinator is (loading|not available)|group coordinator|does not host this topic|no leader|rebalanc/i
 
-/** A kafkajs client; only this lib sees it. `clientId` names the service in the broker's log. */
+/** A kafkajs client; only this lib sees it. `clientId` names the service in the broker's log; `retries` count for connecting too. */
 export function createClient(
   config: KafkaConfig,
   clientId: string,
-  log: ClientLog = () => undefined
+  log: ClientLog = () => undefined,
+  retries = 8
 ): Kafka {
   const creator: logCreator =
     () =>
@@ -51,7 +52,7 @@ export function createClient(
     connectionTimeout: 3000,
     authenticationTimeout: 5000,
     requestTimeout: 30_000,
-    retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 8 },
+    retry: { initialRetryTime: 100, maxRetryTime: 2000, retries },
     logLevel: logLevel.INFO,
     logCreator: creator
   })
@@ -62,7 +63,7 @@ export function createClient(
  * @throws BROKER_UNREACHABLE when no broker answers within `timeoutMs`.
  */
 export async function pingBroker(config: KafkaConfig, timeoutMs: number): Promise<string> {
-  const admin = createClient(config, 'tapedeck-ping').admin({ retry: { retries: 0 } })
+  const admin = createClient(config, 'tapedeck-ping', undefined, 0).admin()
   try {
     const work = admin.connect().then(() => admin.describeCluster())
     const { clusterId } = await withTimeout(work, timeoutMs, 'Asking the broker')

@@ -1,5 +1,5 @@
 import { redactUrl, TapedeckError } from '@tapedeck/core'
-import { pino, stdSerializers, type Logger } from 'pino'
+import { pino, stdSerializers, type Logger, type LoggerOptions } from 'pino'
 
 export type { Logger } from 'pino'
 
@@ -11,7 +11,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
  * URLs in messages and in error texts are redacted, since the feed's token travels in a URL.
  */
 export function createLogger(service: string, level: LogLevel): Logger {
-  return pino({
+  // Not pino's own destination: it writes for ever at exit when the reader of a pipe is gone.
+  dropWhenUnread()
+  const options: LoggerOptions = {
     level,
     base: { service },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
@@ -25,7 +27,17 @@ export function createLogger(service: string, level: LogLevel): Logger {
         )
       }
     }
-  })
+  }
+  return pino(options, process.stdout)
+}
+
+let isGuarded = false
+
+/** A log nobody reads any more is no reason to fail. */
+function dropWhenUnread(): void {
+  if (isGuarded) return
+  isGuarded = true
+  process.stdout.on('error', () => undefined)
 }
 
 function serializeError(error: unknown): unknown {

@@ -57,8 +57,13 @@ export async function runService(
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => onSignal(signal))
   }
-  // A child of the stack is told by its parent's end of the channel that the parent is gone.
-  if (process.channel !== undefined) process.on('disconnect', () => onSignal('disconnect'))
+  // A child of the stack is told by its parent's end of the channel that the parent is gone; that is
+  // no second signal when it comes after one.
+  const onDisconnect = (): void => {
+    if (!context.signal.aborted) onSignal('disconnect')
+  }
+  if (process.channel !== undefined) process.on('disconnect', onDisconnect)
+  if (process.send !== undefined && !process.connected) onDisconnect()
 
   let exitCode: number = EXIT.stopped
   try {

@@ -1,0 +1,102 @@
+import { homedir } from 'node:os'
+import path from 'node:path'
+import {
+  choice,
+  optional,
+  readEnv,
+  TapedeckError,
+  text,
+  whole,
+  url,
+  type Env
+} from '@tapedeck/core'
+import { FREE_PLAN_SYMBOLS, symbolsVariable } from '@tapedeck/domain'
+import { brokersVariable, KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
+import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+
+export type StackMode = 'auto' | 'external' | 'embedded' | 'docker'
+
+export interface StackConfig {
+  readonly mode: StackMode
+  /** Absolute. Downloads, shared by all checkouts of a user. */
+  readonly cacheDir: string
+  /** Absolute. Everything one stack writes. */
+  readonly dataDir: string
+  /** The user's own broker; undefined: one is found and started. */
+  readonly kafka: KafkaConfig | undefined
+  readonly topic: string
+  /** The user's own database when `uri` is set. */
+  readonly mongo: Omit<MongoConfig, 'uri'> & { readonly uri: string | undefined }
+  readonly symbols: readonly string[]
+  readonly feed: 'simulated' | 'live'
+  readonly apiHost: string
+  readonly apiPort: number
+  /** The user asked for this very port. */
+  readonly isApiPortGiven: boolean
+  /** Given to the services as it is, with the addresses of the servers added. */
+  readonly env: Env
+}
+
+const VARIABLES = {
+  STACK: choice('auto', ['auto', 'external', 'embedded', 'docker']),
+  TAPEDECK_CACHE_DIR: optional(text(undefined, 'a folder')),
+  TAPEDECK_DATA_DIR: text('./.data', 'a folder'),
+  ...KAFKA_VARIABLES,
+  KAFKA_BROKERS: optional(brokersVariable()),
+  ...MONGO_VARIABLES,
+  MONGODB_URI: optional(MONGO_VARIABLES.MONGODB_URI),
+  FINNHUB_TOKEN: optional({ ...text(undefined, 'a token'), secret: true }),
+  FINNHUB_URL: optional(url(undefined, ['ws:', 'wss:'])),
+  FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
+  API_HOST: text('127.0.0.1', 'a host name or address'),
+  API_PORT: optional(whole(undefined, 1, 65_535))
+} as const
+
+const DEFAULT_API_PORT = 8080
+
+/**
+ * What the stack itself reads; the services read the rest from the same environment.
+ * @throws CONFIG_INVALID with every mistake at once
+ */
+export function readConfig(env: Env): StackConfig {
+  // The limit decides how the list is read; its own mistakes are reported by the second reading.
+  const most = Number(env['FINNHUB_MAX_SYMBOLS'] ?? '') || FREE_PLAN_SYMBOLS
+  const values = readEnv(env, { ...VARIABLES, SYMBOLS: symbolsVariable(most) })
+  const { KAFKA_BROKERS, MONGODB_URI, STACK } = values
+  if (STACK === 'external' && (KAFKA_BROKERS === undefined || MONGODB_URI === undefined)) {
+    const missing = [
+      ...(KAFKA_BROKERS === undefined ? ['KAFKA_BROKERS'] : []),
+      ...(MONGODB_URI === undefined ? ['MONGODB_URI'] : [])
+    ]
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `Cannot start: STACK is external and ${missing.join(' and ')} not set, expected the addresses of your servers`
+    )
+  }
+  return Object.freeze({
+    mode: STACK,
+    cacheDir: path.resolve(values.TAPEDECK_CACHE_DIR ?? defaultCacheDir(env)),
+    dataDir: path.resolve(values.TAPEDECK_DATA_DIR),
+    kafka: KAFKA_BROKERS === undefined ? undefined : kafkaConfig({ ...values, KAFKA_BROKERS }),
+    topic: values.KAFKA_TOPIC,
+    mongo: { ...mongoConfig({ ...values, MONGODB_URI: MONGODB_URI ?? '' }), uri: MONGODB_URI },
+    symbols: values.SYMBOLS,
+    feed:
+      values.FINNHUB_TOKEN === undefined && values.FINNHUB_URL === undefined ? 'simulated' : 'live',
+    apiHost: values.API_HOST,
+    apiPort: values.API_PORT ?? DEFAULT_API_PORT,
+    isApiPortGiven: values.API_PORT !== undefined,
+    env
+  })
+}
+
+/** The user's cache folder, outside every checkout. */
+function defaultCacheDir(env: Env): string {
+  const home = env['HOME'] ?? homedir()
+  const base =
+    env['XDG_CACHE_HOME'] ??
+    (process.platform === 'darwin'
+      ? path.join(home, 'Library', 'Caches')
+      : path.join(home, '.cache'))
+  return path.join(base, 'tapedeck')
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { hasCode, messageOf, type ErrorCode } from '@tapedeck/core'
+import { createProgress, readConfig, startStack } from './app.ts'
+
+const EXIT = { stopped: 0, failed: 1, invalid: 2 } as const
+const INVALID: readonly ErrorCode[] = [
+  'CONFIG_INVALID',
+  'SERVER_MISSING',
+  'DATA_DIR_IN_USE',
+  'PORT_IN_USE'
+]
+/** A stop that hangs is cut: the orphan guard and the services' own limits end what is left. */
+const STOP_LIMIT_MS = 9500
+const LOOK_FOR_PARENT_MS = 1000
+
+// The terminal may be gone before the stack is: then there is nobody to write to.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+const progress = createProgress((text) => process.stdout.write(text))
+const stopping = new AbortController()
+const ended = Promise.withResolvers<unknown>()
+const stop = (why: string): void => {
+  if (stopping.signal.aborted) process.exit(EXIT.failed)
+  progress.say(`Stopping (${why})`)
+  stopping.abort()
+  ended.resolve(undefined)
+  setTimeout(() => process.exit(EXIT.failed), STOP_LIMIT_MS).unref()
+}
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop(name))
+stopWithNpm()
+
+let exitCode: number = EXIT.stopped
+try {
+  const stack = await startStack(readConfig(process.env), {
+    progress,
+    signal: stopping.signal,
+    onFinal: ended.resolve
+  })
+  process.stdout.write(stack.screen)
+  const failure = await ended.promise
+  await stack.close()
+  if (failure !== undefined) throw failure
+  progress.say('Stopped, nothing is left running')
+} catch (error) {
+  if (!(stopping.signal.aborted && hasCode(error, 'ABORTED'))) {
+    process.stderr.write(`${messageOf(error)}\n`)
+    exitCode = INVALID.some((code) => hasCode(error, code)) ? EXIT.invalid : EXIT.failed
+  }
+}
+process.exit(exitCode)
+
+/** Under `npm start` a killed npm takes the stack with it: there would be no terminal to stop it. */
+function stopWithNpm(): void {
+  if (process.env['npm_lifecycle_event'] === undefined) return
+  const parent = process.ppid
+  const grandparent = parentOf(parent)
+  setInterval(() => {
+    // npm runs a shell that runs this; some shells stay in between, others are replaced.
+    const isGone = process.ppid !== parent || parentOf(parent) !== grandparent
+    if (isGone && !stopping.signal.aborted) stop('npm is gone')
+  }, LOOK_FOR_PARENT_MS).unref()
+}
+
+/** Undefined where it cannot be known without starting a process. */
+function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+  } catch {
+    return undefined
+  }
+}

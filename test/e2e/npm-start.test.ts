@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { DEFAULT_SYMBOLS } from '@tapedeck/domain'
+import { openDatabase } from '@tapedeck/mongo'
+import { eventually } from '../support/eventually.ts'
+
+const root = path.resolve(import.meta.dirname, '../..')
+
+// README promise: `npm start` alone brings up all of it, and every symbol has bars and forecasts.
+describe('npm start', () => {
+  it(
+    'stores bars and forecasts of every symbol with all services ready',
+    { timeout: 300_000 },
+    async (t) => {
+      const dataDir = await mkdtemp(path.join(tmpdir(), 'tapedeck-start-'))
+      t.after(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }))
+      const {
+        KAFKA_BROKERS: _k,
+        MONGODB_URI: _m,
+        SYMBOLS: _s,
+        FINNHUB_TOKEN: _f,
+        ...env
+      } = process.env
+      const child = spawn('npm', ['start'], {
+        cwd: root,
+        env: { ...env, TAPEDECK_DATA_DIR: dataDir },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true
+      })
+      let output = ''
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.setEncoding('utf8').on('data', (piece: string) => {
+          output += piece
+        })
+      }
+      const exited = once(child, 'exit')
+      t.after(async () => {
+        if (child.exitCode === null && child.signalCode === null)
+          process.kill(-child.pid!, 'SIGTERM')
+        await exited
+      })
+      await eventually(
+        () => {
+          assert.equal(child.exitCode, null, output)
+          assert.match(output, /first bar stored after/)
+        },
+        { timeoutMs: 240_000 }
+      )
+      assert.match(output, /simulated trades/)
+      const page = /Page\s+(http:\S+)/.exec(output)?.[1] ?? ''
+      const uri = /mongosh '(mongodb:[^']+)'/.exec(output)?.[1] ?? ''
+
+      for (const url of [`${page}readyz`, ...output.matchAll(/http:\S+readyz/g)].map(String)) {
+        await eventually(async () => assert.equal((await fetch(url)).status, 200, url))
+      }
+      const listed = (await (await fetch(`${page}api/v1/symbols`)).json()) as {
+        mode: string
+        symbols: { symbol: string }[]
+      }
+      assert.deepEqual(
+        [listed.mode, listed.symbols.map(({ symbol }) => symbol)],
+        ['simulated', DEFAULT_SYMBOLS]
+      )
+      assert.match(await (await fetch(page)).text(), /<title>/)
+
+      const database = await openDatabase({
+        uri,
+        database: 'tapedeck',
+        username: undefined,
+        password: undefined,
+        tradesTtlMs: undefined
+      })
+      t.after(() => database.close())
+      for (const symbol of DEFAULT_SYMBOLS) {
+        await eventually(
+          async () => {
+            assert.ok(await database.trades.findOne({ symbol }), `trades of ${symbol}`)
+            for (const timeframe of ['1s', '1m', '1d']) {
+              assert.ok(
+                await database.bars.findOne({ symbol, timeframe }),
+                `${timeframe} of ${symbol}`
+              )
+            }
+            assert.ok(await database.forecasts.findOne({ symbol }), `forecasts of ${symbol}`)
+          },
+          { timeoutMs: 90_000 }
+        )
+      }
+
+      process.kill(-child.pid!, 'SIGINT')
+      const [code] = (await exited) as [number | null]
+      assert.equal(code, 0, output)
+    }
+  )
+})

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { servers } from '../support/servers.ts'
+import {
+  computeReferenceBars,
+  readReferenceBars,
+  type ReferenceBar
+} from '../verify-tape/reference-bars.ts'
+import { verifyTape, type Verification } from '../verify-tape/verify-tape.ts'
+
+const options = { timeout: 300_000 }
+const recorded = path.resolve(import.meta.dirname, '../../../shared/data')
+
+async function holds(tape: string, reference: readonly ReferenceBar[]): Promise<Verification> {
+  const result = await verifyTape({ tape, reference, ...servers() })
+  assert.deepEqual(result.differences, [])
+  assert.equal(result.equal, reference.length)
+  assert.equal(result.documents, result.trades)
+  assert.ok(result.holds)
+  return result
+}
+
+/** Trades of three symbols: repeats, ties, disorder of up to a minute, eight decimals. */
+function syntheticTape(count: number): string {
+  let state = 42
+  const next = (below: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return (state >>> 8) % below
+  }
+  const lines: string[] = []
+  for (let i = 0; i < count; i++) {
+    const [s, p, v, c] = [
+      ['AAPL', (23_000 + next(400)) / 100, 1 + next(300), ['1']],
+      ['BRK.B', (4_900_000 + next(9000)) / 10_000, 100, next(2) === 0 ? ['1', '8'] : []],
+      ['BINANCE:BTCUSDT', 91_000 + next(100_000) / 100, next(100_000_000) / 1e8, null]
+    ][next(3)] as [string, number, number, string[] | null]
+    const late = next(20) === 0 ? next(60_000) : 0
+    const t = Date.UTC(2026, 2, 10, 14) + Math.floor(i / 4) * 40 - late
+    const line = JSON.stringify({ s, p, t, v, c })
+    lines.push(line)
+    if (next(10) === 0) lines.push(line) // an equal trade is a trade
+  }
+  return `${lines.join('\n')}\n`
+}
+
+describe('a tape through the whole pipeline', () => {
+  it('gives every trade and every bar, also of a disordered synthetic tape', options, async (t) => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-tape-'))
+    t.after(() => rm(folder, { recursive: true, force: true }))
+    const tape = path.join(folder, 'synthetic.ndjson')
+    await writeFile(tape, syntheticTape(20_000))
+    const reference = await computeReferenceBars(tape)
+    assert.ok(reference.length > 12)
+    const { trades } = await holds(tape, reference)
+    assert.ok(trades > 20_000)
+  })
+
+  for (const [name, bars, count, minutes] of [
+    ['us4-lean-20131008', 'us4-lean-20131008', 654_140, 2254],
+    ['aapl-taq-20100507', 'aapl-taq-20100507', 335_691, 391],
+    ['finnhub-genuine-frames', 'finnhub-genuine-flat', 144, 21]
+  ] as const) {
+    const tape = path.join(recorded, `${name}.ndjson.gz`)
+    const skip = existsSync(tape) ? false : `recorded tape ${name} is not beside the project`
+    it(`gives the reference bars of ${name}`, { ...options, skip }, async () => {
+      const reference = await readReferenceBars(path.join(recorded, `${bars}.bars1m.csv.gz`))
+      assert.equal(reference.length, minutes)
+      const { documents } = await holds(tape, reference)
+      assert.equal(documents, count)
+    })
+  }
+})
