@@ -93,8 +93,9 @@ describe('npm start', () => {
       }
 
       process.kill(-child.pid!, 'SIGINT')
-      const [code] = (await exited) as [number | null]
-      assert.equal(code, 0, output)
+      // npm ends by the signal itself; the stack's own exit code is tested where it runs without npm.
+      await exited
+      assert.match(output, /Stopped, nothing is left running/)
     }
   )
 })

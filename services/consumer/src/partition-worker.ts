@@ -1,50 +1,28 @@
-import {
-  barDocument,
-  forecastDocument,
-  insertLateTrades,
-  insertTrades,
-  loadBars,
-  loadForecastHistory,
-  loadOpenBars,
-  storeBars,
-  storeForecasts,
-  storeSymbols,
-  tradeDocument,
-  announceFlush,
-  commitCheckpoint,
-  type Acquired,
-  type BarDocument,
-  type Database,
-  type ForecastDocument,
-  type LateTradeDocument,
-  type SymbolDocument
-} from '@tapedeck/mongo'
+import { TapedeckError } from '@tapedeck/core'
 import {
   ForecastBook,
   PartitionFold,
-  tradingDateAt,
   type Bar,
   type FoldedTrade,
-  type FoldState,
   type Forecast,
   type TradeRecord
 } from '@tapedeck/domain'
 import { decodeTradeRecord, type DeadLetter, type RecordBatch } from '@tapedeck/kafka'
-import type { Logger } from '@tapedeck/service'
-import { configHash, type ConsumerConfig } from './config.ts'
-import type { ConsumerMetrics } from './consumer-metrics.ts'
-import { retried } from './retry.ts'
+import {
+  insertTrades,
+  loadBars,
+  loadForecastHistory,
+  loadOpenBars,
+  tradeDocument,
+  type Acquired,
+  type LateTradeDocument,
+  type SymbolDocument
+} from '@tapedeck/mongo'
+import { retriedWrite, writeResults, type Results, type WriterDeps } from './result-writer.ts'
 import { TradeWriter } from './trade-writer.ts'
 import { whileWaiting } from './while-waiting.ts'
 
-export interface WorkerDeps {
-  readonly config: ConsumerConfig
-  readonly database: Database
-  readonly metrics: ConsumerMetrics
-  readonly log: Logger
-  /** Aborts when the service stops waiting for its servers. */
-  readonly signal: AbortSignal
-  sendDead(letters: readonly DeadLetter[]): Promise<void>
+export interface WorkerDeps extends WriterDeps {
   /** Tells the broker how far results are stored. */
   committed(partition: number, nextOffset: number): void
 }
@@ -54,13 +32,9 @@ const FLUSH_PANES = 2000
 /** Records are folded this many at a time between heartbeats. */
 const CHUNK = 500
 
-/** What one flush writes: the state of the fold at one offset, and everything up to there. */
-interface Sealed {
-  readonly nextOffset: number
+/** The state of the fold at one offset, and what was collected up to there. */
+type Sealed = Pick<Results, 'nextOffset' | 'state' | 'late' | 'dead' | 'symbols'> & {
   readonly watermarkMs: number
-  readonly state: FoldState
-  readonly late: readonly LateTradeDocument[]
-  readonly symbols: readonly Omit<SymbolDocument, 'firstSeenAt'>[]
 }
 
 /**
@@ -135,26 +109,26 @@ export class PartitionWorker {
   }
 
   async take(batch: RecordBatch): Promise<void> {
+    const beat = (): Promise<void> => batch.heartbeat()
     this.#isTaking = true
     this.#noticeGap(batch)
     try {
       for (let i = 0; i < batch.records.length; i += CHUNK) {
-        if (batch.isStale() || this.#isDropped) return
+        if (batch.isStale()) return
+        this.#assertOwned()
         for (const { offset, key, value } of batch.records.slice(i, i + CHUNK)) {
           if (offset < this.#nextOffset) continue
           this.#takeRecord(offset, key, value)
           // A flush before the crash may have stored part of this: settle record by record, so that
           // every bar can tell whether it holds the record.
-          if (offset < this.#owner.flushingTo)
-            await whileWaiting(
-              this.#inTurn(() => this.#settleRecord()),
-              () => batch.heartbeat()
-            )
+          if (offset < this.#owner.flushingTo) {
+            const settling = this.#inTurn(() => this.#settleRecord())
+            await whileWaiting(settling, beat)
+          }
         }
-        await batch.heartbeat()
-        await this.#trades.room(() => batch.heartbeat())
-        if (this.#fold.book.paneCount >= FLUSH_PANES)
-          await this.#flushBehind(() => batch.heartbeat())
+        await beat()
+        await this.#trades.room(beat)
+        if (this.#fold.book.paneCount >= FLUSH_PANES) await this.#flushBehind(beat)
       }
       this.#endOffset = batch.endOffset
     } finally {
@@ -179,6 +153,15 @@ export class PartitionWorker {
     const next = this.#turn.then(work)
     this.#turn = next.catch(() => undefined) // reported to its caller; the next one tries anew
     return next
+  }
+
+  /** Passing records over would lose them: whoever reads on after a loss must acquire anew. */
+  #assertOwned(): void {
+    if (!this.#isDropped) return
+    throw new TapedeckError(
+      'PARTITION_FENCED',
+      `Cannot read on: partition ${this.partition} was taken over by another consumer`
+    )
   }
 
   /** Retention may have removed records that were never read: said aloud, never skipped in silence. */
@@ -238,7 +221,7 @@ export class PartitionWorker {
 
   async #insert(documents: Parameters<typeof insertTrades>[1]): Promise<void> {
     const { database, metrics } = this.#deps
-    const present = await this.#retried(() => insertTrades(database, documents))
+    const present = await retriedWrite(this.#deps, () => insertTrades(database, documents))
     metrics.tradesStored.inc(documents.length - present)
     metrics.tradesPresent.inc(present)
   }
@@ -252,9 +235,16 @@ export class PartitionWorker {
     const finals = this.#fold.book.finalise(sealed.watermarkMs)
     const forecasts = await this.#forecast(finals)
     const bars = this.#fold.book.takeDirty(sealed.watermarkMs)
+    for (const { startMs } of bars) this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
     const isMoved = sealed.nextOffset > this.#storedOffset
     if (!isMoved && bars.length === 0) return
-    await this.#write(sealed, bars, forecasts)
+    await writeResults(this.#deps, this.#owner, {
+      ...sealed,
+      bars,
+      forecasts,
+      trades: this.#trades,
+      storedUntilMs: this.#storedUntilMs
+    })
     this.#storedOffset = sealed.nextOffset
     if (isMoved) this.#deps.committed(this.partition, sealed.nextOffset)
     for (const [code, count] of this.#fold.takeUnknownCodes()) {
@@ -274,9 +264,11 @@ export class PartitionWorker {
       watermarkMs: this.#fold.watermark.ms,
       state: this.#fold.toState(),
       late: this.#late,
+      dead: this.#dead,
       symbols: [...this.#symbols.values()]
     }
     this.#late = []
+    this.#dead = []
     this.#symbols = new Map()
     return sealed
   }
@@ -290,7 +282,9 @@ export class PartitionWorker {
     const { book } = this.#fold
     const ids = book.missing()
     if (ids.length > 0) {
-      book.adopt(await this.#retried(() => loadBars(this.#deps.database, this.#owner, ids)))
+      book.adopt(
+        await retriedWrite(this.#deps, () => loadBars(this.#deps.database, this.#owner, ids))
+      )
     }
     book.settle()
   }
@@ -299,69 +293,11 @@ export class PartitionWorker {
     const { database, config } = this.#deps
     const requests = this.#forecasts.missing(finals)
     if (requests.length > 0) {
-      const found = await this.#retried(() =>
+      const found = await retriedWrite(this.#deps, () =>
         loadForecastHistory(database, requests, config.forecastLookback)
       )
       for (const history of found) this.#forecasts.adopt(history)
     }
     return this.#forecasts.advance(finals, Date.now())
-  }
-
-  async #write(
-    sealed: Sealed,
-    bars: readonly Bar[],
-    forecasts: { readonly made: readonly Forecast[]; readonly settled: readonly Forecast[] }
-  ): Promise<void> {
-    const { database, metrics, config } = this.#deps
-    const { nextOffset, state } = sealed
-    const owner = this.#owner
-    const now = new Date()
-    for (const { startMs } of bars) this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
-    const barOf = (bar: Bar): BarDocument => {
-      const { tradeDate } = tradingDateAt(bar.symbol, bar.startMs)
-      return barDocument(bar, owner, config.fold.policy, tradeDate, now)
-    }
-    const forecastOf = (forecast: Forecast): ForecastDocument =>
-      forecastDocument(forecast, owner, nextOffset, now)
-    // Documents are made now, before anything else can change a bar.
-    const barWrites = {
-      fresh: bars.filter(({ isStored }) => !isStored).map(barOf),
-      changed: bars.filter(({ isStored }) => isStored).map(barOf)
-    }
-    for (const bar of bars) bar.isStored = true
-    const forecastWrites = {
-      fresh: forecasts.made.map(forecastOf),
-      changed: forecasts.settled.map(forecastOf)
-    }
-    const dead = this.#dead
-    this.#dead = []
-    await this.#retried(() => announceFlush(database, owner, nextOffset, this.#storedUntilMs))
-    // Side by side, so that serialising here and writing there overlap. Forecasts go before bars: a bar
-    // that is stored as final is not made final again after a crash.
-    const [newer] = await Promise.all([
-      this.#retried(() => storeForecasts(database, owner, forecastWrites)).then(
-        async (stayed) =>
-          stayed + (await this.#retried(() => storeBars(database, owner, barWrites)))
-      ),
-      this.#trades.drained(),
-      this.#retried(() => this.#deps.sendDead(dead)),
-      this.#retried(() => insertLateTrades(database, sealed.late)),
-      this.#retried(() => storeSymbols(database, sealed.symbols))
-    ])
-    await this.#retried(() =>
-      commitCheckpoint(database, owner, nextOffset, state, configHash(config))
-    )
-    metrics.writesFenced.inc(newer)
-    for (const { status } of bars) metrics.barsStored.inc({ status })
-    for (const { status } of [...forecasts.made, ...forecasts.settled]) {
-      metrics.forecastsStored.inc({ status })
-    }
-  }
-
-  #retried<T>(work: () => Promise<T>): Promise<T> {
-    return retried(work, this.#deps.signal, (error, waitMs) => {
-      this.#deps.metrics.retries.inc()
-      this.#deps.log.warn({ err: error, waitMs, partition: this.partition }, 'trying again')
-    })
   }
 }

@@ -45,10 +45,14 @@ export function supervise<R extends Running>(
   let attempt = 0
   let startedAtMs = performance.now()
 
+  // A server of the user's own never exits: the stop must end the watch by itself.
+  const stopped = Promise.withResolvers<undefined>()
+  stopping.signal.addEventListener('abort', () => stopped.resolve(undefined))
+
   const watch = async (): Promise<void> => {
     for (;;) {
-      const exit = await current.exited
-      if (stopping.signal.aborted) return
+      const exit = await Promise.race([current.exited, stopped.promise])
+      if (exit === undefined || stopping.signal.aborted) return
       if (isFinal(exit)) {
         onFinal(new TapedeckError('SERVER_FAILED', `${name} ended with ${exit.how}`))
         return

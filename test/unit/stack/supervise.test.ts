@@ -45,6 +45,16 @@ function listener(): {
 }
 
 describe('supervise()', { timeout: 20_000 }, () => {
+  it('stops also what never exits: a server of the user', async () => {
+    const yours: Running = {
+      pid: undefined,
+      exited: new Promise<never>(() => undefined),
+      stop: () => Promise.resolve()
+    }
+    const again = (): Promise<Running> => Promise.reject(new Error('it never ended'))
+    await supervise('Kafka', yours, { again, progress: listener().progress }).stop(1000)
+  })
+
   it('starts again what ended, and says both', async () => {
     const lives = [life(1), life(2)]
     const { progress, line } = listener()

@@ -1,0 +1,123 @@
+import { tradingDateAt, type Bar, type FoldState, type Forecast } from '@tapedeck/domain'
+import type { DeadLetter } from '@tapedeck/kafka'
+import {
+  announceFlush,
+  barDocument,
+  commitCheckpoint,
+  forecastDocument,
+  insertLateTrades,
+  storeBars,
+  storeForecasts,
+  storeSymbols,
+  type Acquired,
+  type BarDocument,
+  type Database,
+  type ForecastDocument,
+  type LateTradeDocument,
+  type SymbolDocument,
+  type Writes
+} from '@tapedeck/mongo'
+import type { Logger } from '@tapedeck/service'
+import { configHash, type ConsumerConfig } from './config.ts'
+import type { ConsumerMetrics } from './consumer-metrics.ts'
+import { retried } from './retry.ts'
+import type { TradeWriter } from './trade-writer.ts'
+
+export interface WriterDeps {
+  readonly config: ConsumerConfig
+  readonly database: Database
+  readonly metrics: ConsumerMetrics
+  readonly log: Logger
+  /** Aborts when the service stops waiting for its servers. */
+  readonly signal: AbortSignal
+  sendDead(letters: readonly DeadLetter[]): Promise<void>
+}
+
+/** What one flush writes: the results of every record below `nextOffset`, and the state there. */
+export interface Results {
+  readonly nextOffset: number
+  readonly state: FoldState
+  /** No bar of this partition begins later, these included. */
+  readonly storedUntilMs: number
+  readonly bars: readonly Bar[]
+  readonly forecasts: { readonly made: readonly Forecast[]; readonly settled: readonly Forecast[] }
+  readonly late: readonly LateTradeDocument[]
+  readonly dead: readonly DeadLetter[]
+  readonly symbols: readonly Omit<SymbolDocument, 'firstSeenAt'>[]
+  /** Holds the trades that are not inserted yet. */
+  readonly trades: TradeWriter
+}
+
+/**
+ * Announces the flush, writes everything, and commits the checkpoint last.
+ * @throws PARTITION_FENCED when another consumer took the partition over
+ */
+export async function writeResults(
+  deps: WriterDeps,
+  owner: Acquired,
+  results: Results
+): Promise<void> {
+  const { database, config, metrics } = deps
+  const { nextOffset, state, bars, forecasts } = results
+  // Documents are made first, at once: afterwards nothing may see a bar that moved on.
+  const barWrites = barWritesOf(bars, owner, config.fold.policy)
+  const forecastWrites = forecastWritesOf(forecasts, owner, nextOffset)
+  const write = <T>(work: () => Promise<T>): Promise<T> => retriedWrite(deps, work)
+
+  await write(() => announceFlush(database, owner, nextOffset, results.storedUntilMs))
+  const forecastsThenBars = async (): Promise<number> =>
+    // A bar stored as final is not made final again after a crash, so its forecast must be there.
+    (await write(() => storeForecasts(database, owner, forecastWrites))) +
+    (await write(() => storeBars(database, owner, barWrites)))
+  // Side by side, so that serialising here and writing there overlap.
+  const [newer] = await Promise.all([
+    forecastsThenBars(),
+    results.trades.drained(),
+    write(() => deps.sendDead(results.dead)),
+    write(() => insertLateTrades(database, results.late)),
+    write(() => storeSymbols(database, results.symbols))
+  ])
+  await write(() => commitCheckpoint(database, owner, nextOffset, state, configHash(config)))
+
+  metrics.writesFenced.inc(newer)
+  for (const { status } of bars) metrics.barsStored.inc({ status })
+  for (const { status } of [...forecasts.made, ...forecasts.settled]) {
+    metrics.forecastsStored.inc({ status })
+  }
+}
+
+/** Repeats a write until the database answers or the service gives up. */
+export function retriedWrite<T>(
+  { signal, metrics, log }: Pick<WriterDeps, 'signal' | 'metrics' | 'log'>,
+  work: () => Promise<T>
+): Promise<T> {
+  return retried(work, signal, (error, waitMs) => {
+    metrics.retries.inc()
+    log.warn({ err: error, waitMs }, 'trying again')
+  })
+}
+
+function barWritesOf(bars: readonly Bar[], owner: Acquired, policy: string): Writes<BarDocument> {
+  const now = new Date()
+  const fresh: BarDocument[] = []
+  const changed: BarDocument[] = []
+  for (const bar of bars) {
+    const { tradeDate } = tradingDateAt(bar.symbol, bar.startMs)
+    const document = barDocument(bar, owner, policy, tradeDate, now)
+    if (bar.isStored) changed.push(document)
+    else fresh.push(document)
+    bar.isStored = true
+  }
+  return { fresh, changed }
+}
+
+function forecastWritesOf(
+  { made, settled }: Results['forecasts'],
+  owner: Acquired,
+  offset: number
+): Writes<ForecastDocument> {
+  const now = new Date()
+  const documentOf = (forecast: Forecast): ForecastDocument =>
+    forecastDocument(forecast, owner, offset, now)
+  return { fresh: made.map(documentOf), changed: settled.map(documentOf) }
+}
