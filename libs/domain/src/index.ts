@@ -10,6 +10,14 @@ export {
   type ConditionPolicy
 } from './conditions.ts'
 export { ExactSum, type StoredSum } from './exact-sum.ts'
+export type {
+  FeedErrorMeaning,
+  FeedProtocol,
+  Frame,
+  FrameAmendment,
+  FrameTrade,
+  RefusedTrade
+} from './feed-protocol.ts'
 export {
   FORECAST_MODEL,
   ForecastBook,
@@ -19,6 +27,7 @@ export {
   type HistoryRequest
 } from './forecast-book.ts'
 export { FrameLedger, type SeenConnection } from './frame-ledger.ts'
+export { GAP_KEY, gapProblem, type GapRecord } from './gap-record.ts'
 export {
   PartitionFold,
   type FoldedTrade,

@@ -4,6 +4,8 @@ export interface FeedTrade {
   readonly t: number
   readonly v: number
   readonly c?: readonly string[] | null
+  /** The vendor's own id, where it has one; Finnhub has none. */
+  readonly i?: string
 }
 
 export const RECORD_VERSION = 1
@@ -40,7 +42,7 @@ export function tradeId(connection: string, frame: number, index: number): strin
 /** The symbol, price, time, size and condition rules that a trade must meet; else the reason. */
 export function tradeProblem(trade: unknown): string | undefined {
   if (typeof trade !== 'object' || trade === null) return 'trade is not an object'
-  const { p, t, v, c } = trade as Record<string, unknown>
+  const { p, t, v, c, i } = trade as Record<string, unknown>
   if (typeof p !== 'number' || !Number.isFinite(p)) return 'price is not a number'
   if (p <= 0) return 'price is not positive'
   if (typeof t !== 'number' || !Number.isSafeInteger(t) || t <= 0) return 'time is not epoch ms'
@@ -50,6 +52,7 @@ export function tradeProblem(trade: unknown): string | undefined {
     if (!Array.isArray(c)) return 'conditions are not a list'
     for (const code of c) if (typeof code !== 'string') return 'a condition is not a text'
   }
+  if (i !== undefined && typeof i !== 'string') return 'id is not a text'
   return undefined
 }
 

@@ -14,8 +14,12 @@ import {
   COLLECTIONS,
   type BarDocument,
   type CheckpointDocument,
+  type FeedGapDocument,
+  type FeedStatusDocument,
   type ForecastDocument,
   type LateTradeDocument,
+  type LeaseDocument,
+  type SubscriptionDocument,
   type SymbolDocument,
   type TradeDocument
 } from './documents.ts'
@@ -67,6 +71,10 @@ export interface Database {
   readonly lateTrades: Collection<LateTradeDocument>
   readonly symbols: Collection<SymbolDocument>
   readonly checkpoints: Collection<CheckpointDocument>
+  readonly feedGaps: Collection<FeedGapDocument>
+  readonly feedStatus: Collection<FeedStatusDocument>
+  readonly subscriptions: Collection<SubscriptionDocument>
+  readonly leases: Collection<LeaseDocument>
   /** Round trip to the server; rejects with DATABASE_UNREACHABLE. */
   ping(timeoutMs?: number): Promise<void>
   close(): Promise<void>
@@ -98,6 +106,10 @@ export async function openDatabase(
     lateTrades: db.collection(COLLECTIONS.lateTrades),
     symbols: db.collection(COLLECTIONS.symbols),
     checkpoints: db.collection(COLLECTIONS.checkpoints),
+    feedGaps: db.collection(COLLECTIONS.feedGaps),
+    feedStatus: db.collection(COLLECTIONS.feedStatus),
+    subscriptions: db.collection(COLLECTIONS.subscriptions),
+    leases: db.collection(COLLECTIONS.leases),
     async ping(pingTimeoutMs = timeoutMs) {
       try {
         await db.command({ ping: 1 }, { timeoutMS: pingTimeoutMs })
@@ -146,6 +158,7 @@ export async function ensureCollections(
       { name: 'open_bars', partialFilterExpression: { status: 'provisional' } }
     )
   await db.collection(COLLECTIONS.forecasts).createIndex({ symbol: 1, timeframe: 1, target: 1 })
+  await db.collection(COLLECTIONS.feedGaps).createIndex({ from: 1 })
   await db.collection(COLLECTIONS.lateTrades).createIndex({ symbol: 1, tradedAt: 1 })
 }
 

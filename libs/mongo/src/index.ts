@@ -18,10 +18,15 @@ export {
   type BarDocument,
   type BarStatus,
   type CheckpointDocument,
+  type FeedGapDocument,
+  type FeedStatusDocument,
   type ForecastDocument,
   type ForecastStatus,
   type LateTradeDocument,
+  type LeaseDocument,
   type Source,
+  type SubscriptionDocument,
+  type SymbolStanding,
   type SymbolDocument,
   type TradeDocument
 } from './documents.ts'
