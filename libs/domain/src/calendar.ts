@@ -6,17 +6,15 @@ import {
   weekdayOf,
   type CalendarDate
 } from './calendar-date.ts'
+import calendar from './market-calendar.json' with { type: 'json' }
 
 /**
- * Days on which the New York exchanges close or close at 13:00 although no rule says so, or the
- * other way round. Unscheduled closures come here.
+ * Days that no rule knows: unscheduled closures, and whatever else turns out otherwise. They stand in
+ * market-calendar.json, so that a new one needs no code.
  */
-const OVERRIDES: Readonly<Record<string, 'closed' | 'early' | 'open'>> = {
-  '2012-10-29': 'closed', // hurricane
-  '2012-10-30': 'closed',
-  '2018-12-05': 'closed', // day of mourning
-  '2025-01-09': 'closed' // day of mourning
-}
+const OVERRIDES = calendar.overrides as Readonly<
+  Record<string, { readonly day: TradingDay; readonly name: string }>
+>
 
 export type TradingDay = 'open' | 'early' | 'closed'
 
@@ -26,10 +24,30 @@ export type TradingDay = 'open' | 'early' | 'closed'
  */
 export function tradingDayOf(date: CalendarDate): TradingDay {
   const override = OVERRIDES[isoDate(date)]
-  if (override !== undefined) return override
+  if (override !== undefined) return override.day
   const weekday = weekdayOf(date)
   if (weekday === 0 || weekday === 6 || isHoliday(date)) return 'closed'
   return closesEarly(date) ? 'early' : 'open'
+}
+
+/** The name of the holiday or closure on a weekday; undefined when the exchanges open. */
+export function holidayName(date: CalendarDate): string | undefined {
+  const override = OVERRIDES[isoDate(date)]
+  if (override !== undefined) return override.day === 'closed' ? override.name : undefined
+  if (!isHoliday(date)) return undefined
+  const { month, day } = date
+  if (month === 1) return day <= 2 ? 'New Year' : 'Martin Luther King Day'
+  return HOLIDAY_NAMES[month] ?? 'Good Friday'
+}
+
+const HOLIDAY_NAMES: Readonly<Record<number, string>> = {
+  2: 'Presidents Day',
+  5: 'Memorial Day',
+  6: 'Juneteenth',
+  7: 'Independence Day',
+  9: 'Labor Day',
+  11: 'Thanksgiving',
+  12: 'Christmas'
 }
 
 function isHoliday(date: CalendarDate): boolean {

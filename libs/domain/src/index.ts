@@ -1,6 +1,6 @@
 export { Bar, barId, windowAt, type BarStatus, type StoredBar, type Window } from './bar.ts'
 export { BarBook, type BarBookOptions } from './bar-book.ts'
-export { tradingDayOf, type TradingDay } from './calendar.ts'
+export { holidayName, tradingDayOf, type TradingDay } from './calendar.ts'
 export { addDays, isoDate, type CalendarDate } from './calendar-date.ts'
 export {
   CONDITION_POLICIES,
@@ -42,6 +42,7 @@ export {
   type Session,
   type TradingDate
 } from './sessions.ts'
+export { marketState, type MarketState } from './market-hours.ts'
 export { studentT975 } from './student-t.ts'
 export {
   DEFAULT_SYMBOLS,
@@ -50,6 +51,7 @@ export {
   symbolsVariable,
   tradesRoundTheClock
 } from './symbols.ts'
+export { SymbolWatch, type SymbolState } from './symbol-watch.ts'
 export { Tally, type ExactParts, type Print, type StoredTally, type TalliedTrade } from './tally.ts'
 export {
   DEFAULT_TIMEFRAMES,

@@ -1,6 +1,7 @@
 import { BarBook } from './bar-book.ts'
 import { eligibilityOf, type ConditionPolicy } from './conditions.ts'
 import { FrameLedger, type SeenConnection } from './frame-ledger.ts'
+import type { GapRecord } from './gap-record.ts'
 import { sessionOfTrade, tradingDateAt, type Session } from './sessions.ts'
 import type { Timeframe } from './timeframe.ts'
 import { MAX_FRAME_INDEX, tradeId, type FeedTrade, type TradeRecord } from './trade-record.ts'
@@ -110,6 +111,12 @@ export class PartitionFold {
     }
     if (newestMs > -Infinity) this.watermark.observe(newestMs, nowMs)
     return true
+  }
+
+  /** The feed went down, or is up again: the watermark stands still in between. */
+  takeGap({ toMs }: GapRecord, nowMs: number): void {
+    if (toMs === null) this.watermark.freeze(nowMs)
+    else this.watermark.thaw(nowMs)
   }
 
   /** Unknown condition codes met since the last call, with how often. */

@@ -1,5 +1,6 @@
 import { addDays, isoDate, type CalendarDate } from './calendar-date.ts'
 import { tradingDayOf } from './calendar.ts'
+import calendar from './market-calendar.json' with { type: 'json' }
 import { tradesRoundTheClock } from './symbols.ts'
 
 export type Session = 'pre' | 'regular' | 'post' | 'overnight' | 'closed' | 'continuous'
@@ -23,13 +24,20 @@ const MINUTE_MS = 60_000
 const CLOSING_PRINTS_MS = 10 * MINUTE_MS
 const CLOSING_CODES: readonly string[] = ['16', '35', '36', '39']
 
-const PRE = 4 * 60
-const OPEN = 9 * 60 + 30
-const CLOSE = 16 * 60
-const EARLY_CLOSE = 13 * 60
-const EARLY_POST_END = 17 * 60
-/** The trade date rolls at 20:00 New York, where the post session ends and overnight begins. */
-const ROLL = 20 * 60
+/** Minutes after midnight, New York. */
+function minutes(time: string): number {
+  const [hour, minute] = time.split(':').map(Number)
+  return (hour ?? 0) * 60 + (minute ?? 0)
+}
+
+const TIMES = calendar.sessionsNewYork
+const PRE = minutes(TIMES.pre)
+const OPEN = minutes(TIMES.open)
+const CLOSE = minutes(TIMES.close)
+const EARLY_CLOSE = minutes(TIMES.earlyClose)
+const EARLY_POST_END = minutes(TIMES.earlyPostEnd)
+/** The trade date rolls where the post session ends and overnight begins. */
+const ROLL = minutes(TIMES.roll)
 
 const newYork = new Intl.DateTimeFormat('en-US', {
   timeZone: 'America/New_York',
@@ -127,7 +135,8 @@ function computeNewYorkDay(atMs: number): TradingDate {
   }
 }
 
-function newYorkTime(atMs: number): { date: CalendarDate; minutes: number } {
+/** The New York wall clock of a moment. */
+export function newYorkTime(atMs: number): { date: CalendarDate; minutes: number } {
   const parts: Record<string, number> = {}
   for (const { type, value } of newYork.formatToParts(atMs)) parts[type] = Number(value)
   const { year = 0, month = 0, day = 0, hour = 0, minute = 0 } = parts
@@ -135,8 +144,8 @@ function newYorkTime(atMs: number): { date: CalendarDate; minutes: number } {
 }
 
 /** Epoch ms of a New York wall-clock time; session boundaries never fall into a DST change. */
-function newYorkMs({ year, month, day }: CalendarDate, minutes: number): number {
-  const asUtcMs = Date.UTC(year, month - 1, day) + minutes * MINUTE_MS
+function newYorkMs({ year, month, day }: CalendarDate, atMinutes: number): number {
+  const asUtcMs = Date.UTC(year, month - 1, day) + atMinutes * MINUTE_MS
   const summer = asUtcMs + 4 * 60 * MINUTE_MS
   const local = newYorkTime(summer)
   const back =

@@ -1,8 +1,10 @@
 /** What must survive a restart. Times are epoch ms. */
 export interface WatermarkState {
   readonly maxEventMs: number
-  /** Wall clock when maxEventMs last moved. */
+  /** Wall clock when maxEventMs last moved; time in which the feed was down does not count. */
   readonly movedAtMs: number
+  /** Wall clock when the feed went down; null while it is up. */
+  readonly frozenAtMs?: number | null
 }
 
 /**
@@ -10,19 +12,22 @@ export interface WatermarkState {
  *
  * It follows the newest trade, less the allowed delay. While the partition is idle and all of it is
  * read, it moves on with the wall clock by the time gone since the newest trade, so that a quiet
- * symbol's bar becomes final without a further trade. Trades from the future never reach it.
+ * symbol's bar becomes final without a further trade. While the feed is down it is frozen: no trade
+ * then means nothing. Trades from the future never reach it.
  */
 export class Watermark {
   readonly #allowedDelayMs: number
   #maxEventMs: number
   #movedAtMs: number
   #watermarkMs: number
+  #frozenAtMs: number | null
 
   constructor(allowedDelayMs: number, state?: WatermarkState) {
     this.#allowedDelayMs = allowedDelayMs
     this.#maxEventMs = state?.maxEventMs ?? -Infinity
     this.#movedAtMs = state?.movedAtMs ?? 0
     this.#watermarkMs = this.#maxEventMs - allowedDelayMs
+    this.#frozenAtMs = state?.frozenAtMs ?? null
   }
 
   get ms(): number {
@@ -43,15 +48,34 @@ export class Watermark {
 
   /** Nothing is left to read: moves on by the time gone since the newest trade. */
   idle(nowMs: number): void {
-    if (this.#maxEventMs === -Infinity) return
+    if (this.#maxEventMs === -Infinity || this.#frozenAtMs !== null) return
     const elapsedMs = Math.max(0, nowMs - this.#movedAtMs)
     this.#raise(this.#maxEventMs + elapsedMs - this.#allowedDelayMs)
   }
 
+  get isFrozen(): boolean {
+    return this.#frozenAtMs !== null
+  }
+
+  /** The feed is down from now on: idle time no longer counts. */
+  freeze(nowMs: number): void {
+    this.#frozenAtMs ??= nowMs
+  }
+
+  /** The feed is up again: the time in between is as if it had not been. */
+  thaw(nowMs: number): void {
+    if (this.#frozenAtMs === null) return
+    this.#movedAtMs += Math.max(0, nowMs - this.#frozenAtMs)
+    this.#frozenAtMs = null
+  }
+
   toState(): WatermarkState | null {
-    return this.#maxEventMs === -Infinity
-      ? null
-      : { maxEventMs: this.#maxEventMs, movedAtMs: this.#movedAtMs }
+    if (this.#maxEventMs === -Infinity && this.#frozenAtMs === null) return null
+    return {
+      maxEventMs: this.#maxEventMs,
+      movedAtMs: this.#movedAtMs,
+      frozenAtMs: this.#frozenAtMs
+    }
   }
 
   #raise(toMs: number): void {

@@ -14,7 +14,12 @@ export {
   type OutgoingRecord,
   type PublisherOptions
 } from './publisher.ts'
-export { decodeTradeRecord, encodeTradeRecord, type DecodedRecord } from './trade-record-codec.ts'
+export {
+  decodeTradeRecord,
+  encodeGapRecord,
+  encodeTradeRecord,
+  type DecodedRecord
+} from './trade-record-codec.ts'
 export {
   openTradeSource,
   type IncomingRecord,

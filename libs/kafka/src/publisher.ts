@@ -7,6 +7,8 @@ export interface OutgoingRecord {
   /** Decides the partition (murmur2, as the Java client does); the symbol for trades. */
   readonly key: string
   readonly value: string
+  /** Instead of the key's own partition. */
+  readonly partition?: number
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -54,9 +56,12 @@ export class Publisher {
     this.#isSending = true
     try {
       const producer = await this.#connected()
-      const messages = records.map(({ key, value, headers }) =>
-        headers === undefined ? { key, value } : { key, value, headers: { ...headers } }
-      )
+      const messages = records.map(({ key, value, headers, partition }) => ({
+        key,
+        value,
+        ...(partition !== undefined && { partition }),
+        ...(headers !== undefined && { headers: { ...headers } })
+      }))
       await withTimeout(
         producer.send({ topic: this.#topic, acks: -1, messages }),
         SEND_LIMIT_MS,

@@ -40,6 +40,8 @@ export {
   type WindowQuery
 } from './market-reader.ts'
 export { barDocument, forecastDocument, tradeDocument } from './document-mapping.ts'
+export { storeGaps } from './feed-gaps.ts'
+export { feedReader, type FeedReader, type GapQuery } from './feed-status.ts'
 export { loadForecastHistory } from './forecast-history.ts'
 export {
   insertLateTrades,
@@ -51,3 +53,11 @@ export {
   storeSymbols,
   type Writes
 } from './result-store.ts'
+export { holdLease, releaseLease, type LeaseAnswer } from './lease.ts'
+export {
+  desiredSymbols,
+  mergeSymbols,
+  readSubscriptions,
+  setWanted,
+  type DesiredSymbols
+} from './subscriptions.ts'

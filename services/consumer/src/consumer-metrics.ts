@@ -17,6 +17,7 @@ export function consumerMetrics(metrics: Metrics) {
       'Records that did not fit the schema, kept in the dead-letter topic',
       ['reason']
     ),
+    gapsRead: metrics.counter('gap_records_read_total', 'Records of feed outages read'),
     tradesRead: metrics.counter('trades_read_total', 'Trades in the records read'),
     tradesAside: metrics.counter('trades_aside_total', 'Trades stored but kept out of every bar', [
       'reason'

@@ -5,6 +5,7 @@ import {
   type Bar,
   type FoldedTrade,
   type Forecast,
+  type GapRecord,
   type TradeRecord
 } from '@tapedeck/domain'
 import { decodeTradeRecord, type DeadLetter, type RecordBatch } from '@tapedeck/kafka'
@@ -33,7 +34,7 @@ const FLUSH_PANES = 2000
 const CHUNK = 500
 
 /** The state of the fold at one offset, and what was collected up to there. */
-type Sealed = Pick<Results, 'nextOffset' | 'state' | 'late' | 'dead' | 'symbols'> & {
+type Sealed = Pick<Results, 'nextOffset' | 'state' | 'late' | 'dead' | 'gaps' | 'symbols'> & {
   readonly watermarkMs: number
 }
 
@@ -51,6 +52,7 @@ export class PartitionWorker {
   readonly #trades: TradeWriter
   #late: LateTradeDocument[] = []
   #dead: DeadLetter[] = []
+  #gaps: GapRecord[] = []
   #symbols = new Map<string, Omit<SymbolDocument, 'firstSeenAt'>>()
   #nextOffset: number
   #storedOffset: number
@@ -180,7 +182,13 @@ export class PartitionWorker {
     const { metrics } = this.#deps
     this.#nextOffset = offset + 1
     metrics.recordsRead.inc()
-    const { record, problem } = decodeTradeRecord(key, value)
+    const { record, gap, problem } = decodeTradeRecord(key, value)
+    if (gap !== undefined) {
+      metrics.gapsRead.inc()
+      this.#fold.takeGap(gap, Date.now())
+      this.#gaps.push(gap)
+      return
+    }
     if (record === undefined) {
       metrics.recordsDead.inc({ reason: problem.split(':')[0] ?? problem })
       this.#dead.push({
@@ -265,10 +273,12 @@ export class PartitionWorker {
       state: this.#fold.toState(),
       late: this.#late,
       dead: this.#dead,
+      gaps: this.#gaps,
       symbols: [...this.#symbols.values()]
     }
     this.#late = []
     this.#dead = []
+    this.#gaps = []
     this.#symbols = new Map()
     return sealed
   }

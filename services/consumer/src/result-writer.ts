@@ -1,4 +1,10 @@
-import { tradingDateAt, type Bar, type FoldState, type Forecast } from '@tapedeck/domain'
+import {
+  tradingDateAt,
+  type Bar,
+  type FoldState,
+  type Forecast,
+  type GapRecord
+} from '@tapedeck/domain'
 import type { DeadLetter } from '@tapedeck/kafka'
 import {
   announceFlush,
@@ -8,6 +14,7 @@ import {
   insertLateTrades,
   storeBars,
   storeForecasts,
+  storeGaps,
   storeSymbols,
   type Acquired,
   type BarDocument,
@@ -43,6 +50,7 @@ export interface Results {
   readonly forecasts: { readonly made: readonly Forecast[]; readonly settled: readonly Forecast[] }
   readonly late: readonly LateTradeDocument[]
   readonly dead: readonly DeadLetter[]
+  readonly gaps: readonly GapRecord[]
   readonly symbols: readonly Omit<SymbolDocument, 'firstSeenAt'>[]
   /** Holds the trades that are not inserted yet. */
   readonly trades: TradeWriter
@@ -75,6 +83,7 @@ export async function writeResults(
     results.trades.drained(),
     write(() => deps.sendDead(results.dead)),
     write(() => insertLateTrades(database, results.late)),
+    write(() => storeGaps(database, results.gaps)),
     write(() => storeSymbols(database, results.symbols))
   ])
   await write(() => commitCheckpoint(database, owner, nextOffset, state, configHash(config)))

@@ -7,6 +7,9 @@ import type { ProducerConfig } from './config.ts'
 import { producerMetrics } from './producer-metrics.ts'
 import { PublishLoop } from './publish-loop.ts'
 
+export { feedStatus, type FeedFacts } from './feed-status.ts'
+export { GapKeeper, type FormerLife, type GapKeeperDeps } from './gap-keeper.ts'
+export { LeaseKeeper, leaseId, type LeaseKeeperOptions } from './lease-keeper.ts'
 export { PRODUCER_VARIABLES, readConfig, type ProducerConfig } from './config.ts'
 
 /** After the stop, how long what is queued may still take to reach the broker. */

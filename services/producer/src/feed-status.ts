@@ -1,0 +1,111 @@
+import { marketState, tradesRoundTheClock, type SymbolState } from '@tapedeck/domain'
+import type { FeedStatusDocument, SymbolStanding } from '@tapedeck/mongo'
+
+/** What is known of the feed at a moment; times are epoch ms. */
+export interface FeedFacts {
+  readonly feed: string
+  readonly nowMs: number
+  readonly connection: string | null
+  readonly connectedMs: number | null
+  /** Why it is not connected, and when it is tried again; null while it is. */
+  readonly outage: { readonly cause: string; readonly retryMs: number | null } | null
+  /** Who has the key while this producer waits for it. */
+  readonly waitsFor: string | undefined
+  readonly lastError: string | null
+  readonly lastFrameMs: number | null
+  readonly lastTradeMs: number | null
+  readonly maxSymbols: number
+  readonly queuedFrames: number
+  readonly spooledBytes: number
+  readonly symbols: readonly SymbolState[]
+  /** Symbols the feed or its REST side spoke against, with the words. */
+  readonly verdicts: ReadonlyMap<string, { standing: SymbolStanding; reason: string }>
+}
+
+type Row = FeedStatusDocument['symbols'][number]
+
+/** The feed's standing as one document: state, one sentence for people, and every symbol. */
+export function feedStatus(facts: FeedFacts): FeedStatusDocument {
+  const symbols = facts.symbols.map((state) => rowOf(state, facts))
+  return {
+    _id: facts.feed,
+    state: stateOf(facts),
+    explanation: explain(facts, symbols),
+    lastError: facts.lastError,
+    connection: facts.connection,
+    connectedAt: dateOf(facts.connectedMs),
+    lastFrameAt: dateOf(facts.lastFrameMs),
+    lastTradeAt: dateOf(facts.lastTradeMs),
+    maxSymbols: facts.maxSymbols,
+    queuedFrames: facts.queuedFrames,
+    spooledBytes: facts.spooledBytes,
+    symbols,
+    updatedAt: new Date(facts.nowMs)
+  }
+}
+
+function stateOf({ waitsFor, connectedMs }: FeedFacts): string {
+  if (waitsFor !== undefined) return 'waiting for the lease'
+  return connectedMs === null ? 'connecting' : 'connected'
+}
+
+function rowOf(
+  { symbol, standing, lastTradeMs, usualGapMs, reason }: SymbolState,
+  facts: FeedFacts
+): Row {
+  const verdict = facts.verdicts.get(symbol)
+  // What trades is not rejected, whatever a list says.
+  const isSpokenAgainst = verdict !== undefined && standing !== 'receiving'
+  return {
+    symbol,
+    standing: isSpokenAgainst ? verdict.standing : standing,
+    lastTradeAt: dateOf(lastTradeMs),
+    usualGapMs,
+    reason: isSpokenAgainst ? verdict.reason : reason
+  }
+}
+
+/** One sentence: why it is silent, or that it is not. */
+function explain(facts: FeedFacts, symbols: readonly Row[]): string {
+  const { waitsFor, outage, nowMs } = facts
+  if (waitsFor !== undefined) return `waiting: ${waitsFor} uses this key`
+  if (facts.connectedMs === null) {
+    if (outage === null) return 'connecting for the first time'
+    const again =
+      outage.retryMs === null
+        ? ''
+        : `; again in ${Math.max(0, Math.round((outage.retryMs - nowMs) / 1000))} s`
+    return `not connected: ${outage.cause}${again}`
+  }
+  const receiving = symbols.filter(({ standing }) => standing === 'receiving').length
+  if (receiving > 0)
+    return `connected, ${receiving} of ${symbols.length} symbols receiving${troubles(symbols)}`
+  const market = marketState(nowMs)
+  const expectsTrades =
+    market.isTrading || symbols.some(({ symbol }) => tradesRoundTheClock(symbol))
+  if (!expectsTrades) return `connected, no trades: US stocks are ${market.text}`
+  const isNew = symbols.some(({ standing }) => standing === 'asked for')
+  if (isNew) return `connected, no trade yet${troubles(symbols)}`
+  return `connected, but only pings: no symbol trades although its market is open (${market.text})${troubles(symbols)}`
+}
+
+const MOST_NAMED = 5
+
+function troubles(symbols: readonly Row[]): string {
+  return [
+    named(symbols, 'quiet, not normal', 'silent beyond the usual'),
+    named(symbols, 'over the limit', 'over the plan’s limit'),
+    named(symbols, 'rejected', 'not known to the feed')
+  ].join('')
+}
+
+function named(symbols: readonly Row[], standing: SymbolStanding, words: string): string {
+  const names = symbols.filter((row) => row.standing === standing).map(({ symbol }) => symbol)
+  if (names.length === 0) return ''
+  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : ''
+  return `; ${words}: ${names.slice(0, MOST_NAMED).join(', ')}${more}`
+}
+
+function dateOf(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms)
+}

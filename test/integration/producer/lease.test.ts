@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Secret } from '@tapedeck/core'
+import { LeaseKeeper, leaseId } from '@tapedeck/producer'
+import { createLogger } from '@tapedeck/service'
+import { eventually } from '../../support/eventually.ts'
+import { openMarket } from '../../support/market.ts'
+
+const options = { timeout: 60_000 }
+const quick = { log: createLogger('test', 'silent'), renewMs: 50, retryMs: 20 }
+const never = new AbortController().signal
+
+describe('lease', () => {
+  it('lets one of many have the key, and the next when it is given back', options, async (t) => {
+    const { database } = await openMarket(t)
+    const keepers = ['a', 'b', 'c'].map(
+      (owner) => new LeaseKeeper(database, { ...quick, id: 'k', owner, ttlMs: 60_000 })
+    )
+    const holders: number[] = []
+    const stop = new AbortController()
+    const waiting = keepers.map(async (keeper, index) => {
+      await keeper.acquire(stop.signal)
+      holders.push(index)
+    })
+    await eventually(() => assert.equal(holders.length, 1))
+    const [holder = 0] = holders
+    const others = keepers.filter((_, index) => index !== holder)
+    await eventually(() => assert.ok(others.every(({ waitsFor }) => waitsFor !== undefined)))
+    assert.equal(holders.length, 1)
+    await keepers[holder]!.release(1234)
+    await eventually(() => assert.equal(holders.length, 2))
+    stop.abort()
+    await Promise.allSettled(waiting)
+  })
+
+  it(
+    'passes on what the last holder left, and to nobody while it is renewed',
+    options,
+    async (t) => {
+      const { database } = await openMarket(t)
+      const first = new LeaseKeeper(database, { ...quick, id: 'k', owner: 'first', ttlMs: 400 })
+      assert.equal((await first.acquire(never))?.lastFrameAt, null)
+      const stop = new AbortController()
+      const kept = first.keep(() => 42_000, stop.signal)
+      const second = new LeaseKeeper(database, { ...quick, id: 'k', owner: 'second', ttlMs: 400 })
+      let before: number | undefined
+      const acquiring = second.acquire(never).then((left) => {
+        before = left?.lastFrameAt?.getTime()
+        return left
+      })
+      await eventually(async () => {
+        const lease = await database.leases.findOne({ _id: 'k' })
+        assert.equal(lease?.lastFrameAt?.getTime(), 42_000)
+      })
+      // Killed: nobody renews or gives it back; it expires by the database's clock.
+      stop.abort()
+      assert.equal(await kept, undefined)
+      await acquiring
+      assert.equal(before, 42_000)
+    }
+  )
+
+  it('tells a holder that it lost the key', options, async (t) => {
+    const { database } = await openMarket(t)
+    const first = new LeaseKeeper(database, { ...quick, id: 'k', owner: 'first', ttlMs: 60_000 })
+    await first.acquire(never)
+    const lost = first.keep(() => null, never)
+    await database.leases.updateOne(
+      { _id: 'k' },
+      { $set: { owner: 'thief', expiresAt: new Date(8e12) } }
+    )
+    assert.equal(await lost, 'thief')
+  })
+
+  it('names a key without showing it', () => {
+    const id = leaseId('finnhub', new Secret('c0ffee'))
+    assert.match(id, /^finnhub\|[0-9a-f]{16}$/)
+    assert.doesNotMatch(id, /c0ffee/)
+  })
+})
