@@ -71,6 +71,7 @@ export {
   tradeId,
   tradeProblem,
   type FeedTrade,
+  type RecordAmendment,
   type TradeRecord
 } from './trade-record.ts'
 export { Watermark, type WatermarkState } from './watermark.ts'

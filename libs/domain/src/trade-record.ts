@@ -32,6 +32,21 @@ export interface TradeRecord {
   /** Where each trade stood in its frame; as many as trades, rising. */
   readonly indexes: readonly number[]
   readonly trades: readonly FeedTrade[]
+  /** Cancels and corrections of earlier trades, for feeds that send them; trades may then be none. */
+  readonly amendments?: readonly RecordAmendment[]
+}
+
+/** What a feed says of an earlier trade of the same symbol. */
+export interface RecordAmendment {
+  /** Where it stood in its frame. */
+  readonly index: number
+  readonly kind: 'cancel' | 'correction'
+  /** The vendor's id (`i`) of the trade that is amended. */
+  readonly of: string
+  /** The trade that stands instead; null for a cancel. */
+  readonly by: FeedTrade | null
+  /** Epoch ms. */
+  readonly t: number
 }
 
 /** The identity of a trade, given by the producer; content never identifies a trade. */
@@ -72,8 +87,11 @@ export function recordProblem(value: unknown, key: string | undefined): string |
   }
   if (!Number.isSafeInteger(record.frame) || (record.frame as number) < 0) return 'frame is missing'
   if (!Number.isSafeInteger(record.receivedAt)) return 'receivedAt is not epoch ms'
-  const { trades, indexes } = record
-  if (!Array.isArray(trades) || trades.length === 0) return 'trades are missing'
+  const { trades, indexes, amendments } = record
+  const amendmentIssue = amendments === undefined ? undefined : amendmentsProblem(amendments)
+  if (amendmentIssue !== undefined) return amendmentIssue
+  const mayBeEmpty = amendments !== undefined
+  if (!Array.isArray(trades) || (trades.length === 0 && !mayBeEmpty)) return 'trades are missing'
   if (trades.length > MAX_RECORD_TRADES) return `more than ${MAX_RECORD_TRADES} trades`
   if (!Array.isArray(indexes) || indexes.length !== trades.length) return 'indexes do not match'
   let previous = -1
@@ -85,6 +103,22 @@ export function recordProblem(value: unknown, key: string | undefined): string |
   for (const trade of trades as unknown[]) {
     const problem = tradeProblem(trade)
     if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+function amendmentsProblem(amendments: unknown): string | undefined {
+  if (!Array.isArray(amendments) || amendments.length === 0) return 'amendments are no list'
+  for (const one of amendments as unknown[]) {
+    if (typeof one !== 'object' || one === null) return 'an amendment is not an object'
+    const { index, kind, of, by, t } = one as Partial<Record<keyof RecordAmendment, unknown>>
+    if (!Number.isSafeInteger(index)) return 'an amendment has no index'
+    if (kind !== 'cancel' && kind !== 'correction') return 'an amendment is of no kind'
+    if (typeof of !== 'string' || of === '') return 'an amendment names no trade'
+    if (!Number.isSafeInteger(t)) return 'an amendment has no time'
+    if (by === null ? kind !== 'cancel' : tradeProblem(by) !== undefined) {
+      return 'an amendment has no fitting trade'
+    }
   }
   return undefined
 }

@@ -12,6 +12,7 @@ import {
 import { MongoClient, type Collection, type Db } from 'mongodb'
 import {
   COLLECTIONS,
+  type AmendmentDocument,
   type BarDocument,
   type CheckpointDocument,
   type FeedGapDocument,
@@ -71,6 +72,7 @@ export interface Database {
   readonly lateTrades: Collection<LateTradeDocument>
   readonly symbols: Collection<SymbolDocument>
   readonly checkpoints: Collection<CheckpointDocument>
+  readonly amendments: Collection<AmendmentDocument>
   readonly feedGaps: Collection<FeedGapDocument>
   readonly feedStatus: Collection<FeedStatusDocument>
   readonly subscriptions: Collection<SubscriptionDocument>
@@ -106,6 +108,7 @@ export async function openDatabase(
     lateTrades: db.collection(COLLECTIONS.lateTrades),
     symbols: db.collection(COLLECTIONS.symbols),
     checkpoints: db.collection(COLLECTIONS.checkpoints),
+    amendments: db.collection(COLLECTIONS.amendments),
     feedGaps: db.collection(COLLECTIONS.feedGaps),
     feedStatus: db.collection(COLLECTIONS.feedStatus),
     subscriptions: db.collection(COLLECTIONS.subscriptions),

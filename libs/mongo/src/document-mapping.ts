@@ -1,15 +1,21 @@
-import type {
-  Bar,
-  ExactParts,
-  FoldedTrade,
-  Forecast,
-  StoredBar,
-  StoredTally,
-  Timeframe,
-  TradeRecord
+import {
+  tradeId,
+  type Bar,
+  type ExactParts,
+  type FoldedTrade,
+  type Forecast,
+  type StoredBar,
+  type StoredTally,
+  type Timeframe,
+  type TradeRecord
 } from '@tapedeck/domain'
 import type { Acquired } from './checkpoint-store.ts'
-import type { BarDocument, ForecastDocument, TradeDocument } from './documents.ts'
+import type {
+  AmendmentDocument,
+  BarDocument,
+  ForecastDocument,
+  TradeDocument
+} from './documents.ts'
 
 type Owner = Pick<Acquired, 'log' | 'epoch'>
 
@@ -28,8 +34,26 @@ export function tradeDocument(
     conditions: trade.c ?? null,
     session,
     tradeDate,
-    feed
+    feed,
+    ...(trade.i !== undefined && { vendorId: trade.i })
   }
+}
+
+/** The amendments of a record as they are stored. */
+export function amendmentDocuments(record: TradeRecord): AmendmentDocument[] {
+  const { symbol, connection, frame, receivedAt, feed, amendments = [] } = record
+  return amendments.map(({ index, kind, of, by, t }) => ({
+    _id: tradeId(connection, frame, index),
+    symbol,
+    kind,
+    of,
+    price: by?.p ?? null,
+    size: by?.v ?? null,
+    conditions: by?.c ?? null,
+    amendedAt: new Date(t),
+    receivedAt: new Date(receivedAt),
+    feed
+  }))
 }
 
 /** Offsets of another log, or of the log before it was made anew, say nothing: then 0. */

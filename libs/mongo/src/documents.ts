@@ -9,6 +9,7 @@ export const COLLECTIONS = {
   lateTrades: 'late_trades',
   symbols: 'symbols',
   checkpoints: 'checkpoints',
+  amendments: 'amendments',
   feedGaps: 'feed_gaps',
   feedStatus: 'feed_status',
   subscriptions: 'subscriptions',
@@ -29,6 +30,8 @@ export interface TradeDocument {
   /** The exchange's trading date, YYYY-MM-DD; it rolls at 20:00 New York for stocks. */
   readonly tradeDate: string
   readonly feed: string
+  /** The vendor's own id, where it has one. */
+  readonly vendorId?: string
 }
 
 /** Where a document's content comes from: every record of that log below `offset`. */
@@ -151,6 +154,24 @@ export interface CheckpointDocument {
   /** Hash of what shapes results: timeframes, policy, lateness. */
   readonly configHash: string
   readonly updatedAt: Date
+}
+
+/**
+ * A cancel or correction that a feed sent of an earlier trade; `_id` as of a trade. It is kept and
+ * shown; bars are not changed by it.
+ */
+export interface AmendmentDocument {
+  readonly _id: string
+  readonly symbol: string
+  readonly kind: 'cancel' | 'correction'
+  /** The vendor's id of the trade; `vendorId` in trades. */
+  readonly of: string
+  readonly price: number | null
+  readonly size: number | null
+  readonly conditions: readonly string[] | null
+  readonly amendedAt: Date
+  readonly receivedAt: Date
+  readonly feed: string
 }
 
 /** An outage of the feed; `_id` is the gap's id. Written by the consumer from the topic. */

@@ -15,6 +15,7 @@ export {
 } from './database.ts'
 export {
   COLLECTIONS,
+  type AmendmentDocument,
   type BarDocument,
   type BarStatus,
   type CheckpointDocument,
@@ -39,11 +40,17 @@ export {
   type RangeQuery,
   type WindowQuery
 } from './market-reader.ts'
-export { barDocument, forecastDocument, tradeDocument } from './document-mapping.ts'
+export {
+  amendmentDocuments,
+  barDocument,
+  forecastDocument,
+  tradeDocument
+} from './document-mapping.ts'
 export { storeGaps } from './feed-gaps.ts'
 export { feedReader, type FeedReader, type GapQuery } from './feed-status.ts'
 export { loadForecastHistory } from './forecast-history.ts'
 export {
+  insertAmendments,
   insertLateTrades,
   insertTrades,
   loadBars,

@@ -4,6 +4,7 @@ import type { Acquired } from './checkpoint-store.ts'
 import type { Database } from './database.ts'
 import {
   COLLECTIONS,
+  type AmendmentDocument,
   type BarDocument,
   type ForecastDocument,
   type LateTradeDocument,
@@ -46,6 +47,16 @@ export async function insertLateTrades(
     duplicatesOf(() => lateTrades.insertMany([...documents], { ordered: false }))
   )
   return present.length
+}
+
+export async function insertAmendments(
+  { amendments }: Database,
+  documents: readonly AmendmentDocument[]
+): Promise<void> {
+  if (documents.length === 0) return
+  await translated('Cannot store amendments', () =>
+    duplicatesOf(() => amendments.insertMany([...documents], { ordered: false }))
+  )
 }
 
 /**

@@ -10,12 +10,14 @@ import {
 } from '@tapedeck/domain'
 import { decodeTradeRecord, type DeadLetter, type RecordBatch } from '@tapedeck/kafka'
 import {
+  amendmentDocuments,
   insertTrades,
   loadBars,
   loadForecastHistory,
   loadOpenBars,
   tradeDocument,
   type Acquired,
+  type AmendmentDocument,
   type LateTradeDocument,
   type SymbolDocument
 } from '@tapedeck/mongo'
@@ -34,7 +36,10 @@ const FLUSH_PANES = 2000
 const CHUNK = 500
 
 /** The state of the fold at one offset, and what was collected up to there. */
-type Sealed = Pick<Results, 'nextOffset' | 'state' | 'late' | 'dead' | 'gaps' | 'symbols'> & {
+type Sealed = Pick<
+  Results,
+  'nextOffset' | 'state' | 'late' | 'dead' | 'gaps' | 'amendments' | 'symbols'
+> & {
   readonly watermarkMs: number
 }
 
@@ -53,6 +58,7 @@ export class PartitionWorker {
   #late: LateTradeDocument[] = []
   #dead: DeadLetter[] = []
   #gaps: GapRecord[] = []
+  #amendments: AmendmentDocument[] = []
   #symbols = new Map<string, Omit<SymbolDocument, 'firstSeenAt'>>()
   #nextOffset: number
   #storedOffset: number
@@ -210,6 +216,7 @@ export class PartitionWorker {
       return
     }
     metrics.tradesRead.inc(record.trades.length)
+    if (record.amendments !== undefined) this.#amendments.push(...amendmentDocuments(record))
     const newest = record.trades.at(-1)
     if (newest === undefined) return
     this.#symbols.set(record.symbol, {
@@ -274,11 +281,13 @@ export class PartitionWorker {
       late: this.#late,
       dead: this.#dead,
       gaps: this.#gaps,
+      amendments: this.#amendments,
       symbols: [...this.#symbols.values()]
     }
     this.#late = []
     this.#dead = []
     this.#gaps = []
+    this.#amendments = []
     this.#symbols = new Map()
     return sealed
   }

@@ -11,12 +11,14 @@ import {
   barDocument,
   commitCheckpoint,
   forecastDocument,
+  insertAmendments,
   insertLateTrades,
   storeBars,
   storeForecasts,
   storeGaps,
   storeSymbols,
   type Acquired,
+  type AmendmentDocument,
   type BarDocument,
   type Database,
   type ForecastDocument,
@@ -51,6 +53,7 @@ export interface Results {
   readonly late: readonly LateTradeDocument[]
   readonly dead: readonly DeadLetter[]
   readonly gaps: readonly GapRecord[]
+  readonly amendments: readonly AmendmentDocument[]
   readonly symbols: readonly Omit<SymbolDocument, 'firstSeenAt'>[]
   /** Holds the trades that are not inserted yet. */
   readonly trades: TradeWriter
@@ -84,6 +87,7 @@ export async function writeResults(
     write(() => deps.sendDead(results.dead)),
     write(() => insertLateTrades(database, results.late)),
     write(() => storeGaps(database, results.gaps)),
+    write(() => insertAmendments(database, results.amendments)),
     write(() => storeSymbols(database, results.symbols))
   ])
   await write(() => commitCheckpoint(database, owner, nextOffset, state, configHash(config)))
