@@ -1,27 +1,16 @@
 import { TapedeckError } from '@tapedeck/core'
+import { ForecastBook, PartitionFold, type Bar, type Forecast } from '@tapedeck/domain'
+import { decodeTradeRecord, type RecordBatch } from '@tapedeck/kafka'
 import {
-  ForecastBook,
-  PartitionFold,
-  type Bar,
-  type FoldedTrade,
-  type Forecast,
-  type GapRecord,
-  type TradeRecord
-} from '@tapedeck/domain'
-import { decodeTradeRecord, type DeadLetter, type RecordBatch } from '@tapedeck/kafka'
-import {
-  amendmentDocuments,
   insertTrades,
   loadBars,
   loadForecastHistory,
   loadOpenBars,
   tradeDocument,
-  type Acquired,
-  type AmendmentDocument,
-  type LateTradeDocument,
-  type SymbolDocument
+  type Acquired
 } from '@tapedeck/mongo'
 import { retriedWrite, writeResults, type Results, type WriterDeps } from './result-writer.ts'
+import { SideCollector } from './side-results.ts'
 import { TradeWriter } from './trade-writer.ts'
 import { whileWaiting } from './while-waiting.ts'
 
@@ -55,11 +44,7 @@ export class PartitionWorker {
   readonly #fold: PartitionFold
   readonly #forecasts: ForecastBook
   readonly #trades: TradeWriter
-  #late: LateTradeDocument[] = []
-  #dead: DeadLetter[] = []
-  #gaps: GapRecord[] = []
-  #amendments: AmendmentDocument[] = []
-  #symbols = new Map<string, Omit<SymbolDocument, 'firstSeenAt'>>()
+  readonly #side = new SideCollector()
   #nextOffset: number
   #storedOffset: number
   #storedUntilMs: number
@@ -192,12 +177,12 @@ export class PartitionWorker {
     if (gap !== undefined) {
       metrics.gapsRead.inc()
       this.#fold.takeGap(gap, Date.now())
-      this.#gaps.push(gap)
+      this.#side.gap(gap)
       return
     }
     if (record === undefined) {
       metrics.recordsDead.inc({ reason: problem.split(':')[0] ?? problem })
-      this.#dead.push({
+      this.#side.dead({
         reason: problem,
         stage: 'consumer',
         partition: this.partition,
@@ -207,31 +192,17 @@ export class PartitionWorker {
       return
     }
     const isNew = this.#fold.take(record, offset, Date.now(), (folded) => {
-      const document = tradeDocument(record, folded)
-      this.#trades.add(document)
-      if (folded.aside !== undefined) this.#putAside(record, folded)
+      this.#trades.add(tradeDocument(record, folded))
+      if (folded.aside === undefined) return
+      metrics.tradesAside.inc({ reason: folded.aside })
+      this.#side.aside(record, folded, folded.aside)
     })
     if (!isNew) {
       metrics.recordsRepeated.inc()
       return
     }
     metrics.tradesRead.inc(record.trades.length)
-    if (record.amendments !== undefined) this.#amendments.push(...amendmentDocuments(record))
-    const newest = record.trades.at(-1)
-    if (newest === undefined) return
-    this.#symbols.set(record.symbol, {
-      _id: record.symbol,
-      feed: record.feed,
-      lastPrice: newest.p,
-      lastTradeAt: new Date(newest.t),
-      lastReceivedAt: new Date(record.receivedAt)
-    })
-  }
-
-  #putAside(record: TradeRecord, folded: FoldedTrade): void {
-    const reason = folded.aside ?? 'too late'
-    this.#deps.metrics.tradesAside.inc({ reason })
-    this.#late.push({ ...tradeDocument(record, folded), reason, byMs: folded.byMs })
+    this.#side.seen(record)
   }
 
   async #insert(documents: Parameters<typeof insertTrades>[1]): Promise<void> {
@@ -274,22 +245,12 @@ export class PartitionWorker {
       this.#fold.watermark.idle(Date.now())
     }
     this.#fold.book.seal()
-    const sealed = {
+    return {
+      ...this.#side.take(),
       nextOffset: this.#nextOffset,
       watermarkMs: this.#fold.watermark.ms,
-      state: this.#fold.toState(),
-      late: this.#late,
-      dead: this.#dead,
-      gaps: this.#gaps,
-      amendments: this.#amendments,
-      symbols: [...this.#symbols.values()]
+      state: this.#fold.toState()
     }
-    this.#late = []
-    this.#dead = []
-    this.#gaps = []
-    this.#amendments = []
-    this.#symbols = new Map()
-    return sealed
   }
 
   async #settleRecord(): Promise<void> {

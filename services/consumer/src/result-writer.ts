@@ -1,10 +1,4 @@
-import {
-  tradingDateAt,
-  type Bar,
-  type FoldState,
-  type Forecast,
-  type GapRecord
-} from '@tapedeck/domain'
+import { tradingDateAt, type Bar, type FoldState, type Forecast } from '@tapedeck/domain'
 import type { DeadLetter } from '@tapedeck/kafka'
 import {
   announceFlush,
@@ -18,18 +12,16 @@ import {
   storeGaps,
   storeSymbols,
   type Acquired,
-  type AmendmentDocument,
   type BarDocument,
   type Database,
   type ForecastDocument,
-  type LateTradeDocument,
-  type SymbolDocument,
   type Writes
 } from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
 import { configHash, type ConsumerConfig } from './config.ts'
 import type { ConsumerMetrics } from './consumer-metrics.ts'
 import { retried } from './retry.ts'
+import type { SideResults } from './side-results.ts'
 import type { TradeWriter } from './trade-writer.ts'
 
 export interface WriterDeps {
@@ -43,18 +35,13 @@ export interface WriterDeps {
 }
 
 /** What one flush writes: the results of every record below `nextOffset`, and the state there. */
-export interface Results {
+export interface Results extends SideResults {
   readonly nextOffset: number
   readonly state: FoldState
   /** No bar of this partition begins later, these included. */
   readonly storedUntilMs: number
   readonly bars: readonly Bar[]
   readonly forecasts: { readonly made: readonly Forecast[]; readonly settled: readonly Forecast[] }
-  readonly late: readonly LateTradeDocument[]
-  readonly dead: readonly DeadLetter[]
-  readonly gaps: readonly GapRecord[]
-  readonly amendments: readonly AmendmentDocument[]
-  readonly symbols: readonly Omit<SymbolDocument, 'firstSeenAt'>[]
   /** Holds the trades that are not inserted yet. */
   readonly trades: TradeWriter
 }
