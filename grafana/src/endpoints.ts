@@ -73,3 +73,8 @@ export function tradeRate(): Target {
 export function symbols(columns: Columns): Target {
   return infinity({ format: 'table', url: '/api/v1/symbols', rows: 'symbols', columns })
 }
+
+/** What each producer says of its feed, whatever the range. */
+export function feeds(columns: Columns): Target {
+  return infinity({ format: 'table', url: '/api/v1/feed', rows: 'feeds', columns })
+}

@@ -80,6 +80,30 @@ export const FEED_MAPPINGS: ValueMapping[] = [
   }
 ]
 
+/** How a producer stands with its feed. */
+export const STATE_MAPPINGS: ValueMapping[] = [
+  {
+    type: MappingType.ValueToText,
+    options: {
+      connected: { color: 'green', index: 0 },
+      connecting: { color: 'yellow', index: 1 },
+      'waiting for the lease': { color: 'yellow', index: 2 },
+      stopped: { color: 'red', index: 3 }
+    }
+  }
+]
+
+/** Whether the producer has fallen silent: then what it said last is no news. */
+export const STALE_MAPPINGS: ValueMapping[] = [
+  {
+    type: MappingType.ValueToText,
+    options: {
+      false: { text: 'speaks', color: 'green', index: 0 },
+      true: { text: 'silent', color: 'red', index: 1 }
+    }
+  }
+]
+
 /** The verdict of the forecast summary. */
 export const LABEL_MAPPINGS: ValueMapping[] = [
   {

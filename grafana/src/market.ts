@@ -4,7 +4,9 @@ import {
   TimePickerBuilder,
   type Dashboard
 } from '@grafana/grafana-foundation-sdk/dashboard'
+import { gapAnnotations } from './annotations.ts'
 import { latestTrades, symbolList, tradesPerSecond } from './panels/activity.ts'
+import { feedState } from './panels/feed-state.ts'
 import { errorAgainstLastPrice, forecastAgainstActual, summary } from './panels/forecast.ts'
 import { averagePrice, priceCandles, volume } from './panels/price.ts'
 import { feed, lastPrice, nextForecast, verdict } from './panels/stats.ts'
@@ -49,6 +51,8 @@ export function marketDashboard(): Dashboard {
     tradesPerSecond(),
     latestTrades()
   ]
+  // First, since the SDK takes 0, 0 for "anywhere"; numbered last, so that the others keep theirs.
+  dashboard.withPanel(feedState().id(panels.length + 1))
   panels.forEach((panel, index) => dashboard.withPanel(panel.id(index + 1)))
-  return { ...dashboard.build(), annotations: { list: [] }, schemaVersion: SCHEMA_VERSION }
+  return { ...dashboard.build(), annotations: gapAnnotations(), schemaVersion: SCHEMA_VERSION }
 }

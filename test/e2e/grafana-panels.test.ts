@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runTarget, runVariable, type EmulatedSource } from '../support/infinity-emulator.ts'
 import { committedDashboards, drawPanel } from '../support/infinity-emulator-panels.ts'
-import { seedMarket } from '../support/infinity-emulator-seed.ts'
+import { seedFeed, seedMarket } from '../support/infinity-emulator-seed.ts'
 import { servers } from '../support/servers.ts'
 
 // Goal: what Grafana would ask, the api answers in the form that Grafana can draw.
@@ -20,7 +20,7 @@ const RANGE_MS = 15 * MINUTE_MS
 const WITH_DATA = ['AAPL', 'NVDA']
 const WITHOUT_DATA = 'MSFT'
 /** Panels that are about all symbols, so that they show something whichever is chosen. */
-const ABOUT_ALL = ['Symbols', 'How the forecasts did', 'Trades per second']
+const ABOUT_ALL = ['State of the feed', 'Symbols', 'How the forecasts did', 'Trades per second']
 /** A panel says so in words where the api has no forecast: the verdict is a row of its own. */
 const WORDS_WITHOUT_DATA = ['Forecast against the last price']
 
@@ -49,6 +49,7 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
     await seedMarket(database, { symbol: 'AAPL', basePrice: 230, fromMs, toMs })
     // Nobody configured it here: it was added to SYMBOLS of the producer.
     await seedMarket(database, { symbol: 'NVDA', basePrice: 140, fromMs, toMs })
+    await seedFeed(database, { fromMs, toMs })
     baseUrl = (await startApi(readConfig(env), context)).url
     await ready(`${baseUrl}/readyz`)
   })
@@ -158,6 +159,24 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
     // The first bar of a symbol has no forecast: nothing came before it.
     assert.equal(forecasts?.fields[0]?.values.length, windows - 1)
   })
+
+  for (const { json: dashboard } of dashboards) {
+    it(`${dashboard.title}: outages are stretches with a text`, async () => {
+      const [annotation] = dashboard.annotations.list
+      const frame = await runTarget(annotation!.target, source({}))
+      assert.deepEqual(frame.fields.map(({ name, type }) => `${name}: ${type}`).toSorted(), [
+        'text: string',
+        'time: time',
+        'timeEnd: time'
+      ])
+      const [time, timeEnd] = ['time', 'timeEnd'].map((wanted) =>
+        frame.fields.find(({ name }) => name === wanted)?.values.map(Number)
+      )
+      assert.deepEqual(time, [fromMs + 60_000, toMs - 30_000])
+      assert.equal(timeEnd?.[0], fromMs + 75_000)
+      assert.ok(Number(timeEnd?.[1]) >= toMs - 30_000, 'one that lasts ends now')
+    })
+  }
 
   it('each symbol is a series of its own in the trades per second', async () => {
     const panel = dashboards

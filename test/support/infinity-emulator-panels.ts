@@ -13,6 +13,7 @@ export interface DashboardJson {
   readonly time: { readonly from: string; readonly to: string }
   readonly timepicker: { readonly refresh_intervals: readonly string[] }
   readonly templating: { readonly list: readonly VariableJson[] }
+  readonly annotations: { readonly list: readonly { readonly target: Target }[] }
   readonly panels: readonly PanelJson[]
 }
 

@@ -36,6 +36,34 @@ export async function seedMarket(database: Database, stretch: Stretch): Promise<
   await database.symbols.insertOne(symbolOf(trades))
 }
 
+/** Stores what a producer says of its feed, one outage that is over and one that lasts. */
+export async function seedFeed(
+  database: Database,
+  { fromMs, toMs }: Pick<Stretch, 'fromMs' | 'toMs'>
+): Promise<void> {
+  const updatedAt = new Date()
+  await database.feedStatus.insertOne({
+    _id: 'simulated',
+    state: 'connected',
+    explanation: 'connected, 2 symbols receiving',
+    lastError: null,
+    connection: 'seed',
+    connectedAt: new Date(fromMs),
+    lastFrameAt: updatedAt,
+    lastTradeAt: updatedAt,
+    maxSymbols: 50,
+    queuedFrames: 0,
+    spooledBytes: 0,
+    symbols: [],
+    updatedAt
+  })
+  const outage = { feed: 'simulated', cause: 'closed by the feed', symbols: [], updatedAt }
+  await database.feedGaps.insertMany([
+    { ...outage, _id: 'over', from: new Date(fromMs + 60_000), to: new Date(fromMs + 75_000) },
+    { ...outage, _id: 'lasts', from: new Date(toMs - 30_000), to: null }
+  ])
+}
+
 function tradesOf({ symbol, basePrice, fromMs, toMs }: Stretch): TradeDocument[] {
   return Array.from({ length: (toMs - fromMs) / 1000 }, (_, index) => ({
     _id: `seed-${symbol}-${index}-0`,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
+import { GAP_KEY } from '@tapedeck/domain'
 import { createClient, type KafkaConfig } from '@tapedeck/kafka'
 import { eventually } from './eventually.ts'
 
@@ -10,7 +11,7 @@ export interface TopicRecord {
   readonly value: string
 }
 
-/** Reads a topic from its beginning until it has at least `count` records. */
+/** Reads a topic from its beginning until it has at least `count` records of trades; gaps are left out. */
 export async function readTopic(
   t: TestContext,
   config: KafkaConfig,
@@ -27,6 +28,7 @@ export async function readTopic(
   await reader.subscribe({ topics: [topic], fromBeginning: true })
   await reader.run({
     eachMessage: ({ partition, message }) => {
+      if (message.key?.toString() === GAP_KEY) return Promise.resolve()
       records.push({
         partition,
         offset: Number(message.offset),

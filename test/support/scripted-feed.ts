@@ -7,7 +7,11 @@ import { WebSocketServer, type WebSocket } from 'ws'
 export interface ScriptedFeed {
   readonly url: string
   /** Connections made so far, with the symbols each asked for. */
-  readonly connections: readonly { readonly socket: WebSocket; readonly symbols: string[] }[]
+  readonly connections: readonly {
+    readonly socket: WebSocket
+    readonly symbols: string[]
+    readonly unsubscribed: string[]
+  }[]
   /** Sends a text frame on the newest connection. */
   send(frame: string): void
   /** The next upgrades are answered with this status instead. */
@@ -17,7 +21,7 @@ export interface ScriptedFeed {
 export async function startScriptedFeed(t: TestContext): Promise<ScriptedFeed> {
   const http = createServer()
   const sockets = new WebSocketServer({ noServer: true })
-  const connections: { socket: WebSocket; symbols: string[] }[] = []
+  const connections: { socket: WebSocket; symbols: string[]; unsubscribed: string[] }[] = []
   let refusal: number | undefined
   http.on('upgrade', (request: IncomingMessage, socket, head) => {
     if (refusal !== undefined) {
@@ -25,11 +29,12 @@ export async function startScriptedFeed(t: TestContext): Promise<ScriptedFeed> {
       return
     }
     sockets.handleUpgrade(request, socket, head, (client) => {
-      const connection = { socket: client, symbols: [] as string[] }
+      const connection = { socket: client, symbols: [] as string[], unsubscribed: [] as string[] }
       connections.push(connection)
       client.on('message', (data: Buffer) => {
         const { type, symbol } = JSON.parse(data.toString()) as { type: string; symbol: string }
         if (type === 'subscribe') connection.symbols.push(symbol)
+        if (type === 'unsubscribe') connection.unsubscribed.push(symbol)
       })
     })
   })

@@ -57,6 +57,7 @@ const OURS = [
   'LATENESS_LIMIT',
   'FORECAST_LOOKBACK',
   'API_PORT',
+  'API_TOKEN',
   'LOG_LEVEL'
 ]
 const MEBIBYTES = 1024 ** 2

@@ -6,11 +6,13 @@ import { describe, it } from 'node:test'
 const root = path.resolve(import.meta.dirname, '../..')
 
 /** Which of our own packages each may import: docs/ARCHITECTURE.md draws the same. */
-const ADAPTERS = ['finnhub', 'kafka', 'mongo', 'service']
+const ADAPTERS = ['feed', 'finnhub', 'alpaca', 'kafka', 'mongo', 'service']
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   domain: ['core'],
+  feed: ['core', 'domain'],
   finnhub: ['core', 'domain'],
+  alpaca: ['core', 'domain'],
   kafka: ['core', 'domain'],
   mongo: ['core', 'domain'],
   service: ['core'],
@@ -26,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   kafkajs: ['kafka'],
   mongodb: ['mongo'],
-  ws: ['finnhub', 'simulator'],
+  ws: ['feed', 'simulator'],
   fastify: ['api', 'service'],
   '@fastify/websocket': ['api'],
   pino: ['service'],

@@ -18,17 +18,19 @@ export function symbolList(): TableBuilder {
   return new TableBuilder()
     .title('Symbols')
     .description(
-      'Every symbol that is subscribed to (SYMBOLS) or was ever seen, with its last trade. One added to SYMBOLS appears here and in the list above by itself.'
+      'Every symbol that is followed or was ever seen, with its last trade and how it stands with the feed. One that is added, in SYMBOLS or while running, appears here and in the list above by itself.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(16, 4, 8, 13))
+    .gridPos(at(16, 8, 8, 13))
     .withTarget(
       symbols({
         symbol: 'string',
         lastPrice: 'number',
         lastTradeAt: 'timestamp_epoch',
         feed: 'string',
-        configured: 'boolean'
+        wanted: 'boolean',
+        standing: 'string',
+        reason: 'string'
       })
     )
     .withTransformation(
@@ -37,7 +39,9 @@ export function symbolList(): TableBuilder {
         lastPrice: 'Last price',
         lastTradeAt: 'Last trade',
         feed: 'Feed',
-        configured: 'Subscribed'
+        wanted: 'Followed',
+        standing: 'Standing',
+        reason: 'Why'
       })
     )
     .noValue('-')
@@ -47,7 +51,7 @@ export function symbolList(): TableBuilder {
       { id: 'mappings', value: FEED_MAPPINGS },
       { id: 'custom.cellOptions', value: { type: 'color-text' } }
     ])
-    .overrideByName('Subscribed', [{ id: 'unit', value: 'bool_yes_no' }])
+    .overrideByName('Followed', [{ id: 'unit', value: 'bool_yes_no' }])
 }
 
 export function tradesPerSecond(): TimeseriesBuilder {
@@ -57,7 +61,7 @@ export function tradesPerSecond(): TimeseriesBuilder {
       'Trades per second of every symbol, stacked: counted per second up to 15 minutes of range, per minute or hour beyond.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(12, 34, 12, 9))
+    .gridPos(at(12, 38, 12, 9))
     .withTarget(tradeRate())
     .drawStyle(GraphDrawStyle.Bars)
     .barAlignment(BarAlignment.After)
@@ -79,7 +83,7 @@ export function latestTrades(): TableBuilder {
       'The newest 100 trades of $symbol within the range, newest first, every print kept as it came.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, 43, 24, 9))
+    .gridPos(at(0, 47, 24, 9))
     .withTarget(
       trades('100', {
         time: 'timestamp_epoch',

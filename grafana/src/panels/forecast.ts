@@ -25,7 +25,7 @@ export function forecastAgainstActual(): TimeseriesBuilder {
       'Forecast of each $timeframe close of $symbol with its 95 % band, the close that came, and the error (actual - forecast) as bars on the right axis. The newest forecast has no actual yet.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, 25, 12, 9))
+    .gridPos(at(0, 29, 12, 9))
     .withTarget(
       forecasts({
         forecast: 'number',
@@ -68,7 +68,7 @@ export function errorAgainstLastPrice(): TimeseriesBuilder {
       'Distance from the actual close, of the forecast and of the naive forecast that the price stays at the last close. A useful forecast stays below the naive one.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(12, 25, 12, 9))
+    .gridPos(at(12, 29, 12, 9))
     .withTarget(forecasts({ absError: 'number', absNaiveError: 'number' }))
     .drawStyle(GraphDrawStyle.Line)
     .axisSoftMin(0)
@@ -91,7 +91,7 @@ export function summary(): TableBuilder {
       'Mean absolute error of the forecasts of $timeframe scored within the range, of every symbol, beside that of the last price. Skill is 1 - error / error of the last price: above 0 the forecast was worth having.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, 34, 12, 9))
+    .gridPos(at(0, 38, 12, 9))
     .withTarget(
       forecastSummary('*', {
         symbol: 'string',

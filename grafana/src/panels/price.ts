@@ -23,7 +23,7 @@ export function priceCandles(): CandlestickBuilder {
       'Bars of $timeframe with their volume; the average price (VWAP), the forecast of each close and its 95 % band as lines. Each forecast was stored before the close it is about.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, 4, 16, 13))
+    .gridPos(at(0, 8, 16, 13))
     .withTarget(
       bars({
         open: 'number',
@@ -70,7 +70,7 @@ export function volume(): TimeseriesBuilder {
       'Shares (or coins) of $symbol traded in each window, by the trades that count as volume. No bar: no trade.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, 17, 12, 8))
+    .gridPos(at(0, 21, 12, 8))
     .withTarget(bars({ volume: 'number' }))
     .drawStyle(GraphDrawStyle.Bars)
     .barAlignment(BarAlignment.After)
@@ -91,7 +91,7 @@ export function averagePrice(): TimeseriesBuilder {
       'Volume-weighted average price of $symbol in each window, beside the close. It comes from exact sums, so that windows of different length agree.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(12, 17, 12, 8))
+    .gridPos(at(12, 21, 12, 8))
     .withTarget(bars({ vwap: 'number', close: 'number' }))
     .drawStyle(GraphDrawStyle.Line)
     .lineInterpolation(LineInterpolation.Linear)

@@ -29,7 +29,7 @@ export function lastPrice(): PanelBuilder {
       'Close of the newest bar of $symbol, with the closes of the range behind it and the change over the range. A bar still open moves with every trade that may set the price.'
     )
     .withTarget(bars({ close: 'number' }))
-    .gridPos(at(0, 0, 5, 4))
+    .gridPos(at(0, 4, 5, 4))
     .unit(DOLLARS)
     .decimals(2)
     .noValue('no bar yet')
@@ -44,7 +44,7 @@ export function feed(): PanelBuilder {
       'Where the newest trade of $symbol came from: the simulator (simulated, a made-up market) or a real feed (live).'
     )
     .withTarget(trades('1', { time: 'timestamp_epoch', feed: 'string' }))
-    .gridPos(at(5, 0, 3, 4))
+    .gridPos(at(5, 4, 3, 4))
     .unit('string')
     .noValue('no trade yet')
     .mappings(FEED_MAPPINGS)
@@ -59,7 +59,7 @@ export function nextForecast(): PanelBuilder {
       'Newest forecast of the close of the $timeframe bar of $symbol: the point and its 95 % prediction interval, from a straight line through the last closes.'
     )
     .withTarget(forecasts({ forecast: 'number', lower: 'number', upper: 'number' }, { limit: '1' }))
-    .gridPos(at(8, 0, 9, 4))
+    .gridPos(at(8, 4, 9, 4))
     .unit(DOLLARS)
     .decimals(2)
     .noValue('no forecast yet: it needs some final bars')
@@ -75,7 +75,7 @@ export function verdict(): PanelBuilder {
       'Whether the forecasts of $symbol at $timeframe scored within the range were closer to the actual close, on average, than saying that the price stays put.'
     )
     .withTarget(forecastSummary('${symbol}', { label: 'string' }))
-    .gridPos(at(17, 0, 7, 4))
+    .gridPos(at(17, 4, 7, 4))
     .unit('string')
     .noValue('no scored forecast yet')
     .mappings(LABEL_MAPPINGS)

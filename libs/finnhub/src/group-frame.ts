@@ -1,5 +1,4 @@
-import { RECORD_VERSION, type FeedTrade, type TradeRecord } from '@tapedeck/domain'
-import type { FrameTrade } from './parse-frame.ts'
+import { RECORD_VERSION, type FeedTrade, type FrameTrade, type TradeRecord } from '@tapedeck/domain'
 
 /** Where and when a frame came in. */
 export interface FrameOrigin {

@@ -1,32 +1,19 @@
 import { messageOf } from '@tapedeck/core'
-import { MAX_FRAME_INDEX, tradeProblem, type FeedTrade } from '@tapedeck/domain'
+import {
+  MAX_FRAME_INDEX,
+  MAX_RECORD_TRADES,
+  tradeProblem,
+  type FeedErrorMeaning,
+  type Frame,
+  type FrameTrade,
+  type RefusedTrade
+} from '@tapedeck/domain'
+import { rawOf } from './raw-of.ts'
 
-/** A trade with its symbol and its place in the frame. */
-export interface FrameTrade extends FeedTrade {
-  readonly s: string
-  readonly index: number
-}
-
-export interface RefusedTrade {
-  readonly index: number
-  readonly reason: string
-  /** The trade as JSON. */
-  readonly raw: string
-}
-
-/** What a text frame of the feed says. */
-export type Frame =
-  | {
-      readonly kind: 'trades'
-      readonly trades: readonly FrameTrade[]
-      readonly refused: readonly RefusedTrade[]
-    }
-  | { readonly kind: 'ping' }
-  /** The feed's own error text. */
-  | { readonly kind: 'error'; readonly message: string }
-  /** A type that carries no trades: news, press releases, or one not known. */
-  | { readonly kind: 'other'; readonly type: string }
-  | { readonly kind: 'malformed'; readonly reason: string }
+/** Finnhub sends codes of one or two digits, a few a trade: more is no condition but noise. */
+const MAX_CONDITIONS = 16
+const MAX_CONDITION_LENGTH = 16
+const MAX_SYMBOL_LENGTH = 64
 
 /**
  * Reads one frame of Finnhub's WebSocket. Never throws: what does not fit says why. One bad trade
@@ -46,30 +33,47 @@ export function parseFrame(text: string): Frame {
   if (type === 'trade') return parseTrades(data)
   if (type === 'ping') return { kind: 'ping' }
   if (type === 'error') {
-    return { kind: 'error', message: typeof msg === 'string' ? msg : 'no text' }
+    const message = typeof msg === 'string' ? msg : 'no text'
+    return { kind: 'error', message, meaning: meaningOf(message) }
   }
-  if (typeof type === 'string') return { kind: 'other', type }
+  if (typeof type === 'string') return { kind: 'other', type: type.slice(0, MAX_SYMBOL_LENGTH) }
   return { kind: 'malformed', reason: 'frame has no type' }
+}
+
+/** Only "Subscribing to too many symbols" is known for sure; so texts are matched by their gist. */
+function meaningOf(message: string): FeedErrorMeaning {
+  if (/too many symbols/i.test(message)) return 'over the limit'
+  return /invalid (?:api key|token)/i.test(message) ? 'refused' : 'unknown'
 }
 
 function parseTrades(data: unknown): Frame {
   if (!Array.isArray(data)) return { kind: 'malformed', reason: 'trade frame has no data list' }
   if (data.length > MAX_FRAME_INDEX) {
-    return { kind: 'malformed', reason: `trade frame has ${data.length} trades` }
+    return { kind: 'malformed', reason: `trade frame has too many trades: ${data.length}` }
   }
   const trades: FrameTrade[] = []
   const refused: RefusedTrade[] = []
   data.forEach((trade: unknown, index) => {
-    const reason = tradeProblem(trade) ?? symbolProblem(trade)
+    const reason = problemOf(trade) ?? (trades.length < MAX_RECORD_TRADES ? undefined : CROWDED)
     if (reason === undefined) {
       const { s, p, t, v, c } = trade as FrameTrade
       trades.push(c === undefined ? { s, p, t, v, index } : { s, p, t, v, c, index })
-    } else refused.push({ index, reason, raw: JSON.stringify(trade) })
+    } else refused.push({ index, reason, raw: rawOf(trade) })
   })
-  return { kind: 'trades', trades, refused }
+  return { kind: 'trades', trades, amendments: [], refused }
 }
 
-function symbolProblem(trade: unknown): string | undefined {
-  const { s } = trade as Readonly<Record<string, unknown>>
-  return typeof s === 'string' && s !== '' && s.length <= 64 ? undefined : 'symbol is not a text'
+const CROWDED = `more than ${MAX_RECORD_TRADES} trades in one frame`
+
+function problemOf(trade: unknown): string | undefined {
+  const problem = tradeProblem(trade)
+  if (problem !== undefined) return problem
+  const { s, c } = trade as FrameTrade
+  if (typeof s !== 'string' || s === '' || s.length > MAX_SYMBOL_LENGTH) {
+    return 'symbol is not a text'
+  }
+  if (c === undefined || c === null) return undefined
+  if (c.length > MAX_CONDITIONS) return 'too many conditions'
+  for (const code of c) if (code.length > MAX_CONDITION_LENGTH) return 'a condition is too long'
+  return undefined
 }

@@ -7,6 +7,12 @@ export {
   type ClientLog
 } from './client.ts'
 export { brokersVariable, KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from './config.ts'
+export {
+  readDeadTopic,
+  type DeadReadOptions,
+  type DeadRecord,
+  type DeadVisitor
+} from './dead-letter-reader.ts'
 export { openDeadLetters, type DeadLetter, type DeadLetters } from './dead-letters.ts'
 export {
   MAX_SEND_RECORDS,

@@ -8,7 +8,7 @@ export interface OutgoingRecord {
   readonly key: string
   readonly value: string
   /** Instead of the key's own partition. */
-  readonly partition?: number
+  readonly partition?: number | undefined
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -17,6 +17,15 @@ export interface OutgoingRecord {
  * its throughput peaks.
  */
 export const MAX_SEND_RECORDS = 1000
+
+/** What a broker says of a record that it will never take, in Kafka's own names. */
+const REFUSALS: readonly unknown[] = [
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'INVALID_RECORD',
+  'INVALID_TIMESTAMP',
+  'UNSUPPORTED_FOR_MESSAGE_FORMAT'
+]
 
 const SEND_LIMIT_MS = 30_000
 const CLOSE_LIMIT_MS = 3000
@@ -46,7 +55,8 @@ export class Publisher {
 
   /**
    * Sends up to MAX_SEND_RECORDS records in order and resolves when all replicas have them.
-   * @throws PUBLISH_FAILED or BROKER_UNREACHABLE; the same records may be sent again
+   * @throws PUBLISH_FAILED or BROKER_UNREACHABLE: the same records may be sent again; RECORD_REFUSED
+   *   when the broker will never take one of them, the others may stand on the topic or not
    */
   async send(records: readonly OutgoingRecord[]): Promise<void> {
     if (records.length > MAX_SEND_RECORDS) {
@@ -70,6 +80,11 @@ export class Publisher {
     } catch (cause) {
       await this.#drop()
       if (hasCode(cause, 'BROKER_UNREACHABLE')) throw cause
+      const type = (cause as { readonly type?: unknown } | undefined)?.type
+      if (REFUSALS.includes(type)) {
+        const message = `${this.#topic} refuses a record: ${String(type)}`
+        throw new TapedeckError('RECORD_REFUSED', message, { cause })
+      }
       throw new TapedeckError(
         'PUBLISH_FAILED',
         `Cannot publish ${records.length} records to ${this.#topic}: ${messageOf(cause)}`,

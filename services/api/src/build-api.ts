@@ -1,5 +1,5 @@
 import { assert, systemClock, type Clock } from '@tapedeck/core'
-import type { MarketReader, TradeDocument } from '@tapedeck/mongo'
+import type { FeedReader, MarketReader, TradeDocument } from '@tapedeck/mongo'
 import { addHealthRoutes, type ServiceContext } from '@tapedeck/service'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { ApiConfig } from './config.ts'
@@ -10,9 +10,10 @@ import { readQuery } from './query.ts'
 import { sendFailure, sendProblems, sendUnknownRoute } from './replies.ts'
 import { measureRequests } from './request-metrics.ts'
 import { ERROR_SCHEMA } from './schemas.ts'
+import { addSymbolRoutes } from './symbol-routes.ts'
 
 export interface ApiDeps {
-  readonly reader: MarketReader
+  readonly reader: MarketReader & FeedReader
   readonly context: ServiceContext
   readonly clock?: Clock
 }
@@ -48,11 +49,13 @@ export function buildApi({ reader, context, clock = systemClock }: ApiDeps, conf
   })
   app.server.maxConnections = MAX_CONNECTIONS
   const paths: string[] = []
+  const changes: string[] = []
   app.addHook('onRoute', ({ method, url }) => {
     if (method === 'GET') paths.push(url)
+    else if (method !== 'HEAD') changes.push(`${String(method)} ${url}`)
   })
   app.setErrorHandler<Error>((error, request, reply) => sendFailure(error, request, reply, log))
-  app.setNotFoundHandler((request, reply) => sendUnknownRoute(request, reply, paths))
+  app.setNotFoundHandler((request, reply) => sendUnknownRoute(request, reply, paths, changes))
   measureRequests(app, metrics)
 
   const reads = metrics.counter(
@@ -66,11 +69,14 @@ export function buildApi({ reader, context, clock = systemClock }: ApiDeps, conf
     clock
   })
   const answers = new LoadCache<Buffer>({ ...SHARED_ANSWERS, weigh: ({ length }) => length, clock })
-  for (const route of dataRoutes({ reader, symbols: config.symbols, sharedTrades, clock })) {
+  const { symbols, maxSymbols, token } = config
+  const tools = { reader, symbols, maxSymbols, isChangeable: token !== undefined }
+  for (const route of dataRoutes({ ...tools, sharedTrades, clock })) {
     addDataRoute(app, route, answers, (shared) =>
       reads.inc({ route: route.path, shared: String(shared) })
     )
   }
+  addSymbolRoutes(app, reader, config, metrics)
   addHealthRoutes(app, 'api', context, async () => {
     await reader.ping()
     return []

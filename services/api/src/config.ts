@@ -1,5 +1,19 @@
-import { readEnv, text, whole, type Env } from '@tapedeck/core'
-import { symbolsVariable, timeframesVariable, type Timeframe } from '@tapedeck/domain'
+import {
+  optional,
+  readEnv,
+  Secret,
+  secret,
+  text,
+  whole,
+  type Env,
+  type Variable
+} from '@tapedeck/core'
+import {
+  FREE_PLAN_SYMBOLS,
+  symbolsVariable,
+  timeframesVariable,
+  type Timeframe
+} from '@tapedeck/domain'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 
 export interface ApiConfig {
@@ -11,10 +25,16 @@ export interface ApiConfig {
   /** What the live page offers; the endpoints answer every timeframe. */
   readonly timeframes: readonly Timeframe[]
   readonly mongo: MongoConfig
+  /** What a request must carry to change symbols; undefined: nobody may. */
+  readonly token: Secret | undefined
+  /** What the feed's plan allows. */
+  readonly maxSymbols: number
 }
 
 /** The plan's own limit is the producer's to check; this one only bounds the work of a request. */
 const MAX_SYMBOLS = 10_000
+/** Shorter ones can be guessed over the network. */
+const LEAST_TOKEN_LENGTH = 16
 
 /**
  * The api's configuration; pure.
@@ -26,6 +46,8 @@ export function readConfig(env: Env): ApiConfig {
     API_PORT: whole(8080, 0, 65_535),
     SYMBOLS: symbolsVariable(MAX_SYMBOLS),
     TIMEFRAMES: timeframesVariable(),
+    API_TOKEN: optional(tokenVariable()),
+    FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
     ...MONGO_VARIABLES
   })
   return Object.freeze({
@@ -33,6 +55,16 @@ export function readConfig(env: Env): ApiConfig {
     port: values.API_PORT,
     symbols: values.SYMBOLS,
     timeframes: values.TIMEFRAMES,
-    mongo: mongoConfig(values)
+    mongo: mongoConfig(values),
+    token: values.API_TOKEN,
+    maxSymbols: values.FINNHUB_MAX_SYMBOLS
   })
+}
+
+function tokenVariable(): Variable<Secret> {
+  return {
+    ...secret(),
+    expected: `a secret of at least ${LEAST_TOKEN_LENGTH} characters`,
+    parse: (found) => (found.length >= LEAST_TOKEN_LENGTH ? new Secret(found) : undefined)
+  }
 }

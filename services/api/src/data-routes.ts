@@ -1,5 +1,6 @@
 import type { Clock } from '@tapedeck/core'
-import type { MarketReader, TradeDocument } from '@tapedeck/mongo'
+import type { FeedReader, MarketReader, TradeDocument } from '@tapedeck/mongo'
+import { feedRow, gapRow, gapSpan } from './feed-rows.ts'
 import { forecastSummary } from './forecast-summary.ts'
 import type { LoadCache } from './load-cache.ts'
 import type { Parameter, Query } from './query.ts'
@@ -7,8 +8,10 @@ import { recentTrades } from './recent-trades.ts'
 import { barRow, forecastRow, tradeRow } from './rows.ts'
 import {
   BARS_SCHEMA,
+  FEED_SCHEMA,
   FORECAST_SUMMARY_SCHEMA,
   FORECASTS_SCHEMA,
+  GAPS_SCHEMA,
   SYMBOLS_SCHEMA,
   TRADE_RATE_SCHEMA,
   TRADES_SCHEMA
@@ -32,9 +35,12 @@ export interface DataRoute {
 }
 
 export interface DataRouteTools {
-  readonly reader: MarketReader
+  readonly reader: MarketReader & FeedReader
   /** The configured symbols. */
   readonly symbols: readonly string[]
+  readonly maxSymbols: number
+  /** Whether symbols may be added and removed by somebody who has the token. */
+  readonly isChangeable: boolean
   readonly sharedTrades: LoadCache<readonly TradeDocument[]>
   readonly clock: Clock
 }
@@ -42,6 +48,10 @@ export interface DataRouteTools {
 const MINUTE_MS = 60_000
 /** A forecast's window may begin after now: the trading day after a holiday is days away. */
 const WINDOWS_AHEAD = 5
+/** Outages in the answer of /feed: the newest. */
+const FEED_GAPS = 50
+/** The producer's clock may be ahead of this one. */
+const SKEW_MS = 60_000
 
 /** Every endpoint under /api/v1. */
 export function dataRoutes(tools: DataRouteTools): readonly DataRoute[] {
@@ -52,10 +62,29 @@ export function dataRoutes(tools: DataRouteTools): readonly DataRoute[] {
       summary: 'The symbols, configured and seen, with their last price',
       parameters: [],
       response: SYMBOLS_SCHEMA,
-      question: () => ({
-        key: '',
-        answer: async () => symbolList(tools.symbols, await reader.symbols())
-      })
+      question: () => ({ key: '', answer: () => symbolAnswer(tools) })
+    },
+    {
+      path: '/api/v1/feed',
+      summary: 'How each feed stands, in words, and its newest outages',
+      parameters: [],
+      response: FEED_SCHEMA,
+      question: () => ({ key: '', answer: () => feedAnswer(tools) })
+    },
+    {
+      path: '/api/v1/gaps',
+      summary: 'Outages of the feed that touch the range',
+      parameters: ['from', 'to', 'limit'],
+      response: GAPS_SCHEMA,
+      question(query) {
+        const range = timeRange(query, clock.now(), { spanMs: 24 * 60 * MINUTE_MS })
+        const asked = { ...range, limit: query.limit }
+        return ask(asked, async () => ({
+          gaps: (await reader.gaps(asked))
+            .map((gap) => gapSpan(gap, clock.now()))
+            .toSorted((a, b) => a.time - b.time)
+        }))
+      }
     },
     {
       path: '/api/v1/trades',
@@ -131,6 +160,35 @@ function windowsOf(query: Query, nowMs: number, windowsAhead: number) {
   const lengthMs = windowMs(timeframe)
   const defaults = { spanMs: DEFAULT_WINDOWS * lengthMs, aheadMs: windowsAhead * lengthMs }
   return { symbols, timeframe, ...onGrid(timeRange(query, nowMs, defaults), timeframe), limit }
+}
+
+async function symbolAnswer({
+  reader,
+  symbols,
+  maxSymbols,
+  isChangeable,
+  clock
+}: DataRouteTools): Promise<object> {
+  const [seen, subscriptions, feeds] = await Promise.all([
+    reader.symbols(),
+    reader.subscriptions(),
+    reader.feeds()
+  ])
+  const facts = { configured: symbols, maxSymbols, seen, subscriptions, feeds }
+  const { mode, symbols: rows } = symbolList(facts, clock.now())
+  return { mode, changeable: isChangeable, symbols: rows }
+}
+
+async function feedAnswer({ reader, clock }: DataRouteTools): Promise<object> {
+  const nowMs = clock.now()
+  const [feeds, gaps] = await Promise.all([
+    reader.feeds(),
+    reader.gaps({ fromMs: 0, toMs: nowMs + SKEW_MS, limit: FEED_GAPS })
+  ])
+  return {
+    feeds: feeds.map((feed) => feedRow(feed, nowMs)),
+    gaps: gaps.map((gap) => gapRow(gap, nowMs))
+  }
 }
 
 /** A symbol that is neither configured nor ever forecast has no row; the others say where they stand. */

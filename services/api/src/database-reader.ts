@@ -1,10 +1,19 @@
 import { fullJitterMs, hasCode, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
-import { marketReader, openDatabase, type MarketReader, type MongoConfig } from '@tapedeck/mongo'
+import {
+  feedReader,
+  marketReader,
+  openDatabase,
+  type FeedReader,
+  type MarketReader,
+  type MongoConfig
+} from '@tapedeck/mongo'
 import type { ServiceContext } from '@tapedeck/service'
 
 /** Both limits together keep an answer without a database below three seconds. */
 const SELECT_TIMEOUT_MS = 2000
 const READ_TIMEOUT_MS = 2500
+type Reader = MarketReader & FeedReader
+
 const RETRY = { baseMs: 500, capMs: 5000 } as const
 
 /**
@@ -15,8 +24,8 @@ export function databaseReader(
   config: MongoConfig,
   context: ServiceContext,
   clock: Clock = systemClock
-): MarketReader {
-  let reader: MarketReader | undefined
+): Reader {
+  let reader: Reader | undefined
   let close: (() => Promise<void>) | undefined
   // Registered before the server's own closer, so that it runs after it.
   context.defer(() => close?.())
@@ -31,7 +40,8 @@ export function databaseReader(
         const options = { appName: 'tapedeck-api', timeoutMs: SELECT_TIMEOUT_MS }
         const database = await openDatabase(config, options)
         close = database.close
-        reader = marketReader(database, { timeoutMs: READ_TIMEOUT_MS })
+        const limits = { timeoutMs: READ_TIMEOUT_MS }
+        reader = { ...marketReader(database, limits), ...feedReader(database, limits) }
         context.log.info({ database: config.database }, 'connected to MongoDB')
         return
       } catch (error) {
@@ -46,7 +56,7 @@ export function databaseReader(
     if (!hasCode(error, 'ABORTED')) context.fail(error)
   })
 
-  async function use<T>(read: (connected: MarketReader) => Promise<T>): Promise<T> {
+  async function use<T>(read: (connected: Reader) => Promise<T>): Promise<T> {
     if (reader === undefined) throw failure
     return read(reader)
   }
@@ -57,6 +67,10 @@ export function databaseReader(
     trades: (query) => use((connected) => connected.trades(query)),
     bars: (query) => use((connected) => connected.bars(query)),
     forecasts: (query) => use((connected) => connected.forecasts(query)),
-    forecastScores: (query) => use((connected) => connected.forecastScores(query))
+    forecastScores: (query) => use((connected) => connected.forecastScores(query)),
+    feeds: () => use((connected) => connected.feeds()),
+    gaps: (query) => use((connected) => connected.gaps(query)),
+    subscriptions: () => use((connected) => connected.subscriptions()),
+    setWanted: (symbols, wanted, by) => use((connected) => connected.setWanted(symbols, wanted, by))
   }
 }

@@ -12,6 +12,8 @@ const SCRIPTS = [
   'format.js',
   'svg.js',
   'market.js',
+  'feed.js',
+  'symbol-form.js',
   'sparkline.js',
   'scale.js',
   'candle-chart.js',

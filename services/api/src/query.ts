@@ -1,5 +1,5 @@
+import { nearestName } from '@tapedeck/core'
 import { isTimeframe, symbolProblems, TIMEFRAMES, type Timeframe } from '@tapedeck/domain'
-import { nearestName } from './nearest-name.ts'
 
 export const PARAMETERS = ['symbol', 'timeframe', 'from', 'to', 'limit'] as const
 export type Parameter = (typeof PARAMETERS)[number]

@@ -1,7 +1,6 @@
-import { hasCode, TapedeckError } from '@tapedeck/core'
+import { hasCode, nearestName, TapedeckError } from '@tapedeck/core'
 import type { Logger } from '@tapedeck/service'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { nearestName } from './nearest-name.ts'
 import type { RequestProblem } from './query.ts'
 
 /** The one form of an answer that is no success; see ERROR_SCHEMA. */
@@ -25,15 +24,26 @@ export function sendProblems(
   return send(reply, status, { error: { code: 'REQUEST_INVALID', field, message, problems } })
 }
 
+/** An answer that is no success and is about nothing in particular of the request. */
+export function sendRefusal(
+  reply: FastifyReply,
+  status: number,
+  code: string,
+  message: string
+): FastifyReply {
+  return send(reply, status, { error: { code, message } })
+}
+
 /** 404 that names the routes there are, and the one that was probably meant. */
 export function sendUnknownRoute(
   request: FastifyRequest,
   reply: FastifyReply,
-  routes: readonly string[]
+  routes: readonly string[],
+  changes: readonly string[]
 ): FastifyReply {
   const path = request.url.split('?', 1)[0] ?? ''
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    const message = `method is ${request.method}, expected GET of ${routes.join(', ')}`
+    const message = `method is ${request.method}, expected GET of ${routes.join(', ')}, or ${changes.join(', ')}`
     return sendProblems(reply, [{ field: 'method', message }], 404)
   }
   const near = nearestName(path, routes)

@@ -26,11 +26,15 @@ function list(name: string, row: Readonly<Record<string, Schema>>): Schema {
 
 export const SYMBOLS_SCHEMA = object({
   mode: { type: 'string', enum: ['simulated', 'live', 'mixed', 'none'] },
+  changeable: flag,
   symbols: {
     type: 'array',
     items: object({
       symbol: text,
       configured: flag,
+      wanted: flag,
+      standing: textOrNull,
+      reason: textOrNull,
       feed: textOrNull,
       lastPrice: numberOrNull,
       lastTradeAt: wholeOrNull,
@@ -121,6 +125,65 @@ export const TRADE_RATE_SCHEMA = list('rates', {
   time: whole,
   tradesPerSecond: number
 })
+
+export const FEED_SCHEMA = object({
+  feeds: {
+    type: 'array',
+    items: object({
+      feed: text,
+      state: text,
+      isStale: flag,
+      explanation: text,
+      lastError: textOrNull,
+      connection: textOrNull,
+      connectedAt: wholeOrNull,
+      lastFrameAt: wholeOrNull,
+      lastTradeAt: wholeOrNull,
+      maxSymbols: whole,
+      queuedFrames: whole,
+      spooledBytes: whole,
+      symbols: {
+        type: 'array',
+        items: object({
+          symbol: text,
+          standing: text,
+          lastTradeAt: wholeOrNull,
+          usualGapMs: numberOrNull,
+          reason: textOrNull
+        })
+      },
+      updatedAt: whole
+    })
+  },
+  gaps: {
+    type: 'array',
+    items: object({
+      id: text,
+      feed: text,
+      from: wholeOrNull,
+      to: wholeOrNull,
+      isOpen: flag,
+      cause: text,
+      symbols: texts,
+      seconds: numberOrNull
+    })
+  }
+})
+
+export const GAPS_SCHEMA = list('gaps', {
+  id: text,
+  feed: text,
+  time: whole,
+  timeEnd: whole,
+  isOpen: flag,
+  cause: text,
+  symbols: texts,
+  seconds: numberOrNull,
+  text
+})
+
+/** What a change of symbols came to. */
+export const CHANGE_SCHEMA = object({ wanted: texts, changed: texts })
 
 export const ERROR_SCHEMA = object({
   error: {

@@ -1,4 +1,10 @@
-import type { SymbolDocument } from '@tapedeck/mongo'
+import {
+  mergeSymbols,
+  type FeedStatusDocument,
+  type SubscriptionDocument,
+  type SymbolDocument
+} from '@tapedeck/mongo'
+import { isStale } from './feed-rows.ts'
 
 export type Mode = 'simulated' | 'live' | 'mixed' | 'none'
 
@@ -9,24 +15,49 @@ export interface SymbolRow {
   readonly symbol: string
   /** Whether SYMBOLS names it. */
   readonly configured: boolean
+  /** Whether it is to be followed: of SYMBOLS, with what was added and removed while running. */
+  readonly wanted: boolean
+  /** How it stands with the feed; null when no producer says. */
+  readonly standing: string | null
+  readonly reason: string | null
   readonly feed: string | null
   readonly lastPrice: number | null
   readonly lastTradeAt: number | null
   readonly firstSeenAt: number | null
 }
 
-/** The configured symbols in their order, then every other that was ever seen, by name; pure. */
+export interface SymbolFacts {
+  readonly configured: readonly string[]
+  readonly maxSymbols: number
+  readonly seen: readonly SymbolDocument[]
+  readonly subscriptions: readonly SubscriptionDocument[]
+  readonly feeds: readonly FeedStatusDocument[]
+}
+
+/** The configured symbols in their order, then every other that is wanted or was seen, by name; pure. */
 export function symbolList(
-  configured: readonly string[],
-  seen: readonly SymbolDocument[]
+  { configured, maxSymbols, seen, subscriptions, feeds }: SymbolFacts,
+  nowMs: number
 ): { readonly mode: Mode; readonly symbols: readonly SymbolRow[] } {
   const documents = new Map(seen.map((document) => [document._id, document]))
-  const others = [...documents.keys()].filter((symbol) => !configured.includes(symbol)).toSorted()
+  const desired = mergeSymbols(configured, subscriptions, maxSymbols)
+  const wanted = new Set([...desired.symbols, ...desired.overflow])
+  const others = [...new Set([...documents.keys(), ...wanted])]
+    .filter((symbol) => !configured.includes(symbol))
+    .toSorted()
+  const fresh = feeds.filter((feed) => !isStale(feed, nowMs))
+  const standings = new Map(fresh.flatMap(({ symbols }) => symbols.map((one) => [one.symbol, one])))
   const symbols = [...configured, ...others].map((symbol): SymbolRow => {
     const document = documents.get(symbol)
+    const said = standings.get(symbol)
+    const isWanted = wanted.has(symbol)
+    const unsaid = isWanted ? reasonUnsaid(feeds.length, fresh.length) : null
     return {
       symbol,
       configured: configured.includes(symbol),
+      wanted: isWanted,
+      standing: said?.standing ?? (desired.overflow.includes(symbol) ? 'over the limit' : null),
+      reason: said === undefined ? unsaid : said.reason,
       feed: document?.feed ?? null,
       lastPrice: document?.lastPrice ?? null,
       lastTradeAt: document?.lastTradeAt.getTime() ?? null,
@@ -34,6 +65,11 @@ export function symbolList(
     }
   })
   return { mode: modeOf(seen), symbols }
+}
+
+function reasonUnsaid(known: number, fresh: number): string | null {
+  if (fresh > 0) return 'not taken up by the producer yet'
+  return known > 0 ? 'no word from the producer' : null
 }
 
 function modeOf(seen: readonly SymbolDocument[]): Mode {

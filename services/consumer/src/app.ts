@@ -1,3 +1,4 @@
+import { repeat } from '@tapedeck/core'
 import {
   ensureTopics,
   openDeadLetters,
@@ -10,7 +11,6 @@ import { clientLog, serveHealth, type ServiceContext } from '@tapedeck/service'
 import type { ConsumerConfig } from './config.ts'
 import { consumerMetrics } from './consumer-metrics.ts'
 import { Partitions } from './partitions.ts'
-import { repeat } from './repeat.ts'
 
 export { CONSUMER_VARIABLES, readConfig, type ConsumerConfig } from './config.ts'
 

@@ -1,3 +1,4 @@
+import { retried } from '@tapedeck/core'
 import { tradingDateAt, type Bar, type FoldState, type Forecast } from '@tapedeck/domain'
 import type { DeadLetter } from '@tapedeck/kafka'
 import {
@@ -20,7 +21,6 @@ import {
 import type { Logger } from '@tapedeck/service'
 import { configHash, type ConsumerConfig } from './config.ts'
 import type { ConsumerMetrics } from './consumer-metrics.ts'
-import { retried } from './retry.ts'
 import type { SideResults } from './side-results.ts'
 import type { TradeWriter } from './trade-writer.ts'
 

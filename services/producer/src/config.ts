@@ -1,29 +1,89 @@
-import { optional, readEnv, secret, Secret, text, url, whole, type Env } from '@tapedeck/core'
+import path from 'node:path'
+import {
+  choice,
+  duration,
+  optional,
+  readEnv,
+  secret,
+  Secret,
+  text,
+  url,
+  whole,
+  type Env
+} from '@tapedeck/core'
 import { FREE_PLAN_SYMBOLS, symbolsVariable } from '@tapedeck/domain'
+import type { FeedTimes } from '@tapedeck/feed'
+import type { RestOptions } from '@tapedeck/finnhub'
 import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
+import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+import type { CaptureConfig } from './capture/capture.ts'
+import type { SpoolConfig } from './outbox/spool-writer.ts'
 
 const FINNHUB = 'wss://ws.finnhub.io'
+const GIBIBYTE = 1024 ** 3
+const MEBIBYTE = 1024 ** 2
+/** Compressed; a capture goes on in the next file then. */
+const CAPTURE_FILE_BYTES = 64 * MEBIBYTE
 
 export const PRODUCER_VARIABLES = {
   ...KAFKA_VARIABLES,
+  ...MONGO_VARIABLES,
+  MONGODB_URI: optional(MONGO_VARIABLES.MONGODB_URI),
+  FEED: choice('finnhub', ['finnhub', 'alpaca']),
+  ALPACA_KEY_ID: optional(secret()),
+  ALPACA_SECRET_KEY: optional(secret()),
+  ALPACA_URL: url('wss://stream.data.alpaca.markets/v2/iex', ['ws:', 'wss:']),
+  FINNHUB_REST_URL: optional(url(undefined, ['http:', 'https:'])),
   FINNHUB_TOKEN: optional(secret()),
   FINNHUB_URL: optional(url(undefined, ['ws:', 'wss:'])),
   SIMULATOR_URL: optional(url(undefined, ['ws:', 'wss:'])),
   FEED_NAME: optional(text(undefined, 'a name such as finnhub or simulated')),
   FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
   PRODUCER_PORT: whole(0, 0, 65_535),
-  HEALTH_HOST: text('127.0.0.1', 'an address to listen on')
+  HEALTH_HOST: text('127.0.0.1', 'an address to listen on'),
+  TAPEDECK_DATA_DIR: text('./.data', 'a folder'),
+  SPOOL_DIR: optional(text(undefined, 'a folder')),
+  SPOOL_AFTER: duration(1000, 10),
+  SPOOL_MAX_BYTES: whole(GIBIBYTE, MEBIBYTE, Number.MAX_SAFE_INTEGER),
+  SPOOL_FSYNC: choice('interval', ['interval', 'always']),
+  CAPTURE_DIR: optional(text(undefined, 'a folder')),
+  CAPTURE_ROTATE: duration(3_600_000, 1000)
 } as const
+
+/** Whom to follow, and with what. */
+export type Vendor = (
+  | { readonly kind: 'finnhub'; readonly token: Secret }
+  | { readonly kind: 'alpaca'; readonly key: Secret; readonly secret: Secret }
+) & {
+  readonly url: string
+  /** Names the key that only one connection may use. */
+  readonly credential: Secret
+  /** The variable to correct when it is refused. */
+  readonly credentialName: string
+}
 
 export interface ProducerConfig {
   readonly kafka: KafkaConfig
-  readonly feedUrl: string
-  readonly token: Secret
+  /** For lease, status and symbols at run time; undefined: none of them. */
+  readonly mongo: MongoConfig | undefined
+  readonly vendor: Vendor
   /** What every record says of its origin. */
   readonly feedName: string
+  readonly maxSymbols: number
+  /** Finnhub's REST side, to check symbols; undefined without a key of one's own. */
+  readonly rest: RestOptions | undefined
+  /** Other waits than the usual ones. */
+  readonly feedTimes?: Partial<FeedTimes>
+  readonly leaseTtlMs?: number
   readonly symbols: readonly string[]
   readonly healthHost: string
   readonly healthPort: number
+  /** In a folder of the topic's own: what waits for one topic never reaches another. */
+  readonly spool: SpoolConfig
+  /** How long a record may be in memory alone, ms. */
+  readonly spoolAfterMs: number
+  /** Undefined: raw frames are not kept. */
+  readonly capture: CaptureConfig | undefined
 }
 
 /**
@@ -36,22 +96,82 @@ export function readConfig(env: Env): ProducerConfig {
     ...PRODUCER_VARIABLES,
     SYMBOLS: symbolsVariable(Number.isSafeInteger(most) ? most : FREE_PLAN_SYMBOLS)
   })
-  const isLive = values.FINNHUB_TOKEN !== undefined
-  const feedUrl = values.FINNHUB_URL ?? (isLive ? FINNHUB : values.SIMULATOR_URL)
-  if (feedUrl === undefined) {
-    // Reported through the one reader, so that the message has the usual form.
-    readEnv(
-      {},
-      { FINNHUB_TOKEN: { ...secret(), expected: 'a token, or FINNHUB_URL, or SIMULATOR_URL' } }
-    )
-  }
+  const { FINNHUB_TOKEN, MONGODB_URI, FEED } = values
+  const isLive = FEED === 'alpaca' || FINNHUB_TOKEN !== undefined
+  // The public list of symbols belongs to the real feed; a stand-in has its own, if any.
+  const isReal = FEED === 'finnhub' && isLive && values.FINNHUB_URL === undefined
+  const restUrl = values.FINNHUB_REST_URL
   return Object.freeze({
     kafka: kafkaConfig(values),
-    feedUrl: feedUrl ?? FINNHUB,
-    token: values.FINNHUB_TOKEN ?? new Secret('simulated'),
-    feedName: values.FEED_NAME ?? (isLive ? 'finnhub' : 'simulated'),
+    mongo: MONGODB_URI === undefined ? undefined : mongoConfig({ ...values, MONGODB_URI }),
+    vendor: FEED === 'alpaca' ? alpaca(env, values.ALPACA_URL) : finnhub(env, values),
+    maxSymbols: values.FINNHUB_MAX_SYMBOLS,
+    rest:
+      FINNHUB_TOKEN !== undefined && (isReal || restUrl !== undefined)
+        ? { token: FINNHUB_TOKEN, ...(restUrl !== undefined && { url: restUrl }) }
+        : undefined,
+    feedName: values.FEED_NAME ?? (isLive ? FEED : 'simulated'),
     symbols: values.SYMBOLS,
     healthHost: values.HEALTH_HOST,
-    healthPort: values.PRODUCER_PORT
+    healthPort: values.PRODUCER_PORT,
+    spool: {
+      dir: path.join(
+        values.SPOOL_DIR ?? path.join(values.TAPEDECK_DATA_DIR, 'spool'),
+        values.KAFKA_TOPIC
+      ),
+      maxBytes: values.SPOOL_MAX_BYTES,
+      fsync: values.SPOOL_FSYNC
+    },
+    spoolAfterMs: values.SPOOL_AFTER,
+    capture:
+      values.CAPTURE_DIR === undefined
+        ? undefined
+        : {
+            dir: values.CAPTURE_DIR,
+            rotateMs: values.CAPTURE_ROTATE,
+            maxFileBytes: CAPTURE_FILE_BYTES
+          }
   })
+}
+
+/** Required together, once FEED=alpaca asks for them. */
+function alpaca(env: Env, address: string): Vendor {
+  const { ALPACA_KEY_ID: key, ALPACA_SECRET_KEY: secretKey } = readEnv(env, {
+    ALPACA_KEY_ID: secret(),
+    ALPACA_SECRET_KEY: secret()
+  })
+  return {
+    kind: 'alpaca',
+    url: address,
+    key,
+    secret: secretKey,
+    credential: key,
+    credentialName: 'ALPACA_KEY_ID and ALPACA_SECRET_KEY'
+  }
+}
+
+function finnhub(
+  env: Env,
+  values: {
+    readonly FINNHUB_TOKEN: Secret | undefined
+    readonly FINNHUB_URL: string | undefined
+    readonly SIMULATOR_URL: string | undefined
+  }
+): Vendor {
+  const { FINNHUB_TOKEN, FINNHUB_URL, SIMULATOR_URL } = values
+  const address = FINNHUB_URL ?? (FINNHUB_TOKEN === undefined ? SIMULATOR_URL : FINNHUB)
+  // Without any address a token is what is missing: said by the one reader, in the usual form.
+  const token =
+    address === undefined
+      ? readEnv(env, {
+          FINNHUB_TOKEN: { ...secret(), expected: 'a token, or FINNHUB_URL, or SIMULATOR_URL' }
+        }).FINNHUB_TOKEN
+      : (FINNHUB_TOKEN ?? new Secret('simulated'))
+  return {
+    kind: 'finnhub',
+    url: address ?? FINNHUB,
+    token,
+    credential: token,
+    credentialName: 'FINNHUB_TOKEN'
+  }
 }

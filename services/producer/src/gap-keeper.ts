@@ -1,4 +1,6 @@
-import type { GapRecord } from '@tapedeck/domain'
+import { GAP_KEY, type GapRecord } from '@tapedeck/domain'
+import { connectionId } from '@tapedeck/feed'
+import type { Outbox } from './outbox/outbox.ts'
 
 export interface GapKeeperDeps {
   readonly feed: string
@@ -12,6 +14,21 @@ export interface GapKeeperDeps {
 export interface FormerLife {
   readonly open?: { readonly id: string; readonly fromMs: number | null; readonly cause: string }
   readonly lastFrameMs: number | null
+}
+
+/** A keeper whose gaps go the way of the trades: through the outbox, to every partition. */
+export function gapKeeperOf(feed: string, outbox: Pick<Outbox, 'announce'>): GapKeeper {
+  return new GapKeeper({
+    feed,
+    nextId: (nowMs) => `gap-${connectionId(nowMs)}`,
+    publish: (gap) =>
+      outbox.announce({
+        key: GAP_KEY,
+        value: JSON.stringify(gap),
+        partition: 'all',
+        receivedAt: gap.at
+      })
+  })
 }
 
 /**

@@ -5,8 +5,8 @@ import { holdLease, releaseLease, type Database, type LeaseDocument } from '@tap
 import type { Logger } from '@tapedeck/service'
 
 /** A holder that is gone keeps the key from others so long. */
-const TTL_MS = 15_000
-const RENEW_MS = 4000
+const TTL_MS = 8000
+const RENEW_MS = 2000
 const RETRY_MS = 1000
 
 /** Names a key without showing it. */

@@ -26,6 +26,10 @@ export function producerMetrics(metrics: Metrics) {
     connections: metrics.counter('feed_connections_total', 'Connections made to the feed'),
     disconnections: metrics.counter('feed_disconnections_total', 'Connections lost or refused'),
     connected: metrics.gauge('feed_connected', '1 while the feed is connected'),
+    resubscriptions: metrics.counter(
+      'resubscriptions_total',
+      'Symbols asked for again because they were silent beyond their usual'
+    ),
     lastFrame: metrics.gauge('feed_last_frame_seconds', 'When the last frame came, epoch seconds'),
     publishSeconds: metrics.histogram(
       'publish_seconds',

@@ -3,6 +3,12 @@ import { hasCode, messageOf, systemClock, TapedeckError, type Clock } from '@tap
 import { serveHealth, type Logger, type ServiceContext } from '@tapedeck/service'
 import type { SimulatorConfig, TapeConfig } from './config.ts'
 import { createCounts, type Counts, type SimulatorStats } from './counts.ts'
+import { readScenario } from './faults/built-in.ts'
+import { controlRequests } from './faults/control.ts'
+import { Director, type Progress } from './faults/director.ts'
+import type { Fault } from './faults/fault.ts'
+import type { Scenario } from './faults/scenario.ts'
+import { Admission } from './feed/admission.ts'
 import { Audience } from './feed/audience.ts'
 import { fullSpeed, livePace, recordedPace } from './feed/pace.ts'
 import { play, type PlayOptions } from './feed/play.ts'
@@ -11,11 +17,16 @@ import { Session } from './feed/session.ts'
 import { StartGate } from './feed/start-gate.ts'
 import { marketBatches, SLICE_MS } from './market/market-source.ts'
 import { Market } from './market/market.ts'
-import { readTape } from './tape/tape-source.ts'
+import { readTape, tapeFormatOf } from './tape/tape-source.ts'
 
 export { readCommandLine, SETTINGS, USAGE } from './command-line.ts'
 export { readConfig, type SimulatorConfig } from './config.ts'
 export type { SimulatorStats } from './counts.ts'
+export { BUILT_IN, readScenario } from './faults/built-in.ts'
+export { CONTENT_NAMES, contentOf, filled, type ContentName } from './faults/content.ts'
+export type { Progress } from './faults/director.ts'
+export { FAULT_KINDS, faultProblems, type Fault } from './faults/fault.ts'
+export { scenarioOf, type Scenario, type Step, type Trigger } from './faults/scenario.ts'
 export type { Frame } from './feed/frame.ts'
 export { recordedPace } from './feed/pace.ts'
 export { Market, type MarketOptions } from './market/market.ts'
@@ -25,7 +36,15 @@ export interface RunningSimulator {
   /** For FINNHUB_URL, without a token. */
   readonly url: string
   readonly healthUrl: string
+  /** GET says what is going on, POST lets something go wrong. */
+  readonly controlUrl: string
   stats(): SimulatorStats
+  /** Lets something go wrong at once. */
+  perform(fault: Fault): void
+  /** Begins a scenario in place of the one that is played. */
+  play(scenario: Scenario): void
+  /** How far the scenario has come; undefined: there is none. */
+  progress(): Progress | undefined
 }
 
 type PlayParts = Omit<PlayOptions, 'pace' | 'gate'>
@@ -36,7 +55,7 @@ type PlayParts = Omit<PlayOptions, 'pace' | 'gate'>
  * A file that cannot be played ends the service with TAPE_INVALID, when it is played and not before:
  * a tape is streamed, so a bad line is found when its turn comes.
  *
- * @throws CONFIG_INVALID when the file is not there; PORT_IN_USE.
+ * @throws CONFIG_INVALID when the file or the scenario is not there or wrong; PORT_IN_USE.
  */
 export async function startSimulator(
   config: SimulatorConfig,
@@ -44,22 +63,44 @@ export async function startSimulator(
   clock: Clock = systemClock
 ): Promise<RunningSimulator> {
   const { log, signal, defer, metrics } = context
-  const { source } = config
+  const { source, maxSymbols, pingMs } = config
+  const scenario = config.scenario === undefined ? undefined : await readScenario(config.scenario)
   if (source.kind === 'tape') await expectFile(source.path)
+  const hasOwnPings = source.kind === 'tape' && (await isCapture(source.path))
 
   const audience = new Audience()
+  const admission = new Admission(config.token, maxSymbols)
   const clients = metrics.gauge('simulator_clients', 'Connected clients')
   const counts = createCounts(metrics, () => audience.sessions.size)
+  const director = new Director({ audience, admission, counts, clock, signal, log })
   const onChange = (): void => {
     audience.refresh()
     clients.set(audience.sessions.size)
+    director.changed()
   }
   const server = await openFeedServer({
     ...config,
-    onConnection(socket, stream) {
-      const { maxSymbols, pingMs } = config
-      audience.sessions.add(new Session(socket, stream, { maxSymbols, pingMs, log, onChange }))
+    admit(url) {
+      const answer = admission.answer(url, audience.openTokens)
+      counts.handshake(answer.status)
+      return answer
+    },
+    onRequest: controlRequests({ director, audience, admission }),
+    onConnection(socket, stream, token) {
+      const session = new Session(socket, stream, {
+        number: counts.stats().connections,
+        token,
+        maxSymbols: () => admission.maxSymbols,
+        pingMs,
+        // What is captured has its pings: others in between would shift the numbers of its frames.
+        pings: () => !hasOwnPings || counts.stats().tapeEnded,
+        log,
+        onChange,
+        onFrame: () => director.frameSent()
+      })
+      audience.sessions.add(session)
       onChange()
+      director.connected(session)
     }
   })
   defer(async () => {
@@ -71,8 +112,10 @@ export async function startSimulator(
     host: config.healthHost,
     port: config.healthPort
   })
-  const url = `ws://${urlHost(config.host)}:${server.port}`
-  log.info({ url, ...source }, 'feed is served')
+  const host = `${urlHost(config.host)}:${server.port}`
+  const [url, controlUrl] = [`ws://${host}`, `http://${host}/control`]
+  log.info({ url, controlUrl, ...source }, 'feed is served')
+  if (scenario !== undefined) director.play(scenario)
 
   const parts = { audience, clock, signal, onPlayed: counts.played }
   const playing =
@@ -83,7 +126,15 @@ export async function startSimulator(
     if (!hasCode(error, 'ABORTED')) context.fail(error)
   })
   defer(() => ended)
-  return { url, healthUrl, stats: counts.stats }
+  return {
+    url,
+    healthUrl,
+    controlUrl,
+    stats: counts.stats,
+    perform: (fault) => director.perform(fault),
+    play: (next) => director.play(next),
+    progress: () => director.progress
+  }
 }
 
 async function playMarket(
@@ -109,7 +160,10 @@ async function playTape(
   const pace = speed === Infinity ? fullSpeed : recordedPace(speed, skipGaps, clock)
   const gate = new StartGate(start, audience, clock)
   log.info({ start }, 'tape waits for subscriptions')
-  await play(readTape(path, SLICE_MS * speed), { ...parts, pace, gate })
+  const batches = readTape(path, SLICE_MS * speed, (note) =>
+    log.warn({ note }, 'tape is not whole')
+  )
+  await play(batches, { ...parts, pace, gate })
   counts.ended()
   const { framesSent, tradesSent } = counts.stats()
   log.info({ framesSent, tradesSent }, 'tape ended')
@@ -124,6 +178,15 @@ async function expectFile(path: string): Promise<void> {
       `Cannot start: SIMULATOR_FILE is '${path}' (${messageOf(cause)}), expected a readable file`,
       { cause }
     )
+  }
+}
+
+/** A file that cannot be read as one ends the service later, when it is played. */
+async function isCapture(path: string): Promise<boolean> {
+  try {
+    return (await tapeFormatOf(path)) === 'capture'
+  } catch {
+    return false
   }
 }
 

@@ -32,10 +32,11 @@ export const SETTINGS: readonly Setting[] = [
   setting('seed', 'SIMULATOR_SEED', 'N', '1', 'market: same seed and start, same tape'),
   setting('rate', 'SIMULATOR_RATE', 'N', '3', 'market: mean trades a second and symbol'),
   setting('always-open', 'SIMULATOR_ALWAYS_OPEN', undefined, 'true', 'market: stocks never sleep'),
-  setting('file', 'SIMULATOR_FILE', 'PATH', '', 'play this .ndjson or .ndjson.gz instead'),
+  setting('file', 'SIMULATOR_FILE', 'PATH', '', 'play this tape or capture instead'),
   setting('speed', 'SIMULATOR_SPEED', 'N|max', '1', 'tape: times the recorded speed, or max'),
   setting('skip-gaps', 'SIMULATOR_SKIP_GAPS', undefined, 'false', 'tape: wait 5 s at most'),
   setting('start', 'SIMULATOR_START', 'RULE', 'quiet:200ms', 'tape: or subscribed:N symbols'),
+  setting('scenario', 'SIMULATOR_SCENARIO', 'NAME|PATH', '', 'faults to play, docs/simulator.md'),
   setting('log-level', 'LOG_LEVEL', 'LEVEL', 'info', 'trace, debug, info, warn, error, silent')
 ]
 
@@ -50,6 +51,7 @@ Examples
   npm run simulator -- --port 9200
   npm run simulator -- --port 9200 --seed 7 --rate 500
   npm run simulator -- --file tape.ndjson.gz --speed 60 --skip-gaps
+  npm run simulator -- --port 9200 --scenario half-open
   SIMULATOR_FILE=tape.ndjson.gz SIMULATOR_SPEED=max npm run simulator -- --start subscribed:4
 `
 

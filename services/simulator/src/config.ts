@@ -40,6 +40,8 @@ export interface SimulatorConfig {
   readonly maxSymbols: number
   readonly pingMs: number
   readonly source: MarketConfig | TapeConfig
+  /** Name of a built-in scenario, or a path; undefined: nothing goes wrong by itself. */
+  readonly scenario: string | undefined
 }
 
 /**
@@ -61,7 +63,10 @@ export function readConfig(env: Env): SimulatorConfig {
     SIMULATOR_FILE: optional(text(undefined, 'a path of an .ndjson or .ndjson.gz file')),
     SIMULATOR_SPEED: speedVariable(),
     SIMULATOR_SKIP_GAPS: flag(false),
-    SIMULATOR_START: startVariable()
+    SIMULATOR_START: startVariable(),
+    SIMULATOR_SCENARIO: optional(
+      text(undefined, 'the name of a scenario or a path of a .json file')
+    )
   })
   return Object.freeze({
     host: read.SIMULATOR_HOST,
@@ -71,6 +76,7 @@ export function readConfig(env: Env): SimulatorConfig {
     token: read.SIMULATOR_TOKEN,
     maxSymbols: read.SIMULATOR_MAX_SYMBOLS,
     pingMs: read.SIMULATOR_PING,
+    scenario: read.SIMULATOR_SCENARIO,
     source:
       read.SIMULATOR_FILE === undefined
         ? {

@@ -5,7 +5,16 @@ import { servers } from '../../support/servers.ts'
 import { runningApi, untilReady } from './running-api.ts'
 
 const options = { timeout: 60_000 }
-const ENDPOINTS = ['symbols', 'trades', 'bars', 'forecasts', 'forecast-summary', 'trade-rate']
+const ENDPOINTS = [
+  'symbols',
+  'feed',
+  'gaps',
+  'trades',
+  'bars',
+  'forecasts',
+  'forecast-summary',
+  'trade-rate'
+]
 
 /** A door to the real mongod that can be shut, left open without letting anything pass, or reopened. */
 async function door(t: TestContext, mongoUri: string) {

@@ -13,7 +13,7 @@ let get: (path: string) => Promise<Answer>
 async function rowsOf(path: string): Promise<Row[]> {
   const { status, body } = await get(`/api/v1/${path}`)
   assert.equal(status, 200, JSON.stringify(body))
-  const [name = ''] = Object.keys(body).filter((key) => key !== 'mode')
+  const [name = ''] = Object.keys(body).filter((key) => !['mode', 'changeable'].includes(key))
   return body[name] as Row[]
 }
 
@@ -73,10 +73,14 @@ describe('the endpoints of the api', options, () => {
     const { body } = await get('/api/v1/symbols')
     assert.deepEqual(body, {
       mode: 'mixed',
+      changeable: false,
       symbols: [
         {
           symbol: 'AAPL',
           configured: true,
+          wanted: true,
+          standing: null,
+          reason: null,
           feed: 'finnhub',
           lastPrice: 101,
           lastTradeAt: T0_MS + 5000,
@@ -85,6 +89,9 @@ describe('the endpoints of the api', options, () => {
         {
           symbol: 'MSFT',
           configured: true,
+          wanted: true,
+          standing: null,
+          reason: null,
           feed: null,
           lastPrice: null,
           lastTradeAt: null,
@@ -93,6 +100,9 @@ describe('the endpoints of the api', options, () => {
         {
           symbol: 'OLD',
           configured: false,
+          wanted: false,
+          standing: null,
+          reason: null,
           feed: 'simulated',
           lastPrice: 101,
           lastTradeAt: T0_MS + 5000,

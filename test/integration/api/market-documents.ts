@@ -1,4 +1,11 @@
-import type { BarDocument, ForecastDocument, SymbolDocument, TradeDocument } from '@tapedeck/mongo'
+import type {
+  BarDocument,
+  FeedGapDocument,
+  FeedStatusDocument,
+  ForecastDocument,
+  SymbolDocument,
+  TradeDocument
+} from '@tapedeck/mongo'
 
 /** A Friday's regular session in New York. */
 export const T0_MS = Date.UTC(2025, 0, 31, 15, 0, 0)
@@ -111,6 +118,55 @@ export function aSymbol(symbol: string, parts: Partial<SymbolDocument> = {}): Sy
     lastPrice: 101,
     lastTradeAt: new Date(T0_MS + 5000),
     lastReceivedAt: new Date(T0_MS + 5030),
+    ...parts
+  }
+}
+
+/** What a producer said of its feed just now. */
+export function aFeedStatus(parts: Partial<FeedStatusDocument> = {}): FeedStatusDocument {
+  const now = new Date()
+  return {
+    _id: 'simulated',
+    state: 'connected',
+    explanation: 'connected, 1 symbol receiving',
+    lastError: null,
+    connection: '0mwv6bn8sff46',
+    connectedAt: new Date(T0_MS),
+    lastFrameAt: now,
+    lastTradeAt: now,
+    maxSymbols: 50,
+    queuedFrames: 0,
+    spooledBytes: 0,
+    symbols: [
+      {
+        symbol: 'AAPL',
+        standing: 'receiving',
+        lastTradeAt: now,
+        usualGapMs: 350.5,
+        reason: null
+      }
+    ],
+    updatedAt: now,
+    ...parts
+  }
+}
+
+/** An outage that began `fromMs` after T0 and ended `toMs` after it. */
+export function aGap(
+  id: string,
+  fromMs: number | null,
+  toMs: number | null,
+  parts: Partial<FeedGapDocument> = {}
+): FeedGapDocument {
+  const at = (ms: number | null): Date | null => (ms === null ? null : new Date(T0_MS + ms))
+  return {
+    _id: id,
+    feed: 'simulated',
+    from: at(fromMs),
+    to: at(toMs),
+    cause: 'the feed closed the connection (1006)',
+    symbols: [],
+    updatedAt: new Date(T0_MS),
     ...parts
   }
 }

@@ -48,24 +48,32 @@ export async function ownDatabase(
 /** The real api on a free port; `get` answers with status, parsed body and time taken. */
 export async function runningApi(
   t: Pick<TestContext, 'after'>,
-  { uri, database, symbols = 'AAPL,MSFT' }: { uri: string; database: string; symbols?: string }
-): Promise<{ url: string; get(path: string): Promise<Answer> }> {
+  {
+    uri,
+    database,
+    symbols = 'AAPL,MSFT',
+    more = {}
+  }: { uri: string; database: string; symbols?: string; more?: Readonly<Record<string, string>> }
+): Promise<{
+  url: string
+  get(path: string): Promise<Answer>
+  ask(method: string, path: string, init?: RequestInit): Promise<Answer>
+}> {
   const { context, stop } = createContext(createLogger('api', 'silent'))
   t.after(async () => {
     stop()
     await context.close()
   })
-  const env = { MONGODB_URI: uri, MONGODB_DB: database, SYMBOLS: symbols, API_PORT: '0' }
+  const env = { MONGODB_URI: uri, MONGODB_DB: database, SYMBOLS: symbols, API_PORT: '0', ...more }
   const { url } = await startApi(readConfig(env), context)
-  return {
-    url,
-    async get(path) {
-      const startedMs = performance.now()
-      const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(10_000) })
-      const body = (await response.json()) as Answer['body']
-      return { status: response.status, body, tookMs: performance.now() - startedMs }
-    }
+  const ask = async (method: string, path: string, init: RequestInit = {}): Promise<Answer> => {
+    const startedMs = performance.now()
+    const signal = AbortSignal.timeout(10_000)
+    const response = await fetch(`${url}${path}`, { ...init, method, signal })
+    const body = (await response.json()) as Answer['body']
+    return { status: response.status, body, tookMs: performance.now() - startedMs }
   }
+  return { url, ask, get: (path) => ask('GET', path) }
 }
 
 /** Asks until the answer is a good one; the api connects in the background. */

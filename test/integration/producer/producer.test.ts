@@ -131,9 +131,12 @@ describe('producer', () => {
       const text = await stage.metrics()
       assert.match(text, /frames_received_total\{kind="malformed"\} 4/)
       assert.match(text, /trades_refused_total\{reason="price is not positive"\} 1/)
-      const ready = await fetch(`${stage.producer.result.healthUrl}/readyz`)
-      assert.equal(ready.status, 503)
-      assert.match(await ready.text(), /the feed says: Subscribing to too many symbols/)
+      assert.match(text, /frames_received_total\{kind="error"\} 1/)
+      await eventually(async () => {
+        const status = await stage.market.database.feedStatus.findOne({ _id: 'simulated' })
+        assert.equal(status?.lastError, 'Subscribing to too many symbols')
+        assert.equal(status?.symbols[0]?.standing, 'receiving')
+      })
     }
   )
 

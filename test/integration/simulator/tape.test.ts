@@ -79,6 +79,10 @@ describe('the simulator plays a tape', () => {
         framesSent: 5,
         tradesSent: 4,
         tradesDropped: 0,
+        tradesWithheld: 0,
+        framesInjected: 0,
+        connections: 2,
+        refusals: 0,
         tapeEnded: true,
         clients: 2
       })

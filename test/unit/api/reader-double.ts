@@ -1,10 +1,12 @@
 import { readConfig, buildApi } from '@tapedeck/api'
-import { systemClock } from '@tapedeck/core'
-import type { MarketReader } from '@tapedeck/mongo'
+import { systemClock, type Env } from '@tapedeck/core'
+import type { FeedReader, MarketReader } from '@tapedeck/mongo'
 import { createContext, createLogger } from '@tapedeck/service'
 
+type Reader = MarketReader & FeedReader
+
 /** A reader that holds nothing; a test replaces what it looks at. */
-export function emptyReader(parts: Partial<MarketReader> = {}): MarketReader {
+export function emptyReader(parts: Partial<Reader> = {}): Reader {
   return {
     ping: async () => undefined,
     symbols: async () => [],
@@ -13,13 +15,17 @@ export function emptyReader(parts: Partial<MarketReader> = {}): MarketReader {
     bars: async () => [],
     forecasts: async () => [],
     forecastScores: async () => [],
+    feeds: async () => [],
+    gaps: async () => [],
+    subscriptions: async () => [],
+    setWanted: async () => undefined,
     ...parts
   }
 }
 
 /** The api on a reader of the test's own, for its error paths and its sharing of reads. */
-export function apiOn(parts: Partial<MarketReader>, clock = systemClock) {
+export function apiOn(parts: Partial<Reader>, clock = systemClock, env: Env = {}) {
   const { context } = createContext(createLogger('api', 'silent'))
-  const config = readConfig({ MONGODB_URI: 'mongodb://unused', SYMBOLS: 'AAPL,MSFT' })
+  const config = readConfig({ MONGODB_URI: 'mongodb://unused', SYMBOLS: 'AAPL,MSFT', ...env })
   return buildApi({ reader: emptyReader(parts), context, clock }, config)
 }

@@ -34,11 +34,21 @@ describe('consumer configuration', () => {
 describe('producer configuration', () => {
   it('goes to Finnhub with a token and to the simulator without', () => {
     const simulated = readProducer({ ...SERVERS, SIMULATOR_URL: 'ws://sim:9200' })
-    assert.deepEqual([simulated.feedUrl, simulated.feedName], ['ws://sim:9200', 'simulated'])
+    assert.deepEqual([simulated.vendor.url, simulated.feedName], ['ws://sim:9200', 'simulated'])
     const live = readProducer({ ...SERVERS, SIMULATOR_URL: 'ws://sim:9200', FINNHUB_TOKEN: 'k' })
-    assert.deepEqual([live.feedUrl, live.feedName], ['wss://ws.finnhub.io', 'finnhub'])
+    assert.deepEqual([live.vendor.url, live.feedName], ['wss://ws.finnhub.io', 'finnhub'])
     const pointed = readProducer({ ...SERVERS, FINNHUB_URL: 'ws://mine:1', FINNHUB_TOKEN: 'k' })
-    assert.equal(pointed.feedUrl, 'ws://mine:1')
+    assert.equal(pointed.vendor.url, 'ws://mine:1')
+  })
+
+  it('goes to Alpaca with both of its keys, and names the one that is missing', () => {
+    const keys = { ALPACA_KEY_ID: 'k', ALPACA_SECRET_KEY: 's' }
+    const { vendor, feedName } = readProducer({ ...SERVERS, FEED: 'alpaca', ...keys })
+    assert.deepEqual([vendor.kind, feedName], ['alpaca', 'alpaca'])
+    assert.throws(
+      () => readProducer({ ...SERVERS, FEED: 'alpaca', ALPACA_KEY_ID: 'k' }),
+      /ALPACA_SECRET_KEY/
+    )
   })
 
   it('says what is missing when there is no feed at all', () => {

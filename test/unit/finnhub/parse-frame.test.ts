@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { connectionId, parseFrame, recordsOf } from '@tapedeck/finnhub'
+import { Secret } from '@tapedeck/core'
 import { recordProblem } from '@tapedeck/domain'
+import { recordsOf } from '@tapedeck/feed'
+import { finnhubProtocol, parseFrame } from '@tapedeck/finnhub'
 
 const ORIGIN = { feed: 'finnhub', connection: 'c', frame: 4, receivedAt: 1_764_000_600_200 }
 
@@ -26,7 +28,18 @@ describe('parseFrame()', () => {
     assert.deepEqual(parseFrame('{"type":"ping"}'), { kind: 'ping' })
     assert.deepEqual(parseFrame('{"type":"error","msg":"Subscribing to too many symbols"}'), {
       kind: 'error',
-      message: 'Subscribing to too many symbols'
+      message: 'Subscribing to too many symbols',
+      meaning: 'over the limit'
+    })
+    assert.deepEqual(parseFrame('{"type":"error","msg":"Invalid API key"}'), {
+      kind: 'error',
+      message: 'Invalid API key',
+      meaning: 'refused'
+    })
+    assert.deepEqual(parseFrame('{"type":"error"}'), {
+      kind: 'error',
+      message: 'no text',
+      meaning: 'unknown'
     })
     assert.deepEqual(parseFrame('{"type":"news","data":[]}'), { kind: 'other', type: 'news' })
   })
@@ -60,6 +73,26 @@ describe('parseFrame()', () => {
       assert.ok(frame.kind === 'malformed')
       assert.match(frame.reason, reason)
     }
+  })
+
+  it('takes no more trades from a frame than one record may hold, and shows the rest', () => {
+    const data = Array.from({ length: 1002 }, () => ({ s: 'A', p: 1, t: 1, v: 1 }))
+    const frame = parseFrame(JSON.stringify({ type: 'trade', data }))
+    assert.ok(frame.kind === 'trades')
+    assert.equal(frame.trades.length, 1000)
+    assert.deepEqual(
+      frame.refused.map(({ index }) => index),
+      [1000, 1001]
+    )
+  })
+
+  it('refuses a trade nested too deep to be shown', () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+    const frame = parseFrame(`{"type":"trade","data":[{"s":"A","p":1,"t":1,"v":${deep}}]}`)
+    assert.ok(frame.kind === 'trades')
+    assert.deepEqual(frame.refused, [
+      { index: 0, reason: 'size is not a number', raw: '"nested too deep to show"' }
+    ])
   })
 
   it('never throws, and what it accepts fits the schema of raw_data', () => {
@@ -105,30 +138,33 @@ describe('parseFrame()', () => {
   })
 })
 
-describe('recordsOf()', () => {
-  it('makes one record a symbol, in frame order, with the trades as Finnhub sent them', () => {
-    const trade = (s: string, index: number) => ({ s, p: index + 1, t: 5, v: 1, c: null, index })
-    const records = recordsOf([trade('B', 0), trade('A', 1), trade('B', 2)], ORIGIN)
-    assert.deepEqual(records, [
-      {
-        version: 1,
-        ...ORIGIN,
-        symbol: 'B',
-        indexes: [0, 2],
-        trades: [
-          { p: 1, t: 5, v: 1, c: null },
-          { p: 3, t: 5, v: 1, c: null }
-        ]
-      },
-      { version: 1, ...ORIGIN, symbol: 'A', indexes: [1], trades: [{ p: 2, t: 5, v: 1, c: null }] }
-    ])
+describe('finnhubProtocol()', () => {
+  const protocol = finnhubProtocol({
+    url: 'wss://feed.test/?x=1',
+    token: new Secret('k&y')
   })
-})
 
-describe('connectionId()', () => {
-  it('rises as text, also within one millisecond and when the clock steps back', () => {
-    const ids = [5000, 5000, 4000, 1_764_000_600_200].map((ms) => connectionId(1e12 + ms))
-    assert.deepEqual(ids.toSorted(), ids)
-    assert.equal(new Set(ids).size, 4)
+  it('puts the token into the address and one symbol into a message', () => {
+    assert.equal(protocol.address().url, 'wss://feed.test/?x=1&token=k%26y')
+    assert.deepEqual(protocol.greeting(), [])
+    assert.deepEqual(protocol.subscribe(['AAPL', 'IC MARKETS:1']), [
+      '{"type":"subscribe","symbol":"AAPL"}',
+      '{"type":"subscribe","symbol":"IC MARKETS:1"}'
+    ])
+    assert.deepEqual(protocol.unsubscribe(['AAPL']), ['{"type":"unsubscribe","symbol":"AAPL"}'])
+  })
+
+  it('knows a trade frame by its ends, and no other frame for one', () => {
+    for (const text of ['{"data":[],"type":"trade"}', '{"type":"trade","data":[]}']) {
+      assert.ok(protocol.isTradeFrame(text))
+    }
+    for (const text of [
+      '{"type":"ping"}',
+      '{"type":"error","msg":"\\"type\\":\\"trade\\"}"}',
+      '{"type":"news","data":[]}'
+    ]) {
+      assert.doesNotThrow(() => JSON.parse(text))
+      assert.ok(!protocol.isTradeFrame(text))
+    }
   })
 })

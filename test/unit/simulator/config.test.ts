@@ -13,6 +13,7 @@ describe('readConfig of the simulator', () => {
       token: undefined,
       maxSymbols: 51,
       pingMs: 60_000,
+      scenario: undefined,
       source: { kind: 'market', seed: 1, tradesPerSecond: 3, alwaysOpen: true }
     })
   })

@@ -150,7 +150,11 @@ describe('readTape', () => {
       frame.replace('"p":1,', ''),
       /line 1: found p is no number in trade 1/
     ],
-    ['a line without end', 'x'.repeat(1_200_000), /line 1: found more than 1048576 characters/]
+    [
+      'a line without end',
+      `${good}\n${'x'.repeat(1_200_000)}`,
+      /line 2: found more than 1048576 characters/
+    ]
   ]
   for (const [name, content, message] of wrong) {
     it(`refuses ${name} by line number`, async (t) => {

@@ -8,8 +8,9 @@ const BOTTOM = 20
 /** The share of the height that volume takes at the foot of the plot. */
 const VOLUME_SHARE = 0.18
 
-/** Candles with volume, VWAP, past forecasts and the forecast of the next close. */
-export function candleChart({ bars, forecasts, lastPrice, slots, windowMs, picked, size, label }) {
+/** Candles with volume, VWAP, past forecasts, the forecast of the next close, and feed outages. */
+export function candleChart(shown) {
+  const { bars, forecasts, gaps, lastPrice, slots, windowMs, picked, size, label } = shown
   const { width, height } = size
   const priced = bars.filter(({ close }) => close !== null)
   const x = linear(slots.fromMs, slots.toMs, 0, width - RIGHT)
@@ -30,6 +31,7 @@ export function candleChart({ bars, forecasts, lastPrice, slots, windowMs, picke
     { viewBox: `0 0 ${width} ${height}`, role: 'img', tabindex: '0', 'aria-label': label },
     [
       ...grid(geometry, { low, high, slots, tags }),
+      ...gaps.map((gap) => gapMark(gap, geometry, slots)),
       pickedSlot(geometry, picked),
       ...bars.map((bar) => volumeBar(bar, geometry, tall)),
       ...priced.map((bar) => candle(bar, geometry)),
@@ -74,6 +76,27 @@ function grid({ x, y, floor, width, top, windowMs }, { low, high, slots, tags })
 function pickedSlot({ x, slot, top, floor }, picked) {
   if (picked === undefined) return undefined
   return svg('rect', { class: 'pick', x: x(picked.time), width: slot, y: top, height: floor - top })
+}
+
+const HATCH = 7
+const LEAST_GAP_WIDTH = 2
+
+/** An outage as a hatched stretch, so that "no trade" and "no feed" are told apart. */
+function gapMark({ time, timeEnd, text }, { x, top, floor }, { fromMs, toMs }) {
+  if (timeEnd < fromMs || time > toMs) return undefined
+  const left = x(Math.max(time, fromMs))
+  const right = Math.max(left + LEAST_GAP_WIDTH, x(Math.min(timeEnd, toMs)))
+  // Lines x + y = constant, cut at the edges of the stretch.
+  const first = Math.ceil((left + top) / HATCH) * HATCH
+  let path = ''
+  for (let sum = first; sum < right + floor; sum += HATCH) {
+    const [from, to] = [Math.max(left, sum - floor), Math.min(right, sum - top)]
+    const point = (at) => `${at.toFixed(1)} ${(sum - at).toFixed(1)}`
+    if (from < to) path += `M${point(from)}L${point(to)}`
+  }
+  const title = svg('title', {}, [text])
+  const area = { x: left, width: right - left, y: top, height: floor - top }
+  return svg('g', { class: 'gap' }, [title, svg('rect', area), svg('path', { d: path })])
 }
 
 function directionOf({ open, close }) {

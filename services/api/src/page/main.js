@@ -1,10 +1,12 @@
 import { barText, candleChart, RIGHT } from './candle-chart.js'
 import { errorChart } from './error-chart.js'
 import { agoText, clockText, compactText, priceText } from './format.js'
-import { askRates, askSparklines, askSymbol, askSymbols, windowMsOf } from './market.js'
+import { askFeed, askRates, askSparklines, askSymbol, askSymbols, windowMsOf } from './market.js'
 import { rateChart, rateNow } from './rate-chart.js'
 import { slotsOf } from './scale.js'
-import { html, setText, show, sizeOf } from './svg.js'
+import { feedText, feedTone } from './feed.js'
+import { $, html, setText, show, sizeOf } from './svg.js'
+import { removeSymbol, setUpSymbolForm } from './symbol-form.js'
 import { showForecast, showSymbols, showTrades } from './tables.js'
 
 const EVERY_MS = 1000
@@ -17,12 +19,13 @@ const MODES = {
   none: 'No trade yet: waiting for the first one.'
 }
 
-const $ = (id) => document.getElementById(id)
 const timeframes = document.body.dataset.timeframes.split(',')
 const state = {
   chosen: undefined,
   timeframe: timeframes.includes('5s') ? '5s' : timeframes[0],
   symbols: [],
+  feeds: [],
+  changeable: false,
   sparklines: { bars: new Map(), label: '' },
   market: undefined,
   rates: [],
@@ -35,6 +38,7 @@ let failingSince
 readAddress()
 addTimeframes()
 addChartInput()
+setUpSymbolForm(() => void refresh())
 $('zone').textContent = `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}`
 document.addEventListener('visibilitychange', () => {
   clearTimeout(timer)
@@ -79,7 +83,7 @@ function reasonOf(error) {
 }
 
 async function read(own) {
-  const { mode, symbols } = await askSymbols()
+  const [{ mode, changeable, symbols }, { feeds }] = await Promise.all([askSymbols(), askFeed()])
   const first = symbols.find(({ lastPrice }) => lastPrice !== null) ?? symbols[0]
   const chosen = symbols.find(({ symbol }) => symbol === state.chosen) ?? first
   const { timeframe } = state
@@ -89,7 +93,7 @@ async function read(own) {
     own % SPARKLINES_EVERY === 1 ? askSparklines(symbols) : state.sparklines
   ])
   if (own !== round) return
-  Object.assign(state, { mode, symbols, rates, sparklines })
+  Object.assign(state, { mode, changeable, symbols, feeds, rates, sparklines })
   state.chosen = chosen?.symbol
   state.market = market && { ...market, symbol: chosen, timeframe }
 }
@@ -100,8 +104,20 @@ function draw() {
     $('mode').className = `badge ${state.mode}`
     $('mode-text').textContent = MODES[state.mode]
   }
-  const { symbols, sparklines, chosen } = state
-  showSymbols($('symbol-list'), symbols, { chosen, bars: sparklines.bars, choose })
+  const { symbols, sparklines, chosen, changeable, feeds } = state
+  if (state.mode !== undefined) {
+    setText($('feed-text'), feedText(feeds))
+    $('feed-text').className = feedTone(feeds)
+    $('feed-text').title = feeds.map(({ lastError }) => lastError ?? '').join(' ')
+  }
+  $('symbol-form').hidden = !changeable
+  showSymbols($('symbol-list'), symbols, {
+    chosen,
+    bars: sparklines.bars,
+    choose,
+    remove: removeSymbol,
+    changeable
+  })
   $('symbols-empty').hidden = symbols.length > 0 || state.mode === undefined
   $('spark-span').textContent = sparklines.label && `change over ${sparklines.label}`
   if (state.rates.length > 0) {
@@ -111,7 +127,7 @@ function draw() {
   if (state.market !== undefined) drawMarket(state.market)
 }
 
-function drawMarket({ symbol, timeframe, bars, forecasts, summary, trades }) {
+function drawMarket({ symbol, timeframe, bars, forecasts, summary, trades, gaps }) {
   const windowMs = windowMsOf(timeframe)
   const { lastPrice, lastTradeAt } = symbol
   $('chosen').textContent = symbol.symbol
@@ -125,14 +141,14 @@ function drawMarket({ symbol, timeframe, bars, forecasts, summary, trades }) {
     $(`${kind}-link`).href = `/api/v1/${kind}?${parameters}`
   }
   const priced = bars.some(({ close }) => close !== null)
-  const slots = priced ? slotsOf(bars, forecasts, windowMs) : undefined
+  const slots = priced ? slotsOf({ bars, forecasts, gaps }, windowMs) : undefined
   const picked = bars.find(({ time }) => time === state.pickedTime)
   const size = sizeOf($('candles'))
   const label =
     `Candles of ${symbol.symbol}, ${bars.length} bars of ${timeframe}, last price ` +
     `${priceText(lastPrice)}; arrow keys step through the bars`
   const drawing =
-    slots && candleChart({ bars, forecasts, lastPrice, slots, windowMs, picked, size, label })
+    slots && candleChart({ bars, forecasts, gaps, lastPrice, slots, windowMs, picked, size, label })
   const focused = $('candles').contains(document.activeElement)
   const waiting = lastTradeAt === null ? 'No trade yet' : `No bar of ${timeframe} in this range yet`
   show($('candles'), drawing, `${waiting}: it appears here by itself`)
@@ -198,10 +214,10 @@ function pick(time) {
 function addChartInput() {
   const chart = $('candles')
   chart.addEventListener('pointermove', (event) => {
-    const { bars, forecasts, timeframe } = state.market ?? {}
+    const { bars, forecasts, gaps, timeframe } = state.market ?? {}
     if (bars === undefined || bars.length === 0) return
     const windowMs = windowMsOf(timeframe)
-    const slots = slotsOf(bars, forecasts, windowMs)
+    const slots = slotsOf({ bars, forecasts, gaps }, windowMs)
     const share =
       (event.clientX - chart.getBoundingClientRect().left) / (sizeOf(chart).width - RIGHT)
     const ms = slots.fromMs + share * (slots.toMs - slots.fromMs)

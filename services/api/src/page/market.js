@@ -16,6 +16,8 @@ const SPARE_SLOTS = 5
 /** As many as the api takes by itself. */
 const SCORED_SLOTS = 500
 const TRADE_ROWS = 40
+/** Outages in one chart at most. */
+const GAPS = 100
 const RATE_SPAN_MS = 180_000
 /** With many symbols the small charts are made of longer bars, so that their number stays low. */
 const FEW_SYMBOLS = 12
@@ -28,13 +30,37 @@ async function ask(endpoint, parameters) {
   const response = await fetch(`/api/v1/${endpoint}?${new URLSearchParams(parameters)}`, {
     signal: AbortSignal.timeout(TIMEOUT_MS)
   })
+  return answerOf(response)
+}
+
+/** The body of a good answer; else throws with the api's own words and the status. */
+async function answerOf(response) {
   const body = await response.json()
-  if (!response.ok) throw new Error(body.error?.message ?? `status ${response.status}`)
-  return body
+  if (response.ok) return body
+  const error = new Error(body.error?.message ?? `status ${response.status}`)
+  throw Object.assign(error, { status: response.status })
+}
+
+/** Adds (POST) or removes (DELETE) a symbol in the name of whoever has the token. */
+export async function changeSymbols(method, path, token, body) {
+  const headers = { authorization: `Bearer ${token}` }
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  const response = await fetch(`/api/v1/${path}`, {
+    method,
+    headers,
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(TIMEOUT_MS)
+  })
+  return answerOf(response)
 }
 
 export function askSymbols() {
   return ask('symbols', {})
+}
+
+/** How the feed stands, in words. */
+export function askFeed() {
+  return ask('feed', {})
 }
 
 /**
@@ -58,7 +84,7 @@ export async function askSymbol({ symbol, lastTradeAt }, timeframe) {
   const ahead = endMs === undefined ? {} : { to: endMs + SPARE_SLOTS * windowMs }
   const scored = endMs === undefined ? {} : { from: endMs - SCORED_SLOTS * windowMs, to: endMs }
   const lastMs = lastTradeAt ?? Date.now()
-  const [{ bars }, { forecasts }, { summary }, { trades }] = await Promise.all([
+  const [{ bars }, { forecasts }, { summary }, { trades }, { gaps }] = await Promise.all([
     ask('bars', { symbol, timeframe, ...range, limit: SLOTS }),
     ask('forecasts', { symbol, timeframe, ...range, ...ahead, limit: 2 * SLOTS }),
     ask('forecast-summary', { symbol, timeframe, ...scored }),
@@ -67,9 +93,16 @@ export async function askSymbol({ symbol, lastTradeAt }, timeframe) {
       from: lastMs - 900_000,
       ...(endMs !== undefined && { to: lastMs + 1 }),
       limit: TRADE_ROWS
-    })
+    }),
+    ask('gaps', { ...range, limit: GAPS })
   ])
-  return { bars, forecasts: forecasts.filter(({ horizon }) => horizon === 1), summary, trades }
+  return {
+    bars,
+    forecasts: forecasts.filter(({ horizon }) => horizon === 1),
+    summary,
+    trades,
+    gaps: gaps.filter(({ symbols }) => symbols.length === 0 || symbols.includes(symbol))
+  }
 }
 
 /** Bars of all symbols for the small charts; `label` says what span the change is over. */

@@ -36,10 +36,15 @@ export function timeTicks(fromMs, toMs, count) {
 
 /**
  * The slots of a chart in time: as many as the bars need, thirty at least, so that the first minutes
- * of a run fill the picture. Slots without a bar stay empty: no trade, no bar.
+ * of a run fill the picture. Slots without a bar stay empty: no trade, no bar. An outage that lasts
+ * moves the end on, so that it is seen while it grows.
  */
-export function slotsOf(bars, forecasts, windowMs) {
-  const ends = [...bars.map(({ end }) => end), ...forecasts.map(({ targetEnd }) => targetEnd)]
+export function slotsOf({ bars, forecasts, gaps }, windowMs) {
+  const ends = [
+    ...bars.map(({ end }) => end),
+    ...forecasts.map(({ targetEnd }) => targetEnd),
+    ...gaps.map(({ timeEnd }) => timeEnd)
+  ]
   const lastMs = Math.max(...ends)
   const firstMs = Math.min(...bars.map(({ time }) => time), lastMs - 30 * windowMs)
   return { fromMs: firstMs, toMs: lastMs + windowMs }

@@ -1,5 +1,7 @@
 const SVG = 'http://www.w3.org/2000/svg'
 
+export const $ = (id) => document.getElementById(id)
+
 /** An SVG element; undefined children are left out. */
 export function svg(name, attributes = {}, children = []) {
   const element = document.createElementNS(SVG, name)

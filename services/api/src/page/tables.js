@@ -14,7 +14,7 @@ import { html } from './svg.js'
 const buttons = new Map()
 
 /** The symbols as buttons that are made once and changed in place, so that focus is kept. */
-export function showSymbols(list, symbols, { chosen, bars, choose }) {
+export function showSymbols(list, symbols, { chosen, bars, choose, remove, changeable }) {
   for (const one of symbols) {
     let button = buttons.get(one.symbol)
     if (button === undefined) {
@@ -23,14 +23,15 @@ export function showSymbols(list, symbols, { chosen, bars, choose }) {
       button.addEventListener('click', () => choose(one.symbol))
       buttons.set(one.symbol, button)
       const item = html('li', '')
-      item.append(button)
+      item.append(button, removeButton(one.symbol, remove))
       list.append(item)
     }
+    button.nextSibling.hidden = !changeable || !one.wanted
     const own = bars.get(one.symbol) ?? []
     const change = changeOf(own, one.lastPrice)
     const name = html('span', 'name', one.symbol.split(':').at(-1))
-    name.title = one.symbol
-    name.append(html('small', 'muted', noteOf(one)))
+    button.title = standingText(one)
+    name.append(html('small', STANDING_CLASS[one.standing] ?? 'muted', noteOf(one)))
     const figures = html('span', 'figures', one.lastPrice === null ? '' : priceText(one.lastPrice))
     const note =
       one.lastPrice === null ? 'no trade yet' : change === undefined ? '' : percentText(change)
@@ -40,11 +41,34 @@ export function showSymbols(list, symbols, { chosen, bars, choose }) {
   }
 }
 
-/** Where a symbol comes from: its exchange, its feed, and whether it is still asked for. */
-function noteOf({ symbol, feed, configured }) {
+const STANDING_CLASS = {
+  'quiet, not normal': 'warn-text',
+  'over the limit': 'down-text',
+  rejected: 'down-text'
+}
+
+/** How a symbol stands with its feed, and why, in one line. */
+function standingText({ symbol, wanted, standing, reason }) {
+  const stands = standing ?? (wanted ? 'wanted' : 'not followed')
+  return `${symbol}: ${stands}${reason === null ? '' : ` (${reason})`}`
+}
+
+/** Where a symbol comes from: its exchange, its feed, whether it is asked for; and what is amiss. */
+function noteOf({ symbol, feed, configured, wanted, standing }) {
   const exchange = symbol.includes(':') ? symbol.split(':', 1)[0] : undefined
-  const parts = [exchange, feed, configured ? undefined : 'not in SYMBOLS']
+  const asked = wanted ? (configured ? undefined : 'added') : 'not followed'
+  const amiss = standing === 'receiving' ? undefined : standing
+  const parts = [exchange, feed, asked, amiss]
   return parts.filter((part) => part !== undefined && part !== null).join(', ')
+}
+
+function removeButton(symbol, remove) {
+  const button = html('button', 'remove', '×')
+  button.type = 'button'
+  button.title = `Stop following ${symbol}`
+  button.setAttribute('aria-label', button.title)
+  button.addEventListener('click', () => remove(symbol))
+  return button
 }
 
 function changeClass(change) {

@@ -12,6 +12,11 @@ export class Audience {
     return this.#symbols
   }
 
+  /** The token of each open connection. */
+  get openTokens(): readonly string[] {
+    return [...this.sessions].filter(({ isOpen }) => isOpen).map(({ token }) => token)
+  }
+
   /** To be called after any change; wakes whoever waits in `changed`. */
   refresh(): void {
     const symbols = new Set<string>()

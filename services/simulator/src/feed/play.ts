@@ -14,6 +14,8 @@ export interface Batch {
    * Undefined while it has none yet: due at once.
    */
   readonly positionMs: number | undefined
+  /** The recorded connection ended before these frames: everybody is sent away first. */
+  readonly isNewConnection?: boolean
 }
 
 export interface PlayOptions {
@@ -28,6 +30,7 @@ export interface PlayOptions {
 
 /** setTimeout takes no more than 24 days; a recorded gap may be longer. */
 const LONGEST_WAIT_MS = 3_600_000
+const SERVICE_RESTART = 1012
 
 /**
  * Plays a source to its audience until it ends: each batch when it is due, to every client what it
@@ -38,8 +41,9 @@ const LONGEST_WAIT_MS = 3_600_000
  */
 export async function play(source: AsyncIterable<Batch>, options: PlayOptions): Promise<void> {
   const { audience, gate, pace, signal, onPlayed } = options
-  for await (const { frames, positionMs } of source) {
+  for await (const { frames, positionMs, isNewConnection } of source) {
     await waitUntilDue(positionMs === undefined ? 0 : pace.dueMs(positionMs), options)
+    if (isNewConnection === true) await endConnections(options)
     if (signal.aborted) throw new TapedeckError('ABORTED', 'Playing was aborted')
     const hasPaused = gate !== undefined && (await gate.pass(signal))
     if (hasPaused && positionMs !== undefined) pace.restart(positionMs)
@@ -48,6 +52,13 @@ export async function play(source: AsyncIterable<Batch>, options: PlayOptions): 
     for (const session of audience.sessions) await session.drained(signal)
   }
   for (const session of audience.sessions) await session.drained(signal, true)
+}
+
+/** What was sent arrives first; the gate then holds the source until somebody is back. */
+async function endConnections({ audience, signal }: PlayOptions): Promise<void> {
+  const sessions = [...audience.sessions]
+  await Promise.all(sessions.map((session) => session.drained(signal, true)))
+  await Promise.all(sessions.map((session) => session.close(SERVICE_RESTART, 'recorded end')))
 }
 
 async function waitUntilDue(dueMs: number, { clock, signal }: PlayOptions): Promise<void> {

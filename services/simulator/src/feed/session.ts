@@ -16,37 +16,59 @@ const PING = '{"type":"ping"}'
 const TOO_MANY = 'Subscribing to too many symbols'
 
 export interface SessionOptions {
-  readonly maxSymbols: number
+  /** Counts the connections from 1. */
+  readonly number: number
+  readonly token: string
+  readonly maxSymbols: () => number
   readonly pingMs: number
+  /** False while the source brings pings of its own. */
+  readonly pings: () => boolean
   readonly log: Logger
   /** Something was subscribed, unsubscribed, or the connection is gone. */
   readonly onChange: () => void
+  /** A frame of the source went out; a fault may follow before the next one. */
+  readonly onFrame: () => void
 }
 
 /** What `play` did with some frames. */
 export interface Played {
   readonly frames: number
   readonly trades: number
+  /** A live market's, not sent because the client was too slow. */
   readonly droppedTrades: number
+  /** Not sent because a fault kept them back. */
+  readonly withheldTrades: number
 }
 
-/** One connection: what the client asks for, what it gets, and how fast it takes it. */
+/** What a connection still does: `pings` says no trades, `nothing` not even JSON pings. */
+export type Voice = 'all' | 'pings' | 'nothing'
+
+/** One connection: what the client asks for, what it gets, how fast it takes it, what goes wrong. */
 export class Session {
+  readonly number: number
+  readonly token: string
   readonly subscribed = new Set<string>()
+  voice: Voice = 'all'
   readonly #socket: WebSocket
   readonly #stream: Duplex
   readonly #options: SessionOptions
   readonly #pinging: NodeJS.Timeout
+  #isFrozen = false
+  #repeat = { times: 1, frames: 0 }
   #waiting: { readonly belowBytes: number; readonly resolve: () => void } | undefined
 
   constructor(socket: WebSocket, stream: Duplex, options: SessionOptions) {
+    this.number = options.number
+    this.token = options.token
     this.#socket = socket
     this.#stream = stream
     this.#options = options
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
     socket.on('error', (error) => options.log.warn({ err: error }, 'client connection failed'))
     socket.on('close', () => this.#ended())
-    this.#pinging = setInterval(() => this.#answer(PING), options.pingMs)
+    this.#pinging = setInterval(() => {
+      if (options.pings() && this.voice !== 'nothing') this.#answer(PING)
+    }, options.pingMs)
     this.#pinging.unref()
   }
 
@@ -54,26 +76,71 @@ export class Session {
     return this.#socket.readyState === this.#socket.OPEN
   }
 
+  get isFrozen(): boolean {
+    return this.#isFrozen
+  }
+
   /** Sends what the client subscribed to of each frame; `lossless` never drops, see `drained`. */
   play(frames: readonly Frame[], lossless: boolean): Played {
     let sentFrames = 0
     let trades = 0
     let droppedTrades = 0
+    let withheldTrades = 0
     // One system call for all of them instead of one each.
     this.#stream.cork()
     for (const frame of frames) {
       const portion = this.isOpen ? portionOf(frame, this.subscribed) : undefined
       if (portion === undefined) continue
+      if (this.voice !== 'all' || this.#isFrozen) {
+        withheldTrades += portion.tradeCount
+        continue
+      }
       if (!lossless && this.#socket.bufferedAmount > DROP_ABOVE_BYTES) {
         droppedTrades += portion.tradeCount
         continue
       }
-      this.#socket.send(portion.text, this.#onFlushed)
-      sentFrames++
-      trades += portion.tradeCount
+      const times = this.#repeat.frames === 0 ? 1 : this.#timesOfNext()
+      for (let i = 0; i < times; i++) this.#socket.send(portion.text, this.#onFlushed)
+      sentFrames += times
+      trades += times * portion.tradeCount
+      this.#options.onFrame()
     }
     this.#stream.uncork()
-    return { frames: sentFrames, trades, droppedTrades }
+    return { frames: sentFrames, trades, droppedTrades, withheldTrades }
+  }
+
+  /** Sends a text that is none of the source's; false when the connection takes none now. */
+  inject(text: string): boolean {
+    if (!this.isOpen || this.#isFrozen || this.voice === 'nothing') return false
+    this.#socket.send(text, this.#onFlushed)
+    return true
+  }
+
+  /** The next `frames` frames of the source are each sent so many times. */
+  repeat(times: number, frames: number): void {
+    this.#repeat = { times, frames }
+  }
+
+  /** Half open: nothing is read, answered or sent any more, and the line is not closed either. */
+  freeze(): void {
+    this.#isFrozen = true
+    this.#socket.pause()
+  }
+
+  thaw(): void {
+    this.#isFrozen = false
+    this.#socket.resume()
+  }
+
+  /** Begins the closing handshake; whether and when the client answers is up to it. */
+  end(code: number, reason: string): void {
+    this.#socket.close(code, reason)
+    this.#options.onChange()
+  }
+
+  /** Cuts the line without a goodbye. */
+  cut(): void {
+    this.#socket.terminate()
   }
 
   /**
@@ -101,14 +168,19 @@ export class Session {
   }
 
   /** Says goodbye; a client that does not answer is cut after half a second. */
-  async close(): Promise<void> {
+  async close(code = GOING_AWAY, reason = 'simulator stops'): Promise<void> {
     if (this.#socket.readyState === this.#socket.CLOSED) return
     const gone = Promise.withResolvers<void>()
     this.#socket.once('close', () => gone.resolve())
-    this.#socket.close(GOING_AWAY, 'simulator stops')
+    this.#socket.close(code, reason)
     const cut = setTimeout(() => this.#socket.terminate(), CLOSE_LIMIT_MS)
     await gone.promise
     clearTimeout(cut)
+  }
+
+  #timesOfNext(): number {
+    this.#repeat.frames--
+    return this.#repeat.times
   }
 
   #receive(data: RawData, isBinary: boolean): void {
@@ -118,7 +190,7 @@ export class Session {
     else if (message.kind === 'unsubscribe') {
       if (this.subscribed.delete(message.symbol)) this.#options.onChange()
     } else if (message.kind === 'subscribe' && !this.subscribed.has(message.symbol)) {
-      if (this.subscribed.size >= this.#options.maxSymbols) this.#refuse(TOO_MANY)
+      if (this.subscribed.size >= this.#options.maxSymbols()) this.#refuse(TOO_MANY)
       else {
         this.subscribed.add(message.symbol)
         this.#options.onChange()
@@ -127,12 +199,12 @@ export class Session {
   }
 
   #refuse(reason: string): void {
-    this.#answer(JSON.stringify({ type: 'error', msg: reason }))
+    if (this.voice !== 'nothing') this.#answer(JSON.stringify({ type: 'error', msg: reason }))
   }
 
   /** Answers wait in the same backlog: a client that asks and never reads gets no more of them. */
   #answer(text: string): void {
-    if (!this.isOpen || this.#socket.bufferedAmount > DROP_ABOVE_BYTES) return
+    if (!this.isOpen || this.#isFrozen || this.#socket.bufferedAmount > DROP_ABOVE_BYTES) return
     this.#socket.send(text, this.#onFlushed)
   }
 

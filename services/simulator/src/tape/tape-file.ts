@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream'
-import { createGunzip } from 'node:zlib'
+import { constants, createGunzip } from 'node:zlib'
 import { hasCode, messageOf, TapedeckError } from '@tapedeck/core'
 
 /** Successive lines of a tape. */
@@ -10,26 +10,39 @@ export interface TapeLines {
   /** Number of the first of them; lines count from 1. */
   readonly firstLine: number
   readonly lines: readonly string[]
+  /** The file ended without an end of this line; it is then the only one. */
+  readonly isUnended: boolean
 }
 
 /** Bytes read at once: what a tape costs in memory, whatever its length. */
 const CHUNK_BYTES = 64 * 1024
-const LONGEST_LINE = 1024 * 1024
+
+export interface TapeFileOptions {
+  readonly longestLine: number
+  /** The writer may have been killed: a gzip that ends too early ends the tape and is no mistake. */
+  readonly mayBeTorn: boolean
+}
 
 /**
- * Streams the lines of an NDJSON file, packed by gzip or not (told by its first bytes).
+ * Streams the lines of an NDJSON file, packed by gzip (one member or several) or not, told by its
+ * first bytes. A last line without an end is a line.
  *
  * @throws TAPE_INVALID when the file cannot be read, its gzip is damaged or a line has no end.
  */
-export async function* readTapeFile(path: string): AsyncGenerator<TapeLines> {
+export async function* readTapeFile(
+  path: string,
+  options: TapeFileOptions
+): AsyncGenerator<TapeLines> {
   let rest = ''
   let lineNumber = 1
   try {
-    for await (const chunk of await openText(path)) {
+    for await (const chunk of await openText(path, options)) {
       const lines = (rest + String(chunk)).split('\n')
       rest = lines.pop() ?? ''
-      if (rest.length > LONGEST_LINE) throw endless(path, lineNumber + lines.length)
-      if (lines.length > 0) yield { firstLine: lineNumber, lines }
+      if (rest.length > options.longestLine) {
+        throw endless(path, lineNumber + lines.length, options)
+      }
+      if (lines.length > 0) yield { firstLine: lineNumber, lines, isUnended: false }
       lineNumber += lines.length
     }
   } catch (cause) {
@@ -41,14 +54,17 @@ export async function* readTapeFile(path: string): AsyncGenerator<TapeLines> {
       { cause }
     )
   }
-  if (rest !== '') yield { firstLine: lineNumber, lines: [rest] }
+  if (rest !== '') yield { firstLine: lineNumber, lines: [rest], isUnended: true }
 }
 
-async function openText(path: string): Promise<Readable> {
+async function openText(path: string, { mayBeTorn }: TapeFileOptions): Promise<Readable> {
   const isGzip = await startsAsGzip(path)
   const file = createReadStream(path, { highWaterMark: CHUNK_BYTES })
   if (!isGzip) return file.setEncoding('utf8')
-  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES })
+  const gunzip = createGunzip({
+    chunkSize: CHUNK_BYTES,
+    finishFlush: mayBeTorn ? constants.Z_SYNC_FLUSH : constants.Z_FINISH
+  })
   gunzip.setEncoding('utf8')
   // The reader of `gunzip` gets the error of either; the callback only keeps it from being thrown.
   pipeline(file, gunzip, () => {})
@@ -65,10 +81,14 @@ async function startsAsGzip(path: string): Promise<boolean> {
   }
 }
 
-function endless(path: string, lineNumber: number): TapedeckError {
+function endless(
+  path: string,
+  lineNumber: number,
+  { longestLine }: TapeFileOptions
+): TapedeckError {
   return new TapedeckError(
     'TAPE_INVALID',
-    `Cannot read tape '${path}', line ${lineNumber}: found more than ${LONGEST_LINE} characters ` +
+    `Cannot read tape '${path}', line ${lineNumber}: found more than ${longestLine} characters ` +
       `without an end of line, expected one trade or frame a line`
   )
 }

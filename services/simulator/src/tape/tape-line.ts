@@ -1,28 +1,39 @@
 import { TapedeckError } from '@tapedeck/core'
 import type { Frame, TradeText } from '../feed/frame.ts'
 
-/** A flat tape has one trade a line, a frame tape one WebSocket frame a line. */
-type TapeFormat = 'trades' | 'frames'
+/**
+ * A flat tape has one trade a line, a frame tape one WebSocket frame a line, a capture one frame with
+ * its receive time, connection and number a line.
+ */
+export type TapeFormat = 'trades' | 'frames' | 'capture'
 
 export interface TapeTrade extends TradeText {
-  readonly tradedAtMs: number
+  readonly atMs: number
 }
 
 export interface TapeFrame {
   readonly frame: Frame
   /** Of its newest trade; undefined when it has none. */
-  readonly tradedAtMs: number | undefined
+  readonly atMs: number | undefined
 }
 
 const TRADE_FORM = '{"s":symbol,"p":price,"t":epoch ms,"v":size,"c":[codes] or null}'
 const FRAME_FORM = '{"data":[trades],"type":"trade"} or another object with a type'
 
-/** Told by a line: a frame has a `type`, a trade has a symbol. @throws TAPE_INVALID */
+export const CAPTURE_FORM =
+  '{"t":received ms,"c":connection,"n":number of the frame,"f":text of the frame}'
+const ANY_FORM = `${TRADE_FORM}, ${FRAME_FORM}, or ${CAPTURE_FORM}`
+
+/**
+ * Told by a line: a frame has a `type`, a trade a symbol, a line of a capture a number and a text.
+ * @throws TAPE_INVALID
+ */
 export function formatOf(line: string, lineNumber: number): TapeFormat {
-  const value = objectOf(line, lineNumber, `${TRADE_FORM} or ${FRAME_FORM}`)
+  const value = objectOf(line, lineNumber, ANY_FORM)
   if (typeof value['type'] === 'string') return 'frames'
   if (typeof value['s'] === 'string') return 'trades'
-  throw invalid(lineNumber, line, `${TRADE_FORM} or ${FRAME_FORM}`)
+  if (typeof value['n'] === 'number' && typeof value['f'] === 'string') return 'capture'
+  throw invalid(lineNumber, line, ANY_FORM)
 }
 
 const NUMBER = String.raw`-?(?:0|[1-9]\d{0,15})(?:\.\d+)?(?:[eE][+-]?\d{1,2})?`
@@ -44,7 +55,7 @@ export function readTradeLine(line: string, lineNumber: number): TapeTrade {
   if (s === undefined) return readUnusualTrade(line, lineNumber)
   return {
     symbol: s.slice(1, -1),
-    tradedAtMs: Number(t),
+    atMs: Number(t),
     text: `{"c":${c},"p":${p},"s":${s},"t":${t},"v":${v}}`
   }
 }
@@ -69,20 +80,20 @@ export function readFrameLine(line: string, lineNumber: number): TapeFrame {
   if (type !== 'trade') {
     return {
       frame: { text, symbols: [], tradeCount: 0, trades: () => [] },
-      tradedAtMs: undefined
+      atMs: undefined
     }
   }
   if (!Array.isArray(data)) throw invalid(lineNumber, line, FRAME_FORM, 'data is no list')
   const values = data as Record<string, unknown>[]
   const symbols = new Set<string>()
-  let tradedAtMs: number | undefined
+  let atMs: number | undefined
   for (const [index, value] of values.entries()) {
     const problem = problemOf(value)
     if (problem !== undefined) {
       throw invalid(lineNumber, line, FRAME_FORM, `${problem} in trade ${index + 1}`)
     }
     symbols.add(value['s'] as string)
-    tradedAtMs = Math.max(tradedAtMs ?? 0, value['t'] as number)
+    atMs = Math.max(atMs ?? 0, value['t'] as number)
   }
   return {
     frame: {
@@ -91,7 +102,7 @@ export function readFrameLine(line: string, lineNumber: number): TapeFrame {
       tradeCount: values.length,
       trades: () => values.map(tradeOf)
     },
-    tradedAtMs
+    atMs
   }
 }
 
@@ -109,10 +120,14 @@ function problemOf(value: unknown): string | undefined {
 }
 
 function tradeOf({ c, p, s, t, v }: Record<string, unknown>): TapeTrade {
-  return { symbol: s as string, tradedAtMs: t as number, text: JSON.stringify({ c, p, s, t, v }) }
+  return { symbol: s as string, atMs: t as number, text: JSON.stringify({ c, p, s, t, v }) }
 }
 
-function objectOf(line: string, lineNumber: number, expected: string): Record<string, unknown> {
+export function objectOf(
+  line: string,
+  lineNumber: number,
+  expected: string
+): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(line)
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
@@ -126,7 +141,7 @@ function objectOf(line: string, lineNumber: number, expected: string): Record<st
 
 const SHOWN_CHARACTERS = 120
 
-function invalid(
+export function invalid(
   lineNumber: number,
   line: string,
   expected: string,

@@ -10,7 +10,7 @@ export function nearestName(found: string, names: readonly string[]): string | u
 }
 
 /** Levenshtein's distance: letters put in, taken out or replaced. Both texts are cut at 64 letters. */
-function editsBetween(a: string, b: string): number {
+export function editsBetween(a: string, b: string): number {
   const [left, right] = [a.slice(0, 64), b.slice(0, 64)]
   let above = Array.from({ length: right.length + 1 }, (_, column) => column)
   for (let row = 1; row <= left.length; row++) {

@@ -1,4 +1,6 @@
-import { fullJitterMs, systemClock, TapedeckError } from '@tapedeck/core'
+import { fullJitterMs } from './backoff.ts'
+import { systemClock } from './clock.ts'
+import { TapedeckError } from './errors.ts'
 
 /**
  * Repeats work that failed with a retryable code until it succeeds or the signal aborts; every other

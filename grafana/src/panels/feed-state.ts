@@ -1,0 +1,52 @@
+import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
+import { feeds } from '../endpoints.ts'
+import { DATASOURCE } from '../infinity.ts'
+import { at, STALE_MAPPINGS, STATE_MAPPINGS } from '../look.ts'
+import { columnOrder } from './column-order.ts'
+
+const COLORED_TEXT = { id: 'custom.cellOptions', value: { type: 'color-text' } }
+
+function wide(width: number): { id: string; value: number } {
+  return { id: 'custom.width', value: width }
+}
+
+export function feedState(): TableBuilder {
+  return new TableBuilder()
+    .title('State of the feed')
+    .description(
+      'What the producer says of its feed, each second: whether it is connected, and when all is silent, why: market closed, plan limit, feed down. Silent: the producer itself has said nothing for five seconds.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(0, 0, 24, 4))
+    .withTarget(
+      feeds({
+        feed: 'string',
+        state: 'string',
+        explanation: 'string',
+        isStale: 'boolean',
+        lastFrameAt: 'timestamp_epoch',
+        lastError: 'string',
+        queuedFrames: 'number',
+        spooledBytes: 'number'
+      })
+    )
+    .withTransformation(
+      columnOrder({
+        feed: 'Feed',
+        state: 'State',
+        explanation: 'Explanation',
+        isStale: 'Producer',
+        lastFrameAt: 'Last frame',
+        lastError: 'Last error of the feed',
+        queuedFrames: 'Frames waiting',
+        spooledBytes: 'On disk'
+      })
+    )
+    .noValue('no producer has reported yet')
+    .overrideByName('Feed', [wide(110)])
+    .overrideByName('State', [{ id: 'mappings', value: STATE_MAPPINGS }, COLORED_TEXT, wide(150)])
+    .overrideByName('Producer', [{ id: 'mappings', value: STALE_MAPPINGS }, COLORED_TEXT, wide(90)])
+    .overrideByName('Last frame', [{ id: 'unit', value: 'dateTimeFromNow' }, wide(150)])
+    .overrideByName('Frames waiting', [{ id: 'unit', value: 'short' }, wide(120)])
+    .overrideByName('On disk', [{ id: 'unit', value: 'bytes' }, wide(100)])
+}

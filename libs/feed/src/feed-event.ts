@@ -1,0 +1,38 @@
+/** How a symbol stands with the feed on the present connection. */
+export type FeedStanding = 'asked for' | 'acknowledged' | 'over the limit' | 'unsubscribed'
+
+/** What happens on a feed, in order. Times are epoch ms. */
+export type FeedEvent =
+  | { readonly kind: 'connected'; readonly connection: string; readonly atMs: number }
+  | FrameEvent
+  | StandingEvent
+  /** For the first time on this connection all that is wanted was asked for or is over the limit. */
+  | { readonly kind: 'subscribed'; readonly connection: string; readonly atMs: number }
+  /** No symbol stands any more; all are asked for again on the next connection. */
+  | {
+      readonly kind: 'disconnected'
+      /** Undefined when the connection never opened. */
+      readonly connection: string | undefined
+      readonly atMs: number
+      readonly cause: string
+      readonly retryInMs: number
+    }
+
+export interface FrameEvent {
+  readonly kind: 'frame'
+  readonly connection: string
+  /** Counts the frames of the connection from 1. */
+  readonly frame: number
+  readonly receivedAt: number
+  readonly text: string
+}
+
+export interface StandingEvent {
+  readonly kind: 'standing'
+  readonly connection: string
+  readonly atMs: number
+  readonly symbol: string
+  readonly standing: FeedStanding
+  /** The feed's own words; null when it said none. */
+  readonly reason: string | null
+}

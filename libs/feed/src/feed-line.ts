@@ -1,0 +1,198 @@
+import { BoundedQueue, messageOf, redactUrl, type Clock } from '@tapedeck/core'
+import type { Frame } from '@tapedeck/domain'
+import { WebSocket } from 'ws'
+import type { FeedEvent } from './feed-event.ts'
+import type { FeedOptions, FeedTimes, FollowedProtocol } from './feed-options.ts'
+import { Liveness } from './liveness.ts'
+import type { LineEnding } from './retry.ts'
+import { Subscriber } from './subscriber.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import { watch } from './watch.ts'
+
+const QUEUE_FRAMES = 20_000
+/** Places for events beside frames: standings of all symbols of the largest plan, some times over. */
+const OTHER_EVENTS = 50_000
+const MAX_FRAME_BYTES = 4 * 1024 * 1024
+
+export interface LineSetup {
+  readonly protocol: FollowedProtocol
+  readonly options: FeedOptions
+  readonly times: FeedTimes
+  readonly clock: Clock
+  readonly connection: string
+  readonly subscriptions: Subscriptions
+}
+
+/** One connection: its socket, queue, subscriber and watch. Nothing of it outlives `end`. */
+export class FeedLine {
+  readonly #setup: LineSetup
+  readonly #socket: WebSocket
+  readonly #queue: BoundedQueue<FeedEvent>
+  readonly #pauseAt: number
+  readonly #resumeAt: number
+  readonly #ended = new AbortController()
+  #liveness: Liveness | undefined
+  #subscriber: Subscriber | undefined
+  #openedMs: number | undefined
+  #endedMs: number | undefined
+  #isHeld = false
+  #frames = 0
+  #cause: string | undefined
+  #isBusy = false
+  #refusal: string | undefined
+
+  constructor(setup: LineSetup) {
+    this.#setup = setup
+    const { protocol, options, times } = setup
+    const capacity = options.queueFrames ?? QUEUE_FRAMES
+    this.#queue = new BoundedQueue(capacity + OTHER_EVENTS)
+    this.#pauseAt = Math.ceil(capacity / 2)
+    this.#resumeAt = Math.floor(this.#pauseAt / 2)
+    const { url, headers } = protocol.address()
+    this.#socket = new WebSocket(url, {
+      handshakeTimeout: times.handshakeMs,
+      maxPayload: MAX_FRAME_BYTES,
+      perMessageDeflate: false,
+      ...(headers === undefined ? {} : { headers })
+    })
+    this.#listen()
+  }
+
+  /** The next event; undefined when the line has ended and all was read. */
+  next(): Promise<FeedEvent | undefined> {
+    if (this.#isHeld && this.#queue.size <= this.#resumeAt) this.#release()
+    return this.#queue.take()
+  }
+
+  /** What is wanted may have changed. */
+  ask(): void {
+    this.#subscriber?.ask()
+  }
+
+  end(cause: string): void {
+    if (this.#isEnded) return
+    this.#cause = cause
+    this.#endedMs = this.#setup.clock.now()
+    this.#ended.abort()
+    if (this.#socket.readyState !== WebSocket.CLOSED) this.#socket.terminate()
+    this.#queue.close()
+  }
+
+  /** The feed's or the server's words when the credentials are wrong. */
+  get refusal(): string | undefined {
+    return this.#refusal
+  }
+
+  /** How it ended; ask only when it has. */
+  get ending(): LineEnding {
+    const opened = this.#openedMs
+    const endedMs = this.#endedMs ?? this.#setup.clock.now()
+    return {
+      cause: this.#cause ?? 'closed by the server',
+      isBusy: this.#isBusy,
+      lastedMs: opened === undefined ? undefined : endedMs - opened,
+      frames: this.#frames
+    }
+  }
+
+  get #isEnded(): boolean {
+    return this.#ended.signal.aborted
+  }
+
+  #listen(): void {
+    const socket = this.#socket
+    socket.on('open', () => this.#open())
+    socket.on('message', (data: Buffer, isBinary) => {
+      this.#message(isBinary ? data.toString('latin1') : data.toString('utf8'))
+    })
+    socket.on('pong', () => this.#liveness?.pong(this.#setup.clock.now()))
+    socket.on('unexpected-response', (request, { statusCode }) => {
+      request.destroy()
+      if (statusCode === 401) this.#refusal = 'the server answers 401'
+      this.#isBusy = statusCode === 429
+      this.end(`the server answers ${statusCode} instead of a WebSocket`)
+    })
+    // The error's text can hold the address with the token.
+    socket.on('error', (error) => this.end(redactUrl(messageOf(error))))
+    socket.on('close', (code) => this.end(`closed with code ${code}`))
+  }
+
+  #open(): void {
+    if (this.#isEnded) return
+    const { protocol, times, clock, connection, subscriptions } = this.#setup
+    const atMs = clock.now()
+    this.#openedMs = atMs
+    this.#offer({ kind: 'connected', connection, atMs })
+    this.#liveness = new Liveness(times, atMs, protocol.waitsForWelcome)
+    void this.#watch(this.#liveness)
+    for (const text of protocol.greeting()) this.#socket.send(text)
+    this.#subscriber = new Subscriber({
+      protocol,
+      subscriptions,
+      paceMs: times.paceMs,
+      clock,
+      signal: this.#ended.signal,
+      send: (text) => this.#socket.send(text),
+      onStanding: (change) =>
+        this.#offer({ kind: 'standing', connection, atMs: clock.now(), ...change }),
+      onSubscribed: () => this.#offer({ kind: 'subscribed', connection, atMs: clock.now() })
+    })
+    if (!protocol.waitsForWelcome) this.#subscriber.start()
+  }
+
+  #message(text: string): void {
+    if (this.#isEnded) return
+    const { protocol, options, clock, connection } = this.#setup
+    const receivedAt = clock.now()
+    const frame = ++this.#frames
+    this.#liveness?.frame(receivedAt)
+    options.onRaw?.(text, receivedAt, connection, frame)
+    this.#offer({ kind: 'frame', connection, frame, receivedAt, text })
+    if (protocol.isTradeFrame?.(text) !== true) this.#hear(protocol.parse(text))
+    if (this.#queue.size >= this.#pauseAt) this.#hold()
+  }
+
+  #hear(frame: Frame): void {
+    if (frame.kind === 'welcome') {
+      this.#liveness?.welcomed()
+      this.#subscriber?.start()
+    } else if (frame.kind === 'subscribed') {
+      this.#subscriber?.acknowledged(frame.symbols)
+    } else if (frame.kind === 'error') {
+      const words = `the feed says '${frame.message}'`
+      if (frame.meaning === 'over the limit') this.#subscriber?.overLimit(frame.message)
+      if (frame.meaning === 'refused') this.#refusal = words
+      this.#isBusy ||= frame.meaning === 'in use'
+      if (frame.meaning === 'refused' || frame.meaning === 'in use') this.end(words)
+    }
+  }
+
+  /** The reader lags: TCP now holds the sender back. Our silence is not the line's. */
+  #hold(): void {
+    if (this.#isEnded || this.#isHeld) return
+    this.#isHeld = true
+    this.#socket.pause()
+    this.#liveness?.pause()
+    this.#subscriber?.hold()
+  }
+
+  #release(): void {
+    if (this.#isEnded) return
+    this.#isHeld = false
+    this.#socket.resume()
+    this.#liveness?.resume(this.#setup.clock.now())
+    this.#subscriber?.release()
+  }
+
+  async #watch(liveness: Liveness): Promise<void> {
+    const { clock } = this.#setup
+    const cause = await watch(liveness, () => this.#socket.ping(), clock, this.#ended.signal)
+    if (cause !== undefined) this.end(cause)
+  }
+
+  #offer(event: FeedEvent): void {
+    if (this.#queue.isClosed) return
+    // Cannot happen while pausing works; if it does, a reconnect makes the loss visible.
+    if (!this.#queue.offer(event)) this.end('more events than the queue holds')
+  }
+}

@@ -1,0 +1,64 @@
+import type { Clock } from '@tapedeck/core'
+import type { FeedProtocol } from '@tapedeck/domain'
+
+/**
+ * A protocol, and optionally a cheap look at a text that says it can only be a trade frame. The
+ * session reads every other frame itself, for it acts on errors, welcomes and acknowledgements at
+ * once, however long the queue is. A wrong no costs a second parse; a wrong yes hides a control frame.
+ */
+export type FollowedProtocol = FeedProtocol & {
+  readonly isTradeFrame?: (text: string) => boolean
+}
+
+export interface FeedOptions {
+  /** Asked for from the start; see Feed.setSymbols. */
+  readonly symbols: readonly string[]
+  /** What to correct when the feed refuses, such as `FINNHUB_TOKEN`. */
+  readonly credentials?: string
+  /**
+   * Told of every frame as it comes in, before it is queued: for a capture. Called from the socket's
+   * own event, so it must neither throw nor take long.
+   */
+  readonly onRaw?: (text: string, receivedAt: number, connection: string, frame: number) => void
+  /** Frames held between the socket and the reader of the events; the socket is paused at half. */
+  readonly queueFrames?: number
+  readonly times?: Partial<FeedTimes>
+  readonly clock?: Clock
+  /** In [0, 1); injected so that tests are deterministic. */
+  readonly random?: () => number
+}
+
+/** Every wait of a session, ms. */
+export interface FeedTimes {
+  /** Until the WebSocket stands. */
+  readonly handshakeMs: number
+  /** Until the feed accepts the credentials, for protocols that wait for it. */
+  readonly welcomeMs: number
+  /** Between two protocol pings. */
+  readonly pingEveryMs: number
+  /** Until a ping is answered; with the above a half-open line is found in 45 s. */
+  readonly pongMs: number
+  /** Without any frame: two and a half of the about 60 s between Finnhub's own pings. */
+  readonly silenceMs: number
+  /** Between two subscription messages, so that a long list is no burst. */
+  readonly paceMs: number
+  readonly backoffBaseMs: number
+  readonly backoffCapMs: number
+  /** A connection that lasted so long and brought a frame starts the back-off anew. */
+  readonly stableMs: number
+  /** At least so long while another session holds the key: trying soon only keeps it there. */
+  readonly busyMs: number
+}
+
+export const FEED_TIMES: FeedTimes = {
+  handshakeMs: 15_000,
+  welcomeMs: 15_000,
+  pingEveryMs: 25_000,
+  pongMs: 20_000,
+  silenceMs: 150_000,
+  paceMs: 30,
+  backoffBaseMs: 1000,
+  backoffCapMs: 60_000,
+  stableMs: 60_000,
+  busyMs: 30_000
+}

@@ -1,0 +1,109 @@
+import type { FeedTimes } from './feed-options.ts'
+
+export type LivenessTimes = Pick<FeedTimes, 'pingEveryMs' | 'pongMs' | 'silenceMs' | 'welcomeMs'>
+
+/** What to do now, and when to look again. */
+export type LivenessVerdict =
+  | { readonly kind: 'dead'; readonly cause: string }
+  | { readonly kind: 'ping' | 'wait'; readonly inMs: number }
+
+/** Looked at so much later than asked, the process itself stood still; the line is not to blame. */
+const STALL_MS = 5000
+
+/**
+ * Judges whether a line lives, from what was heard and when: a protocol ping must be answered, and
+ * frames must come. Pure: told the time, and looked at when it says so. A frame costs one assignment.
+ *
+ * Not counted: time in which we did not read (paused, or the process stood still), and steps of the
+ * wall clock.
+ */
+export class Liveness {
+  readonly #times: LivenessTimes
+  /** Silence counts from here at the earliest. */
+  #baseMs: number
+  #frameMs = -Infinity
+  #pongMs = -Infinity
+  #pingedMs: number | undefined
+  #nextPingMs: number
+  #welcomeByMs: number
+  #paused = false
+  #checkedMs: number
+  #dueMs: number
+
+  constructor(times: LivenessTimes, nowMs: number, waitsForWelcome: boolean) {
+    this.#times = times
+    this.#baseMs = nowMs
+    this.#nextPingMs = nowMs + times.pingEveryMs
+    this.#welcomeByMs = waitsForWelcome ? nowMs + times.welcomeMs : Infinity
+    this.#checkedMs = nowMs
+    this.#dueMs = nowMs
+  }
+
+  frame(nowMs: number): void {
+    this.#frameMs = nowMs
+  }
+
+  pong(nowMs: number): void {
+    this.#pongMs = nowMs
+  }
+
+  welcomed(): void {
+    this.#welcomeByMs = Infinity
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(nowMs: number): void {
+    this.#paused = false
+    this.#startOver(nowMs)
+  }
+
+  check(nowMs: number): LivenessVerdict {
+    if (nowMs > this.#dueMs + STALL_MS || nowMs < this.#checkedMs) this.#startOver(nowMs)
+    this.#checkedMs = nowMs
+    const verdict = this.#judge(nowMs)
+    this.#dueMs = verdict.kind === 'dead' ? Infinity : nowMs + verdict.inMs
+    return verdict
+  }
+
+  #judge(nowMs: number): LivenessVerdict {
+    const { pingEveryMs, pongMs, silenceMs, welcomeMs } = this.#times
+    if (this.#paused) return { kind: 'wait', inMs: pingEveryMs }
+    // Whatever came after the ping answers it: a busy line may hold the pong back.
+    if (this.#pingedMs !== undefined && Math.max(this.#frameMs, this.#pongMs) >= this.#pingedMs) {
+      this.#pingedMs = undefined
+    }
+    if (this.#pingedMs !== undefined && nowMs - this.#pingedMs >= pongMs) {
+      return { kind: 'dead', cause: `no answer to a ping within ${pongMs} ms` }
+    }
+    const quietFromMs = Math.max(this.#frameMs, this.#baseMs)
+    if (nowMs - quietFromMs >= silenceMs) {
+      return { kind: 'dead', cause: `no frame for ${silenceMs} ms` }
+    }
+    if (nowMs >= this.#welcomeByMs) {
+      return { kind: 'dead', cause: `no answer to the credentials within ${welcomeMs} ms` }
+    }
+    const isPingDue = this.#pingedMs === undefined && nowMs >= this.#nextPingMs
+    if (isPingDue) {
+      this.#pingedMs = nowMs
+      this.#nextPingMs = nowMs + pingEveryMs
+    }
+    const dueMs = Math.min(
+      this.#pingedMs === undefined ? this.#nextPingMs : this.#pingedMs + pongMs,
+      quietFromMs + silenceMs,
+      this.#welcomeByMs
+    )
+    return { kind: isPingDue ? 'ping' : 'wait', inMs: Math.max(1, dueMs - nowMs) }
+  }
+
+  #startOver(nowMs: number): void {
+    this.#baseMs = nowMs
+    this.#frameMs = -Infinity
+    this.#pongMs = -Infinity
+    this.#pingedMs = undefined
+    this.#nextPingMs = nowMs
+    if (this.#welcomeByMs !== Infinity) this.#welcomeByMs = nowMs + this.#times.welcomeMs
+  }
+}

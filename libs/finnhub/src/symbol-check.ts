@@ -1,0 +1,82 @@
+import { editsBetween, messageOf } from '@tapedeck/core'
+import type { FinnhubRest } from './rest-client.ts'
+
+/** What Finnhub's own list says of the symbols, or why it could not be asked. */
+export type SymbolCheck =
+  | { readonly isChecked: true; readonly unknown: readonly UnknownSymbol[] }
+  | { readonly isChecked: false; readonly reason: string }
+
+export interface UnknownSymbol {
+  readonly symbol: string
+  readonly hints: readonly string[]
+  /** For people: what was found, and what was probably meant. */
+  readonly reason: string
+}
+
+const CHECK_LIMIT_MS = 30_000
+const HINTS = 3
+
+/**
+ * Looks bare US symbols up in Finnhub's list: the feed itself is only silent about one it does not know.
+ *
+ * Never throws and ends within `limitMs`: the list helps with typing errors, it is no reason not to
+ * start. Symbols of other markets (AAPL.SW, BINANCE:BTCUSDT) and share classes (BRK.B) are not judged.
+ */
+export async function checkSymbols(
+  client: Pick<FinnhubRest, 'usSymbols'>,
+  symbols: readonly string[],
+  { limitMs = CHECK_LIMIT_MS, signal }: { limitMs?: number; signal?: AbortSignal } = {}
+): Promise<SymbolCheck> {
+  const bare = symbols.filter(isBareUsSymbol)
+  if (bare.length === 0) return { isChecked: true, unknown: [] }
+  const timeout = AbortSignal.timeout(limitMs)
+  try {
+    const either = signal === undefined ? timeout : AbortSignal.any([timeout, signal])
+    const known = await client.usSymbols(either)
+    if (known.length === 0) return notChecked("Finnhub's list is empty")
+    const listed = new Set(known)
+    const unknown = bare.filter((symbol) => !listed.has(symbol))
+    return { isChecked: true, unknown: unknown.map((symbol) => describe(symbol, known)) }
+  } catch (error) {
+    const reason = timeout.aborted ? `no answer within ${limitMs} ms` : messageOf(error)
+    return notChecked(reason)
+  }
+}
+
+/** The known symbols that were most likely meant, the nearest first; three at most. */
+export function symbolHints(unknown: string, known: readonly string[]): readonly string[] {
+  const wanted = unknown.toUpperCase()
+  const most = wanted.length <= 3 ? 1 : 2
+  return known
+    .filter((symbol) => Math.abs(symbol.length - wanted.length) <= most)
+    .map((symbol) => ({ symbol, cost: costOf(wanted, symbol.toUpperCase()) }))
+    .filter(({ cost }) => cost <= most)
+    .toSorted((a, b) => a.cost - b.cost || (a.symbol < b.symbol ? -1 : 1))
+    .slice(0, HINTS)
+    .map(({ symbol }) => symbol)
+}
+
+/** Edits; fewer for the same letters in another order, more for another length: both by half. */
+function costOf(wanted: string, symbol: string): number {
+  const isShuffled = sorted(wanted) === sorted(symbol)
+  const isOtherLength = wanted.length !== symbol.length
+  return editsBetween(wanted, symbol) - (isShuffled ? 0.5 : 0) + (isOtherLength ? 0.5 : 0)
+}
+
+function sorted(text: string): string {
+  return text.split('').toSorted().join('')
+}
+
+function isBareUsSymbol(symbol: string): boolean {
+  return /^[A-Za-z0-9]+$/.test(symbol)
+}
+
+function describe(symbol: string, known: readonly string[]): UnknownSymbol {
+  const hints = symbolHints(symbol, known)
+  const meant = hints.length === 0 ? '' : `; did you mean ${hints.join(' or ')}?`
+  return { symbol, hints, reason: `not in Finnhub's list of US symbols${meant}` }
+}
+
+function notChecked(reason: string): SymbolCheck {
+  return { isChecked: false, reason: `symbols were not checked: ${reason}` }
+}

@@ -1,0 +1,85 @@
+import type { FeedGapDocument, FeedStatusDocument } from '@tapedeck/mongo'
+
+/** The producer writes each second: older than this, nothing it said is news. */
+const STALE_MS = 5000
+
+/** Whether a producer has fallen silent; one that said that it stops has not. */
+export function isStale({ state, updatedAt }: FeedStatusDocument, nowMs: number): boolean {
+  return state !== 'stopped' && nowMs - updatedAt.getTime() > STALE_MS
+}
+
+/** What the producer said of its feed; when it is silent, that comes first. */
+export function feedRow(status: FeedStatusDocument, nowMs: number) {
+  const stale = isStale(status, nowMs)
+  return {
+    feed: status._id,
+    state: status.state,
+    isStale: stale,
+    explanation: stale ? silenceText(status, nowMs) : status.explanation,
+    lastError: status.lastError,
+    connection: status.connection,
+    connectedAt: timeOf(status.connectedAt),
+    lastFrameAt: timeOf(status.lastFrameAt),
+    lastTradeAt: timeOf(status.lastTradeAt),
+    maxSymbols: status.maxSymbols,
+    queuedFrames: status.queuedFrames,
+    spooledBytes: status.spooledBytes,
+    symbols: status.symbols.map((one) => ({
+      symbol: one.symbol,
+      standing: one.standing,
+      lastTradeAt: timeOf(one.lastTradeAt),
+      usualGapMs: one.usualGapMs,
+      reason: one.reason
+    })),
+    updatedAt: status.updatedAt.getTime()
+  }
+}
+
+/** An outage; `to` and `from` null as stored, `seconds` up to now while it lasts. */
+export function gapRow(gap: FeedGapDocument, nowMs: number) {
+  const [from, to] = [timeOf(gap.from), timeOf(gap.to)]
+  return {
+    id: gap._id,
+    feed: gap.feed,
+    from,
+    to,
+    isOpen: to === null,
+    cause: gap.cause,
+    symbols: gap.symbols,
+    seconds: from === null ? null : Math.max(0, (to ?? nowMs) - from) / 1000
+  }
+}
+
+/** The same for an axis of time: both ends are moments, an open one ends now. */
+export function gapSpan(gap: FeedGapDocument, nowMs: number) {
+  const row = gapRow(gap, nowMs)
+  const timeEnd = row.to ?? Math.max(nowMs, row.from ?? 0)
+  const whose = row.symbols.length === 0 ? 'all symbols' : row.symbols.join(', ')
+  const lasted = row.seconds === null ? 'since before the first frame' : durationText(row.seconds)
+  return {
+    id: row.id,
+    feed: row.feed,
+    time: row.from ?? row.to ?? gap.updatedAt.getTime(),
+    timeEnd,
+    isOpen: row.isOpen,
+    cause: row.cause,
+    symbols: row.symbols,
+    seconds: row.seconds,
+    text: `no feed (${whose}), ${lasted}${row.isOpen ? ' so far' : ''}: ${row.cause}`
+  }
+}
+
+function silenceText({ explanation, updatedAt }: FeedStatusDocument, nowMs: number): string {
+  const silent = durationText((nowMs - updatedAt.getTime()) / 1000)
+  return `no word from the producer for ${silent}: is it running? It last said: ${explanation}`
+}
+
+function durationText(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  if (seconds < 120) return `${Math.round(seconds)} s`
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
+}
+
+function timeOf(date: Date | null): number | null {
+  return date === null ? null : date.getTime()
+}

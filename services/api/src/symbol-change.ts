@@ -1,0 +1,99 @@
+import { nearestName } from '@tapedeck/core'
+import { symbolProblems } from '@tapedeck/domain'
+import { mergeSymbols, type FeedReader } from '@tapedeck/mongo'
+import type { RequestProblem } from './query.ts'
+
+/** What a change of symbols comes to. */
+export type SymbolChange =
+  | {
+      readonly problems?: undefined
+      /** Every symbol wanted now, in the order of the feed's subscriptions. */
+      readonly wanted: readonly string[]
+      /** Those that were not so before. */
+      readonly changed: readonly string[]
+    }
+  | { readonly status: 400 | 404 | 409; readonly problems: readonly RequestProblem[] }
+
+export interface SymbolChangeDeps {
+  readonly store: Pick<FeedReader, 'subscriptions' | 'setWanted'>
+  /** SYMBOLS. */
+  readonly base: readonly string[]
+  /** FINNHUB_MAX_SYMBOLS. */
+  readonly maxSymbols: number
+}
+
+const BY = 'api'
+
+/** Adds symbols: all of them, or none and every mistake; those beyond the plan are named. */
+export async function addSymbols(body: unknown, deps: SymbolChangeDeps): Promise<SymbolChange> {
+  const { symbols, problems } = symbolsOf(body)
+  if (problems.length > 0) return { status: 400, problems }
+  const before = await wantedNow(deps)
+  const changed = symbols.filter((symbol) => !before.includes(symbol))
+  const wanted = [...before, ...changed]
+  const over = wanted.slice(deps.maxSymbols).filter((symbol) => changed.includes(symbol))
+  if (over.length > 0) {
+    const message =
+      `symbols: ${wanted.length} would be followed, expected at most ${deps.maxSymbols} ` +
+      `(FINNHUB_MAX_SYMBOLS); over the limit: ${over.join(', ')}`
+    return { status: 409, problems: [{ field: 'symbols', message }] }
+  }
+  await deps.store.setWanted(changed, true, BY)
+  return { wanted: await wantedNow(deps), changed }
+}
+
+/** Removes one symbol, also one of SYMBOLS; what is stored of it stays. */
+export async function removeSymbol(symbol: string, deps: SymbolChangeDeps): Promise<SymbolChange> {
+  const problems = symbolProblems([symbol], 1).map((text) => problem('symbol', text))
+  if (problems.length > 0) return { status: 400, problems }
+  const before = await wantedNow(deps)
+  if (!before.includes(symbol)) {
+    const near = nearestName(symbol, before)
+    const hint = near === undefined ? '' : `; did you mean ${near}?`
+    const text = `'${symbol}' is not followed, expected one of ${before.join(', ')}${hint}`
+    return { status: 404, problems: [problem('symbol', text)] }
+  }
+  await deps.store.setWanted([symbol], false, BY)
+  return { wanted: await wantedNow(deps), changed: [symbol] }
+}
+
+async function wantedNow({ store, base }: SymbolChangeDeps): Promise<readonly string[]> {
+  return mergeSymbols(base, await store.subscriptions()).symbols
+}
+
+function symbolsOf(body: unknown): {
+  readonly symbols: readonly string[]
+  readonly problems: readonly RequestProblem[]
+} {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    return refused(problem('body', 'not an object, expected {"symbols":["TSLA"]}'))
+  }
+  const { symbols, ...others } = body as Readonly<Record<string, unknown>>
+  const unknown = Object.keys(others).map((name) =>
+    problem(name, 'not a field of this request, expected symbols')
+  )
+  if (!Array.isArray(symbols) || symbols.length === 0) {
+    return refused(...unknown, problem('symbols', 'no list, expected at least one symbol'))
+  }
+  const texts = symbols.filter((one): one is string => typeof one === 'string')
+  if (texts.length < symbols.length) {
+    return refused(...unknown, problem('symbols', 'not all are texts, expected a list of texts'))
+  }
+  const entries = texts.map((text) => text.trim())
+  const mistakes = symbolProblems(entries, Number.MAX_SAFE_INTEGER)
+  return {
+    symbols: entries,
+    problems: [...unknown, ...mistakes.map((text) => problem('symbols', text))]
+  }
+}
+
+function refused(...problems: readonly RequestProblem[]): {
+  readonly symbols: readonly string[]
+  readonly problems: readonly RequestProblem[]
+} {
+  return { symbols: [], problems }
+}
+
+function problem(field: string, text: string): RequestProblem {
+  return { field, message: `${field}: ${text}` }
+}

@@ -1,0 +1,232 @@
+import { hasCode, messageOf, repeat, retried, withTimeout } from '@tapedeck/core'
+import { createFeed, type Feed } from '@tapedeck/feed'
+import { checkSymbols, finnhubRest } from '@tapedeck/finnhub'
+import { desiredSymbols, openDatabase, type Database } from '@tapedeck/mongo'
+import type { ServiceContext } from '@tapedeck/service'
+import type { Aside } from './aside.ts'
+import type { Capture } from './capture/capture.ts'
+import type { ProducerConfig } from './config.ts'
+import { FeedFollower } from './feed-follower.ts'
+import { feedStatus, type FeedFacts } from './feed-status.ts'
+import { formerLife } from './former-life.ts'
+import type { GapKeeper } from './gap-keeper.ts'
+import { LeaseKeeper, leaseId } from './lease-keeper.ts'
+import type { Outbox } from './outbox/outbox.ts'
+import type { ProducerMetrics } from './producer-metrics.ts'
+import { protocolOf } from './protocol.ts'
+
+export interface DeskDeps {
+  readonly outbox: Outbox
+  readonly aside: Aside
+  readonly gaps: GapKeeper
+  readonly metrics: ProducerMetrics
+  readonly capture: Capture | undefined
+  readonly context: ServiceContext
+}
+
+/** Symbols are compared, silent ones asked for again and the status written this often. */
+const TICK_MS = 1000
+/** A database that is away must not hold up the stop. */
+const GOODBYE_LIMIT_MS = 1000
+
+/**
+ * Decides when the feed is followed and for which symbols: with a database only while this producer
+ * holds the key's lease, for SYMBOLS with what people added and removed since. Without one it just
+ * follows SYMBOLS.
+ */
+export class FeedDesk {
+  readonly #config: ProducerConfig
+  readonly #deps: DeskDeps
+  readonly #follower: FeedFollower
+  #symbols: readonly string[]
+  #lease: LeaseKeeper | undefined
+  #database: Database | undefined
+  #following: Promise<void> = Promise.resolve()
+  #hasFailed = false
+
+  constructor(config: ProducerConfig, deps: DeskDeps) {
+    this.#config = config
+    this.#deps = deps
+    this.#symbols = config.symbols
+    this.#follower = new FeedFollower({
+      ...deps,
+      feedName: config.feedName,
+      protocol: protocolOf(config),
+      log: deps.context.log
+    })
+    this.#follower.setSymbols(config.symbols, Date.now())
+  }
+
+  /** Begins to follow; a failure that no retry can mend ends the service. */
+  open(): void {
+    this.#following = this.#run().catch((error: unknown) => {
+      if (hasCode(error, 'ABORTED')) return
+      this.#hasFailed = true
+      this.#deps.context.fail(error)
+    })
+  }
+
+  /** Ends after the signal of the context: the outage begins, the lease is given back. */
+  async close(): Promise<void> {
+    const { gaps, context, aside } = this.#deps
+    await this.#following
+    gaps.lost(this.#hasFailed ? 'the producer failed' : 'the producer was stopped', Date.now())
+    await aside.drained()
+    try {
+      await withTimeout(this.#sayGoodbye(), GOODBYE_LIMIT_MS, 'Giving the lease back')
+    } catch (error) {
+      context.log.warn({ err: error }, 'the lease was not given back: it expires by itself')
+    }
+    await this.#database?.close()
+  }
+
+  async #sayGoodbye(): Promise<void> {
+    await this.#writeStatus('stopped')
+    await this.#lease?.release(this.#deps.gaps.lastFrameMs)
+  }
+
+  /** Why the feed is not followed as it should be, in sentences. */
+  problems(): string[] {
+    const { state, explanation } = feedStatus(this.#facts(Date.now()))
+    return state === 'connected' ? [] : [`the feed is not connected: ${explanation}`]
+  }
+
+  async #run(): Promise<void> {
+    const { context, gaps } = this.#deps
+    const { signal, log } = context
+    const { mongo, feedName, leaseTtlMs } = this.#config
+    if (mongo === undefined) {
+      log.info('no MONGODB_URI: no lease, no symbols at run time, no status')
+      await this.#follow(signal)
+      return
+    }
+    const database = await retried(
+      () => openDatabase(mongo, { appName: 'tapedeck-producer', maxPoolSize: 3 }),
+      signal,
+      (error) => log.warn({ err: error }, 'the database does not answer yet')
+    )
+    this.#database = database
+    const id = leaseId(feedName, this.#config.vendor.credential)
+    const lease = new LeaseKeeper(database, {
+      id,
+      log,
+      ...(leaseTtlMs !== undefined && { ttlMs: leaseTtlMs, renewMs: leaseTtlMs / 3 })
+    })
+    this.#lease = lease
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      const before = await lease.acquire(signal)
+      if (isFirst) gaps.resume(await formerLife(database, feedName, before), Date.now())
+      const lost = new AbortController()
+      const held = AbortSignal.any([signal, lost.signal])
+      void this.#watchLease(lease, held, lost)
+      await this.#follow(held)
+      if (!signal.aborted) gaps.lost('another producer took the key over', Date.now())
+    }
+  }
+
+  async #watchLease(lease: LeaseKeeper, held: AbortSignal, lost: AbortController): Promise<void> {
+    const owner = await lease.keep(() => this.#deps.gaps.lastFrameMs, held)
+    if (owner === undefined) return
+    this.#deps.context.log.error({ owner }, 'another producer took the key over')
+    lost.abort()
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { capture, context } = this.#deps
+    await this.#lookUpSymbols()
+    const feed = createFeed(
+      protocolOf(this.#config),
+      {
+        symbols: this.#symbols,
+        credentials: this.#config.vendor.credentialName,
+        ...(capture !== undefined && { onRaw: (...frame) => capture.frame(...frame) }),
+        ...(this.#config.feedTimes !== undefined && { times: this.#config.feedTimes })
+      },
+      signal
+    )
+    void this.#checkSymbols(signal)
+    const stopTicking = repeat(
+      TICK_MS,
+      () => this.#tick(feed),
+      (error) => context.fail(error)
+    )
+    try {
+      await this.#follower.follow(feed)
+    } finally {
+      await stopTicking()
+    }
+  }
+
+  async #tick(feed: Feed): Promise<void> {
+    const { log } = this.#deps.context
+    try {
+      if (await this.#lookUpSymbols()) feed.setSymbols(this.#symbols)
+      this.#follower.nudge(feed, Date.now())
+      await this.#writeStatus()
+    } catch (error) {
+      log.debug({ err: error }, 'status and symbols could not be exchanged with the database')
+    }
+  }
+
+  /** The symbols wanted now; true when they changed. */
+  async #lookUpSymbols(): Promise<boolean> {
+    if (this.#database === undefined) return false
+    const { log } = this.#deps.context
+    const { symbols, maxSymbols } = this.#config
+    try {
+      const wanted = await desiredSymbols(this.#database, symbols, maxSymbols)
+      const isSame = wanted.symbols.join('\n') === this.#symbols.join('\n')
+      if (isSame) return false
+      log.info({ symbols: wanted.symbols, overflow: wanted.overflow }, 'symbols changed')
+      this.#symbols = wanted.symbols
+      this.#follower.setSymbols([...wanted.symbols, ...wanted.overflow], Date.now())
+      for (const symbol of wanted.overflow) {
+        const reason = `the plan allows ${maxSymbols} symbols (FINNHUB_MAX_SYMBOLS)`
+        this.#follower.judge(symbol, { standing: 'over the limit', reason })
+      }
+      return true
+    } catch (error) {
+      log.debug({ reason: messageOf(error) }, 'the symbols known before stay')
+      return false
+    }
+  }
+
+  /** Asks the vendor's list, where a key allows it; a typing error is told, and followed all the same. */
+  async #checkSymbols(signal: AbortSignal): Promise<void> {
+    const { rest } = this.#config
+    if (rest === undefined) return
+    const { log } = this.#deps.context
+    const answer = await checkSymbols(finnhubRest(rest), this.#symbols, { signal })
+    if (!answer.isChecked) {
+      log.info({ reason: answer.reason }, 'symbols were not checked')
+      return
+    }
+    for (const { symbol, reason } of answer.unknown) {
+      log.warn({ symbol, reason }, 'symbol is not known')
+      this.#follower.judge(symbol, { standing: 'rejected', reason })
+    }
+  }
+
+  async #writeStatus(state?: 'stopped'): Promise<void> {
+    if (this.#database === undefined || this.#lease?.waitsFor !== undefined) return
+    const { _id, ...status } = feedStatus(this.#facts(Date.now()))
+    const said =
+      state === undefined ? status : { ...status, state, explanation: 'the producer was stopped' }
+    await this.#database.feedStatus.replaceOne({ _id }, said, { upsert: true })
+  }
+
+  #facts(nowMs: number): FeedFacts {
+    const { outbox, gaps } = this.#deps
+    const { records, bytes } = outbox.depth
+    return {
+      ...this.#follower.facts(nowMs),
+      feed: this.#config.feedName,
+      nowMs,
+      waitsFor: this.#lease?.waitsFor,
+      lastFrameMs: gaps.lastFrameMs,
+      maxSymbols: this.#config.maxSymbols,
+      queuedFrames: records,
+      spooledBytes: bytes
+    }
+  }
+}

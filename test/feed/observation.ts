@@ -1,0 +1,71 @@
+import type { Database, FeedGapDocument } from '@tapedeck/mongo'
+import type { SimulatorStats } from '@tapedeck/simulator'
+import type { LogLine } from './recorded-log.ts'
+
+/** Everything that is seen of a scenario, from the simulator to the database. */
+export interface Observation {
+  readonly simulator: SimulatorStats
+  /** By kind. */
+  readonly frames: Readonly<Record<string, number>>
+  /** Trades that the producer took as valid. */
+  readonly received: number
+  /** Trades and frames that it did not, by reason. */
+  readonly refused: Readonly<Record<string, number>>
+  readonly publishedRecords: number
+  readonly disconnections: number
+  /** Why it lost or did not get its connections, in its own words. */
+  readonly causes: readonly string[]
+  /** Error texts of the feed. */
+  readonly feedErrors: readonly string[]
+  /** The code with which the producer failed. */
+  readonly failure: string | undefined
+  /** Trade documents. */
+  readonly stored: number
+  /** Of them, kept out of every bar, by reason. */
+  readonly aside: Readonly<Record<string, number>>
+  /** Condition codes that the consumer did not know. */
+  readonly unknownCodes: Readonly<Record<string, number>>
+  /** Bars whose price is not above 0; must be none. */
+  readonly badBars: number
+  readonly gaps: readonly FeedGapDocument[]
+}
+
+/** A metric's values by one of its labels; without labels under the empty text. */
+export function valuesOf(metrics: string, name: string): Record<string, number> {
+  const values: Record<string, number> = {}
+  for (const [, label = '', value] of metrics.matchAll(
+    new RegExp(`^tapedeck_${name}(?:\\{[a-z_]+="([^"]*)"\\})? (\\S+)$`, 'gm')
+  )) {
+    values[label] = Number(value)
+  }
+  return values
+}
+
+export function causesIn(lines: readonly LogLine[]): string[] {
+  return lines
+    .filter(({ message }) => message === 'feed disconnected')
+    .map(({ fields }) => String(fields['cause']))
+}
+
+export function feedErrorsIn(lines: readonly LogLine[]): string[] {
+  const texts = lines.flatMap(({ message, fields }) => {
+    if (message === 'error from the feed') return [String(fields['message'])]
+    return typeof fields['reason'] === 'string' && 'standing' in fields ? [fields['reason']] : []
+  })
+  return [...new Set(texts)]
+}
+
+/** What is in the database. */
+export async function storedIn(
+  database: Database
+): Promise<Pick<Observation, 'stored' | 'aside' | 'badBars' | 'gaps'>> {
+  const [stored, late, badBars, gaps] = await Promise.all([
+    database.trades.countDocuments(),
+    database.lateTrades.find({}, { projection: { reason: 1 } }).toArray(),
+    database.bars.countDocuments({ low: { $ne: null, $not: { $gt: 0 } } }),
+    database.feedGaps.find().sort({ from: 1 }).toArray()
+  ])
+  const aside: Record<string, number> = {}
+  for (const { reason } of late) aside[reason] = (aside[reason] ?? 0) + 1
+  return { stored, aside, badBars, gaps }
+}

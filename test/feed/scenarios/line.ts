@@ -1,0 +1,141 @@
+import { once } from 'node:events'
+import { WebSocket } from 'ws'
+import type { FeedScenario } from '../scenario.ts'
+import { TOKEN, type Stage } from '../stage.ts'
+import { until } from '../until.ts'
+
+/** Somebody else with our key. */
+async function rival({ simulator }: Stage): Promise<WebSocket> {
+  const socket = new WebSocket(`${simulator.url}?token=${TOKEN}`)
+  socket.on('error', () => undefined)
+  await once(socket, 'open')
+  return socket
+}
+
+const playing = ({ simulator }: Stage): Promise<void> =>
+  until('frames come', () => simulator.stats().framesSent >= 10)
+
+const RECONNECTS = 'connects again and subscribes'
+const ON_THE_WAY = { mayLoseOnTheWay: true } as const
+
+/** Handshakes that fail, connections that end or say nothing, limits. */
+export const LINE_SCENARIOS: readonly FeedScenario[] = [
+  {
+    name: 'refused-401',
+    reaction: 'stops with a clear error, asks no more',
+    expect: { refusals: 1, failure: 'FEED_REFUSED', gaps: 1, ...ON_THE_WAY }
+  },
+  {
+    name: 'busy-429',
+    reaction: 'waits longer than after other failures, then connects',
+    expect: { connections: 2, refusals: 2, gaps: { atLeast: 1 }, ...ON_THE_WAY }
+  },
+  {
+    name: 'answer-200',
+    reaction: 'backs off and connects again',
+    expect: { connections: 2, refusals: 6, gaps: { atLeast: 1 }, ...ON_THE_WAY }
+  },
+  {
+    name: 'answer-524',
+    reaction: 'backs off and connects again',
+    expect: { connections: 2, refusals: 6, gaps: { atLeast: 1 }, ...ON_THE_WAY }
+  },
+  {
+    name: 'one-key-two-clients',
+    reaction: RECONNECTS,
+    expect: { connections: 3, cause: /closed with code 1006/, gaps: 1, ...ON_THE_WAY },
+    async meanwhile(stage) {
+      await playing(stage)
+      await once(await rival(stage), 'close')
+    }
+  },
+  {
+    name: 'key-held',
+    reaction: 'waits until the key is free, then connects',
+    expect: { connections: 2, refusals: { atLeast: 1 }, cause: /429/ },
+    async before(stage) {
+      const other = await rival(stage)
+      void (async () => {
+        await until('the producer was refused', () => stage.simulator.stats().refusals > 0)
+        other.close()
+      })().catch(() => other.terminate())
+    }
+  },
+  {
+    name: 'close-1000',
+    reaction: RECONNECTS,
+    expect: { connections: 2, cause: /closed with code 1000/, gaps: 1 }
+  },
+  {
+    name: 'close-1001',
+    reaction: RECONNECTS,
+    expect: { connections: 2, cause: /closed with code 1001/, gaps: 1 }
+  },
+  {
+    name: 'close-1006',
+    reaction: RECONNECTS,
+    expect: { connections: 2, cause: /closed with code 1006|ECONNRESET/, gaps: 1, ...ON_THE_WAY }
+  },
+  {
+    name: 'close-after-2s',
+    reaction: RECONNECTS,
+    expect: { connections: 2, cause: /closed with code 1011/, gaps: 1 }
+  },
+  {
+    name: 'close-at-once',
+    reaction: 'backs off further each time, connects in the end',
+    expect: { connections: 4, gaps: { atLeast: 1 }, ...ON_THE_WAY }
+  },
+  {
+    name: 'pings-only',
+    about: 'the trades stop for 2 s, pings go on',
+    reaction: 'stays connected: the line is alive',
+    faults: [
+      { when: { frames: 10 }, do: 'mute', pings: true },
+      { when: { ms: 2000 }, do: 'unmute' }
+    ],
+    expect: { frames: { ping: { atLeast: 5 } } }
+  },
+  {
+    name: 'silence',
+    reaction: 'ends the silent line after the limit, connects again',
+    expect: { connections: 2, cause: /no frame for 1500 ms/, gaps: 1 }
+  },
+  {
+    name: 'half-open',
+    reaction: 'misses the pong, ends the line, connects again',
+    expect: { connections: 2, cause: /ping|pong/, gaps: 1 }
+  },
+  {
+    name: 'half-open-key-held',
+    reaction: 'misses the pong, waits until the key is free',
+    expect: {
+      connections: 2,
+      refusals: { atLeast: 1 },
+      cause: /ping|pong|429/,
+      gaps: { atLeast: 1 }
+    }
+  },
+  {
+    name: 'too-many-symbols',
+    reaction: 'says which symbol is over the limit, follows the others',
+    expect: { feedError: /too many symbols/ }
+  },
+  {
+    name: 'slot-freed',
+    about: 'a symbol over the limit, then the limit is raised and the line closed',
+    reaction: 'asks again for what was over the limit',
+    faults: [
+      { do: 'limit', symbols: 2 },
+      { when: { frames: 10 }, do: 'limit', symbols: 51 },
+      { do: 'close', code: 1001 },
+      { when: { subscribed: 3 }, do: 'wait' }
+    ],
+    expect: { connections: 2, feedError: /too many symbols/, gaps: 1 }
+  },
+  {
+    name: 'thrice',
+    reaction: 'every copy stored under its own name: frames are never told apart by content',
+    expect: {}
+  }
+]

@@ -1,0 +1,136 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { messageOf, TapedeckError } from '@tapedeck/core'
+import { readConfig as readConsumerConfig, startConsumer } from '@tapedeck/consumer'
+import type { FeedTimes } from '@tapedeck/feed'
+import { readConfig as readProducerConfig, startProducer } from '@tapedeck/producer'
+import { createContext, type ServiceContext } from '@tapedeck/service'
+import { readConfig, startSimulator, type RunningSimulator } from '@tapedeck/simulator'
+import { openMarket, type Market } from '../support/market.ts'
+import { causesIn, feedErrorsIn, storedIn, valuesOf, type Observation } from './observation.ts'
+import { recordedLog, type LogLine } from './recorded-log.ts'
+import type { Scope } from './scope.ts'
+
+export const TOKEN = 'stage-token'
+
+/** The whole way of a trade on a topic and a database of its own; nothing in it is a double. */
+export interface Stage {
+  readonly simulator: RunningSimulator
+  readonly market: Market
+  /** Starts the producer; once. */
+  startProducer(): Promise<void>
+  /** Stops it in good order: what it received is published. */
+  stopProducer(): Promise<void>
+  observe(): Promise<Observation>
+}
+
+export interface StageOptions {
+  readonly symbols: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly times: Partial<FeedTimes>
+}
+
+interface Service<T> {
+  readonly result: T
+  readonly lines: readonly LogLine[]
+  readonly metrics: () => Promise<string>
+  readonly failure: () => unknown
+  stop(): Promise<void>
+}
+
+export async function openStage(
+  scope: Scope,
+  { symbols, env, times }: StageOptions
+): Promise<Stage> {
+  const market = await openMarket(scope.context)
+  const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-feed-'))
+  scope.after(() => rm(folder, { recursive: true, force: true }))
+  const simulator = await start(scope, 'simulator', (context) =>
+    startSimulator(readConfig(env), context)
+  )
+  const consumer = await start(scope, 'consumer', (context) =>
+    startConsumer(readConsumerConfig({ ...market.env, LATENESS_LIMIT: '24h', ...env }), context)
+  )
+  let producer: Service<unknown> | undefined
+  return {
+    simulator: simulator.result,
+    market,
+    async startProducer() {
+      const config = {
+        ...readProducerConfig({
+          ...market.env,
+          ...env,
+          TAPEDECK_DATA_DIR: folder,
+          SYMBOLS: symbols.join(','),
+          FINNHUB_TOKEN: TOKEN,
+          FINNHUB_URL: simulator.result.url,
+          FEED_NAME: 'simulated'
+        }),
+        feedTimes: times
+      }
+      producer = await start(scope, 'producer', (context) => startProducer(config, context))
+    },
+    async stopProducer() {
+      await producer?.stop()
+    },
+    async observe() {
+      const [produced = '', consumed, stored] = await Promise.all([
+        producer?.metrics(),
+        consumer.metrics(),
+        storedIn(market.database)
+      ])
+      const lines = producer?.lines ?? []
+      const failure = producer?.failure()
+      return {
+        simulator: simulator.result.stats(),
+        frames: valuesOf(produced, 'frames_received_total'),
+        received: valuesOf(produced, 'trades_received_total')[''] ?? 0,
+        refused: valuesOf(produced, 'trades_refused_total'),
+        publishedRecords: valuesOf(produced, 'records_published_total')[''] ?? 0,
+        disconnections: valuesOf(produced, 'feed_disconnections_total')[''] ?? 0,
+        causes: causesIn(lines),
+        feedErrors: feedErrorsIn(lines),
+        failure: failureCode(failure),
+        unknownCodes: valuesOf(consumed, 'unknown_condition_total'),
+        ...stored
+      }
+    }
+  }
+}
+
+function failureCode(failure: unknown): string | undefined {
+  if (failure === undefined) return undefined
+  return failure instanceof TapedeckError ? failure.code : messageOf(failure)
+}
+
+async function start<T>(
+  scope: Scope,
+  name: string,
+  begin: (context: ServiceContext) => Promise<T>
+): Promise<Service<T>> {
+  const { log, lines } = recordedLog(name)
+  const { context, stop, stopped } = createContext(log)
+  let failure: unknown
+  void noteFailure()
+  let ending: Promise<boolean> | undefined
+  const end = async (): Promise<void> => {
+    stop()
+    ending ??= context.close()
+    await ending
+  }
+  scope.after(end)
+  const result = await begin(context)
+  return {
+    result,
+    lines,
+    // From the registry itself: a service that has failed serves none any more.
+    metrics: async () => (await context.metrics.expose()).body,
+    failure: () => failure,
+    stop: end
+  }
+
+  async function noteFailure(): Promise<void> {
+    failure = (await stopped)?.error
+  }
+}

@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { startConsumer } from '@tapedeck/consumer'
+import { deadTopicOf, openDeadLetters, Publisher, type DeadLetter } from '@tapedeck/kafka'
+import { eventually } from '../../support/eventually.ts'
+import { inService } from '../../support/in-service.ts'
+import { openMarket, type Market } from '../../support/market.ts'
+import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
+
+const options = { timeout: 120_000 }
+const PROGRAM = path.join(import.meta.dirname, '../../../services/producer/src/dead-main.ts')
+
+interface Run {
+  readonly code: number
+  readonly output: string
+}
+
+/** `npm run dead -- …` as a process of its own. */
+async function dead(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Run> {
+  const { promise, resolve } = Promise.withResolvers<Run>()
+  const { PATH = '' } = process.env
+  execFile(
+    process.execPath,
+    [PROGRAM, ...args],
+    { env: { PATH, ...env }, timeout: 60_000 },
+    (error, stdout, stderr) => {
+      const code = error === null ? 0 : Number(error.code ?? -1)
+      resolve({ code, output: stdout + stderr })
+    }
+  )
+  return promise
+}
+
+async function keepAside(t: TestContext, market: Market, letters: readonly DeadLetter[]) {
+  const keeper = openDeadLetters(market.kafka, { clientId: 'test' })
+  t.after(() => keeper.close())
+  await keeper.send(letters)
+}
+
+const fromFrame = (reason: string, raw: string): DeadLetter => ({ stage: 'producer', reason, raw })
+
+/** A frame that the producer of some earlier day did not take. */
+const FRAME = JSON.stringify({
+  data: [
+    { ...aTrade({ p: 101, v: 5 }), s: 'AAPL' },
+    { ...aTrade({ p: 102, v: 7 }), s: 'AAPL' },
+    { ...aTrade({ p: 300, v: 1 }), s: 'MSFT' }
+  ],
+  type: 'trade'
+})
+const TRADE = JSON.stringify({ ...aTrade({ p: 103, v: 11 }), s: 'AAPL' })
+
+async function volumeOf({ database }: Market, symbol: string): Promise<number | undefined> {
+  const bar = await database.bars.findOne({ symbol, timeframe: '1m' })
+  return bar?.volume
+}
+
+describe('npm run dead', () => {
+  it(
+    'lists by stage and reason, shows the raw text, and hides what was dropped',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      await keepAside(t, market, [
+        fromFrame('frame is not JSON: Unexpected end', '{"da'),
+        fromFrame('frame is not JSON: Unexpected token', 'x\u001b[2J'),
+        fromFrame('price is not positive', '{"s":"AAPL","p":0}')
+      ])
+      const listed = await dead(market.env, 'list')
+      assert.equal(listed.code, 0, listed.output)
+      assert.match(listed.output, /3 letters open/)
+      assert.match(listed.output, / 2 +producer +frame is not JSON +open +\S+Z +1\n/)
+      const shown = await dead(market.env, 'show', '--reason', 'frame is not JSON')
+      assert.match(shown.output, /reason +frame is not JSON: Unexpected end\n +raw +\{"da\n/)
+      assert.ok(shown.output.includes(String.raw`x\u001b[2J`), 'no letter may move the cursor')
+      assert.ok(!shown.output.includes('not positive'))
+
+      assert.match((await dead(market.env, 'drop', '2', '--dry-run')).output, /1 letters would be/)
+      assert.equal((await dead(market.env, 'drop', '2')).code, 0)
+      const left = await dead(market.env, 'list')
+      assert.match(left.output, /2 letters open, 1 replayed or dropped \(--all lists them\)/)
+      assert.ok(!left.output.includes('not positive'))
+      assert.match((await dead(market.env, 'list', '--all')).output, /not positive +dropped/)
+      const json = await dead(market.env, 'list', '--json')
+      const { groups } = JSON.parse(json.output) as { groups: { state: string; count: number }[] }
+      assert.deepEqual(
+        groups.map(({ state, count }) => [state, count]),
+        [
+          ['open', 2],
+          ['dropped', 1]
+        ]
+      )
+    }
+  )
+
+  it(
+    'puts back what fits now, says why the rest does not, and doubles nothing',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      await inService(t, (context) => startConsumer(market.consumer(), context))
+      // A record of somebody else's, under a wrong key: the consumer's own letter.
+      const foreign = aRecord({ symbol: 'AAPL', trades: [aTrade({ p: 100, v: 3 })] })
+      await market.publishRaw('WRONG', JSON.stringify(foreign))
+      await market.publish([{ ...foreign, frame: 2, trades: [aTrade({ p: 99, v: 2 })] }])
+      await eventually(async () => {
+        assert.match((await dead(market.env, 'list')).output, /consumer +key is not the symbol/)
+      })
+      await keepAside(t, market, [
+        fromFrame('trade frame has 3 trades', FRAME),
+        fromFrame('too many conditions', TRADE),
+        fromFrame('price is not positive', '{"s":"AAPL","p":0,"t":1,"v":1}'),
+        fromFrame('frame has no type', '{"type":"ping"}')
+      ])
+      const dry = await dead(market.env, 'replay', '--all', '--dry-run')
+      assert.match(dry.output, /3 letters with 5 trades would be replayed, 2 do not fit/)
+      assert.match((await dead(market.env, 'list')).output, /5 letters open\n/)
+
+      const run = await dead(market.env, 'replay', '--all')
+      assert.equal(run.code, 1, 'not all of it could be done')
+      assert.match(run.output, /offset 3: does not fit: price is not positive/)
+      assert.match(run.output, /offset 4: does not fit: it is a frame of kind ping, without trades/)
+      assert.match(run.output, /3 letters with 5 trades replayed, 2 do not fit/)
+      const whole = 3 + 2 + 5 + 7 + 11
+      await eventually(async () => assert.equal(await volumeOf(market, 'AAPL'), whole))
+      await eventually(async () => assert.equal(await volumeOf(market, 'MSFT'), 1))
+
+      const again = await dead(market.env, 'replay', '0', '1', '2')
+      assert.deepEqual([again.code, again.output.match(/replayed already/g)?.length], [0, 3])
+      const all = await dead(market.env, 'replay', '--all')
+      assert.match(all.output, /0 letters with 0 trades replayed, 2 do not fit/)
+      assert.equal(await market.database.trades.countDocuments(), 6)
+      const stored = await market.database.trades.findOne({ price: 103 })
+      assert.match(stored?._id ?? '', /^[0-9a-z]{9}replay-2-0$/)
+      assert.equal(stored?.feed, 'simulated')
+    }
+  )
+
+  it('finishes a replay that was killed in the middle under the same names', options, async (t) => {
+    const market = await openMarket(t)
+    await inService(t, (context) => startConsumer(market.consumer(), context))
+    await keepAside(t, market, [
+      fromFrame('too many conditions', TRADE),
+      fromFrame('too many conditions', TRADE)
+    ])
+    // As docs/dead-letters.md describes it: the mark, then one of the two records, then nothing.
+    const connection = '0mwv6bn8sreplay'
+    const marks = new Publisher(market.kafka, {
+      clientId: 'test',
+      topic: deadTopicOf(market.kafka.topic)
+    })
+    t.after(() => marks.close())
+    const mark = { mark: 'replaying', letters: [0, 1], connection }
+    await marks.send([{ key: ' mark', value: JSON.stringify(mark) }])
+    const trade = aTrade({ p: 103, v: 11 })
+    await market.publish([aRecord({ connection, frame: 0, receivedAt: START_MS, trades: [trade] })])
+    await eventually(async () => assert.equal(await volumeOf(market, 'AAPL'), 11))
+    assert.match(
+      (await dead(market.env, 'list')).output,
+      /2 +producer +too many conditions +in doubt/
+    )
+
+    // Whatever is asked for: what is in doubt comes first, and all of it.
+    const run = await dead(market.env, 'replay', '1')
+    assert.equal(run.code, 0, run.output)
+    assert.match(run.output, /2 letters of a run that did not end come first/)
+    await eventually(async () => assert.equal(await volumeOf(market, 'AAPL'), 22))
+    assert.equal(await market.database.trades.countDocuments(), 2)
+    assert.match((await dead(market.env, 'list')).output, /0 letters open, 2 replayed or dropped/)
+  })
+
+  it(
+    'finds the broker of npm start by its data folder, else says what to set',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-dead-'))
+      t.after(() => rm(folder, { recursive: true, force: true }))
+      const env = { TAPEDECK_DATA_DIR: folder, KAFKA_TOPIC: market.kafka.topic }
+      const none = await dead(env, 'list')
+      assert.equal(none.code, 2)
+      assert.match(none.output, /KAFKA_BROKERS is not set and .*ports\.json names no port/)
+      const port = Number(market.kafka.brokers[0]?.split(':').at(-1))
+      await writeFile(path.join(folder, 'ports.json'), JSON.stringify({ kafka: port }))
+      const found = await dead(env, 'list')
+      assert.deepEqual(
+        [found.code, found.output.includes('0 letters open')],
+        [0, true],
+        found.output
+      )
+      await writeFile(path.join(folder, 'ports.json'), JSON.stringify({ kafka: 9 }))
+      const away = await dead(env, 'list')
+      assert.equal(away.code, 2)
+      assert.match(
+        away.output,
+        /Cannot reach Kafka at 127\.0\.0\.1:9 \(from .*is npm start running/
+      )
+    }
+  )
+
+  it('names mistakes in the command, and ends with 2', options, async () => {
+    for (const [args, expected] of [
+      [[], /'' found, expected list, show, replay, drop/],
+      [['show'], /0 selections found, expected one of/],
+      [['replay', '1', '--all'], /2 selections found/],
+      [['drop', 'x'], /'x' found for an offset/],
+      [['list', '--bogus'], /--bogus/]
+    ] as const) {
+      const { code, output } = await dead({}, ...args)
+      assert.equal(code, 2, output)
+      assert.match(output, expected)
+    }
+    const help = await dead({}, '--help')
+    assert.equal(help.code, 0)
+  })
+})

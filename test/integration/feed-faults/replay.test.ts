@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { parseFrame } from '@tapedeck/finnhub'
+import { recordsOf } from '@tapedeck/feed'
+import type { TradeRecord } from '@tapedeck/domain'
+import { encodeTradeRecord } from '@tapedeck/kafka'
+import { readConfig, startProducer } from '@tapedeck/producer'
+import { readConfig as readSimulatorConfig, startSimulator } from '@tapedeck/simulator'
+import { eventually } from '../../support/eventually.ts'
+import { inService } from '../../support/in-service.ts'
+import { openMarket } from '../../support/market.ts'
+import { readTopic, type TopicRecord } from '../../support/read-topic.ts'
+
+const options = { timeout: 120_000 }
+const SYMBOLS = ['AAPL', 'MSFT', 'BINANCE:BTCUSDT', 'IC MARKETS:1']
+const START_MS = Date.UTC(2026, 2, 10, 14)
+const HOUR_MS = 3_600_000
+
+interface Captured {
+  readonly t: number
+  readonly c: string
+  readonly n: number
+  readonly f: string
+}
+
+/** An hour on three connections: pings each minute, bursts, prints of every kind, nonsense. */
+function capturedHour(): Captured[] {
+  let state = 7
+  const next = (below: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return (state >>> 8) % below
+  }
+  const captured: Captured[] = []
+  const add = (t: number, f: string): void => {
+    const c = `0mwv6bn${Math.floor((t - START_MS) / (HOUR_MS / 3))}sff46`
+    const last = captured.at(-1)
+    captured.push({ t, c, n: last?.c === c ? last.n + 1 : 1, f })
+  }
+  const trade = (t: number): string => {
+    const s = SYMBOLS[next(SYMBOLS.length)] ?? ''
+    const c = ['"c":["1"],', '"c":["1","12"],', '"c":null,', '"c":[],', ''][next(5)] ?? ''
+    const v = ['100', '0', '8e-05', '7', '0.0042'][next(5)] ?? ''
+    const odd = next(50) === 0 ? ['0', 'null', '"1"', '1e999'][next(4)] : undefined
+    const p = odd ?? (100 + next(9000) / 100).toFixed(next(3))
+    return `{${c}"p":${p},"s":"${s}","t":${t - next(500)},"v":${v}}`
+  }
+  const ODD = ['{"type":"trade"}', '{"data":[', 'Bad Gateway', '{"type":"weather"}']
+  for (let t = START_MS; t < START_MS + HOUR_MS; t += 1 + next(900)) {
+    if (next(100) === 0) add(t, '{"type":"ping"}')
+    if (next(200) === 0) add(t, ODD[next(ODD.length)] ?? '')
+    const count = 1 + next(10)
+    const trades = Array.from({ length: count }, () => trade(t)).join(',')
+    add(t, `{"data":[${trades}],"type":"trade"}`)
+  }
+  return captured
+}
+
+/** What stands on the topic when this is received, in order per symbol. */
+function expectedRecords(captured: readonly Captured[]): TradeRecord[] {
+  return captured.flatMap(({ t, c, n, f }) => {
+    const frame = parseFrame(f)
+    if (frame.kind !== 'trades') return []
+    const origin = { feed: 'simulated', connection: c, frame: n, receivedAt: t }
+    return recordsOf(frame.trades, origin)
+  })
+}
+
+/** A value without what must differ: the connection's name and the time of receipt. */
+function comparable({ key, value }: Pick<TopicRecord, 'key' | 'value'>): string {
+  const bare = value
+    .replace(/"connection":"[^"]*"/, '"connection":""')
+    .replace(/"receivedAt":\d+/, '"receivedAt":0')
+  return `${key} ${bare}`
+}
+
+function bySymbol(records: readonly Pick<TopicRecord, 'key' | 'value'>[]): Map<string, string[]> {
+  const symbols = new Map<string, string[]>()
+  for (const record of records) {
+    const values = symbols.get(record.key) ?? []
+    values.push(comparable(record))
+    symbols.set(record.key, values)
+  }
+  return symbols
+}
+
+async function replay(t: TestContext, file: string, count: number): Promise<TopicRecord[]> {
+  const market = await openMarket(t)
+  const simulator = await inService(t, (context) =>
+    startSimulator(
+      readSimulatorConfig({
+        SIMULATOR_FILE: file,
+        SIMULATOR_SPEED: 'max',
+        SIMULATOR_START: `subscribed:${SYMBOLS.length}`,
+        SIMULATOR_PING: '10ms' // of its own it sends none in between
+      }),
+      context
+    )
+  )
+  const config = {
+    ...readConfig({
+      ...market.env,
+      SYMBOLS: SYMBOLS.join(','),
+      FINNHUB_TOKEN: 'any',
+      FINNHUB_URL: simulator.result.url,
+      FEED_NAME: 'simulated'
+    }),
+    feedTimings: { backoffBaseMs: 50, backoffCapMs: 200 }
+  }
+  await inService(t, (context) => startProducer(config, context))
+  await eventually(() => assert.ok(simulator.result.stats().tapeEnded))
+  const isTrades = (record: TopicRecord): boolean =>
+    'trades' in (JSON.parse(record.value) as object)
+  const records = await readTopic(t, market.kafka, market.kafka.topic, count)
+  await eventually(() => assert.ok(records.filter(isTrades).length >= count))
+  return records.filter(isTrades)
+}
+
+describe('a captured hour', () => {
+  it('replayed, gives byte-equal records but for connection and receipt', options, async (t) => {
+    const captured = capturedHour()
+    const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-replay-'))
+    t.after(() => rm(folder, { recursive: true, force: true }))
+    const file = path.join(folder, 'capture.ndjson.gz')
+    const lines = captured.map((one) => `${JSON.stringify(one)}\n`)
+    // As a writer leaves it that flushes each second: many members.
+    const members: Buffer[] = []
+    for (let i = 0; i < lines.length; i += 200) {
+      members.push(gzipSync(lines.slice(i, i + 200).join('')))
+    }
+    await writeFile(file, Buffer.concat(members))
+
+    const expected = expectedRecords(captured)
+    assert.ok(expected.length > 10_000)
+    assert.equal(new Set(expected.map(({ connection }) => connection)).size, 3)
+    const first = await replay(t, file, expected.length)
+    const second = await replay(t, file, expected.length)
+    const wanted = bySymbol(expected.map((record) => encodeTradeRecord(record)))
+    assert.deepEqual(bySymbol(first), wanted)
+    assert.deepEqual(bySymbol(second), wanted)
+  })
+})

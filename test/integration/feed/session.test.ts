@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
+import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { hasCode } from '@tapedeck/core'
+import { createFeed, type FeedEvent } from '@tapedeck/feed'
+import { eventually } from '../../support/eventually.ts'
+import { TestClock } from '../../support/test-clock.ts'
+import { finnhubAt, follow, TOKEN } from './followed.ts'
+import { startLineServer, type ServedLine } from './line-server.ts'
+
+const options = { timeout: 60_000 }
+const soon = { everyMs: 2, timeoutMs: 10_000 }
+const PING = '{"type":"ping"}'
+
+describe('feed session: frames', () => {
+  it(
+    'yields each frame once, numbered and stamped, and tells the capture first',
+    options,
+    async (t) => {
+      const server = await startLineServer(t, {
+        onLine(line) {
+          for (const text of [PING, 'not json', '{"data":[],"type":"trade"}']) line.send(text)
+        }
+      })
+      const raw: unknown[] = []
+      const { of } = follow(t, finnhubAt(server.url), {
+        symbols: ['AAPL'],
+        onRaw: (...seen) => raw.push(seen)
+      })
+      await eventually(() => assert.equal(of('frame').length, 3), soon)
+      const frames = of('frame')
+      assert.deepEqual(
+        frames.map(({ frame, text }) => [frame, text]),
+        [
+          [1, PING],
+          [2, 'not json'],
+          [3, '{"data":[],"type":"trade"}']
+        ]
+      )
+      assert.deepEqual(
+        raw,
+        frames.map(({ text, receivedAt, connection, frame }) => [
+          text,
+          receivedAt,
+          connection,
+          frame
+        ])
+      )
+    }
+  )
+
+  it('holds the sender back while the reader lags, and drops nothing', options, async (t) => {
+    const server = await startLineServer(t)
+    const stopping = new AbortController()
+    t.after(() => stopping.abort())
+    let came = 0
+    const { events } = createFeed(
+      finnhubAt(server.url),
+      { symbols: [], queueFrames: 100, onRaw: () => came++ },
+      stopping.signal
+    )
+    let first = await events.next()
+    while (first.value?.kind !== 'subscribed') first = await events.next()
+    const pad = 'x'.repeat(10_000)
+    const total = 3000
+    for (let i = 1; i <= total; i++) server.lines[0]?.send({ type: 'news', i, pad })
+    await eventually(() => assert.ok(came >= 50), soon)
+    let seen = 0
+    let most = 0
+    while (seen < total) {
+      const { value } = await events.next()
+      if (value?.kind !== 'frame') continue
+      assert.equal(value.frame, ++seen)
+      most = Math.max(most, came - seen)
+    }
+    // Half the queue, and what was decoded already when the socket was paused.
+    assert.ok(most < 150, `${most} frames were held, expected about 50`)
+  })
+})
+
+describe('feed session: connecting', () => {
+  it('stops at 401 with a clear text and without the token', options, async (t) => {
+    const server = await startLineServer(t)
+    server.upgrade = 401
+    const { ended } = follow(t, finnhubAt(server.url), {
+      symbols: ['A'],
+      credentials: 'FINNHUB_TOKEN'
+    })
+    const error = await ended
+    assert.ok(hasCode(error, 'FEED_REFUSED'))
+    assert.equal(
+      error.message,
+      'Cannot follow finnhub: the server answers 401, expected a valid FINNHUB_TOKEN'
+    )
+  })
+
+  it(
+    'stops when the feed itself refuses the key, after the frame that says so',
+    options,
+    async (t) => {
+      const server = await startLineServer(t, {
+        onLine: (line) => line.send({ type: 'error', msg: 'Invalid API key' })
+      })
+      const { ended, of } = follow(t, finnhubAt(server.url), { symbols: ['A'] })
+      const error = await ended
+      assert.ok(hasCode(error, 'FEED_REFUSED'))
+      assert.match(error.message, /the feed says 'Invalid API key', expected a valid key/)
+      assert.equal(of('frame').length, 1)
+    }
+  )
+
+  it(
+    'names the status of any other answer, and waits 30 s and more after 429',
+    options,
+    async (t) => {
+      const server = await startLineServer(t)
+      const clock = new TestClock()
+      const { of } = follow(t, finnhubAt(server.url), { symbols: ['A'], clock })
+      const statuses = [200, 524, 503, 429, 'cut'] as const
+      for (const [index, status] of statuses.entries()) {
+        server.upgrade = status
+        if (index > 0) await clock.advance(90_000)
+        await eventually(() => assert.ok(of('disconnected').length > index), soon)
+      }
+      const found = of('disconnected')
+      for (const [index, status] of statuses.entries()) {
+        const { cause, connection, retryInMs } = found[index] ?? assert.fail()
+        assert.equal(connection, undefined)
+        assert.ok(!cause.includes(TOKEN))
+        if (status !== 'cut') assert.match(cause, new RegExp(`answers ${status} instead`))
+        assert.equal(retryInMs >= 30_000, status === 429, `${status}: ${retryInMs}`)
+      }
+    }
+  )
+
+  it('gives up a server that takes the connection and never answers', options, async (t) => {
+    const server = await startLineServer(t)
+    server.upgrade = 'silence'
+    const { of } = follow(t, finnhubAt(server.url), { symbols: ['A'], times: { handshakeMs: 50 } })
+    await eventually(() => assert.match(of('disconnected')[0]?.cause ?? '', /handshake/), soon)
+  })
+
+  it('finds a half-open line within a minute', options, async (t) => {
+    const server = await startLineServer(t, { answersPings: false })
+    const clock = new TestClock()
+    const { of } = follow(t, finnhubAt(server.url), { symbols: [], clock })
+    await eventually(() => assert.equal(of('subscribed').length, 1), soon)
+    const startedMs = clock.now()
+    await clock.advance(25_000)
+    await eventually(() => assert.equal(server.lines[0]?.pings, 1), soon)
+    await clock.advance(20_000)
+    await eventually(() => assert.equal(of('disconnected').length, 1), soon)
+    const [ending] = of('disconnected')
+    assert.equal(ending?.cause, 'no answer to a ping within 20000 ms')
+    assert.equal((ending?.atMs ?? 0) - startedMs, 45_000)
+  })
+
+  it('leaves a line that answers pings alone until 150 s without a frame', options, async (t) => {
+    const server = await startLineServer(t)
+    const clock = new TestClock()
+    const { of } = follow(t, finnhubAt(server.url), { symbols: [], clock })
+    await eventually(() => assert.equal(of('subscribed').length, 1), soon)
+    for (let pings = 1; pings <= 5; pings++) {
+      await clock.advance(25_000)
+      // The pong comes back within this moment of the test's time.
+      await eventually(() => assert.equal(server.lines[0]?.pings, pings), soon)
+      await pongArrived(server.lines[0])
+    }
+    assert.equal(of('disconnected').length, 0)
+    await clock.advance(25_000)
+    await eventually(
+      () => assert.equal(of('disconnected')[0]?.cause, 'no frame for 150000 ms'),
+      soon
+    )
+  })
+
+  it(
+    'survives 1 000 closes in a row: delays bounded, stack flat, nothing left behind',
+    options,
+    async (t) => {
+      const server = await startLineServer(t, { onLine: ({ socket }) => socket.close(1012) })
+      const clock = new TestClock()
+      const stopping = new AbortController()
+      t.after(() => stopping.abort())
+      const depths: number[] = []
+      const limit = Error.stackTraceLimit
+      t.after(() => {
+        Error.stackTraceLimit = limit
+      })
+      Error.stackTraceLimit = 500
+      const feed = createFeed(
+        finnhubAt(server.url),
+        {
+          symbols: ['A'],
+          clock,
+          random: () => {
+            depths.push(new Error().stack?.split('\n').length ?? 0)
+            return 0.999
+          }
+        },
+        stopping.signal
+      )
+      const resources = (): number =>
+        process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+      const delays: number[] = []
+      let timersEarly = 0
+      for (let closes = 0; closes < 1000;) {
+        const event = await nextWhileTimeGoes(feed.events, clock)
+        if (event?.kind !== 'disconnected') continue
+        closes++
+        delays.push(event.retryInMs)
+        if (closes === 10) timersEarly = resources()
+      }
+      assert.equal(delays[0], 999)
+      assert.equal(Math.max(...delays), 59_940)
+      assert.ok(delays.slice(6).every((ms) => ms === 59_940))
+      assert.deepEqual([Math.min(...depths), depths.at(-1)], [Math.max(...depths), depths[0]])
+      assert.ok(resources() <= timersEarly + 1)
+      assert.equal(clock.waiting, 0)
+      assert.equal(getEventListeners(stopping.signal, 'abort').length, 0)
+      assert.equal(server.lines.length, 1000)
+      stopping.abort()
+      assert.equal((await feed.events.next()).done, true)
+    }
+  )
+})
+
+describe('feed session: stopping', () => {
+  it('ends after what was queued, leaving no wait and no listener', options, async (t) => {
+    const server = await startLineServer(t)
+    const clock = new TestClock()
+    const stopping = new AbortController()
+    const { events } = createFeed(
+      finnhubAt(server.url),
+      { symbols: ['A', 'B'], clock },
+      stopping.signal
+    )
+    assert.equal((await events.next()).value?.kind, 'connected')
+    for (let i = 0; i < 3; i++) server.lines[0]?.send(PING)
+    const seen: (string | undefined)[] = []
+    while (seen.at(-1) !== 'frame') seen.push((await events.next()).value?.kind)
+    stopping.abort()
+    for await (const { kind } of events) seen.push(kind)
+    assert.ok(!seen.includes('disconnected'))
+    assert.equal(clock.waiting, 0)
+    assert.equal(getEventListeners(stopping.signal, 'abort').length, 0)
+    await eventually(() => assert.equal(server.lines[0]?.socket.readyState, 3), soon)
+  })
+
+  it('ends at once while it waits to connect again', options, async (t) => {
+    const server = await startLineServer(t)
+    server.upgrade = 503
+    const { ended, of, stop } = follow(t, finnhubAt(server.url), {
+      symbols: ['A'],
+      clock: new TestClock()
+    })
+    await eventually(() => assert.equal(of('disconnected').length, 1), soon)
+    stop()
+    assert.equal(await ended, undefined)
+  })
+})
+
+async function pongArrived(line: ServedLine | undefined): Promise<void> {
+  // An answered message of our own, behind the pong on the same socket, shows that the pong is through.
+  assert.ok(line !== undefined)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  line.socket.once('pong', () => resolve())
+  line.socket.ping()
+  await promise
+}
+
+/** The next event; while it does not come, time goes on to the next wait. */
+async function nextWhileTimeGoes(
+  events: AsyncGenerator<FeedEvent>,
+  clock: TestClock
+): Promise<FeedEvent | undefined> {
+  let hasCome = false
+  const arriving = events.next().finally(() => {
+    hasCome = true
+  })
+  const timeGoes = async (): Promise<void> => {
+    // Only the wait for the next connection stands alone for long; others go with their connection.
+    if (clock.waiting === 1) await clock.advance(60_000)
+    await turn()
+    if (!hasCome) await timeGoes()
+  }
+  await timeGoes()
+  const { value } = await arriving
+  return value as FeedEvent | undefined
+}

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { startConsumer } from '@tapedeck/consumer'
+import { setWanted } from '@tapedeck/mongo'
+import { readConfig, startProducer } from '@tapedeck/producer'
+import { eventually } from '../../support/eventually.ts'
+import { inService, type InService } from '../../support/in-service.ts'
+import { openMarket, type Market } from '../../support/market.ts'
+import { startScriptedFeed, type ScriptedFeed } from '../../support/scripted-feed.ts'
+
+const options = { timeout: 120_000 }
+const FEED = 'scripted'
+const QUICK = { backoffBaseMs: 20, backoffCapMs: 50, paceMs: 1 }
+
+function produce(
+  t: TestContext,
+  market: Market,
+  feed: ScriptedFeed,
+  symbols = 'AAPL,MSFT'
+): Promise<InService<{ healthUrl: string }>> {
+  const config = readConfig({
+    ...market.env,
+    SYMBOLS: symbols,
+    FINNHUB_TOKEN: 'k',
+    FINNHUB_URL: feed.url,
+    FEED_NAME: FEED
+  })
+  return inService(t, (context) =>
+    startProducer({ ...config, feedTimes: QUICK, leaseTtlMs: 1500 }, context)
+  )
+}
+
+function subscribed(feed: ScriptedFeed, symbols: readonly string[]): Promise<void> {
+  return eventually(() => assert.deepEqual(feed.connections.at(-1)?.symbols, symbols))
+}
+
+const frame = (s: string, p: number): string =>
+  JSON.stringify({ data: [{ c: ['1'], p, s, t: Date.now(), v: 1 }], type: 'trade' })
+
+describe('the producer at its desk', () => {
+  it(
+    'makes one document of an outage, from the last frame before to the first after',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      const feed = await startScriptedFeed(t)
+      await inService(t, (context) => startConsumer(market.consumer(), context))
+      await produce(t, market, feed)
+      await subscribed(feed, ['AAPL', 'MSFT'])
+      feed.send(frame('AAPL', 1))
+      await eventually(async () => assert.equal(await market.database.trades.countDocuments(), 1))
+      feed.refuse(524)
+      feed.connections[0]?.socket.terminate()
+      await eventually(async () => {
+        const gap = await market.database.feedGaps.findOne({})
+        assert.deepEqual([gap?.to, gap?.symbols], [null, ['AAPL', 'MSFT']])
+        assert.ok(gap?.from instanceof Date)
+      })
+      feed.refuse(undefined)
+      await eventually(() => assert.equal(feed.connections.length, 2))
+      await subscribed(feed, ['AAPL', 'MSFT'])
+      feed.send(frame('AAPL', 2))
+      await eventually(async () => {
+        const gaps = await market.database.feedGaps.find().toArray()
+        assert.equal(gaps.length, 1)
+        assert.ok((gaps[0]?.to?.getTime() ?? 0) > (gaps[0]?.from?.getTime() ?? Infinity))
+      })
+      assert.equal(await market.database.trades.countDocuments({ price: 2 }), 1)
+    }
+  )
+
+  it('carries an outage over its own restart', options, async (t) => {
+    const market = await openMarket(t)
+    const feed = await startScriptedFeed(t)
+    await inService(t, (context) => startConsumer(market.consumer(), context))
+    const first = await produce(t, market, feed)
+    await subscribed(feed, ['AAPL', 'MSFT'])
+    feed.send(frame('AAPL', 1))
+    await eventually(async () => assert.equal(await market.database.trades.countDocuments(), 1))
+    assert.equal(await first.stop(), true)
+    await eventually(async () => {
+      const gap = await market.database.feedGaps.findOne({})
+      assert.deepEqual([gap?.cause, gap?.to], ['the producer was stopped', null])
+    })
+    assert.equal((await market.database.feedStatus.findOne({ _id: FEED }))?.state, 'stopped')
+    await produce(t, market, feed)
+    await eventually(() => assert.equal(feed.connections.length, 2))
+    await subscribed(feed, ['AAPL', 'MSFT'])
+    feed.send(frame('AAPL', 2))
+    await eventually(async () => {
+      const gaps = await market.database.feedGaps.find().toArray()
+      assert.equal(gaps.length, 1)
+      assert.ok(gaps[0]?.to !== null)
+    })
+  })
+
+  it(
+    'waits while another producer uses the key, says for whom, and takes over',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      const feed = await startScriptedFeed(t)
+      const first = await produce(t, market, feed)
+      await subscribed(feed, ['AAPL', 'MSFT'])
+      // In one process both would be the same owner: the lease is somebody else's now.
+      await market.database.leases.updateOne(
+        {},
+        { $set: { owner: 'other:1', expiresAt: new Date(8e12) } }
+      )
+      await eventually(async () => {
+        const text = await (await fetch(`${first.result.healthUrl}/readyz`)).text()
+        assert.match(text, /waiting: other:1 uses this key/)
+      })
+      const before = feed.connections.length
+      await market.database.leases.updateOne({}, { $set: { expiresAt: new Date(0) } })
+      await eventually(() => assert.equal(feed.connections.length, before + 1))
+      await subscribed(feed, ['AAPL', 'MSFT'])
+    }
+  )
+
+  it(
+    'follows symbols that are added and removed while it runs, also after a reconnect',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      const feed = await startScriptedFeed(t)
+      await produce(t, market, feed)
+      await subscribed(feed, ['AAPL', 'MSFT'])
+      await setWanted(market.database, ['TSLA'], true, 'test')
+      await setWanted(market.database, ['MSFT'], false, 'test')
+      await eventually(() => {
+        assert.deepEqual(feed.connections[0]?.symbols, ['AAPL', 'MSFT', 'TSLA'])
+        assert.deepEqual(feed.connections[0]?.unsubscribed, ['MSFT'])
+      })
+      feed.connections[0]?.socket.terminate()
+      await eventually(() => assert.equal(feed.connections.length, 2))
+      await subscribed(feed, ['AAPL', 'TSLA'])
+      await eventually(async () => {
+        const status = await market.database.feedStatus.findOne({ _id: FEED })
+        assert.deepEqual(
+          status?.symbols.map(({ symbol }) => symbol),
+          ['AAPL', 'TSLA']
+        )
+        assert.equal(status?.state, 'connected')
+      })
+    }
+  )
+})

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { describe, it } from 'node:test'
+import type { Fault } from '@tapedeck/simulator'
+import {
+  aClient,
+  aSimulator,
+  handshakeStatus,
+  tradesIn,
+  until,
+  type FeedClient
+} from './feed-client.ts'
+
+const options = { timeout: 60_000 }
+const BUSY = { SIMULATOR_RATE: '200', SIMULATOR_PING: '20ms' }
+const isPing = (text: string): boolean => text === '{"type":"ping"}'
+
+async function closeCode({ socket }: FeedClient): Promise<number> {
+  const [code] = (await once(socket, 'close')) as [number]
+  return code
+}
+
+describe('the simulator lets things go wrong', () => {
+  it('answers handshakes with a status: so many of them, or until told', options, async (t) => {
+    const { url, perform, stats } = await aSimulator(t)
+    const status = (): Promise<number> => handshakeStatus(`${url}?token=any`)
+    for (const wrong of [401, 429, 200, 524]) {
+      perform({ do: 'refuse', status: wrong, times: 2 })
+      assert.deepEqual([await status(), await status(), await status()], [wrong, wrong, 101])
+    }
+    perform({ do: 'refuse', status: 429 })
+    for (let i = 0; i < 5; i++) assert.equal(await status(), 429)
+    perform({ do: 'accept' })
+    assert.equal(await status(), 101)
+    assert.deepEqual([stats().connections, stats().refusals], [5, 13])
+  })
+
+  it('kills both connections of one key, or refuses the second', options, async (t) => {
+    const { url, perform } = await aSimulator(t)
+    perform({ do: 'key', rule: 'kill' })
+    const first = await aClient(t, url)
+    const firstEnd = closeCode(first)
+    const second = await aClient(t, url)
+    assert.deepEqual(await Promise.all([firstEnd, closeCode(second)]), [1006, 1006])
+    perform({ do: 'key', rule: 'refuse' })
+    const holder = await aClient(t, url)
+    assert.equal(await handshakeStatus(`${url}?token=any`), 429)
+    assert.equal(await handshakeStatus(`${url}?token=another`), 101)
+    holder.socket.close()
+    await once(holder.socket, 'close')
+    await until('the key is free', async () => (await handshakeStatus(`${url}?token=any`)) === 101)
+  })
+
+  it('closes with a code after a time, and cuts without one', options, async (t) => {
+    const { url, play } = await aSimulator(t)
+    const steps = [
+      { when: { connection: 1 }, do: 'wait' },
+      { when: { ms: 200 }, do: 'close', code: 4001, reason: 'deploy' },
+      { when: { connection: 2 }, do: 'cut' }
+    ] as const
+    play({ name: 'closing', about: '', steps })
+    const client = await aClient(t, url)
+    const openedMs = performance.now()
+    assert.equal(await closeCode(client), 4001)
+    assert.ok(performance.now() - openedMs > 150)
+    assert.equal(await closeCode(await aClient(t, url)), 1006)
+  })
+
+  it('mutes the trades, then the pings too, and speaks again', options, async (t) => {
+    const { url, perform, stats } = await aSimulator(t, BUSY)
+    const client = await aClient(t, url)
+    client.subscribe('AAPL')
+    await until('trades come', () => tradesIn(client.texts).length > 20)
+    perform({ do: 'mute' })
+    client.texts.length = 0
+    await until('pings come', () => client.texts.filter(isPing).length > 10)
+    // What was on its way when it was muted comes before the first of those pings.
+    const afterPing = client.texts.slice(client.texts.findIndex(isPing))
+    assert.ok(afterPing.every(isPing))
+    assert.ok(stats().tradesWithheld > 0)
+    perform({ do: 'mute', pings: false })
+    const ponged = once(client.socket, 'pong')
+    client.socket.ping()
+    await ponged
+    client.texts.length = 0
+    const before = stats().tradesWithheld
+    await until('the market goes on', () => stats().tradesWithheld > before + 50)
+    assert.deepEqual(client.texts, [])
+    perform({ do: 'unmute' })
+    await until('trades come again', () => tradesIn(client.texts).length > 20)
+  })
+
+  it('leaves a line half open: no frame, no pong, no end, until thawed', options, async (t) => {
+    const { url, perform, stats } = await aSimulator(t, BUSY)
+    const client = await aClient(t, url)
+    client.subscribe('AAPL')
+    await until('trades come', () => tradesIn(client.texts).length > 20)
+    perform({ do: 'freeze' })
+    let pongs = 0
+    client.socket.on('pong', () => pongs++)
+    client.socket.ping()
+    client.unsubscribe('AAPL')
+    const before = stats().tradesWithheld
+    await until('the market goes on', () => stats().tradesWithheld > before + 100)
+    const had = client.texts.length
+    await until('it goes on more', () => stats().tradesWithheld > before + 200)
+    assert.deepEqual([client.texts.length, pongs, client.socket.readyState], [had, 0, 1])
+    perform({ do: 'thaw' })
+    await until('the ping is answered', () => pongs === 1)
+  })
+
+  it('stops although a client hangs on a frozen line', options, async (t) => {
+    const { url, perform, stop } = await aSimulator(t, BUSY)
+    await aClient(t, url)
+    perform({ do: 'freeze' })
+    assert.equal(await stop(), true)
+  })
+
+  it('lowers the number of symbols', options, async (t) => {
+    const { url, perform } = await aSimulator(t, { SIMULATOR_RATE: '0.001' })
+    perform({ do: 'limit', symbols: 2 })
+    const client = await aClient(t, url)
+    client.subscribe('A', 'B', 'C')
+    await until('it is refused', () => client.texts.some((text) => text.includes('too many')))
+  })
+
+  it('sends texts of its own, filled in for each client', options, async (t) => {
+    const { url, controlUrl, perform } = await aSimulator(t, { SIMULATOR_RATE: '0.001' })
+    const [one, two] = [await aClient(t, url), await aClient(t, url)]
+    one.subscribe('AAPL')
+    two.subscribe('IC MARKETS:1', 'MSFT')
+    await until('both are subscribed', async () => {
+      const state = (await (await fetch(controlUrl)).json()) as {
+        connections: { symbols: string[] }[]
+      }
+      return state.connections.map(({ symbols }) => symbols.length).join(' ') === '1 2'
+    })
+    const faults: readonly Fault[] = [
+      { do: 'send', text: '{"s":"$symbol","o":"$other"}', times: 2 },
+      { do: 'content', content: 'price-infinite' }
+    ]
+    one.texts.length = 0
+    two.texts.length = 0
+    faults.forEach(perform)
+    await until('all came', () => one.texts.length === 3 && two.texts.length === 3)
+    assert.equal(one.texts[1], '{"s":"AAPL","o":"AAPL"}')
+    assert.equal(two.texts[0], '{"s":"IC MARKETS:1","o":"MSFT"}')
+    assert.match(two.texts[2]!, /"p":1e999,"s":"IC MARKETS:1","t":\d{13},/)
+  })
+
+  it('does each step between two frames, and frames thrice', options, async (t) => {
+    const { url, play, stats } = await aSimulator(t, BUSY)
+    const client = await aClient(t, url)
+    play({
+      name: 'exact',
+      about: '',
+      steps: [
+        { when: { frames: 10 }, do: 'send', text: '{"type":"mark"}' },
+        { do: 'repeat', times: 3, frames: 2 },
+        { when: { frames: 4 }, do: 'close', code: 1001 }
+      ]
+    })
+    client.subscribe('AAPL')
+    assert.equal(await closeCode(client), 1001)
+    const texts = client.texts.filter((text) => !isPing(text))
+    assert.equal(texts.length, 10 + 1 + 2 * 3 + 2)
+    assert.equal(texts[10], '{"type":"mark"}')
+    assert.deepEqual([texts[11], texts[14]], [texts[13], texts[16]])
+    assert.notEqual(texts[11], texts[14])
+    assert.deepEqual([stats().framesSent, stats().framesInjected], [18, 1])
+    assert.equal(stats().tradesSent, tradesIn(texts).length)
+  })
+})

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Clock } from '@tapedeck/core'
+import type { FeedStatusDocument, GapQuery, SubscriptionDocument } from '@tapedeck/mongo'
+import { aFeedStatus, aGap, T0_MS } from '../../integration/api/market-documents.ts'
+import { apiOn } from './reader-double.ts'
+
+const NOW_MS = T0_MS + 600_000
+const clock: Clock = { now: () => NOW_MS, delay: () => Promise.reject(new Error('not used')) }
+
+function saidAgo(ageMs: number, parts: Partial<FeedStatusDocument> = {}): FeedStatusDocument {
+  return aFeedStatus({ updatedAt: new Date(NOW_MS - ageMs), ...parts })
+}
+
+async function feedOf(status: FeedStatusDocument): Promise<Record<string, unknown>> {
+  const answer = await apiOn({ feeds: async () => [status] }, clock).inject('/api/v1/feed')
+  assert.equal(answer.statusCode, 200, answer.body)
+  return answer.json<{ feeds: Record<string, unknown>[] }>().feeds[0]!
+}
+
+describe('GET /api/v1/feed', () => {
+  it('answers what the producer says, word for word, while it speaks', async () => {
+    const row = await feedOf(saidAgo(900, { lastError: 'Subscribing to too many symbols' }))
+    assert.equal(row['isStale'], false)
+    assert.equal(row['explanation'], 'connected, 1 symbol receiving')
+    assert.equal(row['lastError'], 'Subscribing to too many symbols')
+  })
+
+  it('says that the producer is silent, and what it said last, after five seconds', async () => {
+    const row = await feedOf(saidAgo(12_000))
+    assert.equal(row['isStale'], true)
+    assert.equal(
+      row['explanation'],
+      'no word from the producer for 12 s: is it running? It last said: connected, 1 symbol receiving'
+    )
+  })
+
+  it('does not call a producer silent that said it stops', async () => {
+    const row = await feedOf(saidAgo(3_600_000, { state: 'stopped', explanation: 'stopped' }))
+    assert.deepEqual([row['isStale'], row['explanation']], [false, 'stopped'])
+  })
+
+  it('lists outages with their length, up to now while they last', async () => {
+    const gaps = [aGap('a', null, 5000), aGap('b', 10_000, 12_500), aGap('c', 540_000, null)]
+    const app = apiOn({ gaps: async () => gaps }, clock)
+    const rows = (await app.inject('/api/v1/feed')).json<{
+      gaps: { id: string; seconds: number | null; isOpen: boolean }[]
+    }>().gaps
+    assert.deepEqual(
+      rows.map(({ id, seconds, isOpen }) => [id, seconds, isOpen]),
+      [
+        ['a', null, false],
+        ['b', 2.5, false],
+        ['c', 60, true]
+      ]
+    )
+  })
+})
+
+describe('GET /api/v1/gaps', () => {
+  it('answers spans that an axis of time can draw, in words', async () => {
+    let asked: GapQuery | undefined
+    const app = apiOn(
+      {
+        async gaps(query) {
+          asked = query
+          return [aGap('c', 540_000, null, { symbols: ['AAPL'] }), aGap('a', null, 5000)]
+        }
+      },
+      clock
+    )
+    const answer = await app.inject(`/api/v1/gaps?from=${T0_MS}&limit=7`)
+    assert.deepEqual(asked, { fromMs: T0_MS, toMs: NOW_MS, limit: 7 })
+    const rows = answer.json<{ gaps: { time: number; timeEnd: number; text: string }[] }>().gaps
+    assert.deepEqual(
+      rows.map(({ time, timeEnd }) => [time - T0_MS, timeEnd - T0_MS]),
+      [
+        [5000, 5000],
+        [540_000, 600_000]
+      ]
+    )
+    assert.match(rows[1]?.text ?? '', /^no feed \(AAPL\), 60 s so far: the feed closed/)
+    assert.equal((await app.inject('/api/v1/gaps?symbol=AAPL')).statusCode, 400)
+  })
+})
+
+describe('standings in GET /api/v1/symbols', () => {
+  async function standingsOf(
+    feeds: readonly FeedStatusDocument[],
+    subscriptions: readonly SubscriptionDocument[] = [],
+    env: Readonly<Record<string, string>> = {}
+  ): Promise<unknown[]> {
+    const parts = { feeds: async () => feeds, subscriptions: async () => subscriptions }
+    const answer = await apiOn(parts, clock, env).inject('/api/v1/symbols')
+    return answer
+      .json<{ symbols: { symbol: string; standing: string | null; reason: string | null }[] }>()
+      .symbols.map(({ symbol, standing, reason }) => [symbol, standing, reason])
+  }
+
+  it('come from a producer that speaks; what it has not taken up yet is said', async () => {
+    assert.deepEqual(await standingsOf([saidAgo(100)]), [
+      ['AAPL', 'receiving', null],
+      ['MSFT', null, 'not taken up by the producer yet']
+    ])
+  })
+
+  it('are not those of a producer that fell silent', async () => {
+    assert.deepEqual(await standingsOf([saidAgo(60_000)]), [
+      ['AAPL', null, 'no word from the producer'],
+      ['MSFT', null, 'no word from the producer']
+    ])
+    assert.deepEqual(await standingsOf([]), [
+      ['AAPL', null, null],
+      ['MSFT', null, null]
+    ])
+  })
+
+  it('are over the limit for what no longer fits the plan', async () => {
+    const added = { _id: 'TSLA', wanted: true, by: 'test', at: new Date(0) }
+    const rows = await standingsOf([], [added], { FINNHUB_MAX_SYMBOLS: '2' })
+    assert.deepEqual(rows[2], ['TSLA', 'over the limit', null])
+  })
+})

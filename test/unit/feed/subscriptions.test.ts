@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { Subscriptions } from '@tapedeck/feed'
+
+function steps(book: Subscriptions): string[] {
+  const found: string[] = []
+  for (let step = book.next(); step !== undefined; step = book.next()) {
+    found.push(`${step.action} ${step.symbol}`)
+  }
+  return found
+}
+
+function changes(book: Subscriptions): string[] {
+  return book
+    .takeChanges()
+    .map(({ symbol, standing, reason }) =>
+      reason === null ? `${symbol} ${standing}` : `${symbol} ${standing}: ${reason}`
+    )
+}
+
+describe('Subscriptions', () => {
+  it('asks for what is wanted, and gives up first what no longer is', () => {
+    const book = new Subscriptions(['A', 'B', 'C'])
+    assert.deepEqual(steps(book), ['subscribe A', 'subscribe B', 'subscribe C'])
+    assert.deepEqual(steps(book), [])
+    book.want(['B', 'D'])
+    assert.deepEqual(steps(book), ['unsubscribe A', 'unsubscribe C', 'subscribe D'])
+  })
+
+  it('asks for everything again on the next connection', () => {
+    const book = new Subscriptions(['A', 'B'])
+    steps(book)
+    book.want(['B', 'C'])
+    book.restart()
+    assert.deepEqual(steps(book), ['subscribe B', 'subscribe C'])
+  })
+
+  it('leaves the last one asked for out when there are too many, and names all left out', () => {
+    const book = new Subscriptions(['A', 'B', 'C', 'D'])
+    for (const _ of ['A', 'B', 'C']) book.next()
+    book.takeChanges()
+    book.overLimit('too many')
+    assert.deepEqual(steps(book), [])
+    assert.deepEqual(changes(book), ['C over the limit: too many', 'D over the limit: too many'])
+  })
+
+  it('asks for a symbol left out as soon as another goes', () => {
+    const book = new Subscriptions(['A', 'B', 'C', 'D'])
+    steps(book)
+    book.overLimit('too many')
+    book.overLimit('too many')
+    book.want(['B', 'C', 'D'])
+    changes(book)
+    assert.deepEqual(steps(book), ['unsubscribe A', 'subscribe C'])
+    assert.deepEqual(changes(book), ['A unsubscribed', 'C asked for'])
+  })
+
+  it('takes an acknowledged symbol to be within the limit', () => {
+    const book = new Subscriptions(['A', 'B', 'C'])
+    steps(book)
+    book.acknowledge(['A', 'C'])
+    changes(book)
+    book.overLimit('too many')
+    assert.deepEqual(changes(book), ['B over the limit: too many'])
+  })
+
+  it('asks for one symbol again without giving its place to another', () => {
+    const book = new Subscriptions(['A', 'B', 'C'])
+    steps(book)
+    book.overLimit('too many')
+    book.again('A')
+    book.again('not there')
+    assert.deepEqual(steps(book), ['unsubscribe A', 'subscribe A'])
+  })
+
+  it('asks for nothing more when even one is too many', () => {
+    const book = new Subscriptions(['A'])
+    steps(book)
+    book.overLimit('too many')
+    book.overLimit('too many')
+    assert.deepEqual(steps(book), [])
+  })
+
+  it('ends with the very set the server sends, however late its answers come', () => {
+    const symbols = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H']
+    const round = fc.record({
+      wanted: fc.subarray(symbols),
+      lags: fc.array(fc.nat(6), { minLength: 12, maxLength: 12 })
+    })
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9 }),
+        fc.boolean(),
+        fc.array(round, { minLength: 1, maxLength: 6 }),
+        (limit, acknowledges, rounds) => {
+          const book = new Subscriptions([])
+          const asked = new Set<string>()
+          const sent = new Set<string>()
+          for (const { wanted, lags } of rounds) {
+            book.want(wanted)
+            let answers: { inTurns: number; tell: () => void }[] = []
+            for (let turn = 0; ; turn++) {
+              const step = book.next()
+              for (const { symbol, standing } of book.takeChanges()) {
+                if (standing === 'asked for') asked.add(symbol)
+                else if (standing !== 'acknowledged') asked.delete(symbol)
+              }
+              if (step === undefined && answers.length === 0) break
+              if (step?.action === 'unsubscribe') sent.delete(step.symbol)
+              if (step?.action === 'subscribe') {
+                // Answers keep their order, as on a socket.
+                const after = Math.max(0, ...answers.map(({ inTurns }) => inTurns))
+                const inTurns = Math.max(after, lags[turn % lags.length] ?? 0)
+                if (sent.size >= limit) {
+                  answers.push({ inTurns, tell: () => book.overLimit('too many') })
+                } else {
+                  sent.add(step.symbol)
+                  const all = [...sent]
+                  if (acknowledges) answers.push({ inTurns, tell: () => book.acknowledge(all) })
+                }
+              }
+              answers = answers.flatMap((answer) => {
+                if (answer.inTurns > 0) return [{ ...answer, inTurns: answer.inTurns - 1 }]
+                answer.tell()
+                return []
+              })
+            }
+            assert.deepEqual([...asked].toSorted(), [...sent].toSorted())
+            assert.equal(sent.size, Math.min(limit, wanted.length))
+          }
+        }
+      ),
+      { numRuns: 500 }
+    )
+  })
+})

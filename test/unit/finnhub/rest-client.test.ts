@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, it, type TestContext } from 'node:test'
+import { hasCode, Secret, TapedeckError, type Clock } from '@tapedeck/core'
+import { checkSymbols, finnhubRest, symbolHints, type RestOptions } from '@tapedeck/finnhub'
+
+const TOKEN = 'c0ffee-rest-token'
+const NOW_MS = 1_764_000_000_000
+const LIST = ['AAPL', 'MSFT', 'TSLA', 'NVDA', 'AMZN', 'BRK.B', 'APP', 'APLE']
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void
+
+const json =
+  (status: number, body: unknown, headers: Record<string, string> = {}): Answer =>
+  (_request, response) =>
+    response.writeHead(status, headers).end(JSON.stringify(body))
+
+/** Time that passes only by waiting. */
+function leapClock(): Clock & { readonly waitsMs: number[] } {
+  let nowMs = NOW_MS
+  const waitsMs: number[] = []
+  return {
+    waitsMs,
+    now: () => nowMs,
+    delay(ms) {
+      waitsMs.push(ms)
+      nowMs += ms
+      return Promise.resolve()
+    }
+  }
+}
+
+/** A server that gives each answer once, the last one for ever. */
+async function scripted(t: TestContext, answers: readonly Answer[]) {
+  const requests: IncomingMessage[] = []
+  const server = createServer((request, response) => {
+    requests.push(request)
+    answers[Math.min(requests.length, answers.length) - 1]?.(request, response)
+  })
+  const listening = Promise.withResolvers<void>()
+  server.listen(0, '127.0.0.1', listening.resolve)
+  await listening.promise
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const { port } = server.address() as AddressInfo
+  const clock = leapClock()
+  const client = (more: Partial<RestOptions> = {}) =>
+    finnhubRest({
+      token: new Secret(TOKEN),
+      url: `http://127.0.0.1:${port}/api/v1`,
+      clock,
+      ...more
+    })
+  return { requests, client, clock }
+}
+
+const SYMBOLS = LIST.map((symbol) => ({ symbol, type: 'Common Stock' }))
+
+describe('finnhubRest()', () => {
+  it('sends the token as a header, never in the address', async (t) => {
+    const { client, requests } = await scripted(t, [json(200, SYMBOLS)])
+    assert.deepEqual(await client().usSymbols(), LIST)
+    assert.equal(requests[0]?.headers['x-finnhub-token'], TOKEN)
+    assert.equal(requests[0]?.url, '/api/v1/stock/symbol?exchange=US')
+  })
+
+  it('reads quotes, with zeros as a symbol that is not known, and search hits', async (t) => {
+    const { client, requests } = await scripted(t, [
+      json(200, { c: 231.5, pc: 229, t: 1_764_000_600 }),
+      json(200, { c: 0, d: null, h: 0, l: 0, o: 0, pc: 0, t: 0 }),
+      json(200, { count: 1, result: [{ symbol: 'AAPL', description: 'APPLE INC' }] })
+    ])
+    const rest = client()
+    const quote = { price: 231.5, previousClose: 229, atMs: 1_764_000_600_000 }
+    assert.deepEqual(await rest.quote('AAPL'), quote)
+    assert.equal(await rest.quote('A&B'), undefined)
+    assert.equal(requests[1]?.url, '/api/v1/quote?symbol=A%26B')
+    assert.deepEqual(await rest.search('apple'), [{ symbol: 'AAPL', description: 'APPLE INC' }])
+  })
+
+  it('waits for the moment that the server names once the minute is spent', async (t) => {
+    const reset = String(NOW_MS / 1000 + 42)
+    const spent = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset }
+    const { client, clock } = await scripted(t, [json(200, SYMBOLS, spent), json(200, SYMBOLS)])
+    const rest = client()
+    await rest.usSymbols()
+    await rest.usSymbols()
+    assert.deepEqual(clock.waitsMs, [42_000])
+  })
+
+  it('makes no more calls a minute than the plan allows, whatever the server says', async (t) => {
+    const { client, clock, requests } = await scripted(t, [json(200, { c: 1 })])
+    const rest = client({ callsPerMinute: 3 })
+    await Promise.all(Array.from({ length: 7 }, () => rest.quote('AAPL')))
+    assert.equal(requests.length, 7)
+    assert.deepEqual(clock.waitsMs, [60_000, 60_000])
+  })
+
+  it('comes back after a 429: when it is told, else with a growing delay', async (t) => {
+    const text = { error: 'API limit reached. Please try again later. Remaining Limit: 0' }
+    const { client, clock, requests } = await scripted(t, [
+      json(429, text, { 'retry-after': '7' }),
+      json(429, text),
+      json(200, SYMBOLS)
+    ])
+    assert.equal((await client().usSymbols()).length, LIST.length)
+    assert.equal(requests.length, 3)
+    assert.equal(clock.waitsMs[0], 7000)
+    assert.ok((clock.waitsMs[1] ?? Infinity) <= 4000)
+  })
+
+  it('gives up a wrong key and a plan without it at once, and says which it is', async (t) => {
+    for (const [status, expected] of [
+      [401, /\/stock\/symbol: status 401 found, expected a valid FINNHUB_TOKEN/],
+      [403, /status 403 found, expected a plan that includes it/]
+    ] as const) {
+      const { client, requests } = await scripted(t, [json(status, { error: 'no' })])
+      await assert.rejects(client().usSymbols(), (error) => {
+        assert.ok(hasCode(error, 'FEED_REFUSED'))
+        assert.match(error.message, expected)
+        assert.ok(!`${error.stack}`.includes(TOKEN))
+        return true
+      })
+      assert.equal(requests.length, 1)
+    }
+  })
+
+  it('tries a server that hangs, breaks or babbles three times, then says it is away', async (t) => {
+    for (const answer of [
+      () => undefined,
+      (request) => void request.socket.destroy(),
+      json(502, {}),
+      (_request, response) => void response.end('<html>')
+    ] as Answer[]) {
+      const { client, requests } = await scripted(t, [answer])
+      await assert.rejects(client({ timeoutMs: 200 }).usSymbols(), (error) =>
+        hasCode(error, 'FEED_DISCONNECTED')
+      )
+      assert.equal(requests.length, 3)
+    }
+  })
+
+  it('is stopped by its signal', async (t) => {
+    const { client } = await scripted(t, [() => undefined])
+    const controller = new AbortController()
+    const asked = client().usSymbols(controller.signal)
+    controller.abort()
+    await assert.rejects(asked, (error) => hasCode(error, 'ABORTED'))
+  })
+})
+
+describe('checkSymbols()', () => {
+  const knowing = { usSymbols: async () => LIST }
+
+  it('names the bare US symbols that are not listed, with what was probably meant', async () => {
+    const check = await checkSymbols(knowing, [
+      'AAPL',
+      'TLSA',
+      'ZZZZZ',
+      'AAPL.SW',
+      'BRK.A',
+      'BINANCE:BTCUSDT',
+      'IC MARKETS:1'
+    ])
+    assert.ok(check.isChecked)
+    assert.deepEqual(
+      check.unknown.map(({ symbol, reason }) => [symbol, reason]),
+      [
+        ['TLSA', "not in Finnhub's list of US symbols; did you mean TSLA?"],
+        ['ZZZZZ', "not in Finnhub's list of US symbols"]
+      ]
+    )
+  })
+
+  it('says that it could not check, and never throws or waits for long', async () => {
+    const refusing = new TapedeckError('FEED_REFUSED', 'Finnhub refuses /stock/symbol: status 403')
+    const check = await checkSymbols({ usSymbols: () => Promise.reject(refusing) }, ['AAPL'])
+    assert.deepEqual(check, {
+      isChecked: false,
+      reason: 'symbols were not checked: Finnhub refuses /stock/symbol: status 403'
+    })
+    const hanging = {
+      usSymbols: (signal?: AbortSignal) =>
+        new Promise<never>((_resolve, reject) => {
+          signal?.addEventListener('abort', () => reject(new Error('aborted')))
+        })
+    }
+    const late = await checkSymbols(hanging, ['AAPL'], { limitMs: 20 })
+    assert.deepEqual(late, {
+      isChecked: false,
+      reason: 'symbols were not checked: no answer within 20 ms'
+    })
+    const empty = await checkSymbols({ usSymbols: async () => [] }, ['AAPL'])
+    assert.equal(empty.isChecked, false)
+  })
+
+  it('asks nothing when there is no US symbol to judge', async () => {
+    const failing = { usSymbols: () => Promise.reject(new Error('asked')) }
+    const check = await checkSymbols(failing, ['BINANCE:BTCUSDT'])
+    assert.deepEqual(check, { isChecked: true, unknown: [] })
+  })
+})
+
+describe('symbolHints()', () => {
+  it('puts the nearest first: one letter wrong, then one more or less, then two wrong', () => {
+    assert.deepEqual(symbolHints('APPL', LIST), ['AAPL', 'APP', 'APLE'])
+    assert.deepEqual(symbolHints('aapl', LIST)[0], 'AAPL')
+    assert.deepEqual(symbolHints('MSTF', LIST), ['MSFT'])
+    assert.deepEqual(symbolHints('QQQQQQ', LIST), [])
+  })
+
+  it('answers a list of 30 000 symbols in a moment', () => {
+    const many = Array.from({ length: 30_000 }, (_, index) => index.toString(36).toUpperCase())
+    const began = performance.now()
+    symbolHints('AAPL', many)
+    assert.ok(performance.now() - began < 1000)
+  })
+})

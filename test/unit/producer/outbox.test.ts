@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { hasCode } from '@tapedeck/core'
+import { eventually } from '../../support/eventually.ts'
+import {
+  asKilled,
+  frameOf,
+  frames,
+  openLife,
+  ScriptedBroker,
+  segmentFiles,
+  temporaryFolder
+} from './outbox-stage.ts'
+
+const numbers = (from: number, count: number): number[] =>
+  Array.from({ length: count }, (_, i) => from + i)
+const LONG_MS = 10_000
+
+describe('Outbox', { timeout: 60_000 }, () => {
+  it('touches no disk while sends succeed', async (t) => {
+    const broker = new ScriptedBroker()
+    const dir = await temporaryFolder(t)
+    const { outbox, metric } = await openLife(t, broker, dir)
+    for (let i = 1; i <= 200; i++) await outbox.add(frames(i * 10, 10))
+    assert.ok(await outbox.drained(LONG_MS))
+    assert.deepEqual(broker.taken.map(frameOf), numbers(10, 2000))
+    assert.equal(await metric('records_spooled_total'), 0)
+    assert.deepEqual(await segmentFiles(dir), [])
+  })
+
+  it('makes the feed wait, without a disk, when memory is full and sends succeed', async (t) => {
+    const broker = new ScriptedBroker()
+    broker.mood = 'hangs'
+    const { outbox, metric, losses } = await openLife(t, broker, await temporaryFolder(t), {
+      spoolAfterMs: LONG_MS
+    })
+    let isIn = false
+    const adding = outbox.add(frames(1, 12_000)).then(() => {
+      isIn = true
+    })
+    await eventually(() => assert.ok(outbox.depth.records >= 4000))
+    assert.equal(isIn, false)
+    broker.wake('takes')
+    await adding
+    assert.ok(await outbox.drained(LONG_MS))
+    assert.deepEqual(broker.taken.map(frameOf), numbers(1, 12_000))
+    assert.equal(await metric('records_spooled_total'), 0)
+    assert.deepEqual(losses, [])
+  })
+
+  it('writes what waits too long to disk, in order, the batch in flight included', async (t) => {
+    const broker = new ScriptedBroker()
+    broker.mood = 'hangs'
+    const dir = await temporaryFolder(t)
+    const first = await openLife(t, broker, dir)
+    for (let i = 1; i <= 300; i++) await first.outbox.add(frames(i, 1))
+    await eventually(() => assert.equal(first.outbox.depth.records, 0))
+    assert.equal(await first.metric('records_spooled_total'), 300)
+    // Killed here: the next life finds all of it.
+    const next = new ScriptedBroker()
+    const second = await openLife(t, next, await asKilled(t, dir))
+    await second.outbox.add(frames(301, 5))
+    assert.ok(await second.outbox.drained(LONG_MS))
+    assert.deepEqual(next.taken.map(frameOf), numbers(1, 305))
+  })
+
+  it('sends each record once and in order when the broker comes back', async (t) => {
+    const broker = new ScriptedBroker()
+    broker.mood = 'hangs'
+    const dir = await temporaryFolder(t)
+    const { outbox, metric } = await openLife(t, broker, dir)
+    await outbox.add(frames(1, 2500))
+    await eventually(async () => assert.equal(await metric('records_spooled_total'), 2500))
+    broker.wake('takes') // the send in flight succeeds after all
+    await outbox.add(frames(2501, 2500))
+    assert.ok(await outbox.drained(LONG_MS))
+    assert.deepEqual(broker.taken.map(frameOf), numbers(1, 5000))
+    assert.deepEqual(await segmentFiles(dir), [])
+    // Direct again: the disk is left alone.
+    await outbox.add(frames(5001, 100))
+    assert.ok(await outbox.drained(LONG_MS))
+    assert.equal(broker.taken.length, 5100)
+    assert.deepEqual(await segmentFiles(dir), [])
+  })
+
+  it('keeps the order when memory overflows again and again behind a spool', async (t) => {
+    const broker = new ScriptedBroker()
+    broker.mood = 'away'
+    const { outbox, metric } = await openLife(t, broker, await temporaryFolder(t))
+    await outbox.add(frames(1, 30_000))
+    assert.ok((await metric('records_spooled_total')) >= 26_000)
+    broker.mood = 'takes'
+    await outbox.add(frames(30_001, 10_000))
+    assert.ok(await outbox.drained(LONG_MS))
+    assert.deepEqual(broker.taken.map(frameOf), numbers(1, 40_000))
+  })
+
+  it('gives up the newest when the spool is full, counts them and says so in order', async (t) => {
+    const broker = new ScriptedBroker()
+    broker.mood = 'away'
+    const stage = await openLife(t, broker, await temporaryFolder(t), {
+      maxBytes: 300_000,
+      onLoss: () => {
+        const [loss] = stage.losses
+        const value = JSON.stringify({ frame: -1, loss })
+        stage.outbox.announce({ key: ' gap', value, partition: 'all', receivedAt: 1 })
+      }
+    })
+    const { outbox, losses, metric } = stage
+    await outbox.add(frames(1, 20_000, 5000))
+    const lost = await metric('records_lost_total{reason="spool_full"}')
+    assert.ok(lost > 10_000, `${lost} lost`)
+    assert.equal(await metric('trades_lost_total{reason="spool_full"}'), lost)
+    assert.ok(hasCode(outbox.failure, 'SPOOL_FULL') || hasCode(outbox.failure, 'PUBLISH_FAILED'))
+    broker.mood = 'takes'
+    await eventually(() => assert.ok(outbox.depth.records < 4000))
+    await outbox.add(frames(20_001, 10, 6000))
+    assert.ok(await outbox.drained(LONG_MS))
+    assert.deepEqual(losses, [
+      { fromMs: 5000, toMs: 5000, trades: lost, symbols: ['AAPL', 'MSFT'] }
+    ])
+    const kept = numbers(1, 20_000 - lost)
+    const said = [-1, -1, -1] // on each of three partitions
+    assert.deepEqual(broker.taken.map(frameOf), [...kept, ...said, ...numbers(20_001, 10)])
+    assert.deepEqual(
+      broker.taken.filter(({ key }) => key === ' gap').map(({ partition }) => partition),
+      [0, 1, 2]
+    )
+    assert.equal(outbox.failure, undefined)
+  })
+
+  it('puts aside the one record that the broker refuses and sends the others', async (t) => {
+    const broker = new ScriptedBroker()
+    broker.poison = (record) => frameOf(record) === 777
+    const { outbox, refused, metric } = await openLife(t, broker, await temporaryFolder(t))
+    await outbox.add(frames(1, 1500))
+    assert.ok(await outbox.drained(LONG_MS))
+    assert.deepEqual(
+      broker.taken.map(frameOf),
+      numbers(1, 1500).filter((number) => number !== 777)
+    )
+    assert.equal(refused.length, 1)
+    assert.equal(frameOf({ value: refused[0]!.raw }), 777)
+    assert.match(refused[0]!.reason, /^the broker refuses the record: .*TOO_LARGE/)
+    assert.equal(await metric('records_published_total'), 1499)
+  })
+
+  it('leaves to the next life what it cannot send before it closes', async (t) => {
+    for (const mood of ['hangs', 'away'] as const) {
+      const broker = new ScriptedBroker()
+      broker.mood = mood
+      const dir = await temporaryFolder(t)
+      const { outbox } = await openLife(t, broker, dir, { spoolAfterMs: LONG_MS })
+      await outbox.add(frames(1, 1700))
+      await outbox.close(50)
+      await assert.rejects(outbox.add(frames(1701, 1)), { code: 'QUEUE_CLOSED' })
+      const next = new ScriptedBroker()
+      const second = await openLife(t, next, dir)
+      assert.ok(await second.outbox.drained(LONG_MS))
+      assert.deepEqual(next.taken.map(frameOf), numbers(1, 1700))
+    }
+  })
+
+  it('loses nothing over many lives with a broker that comes and goes', async (t) => {
+    const broker = new ScriptedBroker()
+    const dir = await temporaryFolder(t)
+    let frame = 1
+    for (let life = 0; life < 8; life++) {
+      const { outbox } = await openLife(t, broker, dir, { spoolAfterMs: 1 + life * 3 })
+      for (let step = 0; step < 12; step++) {
+        if (step % 4 === life % 4) broker.mood = 'hangs'
+        else broker.wake(step % 3 === 0 ? 'away' : 'takes')
+        const count = 1 + ((frame * 31 + step) % 700)
+        await outbox.add(frames(frame, count))
+        frame += count
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      await outbox.close(20)
+    }
+    broker.wake('takes')
+    const { outbox } = await openLife(t, broker, dir)
+    assert.ok(await outbox.drained(LONG_MS))
+    // A send that was given up may still have reached the broker: repeated, never lost or overtaken.
+    assert.deepEqual([...new Set(broker.taken.map(frameOf))], numbers(1, frame - 1))
+  })
+})
