@@ -24,6 +24,10 @@ export interface Expectation {
   readonly failure?: string
   /** Gaps recorded: exactly so many, or at least. */
   readonly gaps?: number | { readonly atLeast: number }
+  /** Each of them lasts so long, ms. */
+  readonly gapsLast?: number
+  /** Symbols that the feed refuses to send. */
+  readonly overTheLimit?: readonly string[]
 }
 
 type Count = number | { readonly atLeast: number }
@@ -55,6 +59,7 @@ export function unmet(expected: Expectation, seen: Observation): string[] {
       ? undefined
       : `failure is ${seen.failure ?? 'none'}, expected ${expected.failure ?? 'none'}`,
     count('bars with a bad price', 0, seen.badBars),
+    overTheLimit(expected.overTheLimit ?? [], seen.standings['over the limit'] ?? []),
     ...gapProblems(expected, seen)
   ]
   return checks.filter((problem) => problem !== undefined)
@@ -62,13 +67,17 @@ export function unmet(expected: Expectation, seen: Observation): string[] {
 
 /** A gap stays open only while the feed is away. */
 function gapProblems(
-  { gaps = 0, failure }: Expectation,
+  { gaps = 0, gapsLast = 0, failure }: Expectation,
   seen: Observation
 ): readonly (string | undefined)[] {
   const open = seen.gaps.filter(({ to }) => to === null).length
   return [
     count('gaps', gaps, seen.gaps.length),
-    failure === undefined ? count('open gaps', 0, open) : undefined
+    failure === undefined ? count('open gaps', 0, open) : undefined,
+    ...seen.gaps.map(({ from, to }) => {
+      const lastedMs = Number(to ?? Infinity) - Number(from ?? 0)
+      return lastedMs >= gapsLast ? undefined : `a gap of ${lastedMs} ms, expected ${gapsLast}`
+    })
   ]
 }
 
@@ -84,10 +93,18 @@ export function reactionSeen(seen: Observation): string {
     ...times('kept aside', seen.refused),
     ...times('in no bar', seen.aside),
     ...times('unknown code', seen.unknownCodes),
+    ...(seen.standings['over the limit'] ?? []).map((symbol) => `${symbol} over the limit`),
     ...seen.feedErrors.map((text) => `feed says '${text}'`),
     ...(seen.failure === undefined ? [] : [`ends with ${seen.failure}`])
   ]
   return parts.join('; ')
+}
+
+function overTheLimit(wanted: readonly string[], found: readonly string[]): string | undefined {
+  const [left, right] = [wanted, found].map((symbols) => symbols.toSorted().join(', '))
+  return left === right
+    ? undefined
+    : `over the limit: ${right || 'none'}, expected ${left || 'none'}`
 }
 
 function shortened(cause: string): string {

@@ -28,6 +28,8 @@ export interface Observation {
   /** Bars whose price is not above 0; must be none. */
   readonly badBars: number
   readonly gaps: readonly FeedGapDocument[]
+  /** Symbols by their standing in `feed_status`. */
+  readonly standings: Readonly<Record<string, readonly string[]>>
 }
 
 /** A metric's values by one of its labels; without labels under the empty text. */
@@ -58,14 +60,21 @@ export function feedErrorsIn(lines: readonly LogLine[]): string[] {
 /** What is in the database. */
 export async function storedIn(
   database: Database
-): Promise<Pick<Observation, 'stored' | 'aside' | 'badBars' | 'gaps'>> {
-  const [stored, late, badBars, gaps] = await Promise.all([
+): Promise<Pick<Observation, 'stored' | 'aside' | 'badBars' | 'gaps' | 'standings'>> {
+  const [stored, late, badBars, gaps, status] = await Promise.all([
     database.trades.countDocuments(),
     database.lateTrades.find({}, { projection: { reason: 1 } }).toArray(),
     database.bars.countDocuments({ low: { $ne: null, $not: { $gt: 0 } } }),
-    database.feedGaps.find().sort({ from: 1 }).toArray()
+    database.feedGaps.find().sort({ from: 1 }).toArray(),
+    database.feedStatus.findOne()
   ])
   const aside: Record<string, number> = {}
   for (const { reason } of late) aside[reason] = (aside[reason] ?? 0) + 1
-  return { stored, aside, badBars, gaps }
+  const standings: Record<string, string[]> = {}
+  for (const { symbol, standing } of status?.symbols ?? []) {
+    const symbols = standings[standing] ?? []
+    symbols.push(symbol)
+    standings[standing] = symbols
+  }
+  return { stored, aside, badBars, gaps, standings }
 }

@@ -18,6 +18,8 @@ export const TOKEN = 'stage-token'
 export interface Stage {
   readonly simulator: RunningSimulator
   readonly market: Market
+  /** As the producer gets it. */
+  readonly producerEnv: Readonly<Record<string, string>>
   /** Starts the producer; once. */
   startProducer(): Promise<void>
   /** Stops it in good order: what it received is published. */
@@ -52,23 +54,22 @@ export async function openStage(
   const consumer = await start(scope, 'consumer', (context) =>
     startConsumer(readConsumerConfig({ ...market.env, LATENESS_LIMIT: '24h', ...env }), context)
   )
+  const producerEnv = {
+    ...market.env,
+    ...env,
+    TAPEDECK_DATA_DIR: folder,
+    SYMBOLS: symbols.join(','),
+    FINNHUB_TOKEN: TOKEN,
+    FINNHUB_URL: simulator.result.url,
+    FEED_NAME: 'simulated'
+  }
   let producer: Service<unknown> | undefined
   return {
     simulator: simulator.result,
     market,
+    producerEnv,
     async startProducer() {
-      const config = {
-        ...readProducerConfig({
-          ...market.env,
-          ...env,
-          TAPEDECK_DATA_DIR: folder,
-          SYMBOLS: symbols.join(','),
-          FINNHUB_TOKEN: TOKEN,
-          FINNHUB_URL: simulator.result.url,
-          FEED_NAME: 'simulated'
-        }),
-        feedTimes: times
-      }
+      const config = { ...readProducerConfig(producerEnv), feedTimes: times }
       producer = await start(scope, 'producer', (context) => startProducer(config, context))
     },
     async stopProducer() {

@@ -73,4 +73,10 @@ export interface FeedProtocol {
   unsubscribe(symbols: readonly string[]): readonly string[]
   /** Never throws: what does not fit says why. */
   parse(text: string): Frame
+  /**
+   * A cheap look that says a text can only be a trade frame. The session reads every other frame
+   * itself at once, for it acts on errors, welcomes and acknowledgements. A wrong no costs a second
+   * parse; a wrong yes hides a control frame.
+   */
+  isTradeFrame?(text: string): boolean
 }

@@ -23,7 +23,7 @@ export interface TradeRecord {
   /** Where the trades come from: `finnhub` or `simulated`. */
   readonly feed: string
   readonly symbol: string
-  /** Rises with every connection, also as text: see connectionId() in libs/finnhub. */
+  /** Rises with every connection, also as text: see connectionId() in libs/feed. */
   readonly connection: string
   /** Counts the frames of a connection from 1. */
   readonly frame: number

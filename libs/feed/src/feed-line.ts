@@ -1,8 +1,8 @@
 import { BoundedQueue, messageOf, redactUrl, type Clock } from '@tapedeck/core'
-import type { Frame } from '@tapedeck/domain'
+import type { FeedProtocol, Frame } from '@tapedeck/domain'
 import { WebSocket } from 'ws'
 import type { FeedEvent } from './feed-event.ts'
-import type { FeedOptions, FeedTimes, FollowedProtocol } from './feed-options.ts'
+import type { FeedOptions, FeedTimes } from './feed-options.ts'
 import { Liveness } from './liveness.ts'
 import type { LineEnding } from './retry.ts'
 import { Subscriber } from './subscriber.ts'
@@ -15,7 +15,7 @@ const OTHER_EVENTS = 50_000
 const MAX_FRAME_BYTES = 4 * 1024 * 1024
 
 export interface LineSetup {
-  readonly protocol: FollowedProtocol
+  readonly protocol: FeedProtocol
   readonly options: FeedOptions
   readonly times: FeedTimes
   readonly clock: Clock

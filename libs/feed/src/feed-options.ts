@@ -1,14 +1,4 @@
 import type { Clock } from '@tapedeck/core'
-import type { FeedProtocol } from '@tapedeck/domain'
-
-/**
- * A protocol, and optionally a cheap look at a text that says it can only be a trade frame. The
- * session reads every other frame itself, for it acts on errors, welcomes and acknowledgements at
- * once, however long the queue is. A wrong no costs a second parse; a wrong yes hides a control frame.
- */
-export type FollowedProtocol = FeedProtocol & {
-  readonly isTradeFrame?: (text: string) => boolean
-}
 
 export interface FeedOptions {
   /** Asked for from the start; see Feed.setSymbols. */

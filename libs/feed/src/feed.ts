@@ -1,13 +1,9 @@
 import { systemClock, TapedeckError, type Clock } from '@tapedeck/core'
+import type { FeedProtocol } from '@tapedeck/domain'
 import { connectionId } from './connection-id.ts'
 import type { FeedEvent } from './feed-event.ts'
 import { FeedLine } from './feed-line.ts'
-import {
-  FEED_TIMES,
-  type FeedOptions,
-  type FeedTimes,
-  type FollowedProtocol
-} from './feed-options.ts'
+import { FEED_TIMES, type FeedOptions, type FeedTimes } from './feed-options.ts'
 import { Retry } from './retry.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { waited } from './watch.ts'
@@ -34,7 +30,7 @@ export interface Feed {
  * holds the sender back and nothing is dropped here.
  */
 export function createFeed(
-  protocol: FollowedProtocol,
+  protocol: FeedProtocol,
   options: FeedOptions,
   signal: AbortSignal
 ): Feed {
@@ -43,7 +39,7 @@ export function createFeed(
 
 class FeedSession implements Feed {
   readonly events: AsyncGenerator<FeedEvent, void, undefined>
-  readonly #protocol: FollowedProtocol
+  readonly #protocol: FeedProtocol
   readonly #options: FeedOptions
   readonly #signal: AbortSignal
   readonly #clock: Clock
@@ -51,7 +47,7 @@ class FeedSession implements Feed {
   readonly #subscriptions: Subscriptions
   #line: FeedLine | undefined
 
-  constructor(protocol: FollowedProtocol, options: FeedOptions, signal: AbortSignal) {
+  constructor(protocol: FeedProtocol, options: FeedOptions, signal: AbortSignal) {
     this.#protocol = protocol
     this.#options = options
     this.#signal = signal

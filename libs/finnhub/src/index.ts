@@ -1,5 +1,4 @@
 export { finnhubProtocol, type FinnhubOptions } from './finnhub-protocol.ts'
-export { recordsOf, type FrameOrigin } from './group-frame.ts'
 export { parseFrame } from './parse-frame.ts'
 export { FINNHUB_REST_URL, finnhubRest, type FinnhubRest, type RestOptions } from './rest-client.ts'
 export type { Quote, SearchHit } from './rest-rows.ts'

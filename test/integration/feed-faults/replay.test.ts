@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { parseFrame } from '@tapedeck/finnhub'
 import { recordsOf } from '@tapedeck/feed'
 import type { TradeRecord } from '@tapedeck/domain'
@@ -87,7 +87,13 @@ function bySymbol(records: readonly Pick<TopicRecord, 'key' | 'value'>[]): Map<s
   return symbols
 }
 
-async function replay(t: TestContext, file: string, count: number): Promise<TopicRecord[]> {
+/** Plays a capture to a producer; answers the records of its topic. With `captureDir` it captures. */
+async function replay(
+  t: TestContext,
+  file: string,
+  count: number,
+  captureDir = ''
+): Promise<readonly TopicRecord[]> {
   const market = await openMarket(t)
   const simulator = await inService(t, (context) =>
     startSimulator(
@@ -103,43 +109,71 @@ async function replay(t: TestContext, file: string, count: number): Promise<Topi
   const config = {
     ...readConfig({
       ...market.env,
+      TAPEDECK_DATA_DIR: await aFolder(t),
+      CAPTURE_DIR: captureDir,
       SYMBOLS: SYMBOLS.join(','),
       FINNHUB_TOKEN: 'any',
       FINNHUB_URL: simulator.result.url,
       FEED_NAME: 'simulated'
     }),
-    feedTimings: { backoffBaseMs: 50, backoffCapMs: 200 }
+    feedTimes: { backoffBaseMs: 50, backoffCapMs: 200 }
   }
-  await inService(t, (context) => startProducer(config, context))
+  const producer = await inService(t, (context) => startProducer(config, context))
   await eventually(() => assert.ok(simulator.result.stats().tapeEnded))
-  const isTrades = (record: TopicRecord): boolean =>
-    'trades' in (JSON.parse(record.value) as object)
-  const records = await readTopic(t, market.kafka, market.kafka.topic, count)
-  await eventually(() => assert.ok(records.filter(isTrades).length >= count))
-  return records.filter(isTrades)
+  const all = await readTopic(t, market.kafka, market.kafka.topic, count)
+  const isOfTrades = ({ value }: TopicRecord): boolean => 'trades' in (JSON.parse(value) as object)
+  await eventually(() => assert.ok(all.filter(isOfTrades).length >= count))
+  assert.equal(await producer.stop(), true)
+  return all.filter(isOfTrades)
+}
+
+async function aFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-replay-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** As a writer leaves it that flushes each second: many members. */
+function packed(captured: readonly Captured[]): Buffer {
+  const lines = captured.map((one) => `${JSON.stringify(one)}\n`)
+  const members: Buffer[] = []
+  for (let i = 0; i < lines.length; i += 200) {
+    members.push(gzipSync(lines.slice(i, i + 200).join('')))
+  }
+  return Buffer.concat(members)
+}
+
+/** The files of a capture, in the order of their names, as one. */
+async function joined(folder: string): Promise<Buffer> {
+  const names = (await readdir(folder)).toSorted()
+  return Buffer.concat(await Promise.all(names.map((name) => readFile(path.join(folder, name)))))
+}
+
+function linesOf(capture: Buffer): Captured[] {
+  const lines = gunzipSync(capture).toString().trimEnd().split('\n')
+  return lines.map((line) => JSON.parse(line) as Captured)
 }
 
 describe('a captured hour', () => {
   it('replayed, gives byte-equal records but for connection and receipt', options, async (t) => {
     const captured = capturedHour()
-    const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-replay-'))
-    t.after(() => rm(folder, { recursive: true, force: true }))
-    const file = path.join(folder, 'capture.ndjson.gz')
-    const lines = captured.map((one) => `${JSON.stringify(one)}\n`)
-    // As a writer leaves it that flushes each second: many members.
-    const members: Buffer[] = []
-    for (let i = 0; i < lines.length; i += 200) {
-      members.push(gzipSync(lines.slice(i, i + 200).join('')))
-    }
-    await writeFile(file, Buffer.concat(members))
-
     const expected = expectedRecords(captured)
     assert.ok(expected.length > 10_000)
     assert.equal(new Set(expected.map(({ connection }) => connection)).size, 3)
-    const first = await replay(t, file, expected.length)
-    const second = await replay(t, file, expected.length)
     const wanted = bySymbol(expected.map((record) => encodeTradeRecord(record)))
-    assert.deepEqual(bySymbol(first), wanted)
-    assert.deepEqual(bySymbol(second), wanted)
+    const folder = await aFolder(t)
+    const hour = path.join(folder, 'hour.ndjson.gz')
+    await writeFile(hour, packed(captured))
+
+    const captureDir = path.join(folder, 'captured')
+    assert.deepEqual(bySymbol(await replay(t, hour, expected.length, captureDir)), wanted)
+
+    // What the producer captured of it is the hour again, and gives the same once more.
+    const again = await joined(captureDir)
+    const texts = (lines: readonly Captured[]): unknown[] => lines.map(({ n, f }) => [n, f])
+    assert.deepEqual(texts(linesOf(again)).slice(0, captured.length), texts(captured))
+    const copy = path.join(folder, 'copy.ndjson.gz')
+    await writeFile(copy, again)
+    assert.deepEqual(bySymbol(await replay(t, copy, expected.length)), wanted)
   })
 })

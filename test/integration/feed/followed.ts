@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test'
 import { Secret } from '@tapedeck/core'
 import { createFeed, type Feed, type FeedEvent, type FeedOptions } from '@tapedeck/feed'
 import { finnhubProtocol } from '@tapedeck/finnhub'
-import type { FollowedProtocol } from '@tapedeck/feed'
+import type { FeedProtocol } from '@tapedeck/domain'
 
 export interface Followed {
   readonly feed: Feed
@@ -15,7 +15,7 @@ export interface Followed {
 }
 
 /** Follows a feed and keeps its events until the test ends. */
-export function follow(t: TestContext, protocol: FollowedProtocol, options: FeedOptions): Followed {
+export function follow(t: TestContext, protocol: FeedProtocol, options: FeedOptions): Followed {
   const stopping = new AbortController()
   const feed = createFeed(protocol, options, stopping.signal)
   const events: FeedEvent[] = []
@@ -46,6 +46,6 @@ export function follow(t: TestContext, protocol: FollowedProtocol, options: Feed
 
 export const TOKEN = 'c0ffee-token'
 
-export function finnhubAt(url: string): FollowedProtocol {
+export function finnhubAt(url: string): FeedProtocol {
   return finnhubProtocol({ url, token: new Secret(TOKEN) })
 }

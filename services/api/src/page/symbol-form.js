@@ -40,6 +40,7 @@ async function change(method, path, body) {
   } catch (error) {
     // A wrong token is forgotten, so that the next try asks for it again.
     if (error.status === 401) sessionStorage.removeItem(TOKEN)
+    else if (error.status !== undefined) sessionStorage.setItem(TOKEN, token)
     setText($('symbol-note'), error.message)
   }
 }

@@ -60,10 +60,11 @@ const OF_THE_LINE: readonly Scenario[] = [
   ),
   scenario(
     'close-at-once',
-    'each of the first three connections is cut at once',
-    { when: { connection: 1 }, do: 'cut' },
+    'the line is cut, and the next three are cut as soon as they stand',
+    { ...AFTER, do: 'cut' },
     { when: { connection: 2 }, do: 'cut' },
-    { when: { connection: 3 }, do: 'cut' }
+    { when: { connection: 3 }, do: 'cut' },
+    { when: { connection: 4 }, do: 'cut' }
   ),
   scenario('pings-only', 'the trades stop, pings go on', { ...AFTER, do: 'mute', pings: true }),
   scenario('silence', 'nothing comes any more, the line is up', {
