@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { messageOf, TapedeckError } from '@tapedeck/core'
+import { readDeadTopic, type DeadLetter } from '@tapedeck/kafka'
 import { BUILT_IN } from '@tapedeck/simulator'
 import { reactionSeen, unmet } from './expectation.ts'
 import type { Observation } from './observation.ts'
@@ -50,13 +51,13 @@ export async function playScenario(scenario: FeedScenario): Promise<Result> {
     })
     try {
       await run(stage, scenario)
-    } finally {
-      seen = await stage.observe()
+    } catch (error) {
+      problems.push(messageOf(error))
     }
-    problems.push(...unmet(scenario.expect, seen))
+    seen = await stage.observe()
+    problems.push(...unmet(scenario.expect, seen), ...(await more(stage, scenario)))
   } catch (error) {
     problems.push(messageOf(error))
-    if (seen !== undefined) problems.push(...unmet(scenario.expect, seen))
   } finally {
     await scope.end()
   }
@@ -73,7 +74,8 @@ export async function playScenario(scenario: FeedScenario): Promise<Result> {
   }
 }
 
-async function run(stage: Stage, { before, meanwhile, expect }: FeedScenario): Promise<void> {
+async function run(stage: Stage, scenario: FeedScenario): Promise<void> {
+  const { before, meanwhile, expect } = scenario
   const { simulator } = stage
   await before?.(stage)
   const beside = meanwhile?.(stage) ?? Promise.resolve()
@@ -93,8 +95,26 @@ async function run(stage: Stage, { before, meanwhile, expect }: FeedScenario): P
     await stage.stopProducer()
   }
   await until('all is as expected', async () => {
-    return unmet(expect, await stage.observe()).length === 0
+    const problems = unmet(expect, await stage.observe())
+    return problems.length === 0 && (await more(stage, scenario)).length === 0
   })
+}
+
+/** What the scenario itself looks at, and that what was refused is kept. */
+async function more(stage: Stage, { also, expect }: FeedScenario): Promise<readonly string[]> {
+  const problems = (await also?.(stage)) ?? []
+  if (expect.refused === undefined) return problems
+  const kept: Record<string, number> = {}
+  await readDeadTopic(stage.market.kafka, ({ value }) => {
+    const { reason } = JSON.parse(value) as DeadLetter
+    const label = reason.split(':')[0] ?? reason
+    kept[label] = (kept[label] ?? 0) + 1
+    return undefined
+  })
+  const missing = Object.entries(expect.refused)
+    .filter(([reason, count]) => kept[reason] !== count)
+    .map(([reason, count]) => `${kept[reason] ?? 0} letters '${reason}', expected ${count}`)
+  return [...problems, ...missing]
 }
 
 function stepsOf({ name, faults }: FeedScenario): NonNullable<FeedScenario['faults']> {

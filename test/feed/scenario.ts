@@ -17,6 +17,8 @@ export interface FeedScenario {
   /** Variables of simulator and consumer, over those of every scenario. */
   readonly env?: Readonly<Record<string, string>>
   readonly times?: Partial<FeedTimes>
+  /** What else must be seen at the end: problems in words, asked until there are none. */
+  readonly also?: (stage: Stage) => Promise<readonly string[]>
   /** Done before the producer starts. */
   readonly before?: (stage: Stage) => Promise<void>
   /** Done beside it, from its start; the scenario is not over before it is. */

@@ -1,5 +1,5 @@
 import { TapedeckError } from './errors.ts'
-import { Secret } from './secret.ts'
+import { redactUrl, Secret } from './secret.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -53,7 +53,7 @@ export function readEnv<S extends Shape>(env: Env, shape: S): Values<S> {
       if (value !== undefined) values[name] = value
       else
         problems.push(
-          `${name} is ${one.secret ? 'refused' : `'${found}'`}, expected ${one.expected}`
+          `${name} is ${one.secret ? 'refused' : `'${redactUrl(found)}'`}, expected ${one.expected}`
         )
     } catch (error) {
       if (!(error instanceof Problems)) throw error

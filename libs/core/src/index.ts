@@ -30,4 +30,4 @@ export {
 export { editsBetween, nearestName } from './nearest-name.ts'
 export { repeat } from './repeat.ts'
 export { retried } from './retried.ts'
-export { redactUrl, Secret } from './secret.ts'
+export { redactUrl, Secret, withoutSecrets } from './secret.ts'

@@ -66,7 +66,7 @@ export function finnhubRest({
       return { ...judge(path, response.status, text), toldWhen }
     } catch (cause) {
       if (signal?.aborted === true) throw new TapedeckError('ABORTED', `${name(path)} was aborted`)
-      return { error: away(path, messageOf(cause), cause), toldWhen: false }
+      return { error: away(path, whyOf(cause), cause), toldWhen: false }
     }
   }
 
@@ -103,12 +103,16 @@ interface Attempt {
 function judge(path: string, status: number, text: string): Omit<Attempt, 'toldWhen'> {
   if (status === 401) return { error: refused(path, status, 'a valid FINNHUB_TOKEN') }
   if (status === 403) return { error: refused(path, status, 'a plan that includes it') }
-  if (status === 429 || status >= 500) return { error: away(path, `status ${status}`) }
+  if (status === 429 || status >= 500) {
+    return { error: away(path, `status ${status} found, expected 200`) }
+  }
   if (status !== 200) return { error: refused(path, status, '200') }
   try {
     return { body: JSON.parse(text) }
   } catch (cause) {
-    return { error: away(path, `an answer that is not JSON (${messageOf(cause)})`, cause) }
+    return {
+      error: away(path, `no JSON found (${messageOf(cause)}), expected an answer in JSON`, cause)
+    }
   }
 }
 
@@ -124,6 +128,12 @@ async function textOf(response: Response): Promise<string> {
   return text + decoder.decode()
 }
 
+/** fetch() says only that it failed; what failed is beneath. */
+function whyOf(error: unknown): string {
+  const beneath = error instanceof Error ? error.cause : undefined
+  return beneath === undefined ? messageOf(error) : `${messageOf(error)}, ${messageOf(beneath)}`
+}
+
 function refused(path: string, status: number, expected: string): TapedeckError {
   return new TapedeckError(
     'FEED_REFUSED',
@@ -133,11 +143,9 @@ function refused(path: string, status: number, expected: string): TapedeckError 
 }
 
 function away(path: string, found: string, cause?: unknown): TapedeckError {
-  return new TapedeckError(
-    'FEED_DISCONNECTED',
-    `Finnhub does not answer ${name(path)}: ${found} found, expected JSON`,
-    { cause }
-  )
+  return new TapedeckError('FEED_DISCONNECTED', `Finnhub does not answer ${name(path)}: ${found}`, {
+    cause
+  })
 }
 
 function name(path: string): string {

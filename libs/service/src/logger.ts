@@ -1,4 +1,4 @@
-import { redactUrl, TapedeckError } from '@tapedeck/core'
+import { redactUrl, TapedeckError, withoutSecrets } from '@tapedeck/core'
 import { pino, stdSerializers, type Logger, type LoggerOptions } from 'pino'
 
 export type { Logger } from 'pino'
@@ -8,7 +8,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /**
  * One JSON line an event on standard output. Secrets are wrapped by `Secret`; as a second guard
- * URLs in messages and in error texts are redacted, since the feed's token travels in a URL.
+ * URLs in messages and in error texts are redacted, since the feed's token travels in a URL; as a
+ * third, no line leaves with a value that was wrapped.
  */
 export function createLogger(service: string, level: LogLevel): Logger {
   // Not pino's own destination: it writes for ever at exit when the reader of a pipe is gone.
@@ -28,7 +29,7 @@ export function createLogger(service: string, level: LogLevel): Logger {
       }
     }
   }
-  return pino(options, process.stdout)
+  return pino(options, { write: (line: string) => process.stdout.write(withoutSecrets(line)) })
 }
 
 let isGuarded = false

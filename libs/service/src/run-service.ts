@@ -40,6 +40,8 @@ export async function runService(
   start: (context: ServiceContext) => Promise<unknown>,
   env: Env = process.env
 ): Promise<void> {
+  // Node's crash report lists the environment, and with it every secret.
+  process.report.excludeEnv = true
   let log: Logger
   try {
     const { LOG_LEVEL } = readEnv(env, { LOG_LEVEL: choice('info', LOG_LEVELS) })

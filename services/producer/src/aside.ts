@@ -1,3 +1,4 @@
+import { withoutSecrets } from '@tapedeck/core'
 import type { DeadLetter, DeadLetters } from '@tapedeck/kafka'
 import type { Logger } from '@tapedeck/service'
 import type { ProducerMetrics } from './producer-metrics.ts'
@@ -25,7 +26,8 @@ export class Aside {
     this.#log = log
   }
 
-  add(reason: string, raw: string): void {
+  add(reason: string, text: string): void {
+    const raw = withoutSecrets(text)
     // What follows the colon differs from frame to frame: no label.
     const label = reason.split(':')[0] ?? reason
     const count = (this.#counts.get(label) ?? 0) + 1

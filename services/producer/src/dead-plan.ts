@@ -1,4 +1,5 @@
-import { recordProblem, type TradeRecord } from '@tapedeck/domain'
+import { parseFrame as parseAlpaca } from '@tapedeck/alpaca'
+import { recordProblem, type Frame, type TradeRecord } from '@tapedeck/domain'
 import { recordsOf } from '@tapedeck/feed'
 import { parseFrame } from '@tapedeck/finnhub'
 import { decodeTradeRecord } from '@tapedeck/kafka'
@@ -61,13 +62,13 @@ function framePlan(
   shape: readonly string[],
   names: ReplayNames
 ): ReplayPlan {
-  const isTrade = shape.includes('s') && !shape.includes('type')
-  const frame = parseFrame(isTrade ? `{"type":"trade","data":[${raw}]}` : raw)
+  const frame = parsed(raw, shape)
   if (frame.kind === 'malformed') return { problem: frame.reason }
   if (frame.kind !== 'trades')
     return { problem: `it is a frame of kind ${frame.kind}, without trades` }
   const [refused] = frame.refused
   if (refused !== undefined) return { problem: refused.reason }
+  if (frame.amendments.length > 0) return { problem: 'it amends earlier trades' }
   if (frame.trades.length === 0) return { problem: 'it holds no trades' }
   return {
     records: recordsOf(frame.trades, {
@@ -77,4 +78,12 @@ function framePlan(
       receivedAt: storedAtMs
     })
   }
+}
+
+/** Alpaca's frames are lists, its trades have a `T`; all else is Finnhub's. */
+function parsed(raw: string, shape: readonly string[]): Frame {
+  if (raw.trimStart().startsWith('[')) return parseAlpaca(raw)
+  if (shape.includes('T')) return parseAlpaca(`[${raw}]`)
+  const isTrade = shape.includes('s') && !shape.includes('type')
+  return parseFrame(isTrade ? `{"type":"trade","data":[${raw}]}` : raw)
 }

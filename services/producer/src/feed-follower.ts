@@ -1,4 +1,4 @@
-import { messageOf } from '@tapedeck/core'
+import { messageOf, withoutSecrets } from '@tapedeck/core'
 import { SymbolWatch, type FeedProtocol, type Frame } from '@tapedeck/domain'
 import { recordsOf, type Feed, type FeedEvent, type FrameEvent } from '@tapedeck/feed'
 import type { SymbolStanding } from '@tapedeck/mongo'
@@ -125,8 +125,8 @@ export class FeedFollower {
         aside.add(frame.reason, event.text)
         return
       case 'error':
-        this.#lastError = frame.message
-        log.warn({ message: frame.message, meaning: frame.meaning }, 'error from the feed')
+        this.#lastError = withoutSecrets(frame.message)
+        log.warn({ message: this.#lastError, meaning: frame.meaning }, 'error from the feed')
         return
       default:
     }

@@ -1,8 +1,8 @@
 import { access, constants } from 'node:fs/promises'
 import { hasCode, messageOf, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
-import { serveHealth, type Logger, type ServiceContext } from '@tapedeck/service'
-import type { SimulatorConfig, TapeConfig } from './config.ts'
-import { createCounts, type Counts, type SimulatorStats } from './counts.ts'
+import { serveHealth, type ServiceContext } from '@tapedeck/service'
+import type { SimulatorConfig } from './config.ts'
+import { createCounts, type SimulatorStats } from './counts.ts'
 import { readScenario } from './faults/built-in.ts'
 import { controlRequests } from './faults/control.ts'
 import { Director, type Progress } from './faults/director.ts'
@@ -10,14 +10,11 @@ import type { Fault } from './faults/fault.ts'
 import type { Scenario } from './faults/scenario.ts'
 import { Admission } from './feed/admission.ts'
 import { Audience } from './feed/audience.ts'
-import { fullSpeed, livePace, recordedPace } from './feed/pace.ts'
-import { play, type PlayOptions } from './feed/play.ts'
 import { openFeedServer } from './feed/server.ts'
 import { Session } from './feed/session.ts'
-import { StartGate } from './feed/start-gate.ts'
-import { marketBatches, SLICE_MS } from './market/market-source.ts'
 import { Market } from './market/market.ts'
-import { readTape, tapeFormatOf } from './tape/tape-source.ts'
+import { playMarket, playTape } from './play-source.ts'
+import { tapeFormatOf } from './tape/tape-source.ts'
 
 export { readCommandLine, SETTINGS, USAGE } from './command-line.ts'
 export { readConfig, type SimulatorConfig } from './config.ts'
@@ -46,8 +43,6 @@ export interface RunningSimulator {
   /** How far the scenario has come; undefined: there is none. */
   progress(): Progress | undefined
 }
-
-type PlayParts = Omit<PlayOptions, 'pace' | 'gate'>
 
 /**
  * Serves Finnhub's protocol and plays its source in the background until the context's signal.
@@ -135,38 +130,6 @@ export async function startSimulator(
     play: (next) => director.play(next),
     progress: () => director.progress
   }
-}
-
-async function playMarket(
-  market: Market,
-  parts: PlayParts,
-  log: Logger,
-  counts: Counts
-): Promise<void> {
-  const batches = marketBatches(market, parts.audience, parts.clock, (skippedMs) => {
-    log.warn({ skippedMs }, 'held up: market time is passed over')
-    counts.skipped(skippedMs)
-  })
-  await play(batches, { ...parts, pace: livePace, gate: undefined })
-}
-
-async function playTape(
-  { path, speed, skipGaps, start }: TapeConfig,
-  parts: PlayParts,
-  log: Logger,
-  counts: Counts
-): Promise<void> {
-  const { audience, clock } = parts
-  const pace = speed === Infinity ? fullSpeed : recordedPace(speed, skipGaps, clock)
-  const gate = new StartGate(start, audience, clock)
-  log.info({ start }, 'tape waits for subscriptions')
-  const batches = readTape(path, SLICE_MS * speed, (note) =>
-    log.warn({ note }, 'tape is not whole')
-  )
-  await play(batches, { ...parts, pace, gate })
-  counts.ended()
-  const { framesSent, tradesSent } = counts.stats()
-  log.info({ framesSent, tradesSent }, 'tape ended')
 }
 
 async function expectFile(path: string): Promise<void> {

@@ -1,6 +1,9 @@
 import type { ContentName } from '@tapedeck/simulator'
 import type { Expectation } from '../expectation.ts'
 import type { FeedScenario } from '../scenario.ts'
+import type { Stage } from '../stage.ts'
+
+type Also = NonNullable<FeedScenario['also']>
 
 const content = (
   name: ContentName,
@@ -9,43 +12,87 @@ const content = (
   more: Partial<FeedScenario> = {}
 ): FeedScenario => ({ name, reaction, expect, ...more })
 
-const stored = (name: ContentName, reaction: string, added: number): FeedScenario =>
-  content(name, reaction, { added })
+const stored = (name: ContentName, reaction: string, added: number, also?: Also): FeedScenario =>
+  content(name, reaction, { added }, also === undefined ? {} : { also })
 
 const refused = (name: ContentName, reason: string): FeedScenario =>
   content(name, 'kept aside with the reason, nothing stored', { refused: { [reason]: 1 } })
 
+/** The made-up market is nowhere near 100, the price of what is injected. */
+function isStored(fields: Readonly<Record<string, string | number>>, times = 1): Also {
+  return async ({ market }) => {
+    const found = await market.database.trades.countDocuments(fields)
+    return found === times ? [] : [`${found} trades ${JSON.stringify(fields)}, expected ${times}`]
+  }
+}
+
+function setsPrices(wanted: boolean): Also {
+  return async ({ market }) => {
+    const bars = await market.database.bars.countDocuments({ low: 100 })
+    return bars > 0 === wanted
+      ? []
+      : [`${bars} bars have its price, expected ${wanted ? 'some' : 'none'}`]
+  }
+}
+
+function hasLateBar(wanted: boolean): Also {
+  return async ({ market }) => {
+    const end = new Date(Date.now() - 38 * 60_000)
+    const found = await market.database.bars.countDocuments({ timeframe: '1m', end: { $lt: end } })
+    return found === (wanted ? 1 : 0) ? [] : [`${found} bars of its minute`]
+  }
+}
+
+/** No bar begins in the future, and none that still lasts is final. */
+async function nothingIsEarly({ market }: Stage): Promise<readonly string[]> {
+  const now = new Date()
+  const early = await market.database.bars.countDocuments({
+    $or: [{ start: { $gt: now } }, { end: { $gt: now }, status: { $ne: 'provisional' } }]
+  })
+  return early === 0 ? [] : [`${early} bars are ahead of time`]
+}
+
 /** Frames with something wrong or seldom in them: finnhub's list of cases, under `content`. */
 export const CONTENT_SCENARIOS: readonly FeedScenario[] = [
-  stored('conditions-absent', 'stored, a regular trade', 1),
-  stored('conditions-null', 'stored, a regular trade', 1),
-  stored('conditions-empty', 'stored, a regular trade', 1),
-  content('conditions-unknown', 'stored and counted, sets no price', {
-    added: 1,
-    unknownCodes: { 987: 1 }
-  }),
+  stored('conditions-absent', 'stored, a regular trade that sets prices', 1, setsPrices(true)),
+  stored('conditions-null', 'stored, a regular trade that sets prices', 1, setsPrices(true)),
+  stored('conditions-empty', 'stored, a regular trade that sets prices', 1, setsPrices(true)),
+  content(
+    'conditions-unknown',
+    'stored and counted, sets no price',
+    { added: 1, unknownCodes: { 987: 1 } },
+    { also: setsPrices(false) }
+  ),
   refused('conditions-numbers', 'a condition is not a text'),
-  stored('size-zero', 'stored, without volume', 1),
-  stored('size-fractional', 'stored exactly', 1),
-  stored('size-tiny', 'stored exactly', 1),
+  stored('size-zero', 'stored exactly', 1, isStored({ price: 100, size: 0 })),
+  stored('size-fractional', 'stored exactly', 1, isStored({ price: 100, size: 0.0042 })),
+  stored('size-tiny', 'stored exactly', 1, isStored({ price: 100, size: 8e-5 })),
   refused('size-negative', 'size is negative'),
   refused('size-text', 'size is not a number'),
-  stored('several-symbols', 'each trade stored under its symbol', 3),
-  stored('equal-trades', 'three trades: content is no identity', 3),
+  stored(
+    'several-symbols',
+    'each trade stored under its symbol',
+    3,
+    isStored({ symbol: 'MSFT', price: 50.5 })
+  ),
+  stored('equal-trades', 'three trades: content is no identity', 3, isStored({ price: 100 }, 3)),
   stored('descending-time', 'stored, bars ordered by time', 3),
-  stored('late-40m', 'stored, corrects its own bar', 1),
+  stored('late-40m', 'stored, in the bar of its own minute', 1, hasLateBar(true)),
   {
     name: 'late-beyond-limit',
     about: 'a trade 40 minutes late, with LATENESS_LIMIT=30m',
     reaction: 'stored, in no bar',
     env: { LATENESS_LIMIT: '30m' },
     faults: [{ when: { frames: 10 }, do: 'content', content: 'late-40m' }],
-    expect: { added: 1, aside: { 'too late': 1 } }
+    expect: { added: 1, aside: { 'too late': 1 } },
+    also: hasLateBar(false)
   },
-  content('future-1h', 'stored, in no bar, the watermark stays', {
-    added: 1,
-    aside: { 'from the future': 1 }
-  }),
+  content(
+    'future-1h',
+    'stored, in no bar, the watermark stays',
+    { added: 1, aside: { 'from the future': 1 } },
+    { also: nothingIsEarly }
+  ),
   content('time-seconds', 'stored, in no bar', { added: 1, aside: { 'too late': 1 } }),
   refused('time-fractional', 'time is not epoch ms'),
   refused('time-text', 'time is not epoch ms'),
@@ -76,7 +123,10 @@ export const CONTENT_SCENARIOS: readonly FeedScenario[] = [
     'symbol-with-space',
     'stored under its symbol',
     { added: 1 },
-    { symbols: ['AAPL', 'IC MARKETS:1'] }
+    {
+      symbols: ['AAPL', 'IC MARKETS:1'],
+      also: isStored({ price: 1.15873, symbol: 'IC MARKETS:1' })
+    }
   ),
   refused('symbol-empty', 'symbol is not a text'),
   refused('symbol-absent', 'symbol is not a text')

@@ -52,6 +52,8 @@ const FRAME = JSON.stringify({
   ],
   type: 'trade'
 })
+const ALPACA =
+  '[{"T":"t","S":"TSLA","i":7,"x":"V","p":402.5,"s":3,"c":["@"],"t":"2026-03-10T14:00:01.5Z","z":"C"}]'
 const TRADE = JSON.stringify({ ...aTrade({ p: 103, v: 11 }), s: 'AAPL' })
 
 async function volumeOf({ database }: Market, symbol: string): Promise<number | undefined> {
@@ -114,26 +116,28 @@ describe('npm run dead', () => {
         fromFrame('trade frame has 3 trades', FRAME),
         fromFrame('too many conditions', TRADE),
         fromFrame('price is not positive', '{"s":"AAPL","p":0,"t":1,"v":1}'),
-        fromFrame('frame has no type', '{"type":"ping"}')
+        fromFrame('frame has no type', '{"type":"ping"}'),
+        fromFrame('some reason of old', ALPACA)
       ])
       const dry = await dead(market.env, 'replay', '--all', '--dry-run')
-      assert.match(dry.output, /3 letters with 5 trades would be replayed, 2 do not fit/)
-      assert.match((await dead(market.env, 'list')).output, /5 letters open\n/)
+      assert.match(dry.output, /4 letters with 6 trades would be replayed, 2 do not fit/)
+      assert.match((await dead(market.env, 'list')).output, /6 letters open\n/)
 
       const run = await dead(market.env, 'replay', '--all')
       assert.equal(run.code, 1, 'not all of it could be done')
       assert.match(run.output, /offset 3: does not fit: price is not positive/)
       assert.match(run.output, /offset 4: does not fit: it is a frame of kind ping, without trades/)
-      assert.match(run.output, /3 letters with 5 trades replayed, 2 do not fit/)
+      assert.match(run.output, /4 letters with 6 trades replayed, 2 do not fit/)
       const whole = 3 + 2 + 5 + 7 + 11
       await eventually(async () => assert.equal(await volumeOf(market, 'AAPL'), whole))
       await eventually(async () => assert.equal(await volumeOf(market, 'MSFT'), 1))
+      await eventually(async () => assert.equal(await volumeOf(market, 'TSLA'), 3))
 
       const again = await dead(market.env, 'replay', '0', '1', '2')
       assert.deepEqual([again.code, again.output.match(/replayed already/g)?.length], [0, 3])
       const all = await dead(market.env, 'replay', '--all')
       assert.match(all.output, /0 letters with 0 trades replayed, 2 do not fit/)
-      assert.equal(await market.database.trades.countDocuments(), 6)
+      assert.equal(await market.database.trades.countDocuments(), 7)
       const stored = await market.database.trades.findOne({ price: 103 })
       assert.match(stored?._id ?? '', /^[0-9a-z]{9}replay-2-0$/)
       assert.equal(stored?.feed, 'simulated')

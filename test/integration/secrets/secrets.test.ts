@@ -31,7 +31,7 @@ describe('secrets', () => {
       FINNHUB_REST_URL: `http://${CLOSED}/api/v1`,
       FEED_NAME: 'simulated'
     })
-    await eventually(() => assert.equal(feed.open.length, 1))
+    await producer.says(/feed connected/)
     assert.ok(feed.asked[0]?.includes(encodeURIComponent(TOKEN)), 'the token was used at all')
     feed.send('{', '{"type":"trade"}', '{"type":"odd"}', '[1]', trade)
     feed.send('{"type":"error","msg":"Subscribing to too many symbols"}')
@@ -90,7 +90,7 @@ describe('secrets', () => {
       FINNHUB_URL: feed.url,
       FEED_NAME: 'simulated'
     })
-    await eventually(() => assert.equal(feed.open.length, 1))
+    await producer.says(/feed connected/)
     feed.send(`{"type":"error","msg":"No such key as ${TOKEN}"}`, `{"token":"${TOKEN}"`)
     await producer.says(/No such key/)
     await producer.says(/kept aside/)

@@ -58,7 +58,7 @@ function noteOf({ symbol, feed, configured, wanted, standing }) {
   const exchange = symbol.includes(':') ? symbol.split(':', 1)[0] : undefined
   const asked = wanted ? (configured ? undefined : 'added') : 'not followed'
   const amiss = standing === 'receiving' ? undefined : standing
-  const parts = [exchange, feed, asked, amiss]
+  const parts = [exchange, wanted ? feed : undefined, asked, amiss]
   return parts.filter((part) => part !== undefined && part !== null).join(', ')
 }
 

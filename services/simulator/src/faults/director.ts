@@ -4,8 +4,8 @@ import type { Counts } from '../counts.ts'
 import type { Admission } from '../feed/admission.ts'
 import type { Audience } from '../feed/audience.ts'
 import type { Session } from '../feed/session.ts'
-import { contentOf, filled } from './content.ts'
 import type { Fault } from './fault.ts'
+import { performFault } from './perform-fault.ts'
 import type { Scenario, Trigger } from './scenario.ts'
 
 export interface DirectorParts {
@@ -76,7 +76,7 @@ export class Director {
   perform(fault: Fault): void {
     this.#parts.counts.fault(fault.do)
     this.#parts.log.info({ ...fault }, 'fault')
-    this.#perform(fault)
+    performFault(fault, this.#parts)
   }
 
   /** A connection was let in. */
@@ -165,50 +165,5 @@ export class Director {
     if (when.signal !== undefined) return playing.signals.has(when.signal)
     const newest = [...this.#parts.audience.sessions].at(-1)
     return when.subscribed !== undefined && (newest?.subscribed.size ?? -1) >= when.subscribed
-  }
-
-  #perform(fault: Fault): void {
-    const { admission, audience } = this.#parts
-    const open = [...audience.sessions].filter(({ isOpen }) => isOpen)
-    switch (fault.do) {
-      case 'refuse':
-        return admission.refuse(fault.status, fault.times)
-      case 'accept':
-        return admission.accept()
-      case 'key':
-        admission.keyRule = fault.rule
-        return
-      case 'limit':
-        admission.maxSymbols = fault.symbols
-        return
-      case 'close':
-        return open.forEach((one) => one.end(fault.code ?? 1000, fault.reason ?? ''))
-      case 'cut':
-        return open.forEach((one) => one.cut())
-      case 'mute':
-        return open.forEach((one) => (one.voice = fault.pings === false ? 'nothing' : 'pings'))
-      case 'unmute':
-        return open.forEach((one) => (one.voice = 'all'))
-      case 'freeze':
-        return open.forEach((one) => one.freeze())
-      case 'thaw':
-        return open.forEach((one) => one.thaw())
-      case 'send':
-        return this.#inject(fault.text, fault.times ?? 1, open)
-      case 'content':
-        return this.#inject(contentOf(fault.content), fault.times ?? 1, open)
-      case 'repeat':
-        return open.forEach((one) => one.repeat(fault.times, fault.frames))
-      case 'wait':
-    }
-  }
-
-  #inject(text: string, times: number, open: readonly Session[]): void {
-    for (const one of open) {
-      for (let i = 0; i < times; i++) {
-        const sent = one.inject(filled(text, this.#parts.clock.now(), one.subscribed))
-        if (sent) this.#parts.counts.injected()
-      }
-    }
   }
 }
