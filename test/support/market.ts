@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { readConfig, type ConsumerConfig } from '@tapedeck/consumer'
 import type { TradeRecord } from '@tapedeck/domain'
@@ -14,6 +17,12 @@ export interface Market {
   publish(records: readonly TradeRecord[]): Promise<void>
   publishRaw(key: string, value: string): Promise<void>
   consumer(more?: Readonly<Record<string, string>>): ConsumerConfig
+}
+
+async function temporaryFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-market-'))
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }))
+  return folder
 }
 
 export async function openMarket(t: TestContext): Promise<Market> {
@@ -42,7 +51,8 @@ export async function openMarket(t: TestContext): Promise<Market> {
     MONGODB_URI: mongoUri,
     MONGODB_DB: name,
     LATENESS_LIMIT: '3650d',
-    FLUSH_INTERVAL: '50ms'
+    FLUSH_INTERVAL: '50ms',
+    SPOOL_DIR: await temporaryFolder(t)
   }
   return {
     kafka,

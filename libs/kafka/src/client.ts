@@ -1,6 +1,6 @@
 import './timer-fix.ts'
-import { messageOf, Secret, TapedeckError, withTimeout } from '@tapedeck/core'
-import { Kafka, logLevel, type ITopicConfig, type logCreator } from 'kafkajs'
+import { messageOf, Secret, systemClock, TapedeckError, withTimeout } from '@tapedeck/core'
+import { Kafka, logLevel, type Admin, type ITopicConfig, type logCreator } from 'kafkajs'
 import type { KafkaConfig } from './config.ts'
 
 /** Receives the client's own log: level, message and a flat record. */
@@ -105,9 +105,9 @@ export async function ensureTopics(
     await admin.connect()
     const present = await admin.listTopics()
     const missing = wanted.filter(({ topic }) => !present.includes(topic))
-    if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: true })
-    const { topics } = await admin.fetchTopicMetadata({ topics: [config.topic] })
-    return topics[0]?.partitions.length ?? 0
+    // Not waitForLeaders: kafkajs gives up where a broker has not yet heard of what was just made.
+    if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: false })
+    return await whenLed(admin, [config.topic, dead])
   } catch (cause) {
     throw new TapedeckError(
       'BROKER_UNREACHABLE',
@@ -116,6 +116,31 @@ export async function ensureTopics(
     )
   } finally {
     await admin.disconnect().catch(() => undefined)
+  }
+}
+
+const LEADERS_LIMIT_MS = 10_000
+const LEADERS_POLL_MS = 50
+/** What a broker answers until it has heard from the controller. */
+const NOT_YET: readonly unknown[] = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']
+
+/** Waits until every partition has a leader; answers how many the first topic has. */
+async function whenLed(admin: Admin, names: readonly string[]): Promise<number> {
+  const deadlineMs = systemClock.now() + LEADERS_LIMIT_MS
+  for (;;) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [...names] })
+      const partitions = topics.flatMap((topic) => topic.partitions)
+      const isLed = topics.every((topic) => topic.partitions.length > 0)
+      if (isLed && partitions.every(({ leader }) => leader >= 0)) {
+        return topics.find(({ name }) => name === names[0])?.partitions.length ?? 0
+      }
+    } catch (error) {
+      if (!NOT_YET.includes((error as { type?: unknown }).type)) throw error
+      if (systemClock.now() > deadlineMs) throw error
+    }
+    if (systemClock.now() > deadlineMs) throw new Error('found partitions without a leader')
+    await systemClock.delay(LEADERS_POLL_MS)
   }
 }
 

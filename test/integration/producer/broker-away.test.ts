@@ -34,11 +34,21 @@ async function ownBroker(
     heapMebibytes: 256,
     preferredPorts: false
   })
-  t.after(() => started.close(5000))
+  t.after(async () => {
+    signalTo(started.kafka, 'SIGCONT')
+    await started.close(5000)
+  })
   const brokers = started.kafka.current().address.split(',')
   const kafka = { brokers, topic: servers().topic, ssl: false, sasl: undefined }
   await ensureTopics(kafka)
   return { kafka, server: started.kafka }
+}
+
+function signalTo(server: Servers['kafka'], signal: NodeJS.Signals): number {
+  const { pid } = server.current()
+  assert.ok(pid !== undefined)
+  process.kill(pid, signal)
+  return pid
 }
 
 function spooled(producer: ProducerProcess, bytes: number): Promise<void> {
@@ -75,10 +85,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
     await eventually(async () => {
       assert.ok(((await first.metric('trades_published_total')) ?? 0) > 500)
     })
-    const { pid } = server.current()
-    assert.ok(pid !== undefined)
-    process.kill(pid, 'SIGSTOP') // it answers nothing, and no connection breaks
-    t.after(() => process.kill(pid, 'SIGCONT'))
+    signalTo(server, 'SIGSTOP') // it answers nothing, and no connection breaks
     await spooled(first, 200_000)
     await killed(first)
 
@@ -89,7 +96,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
 
     const third = startProducerProcess(t, env)
     await eventually(() => assert.equal(feed.connections.length, 3))
-    process.kill(pid, 'SIGCONT')
+    signalTo(server, 'SIGCONT')
     await pingBroker(kafka, 20_000)
     await eventually(async () =>
       assert.ok(((await third.metric('trades_published_total')) ?? 0) > 0)
@@ -131,9 +138,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
     await eventually(async () => {
       assert.ok(((await producer.metric('trades_published_total')) ?? 0) > 500)
     })
-    const { pid } = server.current()
-    assert.ok(pid !== undefined)
-    process.kill(pid, 'SIGKILL')
+    const pid = signalTo(server, 'SIGKILL')
     await spooled(producer, 10_000)
     await eventually(() => assert.notEqual(server.current().pid, pid))
     stop()
@@ -161,10 +166,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
     await eventually(async () => {
       assert.ok(((await first.metric('trades_published_total')) ?? 0) > 50)
     })
-    const { pid } = server.current()
-    assert.ok(pid !== undefined)
-    process.kill(pid, 'SIGSTOP')
-    t.after(() => process.kill(pid, 'SIGCONT'))
+    signalTo(server, 'SIGSTOP')
     const before = sent.length
     await eventually(() => assert.ok(sent.length > before + 300))
     stop()
@@ -172,7 +174,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
       assert.equal(await first.metric('trades_received_total'), 2 * sent.length)
     })
     assert.equal(await first.stop(), 0)
-    process.kill(pid, 'SIGCONT')
+    signalTo(server, 'SIGCONT')
     const second = startProducerProcess(t, env)
     await eventually(() => assert.equal(feed.connections.length, 2))
     await allPublished(second)
