@@ -52,7 +52,7 @@ export async function openMarket(t: TestContext): Promise<Market> {
     MONGODB_DB: name,
     LATENESS_LIMIT: '3650d',
     FLUSH_INTERVAL: '50ms',
-    SPOOL_DIR: await temporaryFolder(t)
+    TAPEDECK_DATA_DIR: await temporaryFolder(t)
   }
   return {
     kafka,
