@@ -10,9 +10,12 @@ import {
 } from '@tapedeck/domain'
 import { rawOf } from './raw-of.ts'
 
-/** Finnhub sends codes of one or two digits, a few a trade: more is no condition but noise. */
-const MAX_CONDITIONS = 16
-const MAX_CONDITION_LENGTH = 16
+/**
+ * Finnhub sends codes of one or two digits, a few a trade; recorded tapes carry the words of their
+ * source. More is no condition but noise.
+ */
+const MAX_CONDITIONS = 32
+const MAX_CONDITION_LENGTH = 64
 const MAX_SYMBOL_LENGTH = 64
 
 /**

@@ -46,8 +46,8 @@ function strictProblem(trade: object, hasId: boolean): string | undefined {
   if (!Number.isFinite(v) || (v as number) < 0) return `size ${String(v)}`
   if (hasId && !/^\d{1,16}$/.test(String(i))) return `id ${String(i)}`
   if (c === undefined || c === null) return undefined
-  if (!Array.isArray(c) || c.length > 16) return 'conditions'
-  for (const code of c) if (typeof code !== 'string' || code.length > 16) return 'a condition'
+  if (!Array.isArray(c) || c.length > 32) return 'conditions'
+  for (const code of c) if (typeof code !== 'string' || code.length > 64) return 'a condition'
   return undefined
 }
 
