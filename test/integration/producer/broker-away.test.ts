@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { ensureTopics, pingBroker, type KafkaConfig } from '@tapedeck/kafka'
+import { ensureTopics, type KafkaConfig } from '@tapedeck/kafka'
 import { readConfig, silentProgress, startServers, type Servers } from '@tapedeck/stack'
 import { eventually } from '../../support/eventually.ts'
 import { startScriptedFeed } from '../../support/scripted-feed.ts'
@@ -86,18 +86,17 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
       assert.ok(((await first.metric('trades_published_total')) ?? 0) > 500)
     })
     signalTo(server, 'SIGSTOP') // it answers nothing, and no connection breaks
-    await spooled(first, 200_000)
+    await spooled(first, 500_000)
     await killed(first)
 
     // A life that never sees the broker adds to the spool.
     const second = startProducerProcess(t, env)
-    await spooled(second, 600_000)
+    await spooled(second, 1_200_000)
     await killed(second)
 
     const third = startProducerProcess(t, env)
     await eventually(() => assert.equal(feed.connections.length, 3))
     signalTo(server, 'SIGCONT')
-    await pingBroker(kafka, 20_000)
     await eventually(async () =>
       assert.ok(((await third.metric('trades_published_total')) ?? 0) > 0)
     )
@@ -105,7 +104,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
     await allPublished(third)
     assert.equal(await third.stop(), 0)
 
-    const { records, repeated } = await acceptedRecords(t, kafka)
+    const { records, repeated } = await acceptedRecords(kafka)
     const counts = framesWithoutHole(records)
     const last = sent.filter(({ connection }) => connection === 2).length
     assert.equal(counts.length, 3)
@@ -143,7 +142,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
     await eventually(() => assert.notEqual(server.current().pid, pid))
     stop()
     await allPublished(producer)
-    const { records, repeated } = await acceptedRecords(t, kafka)
+    const { records, repeated } = await acceptedRecords(kafka)
     assert.deepEqual(framesWithoutHole(records), [sent.length])
     t.diagnostic(`${sent.length} frames, ${repeated} repeated`)
     assert.equal(await producer.stop(), 0)
@@ -178,7 +177,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
     const second = startProducerProcess(t, env)
     await eventually(() => assert.equal(feed.connections.length, 2))
     await allPublished(second)
-    const { records } = await acceptedRecords(t, kafka)
+    const { records } = await acceptedRecords(kafka)
     assert.deepEqual(framesWithoutHole(records), [sent.length])
     assert.equal(await second.stop(), 0)
   })

@@ -69,7 +69,11 @@ export async function openLife(
   t: TestContext,
   broker: ScriptedBroker,
   dir: string,
-  { maxBytes = 64 * 1024 * 1024, spoolAfterMs = 40, onLoss = () => undefined as void } = {}
+  {
+    maxBytes = 64 * 1024 * 1024,
+    spoolAfterMs = 40,
+    onLoss
+  }: { maxBytes?: number; spoolAfterMs?: number; onLoss?: () => void } = {}
 ): Promise<Life> {
   const metrics = createMetrics()
   const losses: Loss[] = []
@@ -85,7 +89,7 @@ export async function openLife(
     refuse: (reason, raw) => refused.push({ reason, raw }),
     onLoss: (loss) => {
       losses.push(loss)
-      onLoss()
+      onLoss?.()
     }
   })
   t.after(() => outbox.close(0).catch(() => undefined))

@@ -51,6 +51,7 @@ export class Outbox {
     this.#dispatch = new Dispatch(deps, this.#memory, this.#spill, () => this.#moved())
     this.#loss = new LossReport(spoolMetrics, deps.onLoss)
     spoolMetrics.spoolCutBytes.inc(spool.cutBytes)
+    this.#moved()
     this.#dispatch.start()
   }
 

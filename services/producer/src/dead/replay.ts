@@ -1,8 +1,8 @@
 import type { TradeRecord } from '@tapedeck/domain'
 import { encodeTradeRecord, MAX_SEND_RECORDS, type OutgoingRecord } from '@tapedeck/kafka'
-import type { Letter } from './dead-journal.ts'
-import { MARK_LETTERS, markRecord, type Mark } from './dead-mark.ts'
-import { replayPlan, type ReplayNames } from './dead-plan.ts'
+import type { Letter } from './journal.ts'
+import { MARK_LETTERS, markRecord, type Mark } from './mark.ts'
+import { replayPlan, type ReplayNames } from './plan.ts'
 
 /** Where a replay writes: the topic of the trades and that of the letters. */
 export interface ReplayTargets {

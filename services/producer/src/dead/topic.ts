@@ -1,8 +1,8 @@
 import { TapedeckError } from '@tapedeck/core'
 import { deadTopicOf, pingBroker, Publisher, readDeadTopic } from '@tapedeck/kafka'
-import type { DeadConfig } from './dead-config.ts'
-import { DeadJournal, letterOf, type Letter, type LetterEntry } from './dead-journal.ts'
-import type { ReplayTargets } from './dead-replay.ts'
+import type { DeadConfig } from './config.ts'
+import { DeadJournal, letterOf, type Letter, type LetterEntry } from './journal.ts'
+import type { ReplayTargets } from './replay.ts'
 
 /** Letters in memory with their text at once; a text has 100 000 characters at most. */
 const PASS_LETTERS = 500

@@ -1,10 +1,4 @@
-import {
-  isOpen,
-  reasonLabel,
-  type Letter,
-  type LetterEntry,
-  type LetterState
-} from './dead-journal.ts'
+import { isOpen, reasonLabel, type Letter, type LetterEntry, type LetterState } from './journal.ts'
 
 /** One line of the list: letters of a stage and reason that stand alike. */
 export interface LetterGroup {

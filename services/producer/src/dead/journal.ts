@@ -1,4 +1,4 @@
-import { MARK_KEY, markOf, type Mark } from './dead-mark.ts'
+import { MARK_KEY, markOf, type Mark } from './mark.ts'
 import type { DeadRecord } from '@tapedeck/kafka'
 
 /** `in doubt`: a replay began and did not say that it ended. */

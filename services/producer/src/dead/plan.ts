@@ -3,7 +3,7 @@ import { recordProblem, type Frame, type TradeRecord } from '@tapedeck/domain'
 import { recordsOf } from '@tapedeck/feed'
 import { parseFrame } from '@tapedeck/finnhub'
 import { decodeTradeRecord } from '@tapedeck/kafka'
-import type { Letter } from './dead-journal.ts'
+import type { Letter } from './journal.ts'
 
 /** The records that a letter's trades are published as, or why they are not. */
 export type ReplayPlan =

@@ -1,10 +1,10 @@
 import { deadTopicOf } from '@tapedeck/kafka'
-import type { DeadArguments } from './dead-arguments.ts'
-import type { DeadConfig } from './dead-config.ts'
-import { isOpen, type LetterEntry } from './dead-journal.ts'
-import { markLetters, replayConnection, replayLetters, type ReplayOutcome } from './dead-replay.ts'
-import { groupLetters, printable, renderLetter, renderList } from './dead-screen.ts'
-import { eachPass, reachBroker, readEntries, withTargets } from './dead-topic.ts'
+import type { DeadArguments } from './arguments.ts'
+import type { DeadConfig } from './config.ts'
+import { isOpen, type LetterEntry } from './journal.ts'
+import { markLetters, replayConnection, replayLetters, type ReplayOutcome } from './replay.ts'
+import { groupLetters, printable, renderLetter, renderList } from './screen.ts'
+import { eachPass, reachBroker, readEntries, withTargets } from './topic.ts'
 
 /** Letters that stayed refused are listed up to here. */
 const LISTED = 20
