@@ -101,7 +101,7 @@ export class FeedDesk {
       return
     }
     const database = await retried(
-      () => openDatabase(mongo, { appName: 'tapedeck-producer', maxPoolSize: 3 }),
+      () => openDatabase(mongo, { appName: 'tapedeck-producer', maxPoolSize: 3, timeoutMs: 2000 }),
       signal,
       (error) => log.warn({ err: error }, 'the database does not answer yet')
     )

@@ -34,6 +34,8 @@ export class FeedFollower {
   readonly #verdicts = new Map<string, Verdict>()
   #connection: string | null = null
   #connectedMs: number | null = null
+  /** All that is wanted was asked for on this connection. */
+  #isSubscribed = false
   #outage: FeedFacts['outage'] = null
   #lastError: string | null = null
   #lastTradeMs: number | null = null
@@ -89,6 +91,7 @@ export class FeedFollower {
       case 'connected':
         this.#connection = event.connection
         this.#connectedMs = event.atMs
+        this.#isSubscribed = false
         this.#outage = null
         this.#watch.restarted(event.atMs)
         metrics.connections.inc()
@@ -96,6 +99,7 @@ export class FeedFollower {
         log.info({ connection: event.connection }, 'feed connected')
         return
       case 'subscribed':
+        this.#isSubscribed = true
         log.info({ connection: event.connection }, 'all symbols are asked for')
         return
       case 'standing':
@@ -114,7 +118,7 @@ export class FeedFollower {
   async #takeFrame(event: FrameEvent): Promise<void> {
     const { protocol, metrics, gaps, aside, log } = this.#deps
     metrics.lastFrame.set(event.receivedAt / 1000)
-    gaps.frame(event.receivedAt)
+    gaps.frame(event.receivedAt, this.#isSubscribed)
     const frame = protocol.parse(event.text)
     metrics.frames.inc({ kind: frame.kind })
     switch (frame.kind) {

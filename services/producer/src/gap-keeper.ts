@@ -70,10 +70,13 @@ export class GapKeeper {
     } else if (lastFrameMs !== null) this.lost('the producer was not running', nowMs)
   }
 
-  /** A frame came in. */
-  frame(nowMs: number): void {
+  /**
+   * A frame came in. It ends an outage only once every symbol is asked for again: before that some are
+   * still missed.
+   */
+  frame(nowMs: number, isSubscribed: boolean): void {
     this.#lastFrameMs = nowMs
-    if (this.#open === undefined) return
+    if (this.#open === undefined || !isSubscribed) return
     const { id, fromMs, cause } = this.#open
     this.#open = undefined
     this.#deps.publish({ ...this.#gap(id, fromMs, cause, nowMs), toMs: nowMs })

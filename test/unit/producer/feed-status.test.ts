@@ -87,11 +87,11 @@ describe('GapKeeper', () => {
 
   it('opens one gap from the last frame and closes it by the first one after', () => {
     const { gaps, keeper: made } = keeper()
-    made.frame(1000)
+    made.frame(1000, true)
     made.lost('closed', 1500)
     made.lost('refused', 2500)
-    made.frame(9000)
-    made.frame(9001)
+    made.frame(9000, true)
+    made.frame(9001, true)
     assert.deepEqual(
       gaps.map(({ id, fromMs, toMs, cause, symbols }) => [id, fromMs, toMs, cause, symbols]),
       [
@@ -101,17 +101,27 @@ describe('GapKeeper', () => {
     )
   })
 
+  it('is not over before every symbol is asked for again', () => {
+    const { gaps, keeper: made } = keeper()
+    made.frame(1000, true)
+    made.lost('closed', 1500)
+    made.frame(2000, false)
+    assert.equal(gaps.length, 1)
+    made.frame(3000, true)
+    assert.deepEqual([gaps[1]?.fromMs, gaps[1]?.toMs], [1000, 3000])
+  })
+
   it('has nothing to say before the first frame ever', () => {
     const { gaps, keeper: made } = keeper()
     made.lost('refused', 100)
-    made.frame(200)
+    made.frame(200, true)
     assert.deepEqual(gaps, [])
   })
 
   it('makes the time between two lives a gap, or goes on with the one left open', () => {
     const first = keeper()
     first.keeper.resume({ lastFrameMs: 5000 }, 60_000)
-    first.keeper.frame(61_000)
+    first.keeper.frame(61_000, true)
     assert.deepEqual(
       first.gaps.map(({ fromMs, toMs, cause }) => [fromMs, toMs, cause]),
       [
@@ -124,7 +134,7 @@ describe('GapKeeper', () => {
       { open: { id: 'old', fromMs: 1, cause: 'closed' }, lastFrameMs: 1 },
       60_000
     )
-    second.keeper.frame(61_000)
+    second.keeper.frame(61_000, true)
     assert.deepEqual(
       second.gaps.map(({ id, fromMs, toMs }) => [id, fromMs, toMs]),
       [
@@ -136,7 +146,7 @@ describe('GapKeeper', () => {
 
   it('records dropped trades as a gap that is over', () => {
     const { gaps, keeper: made } = keeper()
-    made.frame(1)
+    made.frame(1, true)
     made.dropped('the spool is full', { fromMs: 10, toMs: 20, symbols: ['MSFT'] }, 30)
     assert.deepEqual(
       gaps.map(({ fromMs, toMs, symbols }) => [fromMs, toMs, symbols]),
