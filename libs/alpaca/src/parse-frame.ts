@@ -1,5 +1,6 @@
 import { messageOf } from '@tapedeck/core'
 import {
+  rawOf,
   MAX_FRAME_INDEX,
   MAX_RECORD_TRADES,
   type FeedErrorMeaning,
@@ -9,7 +10,6 @@ import {
   type RefusedTrade
 } from '@tapedeck/domain'
 import { readCancel, readCorrection, readTrade, type Message } from './parse-message.ts'
-import { rawOf } from './raw-of.ts'
 
 /** Alpaca's error codes that ask for more than counting. 403, already authenticated, harms nobody. */
 const MEANINGS: Readonly<Record<number, FeedErrorMeaning>> = {

@@ -27,6 +27,7 @@ export {
   type ErrorCode,
   type TapedeckErrorOptions
 } from './errors.ts'
+export { createLockFile, removeStaleLock } from './lock-file.ts'
 export { editsBetween, nearestName } from './nearest-name.ts'
 export { repeat } from './repeat.ts'
 export { retried } from './retried.ts'

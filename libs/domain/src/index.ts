@@ -34,6 +34,7 @@ export {
   type FoldOptions,
   type FoldState
 } from './partition-fold.ts'
+export { rawOf } from './raw-of.ts'
 export { forecastLine, MIN_POINTS, type LineForecast, type Point } from './regression.ts'
 export {
   sessionAt,

@@ -1,5 +1,6 @@
 import { messageOf } from '@tapedeck/core'
 import {
+  rawOf,
   MAX_FRAME_INDEX,
   MAX_RECORD_TRADES,
   tradeProblem,
@@ -8,7 +9,6 @@ import {
   type FrameTrade,
   type RefusedTrade
 } from '@tapedeck/domain'
-import { rawOf } from './raw-of.ts'
 
 /**
  * Finnhub sends codes of one or two digits, a few a trade; recorded tapes carry the words of their

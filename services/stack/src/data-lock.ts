@@ -1,7 +1,6 @@
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { TapedeckError } from '@tapedeck/core'
+import { createLockFile, removeStaleLock, TapedeckError } from '@tapedeck/core'
 import type { Child } from './child.ts'
 import { isSame, processIdentity, type ProcessIdentity } from './process-identity.ts'
 
@@ -33,7 +32,8 @@ export async function lockDataDir(dataDir: string): Promise<DataLock> {
   const file = lockFile(dataDir)
   const owner = await processIdentity(process.pid)
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    if (await create(file, { owner, children: [] })) return held(file, owner)
+    if (await createLockFile(file, JSON.stringify({ owner, children: [] })))
+      return held(file, owner)
     const text = await readFile(file, 'utf8').catch(() => undefined)
     if (text === undefined) continue
     const other = parse(text)
@@ -44,7 +44,7 @@ export async function lockDataDir(dataDir: string): Promise<DataLock> {
           `(stop it, or set TAPEDECK_DATA_DIR)`
       )
     }
-    if (await removeStale(file, text)) await endLeftovers(other?.children ?? [])
+    if (await removeStaleLock(file, text)) await endLeftovers(other?.children ?? [])
   }
   throw new TapedeckError('DATA_DIR_IN_USE', `Cannot lock ${dataDir}: others try at the same time`)
 }
@@ -93,35 +93,6 @@ function held(file: string, owner: ProcessIdentity): DataLock {
       await rm(file, { force: true })
     }
   }
-}
-
-/** True: the lock is ours. A link appears whole or not at all, unlike a file that is being written. */
-async function create(file: string, content: LockFile): Promise<boolean> {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}`
-  await writeFile(temporary, JSON.stringify(content))
-  try {
-    await link(temporary, file)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    return false
-  } finally {
-    await rm(temporary, { force: true })
-  }
-}
-
-/** True: the stale lock is gone by our hand. A fresh one that came in between is put back. */
-async function removeStale(file: string, seen: string): Promise<boolean> {
-  const aside = `${file}.${randomBytes(6).toString('hex')}`
-  try {
-    await rename(file, aside)
-  } catch {
-    return false
-  }
-  const isStale = (await readFile(aside, 'utf8')) === seen
-  if (!isStale) await link(aside, file).catch(() => undefined)
-  await rm(aside, { force: true })
-  return isStale
 }
 
 async function endLeftovers(children: readonly ProcessIdentity[]): Promise<void> {

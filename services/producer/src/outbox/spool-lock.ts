@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { TapedeckError } from '@tapedeck/core'
+import { createLockFile, removeStaleLock, TapedeckError } from '@tapedeck/core'
 
 const TRIES = 5
 
@@ -15,7 +14,7 @@ export async function lockSpool(dir: string): Promise<() => Promise<void>> {
   const file = path.join(dir, 'lock')
   const own = await identityOf(process.pid)
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    if (await create(file, own)) return () => rm(file, { force: true })
+    if (await createLockFile(file, own)) return () => rm(file, { force: true })
     const text = await readFile(file, 'utf8').catch(() => undefined)
     if (text === undefined) continue
     const pid = Number(text.split(' ')[0])
@@ -27,36 +26,9 @@ export async function lockSpool(dir: string): Promise<() => Promise<void>> {
           `(stop it, or set SPOOL_DIR)`
       )
     }
-    await removeStale(file, text)
+    await removeStaleLock(file, text)
   }
   throw new TapedeckError('DATA_DIR_IN_USE', `Cannot lock ${dir}: others try at the same time`)
-}
-
-/** True: the lock is ours. A link appears whole or not at all, unlike a file being written. */
-async function create(file: string, content: string): Promise<boolean> {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}`
-  try {
-    await writeFile(temporary, content)
-    await link(temporary, file)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    return false
-  } finally {
-    await rm(temporary, { force: true })
-  }
-}
-
-/** A fresh lock that came in between is put back. */
-async function removeStale(file: string, seen: string): Promise<void> {
-  const aside = `${file}.${randomBytes(6).toString('hex')}`
-  try {
-    await rename(file, aside)
-  } catch {
-    return // another one was quicker
-  }
-  if ((await readFile(aside, 'utf8')) !== seen) await link(aside, file).catch(() => undefined)
-  await rm(aside, { force: true })
 }
 
 function isAlive(pid: number): boolean {
