@@ -26,7 +26,6 @@ export interface DeskDeps {
 
 /** Symbols are compared, silent ones asked for again and the status written this often. */
 const TICK_MS = 1000
-/** A database that is away must not hold up the stop. */
 const GOODBYE_LIMIT_MS = 1000
 
 /**
@@ -68,16 +67,21 @@ export class FeedDesk {
 
   /** Ends after the signal of the context: the outage begins, the lease is given back. */
   async close(): Promise<void> {
-    const { gaps, context, aside } = this.#deps
+    const { gaps, aside } = this.#deps
     await this.#following
     gaps.lost(this.#hasFailed ? 'the producer failed' : 'the producer was stopped', Date.now())
-    await aside.drained()
-    try {
-      await withTimeout(this.#sayGoodbye(), GOODBYE_LIMIT_MS, 'Giving the lease back')
-    } catch (error) {
-      context.log.warn({ err: error }, 'the lease was not given back: it expires by itself')
-    }
+    await this.#orWarn(aside.drained(), 'not every dead letter was kept')
+    await this.#orWarn(this.#sayGoodbye(), 'the lease was not given back: it expires by itself')
     await this.#database?.close()
+  }
+
+  /** What is left to do at the end is short, or left undone: a server that is away holds nothing up. */
+  async #orWarn(work: Promise<void>, otherwise: string): Promise<void> {
+    try {
+      await withTimeout(work, GOODBYE_LIMIT_MS, 'Ending')
+    } catch (error) {
+      this.#deps.context.log.warn({ err: error }, otherwise)
+    }
   }
 
   async #sayGoodbye(): Promise<void> {
