@@ -128,18 +128,3 @@ describe('docs/operations.md', () => {
     assert.deepEqual(missing, [])
   })
 })
-
-describe('the project', () => {
-  it('names no path of a machine and no registry in its files', () => {
-    const text = globSync('**/*.{ts,md,json,yml,yaml,mjs,js}', {
-      cwd: root,
-      exclude: (name) => ['node_modules', '.data', '.git'].includes(name)
-    }).filter((file) => file !== path.join('test', 'tidy', 'docs.test.ts'))
-    const hosts =
-      /registry\.npmjs|repo1?\.maven|pypi\.org|pythonhosted|proxy\.golang|crates\.io|deb\.debian/
-    assert.deepEqual(
-      text.filter((file) => hosts.test(read(file))),
-      []
-    )
-  })
-})

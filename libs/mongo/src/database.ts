@@ -12,18 +12,20 @@ import {
 import { MongoClient, type Collection, type Db } from 'mongodb'
 import {
   COLLECTIONS,
-  type AmendmentDocument,
   type BarDocument,
   type CheckpointDocument,
-  type FeedGapDocument,
-  type FeedStatusDocument,
   type ForecastDocument,
   type LateTradeDocument,
-  type LeaseDocument,
-  type SubscriptionDocument,
   type SymbolDocument,
   type TradeDocument
 } from './documents.ts'
+import type {
+  AmendmentDocument,
+  FeedGapDocument,
+  FeedStatusDocument,
+  LeaseDocument,
+  SubscriptionDocument
+} from './feed-documents.ts'
 
 function mongoUri(): Variable<string> {
   return {

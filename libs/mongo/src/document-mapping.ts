@@ -10,12 +10,8 @@ import {
   type TradeRecord
 } from '@tapedeck/domain'
 import type { Acquired } from './checkpoint-store.ts'
-import type {
-  AmendmentDocument,
-  BarDocument,
-  ForecastDocument,
-  TradeDocument
-} from './documents.ts'
+import type { BarDocument, ForecastDocument, TradeDocument } from './documents.ts'
+import type { AmendmentDocument } from './feed-documents.ts'
 
 type Owner = Pick<Acquired, 'log' | 'epoch'>
 

@@ -1,6 +1,6 @@
 import type { GapRecord } from '@tapedeck/domain'
 import type { Database } from './database.ts'
-import type { FeedGapDocument } from './documents.ts'
+import type { FeedGapDocument } from './feed-documents.ts'
 import { translated } from './failure.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Filter } from 'mongodb'
 import type { Database } from './database.ts'
-import type { FeedGapDocument, FeedStatusDocument, SubscriptionDocument } from './documents.ts'
+import type { FeedGapDocument, FeedStatusDocument, SubscriptionDocument } from './feed-documents.ts'
 import { reading } from './reading.ts'
 import { readSubscriptions, setWanted } from './subscriptions.ts'
 

@@ -15,22 +15,24 @@ export {
 } from './database.ts'
 export {
   COLLECTIONS,
-  type AmendmentDocument,
   type BarDocument,
   type BarStatus,
   type CheckpointDocument,
-  type FeedGapDocument,
-  type FeedStatusDocument,
   type ForecastDocument,
   type ForecastStatus,
   type LateTradeDocument,
-  type LeaseDocument,
   type Source,
-  type SubscriptionDocument,
-  type SymbolStanding,
   type SymbolDocument,
   type TradeDocument
 } from './documents.ts'
+export type {
+  AmendmentDocument,
+  FeedGapDocument,
+  FeedStatusDocument,
+  LeaseDocument,
+  SubscriptionDocument,
+  SymbolStanding
+} from './feed-documents.ts'
 export {
   marketReader,
   type BarRow,

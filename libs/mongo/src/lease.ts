@@ -1,5 +1,5 @@
 import type { Database } from './database.ts'
-import type { LeaseDocument } from './documents.ts'
+import type { LeaseDocument } from './feed-documents.ts'
 import { translated } from './failure.ts'
 
 /** Yours, or whose it is. */

@@ -4,7 +4,6 @@ import type { Acquired } from './checkpoint-store.ts'
 import type { Database } from './database.ts'
 import {
   COLLECTIONS,
-  type AmendmentDocument,
   type BarDocument,
   type ForecastDocument,
   type LateTradeDocument,
@@ -12,6 +11,7 @@ import {
   type SymbolDocument,
   type TradeDocument
 } from './documents.ts'
+import type { AmendmentDocument } from './feed-documents.ts'
 import { storedBarOf } from './document-mapping.ts'
 import { duplicatesOf, translated } from './failure.ts'
 

@@ -1,5 +1,5 @@
 import type { Database } from './database.ts'
-import type { SubscriptionDocument } from './documents.ts'
+import type { SubscriptionDocument } from './feed-documents.ts'
 import { translated } from './failure.ts'
 import { reading } from './reading.ts'
 
