@@ -27,8 +27,10 @@ export interface AcquireOptions {
   readonly owner: string
   readonly clusterId: string
   readonly configHash: string
-  /** Offset after the last record of the log now; a checkpoint beyond it is of an older log. */
+  /** Offset after the last record of the log when it was last looked at; it may have grown since. */
   readonly endOffset: number
+  /** Looks again. A checkpoint beyond the end is of an older log, made anew since. */
+  lookAtEnd(): Promise<number>
 }
 
 /**
@@ -37,7 +39,7 @@ export interface AcquireOptions {
  */
 export async function acquirePartition(
   database: Database,
-  { log, owner, clusterId, configHash, endOffset }: AcquireOptions
+  { log, owner, clusterId, configHash, endOffset, lookAtEnd }: AcquireOptions
 ): Promise<Acquired> {
   return translated(`Cannot acquire ${log}`, async () => {
     const found = await database.checkpoints.findOneAndUpdate(
@@ -47,7 +49,10 @@ export async function acquirePartition(
     )
     if (found === null) throw new TapedeckError('STATE_CORRUPT', `Checkpoint ${log} vanished`)
     const isNew = found.clusterId === undefined
-    const isOtherLog = !isNew && (found.clusterId !== clusterId || found.nextOffset > endOffset)
+    // The owner before may have read on since the last look; from the raised epoch on it cannot.
+    const isBeyond = async (): Promise<boolean> =>
+      found.nextOffset > endOffset && found.nextOffset > (await lookAtEnd())
+    const isOtherLog = !isNew && (found.clusterId !== clusterId || (await isBeyond()))
     if (!isNew && !isOtherLog) {
       return {
         log,

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { hasCode } from '@tapedeck/core'
+import { acquirePartition, announceFlush, commitCheckpoint, type Acquired } from '@tapedeck/mongo'
+import { openMarket, type Market } from '../../support/market.ts'
+
+const options = { timeout: 60_000 }
+const STATE = { watermark: null, connections: [] }
+
+function acquire(
+  { database }: Market,
+  given: { clusterId?: string; endOffset: number; endNow?: number }
+): Promise<Acquired> {
+  return acquirePartition(database, {
+    log: 't/0',
+    owner: 'test',
+    clusterId: given.clusterId ?? 'c',
+    configHash: 'h',
+    endOffset: given.endOffset,
+    lookAtEnd: () => Promise.resolve(given.endNow ?? given.endOffset)
+  })
+}
+
+describe('checkpoint', () => {
+  it('goes on where the last owner ended, under a higher epoch', options, async (t) => {
+    const market = await openMarket(t)
+    const first = await acquire(market, { endOffset: 0 })
+    await announceFlush(market.database, first, 70, 5000)
+    await commitCheckpoint(market.database, first, 60, STATE, 'h')
+    const second = await acquire(market, { endOffset: 100 })
+    assert.deepEqual(
+      [second.epoch, second.logEpoch, second.nextOffset, second.flushingTo, second.storedUntilMs],
+      [2, 1, 60, 70, 5000]
+    )
+    await assert.rejects(commitCheckpoint(market.database, first, 80, STATE, 'h'), (error) =>
+      hasCode(error, 'PARTITION_FENCED')
+    )
+  })
+
+  it(
+    'is not taken for one of an older log because its owner read on since the last look',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      const first = await acquire(market, { endOffset: 0 })
+      await commitCheckpoint(market.database, first, 120, STATE, 'h')
+      const second = await acquire(market, { endOffset: 100, endNow: 150 })
+      assert.deepEqual([second.nextOffset, second.logEpoch], [120, 1])
+    }
+  )
+
+  it('begins anew when the log is shorter than it, or of another cluster', options, async (t) => {
+    const market = await openMarket(t)
+    const first = await acquire(market, { endOffset: 0 })
+    await commitCheckpoint(market.database, first, 120, STATE, 'h')
+    const shorter = await acquire(market, { endOffset: 100, endNow: 110 })
+    assert.deepEqual([shorter.nextOffset, shorter.logEpoch], [0, 2])
+    await commitCheckpoint(market.database, shorter, 50, STATE, 'h')
+    const other = await acquire(market, { clusterId: 'd', endOffset: 100 })
+    assert.deepEqual([other.nextOffset, other.logEpoch], [0, 3])
+  })
+})
