@@ -1,5 +1,5 @@
+import { freePort } from '../support/free-port.ts'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -7,7 +7,7 @@ import { ensureTopics } from '@tapedeck/kafka'
 import { servers } from '../support/servers.ts'
 import { startService } from '../verify-tape/pipeline.ts'
 import { Scope } from './scope.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 
 /** What one producer does when the feed is faster than it. */
 export interface Throughput {
@@ -102,15 +102,4 @@ function tapeText(): string {
     })
   )
   return `${lines.join('\n')}\n`
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  const listening = Promise.withResolvers<number>()
-  server.listen(0, '127.0.0.1', () => listening.resolve((server.address() as AddressInfo).port))
-  const port = await listening.promise
-  const closed = Promise.withResolvers<void>()
-  server.close(() => closed.resolve())
-  await closed.promise
-  return port
 }

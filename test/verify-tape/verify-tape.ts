@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { performance } from 'node:perf_hooks'
 import { TapedeckError } from '@tapedeck/core'
 import { openDatabase } from '@tapedeck/mongo'
+import { freePort } from '../support/free-port.ts'
 import { compareBars, type Comparison } from './compare-bars.ts'
 import { startService, type RunningService } from './pipeline.ts'
 import { processCost, type ProcessCost } from './process-cost.ts'
@@ -198,19 +199,4 @@ async function compare(
     await database.db.dropDatabase()
     await database.close()
   }
-}
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net')
-  const server = createServer()
-  const listening = Promise.withResolvers<number>()
-  server.listen(0, '127.0.0.1', () => {
-    const address = server.address()
-    listening.resolve(typeof address === 'object' && address !== null ? address.port : 0)
-  })
-  const port = await listening.promise
-  const closed = Promise.withResolvers<void>()
-  server.close(() => closed.resolve())
-  await closed.promise
-  return port
 }

@@ -20,13 +20,10 @@ export const ERROR_CODES = {
   RECORD_REFUSED: { retryable: false },
   SPOOL_FAILED: { retryable: true },
   SPOOL_FULL: { retryable: true },
-  RECORD_INVALID: { retryable: false },
   DATABASE_UNREACHABLE: { retryable: true },
   PARTITION_FENCED: { retryable: false },
-  CHECKPOINT_MISMATCH: { retryable: false },
   STATE_CORRUPT: { retryable: false },
   REQUEST_INVALID: { retryable: false },
-  NOT_FOUND: { retryable: false },
   INTERNAL_ERROR: { retryable: false },
   TAPE_INVALID: { retryable: false },
   ASSERTION_FAILED: { retryable: false }

@@ -29,6 +29,7 @@ export {
 } from './errors.ts'
 export { createLockFile, removeStaleLock } from './lock-file.ts'
 export { editsBetween, nearestName } from './nearest-name.ts'
+export { isAlive, isSame, processIdentity, type ProcessIdentity } from './process-identity.ts'
 export { repeat } from './repeat.ts'
 export { retried } from './retried.ts'
 export { redactUrl, Secret, withoutSecrets } from './secret.ts'

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { runCommand } from './run-command.ts'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 
 /** A process that is told from a later one with the same number by when it started. */
 export interface ProcessIdentity {
@@ -39,11 +40,8 @@ async function startOf(pid: number): Promise<string> {
     if (fields[FIELD_STATE] === 'Z') return 'ended' // waits only for its parent to take notice
     return fields[FIELD_START] ?? ''
   }
-  return runCommand('ps', ['-o', 'lstart=', '-p', String(pid)], {
-    signal: new AbortController().signal,
-    timeoutMs: 5000
-  }).then(
-    (output) => output.trim(),
+  return promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)], { timeout: 5000 }).then(
+    ({ stdout }) => stdout.trim(),
     () => ''
   )
 }

@@ -48,6 +48,7 @@ export { studentT975 } from './student-t.ts'
 export {
   DEFAULT_SYMBOLS,
   FREE_PLAN_SYMBOLS,
+  planLimit,
   symbolProblems,
   symbolsVariable,
   tradesRoundTheClock

@@ -14,6 +14,15 @@ export const DEFAULT_SYMBOLS: readonly string[] = [
 /** Symbols on Finnhub's free plan. */
 export const FREE_PLAN_SYMBOLS = 50
 
+/**
+ * The plan's limit as far as it decides how SYMBOLS is read: FINNHUB_MAX_SYMBOLS, or the free plan's
+ * when it is empty or wrong. Its own mistakes are reported by its own reading.
+ */
+export function planLimit(found: string | undefined): number {
+  const most = Number(found ?? '')
+  return Number.isSafeInteger(most) && most > 0 ? most : FREE_PLAN_SYMBOLS
+}
+
 /** Letters, digits and `: . - _ / ^ space`, as Finnhub's symbols have them; case matters. */
 const LEGAL = /^[A-Za-z0-9^][A-Za-z0-9:.\-_/^ ]{0,63}$/
 

@@ -11,7 +11,7 @@ import {
   whole,
   type Env
 } from '@tapedeck/core'
-import { FREE_PLAN_SYMBOLS, symbolsVariable } from '@tapedeck/domain'
+import { FREE_PLAN_SYMBOLS, planLimit, symbolsVariable } from '@tapedeck/domain'
 import type { FeedTimes } from '@tapedeck/feed'
 import type { RestOptions } from '@tapedeck/finnhub'
 import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
@@ -91,10 +91,9 @@ export interface ProducerConfig {
  * @throws CONFIG_INVALID with every mistake
  */
 export function readConfig(env: Env): ProducerConfig {
-  const most = Number(env['FINNHUB_MAX_SYMBOLS'] ?? FREE_PLAN_SYMBOLS)
   const values = readEnv(env, {
     ...PRODUCER_VARIABLES,
-    SYMBOLS: symbolsVariable(Number.isSafeInteger(most) ? most : FREE_PLAN_SYMBOLS)
+    SYMBOLS: symbolsVariable(planLimit(env['FINNHUB_MAX_SYMBOLS']))
   })
   const { FINNHUB_TOKEN, MONGODB_URI, FEED } = values
   const isLive = FEED === 'alpaca' || FINNHUB_TOKEN !== undefined

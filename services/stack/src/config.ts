@@ -10,7 +10,7 @@ import {
   url,
   type Env
 } from '@tapedeck/core'
-import { FREE_PLAN_SYMBOLS, symbolsVariable } from '@tapedeck/domain'
+import { FREE_PLAN_SYMBOLS, planLimit, symbolsVariable } from '@tapedeck/domain'
 import { brokersVariable, KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 
@@ -59,9 +59,10 @@ const DEFAULT_API_PORT = 8080
  * @throws CONFIG_INVALID with every mistake at once
  */
 export function readConfig(env: Env): StackConfig {
-  // The limit decides how the list is read; its own mistakes are reported by the second reading.
-  const most = Number(env['FINNHUB_MAX_SYMBOLS'] ?? '') || FREE_PLAN_SYMBOLS
-  const values = readEnv(env, { ...VARIABLES, SYMBOLS: symbolsVariable(most) })
+  const values = readEnv(env, {
+    ...VARIABLES,
+    SYMBOLS: symbolsVariable(planLimit(env['FINNHUB_MAX_SYMBOLS']))
+  })
   const { KAFKA_BROKERS, MONGODB_URI, STACK } = values
   if (STACK === 'external' && (KAFKA_BROKERS === undefined || MONGODB_URI === undefined)) {
     const missing = [

@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createLockFile, removeStaleLock, TapedeckError } from '@tapedeck/core'
 import type { Child } from './child.ts'
-import { isSame, processIdentity, type ProcessIdentity } from './process-identity.ts'
+import { isSame, processIdentity, type ProcessIdentity } from '@tapedeck/core'
 
 /** The right to a data folder; other stacks are refused while it is held. */
 export interface DataLock {

@@ -1,9 +1,9 @@
+import { until as poll } from '../../support/until.ts'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
 import { createContext, createLogger } from '@tapedeck/service'
 import { readConfig, startSimulator, type RunningSimulator } from '@tapedeck/simulator'
@@ -77,17 +77,13 @@ export async function handshakeStatus(url: string): Promise<number> {
   return promise
 }
 
-/** Polls until the condition holds. */
-export async function until(
+/** Polls often: what a test waits for here is a frame away. */
+export function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
   limitMs = 20_000
 ): Promise<void> {
-  const deadline = Date.now() + limitMs
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`${what}: did not happen in ${limitMs} ms`)
-    await pause(5)
-  }
+  return poll(what, holds, limitMs, 5)
 }
 
 /** A file with that content, removed with the test. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isSame, type ProcessIdentity } from '@tapedeck/stack'
+import { isSame, type ProcessIdentity } from '@tapedeck/core'
 
 const PROGRAM = path.join(import.meta.dirname, '../../../services/stack/src/main.ts')
 const ATTEMPT_EVERY_MS = 50

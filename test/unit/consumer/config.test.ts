@@ -51,6 +51,16 @@ describe('producer configuration', () => {
     )
   })
 
+  it('takes an empty limit, as compose passes it on, for the free plan', () => {
+    const { symbols, maxSymbols } = readProducer({
+      ...SERVERS,
+      SIMULATOR_URL: 'ws://sim:9200',
+      SYMBOLS: 'AAPL,MSFT',
+      FINNHUB_MAX_SYMBOLS: ''
+    })
+    assert.deepEqual([symbols, maxSymbols], [['AAPL', 'MSFT'], 50])
+  })
+
   it('says what is missing when there is no feed at all', () => {
     assert.throws(
       () => readProducer(SERVERS),

@@ -5,7 +5,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { isSame, lockDataDir, processIdentity } from '@tapedeck/stack'
+import { isSame, processIdentity } from '@tapedeck/core'
+import { lockDataDir } from '@tapedeck/stack'
 
 async function dataDir(t: TestContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-lock-'))

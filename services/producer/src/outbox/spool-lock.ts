@@ -1,6 +1,13 @@
 import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { createLockFile, removeStaleLock, TapedeckError } from '@tapedeck/core'
+import {
+  createLockFile,
+  isSame,
+  processIdentity,
+  removeStaleLock,
+  TapedeckError,
+  type ProcessIdentity
+} from '@tapedeck/core'
 
 const TRIES = 5
 
@@ -12,17 +19,18 @@ const TRIES = 5
  */
 export async function lockSpool(dir: string): Promise<() => Promise<void>> {
   const file = path.join(dir, 'lock')
-  const own = await identityOf(process.pid)
+  const { pid: ownPid, started } = await processIdentity(process.pid)
+  const own = `${ownPid} ${started}`
   for (let attempt = 0; attempt < TRIES; attempt++) {
     if (await createLockFile(file, own)) return () => rm(file, { force: true })
     const text = await readFile(file, 'utf8').catch(() => undefined)
     if (text === undefined) continue
-    const pid = Number(text.split(' ')[0])
+    const owner = parse(text)
     // In a container a later producer often has the number of the earlier one: the start tells.
-    if (isAlive(pid) && (await identityOf(pid)) === text) {
+    if (await isSame(owner)) {
       throw new TapedeckError(
         'DATA_DIR_IN_USE',
-        `Cannot use ${dir}: process ${pid} spools there, expected a folder of its own ` +
+        `Cannot use ${dir}: process ${owner.pid} spools there, expected a folder of its own ` +
           `(stop it, or set SPOOL_DIR)`
       )
     }
@@ -31,19 +39,8 @@ export async function lockSpool(dir: string): Promise<() => Promise<void>> {
   throw new TapedeckError('DATA_DIR_IN_USE', `Cannot lock ${dir}: others try at the same time`)
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-/** Number and start of a process; where the system does not tell the start, the number alone. */
-async function identityOf(pid: number): Promise<string> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  // The name in brackets may hold spaces: fields are counted from behind it.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  // A zombie waits only for its parent to take notice.
-  return `${pid} ${fields[0] === 'Z' ? 'ended' : (fields[19] ?? '')}`
+/** The owner as the lock file has it: number and start of the process. */
+function parse(text: string): ProcessIdentity {
+  const [pid, ...started] = text.split(' ')
+  return { pid: Number(pid), started: started.join(' ') }
 }
