@@ -27,7 +27,7 @@ export async function lockSpool(dir: string): Promise<() => Promise<void>> {
     if (text === undefined) continue
     const owner = parse(text)
     // In a container a later producer often has the number of the earlier one: the start tells.
-    if (await isSame(owner)) {
+    if (owner !== undefined && (await isSame(owner))) {
       throw new TapedeckError(
         'DATA_DIR_IN_USE',
         `Cannot use ${dir}: process ${owner.pid} spools there, expected a folder of its own ` +
@@ -39,8 +39,9 @@ export async function lockSpool(dir: string): Promise<() => Promise<void>> {
   throw new TapedeckError('DATA_DIR_IN_USE', `Cannot lock ${dir}: others try at the same time`)
 }
 
-/** The owner as the lock file has it: number and start of the process. */
-function parse(text: string): ProcessIdentity {
-  const [pid, ...started] = text.split(' ')
-  return { pid: Number(pid), started: started.join(' ') }
+/** The owner as the lock file has it: number and start of the process; undefined when it names none. */
+function parse(text: string): ProcessIdentity | undefined {
+  const [number, ...started] = text.split(' ')
+  const pid = Number(number)
+  return Number.isInteger(pid) && pid > 0 ? { pid, started: started.join(' ') } : undefined
 }
