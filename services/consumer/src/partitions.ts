@@ -33,12 +33,7 @@ export class Partitions implements PartitionReader {
   assigned(partitions: readonly number[]): void {
     for (const worker of this.#open.values()) worker.drop()
     this.#open.clear()
-    // One look at the ends of all partitions serves every one of them.
-    const ends = retriedWrite(this.#deps, () => partitionEnds(this.#deps.config.kafka))
-    ends.catch(() => undefined) // each partition that waits for it tells
-    this.#opening = new Map(
-      partitions.map((partition) => [partition, this.#acquire(partition, ends)])
-    )
+    this.#opening = new Map(partitions.map((partition) => [partition, this.#acquire(partition)]))
     for (const [partition, opening] of this.#opening) void this.#whenOpen(partition, opening)
     this.#deps.log.info({ partitions }, 'partitions assigned')
   }
@@ -88,20 +83,19 @@ export class Partitions implements PartitionReader {
     }
   }
 
-  async #acquire(
-    partition: number,
-    ends: Promise<ReadonlyMap<number, number>>
-  ): Promise<PartitionWorker> {
-    const endOffset = (await ends).get(partition) ?? 0
+  #acquire(partition: number): Promise<PartitionWorker> {
     return retriedWrite(this.#deps, async () => {
       const { config, database, log } = this.#deps
+      const lookAtEnd = async (): Promise<number> =>
+        (await partitionEnds(config.kafka)).get(partition) ?? 0
+      const endOffset = await lookAtEnd()
       const owner = await acquirePartition(database, {
         log: `${config.kafka.topic}/${partition}`,
         owner: String(process.pid),
         clusterId: this.#clusterId,
         configHash: configHash(config),
         endOffset,
-        lookAtEnd: async () => (await partitionEnds(config.kafka)).get(partition) ?? 0
+        lookAtEnd
       })
       if (owner.configChanged) {
         log.warn({ partition }, 'rules changed since the checkpoint: stored bars keep the old ones')
