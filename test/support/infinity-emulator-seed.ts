@@ -5,6 +5,7 @@ import type {
   SymbolDocument,
   TradeDocument
 } from '@tapedeck/mongo'
+import { BAR_PARTS } from './bar-parts.ts'
 
 /** A stretch of made-up market: a price that swings, one trade a second. */
 export interface Stretch {
@@ -75,6 +76,7 @@ function tradesOf({ symbol, basePrice, fromMs, toMs }: Stretch): TradeDocument[]
     conditions: index % 2 === 0 ? ['1'] : ['1', '12'],
     session: 'regular',
     tradeDate: '2025-06-02',
+    eligible: 'price and volume',
     feed: 'simulated'
   }))
 }
@@ -112,9 +114,7 @@ function barsOf(
       session: 'regular',
       tradeDate: first.tradeDate,
       status: last === trades.at(-1) ? 'provisional' : 'final',
-      revision: 0,
-      lateCount: 0,
-      policy: 'feed',
+      ...BAR_PARTS,
       feed: first.feed,
       updatedAt: new Date(startMs + lengthMs),
       source: SOURCE,

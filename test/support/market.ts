@@ -48,6 +48,7 @@ export async function openMarket(t: TestContext): Promise<Market> {
     KAFKA_BROKERS: brokers.join(','),
     KAFKA_TOPIC: topic,
     KAFKA_GROUP: topic,
+    BARS_TOPIC: `${topic}.bars`,
     MONGODB_URI: mongoUri,
     MONGODB_DB: name,
     LATENESS_LIMIT: '3650d',

@@ -1,21 +1,20 @@
 import { assert } from '@tapedeck/core'
-import { Bar, barId, windowAt, type StoredBar } from './bar.ts'
-import { Tally, type TalliedTrade } from './tally.ts'
-import { PANE_MS, type Timeframe } from './timeframe.ts'
+import { Bar, barId, type StoredBar } from './bar.ts'
+import { concerns, GapList, spanOf, type KnownGap } from './coverage.ts'
+import { Pane } from './pane.ts'
+import type { TalliedTrade } from './tally.ts'
+import { PANE_MS, windowSpec, type Timeframe } from './timeframe.ts'
+import { windowsAt, type Window } from './window.ts'
 
 export interface BarBookOptions {
+  /** Counted windows among them are passed over; see CountedBook. */
   readonly timeframes: readonly Timeframe[]
   /** No stored bar of this partition begins after this moment; -Infinity for an empty store. */
   readonly storedUntilMs: number
   /** A final bar stays in memory this long past its end, so that usual latecomers find it there. */
   readonly keepFinalMs?: number
-}
-
-/** One second of one symbol, folded once; then merged into a bar of every timeframe. */
-interface Pane {
-  readonly symbol: string
-  readonly startMs: number
-  readonly tally: Tally
+  /** The feed gaps that are known, shared with whoever needs them too. */
+  readonly gaps?: GapList
 }
 
 /** Panes folded from records [fromOffset, toOffset). */
@@ -44,7 +43,7 @@ export class BarBook {
   readonly #keepFinalMs: number
   #storedUntilMs: number
   readonly #bars = new Map<string, Bar>()
-  /** Provisional bars by the moment their window ends. */
+  /** Provisional bars by the moment their window settles. */
   readonly #open = new Map<number, Set<Bar>>()
   /** Final bars in memory, oldest first, until they are let go. */
   #finals: Bar[] = []
@@ -53,22 +52,24 @@ export class BarBook {
   /** The pane each symbol was last folded into. */
   readonly #current = new Map<string, Pane>()
   readonly #dirty = new Set<Bar>()
+  readonly #gaps: GapList
 
   constructor(options: BarBookOptions) {
-    this.#timeframes = options.timeframes
+    this.#gaps = options.gaps ?? new GapList()
+    this.#timeframes = options.timeframes.filter((name) => windowSpec(name).kind !== 'counted')
     this.#storedUntilMs = options.storedUntilMs
     this.#keepFinalMs = options.keepFinalMs ?? KEEP_FINAL_MS
   }
 
-  /** Folds one trade of the record at `offset` into its pane. */
-  fold(symbol: string, trade: TalliedTrade, offset: number): void {
+  /** Folds one trade of the record at `offset` into its pane; `watermarkMs` is that before the record. */
+  fold(symbol: string, trade: TalliedTrade, offset: number, watermarkMs: number): void {
     const startMs = Math.floor(trade.tMs / PANE_MS) * PANE_MS
     let pane = this.#current.get(symbol)
-    if (pane === undefined || pane.startMs !== startMs) {
-      pane = this.#paneAt(symbol, startMs)
+    if (pane === undefined || pane.startMs !== startMs || pane.session !== trade.session) {
+      pane = this.#paneAt(symbol, startMs, trade)
       this.#current.set(symbol, pane)
     }
-    pane.tally.add(trade)
+    pane.add(trade, offset, watermarkMs)
     const span = this.#waiting
     if (offset < span.fromOffset) span.fromOffset = offset
     if (offset >= span.toOffset) span.toOffset = offset + 1
@@ -92,10 +93,11 @@ export class BarBook {
     const ids = new Set<string>()
     for (const pane of this.#sealed.panes.values()) {
       for (const timeframe of this.#timeframes) {
-        const { startMs } = windowAt(pane.symbol, timeframe, pane.startMs)
-        if (startMs > this.#storedUntilMs) continue
-        const id = barId(pane.symbol, timeframe, startMs)
-        if (!this.#bars.has(id)) ids.add(id)
+        for (const { startMs } of windowsOf(pane, timeframe)) {
+          if (startMs > this.#storedUntilMs) continue
+          const id = barId(pane.symbol, timeframe, startMs)
+          if (!this.#bars.has(id)) ids.add(id)
+        }
       }
     }
     return [...ids]
@@ -104,7 +106,7 @@ export class BarBook {
   /** Takes up stored bars. What was asked for and does not come is known not to be stored. */
   adopt(stored: readonly StoredBar[]): void {
     for (const one of stored) {
-      if (this.#bars.has(barId(one.symbol, one.timeframe, one.startMs))) continue
+      if (this.#bars.has(one.id ?? barId(one.symbol, one.timeframe, one.startMs))) continue
       this.#keep(new Bar(one))
     }
   }
@@ -112,34 +114,52 @@ export class BarBook {
   /** Merges the sealed panes into their bars. Call after `missing` was answered by `adopt`. */
   settle(): void {
     const { fromOffset, toOffset } = this.#sealed
-    const touched = new Set<Bar>()
+    const touched = new Map<Bar, Set<number> | undefined>()
     for (const pane of this.#sealed.panes.values()) {
       for (const timeframe of this.#timeframes) {
-        const bar = this.#barAt(pane.symbol, timeframe, pane.startMs)
-        if (!bar.lacks(fromOffset, toOffset)) continue
-        bar.absorb(pane.tally)
-        touched.add(bar)
+        for (const window of windowsOf(pane, timeframe)) {
+          const bar = this.#barAt(pane.symbol, timeframe, window)
+          if (!bar.lacks(fromOffset, toOffset)) continue
+          const isFinal = bar.status !== 'provisional'
+          const late = pane.lateFor(window.settlesMs) ?? (isFinal ? pane.whole() : undefined)
+          bar.absorb(pane.tally, late)
+          touched.set(
+            bar,
+            late === undefined ? touched.get(bar) : union(touched.get(bar), late.offsets)
+          )
+        }
       }
     }
-    for (const bar of touched) {
-      bar.settled(toOffset)
+    for (const [bar, lateOffsets] of touched) {
+      bar.settled(toOffset, lateOffsets?.size ?? 0)
       this.#dirty.add(bar)
     }
     this.#sealed = emptySpan()
   }
 
-  /** Makes every bar final whose window ends by the watermark; answers them by end, then by id. */
+  /**
+   * Takes a feed gap, or its newer version, into every bar in memory that it overlaps. Those that left
+   * memory are adopted before.
+   */
+  cover(gap: KnownGap): void {
+    this.#gaps.add(gap)
+    for (const bar of this.#bars.values()) {
+      if (!concerns(gap, bar.symbol, bar.startMs, bar.endMs)) continue
+      if (bar.cover(spanOf(gap))) this.#dirty.add(bar)
+    }
+  }
+
+  /** Makes every bar final that settles by the watermark; answers them by end, then by id. */
   finalise(watermarkMs: number): Bar[] {
     const finals: Bar[] = []
-    for (const [endMs, bars] of this.#open) {
-      if (endMs > watermarkMs) continue
+    for (const [settlesMs, bars] of this.#open) {
+      if (settlesMs > watermarkMs) continue
       for (const bar of bars) {
-        bar.status = 'final'
-        bar.isDirty = true
+        bar.finalise()
         this.#dirty.add(bar)
         finals.push(bar)
       }
-      this.#open.delete(endMs)
+      this.#open.delete(settlesMs)
     }
     finals.sort((a, b) => a.endMs - b.endMs || (a.id < b.id ? -1 : 1))
     this.#finals.push(...finals)
@@ -160,18 +180,17 @@ export class BarBook {
     return this.#bars.size
   }
 
-  #paneAt(symbol: string, startMs: number): Pane {
-    const key = `${symbol}|${startMs}`
+  #paneAt(symbol: string, startMs: number, { session }: TalliedTrade): Pane {
+    const key = `${symbol}|${startMs}|${session}`
     let pane = this.#waiting.panes.get(key)
     if (pane === undefined) {
-      pane = { symbol, startMs, tally: new Tally() }
+      pane = new Pane(symbol, startMs, session)
       this.#waiting.panes.set(key, pane)
     }
     return pane
   }
 
-  #barAt(symbol: string, timeframe: Timeframe, atMs: number): Bar {
-    const { startMs, endMs } = windowAt(symbol, timeframe, atMs)
+  #barAt(symbol: string, timeframe: Timeframe, { startMs, endMs, settlesMs }: Window): Bar {
     const found = this.#bars.get(barId(symbol, timeframe, startMs))
     if (found !== undefined) return found
     const bar = new Bar({
@@ -179,11 +198,13 @@ export class BarBook {
       timeframe,
       startMs,
       endMs,
+      settlesMs,
       status: 'provisional',
       revision: 0,
       lateCount: 0,
       offset: 0
     })
+    for (const gap of this.#gaps.within(symbol, startMs, endMs)) bar.cover(gap)
     this.#keep(bar)
     return bar
   }
@@ -194,15 +215,15 @@ export class BarBook {
       this.#finals.push(bar)
       return
     }
-    const open = this.#open.get(bar.endMs)
-    if (open === undefined) this.#open.set(bar.endMs, new Set([bar]))
+    const open = this.#open.get(bar.settlesMs)
+    if (open === undefined) this.#open.set(bar.settlesMs, new Set([bar]))
     else open.add(bar)
   }
 
   #letGo(beforeMs: number): void {
     const kept: Bar[] = []
     for (const bar of this.#finals) {
-      if (bar.endMs >= beforeMs || bar.isDirty) kept.push(bar)
+      if (bar.settlesMs >= beforeMs || bar.isDirty) kept.push(bar)
       else {
         this.#bars.delete(bar.id)
         if (bar.startMs > this.#storedUntilMs) this.#storedUntilMs = bar.startMs
@@ -210,4 +231,14 @@ export class BarBook {
     }
     this.#finals = kept
   }
+}
+
+function windowsOf({ symbol, startMs, session }: Pane, timeframe: Timeframe): readonly Window[] {
+  return windowsAt(symbol, timeframe, startMs, session)
+}
+
+function union(known: Set<number> | undefined, offsets: readonly number[]): Set<number> {
+  const all = known ?? new Set()
+  for (const offset of offsets) all.add(offset)
+  return all
 }

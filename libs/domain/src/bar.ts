@@ -1,26 +1,13 @@
 import { assert } from '@tapedeck/core'
-import { tradingDateAt } from './sessions.ts'
+import { NO_GAPS, type GapSpan } from './coverage.ts'
+import { ExactSum, type StoredSum } from './exact-sum.ts'
 import { Tally, type StoredTally } from './tally.ts'
-import { WINDOW_MS, type Timeframe } from './timeframe.ts'
+import type { Timeframe } from './timeframe.ts'
 
 export type BarStatus = 'provisional' | 'final' | 'revised'
 
-/** [startMs, endMs) of a window. */
-export interface Window {
-  readonly startMs: number
-  readonly endMs: number
-}
-
-/** The window of a timeframe that holds a moment, for a symbol. */
-export function windowAt(symbol: string, timeframe: Timeframe, atMs: number): Window {
-  if (timeframe === '1d') {
-    const { startMs, endMs } = tradingDateAt(symbol, atMs)
-    return { startMs, endMs }
-  }
-  const lengthMs = WINDOW_MS[timeframe]
-  const startMs = Math.floor(atMs / lengthMs) * lengthMs
-  return { startMs, endMs: startMs + lengthMs }
-}
+/** Why a bar was changed after it was final. */
+export type RevisionCause = 'late trades' | 'feed gap' | 'reprocessed'
 
 export function barId(symbol: string, timeframe: Timeframe, startMs: number): string {
   return `${symbol}|${timeframe}|${startMs}`
@@ -28,16 +15,29 @@ export function barId(symbol: string, timeframe: Timeframe, startMs: number): st
 
 /** What a store must give back so that a bar can be taken up again. */
 export interface StoredBar {
+  readonly id?: string
   readonly symbol: string
   readonly timeframe: Timeframe
   readonly startMs: number
   readonly endMs: number
+  /** When the watermark is here the bar is final; its end unless said otherwise. */
+  readonly settlesMs?: number
   readonly status: BarStatus
   readonly revision: number
+  readonly revisionCause?: RevisionCause | null
   readonly lateCount: number
+  readonly lateVolume?: StoredSum
+  readonly gaps?: readonly GapSpan[]
   /** Every record of the partition below this offset is in the tally. */
   readonly offset: number
   readonly tally: StoredTally
+}
+
+/** Trades that came when the watermark had passed the window: from which records, how many, how much. */
+export interface LateAmount {
+  readonly offsets: readonly number[]
+  readonly trades: number
+  readonly volume: ExactSum
 }
 
 /**
@@ -51,11 +51,16 @@ export class Bar {
   readonly symbol: string
   readonly timeframe: Timeframe
   readonly startMs: number
-  readonly endMs: number
+  endMs: number
+  readonly settlesMs: number
   readonly tally: Tally
   status: BarStatus
+  /** Records with late trades, and gaps known late, that changed it. */
   revision: number
+  revisionCause: RevisionCause | null
   lateCount: number
+  readonly lateVolume = new ExactSum()
+  gaps: readonly GapSpan[]
   offset: number
   /** Changed since it was last handed out for storing. */
   isDirty = false
@@ -64,14 +69,18 @@ export class Bar {
 
   constructor(bar: Omit<StoredBar, 'tally'> & { readonly tally?: StoredTally }) {
     this.isStored = bar.tally !== undefined
-    this.id = barId(bar.symbol, bar.timeframe, bar.startMs)
+    this.id = bar.id ?? barId(bar.symbol, bar.timeframe, bar.startMs)
     this.symbol = bar.symbol
     this.timeframe = bar.timeframe
     this.startMs = bar.startMs
     this.endMs = bar.endMs
+    this.settlesMs = bar.settlesMs ?? bar.endMs
     this.status = bar.status
     this.revision = bar.revision
+    this.revisionCause = bar.revisionCause ?? null
     this.lateCount = bar.lateCount
+    if (bar.lateVolume !== undefined) this.lateVolume.set(bar.lateVolume)
+    this.gaps = bar.gaps ?? NO_GAPS
     this.offset = bar.offset
     this.tally = new Tally(bar.tally)
   }
@@ -89,18 +98,61 @@ export class Bar {
     return false
   }
 
-  /** Takes in part of the window; `settled` says when all parts of a span of records are in. */
-  absorb(part: Tally): void {
+  /** Takes in part of the window, with what of it came late; `settled` says when all of a span is in. */
+  absorb(part: Tally, late: LateAmount | undefined): void {
     this.tally.merge(part)
-    if (this.status !== 'provisional') this.lateCount += part.tradeCount
+    this.isDirty = true
+    if (late === undefined) return
+    this.lateCount += late.trades
+    this.lateVolume.merge(late.volume)
+  }
+
+  /**
+   * All records below `offset` are in, this many of which came late: each is a revision. A bar that
+   * was final is now revised.
+   */
+  settled(offset: number, lateRecords: number): void {
+    this.offset = offset
+    if (lateRecords > 0) {
+      this.revision += lateRecords
+      this.revisionCause = 'late trades'
+    }
+    if (this.status !== 'provisional') this.status = 'revised'
+  }
+
+  /** The watermark passed the window. */
+  finalise(): void {
+    this.status = this.revision > 0 ? 'revised' : 'final'
     this.isDirty = true
   }
 
-  /** All records below `offset` are in. A bar that was final is now revised, once for the span. */
-  settled(offset: number): void {
-    this.offset = offset
-    if (this.status === 'provisional') return
+  /** A gap in its window, or a newer version of one; false when nothing of it is new. */
+  cover({ id, fromMs, toMs }: GapSpan): boolean {
+    const gap = clipped(id, fromMs, toMs, this)
+    const known = this.gaps.find((one) => one.id === id)
+    if (known?.fromMs === gap.fromMs && known.toMs === gap.toMs) return false
+    this.gaps = [...this.gaps.filter((one) => one.id !== id), gap].toSorted(byStart)
+    this.isDirty = true
+    if (this.status === 'provisional') return true
     this.status = 'revised'
     this.revision++
+    this.revisionCause = 'feed gap'
+    return true
   }
+}
+
+/** The part of a gap inside a window, so that a later end outside changes nothing. */
+function clipped(
+  id: string,
+  fromMs: number,
+  toMs: number,
+  { startMs, endMs }: Pick<Bar, 'startMs' | 'endMs'>
+): GapSpan {
+  // Minus infinity stays: nothing is known of the time before, see coverageOf.
+  const beginMs = fromMs === -Infinity ? fromMs : Math.max(fromMs, startMs)
+  return { id, fromMs: beginMs, toMs: Math.min(toMs, endMs) }
+}
+
+function byStart(a: GapSpan, b: GapSpan): number {
+  return a.fromMs - b.fromMs || (a.id < b.id ? -1 : 1)
 }

@@ -1,9 +1,13 @@
+import table from './condition-table.json' with { type: 'json' }
 import type { Session } from './sessions.ts'
 
 export const CONDITION_POLICIES = ['feed', 'sip', 'all'] as const
 export type ConditionPolicy = (typeof CONDITION_POLICIES)[number]
-/** Rises when the table changes, so that stored results say by which rules they were made. */
-export const CONDITION_TABLE_VERSION = 1
+/**
+ * Rises when the table changes, so that stored results say by which rules they were made.
+ * The table is data: condition-table.json.
+ */
+export const CONDITION_TABLE_VERSION = table.version
 
 /** What a trade may do to a bar; a bit set. */
 export const MAY = {
@@ -19,23 +23,28 @@ export const MAY = {
 
 const EVERYTHING = MAY.setHighLow | MAY.setLast | MAY.addVolume | MAY.setLastIfNone
 
-/**
- * Finnhub's 41 condition codes: may set high/low, may set last, counts as volume. Y yes, N no,
- * c only while no last is set. 41 is a flag, not a sale condition, and neutral.
- * Source: Finnhub's condition sheet, cross-checked with the CTS and UTDF sale-condition tables.
- */
-const TABLE = `
-1 YYY  2 YYY  3 NNY  4 YYY  5 NNY  6 YYY  7 YYY  8 YYY  9 YcY 10 NNY 11 NNY 12 NNY 13 YYY 14 YYY
-15 YYY 16 NNN 17 NNY 18 YYY 19 YYY 20 NNN 21 YcY 22 NNY 23 YYY 24 NNY 25 NNY 26 NNY 27 NNY 28 YYY
-29 YYY 30 YcY 31 YYY 32 YcY 33 YYY 34 YYY 35 YYY 36 YYY 37 NNY 38 NNY 39 YYN 40 NNY 41 YYY`
+interface Row {
+  readonly name: string
+  /** Three letters: high/low, last, volume. Y yes, N no, c only while no last is set. */
+  readonly may: string
+}
+
+const ROWS = new Map<string, Row>(Object.entries(table.codes))
 
 const STRICT: ReadonlyMap<string, number> = new Map(
-  [...TABLE.matchAll(/(\d+) ([YN])([YcN])([YN])/g)].map(([, code = '', hl, last, volume]) => [
-    code,
-    (hl === 'Y' ? MAY.setHighLow : 0) |
-      (last === 'Y' ? MAY.setLast | MAY.setLastIfNone : last === 'c' ? MAY.setLastIfNone : 0) |
-      (volume === 'Y' ? MAY.addVolume : 0)
-  ])
+  [...ROWS].map(
+    ([
+      code,
+      {
+        may: [highLow, last, volume]
+      }
+    ]) => [
+      code,
+      (highLow === 'Y' ? MAY.setHighLow : 0) |
+        (last === 'Y' ? MAY.setLast | MAY.setLastIfNone : last === 'c' ? MAY.setLastIfNone : 0) |
+        (volume === 'Y' ? MAY.addVolume : 0)
+    ]
+  )
 )
 
 const ODD_LOT = '12'
@@ -58,13 +67,60 @@ export function eligibilityOf(
   if (policy === 'all' || !conditions) return EVERYTHING
   let may: number = EVERYTHING
   for (const code of conditions) {
-    if (code === EXTENDED_HOURS && session !== 'regular') continue
-    if (code === ODD_LOT && policy === 'feed') continue
-    const rule = STRICT.get(code)
+    const rule = ruleOf(code, policy, session)
     if (rule === undefined) {
       onUnknown?.(code)
       may &= MAY.addVolume
     } else may &= rule
   }
   return may
+}
+
+/** What one code leaves of everything; undefined for an unknown one. */
+function ruleOf(code: string, policy: ConditionPolicy, session: Session): number | undefined {
+  if (code === EXTENDED_HOURS && session !== 'regular') return EVERYTHING
+  if (code === ODD_LOT && policy === 'feed') return EVERYTHING
+  return STRICT.get(code)
+}
+
+/** What a trade may do, in words; stored with every trade. */
+export function eligibilityText(eligibility: number): string {
+  if (eligibility === EVERYTHING) return 'price and volume'
+  const parts = [
+    (eligibility & MAY.setHighLow) !== 0 && 'high and low',
+    (eligibility & MAY.setLast) !== 0
+      ? 'open and close'
+      : (eligibility & MAY.setLastIfNone) !== 0 && 'open and close if no other',
+    (eligibility & MAY.addVolume) !== 0 && 'volume'
+  ].filter((part) => part !== false)
+  return parts.length === 0 ? 'nothing' : parts.join(', ')
+}
+
+/** A condition code that keeps a trade from something, in words. */
+export interface HinderingRule {
+  readonly code: string
+  readonly name: string
+  /** What the trade may not do because of it. */
+  readonly hinders: string
+}
+
+/** Which of a trade's codes hinder it under a policy, and in what. */
+export function hinderingRules(
+  conditions: readonly string[] | null | undefined,
+  policy: ConditionPolicy,
+  session: Session
+): HinderingRule[] {
+  if (policy === 'all' || !conditions) return []
+  return conditions.flatMap((code) => {
+    const rule = ruleOf(code, policy, session) ?? MAY.addVolume
+    const lost = EVERYTHING & ~rule
+    if (lost === 0) return []
+    const hinders = [
+      (lost & MAY.setHighLow) !== 0 && 'high and low',
+      (lost & MAY.setLast) !== 0 &&
+        ((rule & MAY.setLastIfNone) === 0 ? 'open and close' : 'open and close beside others'),
+      (lost & MAY.addVolume) !== 0 && 'volume'
+    ].filter((part) => part !== false)
+    return [{ code, name: ROWS.get(code)?.name ?? 'unknown code', hinders: hinders.join(', ') }]
+  })
 }

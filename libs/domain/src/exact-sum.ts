@@ -4,8 +4,10 @@ const SLOW_PER_FAST = 10n ** 16n
 const DECIMALS = 24
 const MAX_SAFE = Number.MAX_SAFE_INTEGER
 
-/** A sum as stored: the fast lane, and the slow lane's rest as decimal digits when there is one. */
-export type StoredSum = readonly [fast: number] | readonly [fast: number, slow: string]
+/**
+ * A sum as stored: whole units of 1e-8 while that is all, else whole units of 1e-24 as decimal digits.
+ */
+export type StoredSum = number | string
 
 /**
  * A sum of decimal numbers that never rounds, so that the same terms give the same sum in any order
@@ -19,11 +21,10 @@ export class ExactSum {
   #fast = 0
   #slow = 0n
 
-  static from(stored: StoredSum): ExactSum {
-    const sum = new ExactSum()
-    sum.#fast = stored[0]
-    sum.#slow = BigInt(stored[1] ?? 0)
-    return sum
+  /** Takes up a stored sum. */
+  set(stored: StoredSum): void {
+    this.#fast = typeof stored === 'number' ? stored : 0
+    this.#slow = typeof stored === 'number' ? 0n : BigInt(stored)
   }
 
   /** Adds a non-negative number. */
@@ -51,7 +52,7 @@ export class ExactSum {
   /** The nearest double. */
   toNumber(): number {
     if (this.#slow === 0n) return this.#fast / FAST_SCALE
-    const digits = this.#units()
+    const digits = this.units()
       .toString()
       .padStart(DECIMALS + 1, '0')
     return Number(`${digits.slice(0, -DECIMALS)}.${digits.slice(-DECIMALS)}`)
@@ -59,12 +60,11 @@ export class ExactSum {
 
   /** One form for one value, however the terms were grouped. */
   toStored(): StoredSum {
-    if (this.#slow === 0n) return [this.#fast]
-    const units = this.#units()
+    if (this.#slow === 0n) return this.#fast
+    const units = this.units()
     const fast = units / SLOW_PER_FAST
-    if (fast > BigInt(MAX_SAFE)) return [0, units.toString()]
-    const rest = units % SLOW_PER_FAST
-    return rest === 0n ? [Number(fast)] : [Number(fast), rest.toString()]
+    const isFast = fast <= BigInt(MAX_SAFE) && units % SLOW_PER_FAST === 0n
+    return isFast ? Number(fast) : units.toString()
   }
 
   isZero(): boolean {
@@ -81,7 +81,8 @@ export class ExactSum {
     this.#fast = units
   }
 
-  #units(): bigint {
+  /** The whole sum in units of 1e-24. */
+  units(): bigint {
     return BigInt(this.#fast) * SLOW_PER_FAST + this.#slow
   }
 }

@@ -1,8 +1,8 @@
 import type { Bar } from './bar.ts'
-import { windowAt } from './bar.ts'
 import { forecastLine, type LineForecast } from './regression.ts'
 import { sessionAt, tradingDateAt } from './sessions.ts'
-import { WINDOW_MS, type Timeframe } from './timeframe.ts'
+import { lengthOf, windowSpec, type Timeframe } from './timeframe.ts'
+import { windowAt } from './window.ts'
 
 export const FORECAST_MODEL = 'linear-regression'
 const HORIZON = 1
@@ -76,6 +76,7 @@ export class ForecastBook {
   missing(finals: readonly Bar[]): HistoryRequest[] {
     const requests = new Map<string, HistoryRequest>()
     for (const { symbol, timeframe, startMs } of finals) {
+      if (!isForecast(timeframe)) continue
       const key = `${symbol}|${timeframe}`
       if (this.#series.has(key) || requests.has(key)) continue
       requests.set(key, { symbol, timeframe, beforeMs: startMs })
@@ -96,6 +97,7 @@ export class ForecastBook {
     const madeById = new Map<string, Forecast>()
     const settledBefore: Forecast[] = []
     for (const bar of finals) {
+      if (!isForecast(bar.timeframe)) continue
       const { close } = bar.tally
       if (close === null) continue
       const series = this.#seriesOf(bar)
@@ -139,7 +141,7 @@ export class ForecastBook {
       x:
         timeframe === '1d'
           ? index - (series.bars.length - 1)
-          : (atMs - startMs) / WINDOW_MS[timeframe],
+          : (atMs - startMs) / (lengthOf(timeframe) ?? 1),
       y
     }))
     const line = forecastLine(points, HORIZON)
@@ -163,6 +165,12 @@ export class ForecastBook {
       createdAtMs: nowMs
     }
   }
+}
+
+/** Windows that follow each other without overlap. */
+function isForecast(timeframe: Timeframe): boolean {
+  const { kind } = windowSpec(timeframe)
+  return kind === 'tumbling' || kind === 'trading day'
 }
 
 /** The open forecast with its outcome, once a bar at or after its target is final. */

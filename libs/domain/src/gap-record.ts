@@ -18,6 +18,8 @@ export interface GapRecord {
   readonly symbols: readonly string[]
   /** When the producer published it, epoch ms. */
   readonly at: number
+  /** Only this partition (`<topic>/<partition>`) lacks something; undefined: the feed itself. */
+  readonly log?: string
 }
 
 /** The key of every gap record: no symbol has a blank in front. */

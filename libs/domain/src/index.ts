@@ -1,4 +1,4 @@
-export { Bar, barId, windowAt, type BarStatus, type StoredBar, type Window } from './bar.ts'
+export { Bar, barId, type BarStatus, type RevisionCause, type StoredBar } from './bar.ts'
 export { BarBook, type BarBookOptions } from './bar-book.ts'
 export { holidayName, tradingDayOf, type TradingDay } from './calendar.ts'
 export { addDays, isoDate, type CalendarDate } from './calendar-date.ts'
@@ -6,9 +6,20 @@ export {
   CONDITION_POLICIES,
   CONDITION_TABLE_VERSION,
   eligibilityOf,
+  eligibilityText,
+  hinderingRules,
   MAY,
-  type ConditionPolicy
+  type ConditionPolicy,
+  type HinderingRule
 } from './conditions.ts'
+export {
+  CountedBook,
+  type CountedBar,
+  type HeadRequest,
+  type StoredCountedBar,
+  type TapePlace
+} from './counted-book.ts'
+export { coverageOf, GapList, knownGap, type GapSpan, type KnownGap } from './coverage.ts'
 export { ExactSum, type StoredSum } from './exact-sum.ts'
 export type {
   FeedErrorMeaning,
@@ -30,11 +41,14 @@ export { FrameLedger, type SeenConnection } from './frame-ledger.ts'
 export { GAP_KEY, gapProblem, type GapRecord } from './gap-record.ts'
 export {
   PartitionFold,
+  type AsideReason,
   type FoldedTrade,
   type FoldOptions,
   type FoldState
 } from './partition-fold.ts'
+export type { Print } from './print.ts'
 export { rawOf } from './raw-of.ts'
+export { RedeliveryBook } from './redelivery.ts'
 export { forecastLine, MIN_POINTS, type LineForecast, type Point } from './regression.ts'
 export {
   sessionAt,
@@ -54,16 +68,21 @@ export {
   tradesRoundTheClock
 } from './symbols.ts'
 export { SymbolWatch, type SymbolState } from './symbol-watch.ts'
-export { Tally, type ExactParts, type Print, type StoredTally, type TalliedTrade } from './tally.ts'
+export { Tally, type ExactParts, type StoredTally, type TalliedTrade } from './tally.ts'
+export { TickRule, type Tick, type TickState } from './tick-rule.ts'
 export {
   DEFAULT_TIMEFRAMES,
   isTimeframe,
+  lengthOf,
   PANE_MS,
-  TIMEFRAMES,
+  stepOf,
+  TIMEFRAME_FORMS,
+  timeframeProblem,
   timeframesVariable,
-  WINDOW_MS,
-  type IntradayTimeframe,
-  type Timeframe
+  windowSpec,
+  type Measure,
+  type Timeframe,
+  type WindowSpec
 } from './timeframe.ts'
 export {
   MAX_FRAME_INDEX,
@@ -77,3 +96,4 @@ export {
   type TradeRecord
 } from './trade-record.ts'
 export { Watermark, type WatermarkState } from './watermark.ts'
+export { settlesAt, windowAt, windowsAt, type Window } from './window.ts'

@@ -1,8 +1,12 @@
 import { BarBook } from './bar-book.ts'
-import { eligibilityOf, type ConditionPolicy } from './conditions.ts'
+import { CountedBook } from './counted-book.ts'
+import { GapList } from './coverage.ts'
+import { eligibilityOf, MAY, type ConditionPolicy } from './conditions.ts'
 import { FrameLedger, type SeenConnection } from './frame-ledger.ts'
 import type { GapRecord } from './gap-record.ts'
+import { RedeliveryBook } from './redelivery.ts'
 import { sessionOfTrade, tradingDateAt, type Session } from './sessions.ts'
+import { TickRule, type TickState } from './tick-rule.ts'
 import type { Timeframe } from './timeframe.ts'
 import { MAX_FRAME_INDEX, tradeId, type FeedTrade, type TradeRecord } from './trade-record.ts'
 import { Watermark, type WatermarkState } from './watermark.ts'
@@ -16,13 +20,23 @@ export interface FoldOptions {
   readonly latenessLimitMs: number
   /** Trades further ahead of their receipt are kept aside and never move the watermark. */
   readonly futureLimitMs: number
+  /** What becomes of a trade whose vendor's id was met before. */
+  readonly redelivered: 'drop' | 'keep'
 }
 
 /** What survives a restart beside the stored bars; small, whatever the number of symbols. */
 export interface FoldState {
   readonly watermark: WatermarkState | null
   readonly connections: readonly SeenConnection[]
+  readonly ticks?: TickState
+  /** When the newest record was received; null before the first. */
+  readonly receivedAtMs?: number | null
+  /** The feed names its trades, so that repeated ones can be told. */
+  readonly hasVendorIds?: boolean
 }
+
+/** Why a trade is in no bar. */
+export type AsideReason = 'too late' | 'from the future' | 'redelivered'
 
 /** A trade with everything that is stored of it. */
 export interface FoldedTrade {
@@ -30,8 +44,10 @@ export interface FoldedTrade {
   readonly trade: FeedTrade
   readonly session: Session
   readonly tradeDate: string
+  /** What it may do to a bar, as bits of MAY; also while it is kept aside. */
+  readonly eligibility: number
   /** Why it is in no bar; undefined when it is. */
-  readonly aside: 'too late' | 'from the future' | undefined
+  readonly aside: AsideReason | undefined
   /** How far behind the watermark, or ahead of its receipt, when aside. */
   readonly byMs: number
 }
@@ -43,17 +59,38 @@ export interface FoldedTrade {
  * again; the wall clock only moves an idle watermark.
  */
 export class PartitionFold {
+  readonly gaps = new GapList()
   readonly book: BarBook
+  readonly counted: CountedBook
   readonly watermark: Watermark
+  readonly redelivery = new RedeliveryBook()
   readonly #options: FoldOptions
   readonly #ledger: FrameLedger
+  readonly #ticks: TickRule
   readonly #unknownCodes = new Map<string, number>()
+  #receivedAtMs: number | null
+  #hasVendorIds: boolean
 
   constructor(options: FoldOptions, state: FoldState | undefined, storedUntilMs: number) {
     this.#options = options
-    this.book = new BarBook({ timeframes: options.timeframes, storedUntilMs })
+    const { timeframes } = options
+    this.book = new BarBook({ timeframes, storedUntilMs, gaps: this.gaps })
+    this.counted = new CountedBook(timeframes, this.gaps)
     this.watermark = new Watermark(options.allowedDelayMs, state?.watermark ?? undefined)
     this.#ledger = new FrameLedger(state?.connections)
+    this.#ticks = new TickRule(state?.ticks)
+    this.#receivedAtMs = state?.receivedAtMs ?? null
+    this.#hasVendorIds = state?.hasVendorIds ?? false
+  }
+
+  /** When the newest record was received, epoch ms; null before the first. */
+  get receivedAtMs(): number | null {
+    return this.#receivedAtMs
+  }
+
+  /** Whether `redelivery` must be told of stored trades after a restart. */
+  get hasVendorIds(): boolean {
+    return this.#hasVendorIds
   }
 
   /**
@@ -68,8 +105,11 @@ export class PartitionFold {
   ): boolean {
     const { symbol, connection, frame, receivedAt, feed } = record
     if (!this.#ledger.accept(connection, frame, symbol)) return false
-    const { policy, latenessLimitMs, futureLimitMs } = this.#options
-    const tooLateMs = this.watermark.ms - latenessLimitMs
+    if (this.#receivedAtMs === null || receivedAt > this.#receivedAtMs) {
+      this.#receivedAtMs = receivedAt
+    }
+    const { policy } = this.#options
+    const watermarkMs = this.watermark.ms
     let newestMs = -Infinity
     for (let i = 0; i < record.trades.length; i++) {
       const trade = record.trades[i] as FeedTrade
@@ -77,36 +117,38 @@ export class PartitionFold {
       const tMs = trade.t
       const date = tradingDateAt(symbol, tMs)
       const session = sessionOfTrade(symbol, date, tMs, trade.c)
-      const aheadMs = tMs - receivedAt
-      const aside =
-        aheadMs > futureLimitMs ? 'from the future' : tMs < tooLateMs ? 'too late' : undefined
+      const id = tradeId(connection, frame, index)
+      const eligibility = eligibilityOf(trade.c, policy, session, this.#countUnknown)
+      const aside = this.#asideReason(symbol, id, trade, receivedAt, watermarkMs)
       if (aside === undefined) {
         if (tMs > newestMs) newestMs = tMs
-        const eligibility = eligibilityOf(trade.c, policy, session, this.#countUnknown)
         if (eligibility !== 0) {
-          this.book.fold(
-            symbol,
-            {
-              tMs,
-              connection,
-              sequence: frame * MAX_FRAME_INDEX + index,
-              price: trade.p,
-              size: trade.v,
-              eligibility,
-              session,
-              feed
-            },
-            offset
-          )
+          const setsPrice = (eligibility & MAY.setLast) !== 0
+          const tick = setsPrice ? this.#ticks.next(symbol, trade.p, date.tradeDate) : NO_TICK
+          const tallied = {
+            tMs,
+            connection,
+            sequence: frame * MAX_FRAME_INDEX + index,
+            price: trade.p,
+            size: trade.v,
+            eligibility,
+            session,
+            feed,
+            direction: tick.direction,
+            squaredReturn: tick.squaredReturn
+          }
+          this.book.fold(symbol, tallied, offset, watermarkMs)
+          this.counted.fold(symbol, id, tallied, date.tradeDate, [offset, index])
         }
       }
       store({
-        id: tradeId(connection, frame, index),
+        id,
         trade,
         session,
         tradeDate: date.tradeDate,
+        eligibility,
         aside,
-        byMs: aside === 'from the future' ? aheadMs : aside ? this.watermark.ms - tMs : 0
+        byMs: byMs(aside, tMs, receivedAt, watermarkMs)
       })
     }
     if (newestMs > -Infinity) this.watermark.observe(newestMs, nowMs)
@@ -114,9 +156,9 @@ export class PartitionFold {
   }
 
   /** The feed went down, or is up again: the watermark stands still in between. */
-  takeGap({ toMs }: GapRecord, nowMs: number): void {
+  takeGap({ toMs, fromMs }: GapRecord, nowMs: number): void {
     if (toMs === null) this.watermark.freeze(nowMs)
-    else this.watermark.thaw(nowMs)
+    else if (fromMs !== null) this.watermark.thaw(nowMs)
   }
 
   /** Unknown condition codes met since the last call, with how often. */
@@ -127,7 +169,30 @@ export class PartitionFold {
   }
 
   toState(): FoldState {
-    return { watermark: this.watermark.toState(), connections: this.#ledger.toState() }
+    this.redelivery.forget(this.watermark.ms)
+    return {
+      watermark: this.watermark.toState(),
+      connections: this.#ledger.toState(),
+      ticks: this.#ticks.toState(),
+      receivedAtMs: this.#receivedAtMs,
+      hasVendorIds: this.#hasVendorIds
+    }
+  }
+
+  #asideReason(
+    symbol: string,
+    id: string,
+    { t, i }: FeedTrade,
+    receivedAt: number,
+    watermarkMs: number
+  ): AsideReason | undefined {
+    const { latenessLimitMs, futureLimitMs, redelivered } = this.#options
+    if (i !== undefined) {
+      this.#hasVendorIds = true
+      if (redelivered === 'drop' && this.redelivery.isRepeat(symbol, i, id, t)) return 'redelivered'
+    }
+    if (t - receivedAt > futureLimitMs) return 'from the future'
+    return t < watermarkMs - latenessLimitMs ? 'too late' : undefined
   }
 
   readonly #countUnknown = (code: string): void => {
@@ -135,4 +200,17 @@ export class PartitionFold {
       this.#unknownCodes.set(code, (this.#unknownCodes.get(code) ?? 0) + 1)
     }
   }
+}
+
+const NO_TICK = { direction: 0, squaredReturn: 0 }
+
+/** How far behind the watermark, or ahead of its receipt, a trade kept aside was. */
+function byMs(
+  aside: AsideReason | undefined,
+  tMs: number,
+  receivedAt: number,
+  watermarkMs: number
+): number {
+  if (aside === undefined) return 0
+  return aside === 'from the future' ? tMs - receivedAt : Math.max(0, watermarkMs - tMs)
 }

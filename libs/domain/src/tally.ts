@@ -1,22 +1,36 @@
 import { MAY } from './conditions.ts'
 import { ExactSum, type StoredSum } from './exact-sum.ts'
+import {
+  earlier,
+  later,
+  precedes,
+  printOf,
+  storedPrint,
+  type Print,
+  type StoredPrint
+} from './print.ts'
 import type { Session } from './sessions.ts'
 
-/** A price with its place in the tape: ordered by time, then by the producer's order. */
-export interface Print {
-  readonly tMs: number
-  /** Connection ids rise as text. */
-  readonly connection: string
-  /** frame x 4096 + index in the frame. */
-  readonly sequence: number
-  readonly price: number
-}
+/** The sums of a tally in their stored order. */
+const SUMS = [
+  'volume',
+  'notional',
+  'vwapVolume',
+  'prices',
+  'squares',
+  'squaredReturns',
+  'upVolume',
+  'downVolume',
+  'unchangedVolume'
+] as const
+type SumName = (typeof SUMS)[number]
 
 /** What a stored bar needs beside its readable fields to be taken up again exactly. */
 export interface ExactParts {
-  readonly volume: StoredSum
-  readonly notional: StoredSum
-  readonly vwapVolume: StoredSum
+  /** The sums in the order of their names above. */
+  readonly sums: readonly StoredSum[]
+  /** Trades that set the price. */
+  readonly priceCount: number
   readonly first: StoredPrint | null
   readonly last: StoredPrint | null
   readonly fallback: StoredPrint | null
@@ -32,7 +46,6 @@ export interface StoredTally extends ExactParts {
   readonly session: Session | 'mixed'
   readonly feed: string
 }
-type StoredPrint = readonly [tMs: number, connection: string, sequence: number, price: number]
 
 /** One trade as the tally takes it. */
 export interface TalliedTrade extends Print {
@@ -41,7 +54,15 @@ export interface TalliedTrade extends Print {
   readonly eligibility: number
   readonly session: Session
   readonly feed: string
+  /** By the tick rule: 1 up, -1 down, 0 unchanged or unknown; see TickRule. */
+  readonly direction: number
+  /** Squared log return from the price before on the tape, in units of 1e-8; 0 for the first. */
+  readonly squaredReturn: number
 }
+
+/** Squared returns are summed in units of 1e-8, which makes the sum's own unit 1e-16. */
+export const RETURN_SCALE = 1e8
+const UNIT_SQUARED = 1e48
 
 /**
  * Trades of one symbol in one window, reduced to exact sums and extremes.
@@ -52,9 +73,17 @@ export interface TalliedTrade extends Print {
  * one is touched for every trade.
  */
 export class Tally {
-  readonly volume: ExactSum
-  readonly notional: ExactSum
-  readonly vwapVolume: ExactSum
+  readonly volume = new ExactSum()
+  /** Sum of price x size over the trades that set the price and count as volume. */
+  readonly notional = new ExactSum()
+  readonly vwapVolume = new ExactSum()
+  readonly prices = new ExactSum()
+  readonly squares = new ExactSum()
+  readonly squaredReturns = new ExactSum()
+  readonly upVolume = new ExactSum()
+  readonly downVolume = new ExactSum()
+  readonly unchangedVolume = new ExactSum()
+  #priceCount = 0
   #first: Print | undefined
   #last: Print | undefined
   /** Earliest trade that may set the price only while no other does. */
@@ -68,10 +97,12 @@ export class Tally {
   #feed: string | undefined
 
   constructor(stored?: StoredTally) {
-    this.volume = stored ? ExactSum.from(stored.volume) : new ExactSum()
-    this.notional = stored ? ExactSum.from(stored.notional) : new ExactSum()
-    this.vwapVolume = stored ? ExactSum.from(stored.vwapVolume) : new ExactSum()
     if (stored === undefined) return
+    SUMS.forEach((name: SumName, index) => {
+      const sum = stored.sums[index]
+      if (sum !== undefined) this[name].set(sum)
+    })
+    this.#priceCount = stored.priceCount
     this.#first = printOf(stored.first)
     this.#last = printOf(stored.last)
     this.#fallback = printOf(stored.fallback)
@@ -93,6 +124,10 @@ export class Tally {
     if ((eligibility & MAY.setLast) !== 0) {
       if (this.#first === undefined || precedes(trade, this.#first)) this.#first = trade
       if (this.#last === undefined || precedes(this.#last, trade)) this.#last = trade
+      this.#priceCount++
+      this.prices.add(price)
+      this.squares.addProduct(price, price)
+      if (trade.squaredReturn !== 0) this.squaredReturns.add(trade.squaredReturn)
     } else if ((eligibility & MAY.setLastIfNone) !== 0) {
       if (this.#fallback === undefined || precedes(trade, this.#fallback)) this.#fallback = trade
     }
@@ -101,6 +136,10 @@ export class Tally {
       if ((eligibility & MAY.setLast) !== 0) {
         this.notional.addProduct(price, size)
         this.vwapVolume.add(size)
+        const { direction } = trade
+        if (direction > 0) this.upVolume.add(size)
+        else if (direction < 0) this.downVolume.add(size)
+        else this.unchangedVolume.add(size)
       }
     }
     this.#tradeCount++
@@ -113,6 +152,13 @@ export class Tally {
     this.volume.merge(other.volume)
     this.notional.merge(other.notional)
     this.vwapVolume.merge(other.vwapVolume)
+    this.prices.merge(other.prices)
+    this.squares.merge(other.squares)
+    this.squaredReturns.merge(other.squaredReturns)
+    this.upVolume.merge(other.upVolume)
+    this.downVolume.merge(other.downVolume)
+    this.unchangedVolume.merge(other.unchangedVolume)
+    this.#priceCount += other.#priceCount
     this.#first = earlier(this.#first, other.#first)
     this.#last = later(this.#last, other.#last)
     this.#fallback = earlier(this.#fallback, other.#fallback)
@@ -148,6 +194,36 @@ export class Tally {
     return this.vwapVolume.isZero() ? null : this.notional.toNumber() / this.vwapVolume.toNumber()
   }
 
+  /** Mean of the prices that set the price, each trade counting once; null without one. */
+  get meanPrice(): number | null {
+    return this.#priceCount === 0 ? null : this.prices.toNumber() / this.#priceCount
+  }
+
+  /**
+   * Standard deviation of those prices (of the population: divided by n). From exact sums, so that
+   * n Σp² - (Σp)² loses nothing to cancellation, at any price.
+   */
+  get sdPrice(): number | null {
+    if (this.#priceCount === 0) return null
+    if (this.#priceCount === 1) return 0
+    const sum = this.prices.units()
+    const scatter = BigInt(this.#priceCount) * this.squares.units() * 10n ** 24n - sum * sum
+    return Math.sqrt(Number(scatter) / UNIT_SQUARED) / this.#priceCount
+  }
+
+  /** ln(close / open); null without a price. */
+  get logReturn(): number | null {
+    return this.open === null || this.close === null ? null : Math.log(this.close / this.open)
+  }
+
+  /**
+   * Square root of the summed squared log returns from print to print on the tape, not annualised.
+   * Source: Andersen, Bollerslev, Diebold & Labys (2003), realised volatility.
+   */
+  get realisedVolatility(): number | null {
+    return this.#priceCount === 0 ? null : Math.sqrt(this.squaredReturns.toNumber() / RETURN_SCALE)
+  }
+
   get tradeCount(): number {
     return this.#tradeCount
   }
@@ -170,9 +246,8 @@ export class Tally {
 
   exactParts(): ExactParts {
     return {
-      volume: this.volume.toStored(),
-      notional: this.notional.toStored(),
-      vwapVolume: this.vwapVolume.toStored(),
+      sums: SUMS.map((name) => this[name].toStored()),
+      priceCount: this.#priceCount,
       first: storedPrint(this.#first),
       last: storedPrint(this.#last),
       fallback: storedPrint(this.#fallback)
@@ -183,30 +258,4 @@ export class Tally {
     if (this.#session !== session) this.#session = this.#session === undefined ? session : 'mixed'
     if (this.#feed !== feed) this.#feed = this.#feed === undefined ? feed : 'mixed'
   }
-}
-
-function precedes(a: Print, b: Print): boolean {
-  if (a.tMs !== b.tMs) return a.tMs < b.tMs
-  if (a.connection !== b.connection) return a.connection < b.connection
-  return a.sequence < b.sequence
-}
-
-function earlier(a: Print | undefined, b: Print | undefined): Print | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  return precedes(b, a) ? b : a
-}
-
-function later(a: Print | undefined, b: Print | undefined): Print | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  return precedes(a, b) ? b : a
-}
-
-function printOf(stored: StoredPrint | null): Print | undefined {
-  if (stored === null) return undefined
-  const [tMs, connection, sequence, price] = stored
-  return { tMs, connection, sequence, price }
-}
-
-function storedPrint(print: Print | undefined): StoredPrint | null {
-  return print === undefined ? null : [print.tMs, print.connection, print.sequence, print.price]
 }

@@ -5,6 +5,8 @@ export interface WatermarkState {
   readonly movedAtMs: number
   /** Wall clock when the feed went down; null while it is up. */
   readonly frozenAtMs?: number | null
+  /** Where the clock had moved it while idle, so that a restart does not take it back. */
+  readonly watermarkMs?: number
 }
 
 /**
@@ -26,7 +28,7 @@ export class Watermark {
     this.#allowedDelayMs = allowedDelayMs
     this.#maxEventMs = state?.maxEventMs ?? -Infinity
     this.#movedAtMs = state?.movedAtMs ?? 0
-    this.#watermarkMs = this.#maxEventMs - allowedDelayMs
+    this.#watermarkMs = Math.max(this.#maxEventMs - allowedDelayMs, state?.watermarkMs ?? -Infinity)
     this.#frozenAtMs = state?.frozenAtMs ?? null
   }
 
@@ -74,7 +76,8 @@ export class Watermark {
     return {
       maxEventMs: this.#maxEventMs,
       movedAtMs: this.#movedAtMs,
-      frozenAtMs: this.#frozenAtMs
+      frozenAtMs: this.#frozenAtMs,
+      watermarkMs: this.#watermarkMs
     }
   }
 

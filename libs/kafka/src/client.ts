@@ -84,22 +84,33 @@ export function deadTopicOf(topic: string): string {
   return `${topic}.dead`
 }
 
+export interface TopicOptions {
+  readonly partitions?: number
+  readonly replicationFactor?: number
+  /** Further topics, of which Kafka keeps the newest record of each key. */
+  readonly compacted?: readonly string[]
+}
+
 /**
- * Creates `topic` and its dead-letter topic unless they exist; existing ones stay as they are.
+ * Creates `topic`, its dead-letter topic and the compacted ones unless they exist; existing ones stay
+ * as they are.
  * Answers how many partitions the topic has.
  */
 export async function ensureTopics(
   config: KafkaConfig,
-  {
-    partitions = 6,
-    replicationFactor = 1
-  }: { partitions?: number; replicationFactor?: number } = {}
+  { partitions = 6, replicationFactor = 1, compacted = [] }: TopicOptions = {}
 ): Promise<number> {
   const admin = createClient(config, 'tapedeck-topics').admin()
   const dead = deadTopicOf(config.topic)
   const wanted: ITopicConfig[] = [
     { topic: config.topic, numPartitions: partitions, replicationFactor },
-    { topic: dead, numPartitions: 1, replicationFactor }
+    { topic: dead, numPartitions: 1, replicationFactor },
+    ...compacted.map((topic) => ({
+      topic,
+      numPartitions: partitions,
+      replicationFactor,
+      configEntries: [{ name: 'cleanup.policy', value: 'compact' }]
+    }))
   ]
   try {
     await admin.connect()
@@ -107,7 +118,7 @@ export async function ensureTopics(
     const missing = wanted.filter(({ topic }) => !present.includes(topic))
     // Not waitForLeaders: kafkajs gives up where a broker has not yet heard of what was just made.
     if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: false })
-    return await whenLed(admin, [config.topic, dead])
+    return await whenLed(admin, [config.topic, dead, ...compacted])
   } catch (cause) {
     throw new TapedeckError(
       'BROKER_UNREACHABLE',

@@ -1,6 +1,6 @@
 import { deadTopicOf, type ClientLog } from './client.ts'
 import type { KafkaConfig } from './config.ts'
-import { Publisher } from './publisher.ts'
+import { openSerialPublisher } from './serial-publisher.ts'
 
 /** What did not fit the schema, where it stood, and why. */
 export interface DeadLetter {
@@ -14,6 +14,8 @@ export interface DeadLetter {
 }
 
 const MAX_RAW = 100_000
+/** Letters can be large; a broker takes a megabyte at once. */
+const SEND_SIZE = 100
 
 export interface DeadLetters {
   /** Resolves when the letter is on the topic. @throws PUBLISH_FAILED */
@@ -26,25 +28,16 @@ export function openDeadLetters(
   config: KafkaConfig,
   options: { readonly clientId: string; readonly log?: ClientLog }
 ): DeadLetters {
-  const publisher = new Publisher(config, { ...options, topic: deadTopicOf(config.topic) })
-  let tail: Promise<void> = Promise.resolve()
-  const sendAll = async (letters: readonly DeadLetter[]): Promise<void> => {
-    for (let i = 0; i < letters.length; i += 100) {
-      await publisher.send(
-        letters.slice(i, i + 100).map((letter) => ({
+  const topic = deadTopicOf(config.topic)
+  const publisher = openSerialPublisher(config, { ...options, topic, sendSize: SEND_SIZE })
+  return {
+    send: (letters) =>
+      publisher.send(
+        letters.map((letter) => ({
           key: letter.reason,
           value: JSON.stringify({ ...letter, raw: letter.raw.slice(0, MAX_RAW) })
         }))
-      )
-    }
-  }
-  return {
-    send(letters) {
-      // The publisher takes one send at a time; a failed one does not stop the next.
-      const sent = tail.then(() => sendAll(letters))
-      tail = sent.catch(() => undefined)
-      return sent
-    },
+      ),
     close: () => publisher.close()
   }
 }

@@ -4,7 +4,8 @@ export {
   ensureTopics,
   partitionEnds,
   pingBroker,
-  type ClientLog
+  type ClientLog,
+  type TopicOptions
 } from './client.ts'
 export { brokersVariable, KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from './config.ts'
 export {
@@ -20,6 +21,7 @@ export {
   type OutgoingRecord,
   type PublisherOptions
 } from './publisher.ts'
+export { openSerialPublisher, type SerialPublisher } from './serial-publisher.ts'
 export {
   decodeTradeRecord,
   encodeGapRecord,

@@ -1,12 +1,18 @@
 import {
+  CONDITION_TABLE_VERSION,
+  coverageOf,
+  eligibilityText,
+  settlesAt,
   tradeId,
   type Bar,
   type ExactParts,
   type FoldedTrade,
   type Forecast,
   type StoredBar,
+  type StoredCountedBar,
+  type StoredSum,
   type StoredTally,
-  type Timeframe,
+  type TapePlace,
   type TradeRecord
 } from '@tapedeck/domain'
 import type { Acquired } from './checkpoint-store.ts'
@@ -18,7 +24,7 @@ type Owner = Pick<Acquired, 'log' | 'epoch'>
 /** A trade as it is stored. */
 export function tradeDocument(
   { symbol, receivedAt, feed }: TradeRecord,
-  { id, trade, session, tradeDate }: FoldedTrade
+  { id, trade, session, tradeDate, eligibility }: FoldedTrade
 ): TradeDocument {
   return {
     _id: id,
@@ -30,6 +36,7 @@ export function tradeDocument(
     conditions: trade.c ?? null,
     session,
     tradeDate,
+    eligible: eligibilityText(eligibility),
     feed,
     ...(trade.i !== undefined && { vendorId: trade.i })
   }
@@ -52,20 +59,35 @@ export function amendmentDocuments(record: TradeRecord): AmendmentDocument[] {
   }))
 }
 
+/** What a bar keeps for the consumer's own use; see libs/domain. */
+interface StoredExact extends ExactParts {
+  readonly lateVolume?: StoredSum
+  readonly gaps?: readonly (readonly [id: string, fromMs: number, toMs: number])[]
+  /** Counted windows: the last trade that is in. */
+  readonly through?: TapePlace
+}
+
 /** Offsets of another log, or of the log before it was made anew, say nothing: then 0. */
 export function storedBarOf(document: BarDocument, { log, logEpoch }: Acquired): StoredBar {
-  const { source } = document
+  const { source, symbol, timeframe } = document
+  const { gaps = [], lateVolume = 0, ...exact } = document.exact as StoredExact
+  const endMs = document.end.getTime()
   return {
-    symbol: document.symbol,
-    timeframe: document.timeframe as Timeframe,
+    id: document._id,
+    symbol,
+    timeframe,
     startMs: document.start.getTime(),
-    endMs: document.end.getTime(),
+    endMs,
+    settlesMs: settlesAt(timeframe, symbol, endMs),
     status: document.status,
     revision: document.revision,
+    revisionCause: document.revisionCause,
     lateCount: document.lateCount,
+    lateVolume,
+    gaps: gaps.map(([id, fromMs, toMs]) => ({ id, fromMs, toMs })),
     offset: source.log === log && source.epoch >= logEpoch ? source.offset : 0,
     tally: {
-      ...(document.exact as ExactParts),
+      ...exact,
       high: document.high,
       low: document.low,
       tradeCount: document.tradeCount,
@@ -77,15 +99,29 @@ export function storedBarOf(document: BarDocument, { log, logEpoch }: Acquired):
   }
 }
 
+/** A bar of a counted window as the consumer takes it up again. */
+export function storedCountedBarOf(document: BarDocument, owner: Acquired): StoredCountedBar {
+  const { through = [-1, -1] } = document.exact as StoredExact
+  const bar = storedBarOf(document, owner)
+  return { ...bar, id: document._id, tradeDate: document.tradeDate, through }
+}
+
+/** What a bar document says beside its bar. */
+export interface BarFrame {
+  readonly policy: string
+  readonly tradeDate: string
+  readonly updatedAt: Date
+  readonly through?: TapePlace
+}
+
 /** A bar as it is stored. */
 export function barDocument(
   bar: Bar,
   { log, epoch }: Owner,
-  policy: string,
-  tradeDate: string,
-  updatedAt: Date
+  { policy, tradeDate, updatedAt, through }: BarFrame
 ): BarDocument {
-  const { tally } = bar
+  const { tally, gaps } = bar
+  const lateVolume = bar.lateVolume.toStored()
   return {
     _id: bar.id,
     symbol: bar.symbol,
@@ -99,6 +135,13 @@ export function barDocument(
     volume: tally.volume.toNumber(),
     notional: tally.notional.toNumber(),
     vwap: tally.vwap,
+    meanPrice: tally.meanPrice,
+    sdPrice: tally.sdPrice,
+    logReturn: tally.logReturn,
+    realisedVolatility: tally.realisedVolatility,
+    inferredUpVolume: tally.upVolume.toNumber(),
+    inferredDownVolume: tally.downVolume.toNumber(),
+    inferredUnchangedVolume: tally.unchangedVolume.toNumber(),
     tradeCount: tally.tradeCount,
     firstTradeAt: new Date(tally.firstTradeMs),
     lastTradeAt: new Date(tally.lastTradeMs),
@@ -106,12 +149,22 @@ export function barDocument(
     tradeDate,
     status: bar.status,
     revision: bar.revision,
+    revisionCause: bar.revisionCause,
     lateCount: bar.lateCount,
+    lateVolume: bar.lateVolume.toNumber(),
+    coverage: coverageOf(bar.symbol, bar.timeframe, bar.startMs, bar.endMs, gaps),
+    gapIds: gaps.map(({ id }) => id),
     policy,
+    conditionVersion: CONDITION_TABLE_VERSION,
     feed: tally.feed,
     updatedAt,
     source: { log, epoch, offset: bar.offset },
-    exact: tally.exactParts()
+    exact: {
+      ...tally.exactParts(),
+      ...(lateVolume !== 0 && { lateVolume }),
+      ...(gaps.length > 0 && { gaps: gaps.map(({ id, fromMs, toMs }) => [id, fromMs, toMs]) }),
+      ...(through !== undefined && { through })
+    }
   }
 }
 

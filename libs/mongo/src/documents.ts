@@ -29,6 +29,8 @@ export interface TradeDocument {
   readonly session: string
   /** The exchange's trading date, YYYY-MM-DD; it rolls at 20:00 New York for stocks. */
   readonly tradeDate: string
+  /** What its conditions let it do to a bar under the consumer's policy: `price and volume`, `volume`, ... */
+  readonly eligible: string
   readonly feed: string
   /** The vendor's own id, where it has one. */
   readonly vendorId?: string
@@ -44,7 +46,10 @@ export interface Source {
 
 export type BarStatus = 'provisional' | 'final' | 'revised'
 
-/** One bar. `_id` is `<symbol>|<timeframe>|<start in epoch ms>`. Prices are null without a price-setting trade. */
+/**
+ * One bar. `_id` is `<symbol>|<timeframe>|<start in epoch ms>`; of counted windows
+ * `<symbol>|<timeframe>|<id of its first trade>`. Prices are null without a price-setting trade.
+ */
 export interface BarDocument {
   readonly _id: string
   readonly symbol: string
@@ -59,17 +64,36 @@ export interface BarDocument {
   /** Sum of price x size over the trades that count for the VWAP. */
   readonly notional: number
   readonly vwap: number | null
+  /** Mean and standard deviation (population) of the prices that set the price. */
+  readonly meanPrice: number | null
+  readonly sdPrice: number | null
+  /** ln(close / open) */
+  readonly logReturn: number | null
+  /** Square root of the summed squared log returns from print to print. */
+  readonly realisedVolatility: number | null
+  /** Volume by which way its trade moved the price; inferred by the tick rule, the feed does not say. */
+  readonly inferredUpVolume: number
+  readonly inferredDownVolume: number
+  readonly inferredUnchangedVolume: number
   readonly tradeCount: number
   readonly firstTradeAt: Date
   readonly lastTradeAt: Date
   readonly session: string
   readonly tradeDate: string
   readonly status: BarStatus
-  /** 0 until final; then one more for every correction by late trades. */
+  /** 0 until final; then one more for every record with late trades, and every gap known late. */
   readonly revision: number
-  /** Trades that came after the bar was final. */
+  readonly revisionCause: 'late trades' | 'feed gap' | 'reprocessed' | null
+  /** Trades that came after the bar was final, and their volume. */
   readonly lateCount: number
+  readonly lateVolume: number
+  /** Share of the window in which the feed was up, 0 to 1; null before it was first followed. */
+  readonly coverage: number | null
+  /** The feed gaps in the window; see feed_gaps. */
+  readonly gapIds: readonly string[]
   readonly policy: string
+  /** Version of the condition table. */
+  readonly conditionVersion: number
   readonly feed: string
   readonly updatedAt: Date
   readonly source: Source
@@ -119,7 +143,7 @@ export interface ForecastDocument {
 
 /** A trade kept out of every bar, with the reason; `_id` as in trades. */
 export interface LateTradeDocument extends TradeDocument {
-  readonly reason: 'too late' | 'from the future'
+  readonly reason: 'too late' | 'from the future' | 'redelivered'
   /** How far behind the watermark (or ahead of its receipt) it was, ms. */
   readonly byMs: number
 }

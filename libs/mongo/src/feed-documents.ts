@@ -29,6 +29,8 @@ export interface FeedGapDocument {
   readonly cause: string
   /** Empty: all symbols of the feed. */
   readonly symbols: readonly string[]
+  /** Only this partition lacks something: records were removed from it before they were read. */
+  readonly log?: string
   readonly updatedAt: Date
 }
 

@@ -1,10 +1,4 @@
-import type {
-  ClosedBar,
-  Forecast,
-  ForecastHistory,
-  HistoryRequest,
-  Timeframe
-} from '@tapedeck/domain'
+import type { ClosedBar, Forecast, ForecastHistory, HistoryRequest } from '@tapedeck/domain'
 import type { Database } from './database.ts'
 import type { ForecastDocument } from './documents.ts'
 import { translated } from './failure.ts'
@@ -58,7 +52,7 @@ function forecastOf(document: ForecastDocument): Forecast {
   return {
     id: document._id,
     symbol: document.symbol,
-    timeframe: document.timeframe as Timeframe,
+    timeframe: document.timeframe,
     horizon: document.horizon,
     model: document.model,
     targetMs: document.target.getTime(),

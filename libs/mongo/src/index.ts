@@ -46,22 +46,30 @@ export {
   amendmentDocuments,
   barDocument,
   forecastDocument,
-  tradeDocument
+  storedBarOf,
+  tradeDocument,
+  type BarFrame
 } from './document-mapping.ts'
-export { storeGaps } from './feed-gaps.ts'
+export { loadGaps, storeGaps } from './feed-gaps.ts'
 export { feedReader, type FeedReader, type GapQuery } from './feed-status.ts'
 export { loadForecastHistory } from './forecast-history.ts'
 export {
   insertAmendments,
   insertLateTrades,
   insertTrades,
-  loadBars,
-  loadOpenBars,
   storeBars,
   storeForecasts,
   storeSymbols,
   type Writes
 } from './result-store.ts'
+export {
+  loadBars,
+  loadBarsWithin,
+  loadHead,
+  loadNamedTrades,
+  loadOpenBars,
+  type NamedTrade
+} from './stored-bars.ts'
 export { holdLease, releaseLease, type LeaseAnswer } from './lease.ts'
 export {
   desiredSymbols,

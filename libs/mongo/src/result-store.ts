@@ -1,4 +1,3 @@
-import type { StoredBar } from '@tapedeck/domain'
 import type { Collection } from 'mongodb'
 import type { Acquired } from './checkpoint-store.ts'
 import type { Database } from './database.ts'
@@ -12,7 +11,6 @@ import {
   type TradeDocument
 } from './documents.ts'
 import type { AmendmentDocument } from './feed-documents.ts'
-import { storedBarOf } from './document-mapping.ts'
 import { duplicatesOf, translated } from './failure.ts'
 
 /** Writes of one command at most; the driver's throughput is flat from here on. */
@@ -163,28 +161,4 @@ export async function storeSymbols(
       { ordered: false }
     )
   )
-}
-
-/** The bars with these ids, ready to be taken up again. */
-export async function loadBars(
-  { bars }: Database,
-  owner: Acquired,
-  ids: readonly string[]
-): Promise<StoredBar[]> {
-  const loaded: StoredBar[] = []
-  for (let i = 0; i < ids.length; i += BATCH) {
-    const found = await translated('Cannot load bars', () =>
-      bars.find({ _id: { $in: ids.slice(i, i + BATCH) } }).toArray()
-    )
-    for (const document of found) loaded.push(storedBarOf(document, owner))
-  }
-  return loaded
-}
-
-/** The provisional bars of a log: what its owner must make final. */
-export async function loadOpenBars({ bars }: Database, owner: Acquired): Promise<StoredBar[]> {
-  const found = await translated('Cannot load open bars', () =>
-    bars.find({ 'source.log': owner.log, status: 'provisional' }).toArray()
-  )
-  return found.map((document) => storedBarOf(document, owner))
 }

@@ -1,5 +1,5 @@
 import { nearestName } from '@tapedeck/core'
-import { isTimeframe, symbolProblems, TIMEFRAMES, type Timeframe } from '@tapedeck/domain'
+import { symbolProblems, TIMEFRAME_FORMS, timeframeProblem, type Timeframe } from '@tapedeck/domain'
 
 export const PARAMETERS = ['symbol', 'timeframe', 'from', 'to', 'limit'] as const
 export type Parameter = (typeof PARAMETERS)[number]
@@ -59,8 +59,8 @@ export function readQuery(raw: unknown, parameters: readonly Parameter[]): Query
   const symbols = read<Symbols>('symbol', ALL, 'symbols', parseSymbols)
   const query: Query = {
     symbols: symbols === ALL ? undefined : symbols,
-    timeframe: read<Timeframe>('timeframe', '1m', `one of ${TIMEFRAMES.join(', ')}`, (found) =>
-      isTimeframe(found) ? found : undefined
+    timeframe: read<Timeframe>('timeframe', '1m', `one of ${TIMEFRAME_FORMS}`, (found) =>
+      timeframeProblem(found) === undefined ? found : undefined
     ),
     fromMs: read<number | undefined>('from', undefined, A_TIME, parseTime),
     toMs: read<number | undefined>('to', undefined, A_TIME, parseTime),

@@ -1,4 +1,4 @@
-import { WINDOW_MS, type Timeframe } from '@tapedeck/domain'
+import { lengthOf, stepOf, windowSpec, type Timeframe } from '@tapedeck/domain'
 import type { Query } from './query.ts'
 
 /** Half-open: from inclusive, to exclusive; epoch milliseconds. */
@@ -8,13 +8,14 @@ export interface TimeRange {
 }
 
 const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
+/** What a counted window is taken to last, for the range that is shown when none is asked for. */
+const COUNTED_MS = 60_000
 /** Windows that a request for bars or forecasts without a range looks back. */
 export const DEFAULT_WINDOWS = 500
 
 /** The length of a window; of a trading day its usual one. */
 export function windowMs(timeframe: Timeframe): number {
-  return timeframe === '1d' ? DAY_MS : WINDOW_MS[timeframe]
+  return lengthOf(timeframe) ?? COUNTED_MS
 }
 
 /**
@@ -34,9 +35,22 @@ export function timeRange(
 /**
  * The same range over starts of windows, as bounds on their grid: `start >= from` says the same as
  * `start >= from rounded up`, and so for `to`. So viewers whose clocks differ by less than a window
- * ask one question, which is answered once. Trading days begin on a full hour.
+ * ask one question, which is answered once. Trading days begin on a full hour, regular sessions on a half.
  */
 export function onGrid({ fromMs, toMs }: TimeRange, timeframe: Timeframe): TimeRange {
-  const gridMs = timeframe === '1d' ? HOUR_MS : WINDOW_MS[timeframe]
+  const gridMs = gridOf(timeframe)
   return { fromMs: Math.ceil(fromMs / gridMs) * gridMs, toMs: Math.ceil(toMs / gridMs) * gridMs }
+}
+
+function gridOf(timeframe: Timeframe): number {
+  switch (windowSpec(timeframe).kind) {
+    case 'trading day':
+      return HOUR_MS
+    case 'regular session':
+      return HOUR_MS / 2
+    case 'counted':
+      return 1000
+    default:
+      return stepOf(timeframe) ?? 1000
+  }
 }

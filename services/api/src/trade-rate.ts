@@ -1,11 +1,11 @@
-import type { IntradayTimeframe } from '@tapedeck/domain'
+import type { Timeframe } from '@tapedeck/domain'
 import type { BarRow } from '@tapedeck/mongo'
 import { windowMs, type TimeRange } from './time-range.ts'
 
 const MINUTE_MS = 60_000
 
 /** The bars that a rate is read from: fine ones for a short range, few for a long one. */
-export function rateTimeframe({ fromMs, toMs }: TimeRange): IntradayTimeframe {
+export function rateTimeframe({ fromMs, toMs }: TimeRange): Timeframe {
   const spanMs = toMs - fromMs
   if (spanMs <= 15 * MINUTE_MS) return '1s'
   return spanMs <= 24 * 60 * MINUTE_MS ? '1m' : '1h'
@@ -15,7 +15,7 @@ export function rateTimeframe({ fromMs, toMs }: TimeRange): IntradayTimeframe {
  * Trades per second over the window of a bar. A window that is still open counts the seconds it has
  * lasted, at least one: otherwise every chart would end in a fall that is none.
  */
-export function tradeRate(bar: BarRow, timeframe: IntradayTimeframe, nowMs: number) {
+export function tradeRate(bar: BarRow, timeframe: Timeframe, nowMs: number) {
   const start = bar.start.getTime()
   const lengthMs = windowMs(timeframe)
   const lastedMs =

@@ -2,6 +2,7 @@ import { repeat } from '@tapedeck/core'
 import {
   ensureTopics,
   openDeadLetters,
+  openSerialPublisher,
   openTradeSource,
   pingBroker,
   type TradeSource
@@ -33,13 +34,23 @@ export async function startConsumer(
   defer(() => database.close())
   await ensureCollections(database, config.mongo)
   const clusterId = await pingBroker(config.kafka, START_LIMIT_MS)
-  await ensureTopics(config.kafka)
+  const { barsTopic } = config
+  await ensureTopics(config.kafka, { compacted: barsTopic === undefined ? [] : [barsTopic] })
   const kafkaLog = clientLog(log)
   const deadLetters = openDeadLetters(config.kafka, {
     clientId: 'tapedeck-consumer-dead',
     log: kafkaLog
   })
   defer(() => deadLetters.close())
+  const bars =
+    barsTopic === undefined
+      ? undefined
+      : openSerialPublisher(config.kafka, {
+          clientId: 'tapedeck-consumer-bars',
+          topic: barsTopic,
+          log: kafkaLog
+        })
+  defer(async () => bars?.close())
 
   // Retries of a flush end when the final flush has had its time, not when the stop begins.
   const giveUp = new AbortController()
@@ -51,6 +62,7 @@ export async function startConsumer(
     log,
     signal: giveUp.signal,
     sendDead: (letters) => deadLetters.send(letters),
+    bars,
     committed(partition, nextOffset) {
       source?.commit(partition, nextOffset).catch((error: unknown) => {
         log.debug({ err: error, partition }, 'lag was not reported')

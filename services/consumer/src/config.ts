@@ -17,6 +17,8 @@ export const CONSUMER_VARIABLES = {
   CONDITION_POLICY: choice('feed', CONDITION_POLICIES),
   ALLOWED_DELAY: duration(2000),
   LATENESS_LIMIT: duration(86_400_000),
+  REDELIVERED: choice('drop', ['drop', 'keep']),
+  BARS_TOPIC: text('bars', "a topic name, or 'off'"),
   FORECAST_LOOKBACK: whole(20, 3, 1000),
   FLUSH_INTERVAL: duration(500, 20),
   CONSUMER_PORT: whole(0, 0, 65_535),
@@ -28,6 +30,8 @@ export interface ConsumerConfig {
   readonly groupId: string
   readonly mongo: MongoConfig
   readonly fold: FoldOptions
+  /** Where bars are published too; undefined: nowhere. */
+  readonly barsTopic: string | undefined
   readonly forecastLookback: number
   readonly flushIntervalMs: number
   readonly healthHost: string
@@ -49,8 +53,10 @@ export function readConfig(env: Env): ConsumerConfig {
       policy: values.CONDITION_POLICY,
       allowedDelayMs: values.ALLOWED_DELAY,
       latenessLimitMs: values.LATENESS_LIMIT,
-      futureLimitMs: FUTURE_LIMIT_MS
+      futureLimitMs: FUTURE_LIMIT_MS,
+      redelivered: values.REDELIVERED
     },
+    barsTopic: values.BARS_TOPIC === 'off' ? undefined : values.BARS_TOPIC,
     forecastLookback: values.FORECAST_LOOKBACK,
     flushIntervalMs: values.FLUSH_INTERVAL,
     healthHost: values.HEALTH_HOST,

@@ -28,6 +28,12 @@ export function consumerMetrics(metrics: Metrics) {
       'Trades that were in MongoDB already (a replay)'
     ),
     barsStored: metrics.counter('bars_stored_total', 'Bars written to MongoDB', ['status']),
+    barsPublished: metrics.counter('bars_published_total', 'Bars sent to the topic of bars'),
+    lateAge: metrics.histogram(
+      'late_trade_age_seconds',
+      'How far behind the watermark trades were that came too late for their bars',
+      [60, 600, 3600, 21_600, 86_400, 172_800, 604_800]
+    ),
     forecastsStored: metrics.counter('forecasts_stored_total', 'Forecasts written to MongoDB', [
       'status'
     ]),

@@ -1,14 +1,17 @@
 import { TapedeckError } from '@tapedeck/core'
-import { ForecastBook, PartitionFold, type Bar, type Forecast } from '@tapedeck/domain'
-import { decodeTradeRecord, type RecordBatch } from '@tapedeck/kafka'
 import {
-  insertTrades,
-  loadBars,
-  loadForecastHistory,
-  loadOpenBars,
-  tradeDocument,
-  type Acquired
-} from '@tapedeck/mongo'
+  ForecastBook,
+  knownGap,
+  PartitionFold,
+  type Bar,
+  type Forecast,
+  type GapRecord,
+  type KnownGap,
+  type TradeRecord
+} from '@tapedeck/domain'
+import { decodeTradeRecord, type RecordBatch } from '@tapedeck/kafka'
+import { insertTrades, loadForecastHistory, tradeDocument, type Acquired } from '@tapedeck/mongo'
+import { FoldStore } from './fold-store.ts'
 import { retriedWrite, writeResults, type Results, type WriterDeps } from './result-writer.ts'
 import { SideCollector } from './side-results.ts'
 import { TradeWriter } from './trade-writer.ts'
@@ -30,6 +33,7 @@ type Sealed = Pick<
   'nextOffset' | 'state' | 'late' | 'dead' | 'gaps' | 'amendments' | 'symbols'
 > & {
   readonly watermarkMs: number
+  readonly gapsToCover: readonly KnownGap[]
 }
 
 /**
@@ -42,9 +46,13 @@ export class PartitionWorker {
   readonly #deps: WorkerDeps
   readonly #owner: Acquired
   readonly #fold: PartitionFold
+  readonly #store: FoldStore
   readonly #forecasts: ForecastBook
   readonly #trades: TradeWriter
   readonly #side = new SideCollector()
+  #gapsToCover: KnownGap[] = []
+  /** First offset that is gone from the topic, until the next record says since when. */
+  #goneFrom: number | undefined
   #nextOffset: number
   #storedOffset: number
   #storedUntilMs: number
@@ -59,6 +67,7 @@ export class PartitionWorker {
     this.#owner = owner
     this.#deps = deps
     this.#fold = new PartitionFold(deps.config.fold, owner.state, owner.storedUntilMs)
+    this.#store = new FoldStore(deps, owner, this.#fold)
     this.#forecasts = new ForecastBook(deps.config.forecastLookback)
     this.#trades = new TradeWriter((documents) => this.#insert(documents))
     this.#nextOffset = owner.nextOffset
@@ -76,7 +85,7 @@ export class PartitionWorker {
   ): Promise<PartitionWorker> {
     const worker = new PartitionWorker(partition, owner, deps)
     worker.#endOffset = endOffset
-    worker.#fold.book.adopt(await loadOpenBars(deps.database, owner))
+    await worker.#store.takeUp()
     return worker
   }
 
@@ -162,6 +171,7 @@ export class PartitionWorker {
     const first = records[0]
     if (first === undefined || first.offset <= this.#nextOffset) return
     const missing = first.offset - this.#nextOffset
+    this.#goneFrom = this.#nextOffset
     this.#deps.metrics.recordsMissing.inc(missing)
     this.#deps.log.error(
       { partition: this.partition, from: this.#nextOffset, to: first.offset },
@@ -177,7 +187,7 @@ export class PartitionWorker {
     if (gap !== undefined) {
       metrics.gapsRead.inc()
       this.#fold.takeGap(gap, Date.now())
-      this.#side.gap(gap)
+      this.#takeGap(gap)
       return
     }
     if (record === undefined) {
@@ -191,11 +201,15 @@ export class PartitionWorker {
       })
       return
     }
+    if (this.#goneFrom !== undefined) this.#takeRetentionGap(record, offset)
     const isNew = this.#fold.take(record, offset, Date.now(), (folded) => {
-      this.#trades.add(tradeDocument(record, folded))
-      if (folded.aside === undefined) return
-      metrics.tradesAside.inc({ reason: folded.aside })
-      this.#side.aside(record, folded, folded.aside)
+      const { aside } = folded
+      // What the feed delivers again stands among the trades already.
+      if (aside !== 'redelivered') this.#trades.add(tradeDocument(record, folded))
+      if (aside === undefined) return
+      metrics.tradesAside.inc({ reason: aside })
+      if (aside === 'too late') metrics.lateAge.observe(folded.byMs / 1000)
+      this.#side.aside(record, folded, aside)
     })
     if (!isNew) {
       metrics.recordsRepeated.inc()
@@ -203,6 +217,30 @@ export class PartitionWorker {
     }
     metrics.tradesRead.inc(record.trades.length)
     this.#side.seen(record)
+  }
+
+  #takeGap(gap: GapRecord): void {
+    this.#side.gap(gap)
+    this.#gapsToCover.push(knownGap(gap))
+  }
+
+  /** What retention removed unread is a gap of this partition, from the last record to this one. */
+  #takeRetentionGap({ feed, receivedAt }: TradeRecord, offset: number): void {
+    const { log } = this.#owner
+    const missing = offset - (this.#goneFrom ?? offset)
+    this.#takeGap({
+      version: 1,
+      kind: 'gap',
+      id: `gone-${log}-${this.#goneFrom}`,
+      log,
+      feed,
+      fromMs: this.#fold.receivedAtMs,
+      toMs: receivedAt,
+      cause: `${missing} records were removed from the topic before they were read`,
+      symbols: [],
+      at: receivedAt
+    })
+    this.#goneFrom = undefined
   }
 
   async #insert(documents: Parameters<typeof insertTrades>[1]): Promise<void> {
@@ -217,16 +255,19 @@ export class PartitionWorker {
     const { metrics } = this.#deps
     const endTimer = metrics.flushSeconds.startTimer()
     const sealed = this.#seal()
-    await this.#settlePanes()
+    await this.#store.settle()
+    await this.#store.cover(sealed.gapsToCover)
     const finals = this.#fold.book.finalise(sealed.watermarkMs)
     const forecasts = await this.#forecast(finals)
     const bars = this.#fold.book.takeDirty(sealed.watermarkMs)
+    const counted = this.#fold.counted.takeDirty()
     for (const { startMs } of bars) this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
     const isMoved = sealed.nextOffset > this.#storedOffset
     if (!isMoved && bars.length === 0) return
     await writeResults(this.#deps, this.#owner, {
       ...sealed,
       bars,
+      counted,
       forecasts,
       trades: this.#trades,
       storedUntilMs: this.#storedUntilMs
@@ -245,8 +286,12 @@ export class PartitionWorker {
       this.#fold.watermark.idle(Date.now())
     }
     this.#fold.book.seal()
+    this.#fold.counted.seal()
+    const gapsToCover = this.#gapsToCover
+    this.#gapsToCover = []
     return {
       ...this.#side.take(),
+      gapsToCover,
       nextOffset: this.#nextOffset,
       watermarkMs: this.#fold.watermark.ms,
       state: this.#fold.toState()
@@ -255,18 +300,8 @@ export class PartitionWorker {
 
   async #settleRecord(): Promise<void> {
     this.#fold.book.seal()
-    await this.#settlePanes()
-  }
-
-  async #settlePanes(): Promise<void> {
-    const { book } = this.#fold
-    const ids = book.missing()
-    if (ids.length > 0) {
-      book.adopt(
-        await retriedWrite(this.#deps, () => loadBars(this.#deps.database, this.#owner, ids))
-      )
-    }
-    book.settle()
+    this.#fold.counted.seal()
+    await this.#store.settle()
   }
 
   async #forecast(finals: readonly Bar[]): Promise<{ made: Forecast[]; settled: Forecast[] }> {

@@ -1,6 +1,12 @@
 import { retried } from '@tapedeck/core'
-import { tradingDateAt, type Bar, type FoldState, type Forecast } from '@tapedeck/domain'
-import type { DeadLetter } from '@tapedeck/kafka'
+import {
+  tradingDateAt,
+  type Bar,
+  type CountedBar,
+  type FoldState,
+  type Forecast
+} from '@tapedeck/domain'
+import type { DeadLetter, SerialPublisher } from '@tapedeck/kafka'
 import {
   announceFlush,
   barDocument,
@@ -21,6 +27,7 @@ import {
 import type { Logger } from '@tapedeck/service'
 import { configHash, type ConsumerConfig } from './config.ts'
 import type { ConsumerMetrics } from './consumer-metrics.ts'
+import { barRecordsOf } from './bar-records.ts'
 import type { SideResults } from './side-results.ts'
 import type { TradeWriter } from './trade-writer.ts'
 
@@ -32,6 +39,8 @@ export interface WriterDeps {
   /** Aborts when the service stops waiting for its servers. */
   readonly signal: AbortSignal
   sendDead(letters: readonly DeadLetter[]): Promise<void>
+  /** Where bars are published; undefined when they are not. */
+  readonly bars: SerialPublisher | undefined
 }
 
 /** What one flush writes: the results of every record below `nextOffset`, and the state there. */
@@ -41,6 +50,7 @@ export interface Results extends SideResults {
   /** No bar of this partition begins later, these included. */
   readonly storedUntilMs: number
   readonly bars: readonly Bar[]
+  readonly counted: readonly CountedBar[]
   readonly forecasts: { readonly made: readonly Forecast[]; readonly settled: readonly Forecast[] }
   /** Holds the trades that are not inserted yet. */
   readonly trades: TradeWriter
@@ -58,7 +68,8 @@ export async function writeResults(
   const { database, config, metrics } = deps
   const { nextOffset, state, bars, forecasts } = results
   // Documents are made first, at once: afterwards nothing may see a bar that moved on.
-  const barWrites = barWritesOf(bars, owner, config.fold.policy)
+  const barWrites = barWritesOf(results, owner, config.fold.policy)
+  const barRecords = deps.bars === undefined ? [] : barRecordsOf(barWrites)
   const forecastWrites = forecastWritesOf(forecasts, owner, nextOffset)
   const write = <T>(work: () => Promise<T>): Promise<T> => retriedWrite(deps, work)
 
@@ -71,6 +82,7 @@ export async function writeResults(
   const [newer] = await Promise.all([
     forecastsThenBars(),
     results.trades.drained(),
+    write(async () => deps.bars?.send(barRecords)),
     write(() => deps.sendDead(results.dead)),
     write(() => insertLateTrades(database, results.late)),
     write(() => storeGaps(database, results.gaps)),
@@ -81,6 +93,8 @@ export async function writeResults(
 
   metrics.writesFenced.inc(newer)
   for (const { status } of bars) metrics.barsStored.inc({ status })
+  for (const { bar } of results.counted) metrics.barsStored.inc({ status: bar.status })
+  metrics.barsPublished.inc(barRecords.length)
   for (const { status } of [...forecasts.made, ...forecasts.settled]) {
     metrics.forecastsStored.inc({ status })
   }
@@ -97,16 +111,25 @@ export function retriedWrite<T>(
   })
 }
 
-function barWritesOf(bars: readonly Bar[], owner: Acquired, policy: string): Writes<BarDocument> {
-  const now = new Date()
+function barWritesOf(
+  { bars, counted }: Pick<Results, 'bars' | 'counted'>,
+  owner: Acquired,
+  policy: string
+): Writes<BarDocument> {
+  const updatedAt = new Date()
   const fresh: BarDocument[] = []
   const changed: BarDocument[] = []
-  for (const bar of bars) {
-    const { tradeDate } = tradingDateAt(bar.symbol, bar.startMs)
-    const document = barDocument(bar, owner, policy, tradeDate, now)
+  const put = (bar: Bar, document: BarDocument): void => {
     if (bar.isStored) changed.push(document)
     else fresh.push(document)
     bar.isStored = true
+  }
+  for (const bar of bars) {
+    const { tradeDate } = tradingDateAt(bar.symbol, bar.startMs)
+    put(bar, barDocument(bar, owner, { policy, tradeDate, updatedAt }))
+  }
+  for (const { bar, tradeDate, through } of counted) {
+    put(bar, barDocument(bar, owner, { policy, tradeDate, updatedAt, through }))
   }
   return { fresh, changed }
 }

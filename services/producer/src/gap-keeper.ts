@@ -72,10 +72,19 @@ export class GapKeeper {
 
   /**
    * A frame came in. It ends an outage only once every symbol is asked for again: before that some are
-   * still missed.
+   * still missed. The first frame ever ends the time before, of which nothing is known.
    */
   frame(nowMs: number, isSubscribed: boolean): void {
+    const isFirst = this.#lastFrameMs === null
     this.#lastFrameMs = nowMs
+    if (isFirst && this.#open === undefined) {
+      const id = this.#deps.nextId(nowMs)
+      this.#deps.publish({
+        ...this.#gap(id, null, 'the feed was not followed before', nowMs),
+        toMs: nowMs,
+        symbols: []
+      })
+    }
     if (this.#open === undefined || !isSubscribed) return
     const { id, fromMs, cause } = this.#open
     this.#open = undefined

@@ -6,6 +6,7 @@ import type {
   SymbolDocument,
   TradeDocument
 } from '@tapedeck/mongo'
+import { BAR_PARTS } from '../../support/bar-parts.ts'
 
 /** A Friday's regular session in New York. */
 export const T0_MS = Date.UTC(2025, 0, 31, 15, 0, 0)
@@ -28,6 +29,7 @@ export function aTrade(
     conditions: ['1', '12'],
     session: 'regular',
     tradeDate: '2025-01-31',
+    eligible: 'price and volume',
     feed: 'simulated',
     ...parts
   }
@@ -61,9 +63,7 @@ export function aBar(
     session: 'regular',
     tradeDate: '2025-01-31',
     status: 'final',
-    revision: 0,
-    lateCount: 0,
-    policy: 'feed',
+    ...BAR_PARTS,
     feed: 'simulated',
     updatedAt: new Date(startMs + windowMs + 2000),
     source: SOURCE,

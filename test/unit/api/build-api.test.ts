@@ -21,6 +21,7 @@ function aTrade(ms: number, index: number): TradeDocument {
     conditions: null,
     session: 'regular',
     tradeDate: '2025-01-31',
+    eligible: 'price and volume',
     feed: 'simulated'
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { TIMEFRAME_FORMS } from '@tapedeck/domain'
 import { readQuery, type Query } from '@tapedeck/api'
 import fc from 'fast-check'
 
@@ -57,13 +58,13 @@ describe('readQuery', () => {
   it('names every mistake at once', () => {
     assert.deepEqual(
       Object.keys(
-        messagesOf({ symbol: 'A,,A', timeframe: '2m', from: 'x', to: 'y', limit: '0', page: '2' })
+        messagesOf({ symbol: 'A,,A', timeframe: '7m', from: 'x', to: 'y', limit: '0', page: '2' })
       ).toSorted(),
       ['from', 'limit', 'page', 'symbol', 'timeframe', 'to']
     )
     assert.equal(
-      messagesOf({ timeframe: '2m' })['timeframe'],
-      "timeframe is '2m', expected one of 1s, 5s, 15s, 1m, 5m, 15m, 1h, 1d"
+      messagesOf({ timeframe: '7m' })['timeframe'],
+      `timeframe is '7m', expected one of ${TIMEFRAME_FORMS}`
     )
   })
 

@@ -14,7 +14,8 @@ describe('consumer configuration', () => {
       policy: 'feed',
       allowedDelayMs: 2000,
       latenessLimitMs: 86_400_000,
-      futureLimitMs: 60_000
+      futureLimitMs: 60_000,
+      redelivered: 'drop'
     })
     assert.equal(forecastLookback, 20)
   })

@@ -35,7 +35,9 @@ function finalBar(
     size: 1,
     eligibility: 15,
     session: symbol.includes(':') ? 'continuous' : 'regular',
-    feed: 'simulated'
+    feed: 'simulated',
+    direction: 0,
+    squaredReturn: 0
   })
   return bar
 }

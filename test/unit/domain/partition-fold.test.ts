@@ -8,7 +8,8 @@ const OPTIONS = {
   policy: 'feed',
   allowedDelayMs: 2000,
   latenessLimitMs: 60_000,
-  futureLimitMs: 60_000
+  futureLimitMs: 60_000,
+  redelivered: 'drop'
 } as const
 
 function takeAll(fold: PartitionFold, list: readonly ReturnType<typeof aRecord>[]): FoldedTrade[] {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { hasCode, readEnv } from '@tapedeck/core'
-import { recordProblem, symbolsVariable, timeframesVariable, tradeProblem } from '@tapedeck/domain'
+import {
+  recordProblem,
+  symbolsVariable,
+  timeframeProblem,
+  timeframesVariable,
+  tradeProblem
+} from '@tapedeck/domain'
 import { aRecord, aTrade } from '../../support/trades.ts'
 
 describe('SYMBOLS', () => {
@@ -41,7 +47,27 @@ describe('TIMEFRAMES', () => {
     const read = (found: string): readonly string[] =>
       readEnv({ TIMEFRAMES: found }, { TIMEFRAMES: timeframesVariable() }).TIMEFRAMES
     assert.deepEqual(read('1d,1s,5m'), ['1s', '5m', '1d'])
-    assert.throws(() => read('2m,1s,1s'), /'2m' is unknown.*\n.*'1s' is there twice/)
+    assert.deepEqual(read('1000000usd,regular,5m/1m,30s,100t'), [
+      '30s',
+      '5m/1m',
+      'regular',
+      '1000000usd',
+      '100t'
+    ])
+    assert.throws(() => read('7m,1s,1s'), /'7m' does not divide a day.*\n.*'1s' is there twice/)
+  })
+
+  it('says what is wrong with each name', () => {
+    for (const [name, problem] of [
+      ['60s', /has another name, expected 1m/],
+      ['1w', /is unknown, expected one of 1s/],
+      ['24h', /expected a length that does, or 1d/],
+      ['5m/2m', /a multiple of the hop, such as 5m\/1m/],
+      ['1h/1s', /over 60 windows at once/],
+      ['0t', /is empty/]
+    ] as const) {
+      assert.match(timeframeProblem(name) ?? '', problem)
+    }
   })
 })
 

@@ -73,16 +73,20 @@ describe('feedStatus()', () => {
 })
 
 describe('GapKeeper', () => {
-  function keeper(): { gaps: GapRecord[]; keeper: GapKeeper } {
+  function keeper(): { gaps: GapRecord[]; beginnings: GapRecord[]; keeper: GapKeeper } {
     const gaps: GapRecord[] = []
+    const beginnings: GapRecord[] = []
     let next = 0
     const made = new GapKeeper({
       feed: 'finnhub',
-      publish: (gap) => gaps.push(gap),
+      publish(gap) {
+        if (gap.fromMs === null) beginnings.push(gap)
+        else gaps.push(gap)
+      },
       nextId: () => `gap-${++next}`
     })
     made.setSymbols(['AAPL'])
-    return { gaps, keeper: made }
+    return { gaps, beginnings, keeper: made }
   }
 
   it('opens one gap from the last frame and closes it by the first one after', () => {
@@ -95,8 +99,8 @@ describe('GapKeeper', () => {
     assert.deepEqual(
       gaps.map(({ id, fromMs, toMs, cause, symbols }) => [id, fromMs, toMs, cause, symbols]),
       [
-        ['gap-1', 1000, null, 'closed', ['AAPL']],
-        ['gap-1', 1000, 9000, 'closed', ['AAPL']]
+        ['gap-2', 1000, null, 'closed', ['AAPL']],
+        ['gap-2', 1000, 9000, 'closed', ['AAPL']]
       ]
     )
   })
@@ -111,11 +115,16 @@ describe('GapKeeper', () => {
     assert.deepEqual([gaps[1]?.fromMs, gaps[1]?.toMs], [1000, 3000])
   })
 
-  it('has nothing to say before the first frame ever', () => {
-    const { gaps, keeper: made } = keeper()
+  it('says with the first frame ever that nothing is known of the time before, and once', () => {
+    const { gaps, beginnings, keeper: made } = keeper()
     made.lost('refused', 100)
     made.frame(200, true)
+    made.frame(300, true)
     assert.deepEqual(gaps, [])
+    assert.deepEqual(
+      beginnings.map(({ fromMs, toMs, symbols }) => [fromMs, toMs, symbols]),
+      [[null, 200, []]]
+    )
   })
 
   it('makes the time between two lives a gap, or goes on with the one left open', () => {

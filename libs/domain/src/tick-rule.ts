@@ -1,0 +1,82 @@
+import { RETURN_SCALE } from './tally.ts'
+
+/** The last price of each symbol, its direction and trading date, as text: small in a checkpoint. */
+export type TickState = Readonly<Record<string, string>>
+
+interface LastPrint {
+  price: number
+  /** 1 up, -1 down, 0 while no other price was seen. */
+  direction: number
+  tradeDate: string
+}
+
+export interface Tick {
+  readonly direction: number
+  /** Squared log return in units of 1e-8, rounded to 1e-16; 0 on the first print of a trading date. */
+  readonly squaredReturn: number
+}
+
+const SIGNS = ['-', '=', '+']
+
+/**
+ * Which way each trade moved the price, inferred by the tick rule: above the last price is up, below
+ * it down, at it the same as the last move. "Last" is the print before on the tape, in the order the
+ * feed sent it, so that the answer belongs to the trade and not to when it is looked at.
+ * Source: Lee & Ready (1991), Inferring trade direction from intraday data, the tick test.
+ */
+export class TickRule {
+  readonly #last = new Map<string, LastPrint>()
+
+  constructor(state: TickState = {}) {
+    for (const [tradeDate, prints] of Object.entries(state)) {
+      for (const print of prints.split(' ')) {
+        const [, symbol = '', sign = '=', price] =
+          /^(.+)([-=+])([^-=+]+(?:e[-+]\d+)?)$/.exec(print) ?? []
+        if (symbol === '') continue
+        this.#last.set(symbol, {
+          price: Number(price),
+          direction: SIGNS.indexOf(sign) - 1,
+          tradeDate
+        })
+      }
+    }
+  }
+
+  /** The next price-setting trade of a symbol, in tape order. */
+  next(symbol: string, price: number, tradeDate: string): Tick {
+    const last = this.#last.get(symbol)
+    if (last === undefined) {
+      this.#last.set(symbol, { price, direction: 0, tradeDate })
+      return FIRST
+    }
+    const before = last.price
+    const isSameDay = last.tradeDate === tradeDate
+    if (price !== before) last.direction = price > before ? 1 : -1
+    last.price = price
+    last.tradeDate = tradeDate
+    if (price === before || !isSameDay) return STILL[last.direction + 1] ?? FIRST
+    const move = Math.log(price / before)
+    return {
+      direction: last.direction,
+      squaredReturn: Math.round(move * move * RETURN_SCALE * 1e8) / 1e8
+    }
+  }
+
+  toState(): TickState {
+    const byDate = new Map<string, string[]>()
+    for (const [symbol, { price, direction, tradeDate }] of this.#last) {
+      const print = `${symbol}${SIGNS[direction + 1] ?? '='}${price}`
+      const prints = byDate.get(tradeDate)
+      if (prints === undefined) byDate.set(tradeDate, [print])
+      else prints.push(print)
+    }
+    return Object.fromEntries([...byDate].map(([date, prints]) => [date, prints.join(' ')]))
+  }
+}
+
+const FIRST: Tick = { direction: 0, squaredReturn: 0 }
+const STILL: readonly Tick[] = [
+  { direction: -1, squaredReturn: 0 },
+  FIRST,
+  { direction: 1, squaredReturn: 0 }
+]
