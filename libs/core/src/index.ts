@@ -33,3 +33,4 @@ export { isAlive, isSame, processIdentity, type ProcessIdentity } from './proces
 export { repeat } from './repeat.ts'
 export { retried } from './retried.ts'
 export { redactUrl, Secret, withoutSecrets } from './secret.ts'
+export { whileWaiting } from './while-waiting.ts'

@@ -21,6 +21,7 @@ export {
   type OutgoingRecord,
   type PublisherOptions
 } from './publisher.ts'
+export { evictMembers } from './evict-members.ts'
 export { openSerialPublisher, type SerialPublisher } from './serial-publisher.ts'
 export {
   decodeTradeRecord,

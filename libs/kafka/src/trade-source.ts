@@ -1,4 +1,4 @@
-import { messageOf, TapedeckError, withTimeout } from '@tapedeck/core'
+import { hasCode, messageOf, TapedeckError, whileWaiting, withTimeout } from '@tapedeck/core'
 import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { createClient, type ClientLog } from './client.ts'
 import type { KafkaConfig } from './config.ts'
@@ -13,6 +13,8 @@ export interface IncomingRecord {
 export interface RecordBatch {
   readonly partition: number
   readonly records: readonly IncomingRecord[]
+  /** Offset after the last one of the batch, whatever stood there. */
+  readonly nextOffset: number
   /** Offset after the partition's last record, when this batch was fetched. */
   readonly endOffset: number
   /** Keeps the group membership alive; call it while waiting. Throws when the group moves on. */
@@ -24,8 +26,8 @@ export interface RecordBatch {
 /** What reads the partitions. Partitions come by `assigned`; earlier ones are gone by then. */
 export interface PartitionReader {
   /** The group gave these partitions to this member, in place of all before. */
-  assigned(partitions: readonly number[]): void
-  /** First offset to read; waits until the partition's state is loaded. */
+  assigned(partitions: readonly number[], memberId: string): void
+  /** Next offset to read; waits until the partition's state is loaded. */
   nextOffset(partition: number): Promise<number>
   take(batch: RecordBatch): Promise<void>
   /** The source cannot go on. */
@@ -72,11 +74,12 @@ export async function openTradeSource(
     allowAutoTopicCreation: false,
     retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 10 }
   })
-  let positions = new Map<number, number>()
+  /** Where each partition was last sought to: a second time would change nothing. */
+  let sought = new Map<number, number>()
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-    positions = new Map()
+    sought = new Map()
     const partitions = payload.memberAssignment[config.topic] ?? []
-    reader.assigned(partitions)
+    reader.assigned(partitions, payload.memberId)
     for (const partition of partitions) void start(partition)
   })
   // Also when no record is new: what Kafka thinks was read may be missing in the results.
@@ -104,7 +107,7 @@ export async function openTradeSource(
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: 1,
-      eachBatch: (payload) => eachBatch(payload, config.topic, consumer, positions, reader)
+      eachBatch: (payload) => eachBatch(payload, config.topic, consumer, sought, reader)
     })
   } catch (cause) {
     await withTimeout(consumer.disconnect(), CLOSE_LIMIT_MS, 'Leaving').catch(() => undefined)
@@ -126,36 +129,39 @@ async function eachBatch(
   { batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload,
   topic: string,
   consumer: Consumer,
-  positions: Map<number, number>,
+  sought: Map<number, number>,
   reader: PartitionReader
 ): Promise<void> {
   const isGone = (): boolean => !isRunning() || isStale()
   if (isGone()) return
   const { partition } = batch
-  let position = positions.get(partition)
-  if (position === undefined) {
-    position = await reader.nextOffset(partition)
-    positions.set(partition, position)
-    if (Number(batch.firstOffset()) !== position) {
-      // Kafka's committed offset is elsewhere: read from the checkpoint instead.
-      consumer.seek({ topic, partition, offset: String(position) })
-      return
-    }
+  const position = await whileWaiting(reader.nextOffset(partition), heartbeat)
+  if (Number(batch.firstOffset()) !== position && sought.get(partition) !== position) {
+    // Kafka reads elsewhere than the checkpoint says. What is still not there after the seek is gone.
+    sought.set(partition, position)
+    consumer.seek({ topic, partition, offset: String(position) })
+    return
   }
-  const from = position
+  const last = batch.lastOffset()
   const records = batch.messages
     .map(({ offset, key, value }) => ({ offset: Number(offset), key, value }))
-    .filter(({ offset }) => offset >= from)
-  await reader.take({
-    partition,
-    records,
-    endOffset: Number(batch.highWatermark),
-    heartbeat,
-    isStale: isGone
-  })
+    .filter(({ offset }) => offset >= position)
+  try {
+    await reader.take({
+      partition,
+      records,
+      nextOffset: Number(last) + 1,
+      endOffset: Number(batch.highWatermark),
+      heartbeat,
+      isStale: isGone
+    })
+  } catch (error) {
+    // The reader begins again at its checkpoint; what was not resolved is fetched once more.
+    if (hasCode(error, 'PARTITION_FENCED')) return
+    throw error
+  }
   if (isGone()) return
-  const last = batch.lastOffset()
-  positions.set(partition, Number(last) + 1)
+  sought.delete(partition)
   resolveOffset(last)
   await heartbeat()
 }

@@ -1,7 +1,7 @@
 import { TapedeckError } from '@tapedeck/core'
 import type { FoldState } from '@tapedeck/domain'
 import type { Database } from './database.ts'
-import type { CheckpointDocument } from './documents.ts'
+import type { CheckpointDocument, PartitionOwner } from './documents.ts'
 import { translated } from './failure.ts'
 
 /** A partition as its new owner finds it. */
@@ -24,7 +24,7 @@ export interface Acquired {
 
 export interface AcquireOptions {
   readonly log: string
-  readonly owner: string
+  readonly owner: PartitionOwner
   readonly clusterId: string
   readonly configHash: string
   /** Offset after the last record of the log when it was last looked at; it may have grown since. */
@@ -95,6 +95,17 @@ async function newestBarMs({ bars }: Database): Promise<number> {
     .aggregate<{ start: Date | null }>([{ $group: { _id: null, start: { $max: '$start' } } }])
     .toArray()
   return newest?.start?.getTime() ?? -Infinity
+}
+
+/** Who last read the partitions of a topic. */
+export async function partitionOwners(
+  { checkpoints }: Database,
+  topic: string
+): Promise<PartitionOwner[]> {
+  const found = await translated('Cannot read the checkpoints', () =>
+    checkpoints.find({}).project<{ _id: string; owner: PartitionOwner }>({ owner: 1 }).toArray()
+  )
+  return found.filter(({ _id }) => _id.startsWith(`${topic}/`)).map(({ owner }) => owner)
 }
 
 /**

@@ -158,6 +158,15 @@ export interface SymbolDocument {
   readonly lastReceivedAt: Date
 }
 
+/** The process that reads a partition, and its name in the consumer group. */
+export interface PartitionOwner {
+  readonly host: string
+  readonly pid: number
+  /** When the process started, as the system words it. */
+  readonly started: string
+  readonly memberId: string
+}
+
 /** The truth about one partition; `_id` is `<topic>/<partition>`. */
 export interface CheckpointDocument {
   readonly _id: string
@@ -166,7 +175,7 @@ export interface CheckpointDocument {
   /** The first epoch that read the present log; older documents say nothing about its offsets. */
   readonly logEpoch: number
   readonly clusterId: string
-  readonly owner: string
+  readonly owner: PartitionOwner
   /** Every record below is in trades, bars and forecasts. */
   readonly nextOffset: number
   /** Documents may hold records up to here: a flush was announced but perhaps not finished. */

@@ -2,6 +2,7 @@ export {
   acquirePartition,
   announceFlush,
   commitCheckpoint,
+  partitionOwners,
   type Acquired,
   type AcquireOptions
 } from './checkpoint-store.ts'
@@ -21,6 +22,7 @@ export {
   type ForecastDocument,
   type ForecastStatus,
   type LateTradeDocument,
+  type PartitionOwner,
   type Source,
   type SymbolDocument,
   type TradeDocument

@@ -1,4 +1,5 @@
-import { repeat } from '@tapedeck/core'
+import { hostname } from 'node:os'
+import { processIdentity, repeat, systemClock } from '@tapedeck/core'
 import {
   ensureTopics,
   openDeadLetters,
@@ -11,6 +12,7 @@ import { ensureCollections, openDatabase } from '@tapedeck/mongo'
 import { clientLog, serveHealth, type ServiceContext } from '@tapedeck/service'
 import type { ConsumerConfig } from './config.ts'
 import { consumerMetrics } from './consumer-metrics.ts'
+import { evictTheDead } from './evict-the-dead.ts'
 import { Partitions } from './partitions.ts'
 
 export { CONSUMER_VARIABLES, readConfig, type ConsumerConfig } from './config.ts'
@@ -55,7 +57,13 @@ export async function startConsumer(
   // Retries of a flush end when the final flush has had its time, not when the stop begins.
   const giveUp = new AbortController()
   let source: TradeSource | undefined
-  const partitions = new Partitions(clusterId, context.fail, {
+  const me = { host: hostname(), ...(await processIdentity(process.pid)) }
+  await evictTheDead(config, database, me.host, log)
+  const partitions = new Partitions({
+    clock: systemClock,
+    clusterId,
+    process: me,
+    fail: context.fail,
     config,
     database,
     metrics,

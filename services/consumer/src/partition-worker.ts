@@ -1,4 +1,4 @@
-import { TapedeckError } from '@tapedeck/core'
+import { TapedeckError, whileWaiting } from '@tapedeck/core'
 import {
   ForecastBook,
   knownGap,
@@ -15,7 +15,6 @@ import { FoldStore } from './fold-store.ts'
 import { retriedWrite, writeResults, type Results, type WriterDeps } from './result-writer.ts'
 import { SideCollector } from './side-results.ts'
 import { TradeWriter } from './trade-writer.ts'
-import { whileWaiting } from './while-waiting.ts'
 
 export interface WorkerDeps extends WriterDeps {
   /** Tells the broker how far results are stored. */
@@ -132,6 +131,7 @@ export class PartitionWorker {
         await this.#trades.room(beat)
         if (this.#fold.book.paneCount >= FLUSH_PANES) await this.#flushBehind(beat)
       }
+      this.#nextOffset = Math.max(this.#nextOffset, batch.nextOffset)
       this.#endOffset = batch.endOffset
     } finally {
       this.#isTaking = false

@@ -1,27 +1,41 @@
-import { hasCode, TapedeckError } from '@tapedeck/core'
+import { hasCode, TapedeckError, whileWaiting, type Clock } from '@tapedeck/core'
 import { partitionEnds, type PartitionReader, type RecordBatch } from '@tapedeck/kafka'
-import { acquirePartition } from '@tapedeck/mongo'
+import { acquirePartition, type PartitionOwner } from '@tapedeck/mongo'
 import { configHash } from './config.ts'
 import { PartitionWorker, type WorkerDeps } from './partition-worker.ts'
 import { retriedWrite } from './result-writer.ts'
+
+export interface PartitionsDeps extends WorkerDeps {
+  readonly clock: Clock
+  readonly clusterId: string
+  /** Who this process is, beside its name in the group. */
+  readonly process: Omit<PartitionOwner, 'memberId'>
+  fail(error: unknown): void
+}
+
+/**
+ * A member that lost a partition without being told waits so long before it takes it up again:
+ * longer than two heartbeats, by which it would hear that the group gave the partition away.
+ */
+const REGAIN_MS = 3500
 
 /**
  * The partitions of this member of the group, each with a worker under an epoch of its own.
  *
  * With every assignment all partitions are acquired anew: kafkajs does not say before a partition is
- * taken away, and an epoch more costs nothing.
+ * taken away, and an epoch more costs nothing. Acquisitions of one partition run one after another,
+ * so that the newest has the highest epoch.
  */
 export class Partitions implements PartitionReader {
-  readonly #clusterId: string
-  readonly #fail: (error: unknown) => void
-  readonly #deps: WorkerDeps
+  readonly #deps: PartitionsDeps
+  #memberId = ''
   /** Every assigned partition, perhaps still opening. */
   #opening = new Map<number, Promise<PartitionWorker>>()
   readonly #open = new Map<number, PartitionWorker>()
+  /** The last acquisition of each partition, assigned now or before. */
+  readonly #tails = new Map<number, Promise<unknown>>()
 
-  constructor(clusterId: string, fail: (error: unknown) => void, deps: WorkerDeps) {
-    this.#clusterId = clusterId
-    this.#fail = fail
+  constructor(deps: PartitionsDeps) {
     this.#deps = deps
   }
 
@@ -30,11 +44,12 @@ export class Partitions implements PartitionReader {
     return this.#open.size
   }
 
-  assigned(partitions: readonly number[]): void {
+  assigned(partitions: readonly number[], memberId: string): void {
     for (const worker of this.#open.values()) worker.drop()
     this.#open.clear()
-    this.#opening = new Map(partitions.map((partition) => [partition, this.#acquire(partition)]))
-    for (const [partition, opening] of this.#opening) void this.#whenOpen(partition, opening)
+    this.#opening = new Map()
+    this.#memberId = memberId
+    for (const partition of partitions) this.#start(partition, 0)
     this.#deps.log.info({ partitions }, 'partitions assigned')
   }
 
@@ -43,14 +58,24 @@ export class Partitions implements PartitionReader {
   }
 
   async take(batch: RecordBatch): Promise<void> {
-    await (await this.#worker(batch.partition)).take(batch)
+    const { partition } = batch
+    const worker = await whileWaiting(this.#worker(partition), () => batch.heartbeat())
+    try {
+      await worker.take(batch)
+    } catch (error) {
+      if (!hasCode(error, 'PARTITION_FENCED')) throw error
+      this.#regain(worker, error)
+      // Still a member? Then the same records come again, to the worker that follows.
+      await whileWaiting(this.#worker(partition), () => batch.heartbeat())
+      throw error
+    }
   }
 
   failed(error: TapedeckError): void {
-    this.#fail(error)
+    this.#deps.fail(error)
   }
 
-  /** Flushes every partition. One that another consumer took over is dropped. */
+  /** Flushes every partition. One that another consumer took over is dropped, and asked for again. */
   async flush(): Promise<void> {
     await Promise.all(
       [...this.#open.values()].map(async (worker) => {
@@ -59,10 +84,7 @@ export class Partitions implements PartitionReader {
           await worker.flush()
         } catch (error) {
           if (!hasCode(error, 'PARTITION_FENCED')) throw error
-          const { partition } = worker
-          this.#deps.log.warn({ err: error, partition }, 'partition lost to another consumer')
-          worker.drop()
-          if (this.#open.get(partition) === worker) this.#open.delete(partition)
+          this.#regain(worker, error)
         }
       })
     )
@@ -74,25 +96,51 @@ export class Partitions implements PartitionReader {
     throw new TapedeckError('PARTITION_FENCED', `Partition ${partition} is not assigned`)
   }
 
-  async #whenOpen(partition: number, opening: Promise<PartitionWorker>): Promise<void> {
-    try {
-      const worker = await opening
-      if (this.#opening.get(partition) === opening) this.#open.set(partition, worker)
-    } catch (error) {
-      this.#fail(error)
+  /** Another consumer raised the epoch. If the group still gives us the partition, we do the same. */
+  #regain(worker: PartitionWorker, error: unknown): void {
+    const { partition } = worker
+    worker.drop()
+    if (this.#open.get(partition) !== worker) return
+    this.#open.delete(partition)
+    this.#deps.log.warn({ err: error, partition }, 'partition lost to another consumer')
+    this.#start(partition, REGAIN_MS)
+  }
+
+  #start(partition: number, waitMs: number): void {
+    const { clock, signal, fail } = this.#deps
+    const former = this.#tails.get(partition) ?? Promise.resolve()
+    const isCurrent = (): boolean => this.#opening.get(partition) === opening
+    const opening = former
+      .catch(() => undefined) // reported where it was started
+      .then(async () => {
+        if (waitMs > 0) await clock.delay(waitMs, signal)
+        if (isCurrent()) return this.#acquire(partition)
+        throw new TapedeckError('PARTITION_FENCED', `Partition ${partition} is assigned anew`)
+      })
+    this.#opening.set(partition, opening)
+    this.#tails.set(partition, opening)
+    const whenOpen = async (): Promise<void> => {
+      try {
+        const worker = await opening
+        if (isCurrent()) this.#open.set(partition, worker)
+        else worker.drop()
+      } catch (error) {
+        if (isCurrent() && !signal.aborted) fail(error)
+      }
     }
+    void whenOpen()
   }
 
   #acquire(partition: number): Promise<PartitionWorker> {
     return retriedWrite(this.#deps, async () => {
-      const { config, database, log } = this.#deps
+      const { config, database, log, clusterId } = this.#deps
       const lookAtEnd = async (): Promise<number> =>
         (await partitionEnds(config.kafka)).get(partition) ?? 0
       const endOffset = await lookAtEnd()
       const owner = await acquirePartition(database, {
         log: `${config.kafka.topic}/${partition}`,
-        owner: String(process.pid),
-        clusterId: this.#clusterId,
+        owner: { ...this.#deps.process, memberId: this.#memberId },
+        clusterId,
         configHash: configHash(config),
         endOffset,
         lookAtEnd

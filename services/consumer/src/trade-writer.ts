@@ -1,5 +1,5 @@
+import { whileWaiting } from '@tapedeck/core'
 import type { TradeDocument } from '@tapedeck/mongo'
-import { whileWaiting } from './while-waiting.ts'
 
 /** Documents in one insert: where the driver's throughput is flat. */
 const INSERT_SIZE = 2000

@@ -117,6 +117,30 @@ describe('exactly once', () => {
     }
   )
 
+  it('goes on at once after a kill: the group does not wait for the dead', options, async (t) => {
+    const market = await openMarket(t)
+    const records = tape(200, 13)
+    await market.publish(records.slice(0, 100))
+    const start = (): ChildProcess => {
+      const child = fork(main, [], {
+        env: { ...process.env, ...market.env, LOG_LEVEL: 'info' },
+        stdio: ['ignore', 'pipe', 'ignore', 'ipc']
+      })
+      t.after(() => child.kill('SIGKILL'))
+      return child
+    }
+    const first = start()
+    await allStored(market, countTrades(records.slice(0, 100)))
+    first.kill('SIGKILL')
+    await once(first, 'exit')
+    await market.publish(records.slice(100))
+    const second = start()
+    const output: string[] = []
+    second.stdout?.on('data', (chunk: Buffer) => output.push(chunk.toString()))
+    await allStored(market, countTrades(records))
+    assert.match(output.join(''), /"members":1.*members whose process is dead left the group/)
+  })
+
   it('counts a record once that the producer published twice', options, async (t) => {
     const market = await openMarket(t)
     const records = tape(200, 3)

@@ -13,7 +13,7 @@ function acquire(
 ): Promise<Acquired> {
   return acquirePartition(database, {
     log: 't/0',
-    owner: 'test',
+    owner: { host: 'test', pid: 1, started: '', memberId: 'test' },
     clusterId: given.clusterId ?? 'c',
     configHash: 'h',
     endOffset: given.endOffset,
