@@ -6,11 +6,16 @@ import { windowSpec, type Measure, type Timeframe } from './timeframe.ts'
 /** A place on the partition: the trade at `index` of the record at `offset`. */
 export type TapePlace = readonly [offset: number, index: number]
 
-/** A counted bar as stored, with the last trade in it. */
-export interface StoredCountedBar extends StoredBar {
-  readonly id: string
+/** What a store must keep beside a counted bar: its trading date, its first and its last trade. */
+export interface CountedSpan {
   readonly tradeDate: string
+  readonly from: TapePlace
   readonly through: TapePlace
+}
+
+/** A counted bar as stored. */
+export interface StoredCountedBar extends StoredBar, CountedSpan {
+  readonly id: string
 }
 
 export interface HeadRequest {
@@ -19,15 +24,13 @@ export interface HeadRequest {
 }
 
 /** A bar of a counted window, with what a store must keep beside it. */
-export interface CountedBar {
+export interface CountedBar extends CountedSpan {
   readonly bar: Bar
-  readonly tradeDate: string
-  readonly through: TapePlace
 }
 
 interface Head {
   /** Undefined after a restart whose newest bar was closed. */
-  open: { readonly bar: Bar; readonly tradeDate: string } | undefined
+  open: { readonly bar: Bar; readonly tradeDate: string; readonly from: TapePlace } | undefined
   /** Start of the newest bar; the next does not start before it, so that starts sort as the tape. */
   startMs: number
   through: TapePlace
@@ -91,11 +94,14 @@ export class CountedBook {
     return [...requests.values()]
   }
 
-  /** The newest stored bar of what was asked for; undefined when there is none. */
+  /**
+   * The newest stored bar of what was asked for that began before the checkpoint; undefined when there
+   * is none. Later ones are of a flush that a crash may have cut off: they are made anew, the same.
+   */
   adopt({ symbol, timeframe }: HeadRequest, stored: StoredCountedBar | undefined): void {
     const isOpen = stored?.status === 'provisional'
     this.#heads.set(`${symbol}|${timeframe}`, {
-      open: isOpen ? { bar: new Bar(stored), tradeDate: stored.tradeDate } : undefined,
+      open: isOpen ? { ...stored, bar: new Bar(stored) } : undefined,
       startMs: stored?.startMs ?? -Infinity,
       through: stored?.through ?? [-1, -1]
     })
@@ -123,7 +129,11 @@ export class CountedBook {
     const head = this.#headOf(`${symbol}|${name}`)
     if (!isAfter(place, head.through)) return
     if (head.open !== undefined && tradeDate > head.open.tradeDate) this.#close(head)
-    head.open ??= { bar: newBar(symbol, name, id, Math.max(trade.tMs, head.startMs)), tradeDate }
+    head.open ??= {
+      bar: newBar(symbol, name, id, Math.max(trade.tMs, head.startMs)),
+      tradeDate,
+      from: place
+    }
     const { bar } = head.open
     head.startMs = bar.startMs
     head.through = place
@@ -143,7 +153,9 @@ export class CountedBook {
   }
 
   #mark({ open, through }: Head): void {
-    if (open !== undefined) this.#dirty.set(open.bar.id, { ...open, through })
+    if (open === undefined) return
+    const { bar, tradeDate, from } = open
+    this.#dirty.set(bar.id, { bar, tradeDate, from, through })
   }
 
   #headOf(key: string): Head {

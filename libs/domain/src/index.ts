@@ -15,6 +15,7 @@ export {
 export {
   CountedBook,
   type CountedBar,
+  type CountedSpan,
   type HeadRequest,
   type StoredCountedBar,
   type TapePlace
@@ -46,7 +47,7 @@ export {
   type FoldOptions,
   type FoldState
 } from './partition-fold.ts'
-export type { Print } from './print.ts'
+export { precedes, type Print } from './print.ts'
 export { rawOf } from './raw-of.ts'
 export { RedeliveryBook } from './redelivery.ts'
 export { forecastLine, MIN_POINTS, type LineForecast, type Point } from './regression.ts'
@@ -89,6 +90,7 @@ export {
   MAX_RECORD_TRADES,
   RECORD_VERSION,
   recordProblem,
+  tapePlaceOf,
   tradeId,
   tradeProblem,
   type FeedTrade,

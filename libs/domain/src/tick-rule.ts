@@ -16,7 +16,10 @@ export interface Tick {
   readonly squaredReturn: number
 }
 
-const SIGNS = ['-', '=', '+']
+/** One print of the state: price, direction, symbol, as in 189.25uAAPL. */
+const PRINT = /^([\d.e+-]+)([dzu])(.+)$/
+const SIGNS = ['d', 'z', 'u']
+const STILL_SIGN = 'z'
 
 /**
  * Which way each trade moved the price, inferred by the tick rule: above the last price is up, below
@@ -30,8 +33,7 @@ export class TickRule {
   constructor(state: TickState = {}) {
     for (const [tradeDate, prints] of Object.entries(state)) {
       for (const print of prints.split(' ')) {
-        const [, symbol = '', sign = '=', price] =
-          /^(.+)([-=+])([^-=+]+(?:e[-+]\d+)?)$/.exec(print) ?? []
+        const [, price, sign = STILL_SIGN, symbol = ''] = PRINT.exec(print) ?? []
         if (symbol === '') continue
         this.#last.set(symbol, {
           price: Number(price),
@@ -65,7 +67,7 @@ export class TickRule {
   toState(): TickState {
     const byDate = new Map<string, string[]>()
     for (const [symbol, { price, direction, tradeDate }] of this.#last) {
-      const print = `${symbol}${SIGNS[direction + 1] ?? '='}${price}`
+      const print = `${price}${SIGNS[direction + 1] ?? STILL_SIGN}${symbol}`
       const prints = byDate.get(tradeDate)
       if (prints === undefined) byDate.set(tradeDate, [print])
       else prints.push(print)

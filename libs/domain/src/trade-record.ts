@@ -54,6 +54,19 @@ export function tradeId(connection: string, frame: number, index: number): strin
   return `${connection}-${frame}-${index}`
 }
 
+/** Where a trade stands on the tape, read from its identity: see Print. */
+export function tapePlaceOf(id: string): {
+  readonly connection: string
+  readonly sequence: number
+} {
+  const second = id.lastIndexOf('-')
+  const first = id.lastIndexOf('-', second - 1)
+  const [frame, index] = [Number(id.slice(first + 1, second)), Number(id.slice(second + 1))]
+  const sequence = frame * MAX_FRAME_INDEX + index
+  if (first < 0 || !Number.isSafeInteger(sequence)) return { connection: id, sequence: 0 }
+  return { connection: id.slice(0, first), sequence }
+}
+
 /** The symbol, price, time, size and condition rules that a trade must meet; else the reason. */
 export function tradeProblem(trade: unknown): string | undefined {
   if (typeof trade !== 'object' || trade === null) return 'trade is not an object'

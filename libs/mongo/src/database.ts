@@ -165,6 +165,7 @@ export async function ensureCollections(
   await db.collection(COLLECTIONS.forecasts).createIndex({ symbol: 1, timeframe: 1, target: 1 })
   await db.collection(COLLECTIONS.feedGaps).createIndex({ from: 1 })
   await db.collection(COLLECTIONS.lateTrades).createIndex({ symbol: 1, tradedAt: 1 })
+  await db.collection(COLLECTIONS.lateTrades).createIndex({ symbol: 1, receivedAt: 1 })
 }
 
 const NAMESPACE_EXISTS = 48

@@ -5,6 +5,7 @@ import {
   settlesAt,
   tradeId,
   type Bar,
+  type CountedSpan,
   type ExactParts,
   type FoldedTrade,
   type Forecast,
@@ -63,7 +64,8 @@ export function amendmentDocuments(record: TradeRecord): AmendmentDocument[] {
 interface StoredExact extends ExactParts {
   readonly lateVolume?: StoredSum
   readonly gaps?: readonly (readonly [id: string, fromMs: number, toMs: number])[]
-  /** Counted windows: the last trade that is in. */
+  /** Counted windows: the first and the last trade that is in. */
+  readonly from?: TapePlace
   readonly through?: TapePlace
 }
 
@@ -99,11 +101,13 @@ export function storedBarOf(document: BarDocument, { log, logEpoch }: Acquired):
   }
 }
 
+const NOWHERE: TapePlace = [-1, -1]
+
 /** A bar of a counted window as the consumer takes it up again. */
 export function storedCountedBarOf(document: BarDocument, owner: Acquired): StoredCountedBar {
-  const { through = [-1, -1] } = document.exact as StoredExact
+  const { from = NOWHERE, through = NOWHERE } = document.exact as StoredExact
   const bar = storedBarOf(document, owner)
-  return { ...bar, id: document._id, tradeDate: document.tradeDate, through }
+  return { ...bar, id: document._id, tradeDate: document.tradeDate, from, through }
 }
 
 /** What a bar document says beside its bar. */
@@ -111,14 +115,15 @@ export interface BarFrame {
   readonly policy: string
   readonly tradeDate: string
   readonly updatedAt: Date
-  readonly through?: TapePlace
+  /** Counted windows: the places of their first and last trade. */
+  readonly span?: Pick<CountedSpan, 'from' | 'through'>
 }
 
 /** A bar as it is stored. */
 export function barDocument(
   bar: Bar,
   { log, epoch }: Owner,
-  { policy, tradeDate, updatedAt, through }: BarFrame
+  { policy, tradeDate, updatedAt, span }: BarFrame
 ): BarDocument {
   const { tally, gaps } = bar
   const lateVolume = bar.lateVolume.toStored()
@@ -163,7 +168,7 @@ export function barDocument(
       ...tally.exactParts(),
       ...(lateVolume !== 0 && { lateVolume }),
       ...(gaps.length > 0 && { gaps: gaps.map(({ id, fromMs, toMs }) => [id, fromMs, toMs]) }),
-      ...(through !== undefined && { through })
+      ...(span !== undefined && { from: span.from, through: span.through })
     }
   }
 }

@@ -33,8 +33,14 @@ const PASSING: readonly number[] = [
 
 function isRefusal(error: MongoError): boolean {
   if (!(error instanceof MongoServerError)) return false
+  if (error instanceof MongoBulkWriteError && isUnanswered(error)) return false
   if (error.hasErrorLabel('RetryableWriteError')) return false
   return typeof error.code !== 'number' || !PASSING.includes(error.code)
+}
+
+/** The driver wraps a lost connection into the error of a bulk write, which then names no write. */
+function isUnanswered({ code, writeErrors }: MongoBulkWriteError): boolean {
+  return typeof code !== 'number' && [writeErrors].flat().length === 0
 }
 
 /**

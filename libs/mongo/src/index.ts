@@ -44,6 +44,9 @@ export {
   type RangeQuery,
   type WindowQuery
 } from './market-reader.ts'
+export { barReader, type BarReader } from './bar-reader.ts'
+export { LATE_AGES_MS, lateReader, type LateAge, type LateReader } from './late-reader.ts'
+export type { TapePosition, TapeQuery, TapeTrade } from './tape-reader.ts'
 export {
   amendmentDocuments,
   barDocument,
@@ -80,3 +83,34 @@ export {
   setWanted,
   type DesiredSymbols
 } from './subscriptions.ts'
+export {
+  BARS_SHADOW,
+  clearShadowBars,
+  eachBar,
+  eachSwap,
+  insertShadowBars,
+  loadCheckpoints,
+  logOfSymbol,
+  newestStartBefore,
+  storedTimeframes,
+  swapBars,
+  type BarGuard,
+  type BarsQuery,
+  type ShadowBarDocument,
+  type SwapAction
+} from './shadow-bars.ts'
+export {
+  clearShadowTrades,
+  dropShadowTrades,
+  eachTrade,
+  idOf,
+  insertShadowTrades,
+  loadAsideIds,
+  storedSymbols,
+  TRADES_SHADOW,
+  type AsideTrade,
+  type ShadowTradeDocument,
+  type StoredTrade,
+  type TradeCollection,
+  type TradeRange
+} from './stored-trades.ts'

@@ -1,6 +1,6 @@
-import type { Collection, Filter } from 'mongodb'
 import type { Database } from './database.ts'
 import type { BarDocument, ForecastDocument, SymbolDocument, TradeDocument } from './documents.ts'
+import { between, newestRows } from './newest-rows.ts'
 import { reading } from './reading.ts'
 import { ascending } from './row-order.ts'
 
@@ -49,8 +49,8 @@ export interface MarketReader {
   forecastScores(query: Omit<WindowQuery, 'limit'>): Promise<readonly ForecastScore[]>
 }
 
-/** Symbols asked for in one query: MongoDB merges at most 200 index scans in sorted order. */
-const SYMBOLS_PER_QUERY = 200
+/** What a bar document has beside its BarRow. */
+export const BAR_BOOKKEEPING = { exact: 0, source: 0, updatedAt: 0 } as const
 /** Symbols read from the collection `symbols` at most. */
 const MAX_SYMBOLS = 10_000
 
@@ -59,36 +59,6 @@ export function marketReader(
   { trades, bars, forecasts, symbols, ping }: Database,
   { timeoutMs = 2500 } = {}
 ): MarketReader {
-  /**
-   * The newest rows of each group of symbols. "All" is answered as the list of stored symbols: an
-   * index that begins with the symbol then serves it, and the work is bounded by `limit`.
-   */
-  async function newest<D extends { readonly _id: string; readonly symbol: string }>(
-    collection: Collection<D>,
-    { symbols: asked, limit }: RangeQuery,
-    timeField: string,
-    range: object,
-    projection: object
-  ): Promise<D[]> {
-    const known = asked ?? (await collection.distinct('symbol', {}, { timeoutMS: timeoutMs }))
-    const rows: D[] = []
-    for (let at = 0; at < known.length; at += SYMBOLS_PER_QUERY) {
-      const group = known.slice(at, at + SYMBOLS_PER_QUERY)
-      const filter = { symbol: { $in: group }, ...range } as unknown as Filter<D>
-      const found = await collection
-        .find(filter, {
-          projection,
-          sort: { [timeField]: -1 },
-          limit,
-          batchSize: limit,
-          timeoutMS: timeoutMs
-        })
-        .toArray()
-      rows.push(...(found as unknown as D[]))
-    }
-    return rows
-  }
-
   return {
     ping: () => reading('the server', timeoutMs, () => ping(timeoutMs)),
     symbols: () =>
@@ -101,22 +71,32 @@ export function marketReader(
       ),
     trades: (query) =>
       reading('trades', timeoutMs, async () => {
-        const range = { tradedAt: between(query) }
-        const rows = await newest(trades, query, 'tradedAt', range, {})
+        const rows = await newestRows(trades, query, {
+          timeField: 'tradedAt',
+          range: { tradedAt: between(query) },
+          projection: {},
+          timeoutMs
+        })
         return ascending(rows, query.limit, ({ tradedAt }) => tradedAt)
       }),
     bars: (query) =>
       reading('bars', timeoutMs, async () => {
-        const range = { timeframe: query.timeframe, start: between(query) }
-        const unread = { exact: 0, source: 0, updatedAt: 0 }
-        const rows = await newest(bars, query, 'start', range, unread)
+        const rows = await newestRows(bars, query, {
+          timeField: 'start',
+          range: { timeframe: query.timeframe, start: between(query) },
+          projection: BAR_BOOKKEEPING,
+          timeoutMs
+        })
         return ascending(rows, query.limit, ({ start }) => start)
       }),
     forecasts: (query) =>
       reading('forecasts', timeoutMs, async () => {
-        const range = { timeframe: query.timeframe, target: between(query) }
-        const unread = { source: 0, createdAt: 0, scoredAt: 0, lookback: 0 }
-        const rows = await newest(forecasts, query, 'target', range, unread)
+        const rows = await newestRows(forecasts, query, {
+          timeField: 'target',
+          range: { timeframe: query.timeframe, target: between(query) },
+          projection: { source: 0, createdAt: 0, scoredAt: 0, lookback: 0 },
+          timeoutMs
+        })
         return ascending(rows, query.limit, ({ target }) => target)
       }),
     forecastScores: (query) =>
@@ -151,8 +131,4 @@ export function marketReader(
           .toArray()
       })
   }
-}
-
-function between({ fromMs, toMs }: Pick<RangeQuery, 'fromMs' | 'toMs'>): object {
-  return { $gte: new Date(fromMs), $lt: new Date(toMs) }
 }

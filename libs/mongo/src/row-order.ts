@@ -1,3 +1,5 @@
+import { tapePlaceOf } from '@tapedeck/domain'
+
 /** The newest `limit` rows, ascending in time; ties by symbol, then by the order of the feed. */
 export function ascending<D extends { readonly _id: string; readonly symbol: string }>(
   rows: readonly D[],
@@ -19,18 +21,11 @@ function compareTexts(a: string, b: string): number {
 }
 
 /** `<connection>-<frame>-<index>`: frame and index are numbers, so that 10 comes after 9. */
-function compareIds(a: string, b: string): number {
-  const [left, right] = [tradeOrder(a), tradeOrder(b)]
+export function compareIds(a: string, b: string): number {
+  const [left, right] = [tapePlaceOf(a), tapePlaceOf(b)]
   return (
     compareTexts(left.connection, right.connection) ||
-    left.frame - right.frame ||
-    left.index - right.index ||
+    left.sequence - right.sequence ||
     compareTexts(a, b)
   )
-}
-
-function tradeOrder(id: string): { connection: string; frame: number; index: number } {
-  const match = /^(.*)-(\d+)-(\d+)$/.exec(id)
-  if (match === null) return { connection: id, frame: 0, index: 0 }
-  return { connection: match[1] ?? '', frame: Number(match[2]), index: Number(match[3]) }
 }

@@ -44,7 +44,10 @@ export async function loadOpenBars({ bars }: Database, owner: Acquired): Promise
     .map((document) => storedBarOf(document, owner))
 }
 
-/** The newest bar of a counted window, in tape order; undefined when this log has none. */
+/**
+ * The newest bar of a counted window, in tape order, that began before the checkpoint; undefined when
+ * this log has none.
+ */
 export async function loadHead(
   { bars }: Database,
   owner: Acquired,
@@ -56,7 +59,8 @@ export async function loadHead(
         symbol,
         timeframe,
         'source.log': owner.log,
-        'source.epoch': { $gte: owner.logEpoch }
+        'source.epoch': { $gte: owner.logEpoch },
+        'exact.from.0': { $lt: owner.nextOffset }
       })
       .sort({ start: -1 })
       .limit(SAME_START)

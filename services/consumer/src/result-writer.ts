@@ -128,8 +128,8 @@ function barWritesOf(
     const { tradeDate } = tradingDateAt(bar.symbol, bar.startMs)
     put(bar, barDocument(bar, owner, { policy, tradeDate, updatedAt }))
   }
-  for (const { bar, tradeDate, through } of counted) {
-    put(bar, barDocument(bar, owner, { policy, tradeDate, updatedAt, through }))
+  for (const { bar, tradeDate, ...span } of counted) {
+    put(bar, barDocument(bar, owner, { policy, tradeDate, updatedAt, span }))
   }
   return { fresh, changed }
 }

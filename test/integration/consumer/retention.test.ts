@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { startConsumer } from '@tapedeck/consumer'
+import { createClient } from '@tapedeck/kafka'
+import { eventually } from '../../support/eventually.ts'
+import { inService } from '../../support/in-service.ts'
+import { openMarket } from '../../support/market.ts'
+import { aRecord, aTrade } from '../../support/trades.ts'
+
+/** AAPL's records go here: murmur2 of six partitions. */
+const PARTITION = 3
+
+it(
+  'records what retention removed before it was read as a gap of that partition, with its bars covered in part',
+  { timeout: 60_000 },
+  async (t) => {
+    const market = await openMarket(t)
+    const minuteMs = Math.floor(Date.now() / 60_000) * 60_000 - 120_000
+    const record = (frame: number, second: number) => {
+      const t = minuteMs + second * 1000
+      return aRecord({ frame, receivedAt: t + 10, trades: [aTrade({ t })] })
+    }
+    await market.publish([record(1, 0), record(2, 10)])
+    const first = await inService(t, (context) => startConsumer(market.consumer(), context))
+    await eventually(async () => assert.equal(await market.database.trades.countDocuments(), 2))
+    await first.stop()
+
+    await market.publish([record(3, 20), record(4, 30), record(5, 40)])
+    const admin = createClient(market.kafka, 'test').admin()
+    t.after(() => admin.disconnect())
+    await admin.connect()
+    await admin.fetchTopicMetadata({ topics: [market.kafka.topic] })
+    await admin.deleteTopicRecords({
+      topic: market.kafka.topic,
+      partitions: [{ partition: PARTITION, offset: '4' }]
+    })
+    const { result } = await inService(t, (context) => startConsumer(market.consumer(), context))
+    await eventually(async () => {
+      const bar = await market.database.bars.findOne({ _id: `AAPL|1m|${minuteMs}` })
+      assert.equal(bar?.tradeCount, 3)
+    })
+
+    const id = `gone-${market.kafka.topic}/${PARTITION}-2`
+    const gap = await market.database.feedGaps.findOne({ _id: id })
+    assert.deepEqual(
+      [gap?.from?.getTime(), gap?.to?.getTime(), gap?.log],
+      [minuteMs + 10_010, minuteMs + 40_010, `${market.kafka.topic}/${PARTITION}`]
+    )
+    assert.match(gap?.cause ?? '', /^2 records were removed from the topic/)
+    await eventually(async () => {
+      const bar = await market.database.bars.findOne({ _id: `AAPL|1m|${minuteMs}` })
+      assert.deepEqual([bar?.coverage, bar?.gapIds], [0.5, [id]])
+    })
+    const metrics = await (await fetch(`${result.healthUrl}/metrics`)).text()
+    assert.match(metrics, /tapedeck_records_missing_total 2/)
+  }
+)

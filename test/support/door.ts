@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { createServer, connect, type Socket } from 'node:net'
+import type { TestContext } from 'node:test'
+
+/** A door to the real mongod that can be shut, left open without letting anything pass, or reopened. */
+export async function openDoor(t: TestContext, mongoUri: string) {
+  const target = new URL(mongoUri.replace(/^mongodb:/, 'http:'))
+  const sockets = new Set<Socket>()
+  let holds = false
+  const server = createServer((near) => {
+    const far = connect(Number(target.port || 27_017), target.hostname)
+    for (const [one, other] of [
+      [near, far],
+      [far, near]
+    ] as const) {
+      sockets.add(one)
+      one.on('data', (chunk) => {
+        if (!holds) other.write(chunk)
+      })
+      one.on('error', () => undefined)
+      one.on('close', () => {
+        other.destroy()
+        sockets.delete(one)
+      })
+    }
+  })
+  const open = (port: number): Promise<void> =>
+    new Promise((resolve) => {
+      server.listen(port, '127.0.0.1', resolve)
+    })
+  await open(0)
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  const { port } = address
+  const shut = (): Promise<void> =>
+    new Promise((resolve) => {
+      for (const socket of sockets) socket.destroy()
+      server.close(() => resolve())
+    })
+  t.after(shut)
+  const uri = new URL(target)
+  uri.port = String(port)
+  uri.hostname = '127.0.0.1'
+  uri.searchParams.set('directConnection', 'true')
+  return {
+    uri: uri.href.replace(/^http:/, 'mongodb:'),
+    shut,
+    reopen: () => open(port),
+    hold: (on: boolean) => void (holds = on)
+  }
+}

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import {
+  PartitionFold,
+  type CountedBar,
+  type FoldOptions,
+  type HeadRequest,
+  type StoredCountedBar,
+  type TradeRecord
+} from '@tapedeck/domain'
+import { aRecord, aTrade, records, START_MS } from '../../support/trades.ts'
+
+const OPTIONS: FoldOptions = {
+  timeframes: ['3t', '700v', '20000usd'],
+  policy: 'all',
+  allowedDelayMs: 2000,
+  latenessLimitMs: 1e9,
+  futureLimitMs: 1e9,
+  redelivered: 'drop'
+}
+
+function storedOf({ bar, ...span }: CountedBar): StoredCountedBar {
+  const { tally } = bar
+  return {
+    id: bar.id,
+    symbol: bar.symbol,
+    timeframe: bar.timeframe,
+    startMs: bar.startMs,
+    endMs: bar.endMs,
+    status: bar.status,
+    revision: bar.revision,
+    lateCount: bar.lateCount,
+    offset: bar.offset,
+    ...span,
+    tally: {
+      ...tally.exactParts(),
+      high: tally.high,
+      low: tally.low,
+      tradeCount: tally.tradeCount,
+      firstTradeMs: tally.firstTradeMs,
+      lastTradeMs: tally.lastTradeMs,
+      session: tally.session,
+      feed: tally.feed
+    }
+  }
+}
+
+/** A store in memory that knows the newest bar of each symbol and timeframe in tape order. */
+class Shelf {
+  readonly bars = new Map<string, StoredCountedBar>()
+
+  /** `checkpoint`: where the fold took over; `only`: which of the bars reach the shelf. */
+  flush({ counted }: PartitionFold, checkpoint = 0, only?: (index: number) => boolean): void {
+    counted.seal()
+    for (const request of counted.missing()) {
+      counted.adopt(request, this.#head(request, checkpoint))
+    }
+    counted.settle()
+    counted.takeDirty().forEach((one, index) => {
+      if (only?.(index) ?? true) this.bars.set(one.bar.id, storedOf(one))
+    })
+  }
+
+  #head({ symbol, timeframe }: HeadRequest, checkpoint: number): StoredCountedBar | undefined {
+    return [...this.bars.values()]
+      .filter((bar) => bar.symbol === symbol && bar.timeframe === timeframe)
+      .filter(({ from }) => from[0] < checkpoint)
+      .toSorted((a, b) => a.through[0] - b.through[0] || a.through[1] - b.through[1])
+      .at(-1)
+  }
+
+  contents(): StoredCountedBar[] {
+    return [...this.bars.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  }
+}
+
+function run(list: readonly TradeRecord[], flushAfter: (index: number) => boolean): Shelf {
+  const shelf = new Shelf()
+  const fold = new PartitionFold(OPTIONS, undefined, -Infinity)
+  list.forEach((record, index) => {
+    fold.take(record, index, START_MS, () => undefined)
+    if (flushAfter(index)) shelf.flush(fold)
+  })
+  shelf.flush(fold)
+  return shelf
+}
+
+describe('CountedBook', () => {
+  it('closes a bar by the trade that fills it, and never splits one', () => {
+    const trades = [400, 500, 100, 700, 50].map((v) => aTrade({ v, p: 10 }))
+    const bars = run([aRecord({ trades })], () => false).contents()
+    const volumes = bars
+      .filter(({ timeframe }) => timeframe === '700v')
+      .map(({ tally, status }) => [tally.sums[0], status])
+    assert.deepEqual(volumes, [
+      [900e8, 'final'],
+      [800e8, 'final'],
+      [50e8, 'provisional']
+    ])
+    const counts = bars.filter(({ timeframe }) => timeframe === '3t')
+    assert.deepEqual(
+      counts.map(({ tally }) => tally.tradeCount),
+      [3, 2]
+    )
+    assert.equal(counts[0]?.id, 'AAPL|3t|0mwv6bn8sff46-1-0')
+  })
+
+  it('begins anew with each trading date, and not for a late print of the day before', () => {
+    const next = START_MS + 86_400_000
+    const bars = run(
+      [START_MS, next, START_MS + 1, next + 1].map((t, index) =>
+        aRecord({ frame: index + 1, trades: [aTrade({ t })] })
+      ),
+      () => false
+    )
+      .contents()
+      .filter(({ timeframe }) => timeframe === '3t')
+    assert.deepEqual(
+      bars.map(({ tally, status, tradeDate }) => [tally.tradeCount, status, tradeDate]),
+      [
+        [1, 'final', '2026-03-10'],
+        [3, 'final', '2026-03-11']
+      ]
+    )
+  })
+
+  it('gives the same bars whatever the batch boundaries', () => {
+    fc.assert(
+      fc.property(records(), fc.infiniteStream(fc.boolean()), (list, flags) => {
+        const once = run(list, () => false).contents()
+        assert.deepEqual(run(list, () => flags.next().value === true).contents(), once)
+        assert.deepEqual(run(list, () => true).contents(), once)
+      })
+    )
+  })
+
+  it('gives the same bars after a crash that left any part of a flush stored', () => {
+    fc.assert(
+      fc.property(
+        records(),
+        fc.nat(40),
+        fc.nat(40),
+        fc.infiniteStream(fc.boolean()),
+        (list, a, b, flags) => {
+          const [checkpoint, crash] = [a % list.length, b % list.length].toSorted(
+            (x, y) => x - y
+          ) as [number, number]
+          const shelf = new Shelf()
+          const before = new PartitionFold(OPTIONS, undefined, -Infinity)
+          list.slice(0, checkpoint).forEach((record, index) => {
+            before.take(record, index, START_MS, () => undefined)
+          })
+          shelf.flush(before)
+          const state = before.toState()
+          list.slice(checkpoint, crash).forEach((record, index) => {
+            before.take(record, checkpoint + index, START_MS, () => undefined)
+          })
+          // The crash: of the last flush any part may be missing.
+          shelf.flush(before, 0, () => flags.next().value === true)
+          const after = new PartitionFold(OPTIONS, state, Infinity)
+          list.slice(checkpoint).forEach((record, index) => {
+            after.take(record, checkpoint + index, START_MS, () => undefined)
+          })
+          shelf.flush(after, checkpoint)
+          assert.deepEqual(shelf.contents(), run(list, () => false).contents())
+        }
+      )
+    )
+  })
+})
