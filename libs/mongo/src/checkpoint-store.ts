@@ -1,4 +1,5 @@
 import { TapedeckError } from '@tapedeck/core'
+import type { UpdateFilter } from 'mongodb'
 import type { FoldState } from '@tapedeck/domain'
 import type { Database } from './database.ts'
 import type { CheckpointDocument, PartitionOwner } from './documents.ts'
@@ -118,9 +119,9 @@ export async function announceFlush(
   flushingTo: number,
   storedUntilMs: number
 ): Promise<void> {
+  // Never lower: an owner before may have written further before it was killed.
   await update(database, log, epoch, {
-    flushingTo,
-    ...(storedUntilMs > -Infinity && { storedUntilMs })
+    $max: { flushingTo, ...(storedUntilMs > -Infinity && { storedUntilMs }) }
   })
 }
 
@@ -136,20 +137,22 @@ export async function commitCheckpoint(
   state: FoldState,
   configHash: string
 ): Promise<void> {
-  await update(database, log, epoch, { nextOffset, state, configHash, updatedAt: new Date() })
+  await update(database, log, epoch, {
+    $set: { nextOffset, state, configHash, updatedAt: new Date() }
+  })
 }
 
 async function update(
   { checkpoints }: Database,
   log: string,
   epoch: number,
-  fields: Partial<CheckpointDocument>
+  change: UpdateFilter<CheckpointDocument>
 ): Promise<void> {
   await translated(`Cannot write the checkpoint of ${log}`, async () => {
     const { matchedCount } = await checkpoints.updateOne(
       { _id: log, epoch },
-      { $set: fields },
-      { writeConcern: { journal: fields.nextOffset !== undefined } }
+      change,
+      { writeConcern: { journal: true } }
     )
     if (matchedCount === 1) return
     throw new TapedeckError(

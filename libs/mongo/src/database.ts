@@ -85,16 +85,18 @@ export interface Database {
 }
 
 /**
- * Connects and checks that the server answers.
+ * Connects and checks that the server answers. With `journal` every write is on disk before it is
+ * acknowledged: a server that is killed and started again has lost none that its client believes in.
  * @throws DATABASE_UNREACHABLE after `timeoutMs`
  */
 export async function openDatabase(
   config: MongoConfig,
-  { appName = 'tapedeck', timeoutMs = 5000, maxPoolSize = 10 } = {}
+  { appName = 'tapedeck', timeoutMs = 5000, maxPoolSize = 10, journal = false } = {}
 ): Promise<Database> {
   const client = new MongoClient(config.uri, {
     appName,
     maxPoolSize,
+    journal,
     serverSelectionTimeoutMS: timeoutMs,
     connectTimeoutMS: timeoutMs,
     ...(config.username !== undefined && {

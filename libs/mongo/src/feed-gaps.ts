@@ -7,20 +7,17 @@ const GAPS_LOADED = 5000
 
 /**
  * Stores outages as they stand on the topic. Every partition carries each gap, and replays repeat
- * them: an open record never undoes a closed one.
+ * them: an open record never undoes a closed one, nor an earlier end a later one.
  */
 export async function storeGaps({ feedGaps }: Database, gaps: readonly GapRecord[]): Promise<void> {
   if (gaps.length === 0) return
   await translated('Cannot store feed gaps', () =>
     feedGaps.bulkWrite(
       gaps.map((gap) => {
-        const { _id, ...fields } = documentOf(gap)
+        const { _id, to, ...fields } = documentOf(gap)
+        // A partition that lags may bring an earlier end after a later one: the later one stands.
         return {
-          updateOne: {
-            filter: { _id },
-            update: fields.to === null ? { $setOnInsert: fields } : { $set: fields },
-            upsert: true
-          }
+          updateOne: { filter: { _id }, update: { $max: { to }, $setOnInsert: fields }, upsert: true }
         }
       }),
       { ordered: true }

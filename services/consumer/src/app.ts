@@ -32,7 +32,12 @@ export async function startConsumer(
 ): Promise<{ healthUrl: string }> {
   const { log, signal, defer } = context
   const metrics = consumerMetrics(context.metrics)
-  const database = await openDatabase(config.mongo, { appName: 'tapedeck-consumer' })
+  // Without the journal, trades acknowledged just before the server was killed would be gone, while
+  // this process, still alive, goes on to a checkpoint behind them.
+  const database = await openDatabase(config.mongo, {
+    appName: 'tapedeck-consumer',
+    journal: true
+  })
   defer(() => database.close())
   await ensureCollections(database, config.mongo)
   const clusterId = await pingBroker(config.kafka, START_LIMIT_MS)

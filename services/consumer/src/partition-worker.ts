@@ -104,6 +104,11 @@ export class PartitionWorker {
     return this.#fold.book.size
   }
 
+  /** Within the records of a flush that was announced and perhaps not finished. */
+  get #isRepeating(): boolean {
+    return this.#nextOffset < this.#owner.flushingTo && this.#nextOffset > this.#owner.nextOffset
+  }
+
   /** The partition belongs to somebody else now: nothing more is written. */
   drop(): void {
     this.#isDropped = true
@@ -120,16 +125,14 @@ export class PartitionWorker {
         for (const { offset, key, value } of batch.records.slice(i, i + CHUNK)) {
           if (offset < this.#nextOffset) continue
           this.#takeRecord(offset, key, value)
-          // A flush before the crash may have stored part of this: settle record by record, so that
-          // every bar can tell whether it holds the record.
-          if (offset < this.#owner.flushingTo) {
-            const settling = this.#inTurn(() => this.#settleRecord())
-            await whileWaiting(settling, beat)
-          }
+          // Here the flush ended that a crash may have cut off: ours ends here too, so that each bar
+          // holds all of it or nothing.
+          if (offset + 1 === this.#owner.flushingTo) await whileWaiting(this.flush(), beat)
         }
         await beat()
         await this.#trades.room(beat)
-        if (this.#fold.book.paneCount >= FLUSH_PANES) await this.#flushBehind(beat)
+        const isFull = this.#fold.book.paneCount >= FLUSH_PANES
+        if (isFull && !this.#isRepeating) await this.#flushBehind(beat)
       }
       this.#nextOffset = Math.max(this.#nextOffset, batch.nextOffset)
       this.#endOffset = batch.endOffset
@@ -251,7 +254,7 @@ export class PartitionWorker {
   }
 
   async #flush(): Promise<void> {
-    if (this.#isDropped) return
+    if (this.#isDropped || this.#isRepeating) return
     const { metrics } = this.#deps
     const endTimer = metrics.flushSeconds.startTimer()
     const sealed = this.#seal()
@@ -296,12 +299,6 @@ export class PartitionWorker {
       watermarkMs: this.#fold.watermark.ms,
       state: this.#fold.toState()
     }
-  }
-
-  async #settleRecord(): Promise<void> {
-    this.#fold.book.seal()
-    this.#fold.counted.seal()
-    await this.#store.settle()
   }
 
   async #forecast(finals: readonly Bar[]): Promise<{ made: Forecast[]; settled: Forecast[] }> {

@@ -128,8 +128,16 @@ export class FeedDesk {
     }
   }
 
+  /** Frames up to here are with the broker or on disk: where a gap begins if this process is killed. */
+  #safeFrameMs(): number | null {
+    const { handledMs } = this.#follower
+    const exposedMs = this.#deps.outbox.exposedSinceMs
+    if (exposedMs === undefined || handledMs === null) return handledMs
+    return Math.min(handledMs, exposedMs - 1)
+  }
+
   async #watchLease(lease: LeaseKeeper, held: AbortSignal, lost: AbortController): Promise<void> {
-    const owner = await lease.keep(() => this.#deps.gaps.lastFrameMs, held)
+    const owner = await lease.keep(() => this.#safeFrameMs(), held)
     if (owner === undefined) return
     this.#deps.context.log.error({ owner }, 'another producer took the key over')
     lost.abort()

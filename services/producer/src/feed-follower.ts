@@ -39,9 +39,15 @@ export class FeedFollower {
   #outage: FeedFacts['outage'] = null
   #lastError: string | null = null
   #lastTradeMs: number | null = null
+  #handledMs: number | null = null
 
   constructor(deps: FollowerDeps) {
     this.#deps = deps
+  }
+
+  /** Receive time of the last frame that was taken in wholly; null before the first. */
+  get handledMs(): number | null {
+    return this.#handledMs
   }
 
   /** Reads until the feed ends. @throws FEED_REFUSED */
@@ -116,6 +122,11 @@ export class FeedFollower {
   }
 
   async #takeFrame(event: FrameEvent): Promise<void> {
+    await this.#readFrame(event)
+    this.#handledMs = event.receivedAt
+  }
+
+  async #readFrame(event: FrameEvent): Promise<void> {
     const { protocol, metrics, gaps, aside, log } = this.#deps
     metrics.lastFrame.set(event.receivedAt / 1000)
     gaps.frame(event.receivedAt, this.#isSubscribed)

@@ -69,6 +69,13 @@ export class Outbox {
     }
   }
 
+  /** Receive time of the oldest record that only memory has; undefined while a kill would lose none. */
+  get exposedSinceMs(): number | undefined {
+    const { inFlight } = this.#dispatch
+    const exposed = exposedCount(inFlight) > 0 ? inFlight?.records[inFlight.spooled] : undefined
+    return (exposed ?? this.#memory.oldest)?.receivedAt
+  }
+
   /** Takes records in, after waiting for room if need be. @throws what ended the sending */
   async add(records: readonly TradeRecord[]): Promise<void> {
     const addedMs = performance.now()
