@@ -9,13 +9,12 @@ type Target = ReturnType<typeof infinity>
 
 const SYMBOL_AND_TIMEFRAME = { symbol: '${symbol}', timeframe: '${timeframe}' }
 
-/** Bars of the chosen symbol and timeframe, oldest first. */
-export function bars(columns: Columns, refId = 'A'): Target {
+/** Bars of the chosen symbol, oldest first; of the chosen timeframe unless another is said. */
+export function bars(columns: Columns, timeframe = '${timeframe}'): Target {
   return infinity({
-    refId,
     format: 'timeseries',
     url: '/api/v1/bars',
-    params: { ...SYMBOL_AND_TIMEFRAME, ...TIME_RANGE, limit: MOST_WINDOWS },
+    params: { symbol: '${symbol}', timeframe, ...TIME_RANGE, limit: MOST_WINDOWS },
     rows: 'bars',
     columns: { time: 'timestamp_epoch', ...columns }
   })
@@ -66,6 +65,17 @@ export function tradeRate(): Target {
     params: { symbol: '*', ...TIME_RANGE, limit: MOST_RATES },
     rows: 'rates',
     columns: { time: 'timestamp_epoch', symbol: 'string', tradesPerSecond: 'number' }
+  })
+}
+
+/** Trades of the chosen symbol that are in no bar, by how far off they were. */
+export function lateAges(columns: Columns): Target {
+  return infinity({
+    format: 'table',
+    url: '/api/v1/late-ages',
+    params: { symbol: '${symbol}', ...TIME_RANGE },
+    rows: 'ages',
+    columns
   })
 }
 

@@ -25,7 +25,11 @@ export const COLORS = {
   forecast: 'blue',
   band: 'light-blue',
   error: 'orange',
-  naive: 'purple'
+  naive: 'purple',
+  unchanged: 'gray',
+  volatility: 'purple',
+  coverage: 'green',
+  late: 'orange'
 } as const
 
 export function at(x: number, y: number, w: number, h: number): GridPos {

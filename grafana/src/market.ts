@@ -9,6 +9,14 @@ import { latestTrades, symbolList, tradesPerSecond } from './panels/activity.ts'
 import { feedState } from './panels/feed-state.ts'
 import { errorAgainstLastPrice, forecastAgainstActual, summary } from './panels/forecast.ts'
 import { averagePrice, priceCandles, volume } from './panels/price.ts'
+import {
+  coverage,
+  dataQuality,
+  lateByAge,
+  revisions,
+  tickVolume,
+  volatility
+} from './panels/quality.ts'
 import { feed, lastPrice, nextForecast, verdict } from './panels/stats.ts'
 import { MIN_REFRESH } from './pins.ts'
 import { symbolVariable, timeframeVariable } from './variables.ts'
@@ -54,5 +62,8 @@ export function marketDashboard(): Dashboard {
   // First, since the SDK takes 0, 0 for "anywhere"; numbered last, so that the others keep theirs.
   dashboard.withPanel(feedState().id(panels.length + 1))
   panels.forEach((panel, index) => dashboard.withPanel(panel.id(index + 1)))
+  const quality = [coverage(), revisions(), lateByAge(), tickVolume(), volatility()]
+  dashboard.withRow(dataQuality().id(panels.length + 2))
+  quality.forEach((panel, index) => dashboard.withPanel(panel.id(panels.length + 3 + index)))
   return { ...dashboard.build(), annotations: gapAnnotations(), schemaVersion: SCHEMA_VERSION }
 }

@@ -49,6 +49,7 @@ export interface PanelJson {
   }[]
   readonly options: {
     readonly fields?: Readonly<Record<string, string>>
+    readonly xField?: string
     readonly reduceOptions?: { readonly fields: string }
     readonly sortBy?: readonly { readonly displayName: string }[]
   }
@@ -72,9 +73,14 @@ export async function committedDashboards(): Promise<{ path: string; json: Dashb
       .toSorted()
       .map(async (path) => ({
         path,
-        json: JSON.parse(await readFile(join(FOLDER, path), 'utf8')) as DashboardJson
+        json: withoutRows(JSON.parse(await readFile(join(FOLDER, path), 'utf8')) as DashboardJson)
       }))
   )
+}
+
+/** A row is a heading: it asks for nothing. */
+function withoutRows(dashboard: DashboardJson): DashboardJson {
+  return { ...dashboard, panels: dashboard.panels.filter(({ type }) => type !== 'row') }
 }
 
 /**
@@ -89,6 +95,8 @@ export function drawPanel(panel: PanelJson, frames: readonly Frame[]): number {
       return drawCandles(panel, outerJoin(filled))
     case 'timeseries':
       return drawSeries(panel, filled)
+    case 'barchart':
+      return drawBarChart(panel, filled)
     case 'stat':
       return drawStat(panel, filled)
     case 'table':
@@ -129,6 +137,20 @@ function drawSeries(panel: PanelJson, frames: readonly Frame[]): number {
     if (text !== undefined) throw new Error(`'${panel.title}' has text in '${text.name}'`)
   }
   return frames.reduce((most, { fields }) => Math.max(most, fields[0]?.values.length ?? 0), 0)
+}
+
+/** Categories along one axis, numbers along the other. */
+function drawBarChart(panel: PanelJson, frames: readonly Frame[]): number {
+  const [frame, ...more] = frames
+  if (frame === undefined || more.length > 0) throw new Error(`'${panel.title}' has several frames`)
+  const names = frame.fields.find(({ name }) => name === panel.options.xField)
+  if (names?.type !== 'string') throw new Error(`'${panel.title}' has no text for its categories`)
+  const rest = frame.fields.filter((field) => field !== names)
+  const other = rest.find(({ type }) => type !== 'number')
+  if (rest.length === 0 || other !== undefined) {
+    throw new Error(`'${panel.title}' has ${other?.name ?? 'nothing'} beside its categories`)
+  }
+  return names.values.length
 }
 
 function drawStat(panel: PanelJson, frames: readonly Frame[]): number {

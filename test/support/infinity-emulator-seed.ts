@@ -2,6 +2,7 @@ import type {
   BarDocument,
   Database,
   ForecastDocument,
+  LateTradeDocument,
   SymbolDocument,
   TradeDocument
 } from '@tapedeck/mongo'
@@ -24,7 +25,7 @@ const WINDOWS = [
   ['1m', 60_000]
 ] as const
 
-/** Stores trades, bars, forecasts (all scored but the newest) and the symbol, as the consumer would. */
+/** Stores trades, bars, forecasts (all scored but the newest), the symbol and trades kept aside, as the consumer would. */
 export async function seedMarket(database: Database, stretch: Stretch): Promise<void> {
   const trades = tradesOf(stretch)
   const bars = WINDOWS.flatMap(([timeframe, lengthMs]) => barsOf(trades, timeframe, lengthMs))
@@ -35,6 +36,7 @@ export async function seedMarket(database: Database, stretch: Stretch): Promise<
   await database.bars.insertMany(bars)
   await database.forecasts.insertMany(forecasts)
   await database.symbols.insertOne(symbolOf(trades))
+  await database.lateTrades.insertMany(lateOf(trades))
 }
 
 /** Stores what a producer says of its feed, one outage that is over and one that lasts. */
@@ -79,6 +81,23 @@ function tradesOf({ symbol, basePrice, fromMs, toMs }: Stretch): TradeDocument[]
     eligible: 'price and volume',
     feed: 'simulated'
   }))
+}
+
+/** Every hundredth trade once more, as redelivered or a day late. */
+function lateOf(trades: readonly TradeDocument[]): LateTradeDocument[] {
+  return trades
+    .filter((_, index) => index % 100 === 50)
+    .map((trade, index) => {
+      const isRepeat = index % 2 === 0
+      const byMs = isRepeat ? 1500 : 90_000_000
+      return {
+        ...trade,
+        _id: `late-${trade._id}`,
+        tradedAt: new Date(trade.tradedAt.getTime() - byMs),
+        reason: isRepeat ? 'redelivered' : 'too late',
+        byMs
+      }
+    })
 }
 
 function barsOf(

@@ -86,7 +86,7 @@ export {
 export {
   BARS_SHADOW,
   clearShadowBars,
-  eachBar,
+  eachBars,
   eachSwap,
   insertShadowBars,
   loadCheckpoints,

@@ -37,11 +37,11 @@ export interface BarsQuery {
 
 const BATCH = 1000
 
-/** Shows each stored bar of a range to `visit`, by start. @throws DATABASE_UNREACHABLE */
-export async function eachBar(
+/** Hands on the stored bars of a range by start, some hundred at a time. @throws DATABASE_UNREACHABLE */
+export async function eachBars(
   { bars }: Database,
   { symbol, timeframe, fromMs, toMs, tradeDate }: BarsQuery,
-  visit: (bar: BarDocument) => void
+  visit: (batch: readonly BarDocument[]) => Promise<void> | void
 ): Promise<void> {
   const filter = {
     symbol,
@@ -49,10 +49,14 @@ export async function eachBar(
     start: { $gte: new Date(fromMs), $lt: new Date(toMs) },
     ...(tradeDate !== undefined && { tradeDate })
   }
-  await translated('Cannot read bars', async () => {
-    const cursor = bars.find(filter, { batchSize: BATCH }).sort({ start: 1 })
-    while (await cursor.hasNext()) for (const bar of cursor.readBufferedDocuments()) visit(bar)
-  })
+  const cursor = bars.find(filter, { batchSize: BATCH }).sort({ start: 1 })
+  try {
+    while (await translated('Cannot read bars', () => cursor.hasNext())) {
+      await visit(cursor.readBufferedDocuments())
+    }
+  } finally {
+    await cursor.close()
+  }
 }
 
 /** Start of the newest bar that begins before a moment, epoch ms; undefined without one. */

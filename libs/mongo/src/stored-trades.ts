@@ -1,7 +1,7 @@
 import type { Filter } from 'mongodb'
 import type { Database } from './database.ts'
 import type { TradeDocument } from './documents.ts'
-import { translated } from './failure.ts'
+import { duplicatesOf, translated } from './failure.ts'
 
 /** A stored trade with its place on the tape, for reading a tape again. */
 export interface StoredTrade {
@@ -180,8 +180,9 @@ export async function insertShadowTrades(
   documents: readonly ShadowTradeDocument[]
 ): Promise<void> {
   if (documents.length === 0) return
+  const shadow = db.collection<ShadowTradeDocument>(TRADES_SHADOW)
   await translated(`Cannot store ${TRADES_SHADOW}`, () =>
-    db.collection<ShadowTradeDocument>(TRADES_SHADOW).insertMany([...documents], { ordered: false })
+    duplicatesOf(() => shadow.insertMany([...documents], { ordered: false }))
   )
 }
 

@@ -53,9 +53,11 @@ export async function readTape(
       const nextAside = aside.next ?? (await aside.load())
       const atMs = Math.min(next, nextAside)
       if (atMs === Infinity) return
-      const left = nextAside === atMs ? await aside.take(atMs) : []
-      const moment = joined(next === atMs ? await kept.take(atMs) : [], left)
-      for (const one of moment) {
+      const own = kept.take(atMs)
+      if (kept.next === undefined && own.length > 0) own.push(...(await kept.takeFurther(atMs)))
+      const left = aside.take(atMs)
+      if (aside.next === undefined && left.length > 0) left.push(...(await aside.takeFurther(atMs)))
+      for (const one of joined(own, left)) {
         if (start !== undefined && !precedes(start, one.print)) continue
         if (!visit(one)) return
       }
@@ -85,27 +87,37 @@ class Moments<D extends TradeDocument> {
   readonly #cursor: FindCursor<D>
   #batch: D[] = []
   #at = 0
+  #isAtEnd = false
 
   constructor(cursor: FindCursor<D>) {
     this.#cursor = cursor
   }
 
-  /** The next moment, epoch ms, when it is at hand. */
+  /** The next moment, epoch ms, Infinity at the end; undefined when it must be loaded first. */
   get next(): number | undefined {
-    return this.#batch[this.#at]?.tradedAt.getTime()
+    const ms = this.#batch[this.#at]?.tradedAt.getTime()
+    return ms ?? (this.#isAtEnd ? Infinity : undefined)
   }
 
   /** Fetches what comes next; answers its moment, Infinity at the end. */
   async load(): Promise<number> {
     this.#at = 0
-    this.#batch = (await this.#cursor.hasNext()) ? this.#cursor.readBufferedDocuments() : []
+    this.#isAtEnd = !(await this.#cursor.hasNext())
+    this.#batch = this.#isAtEnd ? [] : this.#cursor.readBufferedDocuments()
     return this.next ?? Infinity
   }
 
-  /** All trades of the next moment. */
-  async take(atMs: number): Promise<D[]> {
+  /** The trades of a moment that are at hand, if it is the next. */
+  take(atMs: number): D[] {
     const taken: D[] = []
-    while ((this.next ?? (await this.load())) === atMs) taken.push(this.#batch[this.#at++] as D)
+    while (this.next === atMs) taken.push(this.#batch[this.#at++] as D)
+    return taken
+  }
+
+  /** Those of the same moment in the batches that follow. */
+  async takeFurther(atMs: number): Promise<D[]> {
+    const taken: D[] = []
+    while (this.next === undefined && (await this.load()) === atMs) taken.push(...this.take(atMs))
     return taken
   }
 
@@ -118,11 +130,14 @@ function joined(
   kept: readonly TradeDocument[],
   aside: readonly LateTradeDocument[]
 ): readonly TapeTrade[] {
+  if (aside.length === 0) {
+    const moment = kept.map((trade) => tapeTrade(trade, undefined))
+    return moment.length < 2 ? moment : moment.toSorted(byPlace)
+  }
   const reasons = new Map(aside.map((trade) => [trade._id, trade]))
   const ids = new Set(kept.map(({ _id }) => _id))
   const all = [...kept, ...aside.filter(({ _id }) => !ids.has(_id))]
-  const moment = all.map((trade) => tapeTrade(trade, reasons.get(trade._id)))
-  return moment.length < 2 ? moment : moment.toSorted(byPlace)
+  return all.map((trade) => tapeTrade(trade, reasons.get(trade._id))).toSorted(byPlace)
 }
 
 function tapeTrade(trade: TradeDocument, late: LateTradeDocument | undefined): TapeTrade {

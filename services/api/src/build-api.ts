@@ -1,9 +1,12 @@
 import { assert, systemClock, type Clock } from '@tapedeck/core'
-import type { FeedReader, MarketReader, TradeDocument } from '@tapedeck/mongo'
+import type { TradeDocument } from '@tapedeck/mongo'
 import { addHealthRoutes, type ServiceContext } from '@tapedeck/service'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { ApiConfig } from './config.ts'
-import { dataRoutes, type DataRoute } from './data-routes.ts'
+import type { BarSummary } from './bar-account.ts'
+import type { DataRoute, PathParameters } from './data-route.ts'
+import { dataRoutes } from './data-routes.ts'
+import type { Reader } from './database-reader.ts'
 import { LoadCache } from './load-cache.ts'
 import { renderPage } from './page.ts'
 import { readQuery } from './query.ts'
@@ -13,7 +16,7 @@ import { ERROR_SCHEMA } from './schemas.ts'
 import { addSymbolRoutes } from './symbol-routes.ts'
 
 export interface ApiDeps {
-  readonly reader: MarketReader & FeedReader
+  readonly reader: Reader
   readonly context: ServiceContext
   readonly clock?: Clock
 }
@@ -24,6 +27,9 @@ const SHARED_ANSWERS = { ttlMs: SHARE_MS, maxEntries: 500, maxWeight: 32 * 1024 
 /** Rows; a trade takes about half a kilobyte. */
 const SHARED_TRADES = { ttlMs: SHARE_MS, maxEntries: 100, maxWeight: 40_000 } as const
 
+/** Counts of a bar's trades are kept under what the bar holds, so that paging counts once. */
+const SHARED_SUMMARIES = { ttlMs: 30_000, maxEntries: 200, maxWeight: 200 } as const
+
 /** Every limit of the HTTP server is stated: a slow or stuck client must not hold a socket. */
 const LIMITS = {
   connectionTimeout: 30_000,
@@ -33,6 +39,8 @@ const LIMITS = {
   handlerTimeout: 2900,
   bodyLimit: 1024,
   forceCloseConnections: true,
+  /** Names of bars are longer than Fastify's 100. */
+  routerOptions: { maxParamLength: 300 },
   http: { headersTimeout: 5000, maxHeaderSize: 16 * 1024 }
 } as const
 const MAX_CONNECTIONS = 1000
@@ -68,10 +76,11 @@ export function buildApi({ reader, context, clock = systemClock }: ApiDeps, conf
     weigh: (rows) => rows.length,
     clock
   })
+  const summaries = new LoadCache<BarSummary>({ ...SHARED_SUMMARIES, weigh: () => 1, clock })
   const answers = new LoadCache<Buffer>({ ...SHARED_ANSWERS, weigh: ({ length }) => length, clock })
   const { symbols, maxSymbols, token } = config
   const tools = { reader, symbols, maxSymbols, isChangeable: token !== undefined }
-  for (const route of dataRoutes({ ...tools, sharedTrades, clock })) {
+  for (const route of dataRoutes({ ...tools, sharedTrades, summaries, clock })) {
     addDataRoute(app, route, answers, (shared) =>
       reads.inc({ route: route.path, shared: String(shared) })
     )
@@ -92,13 +101,14 @@ function addDataRoute(
   answers: LoadCache<Buffer>,
   count: (shared: boolean) => void
 ): void {
-  const { path, parameters, summary, response } = route
+  const { path, parameters, summary, response, limitMs } = route
   const errors = Object.fromEntries(ANSWER_STATUSES.map((status) => [status, ERROR_SCHEMA]))
   const schema = { summary, response: { 200: response, ...errors } }
-  app.get(path, { schema }, async (request, reply) => {
+  const options = { schema, ...(limitMs !== undefined && { handlerTimeout: limitMs }) }
+  app.get(path, options, async (request, reply) => {
     const reading = readQuery(request.query, parameters)
     if (reading.problems !== undefined) return sendProblems(reply, reading.problems)
-    const { key, answer } = route.question(reading.query)
+    const { key, answer } = route.question(reading.query, request.params as PathParameters)
     // The bytes are shared, not the rows: writing JSON costs as much as reading them.
     const { value, hit } = answers.get(`${path} ${key}`, async () => {
       const text = reply.serialize(await answer())

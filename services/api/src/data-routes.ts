@@ -1,49 +1,22 @@
-import type { Clock } from '@tapedeck/core'
-import type { FeedReader, MarketReader, TradeDocument } from '@tapedeck/mongo'
+import { barRoutes } from './bar-routes.ts'
+import { ask, windowsOf, type DataRoute, type DataRouteTools } from './data-route.ts'
 import { feedRow, gapRow, gapSpan } from './feed-rows.ts'
 import { forecastSummary } from './forecast-summary.ts'
-import type { LoadCache } from './load-cache.ts'
-import type { Parameter, Query } from './query.ts'
+import { lateRoutes } from './late-routes.ts'
 import { recentTrades } from './recent-trades.ts'
-import { barRow, forecastRow, tradeRow } from './rows.ts'
+import { TRADES_SCHEMA } from './market-schemas.ts'
+import { forecastRow, tradeRow } from './rows.ts'
 import {
-  BARS_SCHEMA,
   FEED_SCHEMA,
   FORECAST_SUMMARY_SCHEMA,
   FORECASTS_SCHEMA,
   GAPS_SCHEMA,
   SYMBOLS_SCHEMA,
-  TRADE_RATE_SCHEMA,
-  TRADES_SCHEMA
+  TRADE_RATE_SCHEMA
 } from './schemas.ts'
 import { symbolList } from './symbols.ts'
-import { DEFAULT_WINDOWS, onGrid, timeRange, windowMs } from './time-range.ts'
+import { onGrid, timeRange } from './time-range.ts'
 import { rateTimeframe, tradeRate } from './trade-rate.ts'
-
-/** What is asked, exactly: requests with the same key get the same answer. */
-export interface Question {
-  readonly key: string
-  answer(): Promise<object>
-}
-
-export interface DataRoute {
-  readonly path: string
-  readonly summary: string
-  readonly parameters: readonly Parameter[]
-  readonly response: object
-  question(query: Query): Question
-}
-
-export interface DataRouteTools {
-  readonly reader: MarketReader & FeedReader
-  /** The configured symbols. */
-  readonly symbols: readonly string[]
-  readonly maxSymbols: number
-  /** Whether symbols may be added and removed by somebody who has the token. */
-  readonly isChangeable: boolean
-  readonly sharedTrades: LoadCache<readonly TradeDocument[]>
-  readonly clock: Clock
-}
 
 const MINUTE_MS = 60_000
 /** A forecast's window may begin after now: the trading day after a holiday is days away. */
@@ -100,16 +73,8 @@ export function dataRoutes(tools: DataRouteTools): readonly DataRoute[] {
         })
       }
     },
-    {
-      path: '/api/v1/bars',
-      summary: 'Bars of one timeframe, by the start of their window',
-      parameters: ['symbol', 'timeframe', 'from', 'to', 'limit'],
-      response: BARS_SCHEMA,
-      question(query) {
-        const asked = windowsOf(query, clock.now(), 0)
-        return ask(asked, async () => ({ bars: (await reader.bars(asked)).map(barRow) }))
-      }
-    },
+    ...barRoutes(tools),
+    ...lateRoutes(tools),
     {
       path: '/api/v1/forecasts',
       summary: 'Forecasts of closes, by the start of the bar that is forecast',
@@ -149,17 +114,6 @@ export function dataRoutes(tools: DataRouteTools): readonly DataRoute[] {
       }
     }
   ]
-}
-
-function ask(asked: object, answer: () => Promise<object>): Question {
-  return { key: JSON.stringify(asked), answer }
-}
-
-function windowsOf(query: Query, nowMs: number, windowsAhead: number) {
-  const { symbols, timeframe, limit } = query
-  const lengthMs = windowMs(timeframe)
-  const defaults = { spanMs: DEFAULT_WINDOWS * lengthMs, aheadMs: windowsAhead * lengthMs }
-  return { symbols, timeframe, ...onGrid(timeRange(query, nowMs, defaults), timeframe), limit }
 }
 
 async function symbolAnswer({

@@ -1,9 +1,13 @@
 import { fullJitterMs, hasCode, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
 import {
+  barReader,
   feedReader,
+  lateReader,
   marketReader,
   openDatabase,
+  type BarReader,
   type FeedReader,
+  type LateReader,
   type MarketReader,
   type MongoConfig
 } from '@tapedeck/mongo'
@@ -12,7 +16,11 @@ import type { ServiceContext } from '@tapedeck/service'
 /** Both limits together keep an answer without a database below three seconds. */
 const SELECT_TIMEOUT_MS = 2000
 const READ_TIMEOUT_MS = 2500
-type Reader = MarketReader & FeedReader
+/** Counting all trades of a day's bar takes longer than any other read. */
+const SCAN_TIMEOUT_MS = 15_000
+
+/** Everything the api asks of the database. */
+export type Reader = MarketReader & FeedReader & BarReader & LateReader
 
 const RETRY = { baseMs: 500, capMs: 5000 } as const
 
@@ -40,8 +48,13 @@ export function databaseReader(
         const options = { appName: 'tapedeck-api', timeoutMs: SELECT_TIMEOUT_MS }
         const database = await openDatabase(config, options)
         close = database.close
-        const limits = { timeoutMs: READ_TIMEOUT_MS }
-        reader = { ...marketReader(database, limits), ...feedReader(database, limits) }
+        const limits = { timeoutMs: READ_TIMEOUT_MS, scanTimeoutMs: SCAN_TIMEOUT_MS }
+        reader = {
+          ...marketReader(database, limits),
+          ...feedReader(database, limits),
+          ...barReader(database, limits),
+          ...lateReader(database, limits)
+        }
         context.log.info({ database: config.database }, 'connected to MongoDB')
         return
       } catch (error) {
@@ -66,6 +79,11 @@ export function databaseReader(
     forecastSymbols: () => use((connected) => connected.forecastSymbols()),
     trades: (query) => use((connected) => connected.trades(query)),
     bars: (query) => use((connected) => connected.bars(query)),
+    bar: (id) => use((connected) => connected.bar(id)),
+    nextFirstTrade: (bar) => use((connected) => connected.nextFirstTrade(bar)),
+    tape: (query, visit) => use((connected) => connected.tape(query, visit)),
+    lateTrades: (query) => use((connected) => connected.lateTrades(query)),
+    lateAges: (query) => use((connected) => connected.lateAges(query)),
     forecasts: (query) => use((connected) => connected.forecasts(query)),
     forecastScores: (query) => use((connected) => connected.forecastScores(query)),
     feeds: () => use((connected) => connected.feeds()),

@@ -46,16 +46,19 @@ export function gapRow(gap: FeedGapDocument, nowMs: number) {
     isOpen: to === null,
     cause: gap.cause,
     symbols: gap.symbols,
+    log: gap.log ?? null,
     seconds: from === null ? null : Math.max(0, (to ?? nowMs) - from) / 1000
   }
 }
 
-/** The same for an axis of time: both ends are moments, an open one ends now. */
+/**
+ * The same for an axis of time: both ends are moments, an open one ends now. One without a begin (the
+ * feed was not followed before) is its end alone: shaded back for ever it would cover recorded tapes.
+ */
 export function gapSpan(gap: FeedGapDocument, nowMs: number) {
   const row = gapRow(gap, nowMs)
   const timeEnd = row.to ?? Math.max(nowMs, row.from ?? 0)
-  const whose = row.symbols.length === 0 ? 'all symbols' : row.symbols.join(', ')
-  const lasted = row.seconds === null ? 'since before the first frame' : durationText(row.seconds)
+  const lasted = row.seconds === null ? unbegunText(row.isOpen) : durationText(row.seconds)
   return {
     id: row.id,
     feed: row.feed,
@@ -64,9 +67,20 @@ export function gapSpan(gap: FeedGapDocument, nowMs: number) {
     isOpen: row.isOpen,
     cause: row.cause,
     symbols: row.symbols,
+    log: row.log,
     seconds: row.seconds,
-    text: `no feed (${whose}), ${lasted}${row.isOpen ? ' so far' : ''}: ${row.cause}`
+    text: `no feed (${whoseText(row)}), ${lasted}${row.isOpen ? ' so far' : ''}: ${row.cause}`
   }
+}
+
+function unbegunText(isOpen: boolean): string {
+  return isOpen ? 'since before the first frame' : 'until here'
+}
+
+/** A gap of one partition is that of the symbols whose trades went there. */
+function whoseText({ symbols, log }: Pick<ReturnType<typeof gapRow>, 'symbols' | 'log'>): string {
+  if (symbols.length > 0) return symbols.join(', ')
+  return log === null ? 'all symbols' : `symbols of partition ${log}`
 }
 
 function silenceText({ explanation, updatedAt }: FeedStatusDocument, nowMs: number): string {

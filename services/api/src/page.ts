@@ -20,6 +20,7 @@ const SCRIPTS = [
   'error-chart.js',
   'rate-chart.js',
   'tables.js',
+  'why.js',
   'main.js'
 ] as const
 

@@ -1,7 +1,8 @@
 import { nearestName } from '@tapedeck/core'
 import { symbolProblems, TIMEFRAME_FORMS, timeframeProblem, type Timeframe } from '@tapedeck/domain'
+import type { TapePosition } from '@tapedeck/mongo'
 
-export const PARAMETERS = ['symbol', 'timeframe', 'from', 'to', 'limit'] as const
+export const PARAMETERS = ['symbol', 'timeframe', 'from', 'to', 'limit', 'after'] as const
 export type Parameter = (typeof PARAMETERS)[number]
 
 export const MAX_LIMIT = 10_000
@@ -19,6 +20,8 @@ export interface Query {
   readonly fromMs: number | undefined
   readonly toMs: number | undefined
   readonly limit: number
+  /** Where the page before ended. */
+  readonly after: TapePosition | undefined
 }
 
 /** One mistake in a request: which parameter, and what was found and expected. */
@@ -64,7 +67,8 @@ export function readQuery(raw: unknown, parameters: readonly Parameter[]): Query
     ),
     fromMs: read<number | undefined>('from', undefined, A_TIME, parseTime),
     toMs: read<number | undefined>('to', undefined, A_TIME, parseTime),
-    limit: read('limit', DEFAULT_LIMIT, `a whole number from 1 to ${MAX_LIMIT}`, parseLimit)
+    limit: read('limit', DEFAULT_LIMIT, `a whole number from 1 to ${MAX_LIMIT}`, parseLimit),
+    after: read<TapePosition | undefined>('after', undefined, A_POSITION, parsePosition)
   }
   if (query.fromMs !== undefined && query.toMs !== undefined && query.fromMs >= query.toMs) {
     const message = `from is '${given.get('from')}', expected a time before to, '${given.get('to')}'`
@@ -123,4 +127,16 @@ function parseLimit(found: string): number | undefined {
   if (!/^\d{1,6}$/.test(found)) return undefined
   const limit = Number(found)
   return limit >= 1 && limit <= MAX_LIMIT ? limit : undefined
+}
+
+const A_POSITION = 'the value of next in the page before'
+
+/** A place between two pages, as text; see parsePosition. */
+export function positionText(tMs: number, id: string): string {
+  return `${tMs}~${id}`
+}
+
+function parsePosition(found: string): TapePosition | undefined {
+  const [, time = '', id = ''] = /^(-?\d{1,16})~(.{1,200})$/.exec(found) ?? []
+  return id === '' || Math.abs(Number(time)) > MAX_TIME_MS ? undefined : { tMs: Number(time), id }
 }

@@ -34,6 +34,11 @@ export function sendRefusal(
   return send(reply, status, { error: { code, message } })
 }
 
+/** An error that sendFailure answers with this status: what was asked for is not there, or is no question. */
+export function refusal(statusCode: 400 | 404, field: string, message: string): Error {
+  return Object.assign(new Error(message), { statusCode, field })
+}
+
 /** 404 that names the routes there are, and the one that was probably meant. */
 export function sendUnknownRoute(
   request: FastifyRequest,
@@ -69,7 +74,8 @@ export function sendFailure(
   }
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500
   if (status >= 400 && status < 500) {
-    return sendProblems(reply, [{ field: 'request', message: error.message }], status)
+    const field = 'field' in error && typeof error.field === 'string' ? error.field : 'request'
+    return sendProblems(reply, [{ field, message: error.message }], status)
   }
   const code = error instanceof TapedeckError ? error.code : 'INTERNAL_ERROR'
   log.error({ err: error, code, requestId: request.id, url: request.url }, 'request failed')

@@ -1,28 +1,17 @@
 /** The JSON schemas of the answers: they document, they serialise, and tests hold answers to them. */
 
-const text = { type: 'string' } as const
-const number = { type: 'number' } as const
-const whole = { type: 'integer' } as const
-const flag = { type: 'boolean' } as const
-const textOrNull = { type: 'string', nullable: true } as const
-const numberOrNull = { type: 'number', nullable: true } as const
-const wholeOrNull = { type: 'integer', nullable: true } as const
-const texts = { type: 'array', items: text } as const
-
-type Schema = Readonly<Record<string, unknown>>
-
-function object(properties: Readonly<Record<string, Schema>>): Schema {
-  return {
-    type: 'object',
-    properties,
-    required: Object.keys(properties),
-    additionalProperties: false
-  }
-}
-
-function list(name: string, row: Readonly<Record<string, Schema>>): Schema {
-  return object({ [name]: { type: 'array', items: object(row) } })
-}
+import {
+  flag,
+  list,
+  number,
+  numberOrNull,
+  object,
+  text,
+  textOrNull,
+  texts,
+  whole,
+  wholeOrNull
+} from './schema-parts.ts'
 
 export const SYMBOLS_SCHEMA = object({
   mode: { type: 'string', enum: ['simulated', 'live', 'mixed', 'none'] },
@@ -41,45 +30,6 @@ export const SYMBOLS_SCHEMA = object({
       firstSeenAt: wholeOrNull
     })
   }
-})
-
-export const TRADES_SCHEMA = list('trades', {
-  id: text,
-  symbol: text,
-  time: whole,
-  tradedAt: text,
-  price: number,
-  size: number,
-  conditions: { ...texts, nullable: true },
-  session: text,
-  tradeDate: text,
-  receivedAt: whole,
-  feed: text
-})
-
-export const BARS_SCHEMA = list('bars', {
-  id: text,
-  symbol: text,
-  timeframe: text,
-  time: whole,
-  end: whole,
-  open: numberOrNull,
-  high: numberOrNull,
-  low: numberOrNull,
-  close: numberOrNull,
-  volume: number,
-  notional: number,
-  vwap: numberOrNull,
-  tradeCount: whole,
-  firstTradeAt: whole,
-  lastTradeAt: whole,
-  session: text,
-  tradeDate: text,
-  status: { type: 'string', enum: ['provisional', 'final', 'revised'] },
-  revision: whole,
-  lateCount: whole,
-  policy: text,
-  feed: text
 })
 
 export const FORECASTS_SCHEMA = list('forecasts', {
@@ -165,6 +115,7 @@ export const FEED_SCHEMA = object({
       isOpen: flag,
       cause: text,
       symbols: texts,
+      log: textOrNull,
       seconds: numberOrNull
     })
   }
@@ -178,6 +129,7 @@ export const GAPS_SCHEMA = list('gaps', {
   isOpen: flag,
   cause: text,
   symbols: texts,
+  log: textOrNull,
   seconds: numberOrNull,
   text
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { aBar, aForecast, aSymbol, aTrade, T0_MS } from './market-documents.ts'
+import { aBar, aForecast, aLateTrade, aSymbol, aTrade, T0_MS } from './market-documents.ts'
 import { ownDatabase, runningApi, untilReady, type Answer } from './running-api.ts'
 
 type Row = Record<string, number | string | boolean | null | string[]>
@@ -42,7 +42,17 @@ describe('the endpoints of the api', options, () => {
     ])
     await database.bars.insertMany([
       ...[2, 0, 1].map((index) => aBar('AAPL', '1m', MINUTE_MS, index)),
-      aBar('MSFT', '1m', MINUTE_MS, 1, { status: 'revised', revision: 2 }),
+      aBar('MSFT', '1m', MINUTE_MS, 1, {
+        status: 'revised',
+        revision: 2,
+        revisionCause: 'late trades',
+        lateCount: 3,
+        lateVolume: 30,
+        coverage: 0.75,
+        gapIds: ['g1', 'g2']
+      }),
+      aBar('MSFT', '5m/1m', MINUTE_MS, 2),
+      aBar('MSFT', '100t', MINUTE_MS, 2, { _id: 'MSFT|100t|c-1-0' }),
       aBar('OLD', '1m', MINUTE_MS, 1, {
         open: null,
         high: null,
@@ -52,6 +62,12 @@ describe('the endpoints of the api', options, () => {
       }),
       aBar('AAPL', '1s', 1000, 0, { tradeCount: 7 }),
       aBar('AAPL', '1h', 3_600_000, 0, { tradeCount: 7200 })
+    ])
+    await database.lateTrades.insertMany([
+      aLateTrade('AAPL', 60_000, 'too late', 90_000_000),
+      aLateTrade('AAPL', 61_000, 'redelivered', 1500),
+      aLateTrade('AAPL', 62_000, 'redelivered', 1700),
+      aLateTrade('MSFT', 60_500, 'from the future', 61_000)
     ])
     await database.forecasts.insertMany([
       aForecast('AAPL', 1, { error: 0.2, naiveError: -0.4 }),
@@ -128,6 +144,7 @@ describe('the endpoints of the api', options, () => {
       conditions: ['1', '12'],
       session: 'regular',
       tradeDate: '2025-01-31',
+      eligible: 'price and volume',
       receivedAt: T0_MS + 30,
       feed: 'simulated'
     })
@@ -192,6 +209,14 @@ describe('the endpoints of the api', options, () => {
       volume: 40,
       notional: 4020,
       vwap: 100.5,
+      meanPrice: 100.5,
+      sdPrice: 0.5,
+      logReturn: 0.01,
+      changePercent: 100 * (101 / 100 - 1),
+      realisedVolatility: 0.012,
+      inferredUpVolume: 20,
+      inferredDownVolume: 10,
+      inferredUnchangedVolume: 10,
       tradeCount: 4,
       firstTradeAt: T0_MS + MINUTE_MS + 1,
       lastTradeAt: T0_MS + 2 * MINUTE_MS - 1,
@@ -199,8 +224,15 @@ describe('the endpoints of the api', options, () => {
       tradeDate: '2025-01-31',
       status: 'revised',
       revision: 2,
-      lateCount: 0,
+      revisionCause: 'late trades',
+      lateCount: 3,
+      lateVolume: 30,
+      coverage: 0.75,
+      coveragePercent: 75,
+      isComplete: false,
+      gapIds: ['g1', 'g2'],
       policy: 'feed',
+      conditionVersion: 1,
       feed: 'simulated'
     })
   })
@@ -208,6 +240,63 @@ describe('the endpoints of the api', options, () => {
   it('a bar without a price has nulls, not zeros', async () => {
     const [bar] = await rowsOf(`bars?symbol=OLD&${range}`)
     assert.deepEqual([bar?.['open'], bar?.['close'], bar?.['vwap']], [null, null, null])
+  })
+
+  it('bars: complete only when over and covered; what is not known is null', async () => {
+    const [first] = await rowsOf(`bars?symbol=AAPL&${range}`)
+    assert.deepEqual([first?.['isComplete'], first?.['coveragePercent']], [true, 100])
+  })
+
+  it('bars: hopping and counted timeframes, their names URL-encoded or not', async () => {
+    for (const timeframe of ['5m/1m', '5m%2F1m', '100t']) {
+      const [bar, ...more] = await rowsOf(`bars?timeframe=${timeframe}&${range}`)
+      assert.deepEqual([bar?.['timeframe'], more.length], [decodeURIComponent(timeframe), 0])
+    }
+    for (const endpoint of ['forecasts', 'forecast-summary']) {
+      await rowsOf(`${endpoint}?timeframe=5m/1m&${range}`)
+      await rowsOf(`${endpoint}?timeframe=1000000usd&${range}`)
+    }
+  })
+
+  it('late-trades: by when they were received, with reason and distance', async () => {
+    const rows = await rowsOf(`late-trades?${range}`)
+    assert.deepEqual(
+      rows.map(({ symbol, reason, byMs }) => [symbol, reason, byMs]),
+      [
+        ['AAPL', 'too late', 90_000_000],
+        ['MSFT', 'from the future', 61_000],
+        ['AAPL', 'redelivered', 1500],
+        ['AAPL', 'redelivered', 1700]
+      ]
+    )
+    assert.deepEqual(
+      [rows[0]?.['time'], rows[0]?.['tradedAt']],
+      [T0_MS + 60_000, '2025-01-30T14:01:00.000Z']
+    )
+    assert.equal((await rowsOf(`late-trades?symbol=MSFT&${range}`)).length, 1)
+    assert.equal((await rowsOf(`late-trades?limit=1&${range}`))[0]?.['byMs'], 1700)
+  })
+
+  it('late-ages: counted by how far off they were, none for nothing kept out', async () => {
+    const rows = await rowsOf(`late-ages?${range}`)
+    assert.deepEqual(
+      rows.map(({ age, tooLate, redelivered, fromTheFuture }) => [
+        age,
+        tooLate,
+        redelivered,
+        fromTheFuture
+      ]),
+      [
+        ['under 1 s', 0, 0, 0],
+        ['1 to 10 s', 0, 2, 0],
+        ['10 to 60 s', 0, 0, 0],
+        ['1 to 60 min', 0, 0, 1],
+        ['1 to 24 h', 0, 0, 0],
+        ['over 24 h', 1, 0, 0]
+      ]
+    )
+    assert.deepEqual(await rowsOf(`late-ages?symbol=OLD&${range}`), [])
+    assert.deepEqual(await rowsOf(`late-ages?from=${T0_MS + 63_000}`), [])
   })
 
   it('several symbols, and all of them, come in one ascending list', async () => {
@@ -222,7 +311,15 @@ describe('the endpoints of the api', options, () => {
   })
 
   it('an unknown symbol has an empty list everywhere', async () => {
-    for (const endpoint of ['trades', 'bars', 'forecasts', 'forecast-summary', 'trade-rate']) {
+    for (const endpoint of [
+      'trades',
+      'bars',
+      'forecasts',
+      'forecast-summary',
+      'trade-rate',
+      'late-trades',
+      'late-ages'
+    ]) {
       assert.deepEqual(await rowsOf(`${endpoint}?symbol=NOBODY&${range}`), [], endpoint)
     }
   })
@@ -291,7 +388,7 @@ describe('the endpoints of the api', options, () => {
 
   it('bad parameters: 400 that names every field, on every route', async () => {
     for (const endpoint of ['trades', 'bars', 'forecasts', 'forecast-summary', 'trade-rate']) {
-      const bad = 'symbol=A,,B&timeframe=2m&from=soon&to=late&limit=10001&pge=1'
+      const bad = 'symbol=A,,B&timeframe=7m&from=soon&to=late&limit=10001&pge=1'
       const { status, body } = await get(`/api/v1/${endpoint}?${bad}`)
       assert.equal(status, 400, endpoint)
       assert.equal(body.error?.code, 'REQUEST_INVALID')

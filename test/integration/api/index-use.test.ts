@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { marketReader } from '@tapedeck/mongo'
-import { aBar, aForecast, aTrade, T0_MS } from './market-documents.ts'
+import { lateReader, marketReader } from '@tapedeck/mongo'
+import { aBar, aForecast, aLateTrade, aTrade, T0_MS } from './market-documents.ts'
 import { ownDatabase } from './running-api.ts'
 
 interface Profile {
@@ -27,21 +27,26 @@ it('reads go through the index, examine only the rows they answer and sort nothi
   await database.forecasts.insertMany(
     symbols.flatMap((symbol) => indexes.map((index) => aForecast(symbol, index, undefined)))
   )
-  const reader = marketReader(database)
+  await database.lateTrades.insertMany(
+    symbols.flatMap((symbol) =>
+      indexes.map((index) => aLateTrade(symbol, index * 60_000, 'too late', 90_000_000))
+    )
+  )
+  const reader = { ...marketReader(database), ...lateReader(database) }
   const range = { fromMs: T0_MS, toMs: T0_MS + 40 * 60_000, limit: 10 }
   await database.db.command({ profile: 2 })
   for (const asked of [['SYM3'], ['SYM3', 'SYM4', 'SYM5'], undefined]) {
     const query = { ...range, symbols: asked, timeframe: '1m' }
-    for (const read of [reader.bars, reader.trades, reader.forecasts]) {
+    for (const read of [reader.bars, reader.trades, reader.forecasts, reader.lateTrades]) {
       assert.equal((await read(query)).length, 10)
     }
   }
   await database.db.command({ profile: 0 })
   const profiles = await database.db
     .collection<Profile>('system.profile')
-    .find({ ns: /\.(bars|trades|forecasts)$/ })
+    .find({ ns: /\.(bars|trades|forecasts|late_trades)$/ })
     .toArray()
-  assert.equal(profiles.filter(({ command }) => command.find !== undefined).length, 9)
+  assert.equal(profiles.filter(({ command }) => command.find !== undefined).length, 12)
   for (const { planSummary, docsExamined, hasSortStage, command } of profiles) {
     if (command.distinct !== undefined) {
       assert.match(planSummary, /^DISTINCT_SCAN/)

@@ -3,6 +3,7 @@ import type {
   FeedGapDocument,
   FeedStatusDocument,
   ForecastDocument,
+  LateTradeDocument,
   SymbolDocument,
   TradeDocument
 } from '@tapedeck/mongo'
@@ -32,6 +33,21 @@ export function aTrade(
     eligible: 'price and volume',
     feed: 'simulated',
     ...parts
+  }
+}
+
+/** A trade received `receivedMs` after T0 that was off by `byMs` and kept out of every bar. */
+export function aLateTrade(
+  symbol: string,
+  receivedMs: number,
+  reason: LateTradeDocument['reason'],
+  byMs: number
+): LateTradeDocument {
+  return {
+    ...aTrade(symbol, reason === 'from the future' ? receivedMs + byMs : receivedMs - byMs),
+    receivedAt: new Date(T0_MS + receivedMs),
+    reason,
+    byMs
   }
 }
 

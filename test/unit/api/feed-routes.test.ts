@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Clock } from '@tapedeck/core'
-import type { FeedStatusDocument, GapQuery, SubscriptionDocument } from '@tapedeck/mongo'
+import type {
+  FeedGapDocument,
+  FeedStatusDocument,
+  GapQuery,
+  SubscriptionDocument
+} from '@tapedeck/mongo'
 import { aFeedStatus, aGap, T0_MS } from '../../integration/api/market-documents.ts'
 import { apiOn } from './reader-double.ts'
 
@@ -79,8 +84,43 @@ describe('GET /api/v1/gaps', () => {
         [540_000, 600_000]
       ]
     )
+    assert.match(rows[0]?.text ?? '', /^no feed \(all symbols\), until here: the feed closed/)
     assert.match(rows[1]?.text ?? '', /^no feed \(AAPL\), 60 s so far: the feed closed/)
     assert.equal((await app.inject('/api/v1/gaps?symbol=AAPL')).statusCode, 400)
+  })
+})
+
+describe('gaps without a begin, or of one partition', () => {
+  async function textsOf(gaps: readonly FeedGapDocument[]): Promise<unknown[]> {
+    const answer = await apiOn({ gaps: async () => gaps }, clock).inject('/api/v1/gaps')
+    return answer
+      .json<{ gaps: { time: number; timeEnd: number; text: string; log: string | null }[] }>()
+      .gaps.map(({ time, timeEnd, text, log }) => [time - T0_MS, timeEnd - T0_MS, text, log])
+  }
+  const cause = 'the feed was not followed before'
+
+  it('are drawn where they end, so that what was recorded before is not covered', async () => {
+    assert.deepEqual(await textsOf([aGap('a', null, 5000, { cause })]), [
+      [5000, 5000, `no feed (all symbols), until here: ${cause}`, null]
+    ])
+  })
+
+  it('reach from when they were said to now while nothing has come yet', async () => {
+    const updatedAt = new Date(T0_MS + 300_000)
+    assert.deepEqual(await textsOf([aGap('a', null, null, { cause, updatedAt })]), [
+      [
+        300_000,
+        600_000,
+        `no feed (all symbols), since before the first frame so far: ${cause}`,
+        null
+      ]
+    ])
+  })
+
+  it('name the partition whose symbols they concern', async () => {
+    assert.deepEqual(await textsOf([aGap('a', 0, 5000, { cause: 'x', log: 'raw_data/3' })]), [
+      [0, 5000, 'no feed (symbols of partition raw_data/3), 5.0 s: x', 'raw_data/3']
+    ])
   })
 })
 

@@ -24,7 +24,8 @@ describe('readQuery', () => {
       timeframe: '1m',
       fromMs: undefined,
       toMs: undefined,
-      limit: 1000
+      limit: 1000,
+      after: undefined
     })
     assert.deepEqual(queryOf({ symbol: '*', timeframe: '', from: ' ' }), queryOf({}))
   })

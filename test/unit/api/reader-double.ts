@@ -1,9 +1,9 @@
 import { readConfig, buildApi } from '@tapedeck/api'
 import { systemClock, type Env } from '@tapedeck/core'
-import type { FeedReader, MarketReader } from '@tapedeck/mongo'
+import type { BarReader, FeedReader, LateReader, MarketReader } from '@tapedeck/mongo'
 import { createContext, createLogger } from '@tapedeck/service'
 
-type Reader = MarketReader & FeedReader
+type Reader = MarketReader & FeedReader & BarReader & LateReader
 
 /** A reader that holds nothing; a test replaces what it looks at. */
 export function emptyReader(parts: Partial<Reader> = {}): Reader {
@@ -13,6 +13,11 @@ export function emptyReader(parts: Partial<Reader> = {}): Reader {
     forecastSymbols: async () => [],
     trades: async () => [],
     bars: async () => [],
+    bar: async () => undefined,
+    nextFirstTrade: async () => undefined,
+    tape: async () => undefined,
+    lateTrades: async () => [],
+    lateAges: async () => [],
     forecasts: async () => [],
     forecastScores: async () => [],
     feeds: async () => [],

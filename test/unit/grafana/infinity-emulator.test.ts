@@ -136,6 +136,22 @@ describe('drawPanel()', () => {
     assert.throws(() => drawCandle({ ...candle, close: null }), /has no open, high, low or close/)
   })
 
+  it('wants one text of a bar chart for its categories and numbers beside it', () => {
+    const panel = {
+      title: 'Ages',
+      type: 'barchart',
+      options: { xField: 'age' }
+    } as unknown as PanelJson
+    const draw = (...names: readonly string[]): number => {
+      const columns = names.map((name) => column(name, name === 'late' ? 'number' : 'string'))
+      return drawPanel(panel, [buildFrame('A', [{ age: 'old', late: 2, why: 'x' }], columns)])
+    }
+    assert.equal(draw('age', 'late'), 1)
+    assert.throws(() => draw('late'), /no text for its categories/)
+    assert.throws(() => draw('age'), /nothing beside/)
+    assert.throws(() => draw('age', 'late', 'why'), /why beside/)
+  })
+
   it('shows nothing for no rows', () => {
     assert.equal(drawPanel(CANDLES, [buildFrame('A', [], CANDLE_COLUMNS)]), 0)
   })

@@ -203,9 +203,21 @@ export function barText(bar, windowMs) {
       ? 'no trade that sets a price'
       : `open ${priceText(bar.open)}  high ${priceText(bar.high)}  low ${priceText(bar.low)}  ` +
         `close ${priceText(bar.close)}`
-  const revision = bar.revision > 0 ? ` ${bar.revision}` : ''
   return (
-    `${axisTimeText(bar.time, windowMs)}  ${bar.status}${revision}  ${prices}  VWAP ${bar.vwap === null ? 'none' : estimateText(bar.vwap)}  ` +
+    `${axisTimeText(bar.time, windowMs)}  ${bar.status}${revisionText(bar)}${coverageText(bar)}  ${prices}  VWAP ${bar.vwap === null ? 'none' : estimateText(bar.vwap)}  ` +
     `volume ${compactText(bar.volume)}  trades ${bar.tradeCount}`
   )
+}
+
+/** How often, why, and by how much a bar was revised; nothing for one that was not. */
+export function revisionText({ revision, revisionCause, lateCount, lateVolume }) {
+  if (revision === 0) return ''
+  const late = lateCount > 0 ? `, ${lateCount} late with volume ${compactText(lateVolume)}` : ''
+  return ` ${revision} (${revisionCause ?? 'cause unknown'}${late})`
+}
+
+/** How much of a bar's window the feed was up; nothing where it was throughout. */
+export function coverageText({ coverage, coveragePercent }) {
+  if (coverage === null) return '  coverage unknown'
+  return coverage === 1 ? '' : `  coverage ${Math.min(99.9, coveragePercent).toFixed(1)} %`
 }

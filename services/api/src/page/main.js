@@ -8,6 +8,7 @@ import { feedText, feedTone } from './feed.js'
 import { $, html, setText, show, sizeOf } from './svg.js'
 import { removeSymbol, setUpSymbolForm } from './symbol-form.js'
 import { showForecast, showSymbols, showTrades } from './tables.js'
+import { setUpWhy, showWhy } from './why.js'
 
 const EVERY_MS = 1000
 /** The small charts move slowly and read many bars. */
@@ -29,7 +30,9 @@ const state = {
   sparklines: { bars: new Map(), label: '' },
   market: undefined,
   rates: [],
-  pickedTime: undefined
+  pickedTime: undefined,
+  /** A click keeps the bar picked when the pointer leaves. */
+  pinned: false
 }
 let round = 0
 let timer
@@ -39,6 +42,7 @@ readAddress()
 addTimeframes()
 addChartInput()
 setUpSymbolForm(() => void refresh())
+setUpWhy(openWhy)
 $('zone').textContent = `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}`
 document.addEventListener('visibilitychange', () => {
   clearTimeout(timer)
@@ -128,7 +132,7 @@ function draw() {
 }
 
 function drawMarket({ symbol, timeframe, bars, forecasts, summary, trades, gaps }) {
-  const windowMs = windowMsOf(timeframe)
+  const windowMs = windowMsOf(timeframe, bars)
   const { lastPrice, lastTradeAt } = symbol
   $('chosen').textContent = symbol.symbol
   $('last-price').textContent = lastPrice === null ? '' : priceText(lastPrice)
@@ -154,7 +158,9 @@ function drawMarket({ symbol, timeframe, bars, forecasts, summary, trades, gaps 
   show($('candles'), drawing, `${waiting}: it appears here by itself`)
   if (focused) drawing?.focus()
   const shown = picked ?? bars.at(-1)
+  $('why').hidden = shown === undefined
   $('readout').textContent = shown === undefined ? '' : barText(shown, windowMs)
+  $('readout').title = $('readout').textContent
   const errors = slots && errorChart({ forecasts, slots, windowMs, size: sizeOf($('errors')) })
   show($('errors'), errors, 'No scored forecast in this range yet')
   const parts = { next: $('forecast-next'), label: $('forecast-label'), facts: $('forecast-facts') }
@@ -166,6 +172,7 @@ function drawMarket({ symbol, timeframe, bars, forecasts, summary, trades, gaps 
 
 function choose(symbol) {
   state.chosen = symbol
+  state.pinned = false
   state.pickedTime = undefined
   writeAddress()
   void refresh()
@@ -194,6 +201,7 @@ function addTimeframes() {
     input.checked = timeframe === state.timeframe
     input.addEventListener('change', () => {
       state.timeframe = timeframe
+      state.pinned = false
       state.pickedTime = undefined
       if (state.chosen !== undefined) writeAddress()
       void refresh()
@@ -202,6 +210,13 @@ function addTimeframes() {
     label.append(input, timeframe)
     $('timeframes').append(label)
   }
+}
+
+/** Explains the bar whose numbers are read out. */
+function openWhy() {
+  const bars = state.market?.bars ?? []
+  const shown = bars.find(({ time }) => time === state.pickedTime) ?? bars.at(-1)
+  if (shown !== undefined) void showWhy(shown, windowMsOf(state.market.timeframe, bars))
 }
 
 function pick(time) {
@@ -215,19 +230,28 @@ function addChartInput() {
   const chart = $('candles')
   chart.addEventListener('pointermove', (event) => {
     const { bars, forecasts, gaps, timeframe } = state.market ?? {}
-    if (bars === undefined || bars.length === 0) return
-    const windowMs = windowMsOf(timeframe)
+    if (state.pinned || bars === undefined || bars.length === 0) return
+    const windowMs = windowMsOf(timeframe, bars)
     const slots = slotsOf({ bars, forecasts, gaps }, windowMs)
     const share =
       (event.clientX - chart.getBoundingClientRect().left) / (sizeOf(chart).width - RIGHT)
     const ms = slots.fromMs + share * (slots.toMs - slots.fromMs)
-    pick(bars.find(({ time }) => ms >= time && ms < time + windowMs)?.time)
+    pick(bars.findLast(({ time }) => ms >= time && ms < time + windowMs)?.time)
   })
-  chart.addEventListener('pointerleave', () => pick(undefined))
+  chart.addEventListener('pointerleave', () => {
+    if (!state.pinned) pick(undefined)
+  })
+  chart.addEventListener('click', () => {
+    state.pinned = !state.pinned && state.pickedTime !== undefined
+  })
   chart.addEventListener('keydown', ({ key }) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[key]
     const bars = state.market?.bars ?? []
-    if (key === 'Escape') pick(undefined)
+    if (key === 'Escape') {
+      state.pinned = false
+      pick(undefined)
+    }
+    if (key === '?') openWhy()
     if (step === undefined || bars.length === 0) return
     const at = bars.findIndex(({ time }) => time === state.pickedTime)
     const next = at < 0 ? bars.length - 1 : Math.min(bars.length - 1, Math.max(0, at + step))

@@ -1,34 +1,39 @@
 const TIMEOUT_MS = 4000
 
-const WINDOW_MS = {
-  '1s': 1000,
-  '5s': 5000,
-  '15s': 15_000,
-  '1m': 60_000,
-  '5m': 300_000,
-  '15m': 900_000,
-  '1h': 3_600_000,
-  '1d': 86_400_000
-}
+const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000 }
+const DAY_MS = 86_400_000
+/** What a counted window is taken to last before there are some. */
+const COUNTED_MS = 60_000
 /** Slots of the chart; more would be thinner than a candle can be drawn. */
 const SLOTS = 96
 const SPARE_SLOTS = 5
 /** As many as the api takes by itself. */
 const SCORED_SLOTS = 500
 const TRADE_ROWS = 40
+const BAR_TRADE_ROWS = 200
+/** All trades of the bar are counted, of a day's bar for seconds. */
+const COUNTING_TIMEOUT_MS = 20_000
 /** Outages in one chart at most. */
 const GAPS = 100
 const RATE_SPAN_MS = 180_000
 /** With many symbols the small charts are made of longer bars, so that their number stays low. */
 const FEW_SYMBOLS = 12
 
-export function windowMsOf(timeframe) {
-  return WINDOW_MS[timeframe] ?? 60_000
+/**
+ * From one bar to the next: the length of a window, its hop (`5m/1m`), or for windows that follow the
+ * trades (`100t`) what lies between the bars on average.
+ */
+export function windowMsOf(timeframe, bars = []) {
+  if (timeframe === '1d' || timeframe === 'regular') return DAY_MS
+  const found = /(?:^|\/)(\d+)([smh])$/.exec(timeframe)
+  if (found !== null) return Number(found[1]) * UNIT_MS[found[2]]
+  if (bars.length < 2) return COUNTED_MS
+  return Math.max(1000, (bars.at(-1).time - bars[0].time) / (bars.length - 1))
 }
 
-async function ask(endpoint, parameters) {
+async function ask(endpoint, parameters, timeoutMs = TIMEOUT_MS) {
   const response = await fetch(`/api/v1/${endpoint}?${new URLSearchParams(parameters)}`, {
-    signal: AbortSignal.timeout(TIMEOUT_MS)
+    signal: AbortSignal.timeout(timeoutMs)
   })
   return answerOf(response)
 }
@@ -56,6 +61,12 @@ export async function changeSymbols(method, path, token, body) {
 
 export function askSymbols() {
   return ask('symbols', {})
+}
+
+/** The trades of a bar, from the beginning or after another page. */
+export function askBarTrades(id, after) {
+  const parameters = { limit: BAR_TRADE_ROWS, ...(after !== undefined && { after }) }
+  return ask(`bars/${encodeURIComponent(id)}/trades`, parameters, COUNTING_TIMEOUT_MS)
 }
 
 /** How the feed stands, in words. */
@@ -101,7 +112,12 @@ export async function askSymbol({ symbol, lastTradeAt }, timeframe) {
     forecasts: forecasts.filter(({ horizon }) => horizon === 1),
     summary,
     trades,
-    gaps: gaps.filter(({ symbols }) => symbols.length === 0 || symbols.includes(symbol))
+    gaps: gaps.filter(
+      ({ id, log, symbols }) =>
+        symbols.includes(symbol) ||
+        // Those of one partition concern the symbol when its bars say so.
+        (symbols.length === 0 && (log === null || bars.some(({ gapIds }) => gapIds.includes(id))))
+    )
   }
 }
 

@@ -1,0 +1,124 @@
+import {
+  MAY,
+  precedes,
+  Tally,
+  type HinderingRule,
+  type Print,
+  type Session
+} from '@tapedeck/domain'
+import type { BarRow, TapeTrade } from '@tapedeck/mongo'
+import { checkOf, type BarCheck } from './bar-check.ts'
+import { policyOf, rememberingJudge, type LeftOut, type Verdict } from './bar-verdict.ts'
+
+export type Role = 'open' | 'high' | 'low' | 'close'
+
+/** How often a rule applied. */
+export interface RuleCount extends HinderingRule {
+  readonly trades: number
+}
+
+export interface BarCounts {
+  /** Trades of the window, in and out. */
+  readonly trades: number
+  readonly in: number
+  readonly out: number
+  /** Of those in it, the ones that no rule hinders in anything. */
+  readonly unhindered: number
+  readonly rules: readonly RuleCount[]
+  readonly leftOut: readonly { readonly reason: LeftOut; readonly trades: number }[]
+}
+
+export interface BarSummary {
+  readonly counts: BarCounts
+  readonly check: BarCheck
+  /** What this very trade set. */
+  rolesOf(print: Print): readonly Role[]
+}
+
+/**
+ * Counts a bar anew from its trades, with the consumer's own tally. Every sum is exact, so the result
+ * equals the stored bar in every digit or not at all.
+ */
+export class BarAccount {
+  readonly #bar: BarRow
+  readonly #judge: (one: TapeTrade) => Verdict
+  readonly #tally = new Tally()
+  #high: Print | undefined
+  #low: Print | undefined
+  #trades = 0
+  #unhindered = 0
+  readonly #rules = new Map<string, HinderingRule & { trades: number }>()
+  readonly #leftOut = new Map<LeftOut, number>()
+
+  constructor(bar: BarRow) {
+    this.#bar = bar
+    this.#judge = rememberingJudge(policyOf(bar))
+  }
+
+  take(one: TapeTrade): void {
+    this.#trades++
+    const { leftOut, eligibility, rules } = this.#judge(one)
+    for (const rule of rules) {
+      const known = this.#rules.get(rule.code)
+      if (known === undefined) this.#rules.set(rule.code, { ...rule, trades: 1 })
+      else known.trades++
+    }
+    if (leftOut !== null) {
+      this.#leftOut.set(leftOut, (this.#leftOut.get(leftOut) ?? 0) + 1)
+      return
+    }
+    if (rules.length === 0) this.#unhindered++
+    const { print, trade } = one
+    // What a trade moved is not asked here: the tick rule needs the tape before the window.
+    this.#tally.add({
+      ...print,
+      size: trade.size,
+      eligibility,
+      session: trade.session as Session,
+      feed: trade.feed,
+      direction: 0,
+      squaredReturn: 0
+    })
+    if ((eligibility & MAY.setHighLow) === 0) return
+    const [high, low] = [this.#high, this.#low]
+    if (high === undefined || print.price > high.price || isEarlier(print, high)) this.#high = print
+    if (low === undefined || print.price < low.price || isEarlier(print, low)) this.#low = print
+  }
+
+  summary(): BarSummary {
+    const leftOut = [...this.#leftOut].map(([reason, trades]) => ({ reason, trades }))
+    const out = leftOut.reduce((sum, { trades }) => sum + trades, 0)
+    const { first, last, fallback } = this.#tally.exactParts()
+    const setters: readonly (readonly [Role, string | undefined])[] = [
+      ['open', storedKey(first ?? fallback)],
+      ['high', keyOf(this.#high)],
+      ['low', keyOf(this.#low)],
+      ['close', storedKey(last ?? fallback)]
+    ]
+    return {
+      counts: {
+        trades: this.#trades,
+        in: this.#trades - out,
+        out,
+        unhindered: this.#unhindered,
+        rules: [...this.#rules.values()].toSorted((a, b) => b.trades - a.trades),
+        leftOut: leftOut.toSorted((a, b) => b.trades - a.trades)
+      },
+      check: checkOf(this.#bar, this.#tally),
+      rolesOf: (print) => setters.filter(([, key]) => key === keyOf(print)).map(([role]) => role)
+    }
+  }
+}
+
+/** Of equal prices the first on the tape set it. */
+function isEarlier(print: Print, than: Print): boolean {
+  return print.price === than.price && precedes(print, than)
+}
+
+function keyOf(print: Print | undefined): string | undefined {
+  return print === undefined ? undefined : `${print.connection} ${print.sequence}`
+}
+
+function storedKey(print: ReturnType<Tally['exactParts']>['first']): string | undefined {
+  return print === null ? undefined : `${print[1]} ${print[2]}`
+}

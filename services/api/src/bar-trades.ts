@@ -1,0 +1,94 @@
+import { eligibilityText, type ConditionPolicy } from '@tapedeck/domain'
+import type { BarReader, BarRow, TapePosition, TapeTrade } from '@tapedeck/mongo'
+import { BarAccount, type BarSummary } from './bar-account.ts'
+import { judge, policyOf } from './bar-verdict.ts'
+import { windowOf, type BarWindow } from './bar-window.ts'
+import type { LoadCache } from './load-cache.ts'
+import { positionText } from './query.ts'
+import { refusal } from './replies.ts'
+import { barRow, tradeRow } from './rows.ts'
+
+export interface BarTradesQuery {
+  readonly id: string
+  readonly limit: number
+  readonly after: TapePosition | undefined
+}
+
+/**
+ * Why a bar is what it is: a page of its window's trades, each with what it did to the bar or why it
+ * is not in it; the counts and the check are of all of them.
+ *
+ * @throws what sendFailure answers with 404 when there is no such bar
+ */
+export async function barTrades(
+  reader: BarReader,
+  summaries: LoadCache<BarSummary>,
+  { id, limit, after }: BarTradesQuery
+): Promise<object> {
+  const bar = await reader.bar(id)
+  if (bar === undefined) {
+    throw refusal(404, 'id', `no bar '${id}' is stored, expected an id as /api/v1/bars answers it`)
+  }
+  const window = await windowOf(bar, reader)
+  const counted = summaries.get(versionOf(bar), () => summaryOf(reader, bar, window))
+  const [summary, page] = await Promise.all([
+    counted.value,
+    pageOf(reader, { ...window, ...(after !== undefined && { after }) }, limit)
+  ])
+  const { counts, check } = summary
+  const policy = policyOf(bar)
+  const last = page.rows.at(-1)
+  return {
+    bar: barRow(bar),
+    window: { from: window.fromMs, to: window.toMs, text: window.text },
+    summary: counts,
+    check,
+    trades: page.rows.map((one) => barTradeRow(one, policy, summary)),
+    next: page.isLast || last === undefined ? null : positionText(last.print.tMs, last.trade._id)
+  }
+}
+
+async function summaryOf(reader: BarReader, bar: BarRow, window: BarWindow): Promise<BarSummary> {
+  const account = new BarAccount(bar)
+  await reader.tape({ ...window, isForCounting: true }, (one) => {
+    if (window.holds(one)) account.take(one)
+    return true
+  })
+  return account.summary()
+}
+
+async function pageOf(
+  reader: BarReader,
+  window: BarWindow,
+  limit: number
+): Promise<{ readonly rows: readonly TapeTrade[]; readonly isLast: boolean }> {
+  const rows: TapeTrade[] = []
+  let isLast = true
+  await reader.tape(window, (one) => {
+    if (!window.holds(one)) return true
+    isLast = rows.length < limit
+    if (isLast) rows.push(one)
+    return isLast
+  })
+  return { rows, isLast }
+}
+
+function barTradeRow(one: TapeTrade, policy: ConditionPolicy, { rolesOf }: BarSummary) {
+  const { leftOut, eligibility, rules } = judge(one, policy)
+  const isIn = leftOut === null
+  return {
+    ...tradeRow(one.trade),
+    isIn,
+    counts: isIn ? eligibilityText(eligibility) : 'nothing',
+    roles: isIn ? rolesOf(one.print) : [],
+    rules,
+    reason: leftOut,
+    byMs: one.aside?.byMs ?? null
+  }
+}
+
+/** The same for as long as nothing of the bar has changed. */
+function versionOf(bar: BarRow): string {
+  const { _id, status, revision, tradeCount, lateCount, volume, notional, close } = bar
+  return JSON.stringify([_id, status, revision, tradeCount, lateCount, volume, notional, close])
+}

@@ -1,0 +1,85 @@
+import {
+  precedes,
+  settlesAt,
+  tapePlaceOf,
+  windowsAt,
+  windowSpec,
+  type Print,
+  type Session
+} from '@tapedeck/domain'
+import type { BarReader, BarRow, TapeQuery, TapeTrade } from '@tapedeck/mongo'
+
+/** Which trades of the tape are a bar's own: those of a range that also pass `holds`. */
+export interface BarWindow extends TapeQuery {
+  holds(trade: TapeTrade): boolean
+  /** In words, for people. */
+  readonly text: string
+}
+
+/** The window of a stored bar, by the domain's own rules. */
+export async function windowOf(
+  bar: BarRow,
+  reader: Pick<BarReader, 'nextFirstTrade'>
+): Promise<BarWindow> {
+  switch (windowSpec(bar.timeframe).kind) {
+    case 'counted':
+      return countedWindow(bar, await reader.nextFirstTrade(bar))
+    case 'regular session':
+      return regularSession(bar)
+    default:
+      return windowInTime(bar)
+  }
+}
+
+function windowInTime({ symbol, start, end }: BarRow): BarWindow {
+  return {
+    symbol,
+    fromMs: start.getTime(),
+    toMs: end.getTime(),
+    holds: () => true,
+    text: `trades from ${start.toISOString()} until before ${end.toISOString()}`
+  }
+}
+
+/** Closing prints come after the end; what else trades then is of another session. */
+function regularSession({ symbol, timeframe, start, end }: BarRow): BarWindow {
+  const toMs = settlesAt(timeframe, symbol, end.getTime())
+  return {
+    symbol,
+    fromMs: start.getTime(),
+    toMs,
+    holds: ({ trade, print }) =>
+      windowsAt(symbol, timeframe, print.tMs, trade.session as Session).some(
+        ({ startMs }) => startMs === start.getTime()
+      ),
+    text:
+      `trades of the regular session from ${start.toISOString()} until before ${end.toISOString()}, ` +
+      `its closing prints until ${new Date(toMs).toISOString()}`
+  }
+}
+
+/** Counted windows follow the tape as the feed sent it, whatever the times of their trades. */
+function countedWindow(bar: BarRow, nextTrade: string | undefined): BarWindow {
+  const firstTrade = bar._id.slice(bar._id.lastIndexOf('|') + 1)
+  const first = placeOf(firstTrade)
+  const next = nextTrade === undefined ? undefined : placeOf(nextTrade)
+  return {
+    symbol: bar.symbol,
+    fromMs: bar.firstTradeAt.getTime(),
+    toMs: bar.lastTradeAt.getTime() + 1,
+    holds({ print }) {
+      const own = { ...print, tMs: 0 }
+      return !precedes(own, first) && (next === undefined || precedes(own, next))
+    },
+    text:
+      `trades in the order of the feed, from ${firstTrade} ` +
+      (nextTrade === undefined
+        ? 'to the last'
+        : `until before ${nextTrade}, which begins the next bar`)
+  }
+}
+
+/** Places on the tape are compared apart from time: as if all were of one moment. */
+function placeOf(tradeId: string): Print {
+  return { tMs: 0, price: 0, ...tapePlaceOf(tradeId) }
+}

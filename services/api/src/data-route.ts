@@ -1,0 +1,52 @@
+import type { Clock } from '@tapedeck/core'
+import type { TradeDocument } from '@tapedeck/mongo'
+import type { BarSummary } from './bar-account.ts'
+import type { Reader } from './database-reader.ts'
+import type { LoadCache } from './load-cache.ts'
+import type { Parameter, Query } from './query.ts'
+import { DEFAULT_WINDOWS, onGrid, timeRange, windowMs } from './time-range.ts'
+
+/** What is asked, exactly: requests with the same key get the same answer. */
+export interface Question {
+  readonly key: string
+  answer(): Promise<object>
+}
+
+/** What stands in the path of a route such as /bars/:id/trades, decoded. */
+export type PathParameters = Readonly<Record<string, string | undefined>>
+
+export interface DataRoute {
+  readonly path: string
+  readonly summary: string
+  readonly parameters: readonly Parameter[]
+  readonly response: object
+  /** Time limit of the answer, ms; that of buildApi unless said otherwise. */
+  readonly limitMs?: number
+  /** @throws what sendFailure answers with 400, when the path asks for nothing */
+  question(query: Query, path: PathParameters): Question
+}
+
+export interface DataRouteTools {
+  readonly reader: Reader
+  /** The configured symbols. */
+  readonly symbols: readonly string[]
+  readonly maxSymbols: number
+  /** Whether symbols may be added and removed by somebody who has the token. */
+  readonly isChangeable: boolean
+  readonly sharedTrades: LoadCache<readonly TradeDocument[]>
+  readonly summaries: LoadCache<BarSummary>
+  readonly clock: Clock
+}
+
+/** A question whose parameters are its key. */
+export function ask(asked: object, answer: () => Promise<object>): Question {
+  return { key: JSON.stringify(asked), answer }
+}
+
+/** The range of windows that a request means; see timeRange. */
+export function windowsOf(query: Query, nowMs: number, windowsAhead: number) {
+  const { symbols, timeframe, limit } = query
+  const lengthMs = windowMs(timeframe)
+  const defaults = { spanMs: DEFAULT_WINDOWS * lengthMs, aheadMs: windowsAhead * lengthMs }
+  return { symbols, timeframe, ...onGrid(timeRange(query, nowMs, defaults), timeframe), limit }
+}

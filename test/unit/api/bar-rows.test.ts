@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { BarRow, TradeDocument } from '@tapedeck/mongo'
+import { aBar, aTrade } from '../../integration/api/market-documents.ts'
+import { apiOn } from './reader-double.ts'
+
+type Row = Readonly<Record<string, unknown>>
+
+async function rowOf(parts: Partial<BarRow>, without: readonly string[] = []): Promise<Row> {
+  const stored = aBar('AAPL', '1m', 60_000, 0, parts)
+  const kept = Object.entries(stored).filter(([name]) => !without.includes(name))
+  const bars = async (): Promise<BarRow[]> => [Object.fromEntries(kept) as unknown as BarRow]
+  const answer = await apiOn({ bars }).inject('/api/v1/bars')
+  assert.equal(answer.statusCode, 200, answer.body)
+  return answer.json<{ bars: Row[] }>().bars[0]!
+}
+
+describe('rows of GET /api/v1/bars', () => {
+  it('have no coverage where nothing is known of the feed, and are not complete then', async () => {
+    const row = await rowOf({ coverage: null })
+    assert.deepEqual(
+      [row['coverage'], row['coveragePercent'], row['isComplete']],
+      [null, null, false]
+    )
+  })
+
+  it('are not complete while provisional', async () => {
+    assert.equal((await rowOf({ status: 'provisional' }))['isComplete'], false)
+    assert.equal((await rowOf({ status: 'revised' }))['isComplete'], true)
+  })
+
+  it('have no change without a price', async () => {
+    assert.equal((await rowOf({ open: 80, close: 90 }))['changePercent'], 12.5)
+    assert.equal((await rowOf({ open: null, close: null }))['changePercent'], null)
+  })
+
+  it('say null of what was not stored with an older bar or trade', async () => {
+    const row = await rowOf({}, ['coverage', 'gapIds', 'realisedVolatility', 'conditionVersion'])
+    assert.deepEqual(
+      [row['coverage'], row['gapIds'], row['realisedVolatility'], row['conditionVersion']],
+      [null, [], null, null]
+    )
+    const { eligible, ...trade } = aTrade('AAPL', 0)
+    assert.equal(eligible, 'price and volume')
+    const trades = async (): Promise<TradeDocument[]> => [trade as TradeDocument]
+    const answer = await apiOn({ trades }).inject('/api/v1/trades?from=0')
+    assert.equal(answer.json<{ trades: Row[] }>().trades[0]?.['eligible'], null)
+  })
+})
