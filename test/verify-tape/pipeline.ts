@@ -11,6 +11,8 @@ export interface RunningService {
   metric(name: string): Promise<number>
   /** The last lines it logged. */
   lastLines(): string
+  /** Settles when it ended, by whatever cause: `exit code 1`, `SIGKILL`. */
+  readonly exited: Promise<string>
   stop(): Promise<void>
 }
 
@@ -48,7 +50,11 @@ export async function startService(
   }
   const failed = (why: string): TapedeckError =>
     new TapedeckError('SERVER_FAILED', `${name} ${why}:\n${lines.join('\n')}`)
-  child.once('exit', (code) => health.reject(failed(`ended with exit code ${code}`)))
+  const exited = Promise.withResolvers<string>()
+  child.once('exit', (code, signal) => {
+    exited.resolve(signal ?? `exit code ${code}`)
+    health.reject(failed(`ended with exit code ${code}`))
+  })
   const timer = setTimeout(() => health.reject(failed('did not come up')), START_LIMIT_MS)
   try {
     const url = await health.promise
@@ -57,6 +63,7 @@ export async function startService(
       pid: child.pid ?? 0,
       metric: (metric) => readMetric(url, metric),
       lastLines: () => lines.join('\n'),
+      exited: exited.promise,
       stop: () => stop(child)
     }
   } catch (error) {

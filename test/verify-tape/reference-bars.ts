@@ -1,3 +1,4 @@
+import { decimalUnits, unitsToNumber } from './decimal-units.ts'
 import { tradesOf, linesOf } from './tape.ts'
 
 /** A 1-minute bar as computed apart from the pipeline; decimals as text. */
@@ -35,7 +36,6 @@ export async function readReferenceBars(file: string): Promise<ReferenceBar[]> {
 }
 
 const MINUTE_MS = 60_000
-const SCALE = 12
 
 /**
  * 1-minute bars straight from the tape, by other means than the pipeline's: sort, group, and sums of
@@ -54,8 +54,8 @@ export async function computeReferenceBars(tape: string): Promise<ReferenceBar[]
   return [...groups.values()].map(({ symbol, startMs, rows }) => {
     rows.sort((a, b) => a.t - b.t || a.order - b.order)
     const prices = rows.map(({ p }) => p)
-    const volume = rows.reduce((sum, { v }) => sum + scaled(v), 0n)
-    const notional = rows.reduce((sum, { p, v }) => sum + scaled(p) * scaled(v), 0n)
+    const volume = rows.reduce((sum, { v }) => sum + decimalUnits(v), 0n)
+    const notional = rows.reduce((sum, { p, v }) => sum + decimalUnits(p) * decimalUnits(v), 0n)
     return {
       symbol,
       startMs,
@@ -63,8 +63,8 @@ export async function computeReferenceBars(tape: string): Promise<ReferenceBar[]
       high: prices.reduce((a, b) => Math.max(a, b)),
       low: prices.reduce((a, b) => Math.min(a, b)),
       close: prices.at(-1) ?? NaN,
-      volume: Number(volume) / 10 ** SCALE,
-      vwap: Number(notional) / 10 ** SCALE / Number(volume),
+      volume: unitsToNumber(volume, 12),
+      vwap: unitsToNumber(notional, 24) / unitsToNumber(volume, 12),
       count: rows.length
     }
   })
@@ -75,17 +75,4 @@ interface Row {
   readonly t: number
   readonly v: number
   readonly order: number
-}
-
-/** A number as whole units of 1e-12, digit by digit from its text. */
-function scaled(value: number): bigint {
-  const [whole = '0', fraction = ''] = value.toFixed(SCALE).split('.')
-  const text = String(value)
-  if (!text.includes('e')) {
-    const [, decimals = ''] = text.split('.')
-    return (
-      BigInt(whole) * 10n ** BigInt(SCALE) + BigInt(decimals.slice(0, SCALE).padEnd(SCALE, '0'))
-    )
-  }
-  return BigInt(whole) * 10n ** BigInt(SCALE) + BigInt(fraction)
 }

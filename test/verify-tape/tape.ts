@@ -10,6 +10,9 @@ export interface TapeTrade {
   readonly p: number
   readonly t: number
   readonly v: number
+  readonly c?: readonly string[] | null
+  /** The source's own id, where it has one. */
+  readonly id?: string | number
 }
 
 async function readable(file: string): Promise<Readable> {

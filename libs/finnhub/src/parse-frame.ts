@@ -17,6 +17,7 @@ import {
 const MAX_CONDITIONS = 32
 const MAX_CONDITION_LENGTH = 64
 const MAX_SYMBOL_LENGTH = 64
+const MAX_ID_LENGTH = 64
 
 /**
  * Reads one frame of Finnhub's WebSocket. Never throws: what does not fit says why. One bad trade
@@ -59,8 +60,10 @@ function parseTrades(data: unknown): Frame {
   data.forEach((trade: unknown, index) => {
     const reason = problemOf(trade) ?? (trades.length < MAX_RECORD_TRADES ? undefined : CROWDED)
     if (reason === undefined) {
-      const { s, p, t, v, c } = trade as FrameTrade
-      trades.push(c === undefined ? { s, p, t, v, index } : { s, p, t, v, c, index })
+      const { s, p, t, v, c, i } = trade as FrameTrade
+      const kept = c === undefined ? { s, p, t, v, index } : { s, p, t, v, c, index }
+      // Finnhub has no trade id; a recorded tape may. An empty one names nothing.
+      trades.push(i === undefined || i === '' ? kept : { ...kept, i })
     } else refused.push({ index, reason, raw: rawOf(trade) })
   })
   return { kind: 'trades', trades, amendments: [], refused }
@@ -71,7 +74,8 @@ const CROWDED = `more than ${MAX_RECORD_TRADES} trades in one frame`
 function problemOf(trade: unknown): string | undefined {
   const problem = tradeProblem(trade)
   if (problem !== undefined) return problem
-  const { s, c } = trade as FrameTrade
+  const { s, c, i } = trade as FrameTrade
+  if (i !== undefined && i.length > MAX_ID_LENGTH) return 'id is too long'
   if (typeof s !== 'string' || s === '' || s.length > MAX_SYMBOL_LENGTH) {
     return 'symbol is not a text'
   }

@@ -24,6 +24,36 @@ describe('parseFrame()', () => {
     )
   })
 
+  it('lets the id of a recorded source through as a text, and none that names nothing', () => {
+    const frame = parseFrame(
+      '{"type":"trade","data":[{"s":"A","p":1,"t":1,"v":1,"c":null,"i":"57-1"},{"s":"A","p":1,"t":1,"v":1,"i":"7"},' +
+        '{"s":"A","p":1,"t":1,"v":1,"i":""},{"s":"A","p":1,"t":1,"v":1,"i":7},' +
+        `{"s":"A","p":1,"t":1,"v":1,"i":"${'x'.repeat(65)}"}],"type":"trade"}`
+    )
+    assert.ok(frame.kind === 'trades')
+    assert.deepEqual(
+      frame.trades.map(({ i, index }) => [i, index]),
+      [
+        ['57-1', 0],
+        ['7', 1],
+        [undefined, 2]
+      ]
+    )
+    assert.deepEqual(
+      frame.refused.map(({ reason, index }) => [reason, index]),
+      [
+        ['id is not a text', 3],
+        ['id is too long', 4]
+      ]
+    )
+    const [record] = recordsOf(frame.trades, ORIGIN)
+    assert.deepEqual(
+      record?.trades.map(({ i }) => i),
+      ['57-1', '7', undefined]
+    )
+    assert.equal(recordProblem(record, 'A'), undefined)
+  })
+
   it('knows pings, errors and types without trades', () => {
     assert.deepEqual(parseFrame('{"type":"ping"}'), { kind: 'ping' })
     assert.deepEqual(parseFrame('{"type":"error","msg":"Subscribing to too many symbols"}'), {

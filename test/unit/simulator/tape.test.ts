@@ -74,18 +74,35 @@ describe('readTape', () => {
           )
           const file = aFile(t, lines.map((line) => JSON.stringify(line)).join('\n'))
           const found = textsOf(await batchesOf(file)).flatMap(dataOf)
+          const sent = isUsual ? trades.map((trade) => ({ ...trade, i: '7' })) : trades
           // JSON has no -0 in this world: both sides went through text.
-          assert.deepEqual(found, JSON.parse(JSON.stringify(trades)))
+          assert.deepEqual(found, JSON.parse(JSON.stringify(sent)))
         }
       ),
       { numRuns: 50 }
     )
     const texts = textsOf(
-      await batchesOf(aFile(t, '{"s":"A","p":0.00008,"t":1,"v":8e-05,"c":null,"id":"9"}'))
+      await batchesOf(aFile(t, '{"s":"A","p":0.00008,"t":1,"v":8e-05,"c":null}'))
     )
     assert.deepEqual(texts, [
       '{"data":[{"c":null,"p":0.00008,"s":"A","t":1,"v":8e-05}],"type":"trade"}'
     ])
+  })
+
+  it('hands the id of a source that has one on as the text i, in every form of line', async (t) => {
+    const lines = [
+      '{"s":"A","p":1,"t":1,"v":1,"c":null,"id":"57-1835807"}',
+      '{"s":"A","p":1,"t":1,"v":1,"c":[],"id":3735683259}',
+      '{"id":"x\\"y","s":"A","p":1,"t":1,"v":1}',
+      '{"id":12,"s":"A","p":1,"t":1,"v":1}',
+      '{"s":"A","p":1,"t":1,"v":1,"i":"own"}',
+      '{"s":"A","p":1,"t":1,"v":1,"id":null}'
+    ]
+    const found = textsOf(await batchesOf(aFile(t, lines.join('\n')))).flatMap(dataOf)
+    assert.deepEqual(
+      found.map((trade) => (trade as { i?: unknown }).i),
+      ['57-1835807', '3735683259', 'x"y', '12', 'own', undefined]
+    )
   })
 
   it('leaves the conditions out where the tape has none', async (t) => {

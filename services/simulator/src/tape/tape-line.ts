@@ -17,7 +17,8 @@ export interface TapeFrame {
   readonly atMs: number | undefined
 }
 
-const TRADE_FORM = '{"s":symbol,"p":price,"t":epoch ms,"v":size,"c":[codes] or null}'
+const TRADE_FORM =
+  '{"s":symbol,"p":price,"t":epoch ms,"v":size,"c":[codes] or null}, and "id" where there is one'
 const FRAME_FORM = '{"data":[trades],"type":"trade"} or another object with a type'
 
 export const CAPTURE_FORM =
@@ -41,22 +42,24 @@ const TEXT = String.raw`"[^"\\\x00-\x1f]+"`
 /** The usual line, in one step and with every number as it was written. */
 const USUAL = new RegExp(
   String.raw`^\{"s":(${TEXT}),"p":(${NUMBER}),"t":([1-9]\d{0,14}),"v":(${NUMBER}),` +
-    String.raw`"c":(null|\[\]|\[${TEXT}(?:,${TEXT})*\])(?:,"id":(?:${TEXT}|${NUMBER}))?\}\r?$`
+    String.raw`"c":(null|\[\]|\[${TEXT}(?:,${TEXT})*\])(?:,"id":(${TEXT}|${NUMBER}))?\}\r?$`
 )
 
 /**
  * One line of a flat tape as Finnhub would send it. Only the form is checked: a price of 0 is
- * played, since what comes after the simulator must be able to meet it. An `id` is left out.
+ * played, since what comes after the simulator must be able to meet it. The source's own `id`, which
+ * Finnhub does not have, goes along as the text `i`: only by it are copies of a trade known.
  *
  * @throws TAPE_INVALID with the number of the line, what was found and expected.
  */
 export function readTradeLine(line: string, lineNumber: number): TapeTrade {
-  const [, s, p, t, v, c] = USUAL.exec(line) ?? []
+  const [, s, p, t, v, c, id] = USUAL.exec(line) ?? []
   if (s === undefined) return readUnusualTrade(line, lineNumber)
+  const i = id === undefined ? '' : `,"i":${id.startsWith('"') ? id : `"${id}"`}`
   return {
     symbol: s.slice(1, -1),
     atMs: Number(t),
-    text: `{"c":${c},"p":${p},"s":${s},"t":${t},"v":${v}}`
+    text: `{"c":${c},"p":${p},"s":${s},"t":${t},"v":${v}${i}}`
   }
 }
 
@@ -64,7 +67,9 @@ function readUnusualTrade(line: string, lineNumber: number): TapeTrade {
   const value = objectOf(line, lineNumber, TRADE_FORM)
   const problem = problemOf(value)
   if (problem !== undefined) throw invalid(lineNumber, line, TRADE_FORM, problem)
-  return tradeOf(value)
+  const { id } = value
+  const hasId = typeof id === 'string' || typeof id === 'number'
+  return tradeOf(hasId ? { ...value, i: String(id) } : value)
 }
 
 /**
@@ -119,8 +124,8 @@ function problemOf(value: unknown): string | undefined {
   return isList ? undefined : 'c is no list of texts'
 }
 
-function tradeOf({ c, p, s, t, v }: Record<string, unknown>): TapeTrade {
-  return { symbol: s as string, atMs: t as number, text: JSON.stringify({ c, p, s, t, v }) }
+function tradeOf({ c, p, s, t, v, i }: Record<string, unknown>): TapeTrade {
+  return { symbol: s as string, atMs: t as number, text: JSON.stringify({ c, p, s, t, v, i }) }
 }
 
 export function objectOf(

@@ -1,0 +1,142 @@
+/**
+ * `npm run bench:pipeline`: fills a topic, then measures how fast consumers store it all in MongoDB.
+ * Exit code 0 only when every trade stands once and any number of consumers gives the same bars.
+ */
+import { parseArgs } from 'node:util'
+import { messageOf } from '@tapedeck/core'
+import { createProgress } from '@tapedeck/stack'
+import { servers, startTestServers } from '../support/servers.ts'
+import { fillTopic, type Backlog } from './backlog.ts'
+import { runPipeline, type PipelineRun } from './pipeline-run.ts'
+
+const USAGE = `Usage: npm run bench:pipeline -- [--trades N] [--consumers LIST] [--kill] [--json]
+
+  --trades N        trades waiting on the topic (200000)
+  --symbols N       (100)
+  --rate N          trades a second of event time (1000)
+  --per-record N    trades of one record, 1, 2, 5 or 10 (5)
+  --seed N          (1)
+  --partitions N    (6)
+  --consumers LIST  one run each (1,2,3)
+  --timeframes LIST instead of the consumer's own
+  --kill            kills the first consumer half way (SIGKILL) and starts another at once
+  --profile DIR     writes a CPU profile of each consumer
+  --json            the last line is one JSON object
+`
+
+function table(run: PipelineRun, trades: number): string {
+  const { processes, lag } = run
+  const quarters = [0.25, 0.5, 0.75].map((part) => lag[Math.floor(lag.length * part)])
+  const lines = [
+    '',
+    `consumers      ${run.consumers}`,
+    `stored         ${run.trades} trades of ${trades}, ${run.bars} bars (${run.barsHash})`,
+    `speed          ${run.tradesPerSecond} trades/s from the first bar on, ${run.seconds.toFixed(1)} s in all`,
+    `first bar      ${run.firstBarSeconds.toFixed(2)} s after the start of the process`,
+    ...(run.resumeSeconds === undefined
+      ? []
+      : [`after the kill ${run.resumeSeconds.toFixed(2)} s until bars were stored again`]),
+    `checkpoint     ${run.checkpointBytes} bytes`,
+    `records behind ${quarters.map((point) => (point ? `${point[1]} at ${point[0]} s` : '')).join(', ')}`,
+    ...processes.map(
+      ({ name, cpuSeconds, rssMebibytes }) =>
+        `${name.padEnd(14)} ${cpuSeconds.toFixed(1)} s CPU, ${((cpuSeconds / trades) * 1e6).toFixed(1)} us a trade, ${rssMebibytes} MiB`
+    ),
+    ...run.problems.map((problem) => `! ${problem}`)
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function filled({ records, bytes, seconds }: Backlog, trades: number): string {
+  return (
+    `filled         ${trades} trades in ${records} records of ${Math.round(bytes / records)} bytes, ` +
+    `${Math.round(records / seconds)} records/s\n`
+  )
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      trades: { type: 'string', default: '200000' },
+      symbols: { type: 'string', default: '100' },
+      rate: { type: 'string', default: '1000' },
+      'per-record': { type: 'string', default: '5' },
+      seed: { type: 'string', default: '1' },
+      partitions: { type: 'string', default: '6' },
+      consumers: { type: 'string', default: '1,2,3' },
+      timeframes: { type: 'string' },
+      kill: { type: 'boolean', default: false },
+      profile: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false }
+    }
+  })
+  if (values.help) {
+    process.stderr.write(USAGE)
+    return 0
+  }
+  const trades = Number(values.trades)
+  const interrupted = new AbortController()
+  process.once('SIGINT', () => interrupted.abort())
+  process.once('SIGTERM', () => interrupted.abort())
+  const say = (text: string): void => void process.stderr.write(`  ${text}\n`)
+  const running = await startTestServers({
+    progress: createProgress((text) => process.stderr.write(text)),
+    signal: interrupted.signal
+  })
+  const runs: PipelineRun[] = []
+  const problems: string[] = []
+  try {
+    const { brokers, mongoUri, topic } = servers()
+    const kafka = { brokers, topic, ssl: false, sasl: undefined }
+    const shape = {
+      trades,
+      symbols: Number(values.symbols),
+      perRecord: Number(values['per-record']),
+      rate: Number(values.rate),
+      seed: Number(values.seed)
+    }
+    const backlog = await fillTopic(kafka, shape, Number(values.partitions), say)
+    process.stdout.write(filled(backlog, trades))
+    for (const consumers of values.consumers.split(',').map(Number)) {
+      interrupted.signal.throwIfAborted()
+      const { database } = servers()
+      const run = await runPipeline({
+        kafka,
+        mongoUri,
+        database,
+        group: database,
+        consumers,
+        kill: values.kill,
+        trades,
+        bySymbol: backlog.bySymbol,
+        env: values.timeframes === undefined ? {} : { TIMEFRAMES: values.timeframes },
+        servers: running.processes,
+        profileDir: values.profile,
+        say
+      })
+      runs.push(run)
+      process.stdout.write(table(run, trades))
+      problems.push(...run.problems.map((problem) => `${consumers} consumers: ${problem}`))
+      if (run.barsHash !== runs[0]?.barsHash) {
+        problems.push(`${consumers} consumers: other bars than with ${runs[0]?.consumers}`)
+      }
+    }
+    const holds = problems.length === 0
+    const verdict = problems.map((problem) => `! ${problem}\n`).join('')
+    process.stdout.write(
+      holds ? '\nholds: every trade once, the same bars\n' : `\n${verdict}FAILS\n`
+    )
+    if (values.json) process.stdout.write(`${JSON.stringify({ holds, problems, runs })}\n`)
+    return holds ? 0 : 1
+  } finally {
+    await running.close()
+  }
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,73 @@
+import type { FeedTrade, TradeRecord } from '@tapedeck/domain'
+import { RECORD_VERSION } from '@tapedeck/domain'
+
+export interface SyntheticOptions {
+  readonly trades: number
+  readonly symbols: number
+  /** Trades of one record, all of one symbol. */
+  readonly perRecord: number
+  /** Trades a second of event time, all symbols together. */
+  readonly rate: number
+  readonly seed: number
+}
+
+/** 2026-03-10 14:00 UTC, a Tuesday in regular hours. */
+export const SYNTHETIC_START_MS = Date.UTC(2026, 2, 10, 14)
+const CONNECTION = '0mwv6bn8sff46'
+const CONDITIONS: readonly (readonly string[])[] = [['1'], ['1'], ['1', '8'], ['1', '12'], []]
+/** A symbol keeps the stream for so many trades, so that records of up to so many are its own. */
+const RUN = 10
+
+/**
+ * Seeded trades of many symbols in order of time, as the producer publishes them. The same options
+ * but for `perRecord` (a divisor of 10) give the same trades, only cut differently.
+ */
+export function* syntheticRecords(options: SyntheticOptions): Generator<TradeRecord> {
+  const { trades, symbols, perRecord, rate, seed } = options
+  const next = generator(seed)
+  const cents = new Map<number, number>()
+  let frame = 0
+  for (let made = 0; made < trades; made += RUN) {
+    const which = next(symbols)
+    const run: FeedTrade[] = []
+    for (let i = made; i < Math.min(made + RUN, trades); i++) {
+      const price = Math.max(100, (cents.get(which) ?? 10_000 + which) + next(5) - 2)
+      cents.set(which, price)
+      run.push({
+        p: next(20) === 0 ? (price * 100 + next(100)) / 10_000 : price / 100,
+        t: SYNTHETIC_START_MS + Math.floor((i * 1000) / rate),
+        v: next(3) === 0 ? 1 + next(99) : 100 * (1 + next(5)),
+        c: CONDITIONS[next(CONDITIONS.length)] ?? []
+      })
+    }
+    for (let from = 0; from < run.length; from += perRecord) {
+      yield record(symbolAt(which), ++frame, run.slice(from, from + perRecord))
+    }
+  }
+}
+
+function symbolAt(index: number): string {
+  return `S${index.toString(36).toUpperCase()}`
+}
+
+function record(symbol: string, frame: number, trades: readonly FeedTrade[]): TradeRecord {
+  return {
+    version: RECORD_VERSION,
+    feed: 'synthetic',
+    symbol,
+    connection: CONNECTION,
+    frame,
+    receivedAt: (trades.at(-1)?.t ?? 0) + 40,
+    indexes: trades.map((_, index) => index),
+    trades
+  }
+}
+
+/** Whole numbers below a limit; the same for the same seed. */
+function generator(seed: number): (below: number) => number {
+  let state = seed >>> 0
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return (state >>> 8) % below
+  }
+}

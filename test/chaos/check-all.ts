@@ -1,0 +1,68 @@
+import { compareBars, type Comparison } from '../verify-tape/compare-bars.ts'
+import { readReferenceBars } from '../verify-tape/reference-bars.ts'
+import type { TapeTrade } from '../verify-tape/tape.ts'
+import { checkBars, type BarCheck } from './check-bars.ts'
+import { checkMissing, type MissingCheck } from './missing-trades.ts'
+import { checkTrades, type TradeCheck } from './check-trades.ts'
+import type { Findings } from './findings.ts'
+import { TIMEFRAMES_MS, type Stage } from './stage.ts'
+import { readTopicTruth } from './topic-truth.ts'
+import type { Victim } from './strikes.ts'
+
+export interface Checks {
+  readonly tape: number
+  readonly topic: { readonly trades: number; readonly records: number; readonly repeated: number }
+  readonly trades: TradeCheck
+  readonly bars: readonly BarCheck[]
+  readonly missing: MissingCheck
+  readonly gaps: number
+  /** Against the reference file of the tape; undefined where trades are missing or there is none. */
+  readonly reference: Comparison | undefined
+}
+
+/** What is stored against the topic, the topic against the tape. Finds, and never throws for it. */
+export async function checkAll(
+  { kafka, database }: Pick<Stage, 'kafka' | 'database'>,
+  {
+    trades: tape,
+    referenceFile,
+    spared = []
+  }: {
+    readonly trades: readonly TapeTrade[]
+    readonly referenceFile?: string
+    readonly spared?: readonly Victim[]
+  },
+  findings: Findings
+): Promise<Checks> {
+  const { trades: truth, records, repeated } = await readTopicTruth(kafka)
+  const trades = await checkTrades(database, truth, findings)
+  const bars: BarCheck[] = []
+  for (const [timeframe, lengthMs] of Object.entries(TIMEFRAMES_MS)) {
+    const check = await checkBars(database, truth, timeframe, lengthMs, findings)
+    bars.push(check)
+  }
+  const gaps = await database.feedGaps.find().toArray()
+  const missing = checkMissing(tape, truth, gaps, findings)
+  if (spared.includes('producer') && missing.missing > 0) {
+    findings.add('spared', `${missing.missing} trades are missing although no producer was killed`)
+  }
+  const symbols = new Set(tape.map(({ s }) => s))
+  const reference =
+    referenceFile === undefined || missing.missing > 0
+      ? undefined
+      : compareBars(
+          (await readReferenceBars(referenceFile)).filter(({ symbol }) => symbols.has(symbol)),
+          await database.bars.find({ timeframe: '1m' }, { projection: { exact: 0 } }).toArray()
+        )
+  for (const difference of reference?.differences ?? [])
+    findings.add('reference', `reference ${difference}`)
+  return {
+    tape: tape.length,
+    topic: { trades: truth.length, records, repeated },
+    trades,
+    bars,
+    missing,
+    gaps: gaps.length,
+    reference
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * `npm run chaos -- --kills 100 --seed n`: plays a recorded day through the whole pipeline while its
+ * processes are killed at random, and compares every trade and bar. Exit code 0 only when nothing is
+ * lost, repeated or different (docs/chaos.md).
+ */
+import { access } from 'node:fs/promises'
+import path from 'node:path'
+import { messageOf } from '@tapedeck/core'
+import { createProgress } from '@tapedeck/stack'
+import { readArguments, USAGE, type ChaosArguments } from './arguments.ts'
+import { loadTape } from './feed-file.ts'
+import { report } from './report.ts'
+import { runChaos } from './run-chaos.ts'
+
+const RECORDED_DAY = '../shared/data/us4-lean-20131008.ndjson.gz'
+const SECONDS_A_KILL = 4
+const LEAST_RATE = 100
+const MOST_RATE = 5000
+
+async function main(given: ChaosArguments): Promise<number> {
+  const root = path.resolve(import.meta.dirname, '../..')
+  const tape = given.tape ?? path.resolve(root, RECORDED_DAY)
+  if (!(await exists(tape))) {
+    process.stderr.write(
+      given.tape === undefined
+        ? `There is no recorded day at ${RECORDED_DAY} (from the project's folder), expected it there or a tape of yours with --tape FILE\n`
+        : `Cannot read the tape: '${tape}' is not there, expected a .ndjson or .ndjson.gz file\n`
+    )
+    return 2
+  }
+  const beside = tape.replace(/\.ndjson(\.gz)?$/, '.bars1m.csv.gz')
+  const referenceFile = beside !== tape && (await exists(beside)) ? beside : undefined
+  const interrupted = new AbortController()
+  process.once('SIGINT', () => interrupted.abort())
+  process.once('SIGTERM', () => interrupted.abort())
+  const trades = await loadTape(tape, given.symbols)
+  const even = trades.length / (Math.max(1, given.kills) * SECONDS_A_KILL)
+  const tradesPerSecond = given.rate ?? Math.round(Math.min(MOST_RATE, Math.max(LEAST_RATE, even)))
+  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  say(
+    `seed ${given.seed}, ${given.kills} kills, ${trades.length} trades at ${tradesPerSecond} a second`
+  )
+  const result = await runChaos({
+    trades,
+    ...(referenceFile !== undefined && { referenceFile }),
+    kills: given.kills,
+    seed: given.seed,
+    spared: given.spared,
+    tradesPerSecond,
+    progress: createProgress((text) => process.stderr.write(text)),
+    signal: interrupted.signal,
+    onNote: say
+  })
+  process.stdout.write(report(result))
+  if (given.isJson) process.stdout.write(`${JSON.stringify({ file: tape, ...result })}\n`)
+  return result.holds ? 0 : 1
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await access(file)
+    return true
+  } catch {
+    return false
+  }
+}
+
+let given: ReturnType<typeof readArguments> | undefined
+try {
+  given = readArguments(process.argv.slice(2))
+  if (given === 'help') process.stdout.write(USAGE)
+  else process.exitCode = await main(given)
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n`)
+  process.exitCode = given === undefined ? 2 : 1
+}

@@ -1,0 +1,147 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { TapedeckError } from '@tapedeck/core'
+import type { KafkaConfig } from '@tapedeck/kafka'
+import { openDatabase, type Database } from '@tapedeck/mongo'
+import { readConfig, startServers, type Progress, type Servers } from '@tapedeck/stack'
+import { freePort } from '../support/free-port.ts'
+import { startService, type RunningService } from '../verify-tape/pipeline.ts'
+import type { TapeTrade } from '../verify-tape/tape.ts'
+import { writeFeedFile } from './feed-file.ts'
+import { KeptService, type OwnEnd } from './kept-service.ts'
+
+export interface StageOptions {
+  readonly trades: readonly TapeTrade[]
+  readonly tradesPerSecond: number
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  onOwnEnd(end: OwnEnd): void
+}
+
+/** Everything a run needs, as processes of its own: nothing else's servers are ever killed. */
+export interface Stage {
+  readonly kafka: KafkaConfig
+  readonly database: Database
+  readonly simulator: RunningService
+  readonly producer: KeptService
+  readonly consumers: readonly KeptService[]
+  /** Started again by its keeper, after half a second at most. */
+  readonly servers: Pick<Servers, 'kafka' | 'mongod'>
+  close(): Promise<void>
+}
+
+/** The timeframes that are compared; the longer ones are a matter of the calendar. */
+export const TIMEFRAMES_MS: Readonly<Record<string, number>> = {
+  '1s': 1000,
+  '5s': 5000,
+  '15s': 15_000,
+  '1m': 60_000,
+  '5m': 300_000,
+  '15m': 900_000,
+  '1h': 3_600_000
+}
+
+const CLOSE_LIMIT_MS = 5000
+
+/** Starts servers and services; the tape begins when the producer has subscribed to all symbols. */
+export async function setStage(options: StageOptions): Promise<Stage> {
+  const { trades, tradesPerSecond, progress, signal, onOwnEnd } = options
+  const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-chaos-'))
+  const closers: (() => Promise<unknown>)[] = [
+    () => rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  ]
+  const close = async (): Promise<void> => {
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) {
+      await closer().catch(() => undefined)
+    }
+  }
+  try {
+    const feedFile = path.join(folder, 'feed.ndjson')
+    await writeFeedFile(feedFile, trades, tradesPerSecond)
+    const servers = await startServers(
+      readConfig({
+        ...process.env,
+        STACK: 'embedded',
+        KAFKA_BROKERS: undefined,
+        MONGODB_URI: undefined,
+        TAPEDECK_DATA_DIR: folder
+      }),
+      { progress, signal, heapMebibytes: 256, preferredPorts: false }
+    )
+    closers.push(() => servers.close(CLOSE_LIMIT_MS))
+    const brokers = servers.kafka.current().address
+    const mongoUri = servers.mongod.current().address
+    const database = await openDatabase(
+      {
+        uri: mongoUri,
+        database: 'chaos',
+        username: undefined,
+        password: undefined,
+        tradesTtlMs: undefined
+      },
+      { appName: 'tapedeck-chaos', timeoutMs: 2000, maxPoolSize: 2 }
+    )
+    closers.push(() => database.close())
+
+    const symbols = [...new Set(trades.map(({ s }) => s))]
+    const feedPort = String(await freePort())
+    const common = {
+      KAFKA_BROKERS: brokers,
+      KAFKA_TOPIC: 'raw_data',
+      MONGODB_URI: mongoUri,
+      MONGODB_DB: 'chaos',
+      FINNHUB_TOKEN: '',
+      FEED_NAME: 'recorded',
+      LOG_LEVEL: 'info',
+      TAPEDECK_DATA_DIR: folder
+    }
+    const simulator = await startService('simulator', {
+      ...common,
+      SIMULATOR_PORT: feedPort,
+      SIMULATOR_FILE: feedFile,
+      SIMULATOR_START: `subscribed:${symbols.length}`,
+      SIMULATOR_MAX_SYMBOLS: String(Math.max(51, symbols.length))
+    })
+    closers.push(() => simulator.stop())
+    const keep = (name: string, service: string, env: Record<string, string>): KeptService => {
+      const kept = new KeptService({ name, service, env: { ...common, ...env }, onOwnEnd })
+      closers.push(() => kept.stop())
+      return kept
+    }
+    const consumers = ['consumer-a', 'consumer-b'].map((name) =>
+      keep(name, 'consumer', {
+        KAFKA_GROUP: 'chaos',
+        TIMEFRAMES: Object.keys(TIMEFRAMES_MS).join(','),
+        CONDITION_POLICY: 'all',
+        LATENESS_LIMIT: '36500d'
+      })
+    )
+    await untilUp(consumers, signal)
+    const producer = keep('producer', 'producer', {
+      SYMBOLS: symbols.join(','),
+      FINNHUB_MAX_SYMBOLS: String(Math.max(50, symbols.length)),
+      FINNHUB_URL: `ws://127.0.0.1:${feedPort}`
+    })
+    const kafka = { brokers: brokers.split(','), topic: 'raw_data', ssl: false, sasl: undefined }
+    return { kafka, database, simulator, producer, consumers, servers, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+const UP_LIMIT_MS = 60_000
+const POLL_MS = 50
+
+async function untilUp(services: readonly KeptService[], signal: AbortSignal): Promise<void> {
+  const deadlineMs = performance.now() + UP_LIMIT_MS
+  while (!services.every(({ running }) => running !== undefined)) {
+    signal.throwIfAborted()
+    if (performance.now() > deadlineMs) {
+      const lines = services.map((service) => service.lastLines()).join('\n')
+      throw new TapedeckError('SERVER_FAILED', `The consumers did not come up:\n${lines}`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
