@@ -1,10 +1,11 @@
 import { assert } from '@tapedeck/core'
 import { Bar, barId, type StoredBar } from './bar.ts'
 import { concerns, GapList, spanOf, type KnownGap } from './coverage.ts'
-import { Pane } from './pane.ts'
+import type { Pane } from './pane.ts'
+import { shelvesOf, SymbolBars, type Shelf } from './symbol-bars.ts'
 import type { TalliedTrade } from './tally.ts'
-import { PANE_MS, windowSpec, type Timeframe } from './timeframe.ts'
-import { windowsAt, type Window } from './window.ts'
+import { PANE_MS, type Timeframe } from './timeframe.ts'
+import type { Window } from './window.ts'
 
 export interface BarBookOptions {
   /** Counted windows among them are passed over; see CountedBook. */
@@ -19,13 +20,13 @@ export interface BarBookOptions {
 
 /** Panes folded from records [fromOffset, toOffset). */
 interface Span {
-  readonly panes: Map<string, Pane>
+  readonly panes: Pane[]
   fromOffset: number
   toOffset: number
 }
 
 function emptySpan(): Span {
-  return { panes: new Map(), fromOffset: Infinity, toOffset: -Infinity }
+  return { panes: [], fromOffset: Infinity, toOffset: -Infinity }
 }
 
 const KEEP_FINAL_MS = 30_000
@@ -39,24 +40,25 @@ const KEEP_FINAL_MS = 30_000
  * `seal` further trades may be folded at any time; they wait for the next round.
  */
 export class BarBook {
-  readonly #timeframes: readonly Timeframe[]
+  readonly #shelves: readonly Shelf[]
+  readonly #shelfOf: ReadonlyMap<Timeframe, Shelf>
   readonly #keepFinalMs: number
   #storedUntilMs: number
-  readonly #bars = new Map<string, Bar>()
+  readonly #symbols = new Map<string, SymbolBars>()
+  #size = 0
   /** Provisional bars by the moment their window settles. */
-  readonly #open = new Map<number, Set<Bar>>()
-  /** Final bars in memory, oldest first, until they are let go. */
-  #finals: Bar[] = []
+  readonly #open = new Map<number, Bar[]>()
+  /** Final bars in memory by the same, until they are let go. */
+  readonly #finals = new Map<number, Bar[]>()
   #waiting = emptySpan()
   #sealed = emptySpan()
-  /** The pane each symbol was last folded into. */
-  readonly #current = new Map<string, Pane>()
   readonly #dirty = new Set<Bar>()
   readonly #gaps: GapList
 
   constructor(options: BarBookOptions) {
     this.#gaps = options.gaps ?? new GapList()
-    this.#timeframes = options.timeframes.filter((name) => windowSpec(name).kind !== 'counted')
+    this.#shelves = shelvesOf(options.timeframes)
+    this.#shelfOf = new Map(this.#shelves.map((shelf) => [shelf.timeframe, shelf]))
     this.#storedUntilMs = options.storedUntilMs
     this.#keepFinalMs = options.keepFinalMs ?? KEEP_FINAL_MS
   }
@@ -64,69 +66,86 @@ export class BarBook {
   /** Folds one trade of the record at `offset` into its pane; `watermarkMs` is that before the record. */
   fold(symbol: string, trade: TalliedTrade, offset: number, watermarkMs: number): void {
     const startMs = Math.floor(trade.tMs / PANE_MS) * PANE_MS
-    let pane = this.#current.get(symbol)
+    const owner = this.#symbolOf(symbol)
+    const span = this.#waiting
+    let pane = owner.current
     if (pane === undefined || pane.startMs !== startMs || pane.session !== trade.session) {
-      pane = this.#paneAt(symbol, startMs, trade)
-      this.#current.set(symbol, pane)
+      const place = owner.paneAt(startMs, trade.session)
+      if (place.isNew) span.panes.push(place.pane)
+      pane = place.pane
+      owner.current = pane
     }
     pane.add(trade, offset, watermarkMs)
-    const span = this.#waiting
     if (offset < span.fromOffset) span.fromOffset = offset
     if (offset >= span.toOffset) span.toOffset = offset + 1
   }
 
   /** Panes waiting to be sealed. */
   get paneCount(): number {
-    return this.#waiting.panes.size
+    return this.#waiting.panes.length
   }
 
   /** Closes the span of records to be settled next. */
   seal(): void {
-    assert(this.#sealed.panes.size === 0, 'a sealed span is settled before the next is sealed')
+    assert(this.#sealed.panes.length === 0, 'a sealed span is settled before the next is sealed')
     this.#sealed = this.#waiting
     this.#waiting = emptySpan()
-    this.#current.clear()
+    for (const { owner } of this.#sealed.panes) owner.seal()
   }
 
   /** Ids of bars that the sealed panes touch and that may be in the store but are not in memory. */
   missing(): string[] {
     const ids = new Set<string>()
-    for (const pane of this.#sealed.panes.values()) {
-      for (const timeframe of this.#timeframes) {
-        for (const { startMs } of windowsOf(pane, timeframe)) {
-          if (startMs > this.#storedUntilMs) continue
-          const id = barId(pane.symbol, timeframe, startMs)
-          if (!this.#bars.has(id)) ids.add(id)
+    for (const pane of this.#sealed.panes) {
+      const { owner } = pane
+      for (const shelf of this.#shelves) {
+        if (owner.recent(shelf, pane.startMs) !== undefined) continue
+        for (const { startMs } of owner.windows(shelf, pane)) {
+          if (startMs > this.#storedUntilMs || owner.bar(shelf, startMs) !== undefined) continue
+          ids.add(barId(owner.symbol, shelf.timeframe, startMs))
         }
       }
     }
     return [...ids]
   }
 
-  /** Takes up stored bars. What was asked for and does not come is known not to be stored. */
+  /**
+   * Takes up stored bars; those of timeframes that are no longer kept are passed over. What was asked
+   * for and does not come is known not to be stored.
+   */
   adopt(stored: readonly StoredBar[]): void {
     for (const one of stored) {
-      if (this.#bars.has(one.id ?? barId(one.symbol, one.timeframe, one.startMs))) continue
-      this.#keep(new Bar(one))
+      const shelf = this.#shelfOf.get(one.timeframe)
+      if (shelf === undefined) continue
+      const owner = this.#symbolOf(one.symbol)
+      if (owner.bar(shelf, one.startMs) === undefined) this.#keep(owner, shelf, new Bar(one))
     }
   }
 
   /** Merges the sealed panes into their bars. Call after `missing` was answered by `adopt`. */
   settle(): void {
-    const { fromOffset, toOffset } = this.#sealed
+    const { panes, fromOffset, toOffset } = this.#sealed
     const touched = new Map<Bar, Set<number> | undefined>()
-    for (const pane of this.#sealed.panes.values()) {
-      for (const timeframe of this.#timeframes) {
-        for (const window of windowsOf(pane, timeframe)) {
-          const bar = this.#barAt(pane.symbol, timeframe, window)
-          if (!bar.lacks(fromOffset, toOffset)) continue
-          const isFinal = bar.status !== 'provisional'
-          const late = pane.lateFor(window.settlesMs) ?? (isFinal ? pane.whole() : undefined)
-          bar.absorb(pane.tally, late)
-          touched.set(
-            bar,
-            late === undefined ? touched.get(bar) : union(touched.get(bar), late.offsets)
-          )
+    const merge = (pane: Pane, bar: Bar): void => {
+      if (!bar.lacks(fromOffset, toOffset)) return
+      const isFinal = bar.status !== 'provisional'
+      const late = pane.lateFor(bar.settlesMs) ?? (isFinal ? pane.whole() : undefined)
+      bar.absorb(pane.tally, late)
+      if (late !== undefined) touched.set(bar, union(touched.get(bar), late.offsets))
+      else if (!touched.has(bar)) touched.set(bar, undefined)
+    }
+    for (const pane of panes) {
+      const { owner } = pane
+      for (const shelf of this.#shelves) {
+        const recent = owner.recent(shelf, pane.startMs)
+        if (recent !== undefined) {
+          merge(pane, recent)
+          continue
+        }
+        for (const window of owner.windows(shelf, pane)) {
+          const bar = this.#barAt(owner, shelf, window)
+          owner.found(shelf, bar)
+          merge(pane, bar)
         }
       }
     }
@@ -143,9 +162,11 @@ export class BarBook {
    */
   cover(gap: KnownGap): void {
     this.#gaps.add(gap)
-    for (const bar of this.#bars.values()) {
-      if (!concerns(gap, bar.symbol, bar.startMs, bar.endMs)) continue
-      if (bar.cover(spanOf(gap))) this.#dirty.add(bar)
+    for (const owner of this.#symbols.values()) {
+      for (const bar of owner.bars()) {
+        if (!concerns(gap, bar.symbol, bar.startMs, bar.endMs)) continue
+        if (bar.cover(spanOf(gap))) this.#dirty.add(bar)
+      }
     }
   }
 
@@ -158,44 +179,42 @@ export class BarBook {
         bar.finalise()
         this.#dirty.add(bar)
         finals.push(bar)
+        put(this.#finals, settlesMs, bar)
       }
       this.#open.delete(settlesMs)
     }
-    finals.sort((a, b) => a.endMs - b.endMs || (a.id < b.id ? -1 : 1))
-    this.#finals.push(...finals)
-    return finals
+    return finals.sort((a, b) => a.endMs - b.endMs || (a.id < b.id ? -1 : 1))
   }
 
   /** The bars that changed since the last call, and lets go of old final ones. */
   takeDirty(watermarkMs: number): Bar[] {
     const dirty = [...this.#dirty]
     this.#dirty.clear()
-    for (const bar of dirty) bar.isDirty = false
     this.#letGo(watermarkMs - this.#keepFinalMs)
     return dirty
   }
 
   /** Bars in memory. */
   get size(): number {
-    return this.#bars.size
+    return this.#size
   }
 
-  #paneAt(symbol: string, startMs: number, { session }: TalliedTrade): Pane {
-    const key = `${symbol}|${startMs}|${session}`
-    let pane = this.#waiting.panes.get(key)
-    if (pane === undefined) {
-      pane = new Pane(symbol, startMs, session)
-      this.#waiting.panes.set(key, pane)
+  #symbolOf(symbol: string): SymbolBars {
+    let found = this.#symbols.get(symbol)
+    if (found === undefined) {
+      found = new SymbolBars(symbol, this.#shelves.length)
+      this.#symbols.set(symbol, found)
     }
-    return pane
+    return found
   }
 
-  #barAt(symbol: string, timeframe: Timeframe, { startMs, endMs, settlesMs }: Window): Bar {
-    const found = this.#bars.get(barId(symbol, timeframe, startMs))
+  #barAt(owner: SymbolBars, shelf: Shelf, { startMs, endMs, settlesMs }: Window): Bar {
+    const found = owner.bar(shelf, startMs)
     if (found !== undefined) return found
+    const { symbol } = owner
     const bar = new Bar({
       symbol,
-      timeframe,
+      timeframe: shelf.timeframe,
       startMs,
       endMs,
       settlesMs,
@@ -205,36 +224,34 @@ export class BarBook {
       offset: 0
     })
     for (const gap of this.#gaps.within(symbol, startMs, endMs)) bar.cover(gap)
-    this.#keep(bar)
+    this.#keep(owner, shelf, bar)
     return bar
   }
 
-  #keep(bar: Bar): void {
-    this.#bars.set(bar.id, bar)
-    if (bar.status !== 'provisional') {
-      this.#finals.push(bar)
-      return
-    }
-    const open = this.#open.get(bar.settlesMs)
-    if (open === undefined) this.#open.set(bar.settlesMs, new Set([bar]))
-    else open.add(bar)
+  #keep(owner: SymbolBars, shelf: Shelf, bar: Bar): void {
+    owner.keep(shelf, bar)
+    this.#size++
+    put(bar.status === 'provisional' ? this.#open : this.#finals, bar.settlesMs, bar)
   }
 
   #letGo(beforeMs: number): void {
-    const kept: Bar[] = []
-    for (const bar of this.#finals) {
-      if (bar.settlesMs >= beforeMs || bar.isDirty) kept.push(bar)
-      else {
-        this.#bars.delete(bar.id)
+    for (const [settlesMs, bars] of this.#finals) {
+      if (settlesMs >= beforeMs) continue
+      this.#finals.delete(settlesMs)
+      for (const bar of bars) {
+        const shelf = this.#shelfOf.get(bar.timeframe)
+        if (shelf !== undefined) this.#symbols.get(bar.symbol)?.letGo(shelf, bar)
+        this.#size--
         if (bar.startMs > this.#storedUntilMs) this.#storedUntilMs = bar.startMs
       }
     }
-    this.#finals = kept
   }
 }
 
-function windowsOf({ symbol, startMs, session }: Pane, timeframe: Timeframe): readonly Window[] {
-  return windowsAt(symbol, timeframe, startMs, session)
+function put(bars: Map<number, Bar[]>, key: number, bar: Bar): void {
+  const found = bars.get(key)
+  if (found === undefined) bars.set(key, [bar])
+  else found.push(bar)
 }
 
 function union(known: Set<number> | undefined, offsets: readonly number[]): Set<number> {

@@ -62,8 +62,6 @@ export class Bar {
   readonly lateVolume = new ExactSum()
   gaps: readonly GapSpan[]
   offset: number
-  /** Changed since it was last handed out for storing. */
-  isDirty = false
   /** Taken up from the store or handed out for storing before. */
   isStored: boolean
 
@@ -101,7 +99,6 @@ export class Bar {
   /** Takes in part of the window, with what of it came late; `settled` says when all of a span is in. */
   absorb(part: Tally, late: LateAmount | undefined): void {
     this.tally.merge(part)
-    this.isDirty = true
     if (late === undefined) return
     this.lateCount += late.trades
     this.lateVolume.merge(late.volume)
@@ -123,7 +120,6 @@ export class Bar {
   /** The watermark passed the window. */
   finalise(): void {
     this.status = this.revision > 0 ? 'revised' : 'final'
-    this.isDirty = true
   }
 
   /** A gap in its window, or a newer version of one; false when nothing of it is new. */
@@ -132,7 +128,6 @@ export class Bar {
     const known = this.gaps.find((one) => one.id === id)
     if (known?.fromMs === gap.fromMs && known.toMs === gap.toMs) return false
     this.gaps = [...this.gaps.filter((one) => one.id !== id), gap].toSorted(byStart)
-    this.isDirty = true
     if (this.status === 'provisional') return true
     this.status = 'revised'
     this.revision++

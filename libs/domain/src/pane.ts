@@ -1,6 +1,7 @@
 import { ExactSum } from './exact-sum.ts'
 import type { LateAmount } from './bar.ts'
 import type { Session } from './sessions.ts'
+import type { SymbolBars } from './symbol-bars.ts'
 import { Tally, type TalliedTrade } from './tally.ts'
 import { PANE_MS } from './timeframe.ts'
 
@@ -14,14 +15,15 @@ interface LatePart {
 
 /** One second of one symbol in one session, folded once; then merged into the bars around it. */
 export class Pane {
-  readonly symbol: string
+  /** Where the bars are that it is merged into. */
+  readonly owner: SymbolBars
   readonly startMs: number
   readonly session: Session
   readonly tally = new Tally()
   #late: LatePart[] | undefined
 
-  constructor(symbol: string, startMs: number, session: Session) {
-    this.symbol = symbol
+  constructor(owner: SymbolBars, startMs: number, session: Session) {
+    this.owner = owner
     this.startMs = startMs
     this.session = session
   }

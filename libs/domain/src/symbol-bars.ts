@@ -1,0 +1,90 @@
+import type { Bar } from './bar.ts'
+import { Pane } from './pane.ts'
+import type { Session } from './sessions.ts'
+import { windowSpec, type Timeframe } from './timeframe.ts'
+import { windowsAt, type Window } from './window.ts'
+
+/** A timeframe of a book: its place in every symbol's lists, and how its windows are found. */
+export interface Shelf {
+  readonly index: number
+  readonly timeframe: Timeframe
+  /** A moment lies in one window at most, whatever its session: then the last one may be tried first. */
+  readonly isSimple: boolean
+}
+
+/** The shelves for windows in time; counted ones are left out. */
+export function shelvesOf(timeframes: readonly Timeframe[]): Shelf[] {
+  return timeframes
+    .map((timeframe) => ({ timeframe, kind: windowSpec(timeframe).kind }))
+    .filter(({ kind }) => kind !== 'counted')
+    .map(({ timeframe, kind }, index) => ({
+      index,
+      timeframe,
+      isSimple: kind === 'tumbling' || kind === 'trading day'
+    }))
+}
+
+/** One symbol's panes and bars in memory, so that a trade costs one look-up by name. */
+export class SymbolBars {
+  readonly symbol: string
+  /** The pane folded into last, while its span is open. */
+  current: Pane | undefined
+  /** By the start of their second; two sessions may share one, the later one then stands here. */
+  readonly panes = new Map<number, Pane>()
+  /** Of each shelf: bars by their start, and the one found last. */
+  readonly #bars: Map<number, Bar>[]
+  readonly #recent: (Bar | undefined)[]
+
+  constructor(symbol: string, shelves: number) {
+    this.symbol = symbol
+    this.#bars = Array.from({ length: shelves }, () => new Map())
+    this.#recent = Array.from({ length: shelves }, () => undefined)
+  }
+
+  /** The pane of a second and session, and whether it is new. */
+  paneAt(startMs: number, session: Session): { pane: Pane; isNew: boolean } {
+    const found = this.panes.get(startMs)
+    if (found?.session === session) return { pane: found, isNew: false }
+    const pane = new Pane(this, startMs, session)
+    this.panes.set(startMs, pane)
+    return { pane, isNew: true }
+  }
+
+  /** Closes the span: what comes from now on begins new panes. */
+  seal(): void {
+    this.current = undefined
+    this.panes.clear()
+  }
+
+  bar({ index }: Shelf, startMs: number): Bar | undefined {
+    return this.#bars[index]?.get(startMs)
+  }
+
+  /** The bar that a pane falls into, if it is the one found last: no window need be computed. */
+  recent({ index, isSimple }: Shelf, startMs: number): Bar | undefined {
+    const bar = isSimple ? this.#recent[index] : undefined
+    return bar !== undefined && bar.startMs <= startMs && startMs < bar.endMs ? bar : undefined
+  }
+
+  /** Remembers the bar found for a pane. */
+  found({ index }: Shelf, bar: Bar): void {
+    this.#recent[index] = bar
+  }
+
+  windows({ timeframe }: Shelf, { startMs, session }: Pane): readonly Window[] {
+    return windowsAt(this.symbol, timeframe, startMs, session)
+  }
+
+  keep({ index }: Shelf, bar: Bar): void {
+    this.#bars[index]?.set(bar.startMs, bar)
+  }
+
+  letGo({ index }: Shelf, bar: Bar): void {
+    this.#bars[index]?.delete(bar.startMs)
+    if (this.#recent[index] === bar) this.#recent[index] = undefined
+  }
+
+  *bars(): Iterable<Bar> {
+    for (const bars of this.#bars) yield* bars.values()
+  }
+}
