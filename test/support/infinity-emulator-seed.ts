@@ -6,7 +6,7 @@ import type {
   SymbolDocument,
   TradeDocument
 } from '@tapedeck/mongo'
-import { BAR_PARTS } from './bar-parts.ts'
+import { BAR_PARTS, forecastParts } from './bar-parts.ts'
 
 /** A stretch of made-up market: a price that swings, one trade a second. */
 export interface Stretch {
@@ -167,6 +167,7 @@ function forecastsOf(bars: readonly BarDocument[]): ForecastDocument[] {
       forecast,
       lower: forecast - 0.05,
       upper: forecast + 0.05,
+      ...forecastParts(lastClose, forecast, actual),
       status: actual === null ? 'open' : 'scored',
       reason: null,
       actual,

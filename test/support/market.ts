@@ -49,6 +49,7 @@ export async function openMarket(t: TestContext): Promise<Market> {
     KAFKA_TOPIC: topic,
     KAFKA_GROUP: topic,
     BARS_TOPIC: `${topic}.bars`,
+    FORECASTS_TOPIC: `${topic}.forecasts`,
     MONGODB_URI: mongoUri,
     MONGODB_DB: name,
     LATENESS_LIMIT: '3650d',

@@ -30,14 +30,7 @@ export type {
   FrameTrade,
   RefusedTrade
 } from './feed-protocol.ts'
-export {
-  FORECAST_MODEL,
-  ForecastBook,
-  type ClosedBar,
-  type Forecast,
-  type ForecastHistory,
-  type HistoryRequest
-} from './forecast-book.ts'
+export * from './forecast/index.ts'
 export { FrameLedger, type SeenConnection } from './frame-ledger.ts'
 export { GAP_KEY, gapProblem, type GapRecord } from './gap-record.ts'
 export {
@@ -50,7 +43,6 @@ export {
 export { precedes, type Print } from './print.ts'
 export { rawOf } from './raw-of.ts'
 export { RedeliveryBook } from './redelivery.ts'
-export { forecastLine, MIN_POINTS, type LineForecast, type Point } from './regression.ts'
 export {
   sessionAt,
   sessionOfTrade,

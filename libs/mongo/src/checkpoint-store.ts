@@ -149,11 +149,9 @@ async function update(
   change: UpdateFilter<CheckpointDocument>
 ): Promise<void> {
   await translated(`Cannot write the checkpoint of ${log}`, async () => {
-    const { matchedCount } = await checkpoints.updateOne(
-      { _id: log, epoch },
-      change,
-      { writeConcern: { journal: true } }
-    )
+    const { matchedCount } = await checkpoints.updateOne({ _id: log, epoch }, change, {
+      writeConcern: { journal: true }
+    })
     if (matchedCount === 1) return
     throw new TapedeckError(
       'PARTITION_FENCED',

@@ -14,7 +14,6 @@ import {
   COLLECTIONS,
   type BarDocument,
   type CheckpointDocument,
-  type ForecastDocument,
   type LateTradeDocument,
   type SymbolDocument,
   type TradeDocument
@@ -26,6 +25,13 @@ import type {
   LeaseDocument,
   SubscriptionDocument
 } from './feed-documents.ts'
+import type {
+  ForecastAbsenceDocument,
+  ForecastDocument,
+  ForecastEventDocument,
+  ForecastScoreDocument,
+  ForecastSeriesDocument
+} from './forecast-documents.ts'
 
 function mongoUri(): Variable<string> {
   return {
@@ -71,6 +77,10 @@ export interface Database {
   readonly trades: Collection<TradeDocument>
   readonly bars: Collection<BarDocument>
   readonly forecasts: Collection<ForecastDocument>
+  readonly forecastSeries: Collection<ForecastSeriesDocument>
+  readonly forecastScores: Collection<ForecastScoreDocument>
+  readonly forecastEvents: Collection<ForecastEventDocument>
+  readonly forecastAbsences: Collection<ForecastAbsenceDocument>
   readonly lateTrades: Collection<LateTradeDocument>
   readonly symbols: Collection<SymbolDocument>
   readonly checkpoints: Collection<CheckpointDocument>
@@ -109,6 +119,10 @@ export async function openDatabase(
     trades: db.collection(COLLECTIONS.trades),
     bars: db.collection(COLLECTIONS.bars),
     forecasts: db.collection(COLLECTIONS.forecasts),
+    forecastSeries: db.collection(COLLECTIONS.forecastSeries),
+    forecastScores: db.collection(COLLECTIONS.forecastScores),
+    forecastEvents: db.collection(COLLECTIONS.forecastEvents),
+    forecastAbsences: db.collection(COLLECTIONS.forecastAbsences),
     lateTrades: db.collection(COLLECTIONS.lateTrades),
     symbols: db.collection(COLLECTIONS.symbols),
     checkpoints: db.collection(COLLECTIONS.checkpoints),
@@ -165,6 +179,12 @@ export async function ensureCollections(
       { name: 'open_bars', partialFilterExpression: { status: 'provisional' } }
     )
   await db.collection(COLLECTIONS.forecasts).createIndex({ symbol: 1, timeframe: 1, target: 1 })
+  await db
+    .collection(COLLECTIONS.forecasts)
+    .createIndex(
+      { 'source.log': 1, target: 1 },
+      { name: 'open_forecasts', partialFilterExpression: { status: 'open' } }
+    )
   await db.collection(COLLECTIONS.feedGaps).createIndex({ from: 1 })
   await db.collection(COLLECTIONS.lateTrades).createIndex({ symbol: 1, tradedAt: 1 })
   await db.collection(COLLECTIONS.lateTrades).createIndex({ symbol: 1, receivedAt: 1 })

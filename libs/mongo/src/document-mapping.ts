@@ -8,7 +8,6 @@ import {
   type CountedSpan,
   type ExactParts,
   type FoldedTrade,
-  type Forecast,
   type StoredBar,
   type StoredCountedBar,
   type StoredSum,
@@ -17,7 +16,7 @@ import {
   type TradeRecord
 } from '@tapedeck/domain'
 import type { Acquired } from './checkpoint-store.ts'
-import type { BarDocument, ForecastDocument, TradeDocument } from './documents.ts'
+import type { BarDocument, TradeDocument } from './documents.ts'
 import type { AmendmentDocument } from './feed-documents.ts'
 
 type Owner = Pick<Acquired, 'log' | 'epoch'>
@@ -170,29 +169,5 @@ export function barDocument(
       ...(gaps.length > 0 && { gaps: gaps.map(({ id, fromMs, toMs }) => [id, fromMs, toMs]) }),
       ...(span !== undefined && { from: span.from, through: span.through })
     }
-  }
-}
-
-/** A forecast as it is stored; `offset`: the records it was made from. */
-export function forecastDocument(
-  forecast: Forecast,
-  { log, epoch }: Owner,
-  offset: number,
-  now: Date
-): ForecastDocument {
-  const { actual, status, targetMs, targetEndMs, madeFromMs, createdAtMs, id, ...rest } = forecast
-  return {
-    _id: id,
-    ...rest,
-    target: new Date(targetMs),
-    targetEnd: new Date(targetEndMs),
-    madeFrom: new Date(madeFromMs),
-    status,
-    actual,
-    error: actual === null ? null : actual - forecast.forecast,
-    naiveError: actual === null ? null : actual - forecast.lastClose,
-    createdAt: new Date(createdAtMs),
-    scoredAt: status === 'open' ? null : now,
-    source: { log, epoch, offset }
   }
 }

@@ -6,6 +6,10 @@ export const COLLECTIONS = {
   trades: 'trades',
   bars: 'bars',
   forecasts: 'forecasts',
+  forecastSeries: 'forecast_series',
+  forecastScores: 'forecast_scores',
+  forecastEvents: 'forecast_events',
+  forecastAbsences: 'forecast_absences',
   lateTrades: 'late_trades',
   symbols: 'symbols',
   checkpoints: 'checkpoints',
@@ -99,46 +103,6 @@ export interface BarDocument {
   readonly source: Source
   /** The exact sums and order keys from which the bar can be merged further; see libs/domain. */
   readonly exact: unknown
-}
-
-export type ForecastStatus = 'open' | 'scored' | 'void'
-
-/** One forecast of the close of a bar. `_id` is `<symbol>|<timeframe>|<target start>|<horizon>|<model>`. */
-export interface ForecastDocument {
-  readonly _id: string
-  readonly symbol: string
-  readonly timeframe: string
-  /** Bars ahead; 1 is the next bar. */
-  readonly horizon: number
-  readonly model: string
-  /** Start and end of the bar whose close is forecast. */
-  readonly target: Date
-  readonly targetEnd: Date
-  /** The last final bar the forecast was made from, and its close: the naive forecast. */
-  readonly madeFrom: Date
-  readonly lastClose: number
-  readonly lookback: number
-  /** Closes used. */
-  readonly n: number
-  readonly slope: number
-  readonly intercept: number
-  readonly r2: number
-  readonly standardError: number
-  readonly forecast: number
-  /** 95 % prediction interval of ordinary least squares. */
-  readonly lower: number
-  readonly upper: number
-  readonly status: ForecastStatus
-  readonly reason: string | null
-  readonly actual: number | null
-  /** actual - forecast */
-  readonly error: number | null
-  /** actual - lastClose */
-  readonly naiveError: number | null
-  readonly feed: string
-  readonly createdAt: Date
-  readonly scoredAt: Date | null
-  readonly source: Source
 }
 
 /** A trade kept out of every bar, with the reason; `_id` as in trades. */

@@ -17,7 +17,11 @@ export async function storeGaps({ feedGaps }: Database, gaps: readonly GapRecord
         const { _id, to, ...fields } = documentOf(gap)
         // A partition that lags may bring an earlier end after a later one: the later one stands.
         return {
-          updateOne: { filter: { _id }, update: { $max: { to }, $setOnInsert: fields }, upsert: true }
+          updateOne: {
+            filter: { _id },
+            update: { $max: { to }, $setOnInsert: fields },
+            upsert: true
+          }
         }
       }),
       { ordered: true }

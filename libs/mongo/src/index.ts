@@ -19,8 +19,6 @@ export {
   type BarDocument,
   type BarStatus,
   type CheckpointDocument,
-  type ForecastDocument,
-  type ForecastStatus,
   type LateTradeDocument,
   type PartitionOwner,
   type Source,
@@ -50,22 +48,36 @@ export type { TapePosition, TapeQuery, TapeTrade } from './tape-reader.ts'
 export {
   amendmentDocuments,
   barDocument,
-  forecastDocument,
   storedBarOf,
   tradeDocument,
   type BarFrame
 } from './document-mapping.ts'
 export { loadGaps, storeGaps } from './feed-gaps.ts'
 export { feedReader, type FeedReader, type GapQuery } from './feed-status.ts'
-export { loadForecastHistory } from './forecast-history.ts'
+export type {
+  ForecastAbsenceDocument,
+  ForecastDocument,
+  ForecastEventDocument,
+  ForecastScoreDocument,
+  ForecastSeriesDocument,
+  ForecastStatus
+} from './forecast-documents.ts'
+export { loadOpenSeries, loadSeries } from './forecast-history.ts'
+export { eventDocument, forecastDocument, scoreDocuments } from './forecast-mapping.ts'
+export {
+  insertForecastEvents,
+  storeAbsences,
+  storeForecasts,
+  storeScores,
+  storeSeries
+} from './forecast-store.ts'
+export type { Writes } from './guarded-store.ts'
 export {
   insertAmendments,
   insertLateTrades,
   insertTrades,
   storeBars,
-  storeForecasts,
-  storeSymbols,
-  type Writes
+  storeSymbols
 } from './result-store.ts'
 export {
   loadBars,

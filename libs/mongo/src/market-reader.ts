@@ -1,5 +1,6 @@
 import type { Database } from './database.ts'
-import type { BarDocument, ForecastDocument, SymbolDocument, TradeDocument } from './documents.ts'
+import type { BarDocument, SymbolDocument, TradeDocument } from './documents.ts'
+import type { ForecastDocument } from './forecast-documents.ts'
 import { between, newestRows } from './newest-rows.ts'
 import { reading } from './reading.ts'
 import { ascending } from './row-order.ts'

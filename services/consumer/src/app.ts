@@ -6,6 +6,7 @@ import {
   openSerialPublisher,
   openTradeSource,
   pingBroker,
+  type SerialPublisher,
   type TradeSource
 } from '@tapedeck/kafka'
 import { ensureCollections, openDatabase } from '@tapedeck/mongo'
@@ -41,23 +42,23 @@ export async function startConsumer(
   defer(() => database.close())
   await ensureCollections(database, config.mongo)
   const clusterId = await pingBroker(config.kafka, START_LIMIT_MS)
-  const { barsTopic } = config
-  await ensureTopics(config.kafka, { compacted: barsTopic === undefined ? [] : [barsTopic] })
+  const { barsTopic, forecastsTopic } = config
+  await ensureTopics(config.kafka, {
+    compacted: [barsTopic, forecastsTopic].filter((topic) => topic !== undefined)
+  })
   const kafkaLog = clientLog(log)
   const deadLetters = openDeadLetters(config.kafka, {
     clientId: 'tapedeck-consumer-dead',
     log: kafkaLog
   })
   defer(() => deadLetters.close())
-  const bars =
-    barsTopic === undefined
-      ? undefined
-      : openSerialPublisher(config.kafka, {
-          clientId: 'tapedeck-consumer-bars',
-          topic: barsTopic,
-          log: kafkaLog
-        })
-  defer(async () => bars?.close())
+  const publisherOf = (topic: string | undefined): SerialPublisher | undefined => {
+    if (topic === undefined) return undefined
+    const clientId = `tapedeck-consumer-${topic}`
+    const publisher = openSerialPublisher(config.kafka, { clientId, topic, log: kafkaLog })
+    defer(() => publisher.close())
+    return publisher
+  }
 
   // Retries of a flush end when the final flush has had its time, not when the stop begins.
   const giveUp = new AbortController()
@@ -75,7 +76,8 @@ export async function startConsumer(
     log,
     signal: giveUp.signal,
     sendDead: (letters) => deadLetters.send(letters),
-    bars,
+    bars: publisherOf(barsTopic),
+    forecasts: publisherOf(forecastsTopic),
     committed(partition, nextOffset) {
       source?.commit(partition, nextOffset).catch((error: unknown) => {
         log.debug({ err: error, partition }, 'lag was not reported')
@@ -97,7 +99,7 @@ export async function startConsumer(
     const limit = setTimeout(() => giveUp.abort(), FINAL_FLUSH_MS)
     await source.close().catch((error: unknown) => log.warn({ err: error }, 'leaving failed'))
     await stopFlushing()
-    await partitions.flush()
+    await partitions.flush(true)
     clearTimeout(limit)
     giveUp.abort()
   })

@@ -1,10 +1,23 @@
 import { createHash } from 'node:crypto'
-import { choice, duration, readEnv, text, whole, type Env } from '@tapedeck/core'
+import {
+  choice,
+  duration,
+  optional,
+  readEnv,
+  TapedeckError,
+  text,
+  whole,
+  type Env
+} from '@tapedeck/core'
 import {
   CONDITION_POLICIES,
   CONDITION_TABLE_VERSION,
+  DEFAULT_FORECASTS,
+  forecastsVariable,
   timeframesVariable,
-  type FoldOptions
+  type FoldOptions,
+  type ForecastSpec,
+  type Timeframe
 } from '@tapedeck/domain'
 import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
@@ -19,7 +32,8 @@ export const CONSUMER_VARIABLES = {
   LATENESS_LIMIT: duration(86_400_000),
   REDELIVERED: choice('drop', ['drop', 'keep']),
   BARS_TOPIC: text('bars', "a topic name, or 'off'"),
-  FORECAST_LOOKBACK: whole(20, 3, 1000),
+  FORECASTS: optional(forecastsVariable()),
+  FORECASTS_TOPIC: text('forecasts', "a topic name, or 'off'"),
   FLUSH_INTERVAL: duration(500, 20),
   CONSUMER_PORT: whole(0, 0, 65_535),
   HEALTH_HOST: text('127.0.0.1', 'an address to listen on')
@@ -32,7 +46,9 @@ export interface ConsumerConfig {
   readonly fold: FoldOptions
   /** Where bars are published too; undefined: nowhere. */
   readonly barsTopic: string | undefined
-  readonly forecastLookback: number
+  readonly forecasts: readonly ForecastSpec[]
+  /** Where forecasts are published too; undefined: nowhere. */
+  readonly forecastsTopic: string | undefined
   readonly flushIntervalMs: number
   readonly healthHost: string
   readonly healthPort: number
@@ -57,15 +73,36 @@ export function readConfig(env: Env): ConsumerConfig {
       redelivered: values.REDELIVERED
     },
     barsTopic: values.BARS_TOPIC === 'off' ? undefined : values.BARS_TOPIC,
-    forecastLookback: values.FORECAST_LOOKBACK,
+    forecasts: forecastsFor(values.TIMEFRAMES, values.FORECASTS),
+    forecastsTopic: values.FORECASTS_TOPIC === 'off' ? undefined : values.FORECASTS_TOPIC,
     flushIntervalMs: values.FLUSH_INTERVAL,
     healthHost: values.HEALTH_HOST,
     healthPort: values.CONSUMER_PORT
   })
 }
 
+/** Those asked for, each of a timeframe that is kept; by default what of the usual ones there is. */
+function forecastsFor(
+  timeframes: readonly Timeframe[],
+  asked: readonly ForecastSpec[] | undefined
+): readonly ForecastSpec[] {
+  if (asked === undefined) {
+    return DEFAULT_FORECASTS.filter(({ timeframe }) => timeframes.includes(timeframe))
+  }
+  const problems = asked
+    .filter(({ timeframe }) => !timeframes.includes(timeframe))
+    .map(
+      ({ timeframe, lookback, horizon }) =>
+        `FORECASTS: '${timeframe}:${lookback}:${horizon}' needs bars of ${timeframe}, expected it in TIMEFRAMES`
+    )
+  if (problems.length > 0) {
+    throw new TapedeckError('CONFIG_INVALID', `Cannot start: ${problems.join('\n')}`)
+  }
+  return asked
+}
+
 /** Names the rules that shape results; a checkpoint made by others is noticed. */
-export function configHash({ fold, forecastLookback }: ConsumerConfig): string {
-  const rules = JSON.stringify([fold, forecastLookback, CONDITION_TABLE_VERSION])
+export function configHash({ fold, forecasts }: ConsumerConfig): string {
+  const rules = JSON.stringify([fold, forecasts, CONDITION_TABLE_VERSION])
   return createHash('sha256').update(rules).digest('hex').slice(0, 16)
 }

@@ -37,6 +37,19 @@ export function consumerMetrics(metrics: Metrics) {
     forecastsStored: metrics.counter('forecasts_stored_total', 'Forecasts written to MongoDB', [
       'status'
     ]),
+    forecastsPublished: metrics.counter(
+      'forecasts_published_total',
+      'Forecasts sent to the topic of forecasts'
+    ),
+    forecastsAbsent: metrics.counter(
+      'forecasts_absent_total',
+      'Bars that no forecast was made from',
+      ['reason']
+    ),
+    changePoints: metrics.counter(
+      'forecast_change_points_total',
+      'Lasting rises of a model’s errors, after which it began anew'
+    ),
     writesFenced: metrics.counter(
       'writes_newer_total',
       'Guarded writes that met a newer document and changed nothing'

@@ -1,17 +1,17 @@
 import { TapedeckError, whileWaiting } from '@tapedeck/core'
 import {
-  ForecastBook,
   knownGap,
   PartitionFold,
   type Bar,
-  type Forecast,
   type GapRecord,
   type KnownGap,
   type TradeRecord
 } from '@tapedeck/domain'
 import { decodeTradeRecord, type RecordBatch } from '@tapedeck/kafka'
-import { insertTrades, loadForecastHistory, tradeDocument, type Acquired } from '@tapedeck/mongo'
+import { insertTrades, tradeDocument, type Acquired } from '@tapedeck/mongo'
 import { FoldStore } from './fold-store.ts'
+import { forecastWritesOf, isEmpty, type ForecastWrites } from './forecast-writes.ts'
+import { Forecaster } from './forecaster.ts'
 import { retriedWrite, writeResults, type Results, type WriterDeps } from './result-writer.ts'
 import { SideCollector } from './side-results.ts'
 import { TradeWriter } from './trade-writer.ts'
@@ -46,7 +46,7 @@ export class PartitionWorker {
   readonly #owner: Acquired
   readonly #fold: PartitionFold
   readonly #store: FoldStore
-  readonly #forecasts: ForecastBook
+  readonly #forecaster: Forecaster
   readonly #trades: TradeWriter
   readonly #side = new SideCollector()
   #gapsToCover: KnownGap[] = []
@@ -67,7 +67,7 @@ export class PartitionWorker {
     this.#deps = deps
     this.#fold = new PartitionFold(deps.config.fold, owner.state, owner.storedUntilMs)
     this.#store = new FoldStore(deps, owner, this.#fold)
-    this.#forecasts = new ForecastBook(deps.config.forecastLookback)
+    this.#forecaster = new Forecaster(deps, owner, this.#fold)
     this.#trades = new TradeWriter((documents) => this.#insert(documents))
     this.#nextOffset = owner.nextOffset
     this.#storedOffset = owner.nextOffset
@@ -85,6 +85,7 @@ export class PartitionWorker {
     const worker = new PartitionWorker(partition, owner, deps)
     worker.#endOffset = endOffset
     await worker.#store.takeUp()
+    await worker.#forecaster.takeUp()
     return worker
   }
 
@@ -142,8 +143,8 @@ export class PartitionWorker {
   }
 
   /** Writes what was read so far, and the checkpoint. */
-  flush(): Promise<void> {
-    return this.#inTurn(() => this.#flush())
+  flush(isLast = false): Promise<void> {
+    return this.#inTurn(() => this.#flush(isLast))
   }
 
   /** Flushes while reading goes on; waits first for the flush before, so that one is ahead at most. */
@@ -253,7 +254,7 @@ export class PartitionWorker {
     metrics.tradesPresent.inc(present)
   }
 
-  async #flush(): Promise<void> {
+  async #flush(isLast: boolean): Promise<void> {
     if (this.#isDropped || this.#isRepeating) return
     const { metrics } = this.#deps
     const endTimer = metrics.flushSeconds.startTimer()
@@ -261,12 +262,12 @@ export class PartitionWorker {
     await this.#store.settle()
     await this.#store.cover(sealed.gapsToCover)
     const finals = this.#fold.book.finalise(sealed.watermarkMs)
-    const forecasts = await this.#forecast(finals)
     const bars = this.#fold.book.takeDirty(sealed.watermarkMs)
     const counted = this.#fold.counted.takeDirty()
     for (const { startMs } of bars) this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
+    const forecasts = await this.#forecast(finals, bars, sealed, isLast)
     const isMoved = sealed.nextOffset > this.#storedOffset
-    if (!isMoved && bars.length === 0) return
+    if (!isMoved && bars.length === 0 && isEmpty(forecasts)) return
     await writeResults(this.#deps, this.#owner, {
       ...sealed,
       bars,
@@ -301,15 +302,16 @@ export class PartitionWorker {
     }
   }
 
-  async #forecast(finals: readonly Bar[]): Promise<{ made: Forecast[]; settled: Forecast[] }> {
-    const { database, config } = this.#deps
-    const requests = this.#forecasts.missing(finals)
-    if (requests.length > 0) {
-      const found = await retriedWrite(this.#deps, () =>
-        loadForecastHistory(database, requests, config.forecastLookback)
-      )
-      for (const history of found) this.#forecasts.adopt(history)
-    }
-    return this.#forecasts.advance(finals, Date.now())
+  async #forecast(
+    finals: readonly Bar[],
+    changed: readonly Bar[],
+    { watermarkMs, nextOffset }: Sealed,
+    isLast: boolean
+  ): Promise<ForecastWrites> {
+    const fresh = new Set(finals)
+    const revised = changed.filter((bar) => bar.status === 'revised' && !fresh.has(bar))
+    const result = await this.#forecaster.forecast(finals, revised, watermarkMs, nextOffset)
+    const unscored = this.#forecaster.takeUnscored(isLast)
+    return forecastWritesOf(result, unscored, this.#owner, nextOffset)
   }
 }

@@ -76,12 +76,12 @@ export class Partitions implements PartitionReader {
   }
 
   /** Flushes every partition. One that another consumer took over is dropped, and asked for again. */
-  async flush(): Promise<void> {
+  async flush(isLast = false): Promise<void> {
     await Promise.all(
       [...this.#open.values()].map(async (worker) => {
         this.#measure(worker)
         try {
-          await worker.flush()
+          await worker.flush(isLast)
         } catch (error) {
           if (!hasCode(error, 'PARTITION_FENCED')) throw error
           this.#regain(worker, error)

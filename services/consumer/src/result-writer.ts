@@ -1,33 +1,25 @@
 import { retried } from '@tapedeck/core'
-import {
-  tradingDateAt,
-  type Bar,
-  type CountedBar,
-  type FoldState,
-  type Forecast
-} from '@tapedeck/domain'
+import { tradingDateAt, type Bar, type CountedBar, type FoldState } from '@tapedeck/domain'
 import type { DeadLetter, SerialPublisher } from '@tapedeck/kafka'
 import {
   announceFlush,
   barDocument,
   commitCheckpoint,
-  forecastDocument,
   insertAmendments,
   insertLateTrades,
   storeBars,
-  storeForecasts,
   storeGaps,
   storeSymbols,
   type Acquired,
   type BarDocument,
   type Database,
-  type ForecastDocument,
   type Writes
 } from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
 import { configHash, type ConsumerConfig } from './config.ts'
 import type { ConsumerMetrics } from './consumer-metrics.ts'
 import { barRecordsOf } from './bar-records.ts'
+import { forecastRecordsOf, writeForecasts, type ForecastWrites } from './forecast-writes.ts'
 import type { SideResults } from './side-results.ts'
 import type { TradeWriter } from './trade-writer.ts'
 
@@ -41,6 +33,8 @@ export interface WriterDeps {
   sendDead(letters: readonly DeadLetter[]): Promise<void>
   /** Where bars are published; undefined when they are not. */
   readonly bars: SerialPublisher | undefined
+  /** Where forecasts are published; undefined when they are not. */
+  readonly forecasts: SerialPublisher | undefined
 }
 
 /** What one flush writes: the results of every record below `nextOffset`, and the state there. */
@@ -51,7 +45,7 @@ export interface Results extends SideResults {
   readonly storedUntilMs: number
   readonly bars: readonly Bar[]
   readonly counted: readonly CountedBar[]
-  readonly forecasts: { readonly made: readonly Forecast[]; readonly settled: readonly Forecast[] }
+  readonly forecasts: ForecastWrites
   /** Holds the trades that are not inserted yet. */
   readonly trades: TradeWriter
 }
@@ -70,19 +64,20 @@ export async function writeResults(
   // Documents are made first, at once: afterwards nothing may see a bar that moved on.
   const barWrites = barWritesOf(results, owner, config.fold.policy)
   const barRecords = deps.bars === undefined ? [] : barRecordsOf(barWrites)
-  const forecastWrites = forecastWritesOf(forecasts, owner, nextOffset)
+  const forecastRecords = deps.forecasts === undefined ? [] : forecastRecordsOf(forecasts)
   const write = <T>(work: () => Promise<T>): Promise<T> => retriedWrite(deps, work)
 
   await write(() => announceFlush(database, owner, nextOffset, results.storedUntilMs))
   const forecastsThenBars = async (): Promise<number> =>
     // A bar stored as final is not made final again after a crash, so its forecast must be there.
-    (await write(() => storeForecasts(database, owner, forecastWrites))) +
+    (await writeForecasts(deps, owner, forecasts)) +
     (await write(() => storeBars(database, owner, barWrites)))
   // Side by side, so that serialising here and writing there overlap.
   const [newer] = await Promise.all([
     forecastsThenBars(),
     results.trades.drained(),
     write(async () => deps.bars?.send(barRecords)),
+    write(async () => deps.forecasts?.send(forecastRecords)),
     write(() => deps.sendDead(results.dead)),
     write(() => insertLateTrades(database, results.late)),
     write(() => storeGaps(database, results.gaps)),
@@ -95,9 +90,7 @@ export async function writeResults(
   for (const { status } of bars) metrics.barsStored.inc({ status })
   for (const { bar } of results.counted) metrics.barsStored.inc({ status: bar.status })
   metrics.barsPublished.inc(barRecords.length)
-  for (const { status } of [...forecasts.made, ...forecasts.settled]) {
-    metrics.forecastsStored.inc({ status })
-  }
+  metrics.forecastsPublished.inc(forecastRecords.length)
 }
 
 /** Repeats a write until the database answers or the service gives up. */
@@ -132,15 +125,4 @@ function barWritesOf(
     put(bar, barDocument(bar, owner, { policy, tradeDate, updatedAt, span }))
   }
   return { fresh, changed }
-}
-
-function forecastWritesOf(
-  { made, settled }: Results['forecasts'],
-  owner: Acquired,
-  offset: number
-): Writes<ForecastDocument> {
-  const now = new Date()
-  const documentOf = (forecast: Forecast): ForecastDocument =>
-    forecastDocument(forecast, owner, offset, now)
-  return { fresh: made.map(documentOf), changed: settled.map(documentOf) }
 }

@@ -7,7 +7,7 @@ import type {
   SymbolDocument,
   TradeDocument
 } from '@tapedeck/mongo'
-import { BAR_PARTS } from '../../support/bar-parts.ts'
+import { BAR_PARTS, forecastParts } from '../../support/bar-parts.ts'
 
 /** A Friday's regular session in New York. */
 export const T0_MS = Date.UTC(2025, 0, 31, 15, 0, 0)
@@ -114,6 +114,7 @@ export function aForecast(
     forecast: 100.1,
     lower: 99.6,
     upper: 100.6,
+    ...forecastParts(100, 100.1, scored === undefined ? null : 100.1 + scored.error),
     status: scored === undefined ? 'open' : 'scored',
     reason: null,
     actual: scored === undefined ? null : 100.1 + scored.error,

@@ -17,8 +17,8 @@ it(
     const market = await openMarket(t)
     const minuteMs = Math.floor(Date.now() / 60_000) * 60_000 - 120_000
     const record = (frame: number, second: number) => {
-      const t = minuteMs + second * 1000
-      return aRecord({ frame, receivedAt: t + 10, trades: [aTrade({ t })] })
+      const atMs = minuteMs + second * 1000
+      return aRecord({ frame, receivedAt: atMs + 10, trades: [aTrade({ t: atMs })] })
     }
     await market.publish([record(1, 0), record(2, 10)])
     const first = await inService(t, (context) => startConsumer(market.consumer(), context))

@@ -8,7 +8,7 @@ const SERVERS = { KAFKA_BROKERS: 'a:9092', MONGODB_URI: 'mongodb://a' }
 
 describe('consumer configuration', () => {
   it('has defaults that work', () => {
-    const { fold, forecastLookback } = readConsumer(SERVERS)
+    const { fold, forecasts } = readConsumer(SERVERS)
     assert.deepEqual(fold, {
       timeframes: ['1s', '5s', '1m', '5m', '15m', '1h', '1d'],
       policy: 'feed',
@@ -17,15 +17,30 @@ describe('consumer configuration', () => {
       futureLimitMs: 60_000,
       redelivered: 'drop'
     })
-    assert.equal(forecastLookback, 20)
+    assert.deepEqual(
+      forecasts.map(({ timeframe, lookback, horizon }) => [timeframe, lookback, horizon]),
+      [
+        ['1m', 20, 1],
+        ['1m', 60, 5],
+        ['5s', 60, 12]
+      ]
+    )
+  })
+
+  it('wants the bars that forecasts are made from, and by default makes those it can', () => {
+    assert.deepEqual(readConsumer({ ...SERVERS, TIMEFRAMES: '1s' }).forecasts, [])
+    assert.throws(
+      () => readConsumer({ ...SERVERS, TIMEFRAMES: '1s', FORECASTS: '1m:20:1' }),
+      /FORECASTS: '1m:20:1' needs bars of 1m, expected it in TIMEFRAMES/
+    )
   })
 
   it('names every mistake', () => {
     assert.throws(
-      () => readConsumer({ CONDITION_POLICY: 'strict', FORECAST_LOOKBACK: '2' }),
+      () => readConsumer({ CONDITION_POLICY: 'strict', FORECASTS: '1m:2:1' }),
       (error) =>
         hasCode(error, 'CONFIG_INVALID') &&
-        ['KAFKA_BROKERS', 'MONGODB_URI', 'CONDITION_POLICY', 'FORECAST_LOOKBACK'].every((name) =>
+        ['KAFKA_BROKERS', 'MONGODB_URI', 'CONDITION_POLICY', 'FORECASTS'].every((name) =>
           error.message.includes(name)
         )
     )

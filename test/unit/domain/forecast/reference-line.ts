@@ -1,5 +1,5 @@
 import { linearRegression } from 'simple-statistics'
-import { studentT975 } from './student-t.ts'
+import { studentT975 } from '@tapedeck/domain'
 
 /** x in bars relative to the last one (0, and negative before it), y a price. */
 export interface Point {

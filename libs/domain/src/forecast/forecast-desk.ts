@@ -1,0 +1,145 @@
+import type { FinalBar } from './final-bar.ts'
+import { ForecastOutbox, type ForecastResult } from './forecast-outbox.ts'
+import { ForecastSeries, type AdvanceContext } from './forecast-series.ts'
+import type { ForecastSpec } from './forecast-spec.ts'
+import { MIN_LINE_POINTS } from './line-fit.ts'
+import { seriesId, type SeriesHistory, type SeriesRequest } from './series-history.ts'
+
+/** A close whose bar had the feed for less is not trusted. */
+export const MIN_COVERAGE = 0.9
+
+export interface ForecastDeskOptions {
+  /** Closes needed before a forecast is made; half the lookback, at least three. */
+  readonly minPoints?: (lookback: number) => number
+  /** Share of a bar in which the feed must have been up. */
+  readonly minCoverage?: number
+}
+
+export interface ForecastInput {
+  /**
+   * Bars in the order in which they became final or were revised. One at or before the newest of its
+   * series is a revision (or a bar that only late trades made, or a repeat: then nothing changes).
+   */
+  readonly bars: readonly FinalBar[]
+  /** No bar that ends at or before it is still to become final, except by late trades; epoch ms. */
+  readonly watermarkMs: number
+  /** Wall clock and place on the partition, kept as when it was made and nothing else. */
+  readonly nowMs: number
+  readonly offset?: number
+  /** Share of a stretch in which the feed was up; for stretches without a bar. */
+  readonly coverageOf?: (symbol: string, startMs: number, endMs: number) => number
+}
+
+/**
+ * The forecasts of one partition: asks for history, takes final bars, answers what is to be stored.
+ *
+ * Pure and replayable: what it answers depends on the bars and their order only, not on how they are
+ * batched, and bars taken in before are recognised. What an advance answered must be stored, the
+ * series' states last, before `missing` is asked again; then
+ * `for (let asked = missing(bars); asked.length > 0; asked = missing(bars)) adopt(read(asked))`.
+ */
+export class ForecastDesk {
+  readonly #specs: readonly ForecastSpec[]
+  readonly #minPoints: (lookback: number) => number
+  readonly #minCoverage: number
+  readonly #series = new Map<string, ForecastSeries>()
+  /** No open target ends before. */
+  #dueMs = Infinity
+
+  constructor(
+    specs: readonly ForecastSpec[],
+    { minPoints = halfOf, minCoverage = MIN_COVERAGE }: ForecastDeskOptions = {}
+  ) {
+    this.#specs = specs
+    this.#minPoints = minPoints
+    this.#minCoverage = minCoverage
+  }
+
+  /** What must be read and handed to `adopt` before `advance` may take these bars. */
+  missing(bars: readonly FinalBar[]): SeriesRequest[] {
+    const requests: SeriesRequest[] = []
+    for (const spec of this.#specs) {
+      const bySymbol = Map.groupBy(
+        bars.filter(({ timeframe }) => timeframe === spec.timeframe),
+        ({ symbol }) => symbol
+      )
+      for (const [symbol, own] of bySymbol) {
+        const id = seriesId(symbol, spec.timeframe, spec.horizon)
+        const series = this.#series.get(id)
+        const targetsMs = series?.targetsToRecall(own) ?? []
+        if (series !== undefined && targetsMs.length === 0) continue
+        const beforeMs =
+          series === undefined ? Math.min(...own.map(({ startMs }) => startMs)) : undefined
+        requests.push({ id, symbol, ...spec, beforeMs, targetsMs })
+      }
+    }
+    return requests
+  }
+
+  /**
+   * Takes what was read. At the start of a partition, series with open entries may be handed in unasked
+   * (`beforeMs` Infinity), so that their targets expire even when no bar of theirs comes.
+   */
+  adopt(histories: readonly SeriesHistory[]): void {
+    for (const history of histories) {
+      const { id, timeframe, horizon, targetsMs, beforeMs } = history.request
+      const found = this.#series.get(id)
+      if (found !== undefined) {
+        found.recall(targetsMs, history.entries)
+        continue
+      }
+      const spec = this.#specs.find((one) => one.timeframe === timeframe && one.horizon === horizon)
+      if (spec === undefined || beforeMs === undefined) continue
+      const series = new ForecastSeries(spec, history, {
+        minPoints: this.#minPoints(spec.lookback),
+        minCoverage: this.#minCoverage
+      })
+      this.#series.set(id, series)
+      this.#dueMs = Math.min(this.#dueMs, series.dueMs)
+    }
+  }
+
+  /** Takes final and revised bars, then gives up targets the watermark has passed. */
+  advance({
+    bars,
+    watermarkMs,
+    nowMs,
+    offset = 0,
+    coverageOf = always
+  }: ForecastInput): ForecastResult {
+    const outbox = new ForecastOutbox()
+    const context: AdvanceContext = { outbox, nowMs, offset, coverageOf }
+    const touched = new Set<ForecastSeries>()
+    for (const bar of bars) {
+      for (const { timeframe, horizon } of this.#specs) {
+        if (timeframe !== bar.timeframe) continue
+        const series = this.#series.get(seriesId(bar.symbol, timeframe, horizon))
+        if (series === undefined) continue
+        touched.add(series)
+        series.take(bar, context)
+      }
+    }
+    for (const series of touched) {
+      this.#dueMs = Math.min(this.#dueMs, series.dueMs)
+    }
+    if (watermarkMs >= this.#dueMs) this.#expire(watermarkMs, context)
+    for (const series of touched) series.release()
+    return outbox.result()
+  }
+
+  #expire(watermarkMs: number, context: AdvanceContext): void {
+    this.#dueMs = Infinity
+    for (const series of this.#series.values()) {
+      series.expire(watermarkMs, context)
+      this.#dueMs = Math.min(this.#dueMs, series.dueMs)
+    }
+  }
+}
+
+function halfOf(lookback: number): number {
+  return Math.max(MIN_LINE_POINTS, Math.ceil(lookback / 2))
+}
+
+function always(): number {
+  return 1
+}

@@ -1,0 +1,69 @@
+export { AdaptiveBand, MISS_RATE, WARM_UP_SCORES, type BandState } from './adaptive-band.ts'
+export {
+  CHANGE_THRESHOLD,
+  ChangeDetector,
+  independentEvery,
+  type DetectorState,
+  type FoundChange
+} from './change-detector.ts'
+export { CloseRing, type CloseAt } from './close-ring.ts'
+export { dieboldMariano, type DieboldMariano } from './diebold-mariano.ts'
+export type { FinalBar } from './final-bar.ts'
+export {
+  ForecastDesk,
+  MIN_COVERAGE,
+  type ForecastDeskOptions,
+  type ForecastInput
+} from './forecast-desk.ts'
+export { FORECAST_MODELS, type ForecastModel, type ModelContext } from './forecast-models.ts'
+export {
+  ABSENCE_REASONS,
+  type AbsenceReason,
+  type ChangedSeries,
+  type ForecastAbsence,
+  type ForecastResult,
+  type ModelEvent
+} from './forecast-outbox.ts'
+export {
+  DEFAULT_FORECASTS,
+  forecastsVariable,
+  hasWindows,
+  MAX_HORIZON,
+  MAX_LOOKBACK,
+  MIN_LOOKBACK,
+  type ForecastSpec
+} from './forecast-spec.ts'
+export { targetWindow, windowLengthMs, type TargetWindow } from './forecast-target.ts'
+export {
+  isScored,
+  VOID_REASONS,
+  type Correction,
+  type EntryStatus,
+  type LedgerEntry,
+  type ScoredEntry
+} from './ledger-entry.ts'
+export { fitLine, intervalHalf, MIN_LINE_POINTS, type FittedLine } from './line-fit.ts'
+export { LineSums } from './line-sums.ts'
+export {
+  labelOf,
+  LONG_WINDOW,
+  MIN_SCORED,
+  SCORE_LABELS,
+  ScoreBoard,
+  SHORT_WINDOW,
+  SIGNIFICANCE,
+  type RollingScores,
+  type ScoreBoardState,
+  type ScoreLabel,
+  type ScoreReport
+} from './score-board.ts'
+export type { Scores } from './scores.ts'
+export {
+  seriesId,
+  type ModelState,
+  type SeriesHistory,
+  type SeriesRequest,
+  type SeriesState
+} from './series-history.ts'
+export { StepSums } from './step-sums.ts'
+export { studentTTwoSided } from './student-t-tail.ts'

@@ -1,0 +1,133 @@
+import { AdaptiveBand } from './adaptive-band.ts'
+import { ChangeDetector, independentEvery, type FoundChange } from './change-detector.ts'
+import type { CloseRing } from './close-ring.ts'
+import type { ForecastModel } from './forecast-models.ts'
+import type { LedgerEntry } from './ledger-entry.ts'
+import { isScored } from './ledger-entry.ts'
+import { fitLine, intervalHalf } from './line-fit.ts'
+import { LineSums } from './line-sums.ts'
+import { ScoreBoard } from './score-board.ts'
+import type { ModelState } from './series-history.ts'
+import type { StepSums } from './step-sums.ts'
+
+/** What a model says of one target. */
+export interface ModelForecast {
+  readonly model: string
+  readonly modelVersion: number
+  readonly n: number
+  readonly slope: number
+  readonly intercept: number
+  readonly r2: number
+  readonly standardError: number
+  readonly forecast: number
+  readonly lower: number
+  readonly upper: number
+  readonly bandLower: number
+  readonly bandUpper: number
+  readonly bandFrom: 'ols' | 'adaptive'
+}
+
+/** One model on one series: its line, its band, its change detector and its scores. */
+export class ModelTrack {
+  readonly model: ForecastModel
+  readonly #horizon: number
+  readonly #sums: LineSums
+  #version: number
+  readonly #band: AdaptiveBand
+  readonly #detector: ChangeDetector
+  readonly board: ScoreBoard
+
+  /** @param scored the newest scored entries the state knows, ascending by target */
+  constructor(
+    model: ForecastModel,
+    { lookback, horizon }: { readonly lookback: number; readonly horizon: number },
+    state?: ModelState,
+    scored: readonly LedgerEntry[] = []
+  ) {
+    this.model = model
+    this.#horizon = horizon
+    this.#sums = new LineSums(model.decay(lookback), lookback)
+    if (state !== undefined) this.#sums.restore(state.sums)
+    this.#version = state?.version ?? 1
+    this.#band = new AdaptiveBand(horizon, state?.band)
+    this.#detector = new ChangeDetector(independentEvery(lookback, horizon), state?.detector)
+    this.board = new ScoreBoard(horizon, state?.board, scored)
+  }
+
+  get version(): number {
+    return this.#version
+  }
+
+  /** Forgets the closes: they belong to another session, or lie before a gap. */
+  clear(): void {
+    this.#sums.clear()
+  }
+
+  extend(ring: CloseRing): void {
+    this.#sums.extend(ring)
+  }
+
+  /** A close in the ring was corrected, or a late one was put in at `insertedAge`. */
+  revise(ring: CloseRing, insertedAge?: number): void {
+    const { count, span } = this.#sums
+    if (count === 0) return
+    const isWithin = insertedAge !== undefined && insertedAge < count
+    this.#sums.recompute(ring, Math.min(isWithin ? count + 1 : count, span))
+  }
+
+  /** Undefined with fewer than `minPoints` closes. */
+  forecast(ring: CloseRing, steps: StepSums, minPoints: number): ModelForecast | undefined {
+    const line = this.#sums.count < minPoints ? undefined : fitLine(this.#sums)
+    if (line === undefined) return undefined
+    const { n, slope, intercept, r2, standardError } = line
+    const forecast = this.model.forecast(line, {
+      horizon: this.#horizon,
+      lastClose: ring.close(0),
+      stepVariance: steps.variance(ring)
+    })
+    const half = intervalHalf(line, this.#horizon)
+    const learnt = this.#band.half
+    const bandHalf = learnt ?? half
+    return {
+      model: this.model.name,
+      modelVersion: this.#version,
+      n,
+      slope,
+      intercept,
+      r2,
+      standardError,
+      forecast,
+      lower: forecast - half,
+      upper: forecast + half,
+      bandLower: forecast - bandHalf,
+      bandUpper: forecast + bandHalf,
+      bandFrom: learnt === undefined ? 'ols' : 'adaptive'
+    }
+  }
+
+  /** Learns from an entry settled for the first time; a change found restarts the model. */
+  settle(entry: LedgerEntry): FoundChange | undefined {
+    this.board.put(entry)
+    if (!isScored(entry)) return undefined
+    const score = Math.abs(entry.error)
+    this.#band.learn(score, entry.bandFrom === 'adaptive' ? !entry.inBand : undefined)
+    // Errors of the version before say nothing of this one.
+    if (entry.scale === null || entry.modelVersion !== this.#version) return undefined
+    const change = this.#detector.take(score / entry.scale)
+    if (change === undefined) return undefined
+    this.#version++
+    this.clear()
+    return change
+  }
+
+  state(): ModelState {
+    return {
+      model: this.model.name,
+      version: this.#version,
+      sums: this.#sums.state(),
+      band: this.#band.state(),
+      detector: this.#detector.state(),
+      board: this.board.state()
+    }
+  }
+}

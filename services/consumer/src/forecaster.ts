@@ -1,0 +1,104 @@
+import {
+  coverageOf,
+  ForecastDesk,
+  seriesId,
+  tradingDateAt,
+  type Bar,
+  type ChangedSeries,
+  type FinalBar,
+  type ForecastResult,
+  type PartitionFold
+} from '@tapedeck/domain'
+import { loadOpenSeries, loadSeries, type Acquired } from '@tapedeck/mongo'
+import { retriedWrite, type WriterDeps } from './result-writer.ts'
+
+/** Scores are derived and costly: those of a series are written this often at most, ms. */
+const SCORES_EVERY_MS = 1000
+
+/** Feeds a partition's final and revised bars to its forecasts. */
+export class Forecaster {
+  readonly #deps: WriterDeps
+  readonly #owner: Acquired
+  readonly #fold: PartitionFold
+  readonly #desk: ForecastDesk
+  readonly #unscored = new Map<string, ChangedSeries>()
+  #scoredAtMs = 0
+
+  constructor(deps: WriterDeps, owner: Acquired, fold: PartitionFold) {
+    this.#deps = deps
+    this.#owner = owner
+    this.#fold = fold
+    this.#desk = new ForecastDesk(deps.config.forecasts)
+  }
+
+  /** Takes up the series with open forecasts, so that those end although nothing is traded any more. */
+  async takeUp(): Promise<void> {
+    const { database, config } = this.#deps
+    const open = await loadOpenSeries(database, this.#owner.log)
+    const kept = open.filter(({ timeframe, horizon }) =>
+      config.forecasts.some((spec) => spec.timeframe === timeframe && spec.horizon === horizon)
+    )
+    const requests = kept.map((one) => ({
+      ...one,
+      id: seriesId(one.symbol, one.timeframe, one.horizon),
+      beforeMs: Infinity,
+      targetsMs: []
+    }))
+    this.#desk.adopt(await loadSeries(database, requests))
+  }
+
+  /** What comes of these bars: revised ones first, as they were before the new ones became final. */
+  async forecast(
+    finals: readonly Bar[],
+    revised: readonly Bar[],
+    watermarkMs: number,
+    offset: number
+  ): Promise<ForecastResult> {
+    const { database, config } = this.#deps
+    const timeframes = new Set(config.forecasts.map(({ timeframe }) => timeframe))
+    const bars = [...revised, ...finals]
+      .filter(({ timeframe }) => timeframes.has(timeframe))
+      .map(finalBarOf)
+    for (let asked = this.#desk.missing(bars); asked.length > 0; asked = this.#desk.missing(bars)) {
+      const requests = asked
+      this.#desk.adopt(await retriedWrite(this.#deps, () => loadSeries(database, requests)))
+    }
+    const result = this.#desk.advance({
+      bars,
+      watermarkMs,
+      nowMs: Date.now(),
+      offset,
+      coverageOf: (symbol, startMs, endMs) =>
+        coverageOf(symbol, '1s', startMs, endMs, this.#fold.gaps.within(symbol, startMs, endMs)) ??
+        1
+    })
+    for (const series of result.series) this.#unscored.set(series.id, series)
+    return result
+  }
+
+  /** The series whose scores are due to be written; `isLast` when no further flush follows. */
+  takeUnscored(isLast: boolean): ChangedSeries[] {
+    const nowMs = Date.now()
+    if (!isLast && nowMs - this.#scoredAtMs < SCORES_EVERY_MS) return []
+    this.#scoredAtMs = nowMs
+    const due = [...this.#unscored.values()]
+    this.#unscored.clear()
+    return due
+  }
+}
+
+function finalBarOf(bar: Bar): FinalBar {
+  const { symbol, timeframe, startMs, endMs, tally, gaps, revision } = bar
+  return {
+    symbol,
+    timeframe,
+    startMs,
+    endMs,
+    close: tally.close,
+    session: tally.session,
+    tradeDate: tradingDateAt(symbol, startMs).tradeDate,
+    coverage: coverageOf(symbol, timeframe, startMs, endMs, gaps) ?? 1,
+    feed: tally.feed,
+    revision
+  }
+}

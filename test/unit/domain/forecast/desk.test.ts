@@ -1,0 +1,417 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import {
+  ABSENCE_REASONS,
+  ForecastDesk,
+  VOID_REASONS,
+  type FinalBar,
+  type ForecastSpec,
+  type LedgerEntry
+} from '@tapedeck/domain'
+import { finalBar, ForecastStore, normals, seeded, START_MS } from './forecast-store.ts'
+
+const SPEC: ForecastSpec = { timeframe: '1m', lookback: 5, horizon: 2 }
+const MINUTE_MS = 60_000
+
+function desk(specs: readonly ForecastSpec[] = [SPEC]): ForecastDesk {
+  return new ForecastDesk(specs, { minPoints: () => 3 })
+}
+
+function closes(...values: (number | null)[]): FinalBar[] {
+  return values.map((close, index) => finalBar(index, close))
+}
+
+function entry(store: ForecastStore, target: number, model = 'linear-regression'): LedgerEntry {
+  const found = store.entries.get(
+    `X:ONE|1m|${START_MS + target * MINUTE_MS}|${SPEC.horizon}|${model}`
+  )
+  assert.ok(found, `no entry for bar ${target}`)
+  return found
+}
+
+describe('ForecastDesk', () => {
+  it('forecasts the close h bars ahead and scores it when that bar is final', () => {
+    const store = new ForecastStore()
+    const one = desk()
+    store.turn(one, closes(10, 11, 12), { nowMs: 7 })
+    const made = entry(store, 4)
+    assert.deepEqual(
+      [made.status, made.forecast, made.naive, made.drift, made.n, made.createdAtMs, made.bandFrom],
+      ['open', 14, 12, 14, 3, 7, 'ols']
+    )
+    assert.equal(made.madeFromMs, START_MS + 2 * MINUTE_MS)
+    store.turn(one, [finalBar(3, 13), finalBar(4, 15)], { nowMs: 9 })
+    const scored = entry(store, 4)
+    assert.deepEqual(
+      [scored.status, scored.actual, scored.error, scored.naiveError, scored.driftError],
+      ['scored', 15, 1, 3, 1]
+    )
+    assert.deepEqual([scored.inOls, scored.createdAtMs], [false, 7])
+  })
+
+  it('makes three forecasts for a bar, one of each model', () => {
+    const store = new ForecastStore()
+    store.turn(desk(), closes(10, 11, 12))
+    assert.deepEqual(
+      [...store.entries.values()].map(({ model }) => model),
+      ['linear-regression', 'exponential', 'shrunk']
+    )
+  })
+
+  it('counts bars with too few points before them', () => {
+    const store = new ForecastStore()
+    store.turn(desk(), closes(10, 11))
+    assert.deepEqual(
+      store.absences.map(({ reason, count }) => [reason, count]),
+      Array.from({ length: 3 }, () => [ABSENCE_REASONS.tooFew, 2])
+    )
+  })
+
+  it('takes windows without a trade as larger steps of time', () => {
+    const store = new ForecastStore()
+    store.turn(desk(), [finalBar(0, 10), finalBar(1, 11), finalBar(4, 14)])
+    assert.ok(Math.abs(entry(store, 6).forecast - 16) < 1e-9)
+  })
+
+  it('voids a forecast whose bar had no price, or was not covered', () => {
+    const store = new ForecastStore()
+    store.turn(desk(), [
+      ...closes(10, 11, 12, 13),
+      finalBar(4, null),
+      finalBar(5, 15, { coverage: 0.5 })
+    ])
+    assert.deepEqual(
+      [entry(store, 4).status, entry(store, 4).reason],
+      ['void', VOID_REASONS.noTrade]
+    )
+    assert.equal(entry(store, 5).reason, VOID_REASONS.notCovered)
+  })
+
+  it('voids a forecast when the watermark passes its bar, without waiting for a trade', () => {
+    const store = new ForecastStore()
+    const one = desk()
+    store.turn(one, closes(10, 11, 12))
+    store.turn(one, [], { watermarkMs: START_MS + 5 * MINUTE_MS - 1 })
+    assert.equal(entry(store, 4).status, 'open')
+    store.turn(one, [], { watermarkMs: START_MS + 5 * MINUTE_MS })
+    assert.deepEqual(
+      [entry(store, 4).status, entry(store, 4).reason],
+      ['void', VOID_REASONS.noTrade]
+    )
+  })
+
+  it('says of a target without a bar that the feed was down, when it was', () => {
+    const store = new ForecastStore()
+    const one = desk()
+    store.turn(one, closes(10, 11, 12))
+    store.turn(one, [], { watermarkMs: START_MS + 9 * MINUTE_MS, coverageOf: () => 0.2 })
+    assert.equal(entry(store, 4).reason, VOID_REASONS.notCovered)
+  })
+
+  it('ends the series at a bar the feed did not cover, and says so once', () => {
+    const store = new ForecastStore()
+    store.turn(desk(), [
+      ...closes(10, 11, 12),
+      finalBar(3, 13, { coverage: 0.89 }),
+      finalBar(4, 14, { coverage: 0.2 }),
+      finalBar(5, 15),
+      finalBar(6, 16)
+    ])
+    const gaps = store.absences.filter(({ reason }) => reason === ABSENCE_REASONS.gap)
+    assert.deepEqual(
+      gaps.map(({ count, fromMs }) => [count, fromMs]),
+      Array.from({ length: 3 }, () => [1, START_MS + 3 * MINUTE_MS])
+    )
+    assert.equal(
+      Math.max(...[...store.entries.values()].map(({ targetMs }) => targetMs)),
+      START_MS + 4 * MINUTE_MS
+    )
+  })
+
+  it('ends the series at windows without a bar in which the feed was down', () => {
+    const store = new ForecastStore()
+    store.turn(desk(), [...closes(10, 11, 12), finalBar(6, 15)], { coverageOf: () => 0.5 })
+    assert.equal(store.entries.has(`X:ONE|1m|${START_MS + 8 * MINUTE_MS}|2|shrunk`), false)
+    assert.ok(store.absences.some(({ reason }) => reason === ABSENCE_REASONS.gap))
+  })
+
+  it('never forecasts or fits across a session break', () => {
+    const store = new ForecastStore()
+    const closeMs = Date.UTC(2024, 0, 10, 21, 0)
+    const at = (minute: number, session: string): FinalBar =>
+      finalBar(0, 100 + minute, {
+        symbol: 'AAPL',
+        startMs: closeMs + minute * MINUTE_MS,
+        session,
+        endMs: closeMs + (minute + 1) * MINUTE_MS
+      })
+    store.turn(desk(), [
+      ...[-6, -5, -4, -3, -2, -1].map((minute) => at(minute, 'regular')),
+      ...[0, 1, 2].map((minute) => at(minute, 'post'))
+    ])
+    const targets = new Set(
+      [...store.entries.values()].map(({ targetMs }) => (targetMs - closeMs) / MINUTE_MS)
+    )
+    assert.deepEqual([...targets], [-2, -1, 4])
+    const after = [...store.entries.values()].find(({ targetMs }) => targetMs > closeMs)
+    assert.equal(after?.n, 3)
+    const beyond = store.absences.find(({ reason }) => reason === ABSENCE_REASONS.session)
+    assert.equal(beyond?.count, 2)
+  })
+
+  it('counts trading days, not calendar days', () => {
+    const store = new ForecastStore()
+    const days = ['2024-01-10', '2024-01-11', '2024-01-12'].map((date, index) => {
+      const endMs = Date.parse(`${date}T20:00:00-05:00`)
+      return finalBar(0, 100 + index, {
+        symbol: 'AAPL',
+        timeframe: '1d',
+        startMs: endMs - 86_400_000,
+        endMs,
+        tradeDate: date
+      })
+    })
+    store.turn(desk([{ timeframe: '1d', lookback: 5, horizon: 1 }]), days)
+    const [made] = store.entries.values()
+    // Monday the 15th is a holiday: the next trading day is Tuesday, from Friday 20:00.
+    assert.equal(made?.targetMs, Date.parse('2024-01-12T20:00:00-05:00'))
+    assert.equal(made?.targetEndMs, Date.parse('2024-01-16T20:00:00-05:00'))
+    assert.equal(made?.forecast, 103)
+  })
+
+  it('a flat price gives slope 0 and a band that holds', () => {
+    const store = new ForecastStore()
+    store.turn(desk(), closes(...Array.from({ length: 60 }, () => 12.34)))
+    for (const one of store.entries.values()) {
+      assert.deepEqual([one.slope, one.forecast, one.r2], [0, 12.34, 1])
+      if (one.status === 'scored') assert.equal(one.inBand, true)
+    }
+  })
+})
+
+describe('ForecastDesk, history', () => {
+  it('begins with the closes of stored bars when no state is stored', () => {
+    const store = new ForecastStore()
+    const one = desk()
+    const bars = [finalBar(3, 13)]
+    const [request] = one.missing(bars)
+    assert.ok(request)
+    assert.equal(request.beforeMs, START_MS + 3 * MINUTE_MS)
+    one.adopt([{ request, state: null, bars: closes(10, 11, 12), entries: [] }])
+    store.turn(one, bars)
+    assert.deepEqual([entry(store, 5).n, entry(store, 5).forecast], [4, 15])
+  })
+
+  it('begins anew when the stored state is of another lookback', () => {
+    const store = new ForecastStore()
+    store.turn(desk(), closes(10, 11, 12, 13, 14, 15))
+    store.turn(desk([{ ...SPEC, lookback: 9 }]), [finalBar(6, 16)])
+    const [state] = store.states.values()
+    assert.deepEqual([state?.lookback, state?.ring.length], [9, 1])
+    // Forecasts of the old lookback end with their targets all the same.
+    assert.deepEqual([entry(store, 6).status, entry(store, 6).lookback], ['scored', 5])
+  })
+
+  it('takes a late trading day into its place', () => {
+    const day = (date: string, close: number): FinalBar => {
+      const endMs = Date.parse(`${date}T20:00:00-05:00`)
+      const startMs = endMs - 86_400_000
+      return finalBar(0, close, {
+        symbol: 'AAPL',
+        timeframe: '1d',
+        startMs,
+        endMs,
+        tradeDate: date
+      })
+    }
+    const store = new ForecastStore()
+    const one = desk([{ timeframe: '1d', lookback: 5, horizon: 1 }])
+    store.turn(one, [day('2024-01-09', 101), day('2024-01-11', 103)])
+    store.turn(one, [day('2024-01-10', 102), day('2024-01-12', 104)])
+    const made = [...store.entries.values()].filter(({ status }) => status === 'open')
+    assert.equal(made[0]?.n, 4)
+    assert.ok(Math.abs((made[0]?.forecast ?? 0) - 105) < 1e-9)
+  })
+})
+
+describe('ForecastDesk, late revisions', () => {
+  it('rewrites the score, corrects later forecasts, leaves earlier ones as made', () => {
+    const store = new ForecastStore()
+    const one = desk()
+    store.turn(one, closes(10, 11, 12, 13, 14))
+    const before = entry(store, 6)
+    store.turn(one, [finalBar(4, 20, { revision: 1 })])
+    const rewritten = entry(store, 4)
+    assert.deepEqual(
+      [rewritten.actual, rewritten.error, rewritten.scoreRevision, rewritten.actualRevision],
+      [20, 6, 1, 1]
+    )
+    assert.deepEqual(entry(store, 6), before)
+    store.turn(one, [finalBar(5, 15)])
+    const fresh = new ForecastStore()
+    fresh.turn(desk(), closes(10, 11, 12, 13, 20, 15))
+    assert.equal(entry(store, 7).forecast, entry(fresh, 7).forecast)
+  })
+
+  it('takes in a bar that only late trades made: its void forecast is scored', () => {
+    const store = new ForecastStore()
+    const one = desk()
+    store.turn(one, [...closes(10, 11, 12), finalBar(3, 13), finalBar(5, 15)])
+    assert.equal(entry(store, 4).status, 'void')
+    store.turn(one, [finalBar(4, 14)])
+    assert.deepEqual([entry(store, 4).status, entry(store, 4).scoreRevision], ['scored', 1])
+    store.turn(one, [finalBar(6, 16)])
+    assert.equal(entry(store, 8).n, 5)
+  })
+
+  it('reads entries of long ago back and corrects the totals', () => {
+    const store = new ForecastStore()
+    const one = desk()
+    const bars = closes(...Array.from({ length: 40 }, (_, index) => 10 + Math.sin(index)))
+    for (const bar of bars) store.turn(one, [bar])
+    store.turn(one, [finalBar(10, 50, { revision: 1 })])
+    assert.equal(entry(store, 10).scoreRevision, 1)
+    const [state] = store.states.values()
+    const total = state?.models[0]?.board.total ?? []
+    const own = [...store.entries.values()].filter(
+      ({ model, status }) => model === 'linear-regression' && status === 'scored'
+    )
+    assert.equal(total[0], own.length)
+    const absolute = own.reduce((sum, { error }) => sum + Math.abs(error ?? 0), 0)
+    assert.ok(Math.abs((total[1] ?? 0) - absolute) < 1e-9)
+  })
+})
+
+/** A random tape: gaps, prices missing, coverage, revisions of earlier bars, in order of occurrence. */
+function tape(seed: number, length: number): FinalBar[] {
+  const random = seeded(seed)
+  const normal = normals(seed + 1)
+  const revisions = new Map<number, number>()
+  const bars: FinalBar[] = []
+  let price = 100
+  for (let index = 0; index < length; index++) {
+    if (random() < 0.1) continue
+    price += normal() * (index > length / 2 ? 1 : 0.1)
+    const coverage = random() < 0.02 ? 0.5 : 1
+    bars.push(finalBar(index, random() < 0.05 ? null : price, { coverage }))
+    if (random() < 0.2) {
+      const late = Math.max(0, index - Math.floor(random() * 12))
+      const known =
+        revisions.get(late) ??
+        (bars.some((b) => b.startMs === START_MS + late * MINUTE_MS) ? 0 : -1)
+      revisions.set(late, known + 1)
+      bars.push(finalBar(late, price + normal(), { revision: known + 1 }))
+    }
+  }
+  return bars
+}
+
+const SPECS: readonly ForecastSpec[] = [
+  { timeframe: '1m', lookback: 6, horizon: 1 },
+  { timeframe: '1m', lookback: 8, horizon: 3 }
+]
+
+/** Windows up to the newest bar so far are final. */
+function watermarkAfter(bars: readonly FinalBar[]): number {
+  return Math.max(...bars.map(({ endMs }) => endMs))
+}
+
+function uninterrupted(bars: readonly FinalBar[]): ForecastStore {
+  const store = new ForecastStore()
+  store.turn(desk(SPECS), bars, { watermarkMs: watermarkAfter(bars) })
+  return store
+}
+
+describe('ForecastDesk, replay', () => {
+  it('answers the same whatever the batches', () => {
+    fc.assert(
+      fc.property(
+        fc.integer(),
+        fc.infiniteStream(fc.integer({ min: 1, max: 9 })),
+        (seed, sizes) => {
+          const bars = tape(seed, 120)
+          const whole = uninterrupted(bars)
+          const store = new ForecastStore()
+          const one = desk(SPECS)
+          let from = 0
+          for (const size of sizes) {
+            if (from >= bars.length) break
+            const until = Math.min(bars.length, from + size)
+            store.turn(one, bars.slice(from, until), {
+              watermarkMs: watermarkAfter(bars.slice(0, until))
+            })
+            from = until
+          }
+          assert.deepEqual(store.content(), whole.content())
+          assert.deepEqual(store.events, whole.events)
+          assert.deepEqual(store.states, whole.states)
+        }
+      ),
+      { numRuns: 20 }
+    )
+  })
+
+  it('gives the same after crashes between entries, states and checkpoint', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer(), (seed, chaos) => {
+        const bars = tape(seed, 120)
+        const whole = uninterrupted(bars)
+        const random = seeded(chaos)
+        const store = new ForecastStore()
+        let one = desk(SPECS)
+        let checkpoint = 0
+        while (checkpoint < bars.length) {
+          const until = Math.min(bars.length, checkpoint + 1 + Math.floor(random() * 10))
+          const batch = bars.slice(checkpoint, until)
+          const watermarkMs = watermarkAfter(bars.slice(0, until))
+          const fate = random()
+          if (fate < 0.6) {
+            store.turn(one, batch, { watermarkMs })
+            checkpoint = until
+            continue
+          }
+          if (fate < 0.8) store.turn(one, batch, { watermarkMs, stopBefore: 'states' })
+          else if (fate < 0.9) store.turn(one, batch, { watermarkMs, stopBefore: 'entries' })
+          else store.turn(one, batch, { watermarkMs }) // stored, but not in the checkpoint
+          one = desk(SPECS)
+        }
+        assert.deepEqual(store.content(), whole.content())
+        const totals = (of: ForecastStore): unknown =>
+          [...of.states.values()].map(({ models, ring, rewrites }) => ({ ring, rewrites, models }))
+        assert.deepEqual(totals(store), totals(whole))
+      }),
+      { numRuns: 25 }
+    )
+  })
+
+  it('keeps the time of making and answers nothing twice when a batch comes again', () => {
+    const store = new ForecastStore()
+    const bars = tape(3, 60)
+    store.turn(desk(SPECS), bars, { nowMs: 1 })
+    const before = structuredClone(store.entries)
+    const written = store.writes.length
+    store.turn(desk(SPECS), bars, { nowMs: 2 })
+    assert.deepEqual(store.entries, before)
+    assert.equal(store.writes.length, written)
+  })
+
+  it('expires targets of a series taken up at the start, without a bar of it', () => {
+    const store = new ForecastStore()
+    store.turn(desk(), closes(10, 11, 12))
+    const later = desk()
+    const { symbol, timeframe, horizon } = SPEC_REQUEST
+    later.adopt([
+      store.read({
+        id: `${symbol}|${timeframe}|${horizon}`,
+        ...SPEC_REQUEST,
+        beforeMs: Infinity,
+        targetsMs: []
+      })
+    ])
+    store.turn(later, [], { watermarkMs: START_MS + 6 * MINUTE_MS })
+    assert.equal(entry(store, 4).status, 'void')
+  })
+})
+
+const SPEC_REQUEST = { symbol: 'X:ONE', ...SPEC }

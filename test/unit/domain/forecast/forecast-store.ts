@@ -1,0 +1,135 @@
+import {
+  LONG_WINDOW,
+  seriesId,
+  tradingDateAt,
+  windowLengthMs,
+  type FinalBar,
+  type ForecastAbsence,
+  type ForecastDesk,
+  type LedgerEntry,
+  type ModelEvent,
+  type SeriesHistory,
+  type SeriesRequest,
+  type SeriesState
+} from '@tapedeck/domain'
+
+export const START_MS = Date.UTC(2024, 0, 10, 15, 0) // 10:00 New York, a Wednesday
+
+/** Uniform on [0, 1), the same for the same seed. Source: mulberry32. */
+export function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+/** Standard normal numbers by Box and Muller. */
+export function normals(seed: number): () => number {
+  const random = seeded(seed)
+  return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+}
+
+export function finalBar(
+  index: number,
+  close: number | null,
+  more: Partial<FinalBar> = {}
+): FinalBar {
+  const symbol = more.symbol ?? 'X:ONE'
+  const timeframe = more.timeframe ?? '1m'
+  const lengthMs = windowLengthMs(timeframe) ?? 0
+  const startMs = more.startMs ?? START_MS + index * lengthMs
+  return {
+    symbol,
+    timeframe,
+    startMs,
+    endMs: startMs + lengthMs,
+    close,
+    session: symbol.includes(':') ? 'continuous' : 'regular',
+    tradeDate: tradingDateAt(symbol, startMs).tradeDate,
+    coverage: 1,
+    feed: 'test',
+    revision: 0,
+    ...more
+  }
+}
+
+/** What the real store does, in memory; `crashAfter` can stop a flush between entries and states. */
+export class ForecastStore {
+  readonly entries = new Map<string, LedgerEntry>()
+  readonly states = new Map<string, SeriesState>()
+  readonly absences: ForecastAbsence[] = []
+  readonly events: ModelEvent[] = []
+  /** Every write of an entry, in order. */
+  readonly writes: LedgerEntry[] = []
+
+  read(request: SeriesRequest): SeriesHistory {
+    const own = [...this.entries.values()].filter(
+      (one) => seriesId(one.symbol, one.timeframe, one.horizon) === request.id
+    )
+    if (request.beforeMs === undefined) {
+      const entries = own.filter(({ targetMs }) => request.targetsMs.includes(targetMs))
+      return { request, state: null, bars: [], entries }
+    }
+    const state = this.states.get(request.id) ?? null
+    const newest = [...Map.groupBy(own, ({ model }) => model).values()].flatMap((of) =>
+      of
+        .filter(({ status }) => status === 'scored')
+        .toSorted((a, b) => b.targetMs - a.targetMs)
+        .slice(0, LONG_WINDOW)
+    )
+    const throughMs = state?.throughMs ?? -Infinity
+    const ahead = own.filter(
+      (one) => one.status === 'open' || one.madeFromMs > throughMs || one.targetMs > throughMs
+    )
+    return { request, state, bars: [], entries: [...new Set([...newest, ...ahead])] }
+  }
+
+  /** One turn of the consumer: read what is missing, advance, store. */
+  turn(
+    desk: ForecastDesk,
+    bars: readonly FinalBar[],
+    {
+      watermarkMs = -Infinity,
+      nowMs = 0,
+      stopBefore,
+      coverageOf
+    }: {
+      watermarkMs?: number
+      nowMs?: number
+      stopBefore?: 'states' | 'entries'
+      coverageOf?: (symbol: string, startMs: number, endMs: number) => number
+    } = {}
+  ): void {
+    for (let asked = desk.missing(bars); asked.length > 0; asked = desk.missing(bars)) {
+      desk.adopt(asked.map((request) => this.read(request)))
+    }
+    const result = desk.advance({
+      bars,
+      watermarkMs,
+      nowMs,
+      ...(coverageOf === undefined ? {} : { coverageOf })
+    })
+    if (stopBefore === 'entries') return
+    for (const entry of [...result.made, ...result.changed]) {
+      // As through the real store: what is not data is lost.
+      this.entries.set(entry.id, structuredClone(entry))
+      this.writes.push(entry)
+    }
+    if (stopBefore === 'states') return
+    for (const series of result.series) {
+      this.states.set(series.id, JSON.parse(JSON.stringify(series.state())) as SeriesState)
+    }
+    this.absences.push(...result.absences)
+    this.events.push(...result.events)
+  }
+
+  /** The entries by id, without the time of making. */
+  content(): LedgerEntry[] {
+    return [...this.entries.values()]
+      .map((entry) => ({ ...entry, createdAtMs: 0 }))
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  }
+}

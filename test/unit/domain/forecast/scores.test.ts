@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import {
+  dieboldMariano,
+  ForecastDesk,
+  labelOf,
+  LONG_WINDOW,
+  SCORE_LABELS,
+  SHORT_WINDOW,
+  studentTTwoSided,
+  type FinalBar,
+  type LedgerEntry,
+  type ScoreReport,
+  type Scores
+} from '@tapedeck/domain'
+import { finalBar, ForecastStore, normals, seeded } from './forecast-store.ts'
+
+function close(found: number | null, expected: number | null, what: string): void {
+  if (found === null || expected === null) {
+    assert.equal(found, expected, what)
+    return
+  }
+  assert.ok(
+    Math.abs(found - expected) <= 1e-9 * Math.max(1, Math.abs(expected)),
+    `${what}: found ${found}, expected ${expected}`
+  )
+}
+
+/** The same scores, one by one from their definitions over the list of entries. */
+function independent(entries: readonly LedgerEntry[]): Scores {
+  const n = entries.length
+  const mean = (values: readonly number[]): number | null =>
+    values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length
+  const actual = (one: LedgerEntry): number => one.actual ?? Number.NaN
+  const absolute = entries.map((one) => Math.abs(actual(one) - one.forecast))
+  const naive = entries.map((one) => Math.abs(actual(one) - one.lastClose))
+  const drift = entries.map((one) => Math.abs(actual(one) - one.drift))
+  const directed = entries.filter(
+    (one) => actual(one) !== one.lastClose && Math.fround(one.forecast - one.lastClose) !== 0
+  )
+  const hits = directed.filter(
+    (one) => Math.sign(actual(one) - one.lastClose) === Math.sign(one.forecast - one.lastClose)
+  ).length
+  const rate = directed.length > 0 ? hits / directed.length : null
+  const z = 1.959963984540054
+  const m = directed.length
+  const wilson = (sign: 1 | -1): number | null =>
+    rate === null
+      ? null
+      : (rate +
+          (z * z) / (2 * m) +
+          sign * z * Math.sqrt((rate * (1 - rate)) / m + (z * z) / (4 * m * m))) /
+        (1 + (z * z) / m)
+  const winkler = (low: number, high: number, y: number): number =>
+    high - low + (y < low ? 40 * (low - y) : 0) + (y > high ? 40 * (y - high) : 0)
+  const skill = (base: readonly number[]): number | null => {
+    const sum = base.reduce((a, b) => a + b, 0)
+    return sum > 0 ? 1 - absolute.reduce((a, b) => a + b, 0) / sum : null
+  }
+  const squares = mean(absolute.map((one) => one * one))
+  return {
+    n,
+    mae: mean(absolute),
+    rmse: squares === null ? null : Math.sqrt(squares),
+    maeNaive: mean(naive),
+    maeDrift: mean(drift),
+    mase: mean(
+      entries.flatMap((one, i) => (one.scale === null ? [] : [(absolute[i] ?? 0) / one.scale]))
+    ),
+    skill: skill(naive),
+    skillDrift: skill(drift),
+    hitRate: rate,
+    hitLower: wilson(-1),
+    hitUpper: wilson(1),
+    ties: n - m,
+    coverageOls: mean(
+      entries.map((one) => (actual(one) >= one.lower && actual(one) <= one.upper ? 1 : 0))
+    ),
+    coverageBand: mean(
+      entries.map((one) => (actual(one) >= one.bandLower && actual(one) <= one.bandUpper ? 1 : 0))
+    ),
+    widthOls: mean(entries.map((one) => one.upper - one.lower)),
+    widthBand: mean(entries.map((one) => one.bandUpper - one.bandLower)),
+    winklerOls: mean(entries.map((one) => winkler(one.lower, one.upper, actual(one)))),
+    winklerBand: mean(entries.map((one) => winkler(one.bandLower, one.bandUpper, actual(one))))
+  }
+}
+
+/** Diebold-Mariano as the definition has it, without the fast sums. */
+function slowDieboldMariano(d: readonly number[], h: number): number {
+  const n = d.length
+  const mean = d.reduce((a, b) => a + b, 0) / n
+  const g = (k: number): number =>
+    d.slice(k).reduce((sum, one, i) => sum + (one - mean) * ((d[i] ?? 0) - mean), 0) / n
+  const weigh = (of: (k: number) => number): number =>
+    g(0) +
+    2 * Array.from({ length: h - 1 }, (_, i) => of(i + 1) * g(i + 1)).reduce((a, b) => a + b, 0)
+  const flat = weigh(() => 1)
+  const variance = flat > 0 ? flat : weigh((k) => 1 - k / h)
+  return (mean / Math.sqrt(variance / n)) * Math.sqrt((n + 1 - 2 * h + (h * (h - 1)) / n) / n)
+}
+
+function compare(report: ScoreReport, entries: readonly LedgerEntry[]): void {
+  const scored = entries
+    .filter(({ status }) => status === 'scored')
+    .toSorted((a, b) => a.targetMs - b.targetMs)
+  const parts: [string, Scores, readonly LedgerEntry[]][] = [
+    ['total', report.total, scored],
+    ['day', report.day, scored.filter(({ tradeDate }) => tradeDate === report.tradeDate)],
+    ['last500', report.last500, scored.slice(-LONG_WINDOW)],
+    ['last50', report.last50, scored.slice(-SHORT_WINDOW)]
+  ]
+  for (const [name, found, of] of parts) {
+    for (const [field, expected] of Object.entries(independent(of))) {
+      close(found[field as keyof Scores], expected as number | null, `${name} ${field}`)
+    }
+  }
+  const test = report.last500.dieboldMariano
+  if (test?.statistic == null) return
+  const differences = scored
+    .slice(-LONG_WINDOW)
+    .map(({ error, naiveError }) => Math.abs(error ?? 0) - Math.abs(naiveError ?? 0))
+  close(test.statistic, slowDieboldMariano(differences, scored[0]?.horizon ?? 1), 'Diebold-Mariano')
+}
+
+describe('ScoreBoard', () => {
+  it('equals an independent computation over the ledger, with late revisions and restarts', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.constantFrom(1, 3, 7), (seed, horizon) => {
+        const random = seeded(seed)
+        const normal = normals(seed)
+        const store = new ForecastStore()
+        const desk = (): ForecastDesk =>
+          new ForecastDesk([{ timeframe: '5m', lookback: 10, horizon }])
+        let one = desk()
+        let price = 100
+        const revisions = new Map<number, number>()
+        for (let index = 0; index < 700;) {
+          const bars: FinalBar[] = []
+          for (let size = 1 + Math.floor(random() * 40); size > 0; size--, index++) {
+            if (random() < 0.05) continue
+            price = Math.round((price + 0.3 * normal()) * 10) / 10
+            bars.push(finalBar(index, price, { timeframe: '5m' }))
+            const late = Math.max(0, index - Math.floor(random() * 300))
+            if (random() < 0.1) {
+              const revision = (revisions.get(late) ?? 0) + 1
+              revisions.set(late, revision)
+              bars.push(finalBar(late, 100 + normal(), { timeframe: '5m', revision }))
+            }
+          }
+          store.turn(one, bars)
+          if (random() < 0.2) one = desk()
+        }
+        const last = finalBar(800, price, { timeframe: '5m' })
+        for (let asked = one.missing([last]); asked.length > 0; asked = one.missing([last])) {
+          one.adopt(asked.map((request) => store.read(request)))
+        }
+        const result = one.advance({ bars: [last], watermarkMs: 0, nowMs: 0 })
+        for (const entry of [...result.made, ...result.changed]) store.entries.set(entry.id, entry)
+        const [series] = result.series
+        assert.ok(series)
+        const entries = Map.groupBy(store.entries.values(), ({ model }) => model)
+        for (const [model, report] of series.scores()) compare(report, entries.get(model) ?? [])
+      }),
+      { numRuns: 15 }
+    )
+  })
+
+  it('has no numbers without scores', () => {
+    const store = new ForecastStore()
+    const desk = new ForecastDesk([{ timeframe: '1m', lookback: 5, horizon: 1 }])
+    store.turn(desk, [finalBar(0, 10)])
+    const result = desk.advance({ bars: [finalBar(1, 11)], watermarkMs: 0, nowMs: 0 })
+    for (const [, report] of result.series[0]?.scores() ?? []) {
+      assert.equal(report.label, SCORE_LABELS.tooFew)
+      assert.deepEqual(
+        [report.total.mae, report.total.skill, report.total.hitRate],
+        [null, null, null]
+      )
+    }
+  })
+})
+
+describe('labelOf()', () => {
+  it('calls a difference one only when it is beyond chance', () => {
+    assert.equal(labelOf(29, 0.5, 0.001), SCORE_LABELS.tooFew)
+    assert.equal(labelOf(30, 0.5, 0.001), SCORE_LABELS.better)
+    assert.equal(labelOf(30, -0.5, 0.001), SCORE_LABELS.worse)
+    assert.equal(labelOf(500, 0.5, 0.05), SCORE_LABELS.same)
+    assert.equal(labelOf(500, 0.5, null), SCORE_LABELS.same)
+  })
+
+  it('finds a trend worth following, and a walk that is not', () => {
+    const normal = normals(9)
+    const label = (drift: number): string => {
+      const desk = new ForecastDesk([{ timeframe: '1s', lookback: 30, horizon: 5 }])
+      const store = new ForecastStore()
+      let price = 100
+      const bars = Array.from({ length: 900 }, (_, index) => {
+        price += drift + 0.05 * normal()
+        return finalBar(index, price, { timeframe: '1s' })
+      })
+      for (let asked = desk.missing(bars); asked.length > 0; asked = desk.missing(bars)) {
+        desk.adopt(asked.map((request) => store.read(request)))
+      }
+      const [series] = desk.advance({ bars, watermarkMs: 0, nowMs: 0 }).series
+      return series?.scores().get('linear-regression')?.label ?? ''
+    }
+    assert.equal(label(0.1), SCORE_LABELS.better)
+    assert.equal(label(0), SCORE_LABELS.worse)
+  })
+})
+
+describe('dieboldMariano()', () => {
+  it('equals an example computed by hand', () => {
+    // d = 1 2 3 4 0, h = 2: mean 2, g0 = (1+0+1+4+4)/5 = 2, g1 = (0+0+2-4)/5 = -0.4,
+    // variance of the mean (2 - 0.8)/5 = 0.24, factor (5 + 1 - 4 + 2/5)/5 = 0.48
+    const test = dieboldMariano([1, 2, 3, 4, 0], 2)
+    close(test?.statistic ?? null, (2 / Math.sqrt(0.24)) * Math.sqrt(0.48), 'statistic')
+    close(test?.statistic ?? null, 2.8284271247461903, 'statistic')
+    // Student's t with 4 degrees of freedom: P(|T| > 2 sqrt 2) = 1 - 1.5 u + 0.5 u^3, u = sqrt(2/3)
+    const u = Math.sqrt(8 / 12)
+    close(test?.p ?? null, 1 - 1.5 * u + 0.5 * u ** 3, 'p')
+  })
+
+  it('reads overlapping errors as fewer than they are', () => {
+    const normal = normals(1)
+    const noise = Array.from({ length: 512 }, () => normal())
+    const overlapping = Array.from(
+      { length: 500 },
+      (_, i) => 0.5 + noise.slice(i, i + 12).reduce((a, b) => a + b, 0)
+    )
+    const plain = dieboldMariano(overlapping, 1)?.statistic ?? 0
+    const corrected = dieboldMariano(overlapping, 12)?.statistic ?? 0
+    assert.ok(Math.abs(corrected) < Math.abs(plain) / 2, `${plain} and ${corrected}`)
+  })
+
+  it('says nothing with too few differences, and nothing of none', () => {
+    assert.equal(dieboldMariano([1, 2], 2), undefined)
+    assert.deepEqual(dieboldMariano([0, 0, 0], 1), { n: 3, statistic: null, p: 1 })
+  })
+})
+
+describe('studentTTwoSided()', () => {
+  it('equals tabled and closed forms', () => {
+    close(studentTTwoSided(1, 1), 0.5, 'Cauchy')
+    close(studentTTwoSided(12.706204736432095, 1), 0.05, 't(0.975, 1)')
+    close(studentTTwoSided(-2.2281388519649385, 10), 0.05, 't(0.975, 10)')
+    close(studentTTwoSided(2, 2), 1 - 2 / Math.sqrt(2 + 4), 'two degrees')
+    assert.ok(Math.abs(studentTTwoSided(1.959963984540054, 1e6) - 0.05) < 1e-6)
+    assert.deepEqual([studentTTwoSided(0, 5), studentTTwoSided(Infinity, 5)], [1, 0])
+  })
+})

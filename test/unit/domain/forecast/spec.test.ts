@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { hasCode, messageOf, readEnv } from '@tapedeck/core'
+import {
+  DEFAULT_FORECASTS,
+  forecastsVariable,
+  targetWindow,
+  windowLengthMs,
+  type ForecastSpec
+} from '@tapedeck/domain'
+
+function read(text: string, is?: (timeframe: string) => boolean): readonly ForecastSpec[] {
+  return readEnv({ FORECASTS: text }, { FORECASTS: forecastsVariable(is) }).FORECASTS
+}
+
+function problemOf(text: string, is?: (timeframe: string) => boolean): string {
+  let problem = ''
+  assert.throws(
+    () => read(text, is),
+    (error) => {
+      problem = messageOf(error)
+      return hasCode(error, 'CONFIG_INVALID')
+    }
+  )
+  return problem
+}
+
+describe('forecastsVariable()', () => {
+  it('reads timeframe, lookback and horizon', () => {
+    assert.deepEqual(read(' 1m:20:1, 1d:3:1000 '), [
+      { timeframe: '1m', lookback: 20, horizon: 1 },
+      { timeframe: '1d', lookback: 3, horizon: 1000 }
+    ])
+    assert.deepEqual(read(''), DEFAULT_FORECASTS)
+  })
+
+  it('names every bad entry with what is expected', () => {
+    const problem = problemOf('1m, tick:20:1, 1m:2:1, 1m:1001:1, 5s:20:0, 5s:20:1001, regular:9:1')
+    for (const part of [
+      "'1m' is no forecast, expected timeframe:lookback:horizon",
+      "'tick:20:1' has timeframe 'tick', expected one such as",
+      "'1m:2:1' has lookback 2, expected 3 to 1000",
+      "'1m:1001:1' has lookback 1001",
+      "'5s:20:0' has horizon 0, expected 1 to 1000",
+      "'5s:20:1001' has horizon 1001",
+      "'regular:9:1' has timeframe 'regular'"
+    ]) {
+      assert.ok(problem.includes(part), `${part} missing in ${problem}`)
+    }
+  })
+
+  it('refuses two forecasts that would be stored under one id', () => {
+    assert.match(problemOf('1m:20:1,1m:60:1'), /'1m:60:1' repeats timeframe 1m and horizon 1/)
+    assert.equal(read('1m:20:1,1m:20:5').length, 2)
+  })
+
+  it('asks the given rule which timeframes have bars', () => {
+    assert.match(
+      problemOf('1m:20:1', (timeframe) => timeframe === '5s'),
+      /has timeframe '1m'/
+    )
+  })
+})
+
+describe('targetWindow()', () => {
+  it('counts windows on the clock', () => {
+    assert.deepEqual(targetWindow('X:ONE', '5s', { startMs: 10_000, endMs: 15_000 }, 12), {
+      startMs: 70_000,
+      endMs: 75_000
+    })
+    assert.equal(windowLengthMs('90m'), 5_400_000)
+    assert.equal(windowLengthMs('0m'), undefined)
+    assert.equal(targetWindow('X:ONE', '100t', { startMs: 0, endMs: 1 }, 1), undefined)
+  })
+})
