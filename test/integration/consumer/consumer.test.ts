@@ -112,38 +112,6 @@ describe('consumer', () => {
     assert.ok(letters.every(({ offset, raw }) => offset >= 0 && raw.length > 0))
   })
 
-  it(
-    'makes a forecast for the next bar and scores it when that bar is final',
-    options,
-    async (t) => {
-      const market = await openMarket(t)
-      await inService(t, (context) => startConsumer(market.consumer(), context))
-      const minute = (i: number, p: number) =>
-        aRecord({ frame: i + 1, trades: [aTrade({ p, t: START_MS + i * 60_000 })] })
-      await market.publish([100, 101, 102, 103, 104.5, 90].map((p, i) => minute(i, p)))
-      await eventually(async () => {
-        const scored = await market.database.forecasts
-          .find({ timeframe: '1m', status: 'scored' })
-          .sort({ target: 1 })
-          .toArray()
-        assert.deepEqual(
-          scored.map(({ target, forecast, actual, error, lastClose, naiveError }) => [
-            target.getTime() - START_MS,
-            Math.round(forecast * 1e6) / 1e6,
-            actual,
-            Math.round((error ?? 0) * 1e6) / 1e6,
-            lastClose,
-            naiveError
-          ]),
-          [
-            [180_000, 103, 103, 0, 102, 1],
-            [240_000, 104, 104.5, 0.5, 103, 1.5]
-          ]
-        )
-      })
-    }
-  )
-
   it('stops within its limit and leaves everything it read stored', options, async (t) => {
     const market = await openMarket(t)
     const service = await inService(t, (context) =>

@@ -78,7 +78,8 @@ export class ForecastDesk {
 
   /**
    * Takes what was read. At the start of a partition, series with open entries may be handed in unasked
-   * (`beforeMs` Infinity), so that their targets expire even when no bar of theirs comes.
+   * (`beforeMs` Infinity), so that their targets expire even when no bar of theirs comes; those without
+   * a state are passed over.
    */
   adopt(histories: readonly SeriesHistory[]): void {
     for (const history of histories) {
@@ -90,6 +91,8 @@ export class ForecastDesk {
       }
       const spec = this.#specs.find((one) => one.timeframe === timeframe && one.horizon === horizon)
       if (spec === undefined || beforeMs === undefined) continue
+      // Entries without a state are of a flush that a crash cut off: the bars they were made from come again.
+      if (beforeMs === Infinity && history.state === null) continue
       const series = new ForecastSeries(spec, history, {
         minPoints: this.#minPoints(spec.lookback),
         minCoverage: this.#minCoverage

@@ -396,6 +396,25 @@ describe('ForecastDesk, replay', () => {
     assert.equal(store.writes.length, written)
   })
 
+  it('takes nothing up at the start of a partition whose first flush a crash cut off', () => {
+    const store = new ForecastStore()
+    const bars = closes(10, 11, 12, 11, 12, 13)
+    const calm = new ForecastStore()
+    calm.turn(desk(), bars)
+    store.turn(desk(), bars, { stopBefore: 'states' })
+    const next = desk()
+    const request = {
+      id: `X:ONE|1m|${SPEC.horizon}`,
+      symbol: 'X:ONE',
+      ...SPEC,
+      beforeMs: Infinity,
+      targetsMs: []
+    }
+    next.adopt([store.read(request)])
+    store.turn(next, bars)
+    assert.deepEqual(store.content(), calm.content())
+  })
+
   it('expires targets of a series taken up at the start, without a bar of it', () => {
     const store = new ForecastStore()
     store.turn(desk(), closes(10, 11, 12))
