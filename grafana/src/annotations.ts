@@ -1,18 +1,36 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard'
 import { DATASOURCE, infinityTarget, TIME_RANGE } from './infinity.ts'
 
-/** Outages drawn at once; a range with more shows its newest ones. */
-const MOST_GAPS = '500'
+/** Marks of one kind drawn at once; a range with more shows its newest ones. */
+const MOST_MARKS = '500'
 
-/** Outages of the feed as shaded stretches on every chart: "no trade" and "no feed" differ. */
-export function gapAnnotations(): NonNullable<Dashboard['annotations']> {
+/**
+ * Outages of the feed as shaded stretches on every chart ("no trade" and "no feed" differ), and the
+ * moments at which the errors of the chosen model rose for good.
+ */
+export function annotations(): NonNullable<Dashboard['annotations']> {
   const target = infinityTarget({
     refId: 'gaps',
     format: 'table',
     url: '/api/v1/gaps',
-    params: { ...TIME_RANGE, limit: MOST_GAPS },
+    params: { ...TIME_RANGE, limit: MOST_MARKS },
     rows: 'gaps',
     columns: { time: 'timestamp_epoch', timeEnd: 'timestamp_epoch', text: 'string' }
+  })
+  const changes = infinityTarget({
+    refId: 'changes',
+    format: 'table',
+    url: '/api/v1/forecast-events',
+    params: {
+      symbol: '${symbol}',
+      timeframe: '${timeframe}',
+      horizon: '${horizon}',
+      model: '${model}',
+      ...TIME_RANGE,
+      limit: MOST_MARKS
+    },
+    rows: 'events',
+    columns: { time: 'timestamp_epoch', text: 'string' }
   })
   return {
     list: [
@@ -24,6 +42,14 @@ export function gapAnnotations(): NonNullable<Dashboard['annotations']> {
         iconColor: 'orange',
         // The SDK knows the built-in kinds of targets only.
         target: target as never
+      },
+      {
+        name: 'Change points of the model',
+        datasource: DATASOURCE,
+        enable: true,
+        hide: false,
+        iconColor: 'purple',
+        target: changes as never
       }
     ]
   }

@@ -7,7 +7,11 @@ const MOST_RATES = '10000'
 type Columns = Readonly<Record<string, ColumnType>>
 type Target = ReturnType<typeof infinity>
 
-const SYMBOL_AND_TIMEFRAME = { symbol: '${symbol}', timeframe: '${timeframe}' }
+const TIMEFRAME_AND_MODEL = {
+  timeframe: '${timeframe}',
+  horizon: '${horizon}',
+  model: '${model}'
+}
 
 /** Bars of the chosen symbol, oldest first; of the chosen timeframe unless another is said. */
 export function bars(columns: Columns, timeframe = '${timeframe}'): Target {
@@ -20,28 +24,45 @@ export function bars(columns: Columns, timeframe = '${timeframe}'): Target {
   })
 }
 
-/** Forecasts of the chosen symbol and timeframe, each at the start of the bar it is about. */
-export function forecasts(
-  columns: Columns,
-  { refId = 'A', limit = MOST_WINDOWS }: { refId?: string; limit?: string } = {}
-): Target {
+/**
+ * Forecasts of the chosen symbol, timeframe, horizon and model, each at the start of the bar it is
+ * about; with `isNewest` the newest one made in the range, however far ahead it looks.
+ */
+export function forecasts(columns: Columns, { refId = 'A', isNewest = false } = {}): Target {
   return infinity({
     refId,
     format: 'timeseries',
     url: '/api/v1/forecasts',
-    params: { ...SYMBOL_AND_TIMEFRAME, ...TIME_RANGE, limit },
+    params: {
+      symbol: '${symbol}',
+      ...TIMEFRAME_AND_MODEL,
+      ...TIME_RANGE,
+      ...(isNewest && { over: 'made' }),
+      limit: isNewest ? '1' : MOST_WINDOWS
+    },
     rows: 'forecasts',
     columns: { time: 'timestamp_epoch', ...columns }
   })
 }
 
-/** How the scored forecasts of the range did, one row a symbol; `*` is every symbol. */
+/** How the last 500 scored forecasts did, one row a symbol; `*` is every symbol. */
 export function forecastSummary(symbol: '${symbol}' | '*', columns: Columns): Target {
   return infinity({
     format: 'table',
     url: '/api/v1/forecast-summary',
-    params: { symbol, timeframe: '${timeframe}', ...TIME_RANGE },
+    params: { symbol, ...TIMEFRAME_AND_MODEL },
     rows: 'summary',
+    columns
+  })
+}
+
+/** Scores of the chosen symbol: every timeframe, horizon and model, whatever the range. */
+export function forecastScores(columns: Columns): Target {
+  return infinity({
+    format: 'table',
+    url: '/api/v1/forecast-scores',
+    params: { symbol: '${symbol}' },
+    rows: 'scores',
     columns
   })
 }

@@ -54,14 +54,14 @@ export function asLine({ dashed = false, width = 2, fillOpacity = 0 } = {}): Dyn
   ]
 }
 
-/** The 95 % interval: two thin lines and the space between them. */
+/** The adaptive 95 % band: two thin lines and the space between them. */
 export const BAND = {
   lower: [titled('95 % from'), colored(COLORS.band), ...asLine({ width: 1 })],
   upper: [
     titled('95 % to'),
     colored(COLORS.band),
     ...asLine({ width: 1, fillOpacity: 10 }),
-    { id: 'custom.fillBelowTo', value: 'lower' }
+    { id: 'custom.fillBelowTo', value: 'bandLower' }
   ]
 }
 
@@ -108,18 +108,22 @@ export const STALE_MAPPINGS: ValueMapping[] = [
   }
 ]
 
-/** The verdict of the forecast summary. */
-export const LABEL_MAPPINGS: ValueMapping[] = [
-  {
-    type: MappingType.ValueToText,
-    options: {
-      'better than the last price': { color: 'green', index: 0 },
-      'worse than the last price': { color: 'red', index: 1 },
-      'equal to the last price': { color: 'yellow', index: 2 },
-      'no scored forecast yet': { color: 'text', index: 3 }
-    }
-  }
-]
+/** What an empty panel of forecasts means. */
+export const NO_FORECAST = 'no forecast for this timeframe (FORECASTS), or none yet in this range'
+
+/** How a model does against "the price stays put": a label, or a verdict that begins with one. */
+export const LABEL_MAPPINGS: ValueMapping[] = (
+  [
+    ['better than naive', 'green'],
+    ['worse than naive', 'red'],
+    ['not distinguishable', 'yellow'],
+    ['too few scores', 'text'],
+    ['no forecast', 'text']
+  ] as const
+).map(([label, color], index) => ({
+  type: MappingType.RegexToText,
+  options: { pattern: `/^${label}/`, result: { color, index } }
+}))
 
 export function legend(): VizLegendOptionsBuilder {
   return new VizLegendOptionsBuilder()

@@ -4,7 +4,7 @@ import {
   TimePickerBuilder,
   type Dashboard
 } from '@grafana/grafana-foundation-sdk/dashboard'
-import { gapAnnotations } from './annotations.ts'
+import { annotations } from './annotations.ts'
 import { latestTrades, symbolList, tradesPerSecond } from './panels/activity.ts'
 import { feedState } from './panels/feed-state.ts'
 import { errorAgainstLastPrice, forecastAgainstActual, summary } from './panels/forecast.ts'
@@ -17,9 +17,15 @@ import {
   tickVolume,
   volatility
 } from './panels/quality.ts'
-import { feed, lastPrice, nextForecast, verdict } from './panels/stats.ts'
+import {
+  coverageByHorizon,
+  forecastQuality,
+  scoresOfSymbol,
+  skillByHorizon
+} from './panels/scores.ts'
+import { feed, lastPrice, newestForecast, verdict } from './panels/stats.ts'
 import { MIN_REFRESH } from './pins.ts'
-import { symbolVariable, timeframeVariable } from './variables.ts'
+import { horizonVariable, modelVariable, symbolVariable, timeframeVariable } from './variables.ts'
 
 export const MARKET_UID = 'tapedeck-market'
 
@@ -44,10 +50,12 @@ export function marketDashboard(): Dashboard {
     )
     .withVariable(symbolVariable())
     .withVariable(timeframeVariable())
+    .withVariable(horizonVariable())
+    .withVariable(modelVariable())
   const panels = [
     lastPrice(),
     feed(),
-    nextForecast(),
+    newestForecast(),
     verdict(),
     priceCandles(),
     symbolList(),
@@ -65,5 +73,9 @@ export function marketDashboard(): Dashboard {
   const quality = [coverage(), revisions(), lateByAge(), tickVolume(), volatility()]
   dashboard.withRow(dataQuality().id(panels.length + 2))
   quality.forEach((panel, index) => dashboard.withPanel(panel.id(panels.length + 3 + index)))
-  return { ...dashboard.build(), annotations: gapAnnotations(), schemaVersion: SCHEMA_VERSION }
+  const scoresFrom = panels.length + 3 + quality.length
+  const scores = [skillByHorizon(), coverageByHorizon(), scoresOfSymbol()]
+  dashboard.withRow(forecastQuality().id(scoresFrom))
+  scores.forEach((panel, index) => dashboard.withPanel(panel.id(scoresFrom + 1 + index)))
+  return { ...dashboard.build(), annotations: annotations(), schemaVersion: SCHEMA_VERSION }
 }

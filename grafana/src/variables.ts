@@ -8,6 +8,10 @@ import { DATASOURCE, infinityTarget } from './infinity.ts'
 /** The timeframes the consumer keeps by default; see TIMEFRAMES. */
 export const PANEL_TIMEFRAMES = ['1s', '5s', '1m', '5m', '15m', '1h', '1d'] as const
 
+/** The consumer's models; see libs/domain. */
+export const PANEL_MODELS = ['linear-regression', 'exponential', 'shrunk'] as const
+
+const FIRST_MODEL = PANEL_MODELS[0]
 /** Short enough to show a picture, and forecasts, within the first minutes. */
 const FIRST_TIMEFRAME = '5s'
 
@@ -37,19 +41,47 @@ export function symbolVariable(): QueryVariableBuilder {
     .includeAll(false)
 }
 
+/** How far ahead the chosen timeframe of the symbol is forecast; empty where it is not. */
+export function horizonVariable(): QueryVariableBuilder {
+  return new QueryVariableBuilder('horizon')
+    .label('Bars ahead')
+    .description('How many bars ahead the forecasts shown look; empty: no forecast (FORECASTS)')
+    .datasource(DATASOURCE)
+    .query({
+      queryType: 'infinity',
+      query: '',
+      refId: 'variable',
+      infinityQuery: infinityTarget({
+        refId: 'variable',
+        format: 'table',
+        url: '/api/v1/forecast-scores',
+        params: { symbol: '${symbol}', timeframe: '${timeframe}', model: FIRST_MODEL },
+        rows: 'scores',
+        columns: { horizonText: 'string' }
+      })
+    })
+    .refresh(VariableRefresh.OnTimeRangeChanged)
+    .multi(false)
+    .includeAll(false)
+}
+
+export function modelVariable(): CustomVariableBuilder {
+  return choice('model', PANEL_MODELS, FIRST_MODEL)
+    .label('Model')
+    .description('How the forecasts shown are made')
+}
+
 export function timeframeVariable(): CustomVariableBuilder {
-  return new CustomVariableBuilder('timeframe')
+  return choice('timeframe', PANEL_TIMEFRAMES, FIRST_TIMEFRAME)
     .label('Timeframe')
     .description('The length of a bar')
-    .values(PANEL_TIMEFRAMES.join(','))
-    .options(
-      PANEL_TIMEFRAMES.map((timeframe) => ({
-        text: timeframe,
-        value: timeframe,
-        selected: timeframe === FIRST_TIMEFRAME
-      }))
-    )
-    .current({ text: FIRST_TIMEFRAME, value: FIRST_TIMEFRAME, selected: true })
+}
+
+function choice(name: string, values: readonly string[], first: string): CustomVariableBuilder {
+  return new CustomVariableBuilder(name)
+    .values(values.join(','))
+    .options(values.map((value) => ({ text: value, value, selected: value === first })))
+    .current({ text: first, value: first, selected: true })
     .multi(false)
     .includeAll(false)
 }

@@ -7,6 +7,7 @@ import type {
   TradeDocument
 } from '@tapedeck/mongo'
 import { BAR_PARTS, forecastParts } from './bar-parts.ts'
+import { aChange, aScore } from './forecast-parts.ts'
 
 /** A stretch of made-up market: a price that swings, one trade a second. */
 export interface Stretch {
@@ -25,7 +26,10 @@ const WINDOWS = [
   ['1m', 60_000]
 ] as const
 
-/** Stores trades, bars, forecasts (all scored but the newest), the symbol and trades kept aside, as the consumer would. */
+/**
+ * Stores trades, bars, forecasts (all scored but the newest) with their scores, the symbol and trades
+ * kept aside, as the consumer would.
+ */
 export async function seedMarket(database: Database, stretch: Stretch): Promise<void> {
   const trades = tradesOf(stretch)
   const bars = WINDOWS.flatMap(([timeframe, lengthMs]) => barsOf(trades, timeframe, lengthMs))
@@ -35,6 +39,12 @@ export async function seedMarket(database: Database, stretch: Stretch): Promise<
   await database.trades.insertMany(trades)
   await database.bars.insertMany(bars)
   await database.forecasts.insertMany(forecasts)
+  await database.forecastScores.insertMany(
+    WINDOWS.map(([timeframe]) => aScore(stretch.symbol, timeframe, 1))
+  )
+  await database.forecastEvents.insertOne(
+    aChange(stretch.symbol, '5s', 1, new Date(stretch.fromMs + 60_000))
+  )
   await database.symbols.insertOne(symbolOf(trades))
   await database.lateTrades.insertMany(lateOf(trades))
 }
@@ -149,11 +159,11 @@ function forecastsOf(bars: readonly BarDocument[]): ForecastDocument[] {
     const forecast = cents(lastClose + 0.01)
     const actual = bar.status === 'final' ? bar.close : null
     return {
-      _id: `${bar.symbol}|${bar.timeframe}|${bar.start.getTime()}|1|linear`,
+      _id: `${bar.symbol}|${bar.timeframe}|${bar.start.getTime()}|1|linear-regression`,
       symbol: bar.symbol,
       timeframe: bar.timeframe,
       horizon: 1,
-      model: 'linear',
+      model: 'linear-regression',
       target: bar.start,
       targetEnd: bar.end,
       madeFrom: bars[index]!.start,

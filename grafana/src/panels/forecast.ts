@@ -13,24 +13,38 @@ import {
   inDollars,
   LABEL_MAPPINGS,
   legend,
+  NO_FORECAST,
   titled,
   tooltip
 } from '../look.ts'
 import { columnOrder } from './column-order.ts'
 
+const WHOLE = [
+  { id: 'unit', value: 'short' },
+  { id: 'decimals', value: 0 }
+]
+const PERCENT = [
+  { id: 'unit', value: 'percentunit' },
+  { id: 'decimals', value: 1 }
+]
+const VERDICT = [
+  { id: 'mappings', value: LABEL_MAPPINGS },
+  { id: 'custom.cellOptions', value: { type: 'color-text' } }
+]
+
 export function forecastAgainstActual(): TimeseriesBuilder {
   return new TimeseriesBuilder()
     .title('Forecast against actual')
     .description(
-      'Forecast of each $timeframe close of $symbol with its 95 % band, the close that came, and the error (actual - forecast) as bars on the right axis. The newest forecast has no actual yet.'
+      'Forecast of each $timeframe close of $symbol by $model, made $horizon bars before, with its adaptive 95 % band, the close that came, and the error (actual - forecast) as bars on the right axis. The newest forecasts have no actual yet.'
     )
     .datasource(DATASOURCE)
     .gridPos(at(0, 29, 12, 9))
     .withTarget(
       forecasts({
         forecast: 'number',
-        lower: 'number',
-        upper: 'number',
+        bandLower: 'number',
+        bandUpper: 'number',
         actual: 'number',
         error: 'number'
       })
@@ -39,15 +53,15 @@ export function forecastAgainstActual(): TimeseriesBuilder {
     .legend(legend())
     .tooltip(tooltip())
     .unit(DOLLARS)
-    .noValue('no forecast yet: it needs some final bars')
+    .noValue(NO_FORECAST)
     .overrideByName('actual', [titled('actual'), colored('text'), ...asLine()])
     .overrideByName('forecast', [
       titled('forecast'),
       colored(COLORS.forecast),
       ...asLine({ dashed: true })
     ])
-    .overrideByName('lower', BAND.lower)
-    .overrideByName('upper', BAND.upper)
+    .overrideByName('bandLower', BAND.lower)
+    .overrideByName('bandUpper', BAND.upper)
     .overrideByName('error', [
       titled('error'),
       colored(COLORS.error),
@@ -75,7 +89,7 @@ export function errorAgainstLastPrice(): TimeseriesBuilder {
     .legend(legend())
     .tooltip(tooltip())
     .unit(DOLLARS)
-    .noValue('no scored forecast yet')
+    .noValue(NO_FORECAST)
     .overrideByName('absError', [titled('forecast'), colored(COLORS.error), ...asLine()])
     .overrideByName('absNaiveError', [
       titled('last price'),
@@ -88,43 +102,40 @@ export function summary(): TableBuilder {
   return new TableBuilder()
     .title('How the forecasts did')
     .description(
-      'Mean absolute error of the forecasts of $timeframe scored within the range, of every symbol, beside that of the last price. Skill is 1 - error / error of the last price: above 0 the forecast was worth having.'
+      'The last 500 scored forecasts by $model, $horizon bars of $timeframe ahead, of every symbol: mean absolute error beside that of the last price (naive). Skill is 1 - error / error of naive: above 0 the forecast was better, but only the verdict says whether by more than chance.'
     )
     .datasource(DATASOURCE)
     .gridPos(at(0, 38, 12, 9))
     .withTarget(
       forecastSummary('*', {
         symbol: 'string',
+        horizon: 'number',
         scored: 'number',
         mae: 'number',
         naiveMae: 'number',
         skill: 'number',
-        label: 'string'
+        p: 'number',
+        verdict: 'string'
       })
     )
     .withTransformation(
       columnOrder({
         symbol: 'Symbol',
+        horizon: 'Bars ahead',
         scored: 'Scored',
         mae: 'Mean error',
-        naiveMae: 'Last price',
+        naiveMae: 'Naive',
         skill: 'Skill',
-        label: 'Verdict'
+        p: 'p',
+        verdict: 'Verdict'
       })
     )
-    .noValue('no scored forecast yet')
+    .noValue('-')
     .overrideByName('Mean error', inDollars(4))
-    .overrideByName('Last price', inDollars(4))
-    .overrideByName('Scored', [
-      { id: 'unit', value: 'short' },
-      { id: 'decimals', value: 0 }
-    ])
-    .overrideByName('Skill', [
-      { id: 'unit', value: 'percentunit' },
-      { id: 'decimals', value: 1 }
-    ])
-    .overrideByName('Verdict', [
-      { id: 'mappings', value: LABEL_MAPPINGS },
-      { id: 'custom.cellOptions', value: { type: 'color-text' } }
-    ])
+    .overrideByName('Naive', inDollars(4))
+    .overrideByName('Bars ahead', WHOLE)
+    .overrideByName('Scored', WHOLE)
+    .overrideByName('Skill', PERCENT)
+    .overrideByName('p', [{ id: 'decimals', value: 3 }])
+    .overrideByName('Verdict', VERDICT)
 }

@@ -20,7 +20,7 @@ export function priceCandles(): CandlestickBuilder {
   return new CandlestickBuilder()
     .title('Price of $symbol')
     .description(
-      'Bars of $timeframe with their volume; the average price (VWAP), the forecast of each close and its 95 % band as lines. Each forecast was stored before the close it is about.'
+      'Bars of $timeframe with their volume; the average price (VWAP), the forecast of each close by $model, made $horizon bars before, and its adaptive 95 % band as lines. Each forecast was stored before the close it is about. No such lines: no forecast for this timeframe (FORECASTS).'
     )
     .datasource(DATASOURCE)
     .gridPos(at(0, 8, 16, 13))
@@ -34,7 +34,9 @@ export function priceCandles(): CandlestickBuilder {
         vwap: 'number'
       })
     )
-    .withTarget(forecasts({ forecast: 'number', lower: 'number', upper: 'number' }, { refId: 'B' }))
+    .withTarget(
+      forecasts({ forecast: 'number', bandLower: 'number', bandUpper: 'number' }, { refId: 'B' })
+    )
     .mode(VizDisplayMode.CandlesVolume)
     .candleStyle(CandleStyle.Candles)
     .colorStrategy(ColorStrategy.OpenClose)
@@ -59,8 +61,8 @@ export function priceCandles(): CandlestickBuilder {
       colored(COLORS.forecast),
       ...asLine({ dashed: true })
     ])
-    .overrideByName('lower', BAND.lower)
-    .overrideByName('upper', BAND.upper)
+    .overrideByName('bandLower', BAND.lower)
+    .overrideByName('bandUpper', BAND.upper)
 }
 
 export function volume(): TimeseriesBuilder {

@@ -7,7 +7,16 @@ import {
 import { PanelBuilder } from '@grafana/grafana-foundation-sdk/stat'
 import { bars, forecasts, forecastSummary, trades } from '../endpoints.ts'
 import { DATASOURCE } from '../infinity.ts'
-import { at, colored, COLORS, DOLLARS, FEED_MAPPINGS, LABEL_MAPPINGS, titled } from '../look.ts'
+import {
+  at,
+  colored,
+  COLORS,
+  DOLLARS,
+  FEED_MAPPINGS,
+  LABEL_MAPPINGS,
+  NO_FORECAST,
+  titled
+} from '../look.ts'
 
 /** The newest value of the fields named by `fields`, a regular expression or nothing for numbers. */
 function newest(fields = ''): ReduceDataOptionsBuilder {
@@ -53,33 +62,38 @@ export function feed(): PanelBuilder {
     .reduceOptions(newest('/^feed$/'))
 }
 
-export function nextForecast(): PanelBuilder {
-  return stat('Forecast of the next bar')
+export function newestForecast(): PanelBuilder {
+  return stat('Newest forecast')
     .description(
-      'Newest forecast of the close of the $timeframe bar of $symbol: the point and its 95 % prediction interval, from a straight line through the last closes.'
+      'Newest forecast by $model of a $timeframe close of $symbol, $horizon bars ahead: the point and its adaptive 95 % band. Stored before that close came. Whether it is any good is said beside it.'
     )
-    .withTarget(forecasts({ forecast: 'number', lower: 'number', upper: 'number' }, { limit: '1' }))
-    .gridPos(at(8, 4, 9, 4))
+    .withTarget(
+      forecasts(
+        { forecast: 'number', bandLower: 'number', bandUpper: 'number' },
+        { isNewest: true }
+      )
+    )
+    .gridPos(at(8, 4, 7, 4))
     .unit(DOLLARS)
     .decimals(2)
-    .noValue('no forecast yet: it needs some final bars')
+    .noValue(NO_FORECAST)
     .textMode(BigValueTextMode.ValueAndName)
     .overrideByName('forecast', [titled('forecast'), colored(COLORS.forecast)])
-    .overrideByName('lower', [titled('95 % from'), colored('text')])
-    .overrideByName('upper', [titled('95 % to'), colored('text')])
+    .overrideByName('bandLower', [titled('95 % from'), colored('text')])
+    .overrideByName('bandUpper', [titled('95 % to'), colored('text')])
 }
 
 export function verdict(): PanelBuilder {
   return stat('Forecast against the last price')
     .description(
-      'Whether the forecasts of $symbol at $timeframe scored within the range were closer to the actual close, on average, than saying that the price stays put.'
+      'How the last 500 scored forecasts of $symbol by $model, $horizon bars of $timeframe ahead, did against saying that the price stays put (naive). A difference that may be chance (Diebold-Mariano test, p of 0.05 or more) is called not distinguishable.'
     )
-    .withTarget(forecastSummary('${symbol}', { label: 'string' }))
-    .gridPos(at(17, 4, 7, 4))
+    .withTarget(forecastSummary('${symbol}', { verdict: 'string' }))
+    .gridPos(at(15, 4, 9, 4))
     .unit('string')
-    .noValue('no scored forecast yet')
+    .noValue(NO_FORECAST)
     .mappings(LABEL_MAPPINGS)
     .colorMode(BigValueColorMode.Background)
     .textMode(BigValueTextMode.Value)
-    .reduceOptions(newest('/^label$/'))
+    .reduceOptions(newest('/^verdict$/'))
 }

@@ -36,12 +36,19 @@ export type {
 export {
   marketReader,
   type BarRow,
-  type ForecastRow,
-  type ForecastScore,
   type MarketReader,
   type RangeQuery,
   type WindowQuery
 } from './market-reader.ts'
+export {
+  forecastReader,
+  type ForecastQuery,
+  type ForecastReader,
+  type ForecastRow,
+  type ForecastScoreRow,
+  type SeriesQuery,
+  type SeriesRangeQuery
+} from './forecast-reader.ts'
 export { barReader, type BarReader } from './bar-reader.ts'
 export { LATE_AGES_MS, lateReader, type LateAge, type LateReader } from './late-reader.ts'
 export type { TapePosition, TapeQuery, TapeTrade } from './tape-reader.ts'

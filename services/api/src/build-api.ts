@@ -78,8 +78,8 @@ export function buildApi({ reader, context, clock = systemClock }: ApiDeps, conf
   })
   const summaries = new LoadCache<BarSummary>({ ...SHARED_SUMMARIES, weigh: () => 1, clock })
   const answers = new LoadCache<Buffer>({ ...SHARED_ANSWERS, weigh: ({ length }) => length, clock })
-  const { symbols, maxSymbols, token } = config
-  const tools = { reader, symbols, maxSymbols, isChangeable: token !== undefined }
+  const { symbols, maxSymbols, forecasts, token } = config
+  const tools = { reader, symbols, maxSymbols, forecasts, isChangeable: token !== undefined }
   for (const route of dataRoutes({ ...tools, sharedTrades, summaries, clock })) {
     addDataRoute(app, route, answers, (shared) =>
       reads.inc({ route: route.path, shared: String(shared) })
@@ -90,7 +90,7 @@ export function buildApi({ reader, context, clock = systemClock }: ApiDeps, conf
     await reader.ping()
     return []
   })
-  const page = renderPage({ timeframes: config.timeframes })
+  const page = renderPage(config)
   app.get('/', (_request, reply) => reply.headers(page.headers).send(page.html))
   return app
 }

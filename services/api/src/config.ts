@@ -9,9 +9,12 @@ import {
   type Variable
 } from '@tapedeck/core'
 import {
+  DEFAULT_FORECASTS,
   FREE_PLAN_SYMBOLS,
+  forecastsVariable,
   symbolsVariable,
   timeframesVariable,
+  type ForecastSpec,
   type Timeframe
 } from '@tapedeck/domain'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
@@ -24,6 +27,8 @@ export interface ApiConfig {
   readonly symbols: readonly string[]
   /** What the live page offers; the endpoints answer every timeframe. */
   readonly timeframes: readonly Timeframe[]
+  /** The forecasts that are made, for the words where there are none. */
+  readonly forecasts: readonly ForecastSpec[]
   readonly mongo: MongoConfig
   /** What a request must carry to change symbols; undefined: nobody may. */
   readonly token: Secret | undefined
@@ -46,6 +51,7 @@ export function readConfig(env: Env): ApiConfig {
     API_PORT: whole(8080, 0, 65_535),
     SYMBOLS: symbolsVariable(MAX_SYMBOLS),
     TIMEFRAMES: timeframesVariable(),
+    FORECASTS: optional(forecastsVariable()),
     API_TOKEN: optional(tokenVariable()),
     FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
     ...MONGO_VARIABLES
@@ -55,10 +61,16 @@ export function readConfig(env: Env): ApiConfig {
     port: values.API_PORT,
     symbols: values.SYMBOLS,
     timeframes: values.TIMEFRAMES,
+    forecasts: values.FORECASTS ?? defaultsOf(values.TIMEFRAMES),
     mongo: mongoConfig(values),
     token: values.API_TOKEN,
     maxSymbols: values.FINNHUB_MAX_SYMBOLS
   })
+}
+
+/** As the consumer reads it: what of the usual forecasts has bars. */
+function defaultsOf(timeframes: readonly Timeframe[]): readonly ForecastSpec[] {
+  return DEFAULT_FORECASTS.filter(({ timeframe }) => timeframes.includes(timeframe))
 }
 
 function tokenVariable(): Variable<Secret> {

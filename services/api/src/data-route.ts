@@ -1,4 +1,5 @@
 import type { Clock } from '@tapedeck/core'
+import type { ForecastSpec } from '@tapedeck/domain'
 import type { TradeDocument } from '@tapedeck/mongo'
 import type { BarSummary } from './bar-account.ts'
 import type { Reader } from './database-reader.ts'
@@ -31,6 +32,8 @@ export interface DataRouteTools {
   /** The configured symbols. */
   readonly symbols: readonly string[]
   readonly maxSymbols: number
+  /** The configured forecasts. */
+  readonly forecasts: readonly ForecastSpec[]
   /** Whether symbols may be added and removed by somebody who has the token. */
   readonly isChangeable: boolean
   readonly sharedTrades: LoadCache<readonly TradeDocument[]>

@@ -1,26 +1,17 @@
 import { barRoutes } from './bar-routes.ts'
-import { ask, windowsOf, type DataRoute, type DataRouteTools } from './data-route.ts'
+import { ask, type DataRoute, type DataRouteTools } from './data-route.ts'
 import { feedRow, gapRow, gapSpan } from './feed-rows.ts'
-import { forecastSummary } from './forecast-summary.ts'
+import { forecastRoutes } from './forecast-routes.ts'
 import { lateRoutes } from './late-routes.ts'
 import { recentTrades } from './recent-trades.ts'
 import { TRADES_SCHEMA } from './market-schemas.ts'
-import { forecastRow, tradeRow } from './rows.ts'
-import {
-  FEED_SCHEMA,
-  FORECAST_SUMMARY_SCHEMA,
-  FORECASTS_SCHEMA,
-  GAPS_SCHEMA,
-  SYMBOLS_SCHEMA,
-  TRADE_RATE_SCHEMA
-} from './schemas.ts'
+import { tradeRow } from './rows.ts'
+import { FEED_SCHEMA, GAPS_SCHEMA, SYMBOLS_SCHEMA, TRADE_RATE_SCHEMA } from './schemas.ts'
 import { symbolList } from './symbols.ts'
 import { onGrid, timeRange } from './time-range.ts'
 import { rateTimeframe, tradeRate } from './trade-rate.ts'
 
 const MINUTE_MS = 60_000
-/** A forecast's window may begin after now: the trading day after a holiday is days away. */
-const WINDOWS_AHEAD = 5
 /** Outages in the answer of /feed: the newest. */
 const FEED_GAPS = 50
 /** The producer's clock may be ahead of this one. */
@@ -75,28 +66,7 @@ export function dataRoutes(tools: DataRouteTools): readonly DataRoute[] {
     },
     ...barRoutes(tools),
     ...lateRoutes(tools),
-    {
-      path: '/api/v1/forecasts',
-      summary: 'Forecasts of closes, by the start of the bar that is forecast',
-      parameters: ['symbol', 'timeframe', 'from', 'to', 'limit'],
-      response: FORECASTS_SCHEMA,
-      question(query) {
-        const asked = windowsOf(query, clock.now(), WINDOWS_AHEAD)
-        return ask(asked, async () => ({
-          forecasts: (await reader.forecasts(asked)).map(forecastRow)
-        }))
-      }
-    },
-    {
-      path: '/api/v1/forecast-summary',
-      summary: 'How the next-bar forecasts did against the last price, one row a symbol',
-      parameters: ['symbol', 'timeframe', 'from', 'to'],
-      response: FORECAST_SUMMARY_SCHEMA,
-      question(query) {
-        const asked = windowsOf(query, clock.now(), WINDOWS_AHEAD)
-        return ask(asked, () => summary(tools, asked))
-      }
-    },
+    ...forecastRoutes(tools),
     {
       path: '/api/v1/trade-rate',
       summary: 'Trades per second',
@@ -142,22 +112,5 @@ async function feedAnswer({ reader, clock }: DataRouteTools): Promise<object> {
   return {
     feeds: feeds.map((feed) => feedRow(feed, nowMs)),
     gaps: gaps.map((gap) => gapRow(gap, nowMs))
-  }
-}
-
-/** A symbol that is neither configured nor ever forecast has no row; the others say where they stand. */
-async function summary(
-  { reader, symbols: configured }: DataRouteTools,
-  asked: ReturnType<typeof windowsOf>
-): Promise<object> {
-  const [scores, forecast] = await Promise.all([
-    reader.forecastScores(asked),
-    reader.forecastSymbols()
-  ])
-  const known = new Set([...configured, ...forecast.toSorted()])
-  const wanted = asked.symbols?.filter((symbol) => known.has(symbol)) ?? [...known]
-  const bySymbol = new Map(scores.map((score) => [score.symbol, score]))
-  return {
-    summary: wanted.map((symbol) => forecastSummary(symbol, asked.timeframe, bySymbol.get(symbol)))
   }
 }

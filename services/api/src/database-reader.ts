@@ -2,11 +2,13 @@ import { fullJitterMs, hasCode, systemClock, TapedeckError, type Clock } from '@
 import {
   barReader,
   feedReader,
+  forecastReader,
   lateReader,
   marketReader,
   openDatabase,
   type BarReader,
   type FeedReader,
+  type ForecastReader,
   type LateReader,
   type MarketReader,
   type MongoConfig
@@ -20,7 +22,7 @@ const READ_TIMEOUT_MS = 2500
 const SCAN_TIMEOUT_MS = 15_000
 
 /** Everything the api asks of the database. */
-export type Reader = MarketReader & FeedReader & BarReader & LateReader
+export type Reader = MarketReader & FeedReader & BarReader & LateReader & ForecastReader
 
 const RETRY = { baseMs: 500, capMs: 5000 } as const
 
@@ -53,7 +55,8 @@ export function databaseReader(
           ...marketReader(database, limits),
           ...feedReader(database, limits),
           ...barReader(database, limits),
-          ...lateReader(database, limits)
+          ...lateReader(database, limits),
+          ...forecastReader(database, limits)
         }
         context.log.info({ database: config.database }, 'connected to MongoDB')
         return
@@ -76,7 +79,6 @@ export function databaseReader(
   return {
     ping: () => use((connected) => connected.ping()),
     symbols: () => use((connected) => connected.symbols()),
-    forecastSymbols: () => use((connected) => connected.forecastSymbols()),
     trades: (query) => use((connected) => connected.trades(query)),
     bars: (query) => use((connected) => connected.bars(query)),
     bar: (id) => use((connected) => connected.bar(id)),
@@ -86,6 +88,8 @@ export function databaseReader(
     lateAges: (query) => use((connected) => connected.lateAges(query)),
     forecasts: (query) => use((connected) => connected.forecasts(query)),
     forecastScores: (query) => use((connected) => connected.forecastScores(query)),
+    forecastEvents: (query) => use((connected) => connected.forecastEvents(query)),
+    forecastAbsences: (query) => use((connected) => connected.forecastAbsences(query)),
     feeds: () => use((connected) => connected.feeds()),
     gaps: (query) => use((connected) => connected.gaps(query)),
     subscriptions: () => use((connected) => connected.subscriptions()),

@@ -1,41 +1,97 @@
-import type { ForecastScore } from '@tapedeck/mongo'
+import { SCORE_LABELS, type ForecastSpec } from '@tapedeck/domain'
+import type { ForecastScoreRow } from '@tapedeck/mongo'
+import { headline, numbersOf } from './forecast-scores.ts'
+import { verdictText } from './forecast-verdict.ts'
 
-export type SkillLabel =
-  | 'no scored forecast yet'
-  | 'better than the last price'
-  | 'worse than the last price'
-  | 'equal to the last price'
+/** The label where no forecast is made at all; the others are SCORE_LABELS. */
+export const NO_FORECAST = 'no forecast'
 
-export interface ForecastSummary {
+export interface SummaryFacts {
   readonly symbol: string
   readonly timeframe: string
+  /** Undefined: every one there is. */
+  readonly horizon: number | undefined
+  readonly model: string
+  /** The configured forecasts. */
+  readonly forecasts: readonly ForecastSpec[]
+  /** Scores of that symbol and model, of any timeframe. */
+  readonly scores: readonly ForecastScoreRow[]
+}
+
+export interface SummaryRow {
+  readonly symbol: string
+  readonly timeframe: string
+  /** Null where no forecast is made and none was asked for. */
+  readonly horizon: number | null
+  readonly model: string
+  readonly label: string
+  readonly verdict: string
+  /** Scored forecasts that the label and the numbers rest on: the last 500. */
   readonly scored: number
   readonly mae: number | null
   readonly naiveMae: number | null
-  /** 1 - mae / naiveMae: the share of the naive forecast's error that the model saves. */
   readonly skill: number | null
-  readonly label: SkillLabel
+  readonly p: number | null
+  readonly hitRate: number | null
+  readonly coverageBand: number | null
 }
 
-/** Means of equal errors differ in their last digits by the order of summation. */
-const SAME = 1e-9
-
-/** How a symbol's forecasts did against "the price stays put"; pure. */
-export function forecastSummary(
-  symbol: string,
-  timeframe: string,
-  score: ForecastScore | undefined
-): ForecastSummary {
-  if (score === undefined || score.scored === 0) {
-    const label = 'no scored forecast yet'
-    return { symbol, timeframe, scored: 0, mae: null, naiveMae: null, skill: null, label }
+/**
+ * How a model does on a symbol, one row a horizon; never none: what is not there is said in words.
+ */
+export function forecastSummary({
+  symbol,
+  timeframe,
+  horizon: asked,
+  model,
+  forecasts,
+  scores
+}: SummaryFacts): readonly SummaryRow[] {
+  const own = scores.filter((score) => score.timeframe === timeframe)
+  const made = forecasts.filter((spec) => spec.timeframe === timeframe)
+  const horizons = new Set([...made, ...own].map(({ horizon }) => horizon))
+  const shown = [...horizons].filter((one) => asked === undefined || one === asked)
+  const row = { symbol, timeframe, model }
+  if (shown.length === 0) {
+    const ahead = `${asked} bar${asked === 1 ? '' : 's'} ahead`
+    const which = horizons.size === 0 ? 'for this timeframe' : ahead
+    const verdict = `no forecast ${which} (FORECASTS)`
+    return [{ ...row, horizon: asked ?? null, label: NO_FORECAST, verdict, ...NOTHING }]
   }
-  const { scored, mae, naiveMae } = score
-  const skill = naiveMae > 0 ? 1 - mae / naiveMae : null
-  return { symbol, timeframe, scored, mae, naiveMae, skill, label: labelOf(mae, naiveMae) }
+  return shown
+    .toSorted((a, b) => a - b)
+    .map((horizon) => {
+      const score = own.find((one) => one.horizon === horizon)
+      if (score === undefined) return { ...row, horizon, ...UNSCORED, ...NOTHING }
+      const { label, verdict, labelN, skill, p } = headline(score)
+      const { mae, maeNaive, hitRate, coverageBand } = numbersOf(score, 'last500')
+      return {
+        ...row,
+        horizon,
+        label,
+        verdict,
+        scored: labelN,
+        mae,
+        naiveMae: maeNaive,
+        skill,
+        p,
+        hitRate,
+        coverageBand
+      }
+    })
 }
 
-function labelOf(mae: number, naiveMae: number): SkillLabel {
-  if (Math.abs(mae - naiveMae) <= SAME * Math.max(mae, naiveMae)) return 'equal to the last price'
-  return mae < naiveMae ? 'better than the last price' : 'worse than the last price'
-}
+const NOTHING = {
+  scored: 0,
+  mae: null,
+  naiveMae: null,
+  skill: null,
+  p: null,
+  hitRate: null,
+  coverageBand: null
+} as const
+
+const UNSCORED = {
+  label: SCORE_LABELS.tooFew,
+  verdict: verdictText({ label: SCORE_LABELS.tooFew, n: 0, mae: null, maeNaive: null, p: null })
+} as const

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Timeframe } from '@tapedeck/domain'
+import type { ForecastSpec, Timeframe } from '@tapedeck/domain'
 
 export interface Page {
   readonly html: string
@@ -20,6 +20,7 @@ const SCRIPTS = [
   'error-chart.js',
   'rate-chart.js',
   'tables.js',
+  'forecast.js',
   'why.js',
   'main.js'
 ] as const
@@ -29,12 +30,20 @@ const SCRIPTS = [
  * that it also works where only this address can be reached. The browser is told to run these
  * scripts only and to speak to this server only.
  */
-export function renderPage({ timeframes }: { readonly timeframes: readonly Timeframe[] }): Page {
+export function renderPage({
+  timeframes,
+  forecasts
+}: {
+  readonly timeframes: readonly Timeframe[]
+  readonly forecasts: readonly ForecastSpec[]
+}): Page {
   const style = read('page.css')
   const script = SCRIPTS.map((name) => withoutModuleSyntax(read(name))).join('\n')
   // Functions, since `$&` and the like in a replacing text would be read as patterns.
+  const specs = forecasts.map(({ timeframe, horizon }) => `${timeframe}:${horizon}`)
   const html = read('page.html')
     .replace('%timeframes%', () => timeframes.join(','))
+    .replace('%forecasts%', () => specs.join(','))
     .replace('/* page.css */', () => style)
     .replace('/* scripts */', () => script)
   const policy = [

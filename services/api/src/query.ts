@@ -1,8 +1,25 @@
 import { nearestName } from '@tapedeck/core'
-import { symbolProblems, TIMEFRAME_FORMS, timeframeProblem, type Timeframe } from '@tapedeck/domain'
+import {
+  FORECAST_MODELS,
+  MAX_HORIZON,
+  symbolProblems,
+  TIMEFRAME_FORMS,
+  timeframeProblem,
+  type Timeframe
+} from '@tapedeck/domain'
 import type { TapePosition } from '@tapedeck/mongo'
 
-export const PARAMETERS = ['symbol', 'timeframe', 'from', 'to', 'limit', 'after'] as const
+export const PARAMETERS = [
+  'symbol',
+  'timeframe',
+  'horizon',
+  'model',
+  'from',
+  'to',
+  'over',
+  'limit',
+  'after'
+] as const
 export type Parameter = (typeof PARAMETERS)[number]
 
 export const MAX_LIMIT = 10_000
@@ -17,8 +34,16 @@ export interface Query {
   /** Sorted; undefined: all. */
   readonly symbols: readonly string[] | undefined
   readonly timeframe: Timeframe
+  /** The same, but undefined when it was not given. */
+  readonly anyTimeframe: Timeframe | undefined
+  /** Bars ahead of a forecast; undefined: all. */
+  readonly horizon: number | undefined
+  /** Undefined: all. */
+  readonly model: string | undefined
   readonly fromMs: number | undefined
   readonly toMs: number | undefined
+  /** Whether a range of forecasts is over their targets or over when they were made. */
+  readonly over: (typeof OVER)[number]
   readonly limit: number
   /** Where the page before ended. */
   readonly after: TapePosition | undefined
@@ -60,10 +85,22 @@ export function readQuery(raw: unknown, parameters: readonly Parameter[]): Query
     return value ?? fallback
   }
   const symbols = read<Symbols>('symbol', ALL, 'symbols', parseSymbols)
+  const anyTimeframe = read<Timeframe | undefined>(
+    'timeframe',
+    undefined,
+    `one of ${TIMEFRAME_FORMS}`,
+    (found) => (timeframeProblem(found) === undefined ? found : undefined)
+  )
   const query: Query = {
     symbols: symbols === ALL ? undefined : symbols,
-    timeframe: read<Timeframe>('timeframe', '1m', `one of ${TIMEFRAME_FORMS}`, (found) =>
-      timeframeProblem(found) === undefined ? found : undefined
+    timeframe: anyTimeframe ?? '1m',
+    anyTimeframe,
+    horizon: read<number | undefined>('horizon', undefined, A_HORIZON, parseHorizon),
+    model: read<string | undefined>('model', undefined, `one of ${MODELS.join(', ')}`, (found) =>
+      MODELS.includes(found) ? found : undefined
+    ),
+    over: read<Query['over']>('over', 'target', `one of ${OVER.join(', ')}`, (found) =>
+      OVER.find((one) => one === found)
     ),
     fromMs: read<number | undefined>('from', undefined, A_TIME, parseTime),
     toMs: read<number | undefined>('to', undefined, A_TIME, parseTime),
@@ -121,6 +158,15 @@ function parseTime(found: string): number | undefined {
   // Date.parse takes 30 February for 2 March.
   const date = text.slice(0, 10)
   return new Date(Date.parse(date)).toISOString().startsWith(date) ? ms : undefined
+}
+
+const OVER = ['target', 'made'] as const
+const MODELS = FORECAST_MODELS.map(({ name }) => name)
+const A_HORIZON = `bars ahead, 1 to ${MAX_HORIZON}`
+
+function parseHorizon(found: string): number | undefined {
+  const horizon = /^\d{1,4}$/.test(found) ? Number(found) : 0
+  return horizon >= 1 && horizon <= MAX_HORIZON ? horizon : undefined
 }
 
 function parseLimit(found: string): number | undefined {

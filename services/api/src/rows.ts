@@ -1,4 +1,4 @@
-import type { BarRow, ForecastRow, LateTradeDocument, TradeDocument } from '@tapedeck/mongo'
+import type { BarRow, LateTradeDocument, TradeDocument } from '@tapedeck/mongo'
 
 /** What trades lack that were stored before the field was. */
 const UNSAID_OF_TRADE = { eligible: null } as const
@@ -91,39 +91,4 @@ export function barRow(stored: BarRow) {
     conditionVersion: bar.conditionVersion,
     feed: bar.feed
   }
-}
-
-/** A forecast as the api answers it; `time` is the start of the bar whose close is forecast. */
-export function forecastRow(one: ForecastRow) {
-  return {
-    id: one._id,
-    symbol: one.symbol,
-    timeframe: one.timeframe,
-    time: one.target.getTime(),
-    targetEnd: one.targetEnd.getTime(),
-    madeFrom: one.madeFrom.getTime(),
-    horizon: one.horizon,
-    model: one.model,
-    n: one.n,
-    slope: one.slope,
-    intercept: one.intercept,
-    r2: one.r2,
-    standardError: one.standardError,
-    forecast: one.forecast,
-    lower: one.lower,
-    upper: one.upper,
-    status: one.status,
-    reason: one.reason,
-    actual: one.actual,
-    error: one.error,
-    absError: magnitude(one.error),
-    naiveForecast: one.lastClose,
-    naiveError: one.naiveError,
-    absNaiveError: magnitude(one.naiveError),
-    feed: one.feed
-  }
-}
-
-function magnitude(value: number | null): number | null {
-  return value === null ? null : Math.abs(value)
 }

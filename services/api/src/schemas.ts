@@ -32,44 +32,6 @@ export const SYMBOLS_SCHEMA = object({
   }
 })
 
-export const FORECASTS_SCHEMA = list('forecasts', {
-  id: text,
-  symbol: text,
-  timeframe: text,
-  time: whole,
-  targetEnd: whole,
-  madeFrom: whole,
-  horizon: whole,
-  model: text,
-  n: whole,
-  slope: number,
-  intercept: number,
-  r2: number,
-  standardError: number,
-  forecast: number,
-  lower: number,
-  upper: number,
-  status: { type: 'string', enum: ['open', 'scored', 'void'] },
-  reason: textOrNull,
-  actual: numberOrNull,
-  error: numberOrNull,
-  absError: numberOrNull,
-  naiveForecast: number,
-  naiveError: numberOrNull,
-  absNaiveError: numberOrNull,
-  feed: text
-})
-
-export const FORECAST_SUMMARY_SCHEMA = list('summary', {
-  symbol: text,
-  timeframe: text,
-  scored: whole,
-  mae: numberOrNull,
-  naiveMae: numberOrNull,
-  skill: numberOrNull,
-  label: text
-})
-
 export const TRADE_RATE_SCHEMA = list('rates', {
   symbol: text,
   time: whole,

@@ -1,15 +1,13 @@
 import {
-  coverageOf,
   ForecastDesk,
   seriesId,
-  tradingDateAt,
   type Bar,
   type ChangedSeries,
-  type FinalBar,
   type ForecastResult,
   type PartitionFold
 } from '@tapedeck/domain'
 import { loadOpenSeries, loadSeries, type Acquired } from '@tapedeck/mongo'
+import { coverageBy, forecastBars } from './forecast-bars.ts'
 import { retriedWrite, type WriterDeps } from './result-writer.ts'
 
 /** Scores are derived and costly: those of a series are written this often at most, ms. */
@@ -56,9 +54,7 @@ export class Forecaster {
   ): Promise<ForecastResult> {
     const { database, config } = this.#deps
     const timeframes = new Set(config.forecasts.map(({ timeframe }) => timeframe))
-    const bars = [...revised, ...finals]
-      .filter(({ timeframe }) => timeframes.has(timeframe))
-      .map(finalBarOf)
+    const bars = forecastBars(finals, revised, timeframes)
     for (let asked = this.#desk.missing(bars); asked.length > 0; asked = this.#desk.missing(bars)) {
       const requests = asked
       this.#desk.adopt(await retriedWrite(this.#deps, () => loadSeries(database, requests)))
@@ -68,9 +64,7 @@ export class Forecaster {
       watermarkMs,
       nowMs: Date.now(),
       offset,
-      coverageOf: (symbol, startMs, endMs) =>
-        coverageOf(symbol, '1s', startMs, endMs, this.#fold.gaps.within(symbol, startMs, endMs)) ??
-        1
+      coverageOf: coverageBy(this.#fold.gaps)
     })
     for (const series of result.series) this.#unscored.set(series.id, series)
     return result
@@ -84,21 +78,5 @@ export class Forecaster {
     const due = [...this.#unscored.values()]
     this.#unscored.clear()
     return due
-  }
-}
-
-function finalBarOf(bar: Bar): FinalBar {
-  const { symbol, timeframe, startMs, endMs, tally, gaps, revision } = bar
-  return {
-    symbol,
-    timeframe,
-    startMs,
-    endMs,
-    close: tally.close,
-    session: tally.session,
-    tradeDate: tradingDateAt(symbol, startMs).tradeDate,
-    coverage: coverageOf(symbol, timeframe, startMs, endMs, gaps) ?? 1,
-    feed: tally.feed,
-    revision
   }
 }

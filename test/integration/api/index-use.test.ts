@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { lateReader, marketReader } from '@tapedeck/mongo'
+import { forecastReader, lateReader, marketReader } from '@tapedeck/mongo'
+import { aScore } from '../../support/forecast-parts.ts'
 import { aBar, aForecast, aLateTrade, aTrade, T0_MS } from './market-documents.ts'
 import { ownDatabase } from './running-api.ts'
+
+const ANY_SERIES = { timeframe: undefined, horizon: undefined, model: undefined }
 
 interface Profile {
   readonly planSummary: string
@@ -32,16 +35,33 @@ it('reads go through the index, examine only the rows they answer and sort nothi
       indexes.map((index) => aLateTrade(symbol, index * 60_000, 'too late', 90_000_000))
     )
   )
-  const reader = { ...marketReader(database), ...lateReader(database) }
+  const reader = {
+    ...marketReader(database),
+    ...lateReader(database),
+    ...forecastReader(database)
+  }
   const range = { fromMs: T0_MS, toMs: T0_MS + 40 * 60_000, limit: 10 }
   await database.db.command({ profile: 2 })
   for (const asked of [['SYM3'], ['SYM3', 'SYM4', 'SYM5'], undefined]) {
-    const query = { ...range, symbols: asked, timeframe: '1m' }
+    const query = {
+      ...range,
+      symbols: asked,
+      timeframe: '1m',
+      horizon: undefined,
+      model: undefined
+    }
     for (const read of [reader.bars, reader.trades, reader.forecasts, reader.lateTrades]) {
       assert.equal((await read(query)).length, 10)
     }
   }
+  await database.forecastScores.insertMany(symbols.map((symbol) => aScore(symbol, '1m', 1)))
+  await reader.forecastScores({ symbols: ['SYM3', 'SYM4'], ...ANY_SERIES })
   await database.db.command({ profile: 0 })
+  const [scores] = await database.db
+    .collection<Profile>('system.profile')
+    .find({ ns: /\.forecast_scores$/, op: 'query' })
+    .toArray()
+  assert.deepEqual([scores?.planSummary, scores?.docsExamined], ['IXSCAN { _id: 1 }', 2])
   const profiles = await database.db
     .collection<Profile>('system.profile')
     .find({ ns: /\.(bars|trades|forecasts|late_trades)$/ })

@@ -92,15 +92,16 @@ export function aBar(
 export function aForecast(
   symbol: string,
   index: number,
-  scored: { readonly error: number; readonly naiveError: number } | undefined
+  scored: { readonly error: number; readonly naiveError: number } | undefined,
+  parts: Partial<ForecastDocument> = {}
 ): ForecastDocument {
   const targetMs = T0_MS + index * 60_000
   return {
-    _id: `${symbol}|1m|${targetMs}|1|ols-20`,
+    _id: `${symbol}|1m|${targetMs}|1|linear-regression`,
     symbol,
     timeframe: '1m',
     horizon: 1,
-    model: 'ols-20',
+    model: 'linear-regression',
     target: new Date(targetMs),
     targetEnd: new Date(targetMs + 60_000),
     madeFrom: new Date(targetMs - 60_000),
@@ -121,9 +122,10 @@ export function aForecast(
     error: scored?.error ?? null,
     naiveError: scored?.naiveError ?? null,
     feed: 'simulated',
-    createdAt: new Date(targetMs),
+    createdAt: new Date(targetMs + 2000),
     scoredAt: scored === undefined ? null : new Date(targetMs + 62_000),
-    source: SOURCE
+    source: SOURCE,
+    ...parts
   }
 }
 

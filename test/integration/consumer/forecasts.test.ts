@@ -75,12 +75,20 @@ describe('the ledger of forecasts', () => {
     'is written before the outcome and settled when the target bar is final',
     options,
     async (t) => {
-      const minutes = 40
+      const minutes = 36
       const records = tape(minutes)
       const market = await openMarket(t)
       await inService(t, (context) => startConsumer(market.consumer(RULES), context))
-      // Bar by bar, so that the place on the partition shows what each forecast was made from.
-      for (let i = 0; i < records.length; i += 2) await market.publish(records.slice(i, i + 2))
+      // Bar by bar as if it were live: a forecast is stored before the trades of its target come.
+      for (let i = 0; i < records.length; i += 2) {
+        await market.publish(records.slice(i, i + 2))
+        await eventually(async () => {
+          const [read] = await market.database.checkpoints
+            .aggregate<{ n: number }>([{ $group: { _id: null, n: { $sum: '$nextOffset' } } }])
+            .toArray()
+          assert.equal(read?.n, i + 2)
+        })
+      }
       await scored(market, expectedScores(minutes))
       const settled = await market.database.forecasts.find({ status: 'scored' }).toArray()
       for (const one of settled) {

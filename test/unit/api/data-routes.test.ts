@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Clock } from '@tapedeck/core'
-import type { BarRow, SymbolDocument, WindowQuery } from '@tapedeck/mongo'
+import type { BarRow, ForecastQuery, SymbolDocument, WindowQuery } from '@tapedeck/mongo'
 import { apiOn } from './reader-double.ts'
 
 const NOW_MS = Date.UTC(2025, 0, 31, 15, 0, 30)
@@ -19,16 +19,6 @@ async function askedBy(path: string): Promise<WindowQuery> {
   assert.equal(answer.statusCode, 200, answer.body)
   assert.ok(asked !== undefined)
   return asked
-}
-
-async function summaryOf(mae: number, naiveMae: number): Promise<unknown> {
-  const parts = {
-    forecastScores: async () => [{ symbol: 'AAPL', scored: 4, mae, naiveMae }],
-    forecastSymbols: async () => ['AAPL']
-  }
-  const answer = await apiOn(parts).inject('/api/v1/forecast-summary?symbol=AAPL')
-  const [row] = answer.json<{ summary: { skill: number | null; label: string }[] }>().summary
-  return [row?.skill, row?.label]
 }
 
 async function modeOf(feeds: readonly string[]): Promise<unknown> {
@@ -64,25 +54,24 @@ describe('data routes', () => {
     assert.deepEqual([asked.fromMs, asked.toMs], [from, Date.UTC(2025, 0, 31, 16)])
   })
 
-  it('show a forecast whose window is still to begin', async () => {
-    const { toMs } = await askedBy('/api/v1/forecasts?timeframe=1m')
-    assert.ok(toMs > NOW_MS + 60_000)
+  it('show a forecast whose window is still to begin, however far ahead it looks', async () => {
+    const next = await askedBy('/api/v1/forecasts?timeframe=1m')
+    assert.ok(next.toMs > NOW_MS + 5 * 60_000)
+    const far = await askedBy('/api/v1/forecasts?timeframe=1m&horizon=60')
+    assert.ok(far.toMs > NOW_MS + 60 * 60_000)
+  })
+
+  it('take a range over when forecasts were made for targets as far ahead as they look', async () => {
+    const to = Date.UTC(2025, 0, 31, 15)
+    const url = `/api/v1/forecasts?timeframe=1m&horizon=5&from=${to - 60_000}&to=${to}&over=made`
+    const asked = (await askedBy(url)) as ForecastQuery
+    assert.equal(asked.madeBeforeMs, to)
+    assert.ok(asked.toMs >= to + 5 * 60_000)
   })
 
   it('take a from that is still to come for an empty range, not for a mistake', async () => {
     const asked = await askedBy(`/api/v1/bars?from=${NOW_MS + 60_000}`)
     assert.equal(asked.fromMs, asked.toMs)
-  })
-
-  it('judge forecasts against the last price', async () => {
-    assert.deepEqual(await summaryOf(1, 2), [0.5, 'better than the last price'])
-    assert.deepEqual(await summaryOf(3, 2), [-0.5, 'worse than the last price'])
-    assert.deepEqual(await summaryOf(0.1 + 0.2, 0.3), [
-      1 - (0.1 + 0.2) / 0.3,
-      'equal to the last price'
-    ])
-    assert.deepEqual(await summaryOf(0, 0), [null, 'equal to the last price'])
-    assert.deepEqual(await summaryOf(1, 0), [null, 'worse than the last price'])
   })
 
   it('call only the feed of Finnhub live', async () => {

@@ -1,16 +1,21 @@
 import { readConfig, buildApi } from '@tapedeck/api'
 import { systemClock, type Env } from '@tapedeck/core'
-import type { BarReader, FeedReader, LateReader, MarketReader } from '@tapedeck/mongo'
+import type {
+  BarReader,
+  FeedReader,
+  ForecastReader,
+  LateReader,
+  MarketReader
+} from '@tapedeck/mongo'
 import { createContext, createLogger } from '@tapedeck/service'
 
-type Reader = MarketReader & FeedReader & BarReader & LateReader
+type Reader = MarketReader & FeedReader & BarReader & LateReader & ForecastReader
 
 /** A reader that holds nothing; a test replaces what it looks at. */
 export function emptyReader(parts: Partial<Reader> = {}): Reader {
   return {
     ping: async () => undefined,
     symbols: async () => [],
-    forecastSymbols: async () => [],
     trades: async () => [],
     bars: async () => [],
     bar: async () => undefined,
@@ -20,6 +25,8 @@ export function emptyReader(parts: Partial<Reader> = {}): Reader {
     lateAges: async () => [],
     forecasts: async () => [],
     forecastScores: async () => [],
+    forecastEvents: async () => [],
+    forecastAbsences: async () => [],
     feeds: async () => [],
     gaps: async () => [],
     subscriptions: async () => [],

@@ -10,7 +10,7 @@ const VOLUME_SHARE = 0.18
 
 /** Candles with volume, VWAP, past forecasts, the forecast of the next close, and feed outages. */
 export function candleChart(shown) {
-  const { bars, forecasts, gaps, lastPrice, slots, windowMs, picked, size, label } = shown
+  const { bars, forecasts, doubtful, gaps, lastPrice, slots, windowMs, picked, size, label } = shown
   const { width, height } = size
   const priced = bars.filter(({ close }) => close !== null)
   const x = linear(slots.fromMs, slots.toMs, 0, width - RIGHT)
@@ -25,7 +25,7 @@ export function candleChart(shown) {
     (floor - TOP) * VOLUME_SHARE
   )
   const geometry = { x, y, slot, windowMs, floor, width, top: TOP }
-  const tags = tagsOf(forecasts, lastPrice, y)
+  const tags = tagsOf({ forecasts, doubtful, lastPrice, y })
   return svg(
     'svg',
     { viewBox: `0 0 ${width} ${height}`, role: 'img', tabindex: '0', 'aria-label': label },
@@ -36,7 +36,11 @@ export function candleChart(shown) {
       ...bars.map((bar) => volumeBar(bar, geometry, tall)),
       ...priced.map((bar) => candle(bar, geometry)),
       svg('path', { class: 'vwap', d: vwapPath(bars, geometry) }),
-      ...forecasts.map((forecast) => forecastMark(forecast, geometry)),
+      svg(
+        'g',
+        { class: doubtful ? 'doubtful' : '' },
+        forecasts.map((forecast) => forecastMark(forecast, geometry))
+      ),
       ...tags.map((tag) => tagMark(tag, geometry))
     ]
   )
@@ -155,12 +159,17 @@ function vwapPath(bars, { x, y, slot, windowMs }) {
   return path
 }
 
-function forecastMark({ time, status, forecast, lower, upper }, { x, y, slot, top, floor }) {
-  const line = { x1: x(time), x2: x(time) + slot, y1: y(forecast), y2: y(forecast) }
+/** A past forecast is a line, an open one lies in its band; several may be open, one for each bar ahead. */
+function forecastMark(forecast, { x, y, slot, top, floor }) {
+  const { time, status } = forecast
+  const at = y(forecast.forecast)
+  const line = { x1: x(time), x2: x(time) + slot, y1: at, y2: at }
   if (status === 'scored') return svg('line', { class: 'past', ...line })
   if (status !== 'open') return undefined
+  const upper = forecast.bandUpper ?? forecast.upper
+  const lower = forecast.bandLower ?? forecast.lower
   const [above, below] = [Math.max(top, y(upper)), Math.min(floor, y(lower))]
-  const edge = slot * 0.5
+  const edge = forecast.horizon === 1 ? slot * 0.5 : 0
   return svg('g', {}, [
     svg('rect', {
       class: 'band',
@@ -174,13 +183,14 @@ function forecastMark({ time, status, forecast, lower, upper }, { x, y, slot, to
 }
 
 /** Prices on the axis: the last one and the forecast, moved apart when they would cover one another. */
-function tagsOf(forecasts, lastPrice, y) {
+function tagsOf({ forecasts, doubtful, lastPrice, y }) {
   const next = forecasts.findLast(({ status }) => status === 'open')
   const last =
     lastPrice === null
       ? undefined
       : { text: priceText(lastPrice), at: y(lastPrice), kind: 'last-tag' }
-  const forecast = next && { text: estimateText(next.forecast), at: y(next.forecast), kind: 'tag' }
+  const kind = doubtful ? 'tag doubtful' : 'tag'
+  const forecast = next && { text: estimateText(next.forecast), at: y(next.forecast), kind }
   if (last !== undefined && forecast !== undefined && Math.abs(last.at - forecast.at) < 19) {
     const sign = forecast.at >= last.at ? 1 : -1
     forecast.at = last.at + sign * 19

@@ -1,5 +1,6 @@
 import { barText, candleChart, RIGHT } from './candle-chart.js'
 import { errorChart } from './error-chart.js'
+import { horizonsOf, isDoubtful, showForecast, showScores, unmadeText } from './forecast.js'
 import { agoText, clockText, compactText, priceText } from './format.js'
 import { askFeed, askRates, askSparklines, askSymbol, askSymbols, windowMsOf } from './market.js'
 import { rateChart, rateNow } from './rate-chart.js'
@@ -7,7 +8,7 @@ import { slotsOf } from './scale.js'
 import { feedText, feedTone } from './feed.js'
 import { $, html, setText, show, sizeOf } from './svg.js'
 import { removeSymbol, setUpSymbolForm } from './symbol-form.js'
-import { showForecast, showSymbols, showTrades } from './tables.js'
+import { showSymbols, showTrades } from './tables.js'
 import { setUpWhy, showWhy } from './why.js'
 
 const EVERY_MS = 1000
@@ -21,9 +22,13 @@ const MODES = {
 }
 
 const timeframes = document.body.dataset.timeframes.split(',')
+const made = document.body.dataset.forecasts
+const MODELS = ['linear-regression', 'exponential', 'shrunk']
 const state = {
   chosen: undefined,
   timeframe: timeframes.includes('5s') ? '5s' : timeframes[0],
+  horizon: undefined,
+  model: MODELS[0],
   symbols: [],
   feeds: [],
   changeable: false,
@@ -40,6 +45,8 @@ let failingSince
 
 readAddress()
 addTimeframes()
+addHorizons()
+addModels()
 addChartInput()
 setUpSymbolForm(() => void refresh())
 setUpWhy(openWhy)
@@ -52,6 +59,8 @@ document.addEventListener('visibilitychange', () => {
 addEventListener('resize', () => draw())
 addEventListener('hashchange', () => {
   readAddress()
+  addHorizons()
+  $('model').value = state.model
   void refresh()
 })
 void refresh()
@@ -90,16 +99,16 @@ async function read(own) {
   const [{ mode, changeable, symbols }, { feeds }] = await Promise.all([askSymbols(), askFeed()])
   const first = symbols.find(({ lastPrice }) => lastPrice !== null) ?? symbols[0]
   const chosen = symbols.find(({ symbol }) => symbol === state.chosen) ?? first
-  const { timeframe } = state
+  const { timeframe, horizon, model } = state
   const [market, rates, sparklines] = await Promise.all([
-    chosen === undefined ? undefined : askSymbol(chosen, timeframe),
+    chosen === undefined ? undefined : askSymbol(chosen, { timeframe, horizon, model }),
     askRates(symbols),
     own % SPARKLINES_EVERY === 1 ? askSparklines(symbols) : state.sparklines
   ])
   if (own !== round) return
   Object.assign(state, { mode, changeable, symbols, feeds, rates, sparklines })
   state.chosen = chosen?.symbol
-  state.market = market && { ...market, symbol: chosen, timeframe }
+  state.market = market && { ...market, symbol: chosen, timeframe, horizon, model }
 }
 
 function draw() {
@@ -131,7 +140,8 @@ function draw() {
   if (state.market !== undefined) drawMarket(state.market)
 }
 
-function drawMarket({ symbol, timeframe, bars, forecasts, summary, trades, gaps }) {
+function drawMarket(market) {
+  const { symbol, timeframe, bars, forecasts, summary, scores, trades, gaps } = market
   const windowMs = windowMsOf(timeframe, bars)
   const { lastPrice, lastTradeAt } = symbol
   $('chosen').textContent = symbol.symbol
@@ -144,6 +154,7 @@ function drawMarket({ symbol, timeframe, bars, forecasts, summary, trades, gaps 
     if (kind !== 'trades') parameters.set('timeframe', timeframe)
     $(`${kind}-link`).href = `/api/v1/${kind}?${parameters}`
   }
+  $('scores-link').href = `/api/v1/forecast-scores/${encodeURIComponent(symbol.symbol)}`
   const priced = bars.some(({ close }) => close !== null)
   const slots = priced ? slotsOf({ bars, forecasts, gaps }, windowMs) : undefined
   const picked = bars.find(({ time }) => time === state.pickedTime)
@@ -151,8 +162,22 @@ function drawMarket({ symbol, timeframe, bars, forecasts, summary, trades, gaps 
   const label =
     `Candles of ${symbol.symbol}, ${bars.length} bars of ${timeframe}, last price ` +
     `${priceText(lastPrice)}; arrow keys step through the bars`
+  const doubtful = isDoubtful(summary)
+  $('doubt').hidden = !doubtful
   const drawing =
-    slots && candleChart({ bars, forecasts, gaps, lastPrice, slots, windowMs, picked, size, label })
+    slots &&
+    candleChart({
+      bars,
+      forecasts,
+      doubtful,
+      gaps,
+      lastPrice,
+      slots,
+      windowMs,
+      picked,
+      size,
+      label
+    })
   const focused = $('candles').contains(document.activeElement)
   const waiting = lastTradeAt === null ? 'No trade yet' : `No bar of ${timeframe} in this range yet`
   show($('candles'), drawing, `${waiting}: it appears here by itself`)
@@ -162,9 +187,12 @@ function drawMarket({ symbol, timeframe, bars, forecasts, summary, trades, gaps 
   $('readout').textContent = shown === undefined ? '' : barText(shown, windowMs)
   $('readout').title = $('readout').textContent
   const errors = slots && errorChart({ forecasts, slots, windowMs, size: sizeOf($('errors')) })
-  show($('errors'), errors, 'No scored forecast in this range yet')
+  const unmade = unmadeText({ ...market, made })
+  show($('errors'), errors, unmade ?? 'No scored forecast in this range yet')
   const parts = { next: $('forecast-next'), label: $('forecast-label'), facts: $('forecast-facts') }
-  showForecast(parts, { forecasts, summary, lastPrice, windowMs })
+  showForecast(parts, { ...market, lastPrice, windowMs, made })
+  showScores($('score-rows'), scores, market.model)
+  $('scores').hidden = scores.length === 0
   showTrades($('trade-rows'), trades)
   $('trades-empty').hidden = trades.length > 0
   $('trades-empty').textContent = `No trade of ${symbol.symbol} yet`
@@ -180,11 +208,16 @@ function choose(symbol) {
 
 /** The choice lives in the address, so that it can be kept as a bookmark. */
 function writeAddress() {
-  history.replaceState(
-    null,
-    '',
-    `#${new URLSearchParams({ symbol: state.chosen, timeframe: state.timeframe })}`
-  )
+  history.replaceState(null, '', `#${new URLSearchParams(addressOf(state))}`)
+}
+
+function addressOf({ chosen, timeframe, horizon, model }) {
+  return {
+    symbol: chosen,
+    timeframe,
+    ...(horizon !== undefined && { horizon }),
+    ...(model !== MODELS[0] && { model })
+  }
 }
 
 function readAddress() {
@@ -192,6 +225,33 @@ function readAddress() {
   state.chosen = parameters.get('symbol') ?? state.chosen
   const timeframe = parameters.get('timeframe')
   if (timeframes.includes(timeframe)) state.timeframe = timeframe
+  state.horizon = Number(parameters.get('horizon')) || state.horizon
+  const model = parameters.get('model')
+  if (MODELS.includes(model)) state.model = model
+}
+
+/** How far ahead the chosen timeframe is forecast: a choice where there are several. */
+function addHorizons() {
+  const horizons = horizonsOf(made, state.timeframe)
+  if (!horizons.includes(state.horizon)) state.horizon = horizons[0]
+  $('horizons').hidden = horizons.length < 2
+  $('horizon').replaceChildren(
+    ...horizons.map((horizon) => new Option(`${horizon} bar${horizon === 1 ? '' : 's'}`, horizon))
+  )
+  $('horizon').value = state.horizon
+}
+
+function addModels() {
+  $('model').replaceChildren(...MODELS.map((model) => new Option(model)))
+  $('model').value = state.model
+  const changed = () => {
+    state.horizon = Number($('horizon').value) || undefined
+    state.model = $('model').value
+    if (state.chosen !== undefined) writeAddress()
+    void refresh()
+  }
+  $('model').addEventListener('change', changed)
+  $('horizon').addEventListener('change', changed)
 }
 
 function addTimeframes() {
@@ -201,6 +261,7 @@ function addTimeframes() {
     input.checked = timeframe === state.timeframe
     input.addEventListener('change', () => {
       state.timeframe = timeframe
+      addHorizons()
       state.pinned = false
       state.pickedTime = undefined
       if (state.chosen !== undefined) writeAddress()

@@ -7,8 +7,6 @@ const COUNTED_MS = 60_000
 /** Slots of the chart; more would be thinner than a candle can be drawn. */
 const SLOTS = 96
 const SPARE_SLOTS = 5
-/** As many as the api takes by itself. */
-const SCORED_SLOTS = 500
 const TRADE_ROWS = 40
 const BAR_TRADE_ROWS = 200
 /** All trades of the bar are counted, of a day's bar for seconds. */
@@ -84,33 +82,36 @@ function endOf(lastTradeAt, windowMs) {
   return lastTradeAt + windowMs
 }
 
-/** Everything shown of one symbol. */
-export async function askSymbol({ symbol, lastTradeAt }, timeframe) {
+/** Everything shown of one symbol; without a horizon there is no forecast of that timeframe. */
+export async function askSymbol({ symbol, lastTradeAt }, { timeframe, horizon, model }) {
   const windowMs = windowMsOf(timeframe)
   const endMs = endOf(lastTradeAt, windowMs)
   const range = {
     from: (endMs ?? Date.now()) - SLOTS * windowMs,
     ...(endMs !== undefined && { to: endMs })
   }
-  const ahead = endMs === undefined ? {} : { to: endMs + SPARE_SLOTS * windowMs }
-  const scored = endMs === undefined ? {} : { from: endMs - SCORED_SLOTS * windowMs, to: endMs }
+  const ahead = endMs === undefined ? {} : { to: endMs + (SPARE_SLOTS + (horizon ?? 0)) * windowMs }
+  const series = { symbol, timeframe, ...(horizon !== undefined && { horizon }) }
   const lastMs = lastTradeAt ?? Date.now()
-  const [{ bars }, { forecasts }, { summary }, { trades }, { gaps }] = await Promise.all([
-    ask('bars', { symbol, timeframe, ...range, limit: SLOTS }),
-    ask('forecasts', { symbol, timeframe, ...range, ...ahead, limit: 2 * SLOTS }),
-    ask('forecast-summary', { symbol, timeframe, ...scored }),
-    ask('trades', {
-      symbol,
-      from: lastMs - 900_000,
-      ...(endMs !== undefined && { to: lastMs + 1 }),
-      limit: TRADE_ROWS
-    }),
-    ask('gaps', { ...range, limit: GAPS })
-  ])
+  const [{ bars }, { forecasts }, { summary }, { scores }, { trades }, { gaps }] =
+    await Promise.all([
+      ask('bars', { symbol, timeframe, ...range, limit: SLOTS }),
+      ask('forecasts', { ...series, model, ...range, ...ahead, limit: 2 * SLOTS }),
+      ask('forecast-summary', { ...series, model }),
+      ask('forecast-scores', series),
+      ask('trades', {
+        symbol,
+        from: lastMs - 900_000,
+        ...(endMs !== undefined && { to: lastMs + 1 }),
+        limit: TRADE_ROWS
+      }),
+      ask('gaps', { ...range, limit: GAPS })
+    ])
   return {
     bars,
-    forecasts: forecasts.filter(({ horizon }) => horizon === 1),
-    summary,
+    forecasts,
+    summary: summary[0],
+    scores,
     trades,
     gaps: gaps.filter(
       ({ id, log, symbols }) =>

@@ -1,13 +1,4 @@
-import {
-  axisTimeText,
-  clockText,
-  errorText,
-  estimateText,
-  percentText,
-  priceText,
-  signedText,
-  sizeText
-} from './format.js'
+import { clockText, percentText, priceText, sizeText } from './format.js'
 import { changeOf, sparkline } from './sparkline.js'
 import { html } from './svg.js'
 
@@ -96,40 +87,4 @@ export function showTrades(body, trades) {
     return row
   })
   body.replaceChildren(...rows.toReversed())
-}
-
-/** The next close in words and numbers, and how the forecasts before it did. */
-export function showForecast({ next, label, facts }, { forecasts, summary, lastPrice, windowMs }) {
-  const open = forecasts.findLast(({ status }) => status === 'open')
-  next.textContent = open === undefined ? 'No forecast yet' : estimateText(open.forecast)
-  const row = summary[0]
-  const verdict = row?.label ?? 'no scored forecast yet'
-  label.textContent = row?.scored > 0 ? `So far ${verdict}` : verdict
-  label.className = row?.label.split(' ', 1)[0] ?? ''
-  const pairs = []
-  if (open === undefined) {
-    pairs.push(['Made from', 'the closes of the last final bars, once there are enough'])
-  } else {
-    pairs.push(
-      [
-        'For the bar',
-        `${axisTimeText(open.time, windowMs)} to ${axisTimeText(open.targetEnd, windowMs)}`
-      ],
-      ['95 % band', `${estimateText(open.lower)} to ${estimateText(open.upper)}`],
-      ['Against the last close', signedText(open.forecast - open.naiveForecast, errorText)],
-      ['Fit', `r² ${open.r2.toFixed(2)} over ${open.n} bars`]
-    )
-    if (lastPrice !== null) pairs.push(['Last price', priceText(lastPrice)])
-  }
-  if (row !== undefined && row.scored > 0) {
-    pairs.push(
-      ['Scored', `${row.scored} forecasts`],
-      ['Mean error', errorText(row.mae)],
-      ['… of the last price', errorText(row.naiveMae)],
-      ['Skill', row.skill === null ? 'undefined' : percentText(row.skill)]
-    )
-  }
-  facts.replaceChildren(
-    ...pairs.flatMap(([term, fact]) => [html('dt', '', term), html('dd', '', fact)])
-  )
 }
