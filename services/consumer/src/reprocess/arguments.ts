@@ -1,0 +1,245 @@
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
+import { messageOf, TapedeckError } from '@tapedeck/core'
+import {
+  CONDITION_POLICIES,
+  timeframeProblem,
+  type ConditionPolicy,
+  type Timeframe
+} from '@tapedeck/domain'
+import { isForward, rangeEndOf, type RangeEnd } from './dates.ts'
+
+export const REPROCESS_USAGE = `Builds bars anew from what is kept of the trades, shows what differs, swaps it in on request.
+
+  npm run reprocess -- --from WHEN --to WHEN [--symbols A,B] [--policy feed|sip|all] [--timeframes 1m,1d]
+
+  --from, --to WHEN  a trading date (2026-03-10, inclusive) or a moment (2026-03-10T14:00Z);
+                     trading dates are always rebuilt whole
+  --policy P         by which rules conditions count (CONDITION_POLICY)
+  --timeframes …     which bars (TIMEFRAMES)
+  --source S         trades: from the collection (default); topic: from raw_data, read from its start
+  --include-late     also trades that were too late or from the future
+  --swap             replace the bars that differ; asks before, unless --yes
+  --force            also bars of which the trades are not proven to be these
+  --all              every difference, not only the first 50
+  --json             one JSON object on the last line
+
+Rebuilt bars stand in bars_shadow. Forecasts are not touched. MONGODB_URI says where; not set: the
+database that npm start runs from TAPEDECK_DATA_DIR.
+Exit codes: 0 done, 1 not all could be swapped, 2 a mistake in the command or a server missing.
+`
+
+export const AUDIT_USAGE = `Counts a trading date anew from the stored trades and compares every bar, to the last digit.
+
+  npm run audit -- --date 2026-03-10 [--symbols A,B] [--timeframes 1m,1d] [--all] [--json]
+
+Exit codes: 0 no difference, 1 some, 2 a mistake in the command or a server missing.
+`
+
+export interface ReprocessArguments {
+  readonly from: RangeEnd
+  readonly to: RangeEnd
+  readonly symbols: readonly string[] | undefined
+  readonly policy: ConditionPolicy | undefined
+  readonly timeframes: readonly Timeframe[] | undefined
+  readonly source: 'trades' | 'topic'
+  readonly includeLate: boolean
+  readonly isSwap: boolean
+  readonly isForced: boolean
+  readonly isSure: boolean
+  readonly isAll: boolean
+  readonly isJson: boolean
+}
+
+export interface AuditArguments {
+  readonly date: RangeEnd
+  readonly symbols: readonly string[] | undefined
+  readonly timeframes: readonly Timeframe[] | undefined
+  readonly isAll: boolean
+  readonly isJson: boolean
+}
+
+/** @throws CONFIG_INVALID that names every mistake */
+export function readReprocessArguments(args: readonly string[]): ReprocessArguments | 'help' {
+  const mistakes = new Mistakes('reprocess')
+  const { texts, flags } = parsed(args, REPROCESS_OPTIONS, mistakes)
+  if (flags.has('help')) return 'help'
+  const from = mistakes.end('--from', texts.get('from'))
+  const to = mistakes.end('--to', texts.get('to'))
+  const policy = mistakes.choice('--policy', texts.get('policy'), CONDITION_POLICIES)
+  const source = mistakes.choice('--source', texts.get('source'), ['trades', 'topic'])
+  const timeframes = mistakes.timeframes(texts.get('timeframes'))
+  const symbols = mistakes.list('--symbols', texts.get('symbols'))
+  if (from !== undefined && to !== undefined && !isForward(from, to)) {
+    mistakes.add(`--to ${texts.get('to')} found, expected not before --from ${texts.get('from')}`)
+  }
+  for (const flag of ['force', 'yes']) {
+    if (flags.has(flag) && !flags.has('swap')) {
+      mistakes.add(`--${flag} found without --swap, expected both or neither`)
+    }
+  }
+  mistakes.throwAny()
+  return {
+    from: from ?? { ms: 0 },
+    to: to ?? { ms: 0 },
+    symbols,
+    policy,
+    timeframes,
+    source: source ?? 'trades',
+    includeLate: flags.has('include-late'),
+    isSwap: flags.has('swap'),
+    isForced: flags.has('force'),
+    isSure: flags.has('yes'),
+    isAll: flags.has('all'),
+    isJson: flags.has('json')
+  }
+}
+
+/** @throws CONFIG_INVALID that names every mistake */
+export function readAuditArguments(args: readonly string[]): AuditArguments | 'help' {
+  const mistakes = new Mistakes('audit')
+  const { texts, flags } = parsed(args, AUDIT_OPTIONS, mistakes)
+  if (flags.has('help')) return 'help'
+  const date = mistakes.end('--date', texts.get('date'))
+  if (date !== undefined && !('date' in date)) {
+    mistakes.add(`--date ${texts.get('date')} found, expected a date such as 2026-03-10`)
+  }
+  const symbols = mistakes.list('--symbols', texts.get('symbols'))
+  const timeframes = mistakes.timeframes(texts.get('timeframes'))
+  mistakes.throwAny()
+  return {
+    date: date ?? { ms: 0 },
+    symbols,
+    timeframes,
+    isAll: flags.has('all'),
+    isJson: flags.has('json')
+  }
+}
+
+const TEXT = { type: 'string' } as const
+const FLAG = { type: 'boolean' } as const
+const AUDIT_OPTIONS = {
+  date: TEXT,
+  symbols: TEXT,
+  timeframes: TEXT,
+  all: FLAG,
+  json: FLAG,
+  help: { type: 'boolean', short: 'h' }
+} as const
+const REPROCESS_OPTIONS = {
+  from: TEXT,
+  to: TEXT,
+  symbols: TEXT,
+  policy: TEXT,
+  timeframes: TEXT,
+  source: TEXT,
+  'include-late': FLAG,
+  swap: FLAG,
+  force: FLAG,
+  yes: FLAG,
+  all: FLAG,
+  json: FLAG,
+  help: { type: 'boolean', short: 'h' }
+} as const
+
+interface Parsed {
+  readonly texts: ReadonlyMap<string, string>
+  readonly flags: ReadonlySet<string>
+}
+
+function parsed(
+  args: readonly string[],
+  options: ParseArgsOptionsConfig,
+  mistakes: Mistakes
+): Parsed {
+  const texts = new Map<string, string>()
+  const flags = new Set<string>()
+  // Not strict, so that every mistake is found at once.
+  const { tokens } = parseArgs({
+    args: [...args],
+    options,
+    strict: false,
+    tokens: true,
+    allowPositionals: true
+  })
+  for (const token of tokens) {
+    if (token.kind === 'positional') mistakes.add(`'${token.value}' found, expected only options`)
+    if (token.kind !== 'option') continue
+    const type = options[token.name]?.type
+    if (type === undefined) mistakes.add(`unknown option ${token.rawName} found`)
+    else if (type === 'boolean') flags.add(token.name)
+    else if (token.value === undefined || token.value === '') {
+      mistakes.add(`${token.rawName} found without a value`)
+    } else texts.set(token.name, token.value)
+  }
+  return { texts, flags }
+}
+
+/** Collects what is wrong with a command. */
+class Mistakes {
+  readonly #command: string
+  readonly #found: string[] = []
+
+  constructor(command: string) {
+    this.#command = command
+  }
+
+  add(mistake: string): void {
+    this.#found.push(mistake)
+  }
+
+  throwAny(): void {
+    if (this.#found.length === 0) return
+    const list = this.#found.join('\n  ')
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `Cannot ${this.#command}: ${list}\n  expected arguments as in npm run ${this.#command} -- --help`
+    )
+  }
+
+  end(name: string, text: string | undefined): RangeEnd | undefined {
+    if (text === undefined) {
+      this.add(`${name} is missing, expected a date such as 2026-03-10`)
+      return undefined
+    }
+    const end = rangeEndOf(text)
+    if (end === undefined) {
+      this.add(`${name} ${text} found, expected a date such as 2026-03-10 or 2026-03-10T14:00Z`)
+    }
+    return end
+  }
+
+  choice<T extends string>(
+    name: string,
+    text: string | undefined,
+    options: readonly T[]
+  ): T | undefined {
+    if (text === undefined) return undefined
+    const found = options.find((option) => option === text)
+    if (found === undefined) this.add(`${name} ${text} found, expected ${options.join(', ')}`)
+    return found
+  }
+
+  timeframes(text: string | undefined): readonly Timeframe[] | undefined {
+    const names = this.list('--timeframes', text)
+    for (const name of names ?? []) {
+      const problem = timeframeProblem(name)
+      if (problem !== undefined) this.add(`--timeframes: ${problem}`)
+    }
+    return names
+  }
+
+  list(name: string, text: string | undefined): readonly string[] | undefined {
+    if (text === undefined) return undefined
+    const entries = text.split(',').map((entry) => entry.trim())
+    if (entries.includes('')) this.add(`${name} ${text} found, expected names between its commas`)
+    return [...new Set(entries)]
+  }
+}
+
+/** What a failed command says, and its exit code: 2 when it could not begin. */
+export function failureOf(error: unknown): { readonly text: string; readonly code: 1 | 2 } {
+  const code = error instanceof TapedeckError ? error.code : undefined
+  const cannotBegin =
+    code === 'CONFIG_INVALID' || code === 'SERVER_MISSING' || code === 'REQUEST_INVALID'
+  return { text: `${messageOf(error)}\n`, code: cannotBegin ? 2 : 1 }
+}

@@ -1,0 +1,167 @@
+import {
+  PartitionFold,
+  Tally,
+  TickRule,
+  eligibilityOf,
+  MAY,
+  sessionOfTrade,
+  tradingDateAt,
+  windowSpec,
+  type Bar,
+  type ConditionPolicy,
+  type CountedSpan,
+  type HeadRequest,
+  type KnownGap,
+  type StoredCountedBar,
+  type TickState,
+  type Timeframe,
+  type TradeRecord
+} from '@tapedeck/domain'
+import type { StoredTrade } from '@tapedeck/mongo'
+import type { TapeSlice } from './tape-slice.ts'
+
+export interface RebuildOptions {
+  readonly timeframes: readonly Timeframe[]
+  readonly policy: ConditionPolicy
+  readonly gaps: readonly KnownGap[]
+  /** Start of the counted bar before the date, by timeframe: the next does not start before it. */
+  readonly countedFromMs: ReadonlyMap<Timeframe, number>
+}
+
+export interface RebuiltBar {
+  readonly bar: Bar
+  readonly tradeDate: string
+}
+
+/** Trades folded between two settlements: bounds the panes in memory. */
+const SETTLE_TRADES = 50_000
+/** Nothing is late here: what was, stands aside by its own document. */
+const NEVER_LATE_MS = 1e15
+const NOWHERE = [-1, -1] as const
+
+/**
+ * The bars of a trading date, by id, folded from its tape by the consumer's own code; pure.
+ *
+ * A bar in time belongs to the date in which it starts, a counted one to that of its first trade.
+ */
+export function rebuild(slice: TapeSlice, options: RebuildOptions): Map<string, RebuiltBar> {
+  const { symbol, date, trades } = slice
+  const fold = new PartitionFold(
+    {
+      timeframes: options.timeframes,
+      policy: options.policy,
+      allowedDelayMs: NEVER_LATE_MS,
+      latenessLimitMs: NEVER_LATE_MS,
+      futureLimitMs: NEVER_LATE_MS,
+      redelivered: 'keep'
+    },
+    { watermark: null, connections: [], ticks: ticksBefore(slice, options.policy) },
+    -Infinity
+  )
+  for (const gap of options.gaps) fold.gaps.add(gap)
+  let unsettled = 0
+  let offset = 0
+  for (const record of recordsOf(symbol, trades)) {
+    fold.take(record, offset++, 0, ignore)
+    unsettled += record.trades.length
+    if (unsettled < SETTLE_TRADES) continue
+    settle(fold, options)
+    unsettled = 0
+  }
+  settle(fold, options)
+  const rebuilt = new Map<string, RebuiltBar>()
+  for (const bar of fold.book.takeDirty(-Infinity)) {
+    if (bar.startMs < date.startMs || bar.startMs >= date.endMs) continue
+    rebuilt.set(bar.id, { bar, tradeDate: date.tradeDate })
+  }
+  for (const { bar, tradeDate } of fold.counted.takeDirty()) {
+    if (tradeDate === date.tradeDate) rebuilt.set(bar.id, { bar, tradeDate })
+  }
+  return rebuilt
+}
+
+export function isCounted(timeframe: Timeframe): boolean {
+  return windowSpec(timeframe).kind === 'counted'
+}
+
+/** The trades as the records they came in: consecutive ones of a frame. */
+function* recordsOf(symbol: string, trades: readonly StoredTrade[]): Generator<TradeRecord> {
+  let from = 0
+  for (let i = 1; i <= trades.length; i++) {
+    const first = trades[from]
+    const next = trades[i]
+    if (first === undefined) return
+    if (next?.frame === first.frame && next.connection === first.connection) continue
+    const part = trades.slice(from, i)
+    from = i
+    yield {
+      version: 1,
+      feed: first.feed,
+      symbol,
+      connection: first.connection,
+      frame: first.frame,
+      receivedAt: first.receivedAtMs,
+      indexes: part.map(({ index }) => index),
+      trades: part.map(({ price, tMs, size, conditions }) => ({
+        p: price,
+        t: tMs,
+        v: size,
+        c: conditions
+      }))
+    }
+  }
+}
+
+function settle(fold: PartitionFold, { countedFromMs }: RebuildOptions): void {
+  fold.book.seal()
+  fold.book.settle()
+  fold.counted.seal()
+  for (const head of fold.counted.missing()) {
+    const startMs = countedFromMs.get(head.timeframe)
+    fold.counted.adopt(head, startMs === undefined ? undefined : closedBar(head, startMs))
+  }
+  fold.counted.settle()
+}
+
+/** What the tick rule knows before the first trade of the slice. */
+function ticksBefore({ symbol, before }: TapeSlice, policy: ConditionPolicy): TickState {
+  const ticks = new TickRule()
+  for (const { tMs, conditions, price } of before) {
+    const date = tradingDateAt(symbol, tMs)
+    const session = sessionOfTrade(symbol, date, tMs, conditions)
+    const eligibility = eligibilityOf(conditions, policy, session)
+    if ((eligibility & MAY.setLast) !== 0) ticks.next(symbol, price, date.tradeDate)
+  }
+  return ticks.toState()
+}
+
+/** Stands for the bar before: all that counts of it is where it starts. */
+function closedBar({ symbol, timeframe }: HeadRequest, startMs: number): StoredCountedBar {
+  const span: CountedSpan = { tradeDate: '', from: NOWHERE, through: NOWHERE }
+  return {
+    ...span,
+    id: '',
+    symbol,
+    timeframe,
+    startMs,
+    endMs: startMs,
+    status: 'final',
+    revision: 0,
+    lateCount: 0,
+    offset: 0,
+    tally: {
+      ...new Tally().exactParts(),
+      high: null,
+      low: null,
+      tradeCount: 0,
+      firstTradeMs: startMs,
+      lastTradeMs: startMs,
+      session: 'mixed',
+      feed: 'mixed'
+    }
+  }
+}
+
+function ignore(): void {
+  // What is stored of each trade is stored already.
+}

@@ -1,0 +1,192 @@
+import { randomBytes } from 'node:crypto'
+import { TapedeckError, withTimeout } from '@tapedeck/core'
+import { PartitionFold } from '@tapedeck/domain'
+import { createClient, decodeTradeRecord, openTradeSource, type RecordBatch } from '@tapedeck/kafka'
+import {
+  clearShadowTrades,
+  insertShadowTrades,
+  tradeDocument,
+  type Database,
+  type ShadowTradeDocument
+} from '@tapedeck/mongo'
+import type { ConsumerConfig } from '../config.ts'
+
+export interface TopicReadOptions {
+  /** Trades outside [fromMs, toMs) are not kept; all are read. */
+  readonly fromMs: number
+  readonly toMs: number
+  readonly symbols: readonly string[] | undefined
+  readonly includeLate: boolean
+  progress(records: number, ofRecords: number): void
+}
+
+interface Bounds {
+  position: number
+  readonly end: number
+}
+
+const INSERT_SIZE = 2000
+const IDLE_LIMIT_MS = 20_000
+const CLOSE_LIMIT_MS = 3500
+const NEVER_MS = 1e15
+
+/**
+ * Reads the whole topic once more, judges each trade as the consumer does, and keeps those of the range
+ * in `trades_shadow`, each with its offset. Uses a group of its own that is forgotten afterwards.
+ * @throws BROKER_UNREACHABLE, also when the broker falls silent
+ */
+export async function readTopicTrades(
+  config: ConsumerConfig,
+  database: Database,
+  options: TopicReadOptions
+): Promise<void> {
+  await clearShadowTrades(database)
+  const bounds = await boundsOf(config)
+  const total = [...bounds.values()].reduce((sum, { position, end }) => sum + end - position, 0)
+  if (total === 0) return
+  const groupId = `tapedeck-reprocess-${randomBytes(6).toString('hex')}`
+  const shadow = new ShadowWriter(config, database, options)
+  const done = Promise.withResolvers<void>()
+  done.promise.catch(() => undefined) // thrown by the await below
+  const silent = (): void =>
+    done.reject(unreachable(config, `nothing came for ${IDLE_LIMIT_MS / 1000} s`))
+  let idle = setTimeout(silent, IDLE_LIMIT_MS)
+  let read = 0
+  const source = await openTradeSource(
+    config.kafka,
+    { groupId, clientId: 'tapedeck-reprocess' },
+    {
+      assigned: () => undefined,
+      nextOffset: (partition) => Promise.resolve(bounds.get(partition)?.position ?? 0),
+      async take(batch) {
+        clearTimeout(idle)
+        const place = bounds.get(batch.partition)
+        if (place !== undefined && place.position < place.end) {
+          await shadow.take(batch, place)
+          read += batch.nextOffset - place.position
+          place.position = batch.nextOffset
+          options.progress(Math.min(read, total), total)
+        }
+        if ([...bounds.values()].every(({ position, end }) => position >= end)) done.resolve()
+        else idle = setTimeout(silent, IDLE_LIMIT_MS)
+      },
+      failed: (error) => done.reject(error)
+    }
+  ).catch((error: unknown) => {
+    clearTimeout(idle)
+    throw error
+  })
+  try {
+    await done.promise
+    await shadow.flush()
+  } finally {
+    clearTimeout(idle)
+    await source.close().catch(() => undefined) // nothing depends on how it leaves
+    await forgetGroup(config, groupId)
+  }
+}
+
+/** Folds each partition's records for the judgement alone; no bars are made. */
+class ShadowWriter {
+  readonly #config: ConsumerConfig
+  readonly #database: Database
+  readonly #options: TopicReadOptions
+  readonly #folds = new Map<number, PartitionFold>()
+  #waiting: ShadowTradeDocument[] = []
+
+  constructor(config: ConsumerConfig, database: Database, options: TopicReadOptions) {
+    this.#config = config
+    this.#database = database
+    this.#options = options
+  }
+
+  async take({ partition, records, heartbeat }: RecordBatch, { end }: Bounds): Promise<void> {
+    const { fromMs, toMs, symbols } = this.#options
+    const fold = this.#foldOf(partition)
+    for (const { offset, key, value } of records) {
+      if (offset >= end) break
+      const { record } = decodeTradeRecord(key, value)
+      if (record === undefined) continue
+      const isWanted = symbols?.includes(record.symbol) ?? true
+      fold.take(record, offset, 0, (folded) => {
+        const { aside, trade } = folded
+        if (!isWanted || aside === 'redelivered' || trade.t < fromMs || trade.t >= toMs) return
+        this.#waiting.push({
+          ...tradeDocument(record, folded),
+          offset,
+          aside: aside !== undefined
+        })
+      })
+      // The book of what was delivered before is cut down when the state is taken.
+      if (offset % FORGET_EVERY === 0) fold.toState()
+      if (this.#waiting.length < INSERT_SIZE) continue
+      await this.flush()
+      await heartbeat()
+    }
+  }
+
+  async flush(): Promise<void> {
+    const waiting = this.#waiting
+    this.#waiting = []
+    await insertShadowTrades(this.#database, waiting)
+  }
+
+  #foldOf(partition: number): PartitionFold {
+    let fold = this.#folds.get(partition)
+    if (fold === undefined) {
+      const { fold: rules } = this.#config
+      const limits = this.#options.includeLate
+        ? { latenessLimitMs: NEVER_MS, futureLimitMs: NEVER_MS }
+        : {}
+      fold = new PartitionFold({ ...rules, ...limits, timeframes: [] }, undefined, -Infinity)
+      this.#folds.set(partition, fold)
+    }
+    return fold
+  }
+}
+
+const FORGET_EVERY = 1000
+
+async function boundsOf({ kafka }: ConsumerConfig): Promise<Map<number, Bounds>> {
+  const admin = createClient(kafka, 'tapedeck-reprocess-bounds', undefined, 2).admin()
+  try {
+    await admin.connect()
+    const offsets = await admin.fetchTopicOffsets(kafka.topic)
+    return new Map(
+      offsets.map(({ partition, low, high }) => [
+        partition,
+        { position: Number(low), end: Number(high) }
+      ])
+    )
+  } catch (cause) {
+    throw new TapedeckError(
+      'SERVER_MISSING',
+      `Cannot read ${kafka.topic} at ${kafka.brokers.join(', ')}: ${String(cause)}, expected a broker with that topic`,
+      { cause }
+    )
+  } finally {
+    await admin.disconnect().catch(() => undefined)
+  }
+}
+
+async function forgetGroup({ kafka }: ConsumerConfig, groupId: string): Promise<void> {
+  const admin = createClient(kafka, 'tapedeck-reprocess-group', undefined, 0).admin()
+  const forget = async (): Promise<void> => {
+    await admin.connect()
+    await admin.deleteGroups([groupId])
+  }
+  try {
+    await withTimeout(forget(), CLOSE_LIMIT_MS, 'Forgetting the group')
+  } catch {
+    // Nothing depends on it.
+  } finally {
+    await admin.disconnect().catch(() => undefined)
+  }
+}
+
+function unreachable({ kafka }: ConsumerConfig, found: string): TapedeckError {
+  return new TapedeckError(
+    'BROKER_UNREACHABLE',
+    `Cannot read ${kafka.topic}: ${found}, expected records up to the end`
+  )
+}
