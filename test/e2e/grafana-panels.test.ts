@@ -5,7 +5,12 @@ import { createContext, createLogger } from '@tapedeck/service'
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { runTarget, runVariable, type EmulatedSource } from '../support/infinity-emulator.ts'
+import {
+  runTarget,
+  runVariable,
+  type EmulatedSource,
+  type Target
+} from '../support/infinity-emulator.ts'
 import { committedDashboards, drawPanel } from '../support/infinity-emulator-panels.ts'
 import { seedFeed, seedMarket } from '../support/infinity-emulator-seed.ts'
 import { servers } from '../support/servers.ts'
@@ -23,6 +28,9 @@ const WITHOUT_DATA = 'MSFT'
 const ABOUT_ALL = ['State of the feed', 'Symbols', 'How the forecasts did', 'Trades per second']
 /** A panel says so in words where the api has no forecast: the verdict is a row of its own. */
 const WORDS_WITHOUT_DATA = ['Forecast against the last price']
+
+/** What the dashboard begins with. */
+const CHOSEN = { timeframe: '5s', horizon: '1', model: 'linear-regression' }
 
 const dashboards = await committedDashboards()
 
@@ -82,13 +90,49 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
     it(`${dashboard.title}: every timeframe offered is one that the api knows`, async () => {
       const [panel] = dashboard.panels
       for (const { value } of timeframe?.options ?? assert.fail('no timeframe variable')) {
-        await runTarget(panel!.targets[0]!, source({ symbol: 'AAPL', timeframe: value }))
+        await runTarget(panel!.targets[0]!, source({ ...CHOSEN, symbol: 'AAPL', timeframe: value }))
       }
+    })
+
+    it(`${dashboard.title}: the horizons offered are those that the chosen timeframe is forecast at`, async () => {
+      const variable = dashboard.templating.list.find(({ name }) => name === 'horizon')
+      assert.ok(variable !== undefined && typeof variable.query === 'object')
+      const offered = (chosen: string): Promise<string[]> =>
+        runVariable(
+          (variable.query as { infinityQuery: Target }).infinityQuery,
+          source({ symbol: 'AAPL', timeframe: chosen })
+        )
+      assert.deepEqual(await offered('5s'), ['1'])
+      assert.deepEqual(await offered('15m'), [])
+    })
+
+    it(`${dashboard.title}: the first choices are ${Object.values(CHOSEN).join(', ')}`, () => {
+      for (const name of ['timeframe', 'model'] as const) {
+        const variable = dashboard.templating.list.find((one) => one.name === name)
+        assert.equal(variable?.current?.value, CHOSEN[name])
+      }
+    })
+
+    it(`${dashboard.title}: change points of the chosen model are marks with a text`, async () => {
+      const [, changes] = dashboard.annotations.list
+      const frame = await runTarget(changes!.target, source({ ...CHOSEN, symbol: 'AAPL' }))
+      const [text, time] = frame.fields
+      assert.deepEqual(time?.values, [fromMs + 60_000])
+      assert.match(String(text?.values[0]), /errors of linear-regression rose for good/)
+    })
+
+    it(`${dashboard.title}: a timeframe without forecasts says so`, async () => {
+      const panel = dashboard.panels.find(
+        ({ title }) => title === 'Forecast against the last price'
+      )
+      const chosen = source({ ...CHOSEN, symbol: 'AAPL', timeframe: '15m', horizon: '' })
+      const frame = await runTarget(panel!.targets[0]!, chosen)
+      assert.deepEqual(frame.fields[0]?.values, ['no forecast for this timeframe (FORECASTS)'])
     })
 
     for (const panel of dashboard.panels) {
       const shownFor = async (symbol: string): Promise<number> => {
-        const chosen = source({ symbol, timeframe: timeframe?.current?.value ?? '5s' })
+        const chosen = source({ ...CHOSEN, symbol })
         const frames = []
         for (const target of panel.targets) frames.push(await runTarget(target, chosen))
         return drawPanel(panel, frames)
@@ -115,7 +159,7 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
         // The next second's range, so that no answer comes from the api's cache. The browser asks the
         // panels side by side, and each panel's own queries one after another.
         const chosen = {
-          ...source({ symbol: 'AAPL', timeframe: '1s' }),
+          ...source({ ...CHOSEN, symbol: 'AAPL', timeframe: '1s' }),
           fromMs: fromMs + refresh * 1000,
           toMs: toMs + refresh * 1000
         }
@@ -139,7 +183,7 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
       .find(({ type }) => type === 'candlestick')
     const frames = []
     for (const target of panel?.targets ?? []) {
-      frames.push(await runTarget(target, source({ symbol: 'AAPL', timeframe: '5s' })))
+      frames.push(await runTarget(target, source({ ...CHOSEN, symbol: 'AAPL' })))
     }
     const [bars, forecasts] = frames
     assert.deepEqual(

@@ -13,6 +13,9 @@ const ENDPOINTS = [
   'bars',
   'forecasts',
   'forecast-summary',
+  'forecast-scores',
+  'forecast-events',
+  'forecast-absences',
   'trade-rate'
 ]
 

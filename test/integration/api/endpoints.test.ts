@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { aChange, aScore } from '../../support/forecast-parts.ts'
 import { aBar, aForecast, aLateTrade, aSymbol, aTrade, T0_MS } from './market-documents.ts'
 import { ownDatabase, runningApi, untilReady, type Answer } from './running-api.ts'
 
@@ -28,6 +29,7 @@ async function rateOf(spanMs: number): Promise<unknown> {
   return rate
 }
 
+const minute = (index: number): Date => new Date(T0_MS + index * MINUTE_MS)
 const range = `from=${T0_MS}&to=${T0_MS + 3_600_000}`
 
 describe('the endpoints of the api', options, () => {
@@ -76,6 +78,30 @@ describe('the endpoints of the api', options, () => {
       aForecast('OLD', 1, { error: 0.5, naiveError: 0.5 }),
       aForecast('OTHER', 1, { error: 0.5, naiveError: 0.25 })
     ])
+    await database.forecasts.insertMany([
+      aForecast('AAPL', 2, undefined, { _id: 'AAPL|shrunk', model: 'shrunk' }),
+      aForecast('AAPL', 6, undefined, { _id: 'AAPL|5', horizon: 5, madeFrom: minute(1) })
+    ])
+    await database.forecastScores.insertMany([
+      aScore('AAPL', '1m', 5),
+      aScore('AAPL', '1m', 1),
+      aScore('AAPL', '1m', 1, { model: 'shrunk', label: 'better than naive' }),
+      aScore('OTHER', '5s', 12)
+    ])
+    await database.forecastEvents.insertMany([
+      aChange('AAPL', '1m', 1, minute(2)),
+      aChange('OTHER', '5s', 12, minute(1))
+    ])
+    await database.forecastAbsences.insertOne({
+      _id: 'AAPL|1m|5|feed gap|2025-01-31',
+      symbol: 'AAPL',
+      timeframe: '1m',
+      horizon: 5,
+      reason: 'feed gap',
+      tradeDate: '2025-01-31',
+      from: minute(3),
+      to: minute(8)
+    })
     await database.symbols.insertMany([aSymbol('OLD'), aSymbol('AAPL', { feed: 'finnhub' })])
     const api = await runningApi(t, { uri: config.uri, database: config.database })
     get = api.get
@@ -252,9 +278,9 @@ describe('the endpoints of the api', options, () => {
       const [bar, ...more] = await rowsOf(`bars?timeframe=${timeframe}&${range}`)
       assert.deepEqual([bar?.['timeframe'], more.length], [decodeURIComponent(timeframe), 0])
     }
-    for (const endpoint of ['forecasts', 'forecast-summary']) {
-      await rowsOf(`${endpoint}?timeframe=5m/1m&${range}`)
-      await rowsOf(`${endpoint}?timeframe=1000000usd&${range}`)
+    for (const timeframe of ['5m/1m', '1000000usd']) {
+      await rowsOf(`forecasts?timeframe=${timeframe}&${range}`)
+      await rowsOf(`forecast-summary?timeframe=${timeframe}`)
     }
   })
 
@@ -307,7 +333,7 @@ describe('the endpoints of the api', options, () => {
     assert.deepEqual(keysOf(await rowsOf(`bars?${range}`)), all)
     assert.deepEqual(keysOf(await rowsOf(`bars?limit=1&${range}`)), all.slice(-1))
     assert.equal((await rowsOf(`trades?symbol=*&${range}`)).length, 9)
-    assert.equal((await rowsOf(`forecasts?symbol=AAPL,OLD&${range}`)).length, 4)
+    assert.equal((await rowsOf(`forecasts?symbol=AAPL,OLD&${range}`)).length, 6)
   })
 
   it('an unknown symbol has an empty list everywhere', async () => {
@@ -315,79 +341,160 @@ describe('the endpoints of the api', options, () => {
       'trades',
       'bars',
       'forecasts',
-      'forecast-summary',
+      'forecast-events',
+      'forecast-absences',
       'trade-rate',
       'late-trades',
       'late-ages'
     ]) {
       assert.deepEqual(await rowsOf(`${endpoint}?symbol=NOBODY&${range}`), [], endpoint)
     }
+    for (const endpoint of ['forecast-summary', 'forecast-scores']) {
+      assert.deepEqual(await rowsOf(`${endpoint}?symbol=NOBODY`), [], endpoint)
+    }
   })
 
   it('forecasts: scored ones with errors and their size, open ones with nulls', async () => {
-    const rows = await rowsOf(`forecasts?symbol=AAPL&${range}`)
+    const of = `forecasts?symbol=AAPL&horizon=1&model=linear-regression&${range}`
+    const rows = await rowsOf(of)
     assert.deepEqual(
       rows.map(({ status }) => status),
       ['scored', 'scored', 'open']
     )
     assert.deepEqual(rows[1], {
-      id: `AAPL|1m|${T0_MS + 2 * MINUTE_MS}|1|ols-20`,
+      id: `AAPL|1m|${T0_MS + 2 * MINUTE_MS}|1|linear-regression`,
       symbol: 'AAPL',
       timeframe: '1m',
+      horizon: 1,
       time: T0_MS + 2 * MINUTE_MS,
       targetEnd: T0_MS + 3 * MINUTE_MS,
+      tradeDate: '2025-01-31',
       madeFrom: T0_MS + MINUTE_MS,
-      horizon: 1,
-      model: 'ols-20',
+      createdAt: T0_MS + 2 * MINUTE_MS + 2000,
+      leadSeconds: 58,
+      madeAtOffset: 9,
+      model: 'linear-regression',
+      modelVersion: 1,
+      lookback: 20,
       n: 20,
       slope: 0.1,
       intercept: 98,
       r2: 0.8,
       standardError: 0.2,
       forecast: 100.1,
+      bandLower: 100,
+      bandUpper: 100.1 + 0.1,
+      bandFrom: 'adaptive',
       lower: 99.6,
       upper: 100.6,
+      lastClose: 100,
+      naive: 100,
+      drift: 100,
+      scale: 0.05,
       status: 'scored',
       reason: null,
       actual: 100.1 - 0.4,
+      actualRevision: 0,
       error: -0.4,
       absError: 0.4,
       naiveForecast: 100,
       naiveError: 0.8,
       absNaiveError: 0.8,
+      driftError: 100.1 - 0.4 - 100,
+      absDriftError: 100 - (100.1 - 0.4),
+      inOls: true,
+      inBand: false,
+      scoreRevision: 0,
+      corrections: [],
+      scoredAt: T0_MS + 2 * MINUTE_MS + 62_000,
       feed: 'simulated'
     })
-    for (const field of ['actual', 'error', 'absError', 'naiveError', 'absNaiveError']) {
+    for (const field of ['actual', 'error', 'absError', 'naiveError', 'absNaiveError', 'inBand']) {
       assert.equal(rows[2]?.[field], null, field)
     }
   })
 
-  it('forecast-summary: mean absolute errors, skill, and the verdict against the last price', async () => {
-    const rows = await rowsOf(`forecast-summary?${range}`)
-    const verdicts = rows.map(({ symbol, scored, label }) => [symbol, scored, label])
-    assert.deepEqual(verdicts, [
-      ['AAPL', 2, 'better than the last price'],
-      ['MSFT', 0, 'no scored forecast yet'],
-      ['OLD', 1, 'equal to the last price'],
-      ['OTHER', 1, 'worse than the last price']
+  it('forecasts: of every horizon and model unless one is asked for', async () => {
+    const of = `forecasts?symbol=AAPL&${range}`
+    assert.equal((await rowsOf(of)).length, 5)
+    assert.equal((await rowsOf(`${of}&horizon=5`)).length, 1)
+    assert.equal((await rowsOf(`${of}&model=shrunk`)).length, 1)
+    assert.equal((await rowsOf(`${of}&model=shrunk&horizon=5`)).length, 0)
+    // As a dashboard asks where a timeframe has no horizon to choose.
+    assert.equal((await rowsOf(`${of}&model=shrunk&horizon=`)).length, 1)
+  })
+
+  it('forecasts: over=made finds the newest one made, whose target lies beyond the range', async () => {
+    const of = `forecasts?symbol=AAPL&horizon=5&from=${T0_MS}&to=${T0_MS + 2 * MINUTE_MS}`
+    assert.deepEqual(await rowsOf(of), [])
+    assert.deepEqual(keysOf(await rowsOf(`${of}&over=made&limit=1`)), ['AAPL 6'])
+    const earlier = `forecasts?symbol=AAPL&horizon=5&from=${T0_MS}&to=${T0_MS + MINUTE_MS}`
+    assert.deepEqual(await rowsOf(`${earlier}&over=made`), [])
+  })
+
+  it('forecast-summary: label and numbers of one model, a row a symbol and horizon', async () => {
+    const rows = await rowsOf('forecast-summary?timeframe=1m')
+    assert.deepEqual(
+      rows.map(({ symbol, horizon, label, scored }) => [symbol, horizon, label, scored]),
+      [
+        ['AAPL', 1, 'worse than naive', 500],
+        ['AAPL', 5, 'worse than naive', 500],
+        ['MSFT', 1, 'too few scores', 0],
+        ['MSFT', 5, 'too few scores', 0],
+        ['OTHER', 1, 'too few scores', 0],
+        ['OTHER', 5, 'too few scores', 0]
+      ]
+    )
+    const shrunk = await rowsOf('forecast-summary?symbol=AAPL&model=shrunk&horizon=1')
+    assert.deepEqual(
+      shrunk.map(({ label, mae }) => [label, mae]),
+      [['better than naive', 0.021]]
+    )
+    const [none] = await rowsOf('forecast-summary?symbol=AAPL&timeframe=1h')
+    assert.equal(none?.['verdict'], 'no forecast for this timeframe (FORECASTS)')
+  })
+
+  it('forecast-scores: by symbol, timeframe, horizon and model, filtered by each', async () => {
+    const names = async (query: string): Promise<string[]> =>
+      (await rowsOf(`forecast-scores${query}`)).map(
+        ({ symbol, name }) => `${String(symbol)} ${String(name)}`
+      )
+    assert.deepEqual(await names(''), [
+      'AAPL 1m +1 linear-regression',
+      'AAPL 1m +1 shrunk',
+      'AAPL 1m +5 linear-regression',
+      'OTHER 5s +12 linear-regression'
     ])
-    const [aapl, msft] = rows
-    assert.ok(Math.abs(Number(aapl?.['mae']) - 0.3) < 1e-12)
-    assert.ok(Math.abs(Number(aapl?.['naiveMae']) - 0.6) < 1e-12)
-    assert.ok(Math.abs(Number(aapl?.['skill']) - 0.5) < 1e-12)
-    assert.deepEqual([msft?.['mae'], msft?.['naiveMae'], msft?.['skill']], [null, null, null])
+    assert.equal((await names('?symbol=OTHER,AAPL&timeframe=1m&horizon=1')).length, 2)
+    assert.equal((await names('?model=shrunk')).length, 1)
+    const { body } = await get('/api/v1/forecast-scores/AAPL?horizon=5')
+    assert.equal((body['scores'] as Row[]).length, 1)
+  })
+
+  it('forecast-events and forecast-absences: what touches the range, with a text', async () => {
+    const [event, ...more] = await rowsOf(`forecast-events?symbol=AAPL&timeframe=1m&${range}`)
+    assert.deepEqual([event?.['time'], event?.['modelVersion'], more.length], [+minute(2), 2, 0])
+    assert.match(String(event?.['text']), /^AAPL 1m \+1: errors of linear-regression rose for good/)
+    assert.equal((await rowsOf(`forecast-events?${range}`)).length, 2)
+    const within = `from=${+minute(4)}&to=${+minute(5)}`
+    const [absence] = await rowsOf(`forecast-absences?symbol=AAPL&${within}`)
+    assert.deepEqual(
+      [absence?.['reason'], absence?.['time'], absence?.['timeEnd']],
+      ['feed gap', +minute(3), +minute(8)]
+    )
+    assert.deepEqual(await rowsOf(`forecast-absences?from=${+minute(9)}&to=${+minute(10)}`), [])
   })
 
   it('trade-rate: from bars of one second, one minute or one hour, by the span', async () => {
     assert.deepEqual(await rateOf(900_000), { symbol: 'AAPL', time: T0_MS, tradesPerSecond: 7 })
-    const minute = { symbol: 'AAPL', time: T0_MS, tradesPerSecond: 4 / 60 }
-    assert.deepEqual(await rateOf(900_001), minute)
+    const perMinute = { symbol: 'AAPL', time: T0_MS, tradesPerSecond: 4 / 60 }
+    assert.deepEqual(await rateOf(900_001), perMinute)
     const hour = { symbol: 'AAPL', time: T0_MS, tradesPerSecond: 2 }
     assert.deepEqual(await rateOf(90_000_000), hour)
   })
 
   it('bad parameters: 400 that names every field, on every route', async () => {
-    for (const endpoint of ['trades', 'bars', 'forecasts', 'forecast-summary', 'trade-rate']) {
+    for (const endpoint of ['trades', 'bars', 'forecasts', 'forecast-events', 'trade-rate']) {
       const bad = 'symbol=A,,B&timeframe=7m&from=soon&to=late&limit=10001&pge=1'
       const { status, body } = await get(`/api/v1/${endpoint}?${bad}`)
       assert.equal(status, 400, endpoint)

@@ -61,7 +61,8 @@ it('reads go through the index, examine only the rows they answer and sort nothi
     .collection<Profile>('system.profile')
     .find({ ns: /\.forecast_scores$/, op: 'query' })
     .toArray()
-  assert.deepEqual([scores?.planSummary, scores?.docsExamined], ['IXSCAN { _id: 1 }', 2])
+  assert.match(String(scores?.planSummary), /^IXSCAN \{ _id: 1 \}/)
+  assert.equal(scores?.docsExamined, 2)
   const profiles = await database.db
     .collection<Profile>('system.profile')
     .find({ ns: /\.(bars|trades|forecasts|late_trades)$/ })

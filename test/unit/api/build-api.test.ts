@@ -32,7 +32,7 @@ describe('buildApi()', () => {
     assert.equal(answer.statusCode, 404)
     const { error } = answer.json<{ error: { code: string; message: string } }>()
     assert.equal(error.code, 'REQUEST_INVALID')
-    for (const path of ['symbols', 'trades', 'forecasts', 'forecast-summary', 'trade-rate']) {
+    for (const path of ['symbols', 'trades', 'forecasts', 'forecast-summary', 'forecast-scores']) {
       assert.ok(error.message.includes(`/api/v1/${path}`), path)
     }
     assert.match(error.message, /did you mean \/api\/v1\/bars\?$/)

@@ -12,6 +12,16 @@ describe('readConfig of the api', () => {
     assert.equal(readConfig({ MONGODB_URI, API_HOST: '0.0.0.0' }).host, '0.0.0.0')
   })
 
+  it('knows which forecasts are made, as the consumer reads it', () => {
+    const of = (env: Record<string, string>) =>
+      readConfig({ MONGODB_URI, ...env }).forecasts.map(
+        ({ timeframe, horizon }) => `${timeframe}:${horizon}`
+      )
+    assert.deepEqual(of({}), ['1m:1', '1m:5', '5s:12'])
+    assert.deepEqual(of({ TIMEFRAMES: '1s,5s' }), ['5s:12'])
+    assert.deepEqual(of({ FORECASTS: '1h:20:2' }), ['1h:2'])
+  })
+
   it('reports every mistake at once', () => {
     assert.throws(
       () => readConfig({ API_PORT: '70000', SYMBOLS: 'AAPL,,AAPL' }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { Script } from 'node:vm'
+import { FORECAST_MODELS } from '@tapedeck/domain'
 import { apiOn } from './reader-double.ts'
 
 async function page() {
@@ -47,7 +48,19 @@ describe('the live page', () => {
     for (const id of asked) assert.ok(body.includes(`id="${id}"`), id)
   })
 
-  it('offers the configured timeframes', async () => {
-    assert.match((await page()).body, /data-timeframes="1s,5s,1m,5m,15m,1h,1d"/)
+  it('offers the configured timeframes and how far ahead each is forecast', async () => {
+    const { body } = await page()
+    assert.match(body, /data-timeframes="1s,5s,1m,5m,15m,1h,1d"/)
+    assert.match(body, /data-forecasts="1m:1,1m:5,5s:12"/)
+  })
+
+  it('knows every model that there is', async () => {
+    const { script } = await page()
+    const [, listed = ''] = /MODELS = (\[[^\]]*\])/.exec(script) ?? []
+    const known = JSON.parse(listed.replaceAll("'", '"')) as string[]
+    assert.deepEqual(
+      known,
+      FORECAST_MODELS.map(({ name }) => name)
+    )
   })
 })

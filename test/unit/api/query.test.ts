@@ -22,6 +22,10 @@ describe('readQuery', () => {
     assert.deepEqual(queryOf({}), {
       symbols: undefined,
       timeframe: '1m',
+      anyTimeframe: undefined,
+      horizon: undefined,
+      model: undefined,
+      over: 'target',
       fromMs: undefined,
       toMs: undefined,
       limit: 1000,

@@ -172,7 +172,7 @@ function forecastMark(forecast, { x, y, slot, top, floor }) {
   const edge = forecast.horizon === 1 ? slot * 0.5 : 0
   return svg('g', {}, [
     svg('rect', {
-      class: 'band',
+      class: forecast.horizon === 1 ? 'band' : 'band many',
       x: x(time) - edge,
       width: slot + 2 * edge,
       y: above,

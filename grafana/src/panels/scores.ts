@@ -1,0 +1,128 @@
+import { PanelBuilder as BarChartBuilder } from '@grafana/grafana-foundation-sdk/barchart'
+import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard'
+import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
+import { forecastScores } from '../endpoints.ts'
+import { DATASOURCE } from '../infinity.ts'
+import {
+  at,
+  colored,
+  COLORS,
+  inDollars,
+  LABEL_MAPPINGS,
+  legend,
+  NO_FORECAST,
+  titled,
+  tooltip
+} from '../look.ts'
+import { columnOrder } from './column-order.ts'
+
+/** Where the panels of this file begin on the dashboard: below the data quality. */
+const TOP = 73
+const PERCENT = [
+  { id: 'unit', value: 'percentunit' },
+  { id: 'decimals', value: 1 }
+]
+
+export function forecastQuality(): RowBuilder {
+  return new RowBuilder('Forecast scores').gridPos(at(0, TOP, 24, 1))
+}
+
+function bySeries(title: string): BarChartBuilder {
+  return new BarChartBuilder()
+    .title(title)
+    .datasource(DATASOURCE)
+    .xField('name')
+    .xTickLabelRotation(-30)
+    .legend(legend())
+    .tooltip(tooltip())
+    .unit('percentunit')
+    .decimals(1)
+    .noValue(NO_FORECAST)
+}
+
+export function skillByHorizon(): BarChartBuilder {
+  return bySeries('Skill by horizon and model')
+    .description(
+      '1 - mean absolute error / that of naive ("the price stays put") over the last 500 scored forecasts of $symbol, of every timeframe, horizon (bars ahead, after the +) and model. Below 0 the last price was the better forecast.'
+    )
+    .gridPos(at(0, TOP + 1, 12, 9))
+    .withTarget(forecastScores({ name: 'string', last500Skill: 'number' }))
+    .overrideByName('last500Skill', [titled('skill against naive'), colored(COLORS.forecast)])
+}
+
+export function coverageByHorizon(): BarChartBuilder {
+  return bySeries('Coverage of the 95 % bands')
+    .description(
+      'Share of the last 500 outcomes of $symbol inside the bands as they were drawn: the adaptive band (the headline) and the interval of least squares, beside the 95 % that both promise.'
+    )
+    .gridPos(at(12, TOP + 1, 12, 9))
+    .withTarget(
+      forecastScores({
+        name: 'string',
+        last500CoverageBand: 'number',
+        last500CoverageOls: 'number',
+        nominalCoverage: 'number'
+      })
+    )
+    .overrideByName('last500CoverageBand', [titled('adaptive band'), colored(COLORS.coverage)])
+    .overrideByName('last500CoverageOls', [titled('least squares'), colored(COLORS.error)])
+    .overrideByName('nominalCoverage', [titled('promised: 95 %'), colored(COLORS.unchanged)])
+}
+
+export function scoresOfSymbol(): TableBuilder {
+  return new TableBuilder()
+    .title('Scores of $symbol')
+    .description(
+      'Every timeframe, horizon and model of $symbol over the last 500 scored forecasts: errors in dollars, MASE (below 1: smaller than the usual move over the horizon), direction right with its 95 % band, mean width and Winkler score of the adaptive band. Formulas: docs/api.md.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(0, TOP + 10, 24, 9))
+    .withTarget(
+      forecastScores({
+        timeframe: 'string',
+        horizon: 'number',
+        model: 'string',
+        verdict: 'string',
+        last500Rmse: 'number',
+        last500Mase: 'number',
+        last500SkillDrift: 'number',
+        last500HitRate: 'number',
+        last500HitLower: 'number',
+        last500HitUpper: 'number',
+        last500WidthBand: 'number',
+        last500WinklerBand: 'number',
+        totalN: 'number'
+      })
+    )
+    .withTransformation(
+      columnOrder({
+        timeframe: 'Timeframe',
+        horizon: 'Bars ahead',
+        model: 'Model',
+        verdict: 'Verdict',
+        last500Rmse: 'RMSE',
+        last500Mase: 'MASE',
+        last500SkillDrift: 'Skill against drift',
+        last500HitRate: 'Direction right',
+        last500HitLower: 'from',
+        last500HitUpper: 'to',
+        last500WidthBand: 'Width of the band',
+        last500WinklerBand: 'Winkler score',
+        totalN: 'Scored ever'
+      })
+    )
+    .noValue('-')
+    .overrideByName('Verdict', [
+      { id: 'mappings', value: LABEL_MAPPINGS },
+      { id: 'custom.cellOptions', value: { type: 'color-text' } },
+      { id: 'custom.width', value: 460 }
+    ])
+    .overrideByName('RMSE', inDollars(4))
+    .overrideByName('Width of the band', inDollars(4))
+    .overrideByName('Winkler score', inDollars(4))
+    .overrideByName('Skill against drift', PERCENT)
+    .overrideByName('Direction right', PERCENT)
+    .overrideByName('from', PERCENT)
+    .overrideByName('to', PERCENT)
+    .overrideByName('MASE', [{ id: 'decimals', value: 2 }])
+}

@@ -1,0 +1,97 @@
+import type { ForecastScoreRow } from '@tapedeck/mongo'
+import { verdictText } from './forecast-verdict.ts'
+
+/** The stretches that scores are kept for. */
+export const SCORE_WINDOWS = ['last50', 'last500', 'day', 'total'] as const
+/** Numbers of each; for formulas see libs/domain/src/forecast/scores.ts. */
+export const SCORE_NUMBERS = [
+  'n',
+  'mae',
+  'rmse',
+  'maeNaive',
+  'maeDrift',
+  'mase',
+  'skill',
+  'skillDrift',
+  'hitRate',
+  'hitLower',
+  'hitUpper',
+  'ties',
+  'coverageOls',
+  'coverageBand',
+  'widthOls',
+  'widthBand',
+  'winklerOls',
+  'winklerBand'
+] as const
+/** The share of outcomes that the bands are meant to hold. */
+export const NOMINAL_COVERAGE = 0.95
+
+type Window = (typeof SCORE_WINDOWS)[number]
+export type ScoreNumbers = Readonly<Record<(typeof SCORE_NUMBERS)[number], number | null>>
+
+/** The name of a number in a flat row: last500Mae. */
+export function flatName(window: Window, name: string): string {
+  return `${window}${name.charAt(0).toUpperCase()}${name.slice(1)}`
+}
+
+/** Scores of one model on one series in one flat row, as Grafana takes it. */
+export function scoreRow(one: ForecastScoreRow) {
+  const flat = SCORE_WINDOWS.flatMap((window) => {
+    const numbers = Object.entries(numbersOf(one, window))
+    return numbers.map(([name, value]) => [flatName(window, name), value] as const)
+  })
+  const { symbol, timeframe, horizon, model } = one
+  return {
+    id: one._id,
+    symbol,
+    timeframe,
+    horizon,
+    horizonText: String(horizon),
+    model,
+    name: `${timeframe} +${horizon} ${model}`,
+    ...headline(one),
+    nominalCoverage: NOMINAL_COVERAGE,
+    ...Object.fromEntries(flat)
+  }
+}
+
+/** The same for people: per window an object, with the test beside it. */
+export function scoreTree(one: ForecastScoreRow) {
+  const { timeframe, horizon, model } = one
+  const windows = SCORE_WINDOWS.map((window) => [
+    window,
+    { ...numbersOf(one, window), dieboldMariano: testOf(one[window]['dieboldMariano']) }
+  ])
+  return { timeframe, horizon, model, ...headline(one), ...Object.fromEntries(windows) }
+}
+
+export function numbersOf(one: ForecastScoreRow, window: Window): ScoreNumbers {
+  const fields = SCORE_NUMBERS.map((name) => [name, numberOrNull(one[window][name])])
+  return Object.fromEntries(fields) as ScoreNumbers
+}
+
+/** What a reader sees first: the label and what it rests on. */
+export function headline(one: ForecastScoreRow) {
+  const { label, labelN, skill, p, tradeDate, updatedAt } = one
+  const { mae, maeNaive } = numbersOf(one, 'last500')
+  return {
+    label,
+    verdict: verdictText({ label, n: labelN, mae, maeNaive, p }),
+    labelN,
+    skill,
+    p,
+    tradeDate,
+    updatedAt: updatedAt.getTime()
+  }
+}
+
+function testOf(found: unknown) {
+  if (typeof found !== 'object' || found === null) return null
+  const { n, statistic, p } = found as Record<string, unknown>
+  return { n: numberOrNull(n), statistic: numberOrNull(statistic), p: numberOrNull(p) }
+}
+
+function numberOrNull(value: unknown): number | null {
+  return typeof value === 'number' ? value : null
+}

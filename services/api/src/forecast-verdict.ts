@@ -1,0 +1,32 @@
+import { MIN_SCORED, SCORE_LABELS } from '@tapedeck/domain'
+
+/** What a verdict says it of: a label and the numbers it rests on. */
+export interface Judged {
+  readonly label: string
+  /** Scored forecasts. */
+  readonly n: number
+  /** Mean absolute errors, in quote currency; null while nothing is scored. */
+  readonly mae: number | null
+  readonly maeNaive: number | null
+  readonly p: number | null
+}
+
+const DIGITS = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3, useGrouping: false })
+/** Below, a p-value's digits mean nothing. */
+const LEAST_P = 0.001
+
+/** The label with its numbers in one sentence: how a model does against "the price stays put". */
+export function verdictText({ label, n, mae, maeNaive, p }: Judged): string {
+  const errors =
+    mae === null || maeNaive === null
+      ? ''
+      : `MAE ${DIGITS.format(mae)} against ${DIGITS.format(maeNaive)}`
+  if (label === SCORE_LABELS.tooFew) {
+    return `${label}: ${n} of ${MIN_SCORED}${errors === '' ? '' : `, ${errors} so far`}`
+  }
+  return `${label}: ${errors} over ${n} forecasts${p === null ? '' : `, p ${probabilityText(p)}`}`
+}
+
+function probabilityText(p: number): string {
+  return p < LEAST_P ? `below ${LEAST_P}` : DIGITS.format(Math.round(p * 1000) / 1000)
+}
