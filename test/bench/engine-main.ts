@@ -22,7 +22,14 @@ const USAGE = `Usage: npm run bench:engine -- [--trades N] [--rounds N] [--tape 
   --json          the last line is one JSON object
 `
 
-function table({ sections, perTimeframe, memory, problems, holds }: EngineReport): string {
+function table({
+  sections,
+  perTimeframe,
+  forecasts,
+  memory,
+  problems,
+  holds
+}: EngineReport): string {
   const lines: string[] = []
   for (const { title, rows } of sections) {
     lines.push(
@@ -42,6 +49,19 @@ function table({ sections, perTimeframe, memory, problems, holds }: EngineReport
   }
   const { slopeNs, interceptNs } = perTimeframe
   lines.push('', `one more timeframe costs ${slopeNs} ns a trade, none at all ${interceptNs} ns`)
+  lines.push('', 'forecasts: symbols    bars  CPU ns/bar     min     max  ns/forecast  wall ns/bar')
+  for (const row of forecasts) {
+    const cells = [
+      String(row.symbols).padStart(18),
+      String(row.bars).padStart(7),
+      String(row.nsPerBar).padStart(10),
+      String(row.minNs).padStart(6),
+      String(row.maxNs).padStart(6),
+      String(row.nsPerForecast).padStart(11),
+      String(row.wallNs).padStart(11)
+    ]
+    lines.push(cells.join('  '))
+  }
   lines.push('', 'memory: symbols      bars  bytes/symbol  bytes/bar  state in the checkpoint')
   for (const { symbols, bars, bytesPerSymbol, bytesPerBar, stateBytes } of memory) {
     const cells = [

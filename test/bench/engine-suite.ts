@@ -1,6 +1,7 @@
 import type { TradeRecord } from '@tapedeck/domain'
 import { digestOf, digestProblems } from './digest.ts'
 import { decodeAll, encoded, foldAll, type EngineOptions } from './engine-run.ts'
+import { measureForecasts, type ForecastRow } from './engine-forecasts.ts'
 import { measureMemory, type MemoryRow } from './engine-memory.ts'
 import { lineThrough, measure, type MeasureOptions, type Subject, type Timing } from './measure.ts'
 import { syntheticRecords, type SyntheticOptions } from './synthetic-trades.ts'
@@ -10,6 +11,7 @@ export interface EngineReport {
   readonly sections: readonly { readonly title: string; readonly rows: readonly Timing[] }[]
   /** Cost of one more timeframe, and of none, ns a trade. */
   readonly perTimeframe: { readonly slopeNs: number; readonly interceptNs: number }
+  readonly forecasts: readonly ForecastRow[]
   readonly memory: readonly MemoryRow[]
   /** What did not agree; empty when the check holds. */
   readonly problems: readonly string[]
@@ -32,6 +34,8 @@ const SYMBOLS: readonly number[] = [10, 100, 1000, 10_000]
 /** With fewer the heap's own noise is as large. */
 const MANY_SYMBOLS: readonly number[] = [100, 1000, 10_000]
 const RECORD_SIZES: readonly number[] = [1, 5, 10]
+/** Final bars of one run. */
+const FORECAST_BARS = 50_000
 
 /** Times the engine in every configuration and compares what they give. */
 export function runEngineSuite(options: SuiteOptions): EngineReport {
@@ -116,10 +120,13 @@ export function runEngineSuite(options: SuiteOptions): EngineReport {
       SYMBOLS.map((symbols) => bySymbols(symbols, { ...options, problems }))
     )
   }
+  say('forecasts')
+  const forecasts = measureForecasts(Math.min(shape.trades, FORECAST_BARS), options, problems)
   say('memory')
   return {
     sections,
     perTimeframe: { slopeNs: Math.round(line.slope), interceptNs: Math.round(line.intercept) },
+    forecasts,
     memory: MANY_SYMBOLS.map((symbols) => measureMemory(symbols, USUAL, options.collectGarbage)),
     problems: [...new Set(problems)],
     holds: problems.length === 0

@@ -16,6 +16,10 @@ import { consumerMetrics } from './consumer-metrics.ts'
 import { evictTheDead } from './evict-the-dead.ts'
 import { Partitions } from './partitions.ts'
 
+export { readBacktestArguments, type BacktestArguments } from './backtest/arguments.ts'
+export { runBacktest, type BacktestResult } from './backtest/backtest.ts'
+export { writeReport } from './backtest/report.ts'
+export type { ScoreRow } from './backtest/score-rows.ts'
 export { CONSUMER_VARIABLES, readConfig, type ConsumerConfig } from './config.ts'
 
 const START_LIMIT_MS = 15_000

@@ -230,15 +230,17 @@ describe('the ledger of forecasts', () => {
         assert.equal(again?.status, 'scored')
         assert.deepEqual([quiet?.status, quiet?.reason], ['void', 'no trade in the target bar'])
       })
-      const absences = await market.database.forecastAbsences.find({ horizon: 1 }).toArray()
-      assert.deepEqual(absences.map(({ reason }) => reason).toSorted(), [
-        'feed gap',
-        'too few points'
-      ])
-      const [bar] = await market.database.bars
-        .find({ start: new Date(gap.fromMs - 10_000) })
-        .toArray()
-      assert.deepEqual([bar?.coverage, bar?.gapIds], [0.5, ['outage']])
+      await eventually(async () => {
+        const absences = await market.database.forecastAbsences.find({ horizon: 1 }).toArray()
+        assert.deepEqual(absences.map(({ reason }) => reason).toSorted(), [
+          'feed gap',
+          'too few points'
+        ])
+        const [bar] = await market.database.bars
+          .find({ start: new Date(gap.fromMs - 10_000) })
+          .toArray()
+        assert.deepEqual([bar?.coverage, bar?.gapIds], [0.5, ['outage']])
+      })
     }
   )
 

@@ -1,0 +1,178 @@
+import {
+  ForecastDesk,
+  PartitionFold,
+  seriesId,
+  windowLengthMs,
+  type ChangedSeries,
+  type FinalBar,
+  type FoldOptions,
+  type ForecastSpec,
+  type KnownGap,
+  type ScoreReport,
+  type TradeRecord
+} from '@tapedeck/domain'
+import { coverageBy, forecastBars } from '../forecast-bars.ts'
+import { BarMemory } from './bar-memory.ts'
+import { EntryMemory } from './entry-memory.ts'
+import { deskGroups } from './grid.ts'
+import { OutcomeBook, type Outcomes } from './outcomes.ts'
+
+/** What one model did on one series. */
+export interface ModelResult {
+  readonly outcomes: Outcomes
+  /** As it stands in `forecast_scores` at the end. */
+  readonly report: ScoreReport
+}
+
+export interface EngineCounts {
+  readonly records: number
+  readonly trades: number
+  /** Trades kept out of every bar: too late, or delivered again. */
+  readonly aside: number
+  readonly finalBars: number
+  readonly forecasts: number
+  /** Forecasts not made, by reason, over all models. */
+  readonly absences: Readonly<Record<string, number>>
+  /** Condition codes that are not in the table, with how often. */
+  readonly unknownCodes: Readonly<Record<string, number>>
+}
+
+/** Bars are settled at least this often by the trades' own time; days need no more. */
+const LONGEST_STEP_MS = 60_000
+
+interface DeskState {
+  readonly desk: ForecastDesk
+  readonly entries: EntryMemory
+  readonly book: OutcomeBook
+  readonly series: Map<string, ChangedSeries>
+}
+
+/**
+ * The consumer without its servers: the same fold, bar book and forecast desks over records in order,
+ * as one partition. Every bar becomes final as soon as the watermark passes it, as in a consumer that
+ * keeps up; one that lags settles more at a time, which changes nothing but how many late trades are in
+ * a bar by then.
+ */
+export class BacktestEngine {
+  readonly #fold: PartitionFold
+  readonly #latenessLimitMs: number
+  readonly #timeframes: ReadonlySet<string>
+  readonly #stepMs: number
+  readonly #desks: readonly DeskState[]
+  readonly #bars = new BarMemory()
+  readonly #absences = new Map<string, number>()
+  #step = -Infinity
+  #records = 0
+  #trades = 0
+  #aside = 0
+  #finalBars = 0
+  #forecasts = 0
+
+  /** @param gaps feed outages that are known beforehand; bars they overlap are not trusted */
+  constructor(fold: FoldOptions, specs: readonly ForecastSpec[], gaps: readonly KnownGap[] = []) {
+    const timeframes = [...new Set(specs.map(({ timeframe }) => timeframe))]
+    const lengths = timeframes.map((one) => windowLengthMs(one) ?? LONGEST_STEP_MS)
+    this.#stepMs = Math.min(LONGEST_STEP_MS, ...lengths)
+    this.#timeframes = new Set(timeframes)
+    this.#latenessLimitMs = fold.latenessLimitMs
+    this.#fold = new PartitionFold({ ...fold, timeframes }, undefined, -Infinity)
+    for (const gap of gaps) this.#fold.gaps.add(gap)
+    this.#desks = deskGroups(specs).map((group) => ({
+      desk: new ForecastDesk(group),
+      entries: new EntryMemory(),
+      book: new OutcomeBook(),
+      series: new Map()
+    }))
+  }
+
+  /** Folds one record; forecasts follow when a bar may have become final. */
+  take(record: TradeRecord): void {
+    const { watermark } = this.#fold
+    this.#fold.take(record, this.#records++, record.receivedAt, this.#count)
+    const step = Math.floor(watermark.ms / this.#stepMs)
+    if (step === this.#step) return
+    this.#step = step
+    this.#settle(watermark.ms, record.receivedAt)
+  }
+
+  /** The tape is over: all that is open is settled, as by a consumer that is left alone. */
+  finish(): void {
+    this.#settle(Number.MAX_SAFE_INTEGER, this.#fold.receivedAtMs ?? 0)
+  }
+
+  counts(): EngineCounts {
+    return {
+      records: this.#records,
+      trades: this.#trades,
+      aside: this.#aside,
+      finalBars: this.#finalBars,
+      forecasts: this.#forecasts,
+      absences: Object.fromEntries(this.#absences),
+      unknownCodes: Object.fromEntries(this.#fold.takeUnknownCodes())
+    }
+  }
+
+  /** Every series and model with a settled forecast. */
+  results(): ModelResult[] {
+    return this.#desks.flatMap(({ book, series }) => {
+      const reports = new Map([...series].map(([id, one]) => [id, one.scores()]))
+      return book.all().flatMap((outcomes) => {
+        const id = seriesId(outcomes.symbol, outcomes.timeframe, outcomes.horizon)
+        const report = reports.get(id)?.get(outcomes.model)
+        return report === undefined ? [] : [{ outcomes, report }]
+      })
+    })
+  }
+
+  readonly #count = ({ aside }: { readonly aside: string | undefined }): void => {
+    this.#trades++
+    if (aside !== undefined) this.#aside++
+  }
+
+  #settle(watermarkMs: number, nowMs: number): void {
+    const { book, redelivery } = this.#fold
+    book.seal()
+    const asked = book.missing()
+    if (asked.length > 0) book.adopt(this.#bars.find(asked))
+    book.settle()
+    const finals = book.finalise(watermarkMs)
+    const changed = book.takeDirty(watermarkMs)
+    const fresh = new Set(finals)
+    const revised = changed.filter((bar) => bar.status === 'revised' && !fresh.has(bar))
+    this.#finalBars += finals.length
+    this.#bars.keep(changed)
+    const bars = forecastBars(finals, revised, this.#timeframes)
+    for (const desk of this.#desks) this.#forecast(desk, bars, watermarkMs, nowMs)
+    const reachMs = watermarkMs - this.#latenessLimitMs
+    this.#bars.forget(reachMs)
+    for (const { entries } of this.#desks) entries.forget(reachMs - LONGEST_TARGET_MS)
+    redelivery.forget(watermarkMs)
+  }
+
+  #forecast(
+    { desk, entries, book, series }: DeskState,
+    bars: readonly FinalBar[],
+    watermarkMs: number,
+    nowMs: number
+  ): void {
+    for (let asked = desk.missing(bars); asked.length > 0; asked = desk.missing(bars)) {
+      desk.adopt(asked.map((request) => entries.answer(request)))
+    }
+    const coverageOf = coverageBy(this.#fold.gaps)
+    const offset = this.#records
+    const result = desk.advance({ bars, watermarkMs, nowMs, offset, coverageOf })
+    this.#forecasts += result.made.length
+    for (const settled of [result.made, result.changed]) {
+      entries.keep(settled)
+      for (const entry of settled) book.put(entry)
+    }
+    for (const event of result.events) book.change(event)
+    for (const one of result.series) series.set(one.id, one)
+    for (const { reason, count } of result.absences) {
+      this.#absences.set(reason, (this.#absences.get(reason) ?? 0) + count)
+    }
+  }
+}
+
+/** A trade of a day that just began may be late by the limit and belong to a bar of that day. */
+const LONGEST_TARGET_MS = 4 * 86_400_000

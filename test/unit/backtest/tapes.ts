@@ -1,0 +1,79 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { TestContext } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { readBacktestArguments, runBacktest, type BacktestResult } from '@tapedeck/consumer'
+
+/** 2026-03-10 00:00 UTC. */
+export const DAY_MS = Date.UTC(2026, 2, 10)
+export const MINUTE_MS = 60_000
+
+export interface TapeLine {
+  readonly s: string
+  readonly p: number
+  readonly t: number
+  readonly v: number
+  readonly c: null
+}
+
+/** Standard normal numbers, the same for the same seed. */
+export function normals(seed: number): () => number {
+  let state = seed >>> 0
+  const uniform = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return (state + 0.5) / 4_294_967_296
+  }
+  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
+}
+
+/** A round-the-clock symbol with a trade a minute at prices of `priceAt`. */
+export function minutely(count: number, priceAt: (minute: number) => number): TapeLine[] {
+  return Array.from({ length: count }, (_, minute) => ({
+    s: 'BINANCE:BTCUSDT',
+    p: Math.round(priceAt(minute) * 100) / 100,
+    t: DAY_MS + minute * MINUTE_MS + 30_000,
+    v: 1,
+    c: null
+  }))
+}
+
+export function walk(count: number, seed: number): TapeLine[] {
+  const normal = normals(seed)
+  let price = 60_000
+  return minutely(count, () => (price += 20 * normal()))
+}
+
+export async function folder(t: TestContext): Promise<string> {
+  const made = await mkdtemp(path.join(tmpdir(), 'tapedeck-backtest-'))
+  t.after(() => rm(made, { recursive: true, force: true, maxRetries: 3 }))
+  return made
+}
+
+/** Writes lines as they are; `.gz` in the name packs them. */
+export async function written(
+  t: TestContext,
+  lines: readonly (object | string)[],
+  name = 'tape.ndjson'
+): Promise<string> {
+  const text = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)))
+  const content = `${text.join('\n')}\n`
+  const file = path.join(await folder(t), name)
+  await writeFile(file, name.endsWith('.gz') ? gzipSync(content) : content)
+  return file
+}
+
+export async function backtest(...args: string[]): Promise<BacktestResult> {
+  const read = readBacktestArguments(args)
+  if (read === 'help') throw new Error('help was asked for')
+  return runBacktest(read, {
+    env: {},
+    screen: { progress: () => undefined },
+    now: () => performance.now()
+  })
+}
+
+/** What must be the same in every run. */
+export function lasting({ speed: _speed, source: _source, ...rest }: BacktestResult): object {
+  return rest
+}
