@@ -12,9 +12,12 @@ export interface SerialPublisher {
   close(): Promise<void>
 }
 
+/** Characters in one send: the client makes one batch a partition of it, and a broker takes a megabyte. */
+const SEND_LENGTH = 600_000
+
 /**
- * A publisher that several may use at once: the calls run one after another, each in sends of at most
- * `sendSize` records. A failed call does not stop the next.
+ * A publisher that several may use at once: the calls run one after another, each in sends that a
+ * broker takes. A failed call does not stop the next.
  */
 export function openSerialPublisher(
   config: KafkaConfig,
@@ -23,9 +26,7 @@ export function openSerialPublisher(
   const publisher = new Publisher(config, options)
   let tail: Promise<void> = Promise.resolve()
   const sendAll = async (records: readonly OutgoingRecord[]): Promise<void> => {
-    for (let i = 0; i < records.length; i += sendSize) {
-      await publisher.send(records.slice(i, i + sendSize))
-    }
+    for (const group of groupsOf(records, sendSize)) await publisher.send(group)
   }
   return {
     send(records) {
@@ -35,4 +36,21 @@ export function openSerialPublisher(
     },
     close: () => publisher.close()
   }
+}
+
+function groupsOf(records: readonly OutgoingRecord[], sendSize: number): OutgoingRecord[][] {
+  const groups: OutgoingRecord[][] = []
+  let group: OutgoingRecord[] = []
+  let length = 0
+  for (const record of records) {
+    if (group.length === sendSize || (length > 0 && length + record.value.length > SEND_LENGTH)) {
+      groups.push(group)
+      group = []
+      length = 0
+    }
+    group.push(record)
+    length += record.value.length
+  }
+  if (group.length > 0) groups.push(group)
+  return groups
 }

@@ -1,5 +1,4 @@
 import type { ChangedSeries, ForecastResult } from '@tapedeck/domain'
-import type { OutgoingRecord } from '@tapedeck/kafka'
 import {
   eventDocument,
   forecastDocument,
@@ -80,24 +79,4 @@ export async function writeForecasts(
   for (const { reason, count } of result.absences) metrics.forecastsAbsent.inc({ reason }, count)
   metrics.changePoints.inc(result.events.length)
   return newer
-}
-
-/** Forecasts as they go to their topic, keyed `symbol|timeframe|horizon|model`; times are epoch ms. */
-export function forecastRecordsOf({ forecasts }: ForecastWrites): OutgoingRecord[] {
-  return [...forecasts.fresh, ...forecasts.changed].map((document) => {
-    const { _id, corrections: _corrections, ...forecast } = document
-    return {
-      key: `${forecast.symbol}|${forecast.timeframe}|${forecast.horizon}|${forecast.model}`,
-      value: JSON.stringify({
-        version: 1,
-        id: _id,
-        ...forecast,
-        target: forecast.target.getTime(),
-        targetEnd: forecast.targetEnd.getTime(),
-        madeFrom: forecast.madeFrom.getTime(),
-        createdAt: forecast.createdAt.getTime(),
-        scoredAt: forecast.scoredAt?.getTime() ?? null
-      })
-    }
-  })
 }

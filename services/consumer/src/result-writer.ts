@@ -18,8 +18,8 @@ import {
 import type { Logger } from '@tapedeck/service'
 import { configHash, type ConsumerConfig } from './config.ts'
 import type { ConsumerMetrics } from './consumer-metrics.ts'
-import { barRecordsOf } from './bar-records.ts'
-import { forecastRecordsOf, writeForecasts, type ForecastWrites } from './forecast-writes.ts'
+import { writeForecasts, type ForecastWrites } from './forecast-writes.ts'
+import { barRecordsOf, forecastRecordsOf } from './published.ts'
 import type { SideResults } from './side-results.ts'
 import type { TradeWriter } from './trade-writer.ts'
 
@@ -64,7 +64,7 @@ export async function writeResults(
   // Documents are made first, at once: afterwards nothing may see a bar that moved on.
   const barWrites = barWritesOf(results, owner, config.fold.policy)
   const barRecords = deps.bars === undefined ? [] : barRecordsOf(barWrites)
-  const forecastRecords = deps.forecasts === undefined ? [] : forecastRecordsOf(forecasts)
+  const forecastRecords = deps.forecasts === undefined ? [] : forecastRecordsOf(forecasts.forecasts)
   const write = <T>(work: () => Promise<T>): Promise<T> => retriedWrite(deps, work)
 
   await write(() => announceFlush(database, owner, nextOffset, results.storedUntilMs))
@@ -89,8 +89,9 @@ export async function writeResults(
   metrics.writesFenced.inc(newer)
   for (const { status } of bars) metrics.barsStored.inc({ status })
   for (const { bar } of results.counted) metrics.barsStored.inc({ status: bar.status })
-  metrics.barsPublished.inc(barRecords.length)
-  metrics.forecastsPublished.inc(forecastRecords.length)
+  if (deps.bars !== undefined) metrics.barsPublished.inc(bars.length + results.counted.length)
+  const { made, changed } = forecasts.result
+  if (deps.forecasts !== undefined) metrics.forecastsPublished.inc(made.length + changed.length)
 }
 
 /** Repeats a write until the database answers or the service gives up. */

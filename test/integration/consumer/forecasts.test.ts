@@ -251,11 +251,15 @@ describe('the ledger of forecasts', () => {
     await eventually(async () => {
       assert.ok((await market.database.forecasts.countDocuments({ status: 'scored' })) >= 6)
     })
-    const records = await readTopic(t, market.kafka, `${market.kafka.topic}.forecasts`, 12)
+    const records = await readTopic(t, market.kafka, `${market.kafka.topic}.forecasts`, 6)
     const key = 'AAPL|1m|1|linear-regression'
     const said = records
       .filter((record) => record.key === key)
-      .map(({ value }) => JSON.parse(value) as { id: string; status: string; target: number })
+      .flatMap(
+        ({ value }) =>
+          (JSON.parse(value) as { forecasts: { id: string; status: string; target: number }[] })
+            .forecasts
+      )
     assert.ok(said.length >= 3)
     assert.equal(said[0]?.id, `AAPL|1m|${said[0]?.target}|1|linear-regression`)
     assert.ok(said.some(({ status }) => status === 'scored'))
