@@ -43,8 +43,8 @@ it(
     )
     const newest = versions.at(-1) ?? {}
     for (const [field, value] of Object.entries(newest)) {
-      const stored = revised[field as keyof BarDocument]
-      const expected = stored instanceof Date ? stored.getTime() : stored
+      const held = revised[field as keyof BarDocument]
+      const expected = held instanceof Date ? held.getTime() : held
       assert.deepEqual(value, expected, field)
     }
     assert.deepEqual(
