@@ -4,11 +4,15 @@ import type { FeedTrade, TradeRecord } from '@tapedeck/domain'
 /** Records of a few symbols over some minutes, disordered in event time, in frame order. */
 export function records(maxRecords = 40): fc.Arbitrary<TradeRecord[]> {
   const trade: fc.Arbitrary<FeedTrade> = fc.record({
-    p: fc.integer({ min: 1, max: 50_000 }).map((cents) => cents / 100),
+    p: fc.oneof(
+      fc.integer({ min: 1, max: 50_000 }).map((cents) => cents / 100),
+      fc.integer({ min: 1, max: 9_000_000_000 }).map((units) => units / 1e8)
+    ),
     t: fc.integer({ min: START_MS, max: START_MS + 150_000 }),
     v: fc.oneof(
       fc.nat(500),
-      fc.nat(50_000).map((units) => units / 1e5)
+      fc.nat(50_000).map((units) => units / 1e5),
+      fc.nat(500).map((units) => units / 1e8)
     ),
     c: fc.constantFrom(null, [], ['1'], ['1', '12'], ['1', '8'], ['3'], ['16'], ['32'], ['77'])
   })

@@ -30,7 +30,7 @@ export interface AcquireOptions {
   readonly configHash: string
   /** Offset after the last record of the log when it was last looked at; it may have grown since. */
   readonly endOffset: number
-  /** Looks again. A checkpoint beyond the end is of an older log, made anew since. */
+  /** Looks again. A checkpoint, or a flush, beyond the end is of an older log or of one that lost its end. */
   lookAtEnd(): Promise<number>
 }
 
@@ -51,8 +51,9 @@ export async function acquirePartition(
     if (found === null) throw new TapedeckError('STATE_CORRUPT', `Checkpoint ${log} vanished`)
     const isNew = found.clusterId === undefined
     // The owner before may have read on since the last look; from the raised epoch on it cannot.
+    const reached = Math.max(found.nextOffset, found.flushingTo)
     const isBeyond = async (): Promise<boolean> =>
-      found.nextOffset > endOffset && found.nextOffset > (await lookAtEnd())
+      reached > endOffset && reached > (await lookAtEnd())
     const isOtherLog = !isNew && (found.clusterId !== clusterId || (await isBeyond()))
     if (!isNew && !isOtherLog) {
       return {

@@ -89,6 +89,8 @@ describe('consumer', () => {
     await market.publishRaw('AAPL', '{"version":')
     await market.publishRaw('AAPL', JSON.stringify({ ...aRecord(), version: 9 }))
     await market.publishRaw('MSFT', JSON.stringify(aRecord()))
+    await market.publishRaw('AAPL', JSON.stringify({ ...aRecord(), padding: 'x'.repeat(950_000) }))
+    await market.publishRaw('AAPL', JSON.stringify({ ...aRecord(), indexes: [0, 1] }))
     await market.publish([aRecord({ frame: 2 })])
     await eventually(async () => assert.equal(await market.database.trades.countDocuments(), 1))
 
@@ -104,10 +106,16 @@ describe('consumer', () => {
         return Promise.resolve()
       }
     })
-    await eventually(() => assert.equal(letters.length, 3))
+    await eventually(() => assert.equal(letters.length, 5))
     assert.deepEqual(
       new Set(letters.map(({ reason }) => reason.split(':')[0])),
-      new Set(['key is not the symbol', 'value is not JSON', 'version is not 1'])
+      new Set([
+        'indexes do not match',
+        'key is not the symbol',
+        'value has 950197 bytes',
+        'value is not JSON',
+        'version is not 1'
+      ])
     )
     assert.ok(letters.every(({ offset, raw }) => offset >= 0 && raw.length > 0))
   })

@@ -59,4 +59,15 @@ describe('checkpoint', () => {
     const other = await acquire(market, { clusterId: 'd', endOffset: 100 })
     assert.deepEqual([other.nextOffset, other.logEpoch], [0, 3])
   })
+
+  it('begins anew when the log lost records that a cut-off flush had read', options, async (t) => {
+    const market = await openMarket(t)
+    const first = await acquire(market, { endOffset: 100 })
+    await commitCheckpoint(market.database, first, 90, STATE, 'h')
+    await announceFlush(market.database, first, 130, 0)
+    const kept = await acquire(market, { endOffset: 100, endNow: 130 })
+    assert.deepEqual([kept.nextOffset, kept.flushingTo, kept.logEpoch], [90, 130, 1])
+    const cut = await acquire(market, { endOffset: 100, endNow: 120 })
+    assert.deepEqual([cut.nextOffset, cut.flushingTo, cut.logEpoch], [0, 0, 3])
+  })
 })
