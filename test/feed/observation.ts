@@ -65,7 +65,11 @@ export async function storedIn(
     database.trades.countDocuments(),
     database.lateTrades.find({}, { projection: { reason: 1 } }).toArray(),
     database.bars.countDocuments({ low: { $ne: null, $not: { $gt: 0 } } }),
-    database.feedGaps.find().sort({ from: 1 }).toArray(),
+    // Not the time before the first frame, of which nothing is known.
+    database.feedGaps
+      .find({ from: { $ne: null } })
+      .sort({ from: 1 })
+      .toArray(),
     database.feedStatus.findOne()
   ])
   const aside: Record<string, number> = {}

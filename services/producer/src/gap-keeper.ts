@@ -43,6 +43,10 @@ export class GapKeeper {
   #open: GapRecord | undefined
   #lastFrameMs: number | null = null
   #symbols: readonly string[] = []
+  /** Asked for while the feed was followed already, with when they were last followed before. */
+  readonly #added = new Map<string, number | null>()
+  /** When symbols were given up, for those that come back. */
+  readonly #left = new Map<string, number>()
 
   constructor(deps: GapKeeperDeps) {
     this.#deps = deps
@@ -58,6 +62,16 @@ export class GapKeeper {
   }
 
   setSymbols(symbols: readonly string[]): void {
+    if (this.#lastFrameMs !== null) {
+      for (const symbol of this.#symbols) {
+        if (symbols.includes(symbol)) continue
+        this.#added.delete(symbol)
+        this.#left.set(symbol, this.#lastFrameMs)
+      }
+      for (const symbol of symbols) {
+        if (!this.#symbols.includes(symbol)) this.#added.set(symbol, this.#left.get(symbol) ?? null)
+      }
+    }
     this.#symbols = symbols
   }
 
@@ -77,14 +91,8 @@ export class GapKeeper {
   frame(nowMs: number, isSubscribed: boolean): void {
     const isFirst = this.#lastFrameMs === null
     this.#lastFrameMs = nowMs
-    if (isFirst && this.#open === undefined) {
-      const id = this.#deps.nextId(nowMs)
-      this.#deps.publish({
-        ...this.#gap(id, null, 'the feed was not followed before', nowMs),
-        toMs: nowMs,
-        symbols: []
-      })
-    }
+    if (isFirst && this.#open === undefined) this.#begin(null, [], nowMs)
+    if (isSubscribed && this.#added.size > 0) this.#beginAdded(nowMs)
     if (this.#open === undefined || !isSubscribed) return
     const { id, fromMs, cause } = this.#open
     this.#open = undefined
@@ -106,6 +114,26 @@ export class GapKeeper {
   ): void {
     const gap = this.#gap(this.#deps.nextId(nowMs), fromMs, cause, nowMs)
     this.#deps.publish({ ...gap, toMs, symbols })
+  }
+
+  #beginAdded(nowMs: number): void {
+    const bySince = Map.groupBy(this.#added, ([, fromMs]) => fromMs)
+    for (const [fromMs, added] of bySince) {
+      this.#begin(
+        fromMs,
+        added.map(([symbol]) => symbol),
+        nowMs
+      )
+    }
+    this.#added.clear()
+  }
+
+  /** Symbols that were not followed until now; none named: nothing was. */
+  #begin(fromMs: number | null, symbols: readonly string[], nowMs: number): void {
+    const cause =
+      fromMs === null ? 'the feed was not followed before' : 'the symbol was not followed'
+    const gap = this.#gap(this.#deps.nextId(nowMs), fromMs, cause, nowMs)
+    this.#deps.publish({ ...gap, toMs: nowMs, symbols })
   }
 
   #gap(id: string, fromMs: number | null, cause: string, nowMs: number): GapRecord {

@@ -127,6 +127,30 @@ describe('GapKeeper', () => {
     )
   })
 
+  it('says of a symbol that is added later that nothing is known of it before', () => {
+    const { gaps, beginnings, keeper: made } = keeper()
+    made.frame(200, true)
+    made.setSymbols(['AAPL', 'MSFT'])
+    made.frame(300, false)
+    made.frame(400, true)
+    made.setSymbols(['MSFT'])
+    made.frame(500, true)
+    assert.deepEqual(gaps, [])
+    made.setSymbols(['MSFT', 'AAPL'])
+    made.frame(900, true)
+    assert.deepEqual(
+      gaps.map(({ fromMs, toMs, symbols, cause }) => [fromMs, toMs, symbols, cause]),
+      [[400, 900, ['AAPL'], 'the symbol was not followed']]
+    )
+    assert.deepEqual(
+      beginnings.map(({ toMs, symbols }) => [toMs, symbols]),
+      [
+        [200, []],
+        [400, ['MSFT']]
+      ]
+    )
+  })
+
   it('makes the time between two lives a gap, or goes on with the one left open', () => {
     const first = keeper()
     first.keeper.resume({ lastFrameMs: 5000 }, 60_000)
