@@ -8,14 +8,16 @@ import {
 } from '@tapedeck/domain'
 
 /**
- * The bars that forecasts are made from, of these timeframes: revised ones first, as they were before
- * the new ones became final.
+ * The bars that forecasts are made from, of these timeframes: first those revised among the changed
+ * ones, as they were before the new ones became final.
  */
 export function forecastBars(
   finals: readonly Bar[],
-  revised: readonly Bar[],
+  changed: readonly Bar[],
   timeframes: ReadonlySet<string>
 ): FinalBar[] {
+  const fresh = new Set(finals)
+  const revised = changed.filter((bar) => bar.status === 'revised' && !fresh.has(bar))
   return [...revised, ...finals]
     .filter(({ timeframe }) => timeframes.has(timeframe))
     .map(finalBarOf)

@@ -45,16 +45,16 @@ export class Forecaster {
     this.#desk.adopt(await loadSeries(database, requests))
   }
 
-  /** What comes of these bars: revised ones first, as they were before the new ones became final. */
+  /** What comes of bars that became final and of those that changed. */
   async forecast(
     finals: readonly Bar[],
-    revised: readonly Bar[],
+    changed: readonly Bar[],
     watermarkMs: number,
     offset: number
   ): Promise<ForecastResult> {
     const { database, config } = this.#deps
     const timeframes = new Set(config.forecasts.map(({ timeframe }) => timeframe))
-    const bars = forecastBars(finals, revised, timeframes)
+    const bars = forecastBars(finals, changed, timeframes)
     for (let asked = this.#desk.missing(bars); asked.length > 0; asked = this.#desk.missing(bars)) {
       const requests = asked
       this.#desk.adopt(await retriedWrite(this.#deps, () => loadSeries(database, requests)))

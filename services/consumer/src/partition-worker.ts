@@ -1,19 +1,12 @@
 import { TapedeckError, whileWaiting } from '@tapedeck/core'
-import {
-  knownGap,
-  PartitionFold,
-  type Bar,
-  type GapRecord,
-  type KnownGap,
-  type TradeRecord
-} from '@tapedeck/domain'
-import { decodeTradeRecord, type RecordBatch } from '@tapedeck/kafka'
-import { insertTrades, tradeDocument, type Acquired } from '@tapedeck/mongo'
+import { PartitionFold, type Bar } from '@tapedeck/domain'
+import type { RecordBatch } from '@tapedeck/kafka'
+import { insertTrades, type Acquired } from '@tapedeck/mongo'
 import { FoldStore } from './fold-store.ts'
 import { forecastWritesOf, isEmpty, type ForecastWrites } from './forecast-writes.ts'
 import { Forecaster } from './forecaster.ts'
+import { RecordIntake, type Intake } from './record-intake.ts'
 import { retriedWrite, writeResults, type Results, type WriterDeps } from './result-writer.ts'
-import { SideCollector } from './side-results.ts'
 import { TradeWriter } from './trade-writer.ts'
 
 export interface WorkerDeps extends WriterDeps {
@@ -26,13 +19,9 @@ const FLUSH_PANES = 2000
 /** Records are folded this many at a time between heartbeats. */
 const CHUNK = 500
 
-/** The state of the fold at one offset, and what was collected up to there. */
-type Sealed = Pick<
-  Results,
-  'nextOffset' | 'state' | 'late' | 'dead' | 'gaps' | 'amendments' | 'symbols'
-> & {
+/** The state of the fold at one offset, and what was taken in up to there. */
+interface Sealed extends Intake, Pick<Results, 'nextOffset' | 'state'> {
   readonly watermarkMs: number
-  readonly gapsToCover: readonly KnownGap[]
 }
 
 /**
@@ -48,10 +37,7 @@ export class PartitionWorker {
   readonly #store: FoldStore
   readonly #forecaster: Forecaster
   readonly #trades: TradeWriter
-  readonly #side = new SideCollector()
-  #gapsToCover: KnownGap[] = []
-  /** First offset that is gone from the topic, until the next record says since when. */
-  #goneFrom: number | undefined
+  readonly #intake: RecordIntake
   #nextOffset: number
   #storedOffset: number
   #storedUntilMs: number
@@ -69,6 +55,12 @@ export class PartitionWorker {
     this.#store = new FoldStore(deps, owner, this.#fold)
     this.#forecaster = new Forecaster(deps, owner, this.#fold)
     this.#trades = new TradeWriter((documents) => this.#insert(documents))
+    this.#intake = new RecordIntake(
+      partition,
+      owner,
+      { fold: this.#fold, trades: this.#trades },
+      deps
+    )
     this.#nextOffset = owner.nextOffset
     this.#storedOffset = owner.nextOffset
     this.#storedUntilMs = owner.storedUntilMs
@@ -118,14 +110,15 @@ export class PartitionWorker {
   async take(batch: RecordBatch): Promise<void> {
     const beat = (): Promise<void> => batch.heartbeat()
     this.#isTaking = true
-    this.#noticeGap(batch)
+    this.#intake.notice(batch.records[0]?.offset ?? this.#nextOffset, this.#nextOffset)
     try {
       for (let i = 0; i < batch.records.length; i += CHUNK) {
         if (batch.isStale()) return
         this.#assertOwned()
         for (const { offset, key, value } of batch.records.slice(i, i + CHUNK)) {
           if (offset < this.#nextOffset) continue
-          this.#takeRecord(offset, key, value)
+          this.#nextOffset = offset + 1
+          this.#intake.take(offset, key, value)
           // Here the flush ended that a crash may have cut off: ours ends here too, so that each bar
           // holds all of it or nothing.
           if (offset + 1 === this.#owner.flushingTo) await whileWaiting(this.flush(), beat)
@@ -168,83 +161,6 @@ export class PartitionWorker {
       'PARTITION_FENCED',
       `Cannot read on: partition ${this.partition} was taken over by another consumer`
     )
-  }
-
-  /** Retention may have removed records that were never read: said aloud, never skipped in silence. */
-  #noticeGap({ records }: RecordBatch): void {
-    const first = records[0]
-    if (first === undefined || first.offset <= this.#nextOffset) return
-    const missing = first.offset - this.#nextOffset
-    this.#goneFrom = this.#nextOffset
-    this.#deps.metrics.recordsMissing.inc(missing)
-    this.#deps.log.error(
-      { partition: this.partition, from: this.#nextOffset, to: first.offset },
-      'records are gone from the topic before they were read'
-    )
-  }
-
-  #takeRecord(offset: number, key: Buffer | null, value: Buffer | null): void {
-    const { metrics } = this.#deps
-    this.#nextOffset = offset + 1
-    metrics.recordsRead.inc()
-    const { record, gap, problem } = decodeTradeRecord(key, value)
-    if (gap !== undefined) {
-      metrics.gapsRead.inc()
-      this.#fold.takeGap(gap, Date.now())
-      this.#takeGap(gap)
-      return
-    }
-    if (record === undefined) {
-      metrics.recordsDead.inc({ reason: problem.split(':')[0] ?? problem })
-      this.#side.dead({
-        reason: problem,
-        stage: 'consumer',
-        partition: this.partition,
-        offset,
-        raw: value?.toString() ?? ''
-      })
-      return
-    }
-    if (this.#goneFrom !== undefined) this.#takeRetentionGap(record, offset)
-    const isNew = this.#fold.take(record, offset, Date.now(), (folded) => {
-      const { aside } = folded
-      // What the feed delivers again stands among the trades already.
-      if (aside !== 'redelivered') this.#trades.add(tradeDocument(record, folded))
-      if (aside === undefined) return
-      metrics.tradesAside.inc({ reason: aside })
-      if (aside === 'too late') metrics.lateAge.observe(folded.byMs / 1000)
-      this.#side.aside(record, folded, aside)
-    })
-    if (!isNew) {
-      metrics.recordsRepeated.inc()
-      return
-    }
-    metrics.tradesRead.inc(record.trades.length)
-    this.#side.seen(record)
-  }
-
-  #takeGap(gap: GapRecord): void {
-    this.#side.gap(gap)
-    this.#gapsToCover.push(knownGap(gap))
-  }
-
-  /** What retention removed unread is a gap of this partition, from the last record to this one. */
-  #takeRetentionGap({ feed, receivedAt }: TradeRecord, offset: number): void {
-    const { log } = this.#owner
-    const missing = offset - (this.#goneFrom ?? offset)
-    this.#takeGap({
-      version: 1,
-      kind: 'gap',
-      id: `gone-${log}-${this.#goneFrom}`,
-      log,
-      feed,
-      fromMs: this.#fold.receivedAtMs,
-      toMs: receivedAt,
-      cause: `${missing} records were removed from the topic before they were read`,
-      symbols: [],
-      at: receivedAt
-    })
-    this.#goneFrom = undefined
   }
 
   async #insert(documents: Parameters<typeof insertTrades>[1]): Promise<void> {
@@ -291,11 +207,8 @@ export class PartitionWorker {
     }
     this.#fold.book.seal()
     this.#fold.counted.seal()
-    const gapsToCover = this.#gapsToCover
-    this.#gapsToCover = []
     return {
-      ...this.#side.take(),
-      gapsToCover,
+      ...this.#intake.seal(),
       nextOffset: this.#nextOffset,
       watermarkMs: this.#fold.watermark.ms,
       state: this.#fold.toState()
@@ -308,9 +221,7 @@ export class PartitionWorker {
     { watermarkMs, nextOffset }: Sealed,
     isLast: boolean
   ): Promise<ForecastWrites> {
-    const fresh = new Set(finals)
-    const revised = changed.filter((bar) => bar.status === 'revised' && !fresh.has(bar))
-    const result = await this.#forecaster.forecast(finals, revised, watermarkMs, nextOffset)
+    const result = await this.#forecaster.forecast(finals, changed, watermarkMs, nextOffset)
     const unscored = this.#forecaster.takeUnscored(isLast)
     return forecastWritesOf(result, unscored, this.#owner, nextOffset)
   }

@@ -137,11 +137,9 @@ export class BacktestEngine {
     book.settle()
     const finals = book.finalise(watermarkMs)
     const changed = book.takeDirty(watermarkMs)
-    const fresh = new Set(finals)
-    const revised = changed.filter((bar) => bar.status === 'revised' && !fresh.has(bar))
     this.#finalBars += finals.length
     this.#bars.keep(changed)
-    const bars = forecastBars(finals, revised, this.#timeframes)
+    const bars = forecastBars(finals, changed, this.#timeframes)
     for (const desk of this.#desks) this.#forecast(desk, bars, watermarkMs, nowMs)
     const reachMs = watermarkMs - this.#latenessLimitMs
     this.#bars.forget(reachMs)
