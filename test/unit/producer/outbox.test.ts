@@ -20,12 +20,38 @@ describe('Outbox', { timeout: 60_000 }, () => {
   it('touches no disk while sends succeed', async (t) => {
     const broker = new ScriptedBroker()
     const dir = await temporaryFolder(t)
-    const { outbox, metric } = await openLife(t, broker, dir)
+    const { outbox, metric } = await openLife(t, broker, dir, { spoolAfterMs: LONG_MS })
     for (let i = 1; i <= 200; i++) await outbox.add(frames(i * 10, 10))
     assert.ok(await outbox.drained(LONG_MS))
     assert.deepEqual(broker.taken.map(frameOf), numbers(10, 2000))
     assert.equal(await metric('records_spooled_total'), 0)
     assert.deepEqual(await segmentFiles(dir), [])
+  })
+
+  it('says since when a kill would lose records: in memory, in flight, on the way to disk', async (t) => {
+    const broker = new ScriptedBroker()
+    broker.mood = 'hangs'
+    const dir = await temporaryFolder(t)
+    const { outbox } = await openLife(t, broker, dir, { spoolAfterMs: 200 })
+    assert.equal(outbox.exposedSinceMs, undefined)
+    await outbox.add(frames(1, 2, 1000))
+    await outbox.add(frames(3, 2, 2000))
+    assert.equal(outbox.exposedSinceMs, 1000)
+    // Looked at whenever anything can happen: it is gone only once the spool holds all of it.
+    await eventually(
+      async () => {
+        const since = outbox.exposedSinceMs
+        const isOnDisk = (await segmentFiles(dir)).length > 0 && outbox.depth.records === 0
+        assert.ok(since === undefined ? isOnDisk : since === 1000 || since === 2000)
+        assert.equal(since, undefined)
+      },
+      { everyMs: 1 }
+    )
+    await outbox.add(frames(5, 1, 3000))
+    assert.equal(outbox.exposedSinceMs, 3000)
+    broker.wake('takes')
+    assert.ok(await outbox.drained(LONG_MS))
+    assert.equal(outbox.exposedSinceMs, undefined)
   })
 
   it('makes the feed wait, without a disk, when memory is full and sends succeed', async (t) => {

@@ -73,7 +73,7 @@ export class Outbox {
   get exposedSinceMs(): number | undefined {
     const { inFlight } = this.#dispatch
     const exposed = exposedCount(inFlight) > 0 ? inFlight?.records[inFlight.spooled] : undefined
-    return (exposed ?? this.#memory.oldest)?.receivedAt
+    return (exposed ?? this.#spill.oldest ?? this.#memory.oldest)?.receivedAt
   }
 
   /** Takes records in, after waiting for room if need be. @throws what ended the sending */

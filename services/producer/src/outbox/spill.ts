@@ -1,6 +1,6 @@
 import type { TapedeckError } from '@tapedeck/core'
 import type { Logger } from '@tapedeck/service'
-import type { RecordQueue } from './record-queue.ts'
+import type { RecordQueue, WaitingRecord } from './record-queue.ts'
 import type { QueuedRecord } from './spool-entry.ts'
 import type { Position } from './spool-folder.ts'
 import type { SpoolMetrics } from './spool-metrics.ts'
@@ -30,11 +30,18 @@ export class Spill {
   readonly #log: Logger
   #running: Promise<void> | undefined
   #problem: TapedeckError | undefined
+  /** On their way from memory to the disk, and not there yet. */
+  #moving: readonly WaitingRecord[] = []
 
   constructor(spool: Spool, metrics: SpoolMetrics, log: Logger) {
     this.#spool = spool
     this.#metrics = metrics
     this.#log = log
+  }
+
+  /** The oldest record that is neither in the queue nor on disk at this moment. */
+  get oldest(): WaitingRecord | undefined {
+    return this.#moving[0]
   }
 
   /** Resolves when none is under way. */
@@ -75,7 +82,10 @@ export class Spill {
     }
     if (problem === undefined && memory.length > 0) {
       const records = memory.takeAll()
-      const appended = await this.#spool.append(records)
+      this.#moving = records
+      const appended = await this.#spool.append(records).finally(() => {
+        this.#moving = []
+      })
       memory.putBack(records.slice(appended.taken))
       written += appended.taken
       problem = appended.problem
