@@ -61,7 +61,7 @@ export function checkMissing(
     const why =
       lateMs === Infinity
         ? 'no gap spans them'
-        : `their gap begins ${lateMs} ms after the last seen`
+        : `their gap begins ${lateMs} ms after the last seen: ${around.map(wordsOf).join('; ')}`
     findings.add(
       'missing',
       `${where}: received after ${timeOf(hole.afterMs)} and before ${timeOf(hole.beforeMs)}, ${why}`
@@ -69,6 +69,10 @@ export function checkMissing(
   }
   const missing = holes.reduce((sum, { count }) => sum + count, 0)
   return { missing, holes: holes.length, unexplained, foreign: foreign.length, gapsBeginLateByMs }
+}
+
+function wordsOf({ _id, from, to, cause }: FeedGapDocument): string {
+  return `${_id} ${from?.toISOString()} to ${to?.toISOString()}, ${cause}`
 }
 
 function timeOf(ms: number): string {
