@@ -28,7 +28,8 @@ describe('npm start', () => {
       } = process.env
       const child = spawn('npm', ['start'], {
         cwd: root,
-        env: { ...env, TAPEDECK_DATA_DIR: dataDir },
+        // A forecast that needs half a minute of bars instead of the usual minutes.
+        env: { ...env, TAPEDECK_DATA_DIR: dataDir, FORECASTS: '5s:6:1' },
         stdio: ['ignore', 'pipe', 'pipe'],
         detached: true
       })

@@ -62,8 +62,8 @@ function parseTrades(data: unknown): Frame {
     if (reason === undefined) {
       const { s, p, t, v, c, i } = trade as FrameTrade
       const kept = c === undefined ? { s, p, t, v, index } : { s, p, t, v, c, index }
-      // Finnhub has no trade id; a recorded tape may. An empty one names nothing.
-      trades.push(i === undefined || i === '' ? kept : { ...kept, i })
+      // Finnhub has no trade id; a recorded tape may. An empty or broken text names nothing.
+      trades.push(i === undefined || i === '' || !i.isWellFormed() ? kept : { ...kept, i })
     } else refused.push({ index, reason, raw: rawOf(trade) })
   })
   return { kind: 'trades', trades, amendments: [], refused }

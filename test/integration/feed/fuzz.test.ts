@@ -19,6 +19,7 @@ const FINNHUB_SHAPES = [
   '{"type":"trade","data":[{"s":"AAPL","p":231.47,"t":1764000600123,"v":100}]}',
   '{"type":"trade","data":[{"s":"BINANCE:BTCUSDT","p":91234.5,"t":1764000600500,"v":8e-05,"c":null}]}',
   '{"data":[{"c":[],"p":1.15873,"s":"IC MARKETS:1","t":1764000601000,"v":0}],"type":"trade"}',
+  '{"data":[{"i":"57-1835807","p":501.85,"s":"AAPL","t":1764000601000,"v":800}],"type":"trade"}',
   '{"type":"ping"}',
   '{"type":"error","msg":"Subscribing to too many symbols"}',
   '{"type":"news","data":[{"category":"company","headline":"H","related":"AAPL"}]}'
@@ -37,14 +38,16 @@ const ALPACA_SHAPES = [
 /** Written apart from the code under test: what a record of raw_data may hold, and nothing else. */
 function strictProblem(trade: object, hasId: boolean): string | undefined {
   if (Object.getPrototypeOf(trade) !== Object.prototype) return 'prototype'
-  const allowed = hasId ? ['p', 't', 'v', 'c', 'i'] : ['p', 't', 'v', 'c']
-  for (const key of Object.keys(trade)) if (!allowed.includes(key)) return `key ${key}`
+  for (const key of Object.keys(trade)) if (!'ptvci'.includes(key)) return `key ${key}`
   const { p, t, v, c, i } = trade as Record<string, unknown>
   if (!Number.isFinite(p) || (p as number) <= 0) return `price ${String(p)}`
   if (!Number.isInteger(t) || (t as number) < 1 || (t as number) > 8.64e15 * 2)
     return `time ${String(t)}`
   if (!Number.isFinite(v) || (v as number) < 0) return `size ${String(v)}`
   if (hasId && !/^\d{1,16}$/.test(String(i))) return `id ${String(i)}`
+  // Finnhub has none; what a recorded tape has must be a text that names something.
+  if (i !== undefined && (typeof i !== 'string' || i === '' || i.length > 64 || !i.isWellFormed()))
+    return `id ${JSON.stringify(i)}`
   if (c === undefined || c === null) return undefined
   if (!Array.isArray(c) || c.length > 32) return 'conditions'
   for (const code of c) if (typeof code !== 'string' || code.length > 64) return 'a condition'
