@@ -61,11 +61,10 @@ export {
   tradesRoundTheClock
 } from './symbols.ts'
 export { SymbolWatch, type SymbolState } from './symbol-watch.ts'
-export { Tally, type ExactParts, type StoredTally, type TalliedTrade } from './tally.ts'
+export { Tally, TALLY_SUMS, type ExactParts, type StoredTally, type TalliedTrade } from './tally.ts'
 export { TickRule, type Tick, type TickState } from './tick-rule.ts'
 export {
   DEFAULT_TIMEFRAMES,
-  isTimeframe,
   lengthOf,
   PANE_MS,
   stepOf,

@@ -12,7 +12,7 @@ import {
 import type { Session } from './sessions.ts'
 
 /** The sums of a tally in their stored order. */
-const SUMS = [
+export const TALLY_SUMS = [
   'volume',
   'notional',
   'vwapVolume',
@@ -23,7 +23,7 @@ const SUMS = [
   'downVolume',
   'unchangedVolume'
 ] as const
-type SumName = (typeof SUMS)[number]
+type SumName = (typeof TALLY_SUMS)[number]
 
 /** What a stored bar needs beside its readable fields to be taken up again exactly. */
 export interface ExactParts {
@@ -98,7 +98,7 @@ export class Tally {
 
   constructor(stored?: StoredTally) {
     if (stored === undefined) return
-    SUMS.forEach((name: SumName, index) => {
+    TALLY_SUMS.forEach((name: SumName, index) => {
       const sum = stored.sums[index]
       if (sum !== undefined) this[name].set(sum)
     })
@@ -246,7 +246,7 @@ export class Tally {
 
   exactParts(): ExactParts {
     return {
-      sums: SUMS.map((name) => this[name].toStored()),
+      sums: TALLY_SUMS.map((name) => this[name].toStored()),
       priceCount: this.#priceCount,
       first: storedPrint(this.#first),
       last: storedPrint(this.#last),

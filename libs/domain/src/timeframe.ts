@@ -53,10 +53,6 @@ export function timeframeProblem(text: string): string | undefined {
   return typeof reading === 'string' ? `'${text}' ${reading}` : undefined
 }
 
-export function isTimeframe(text: string): boolean {
-  return typeof read(text) !== 'string'
-}
-
 /** Length of a window in ms as a reader would draw it; undefined where it follows the trades. */
 export function lengthOf(timeframe: Timeframe): number | undefined {
   const spec = windowSpec(timeframe)

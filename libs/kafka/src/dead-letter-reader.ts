@@ -3,6 +3,7 @@ import { messageOf, TapedeckError, withTimeout } from '@tapedeck/core'
 import type { Consumer } from 'kafkajs'
 import { createClient, deadTopicOf } from './client.ts'
 import type { KafkaConfig } from './config.ts'
+import { forgetGroup } from './forget-group.ts'
 
 /** One record of the dead-letter topic as it stands there. */
 export interface DeadRecord {
@@ -130,21 +131,5 @@ async function readRange(
     await done.promise
   } finally {
     clearTimeout(idle)
-  }
-}
-
-/** The group served this read alone; one that cannot be removed expires by itself. */
-async function forgetGroup(config: KafkaConfig, groupId: string): Promise<void> {
-  const admin = createClient(config, 'tapedeck-dead-group', undefined, 0).admin()
-  const forget = async (): Promise<void> => {
-    await admin.connect()
-    await admin.deleteGroups([groupId])
-  }
-  try {
-    await withTimeout(forget(), CLOSE_LIMIT_MS, 'Forgetting the group')
-  } catch {
-    // Nothing depends on it.
-  } finally {
-    await admin.disconnect().catch(() => undefined)
   }
 }

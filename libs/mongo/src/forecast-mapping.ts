@@ -1,7 +1,6 @@
 import {
   seriesId,
   type ChangedSeries,
-  type Correction,
   type LedgerEntry,
   type ModelEvent,
   type ScoreReport
@@ -80,8 +79,7 @@ export function ledgerEntry(document: ForecastDocument): LedgerEntry {
     targetMs: target.getTime(),
     targetEndMs: targetEnd.getTime(),
     madeFromMs: madeFrom.getTime(),
-    createdAtMs: createdAt.getTime(),
-    corrections: document.corrections as readonly Correction[]
+    createdAtMs: createdAt.getTime()
   }
 }
 

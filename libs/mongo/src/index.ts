@@ -66,8 +66,7 @@ export type {
   ForecastDocument,
   ForecastEventDocument,
   ForecastScoreDocument,
-  ForecastSeriesDocument,
-  ForecastStatus
+  ForecastSeriesDocument
 } from './forecast-documents.ts'
 export { loadOpenSeries, loadSeries } from './forecast-history.ts'
 export { eventDocument, forecastDocument, scoreDocuments } from './forecast-mapping.ts'

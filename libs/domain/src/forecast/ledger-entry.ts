@@ -24,7 +24,7 @@ export interface Correction {
  * One forecast of the close of one bar by one model, from before its outcome to its score. Times are
  * epoch ms, prices in quote currency, errors actual less forecast.
  */
-export interface LedgerEntry {
+export interface LedgerEntry extends ModelForecast {
   /** `<symbol>|<timeframe>|<target start>|<horizon>|<model>` */
   readonly id: string
   readonly symbol: string
@@ -32,9 +32,6 @@ export interface LedgerEntry {
   /** Bars ahead; 1 is the next bar. */
   readonly horizon: number
   readonly lookback: number
-  readonly model: string
-  /** One more for each restart of the model after a change point. */
-  readonly modelVersion: number
   readonly targetMs: number
   readonly targetEndMs: number
   /** Trading date of the target; for `1d` of the day it was made from. */
@@ -42,20 +39,6 @@ export interface LedgerEntry {
   /** Start of the last final bar used. */
   readonly madeFromMs: number
   readonly lastClose: number
-  /** Closes used. */
-  readonly n: number
-  readonly slope: number
-  readonly intercept: number
-  readonly r2: number
-  readonly standardError: number
-  readonly forecast: number
-  /** 95 % prediction interval of least squares: the reference. */
-  readonly lower: number
-  readonly upper: number
-  /** 95 % adaptive band: the headline; until it is learnt, the interval of least squares. */
-  readonly bandLower: number
-  readonly bandUpper: number
-  readonly bandFrom: 'ols' | 'adaptive'
   /** The price stays put: the last close. */
   readonly naive: number
   /** The last close, moved on by the mean step of the lookback. */

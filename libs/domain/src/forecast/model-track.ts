@@ -10,18 +10,22 @@ import { ScoreBoard } from './score-board.ts'
 import type { ModelState } from './series-history.ts'
 import type { StepSums } from './step-sums.ts'
 
-/** What a model says of one target. */
+/** What a model says of one target, in quote currency. */
 export interface ModelForecast {
   readonly model: string
+  /** One more for each restart of the model after a change point. */
   readonly modelVersion: number
+  /** Closes used. */
   readonly n: number
   readonly slope: number
   readonly intercept: number
   readonly r2: number
   readonly standardError: number
   readonly forecast: number
+  /** 95 % prediction interval of least squares: the reference. */
   readonly lower: number
   readonly upper: number
+  /** 95 % adaptive band: the headline; until it is learnt, the interval of least squares. */
   readonly bandLower: number
   readonly bandUpper: number
   readonly bandFrom: 'ols' | 'adaptive'

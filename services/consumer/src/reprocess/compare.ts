@@ -1,3 +1,4 @@
+import { TALLY_SUMS } from '@tapedeck/domain'
 import type { BarDocument } from '@tapedeck/mongo'
 
 /** One field of a bar that is not what it should be, values as a person reads them. */
@@ -26,18 +27,6 @@ const HISTORY: ReadonlySet<string> = new Set([
 ])
 /** Of a bar's exact parts: what is not a sum or a print. */
 const EXACT_HISTORY: ReadonlySet<string> = new Set(['lateVolume', 'gaps', 'from', 'through'])
-/** The exact sums in their stored order; see Tally. */
-const SUM_NAMES = [
-  'volume',
-  'notional',
-  'vwapVolume',
-  'prices',
-  'squares',
-  'squaredReturns',
-  'upVolume',
-  'downVolume',
-  'unchangedVolume'
-]
 /** What follows the order of the tape; everything else is the same in any order. */
 const OF_TAPE_ORDER: readonly string[] = [
   'realisedVolatility',
@@ -121,7 +110,7 @@ function partsOf({ exact }: BarDocument): Readonly<Record<string, unknown>> {
 /** The sums get their names; later ones, which this does not know, their number. */
 function namedParts(bar: BarDocument): Readonly<Record<string, unknown>> {
   const { sums, ...rest } = partsOf(bar) as { readonly sums?: readonly unknown[] }
-  const named = (sums ?? []).map((sum, i) => [SUM_NAMES[i] ?? `sum ${i}`, sum] as const)
+  const named = (sums ?? []).map((sum, i) => [TALLY_SUMS[i] ?? `sum ${i}`, sum] as const)
   return { ...rest, ...Object.fromEntries(named) }
 }
 

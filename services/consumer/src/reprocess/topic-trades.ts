@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { TapedeckError, withTimeout } from '@tapedeck/core'
+import { TapedeckError } from '@tapedeck/core'
 import { PartitionFold } from '@tapedeck/domain'
-import { createClient, decodeTradeRecord, openTradeSource, type RecordBatch } from '@tapedeck/kafka'
+import {
+  createClient,
+  decodeTradeRecord,
+  forgetGroup,
+  openTradeSource,
+  type RecordBatch
+} from '@tapedeck/kafka'
 import {
   clearShadowTrades,
   insertShadowTrades,
@@ -27,7 +33,6 @@ interface Bounds {
 
 const INSERT_SIZE = 2000
 const IDLE_LIMIT_MS = 20_000
-const CLOSE_LIMIT_MS = 3500
 const NEVER_MS = 1e15
 
 /**
@@ -82,7 +87,7 @@ export async function readTopicTrades(
   } finally {
     clearTimeout(idle)
     await source.close().catch(() => undefined) // nothing depends on how it leaves
-    await forgetGroup(config, groupId)
+    await forgetGroup(config.kafka, groupId)
   }
 }
 
@@ -164,21 +169,6 @@ async function boundsOf({ kafka }: ConsumerConfig): Promise<Map<number, Bounds>>
       `Cannot read ${kafka.topic} at ${kafka.brokers.join(', ')}: ${String(cause)}, expected a broker with that topic`,
       { cause }
     )
-  } finally {
-    await admin.disconnect().catch(() => undefined)
-  }
-}
-
-async function forgetGroup({ kafka }: ConsumerConfig, groupId: string): Promise<void> {
-  const admin = createClient(kafka, 'tapedeck-reprocess-group', undefined, 0).admin()
-  const forget = async (): Promise<void> => {
-    await admin.connect()
-    await admin.deleteGroups([groupId])
-  }
-  try {
-    await withTimeout(forget(), CLOSE_LIMIT_MS, 'Forgetting the group')
-  } catch {
-    // Nothing depends on it.
   } finally {
     await admin.disconnect().catch(() => undefined)
   }
