@@ -61,9 +61,10 @@ export class Outbox {
   }
 
   get depth(): Depth {
-    const oldest = this.#dispatch.inFlight?.records[0] ?? this.#memory.oldest
+    const { inFlight } = this.#dispatch
+    const oldest = inFlight?.records[0] ?? this.#spill.moving[0] ?? this.#memory.oldest
     return {
-      records: this.#memory.length + exposedCount(this.#dispatch.inFlight),
+      records: this.#exposedRecords,
       bytes: this.#deps.spool.bytes,
       oldestMs: oldest === undefined ? 0 : Math.max(0, systemClock.now() - oldest.receivedAt)
     }
@@ -73,7 +74,7 @@ export class Outbox {
   get exposedSinceMs(): number | undefined {
     const { inFlight } = this.#dispatch
     const exposed = exposedCount(inFlight) > 0 ? inFlight?.records[inFlight.spooled] : undefined
-    return (exposed ?? this.#spill.oldest ?? this.#memory.oldest)?.receivedAt
+    return (exposed ?? this.#spill.moving[0] ?? this.#memory.oldest)?.receivedAt
   }
 
   /** Takes records in, after waiting for room if need be. @throws what ended the sending */
@@ -144,7 +145,13 @@ export class Outbox {
 
   get #isEmpty(): boolean {
     const { spool } = this.#deps
-    return this.#memory.length === 0 && this.#dispatch.inFlight === undefined && spool.isEmpty
+    return this.#exposedRecords === 0 && this.#dispatch.inFlight === undefined && spool.isEmpty
+  }
+
+  /** Records that only memory has: waiting, in flight, or on their way to the disk. */
+  get #exposedRecords(): number {
+    const { moving } = this.#spill
+    return this.#memory.length + moving.length + exposedCount(this.#dispatch.inFlight)
   }
 
   /** Nothing got through for as long as it may take. */
@@ -210,7 +217,7 @@ export class Outbox {
   #moved(): void {
     const { spoolBytes, queuedRecords } = this.#deps.spoolMetrics
     spoolBytes.set(this.#deps.spool.bytes)
-    queuedRecords.set(this.#memory.length + exposedCount(this.#dispatch.inFlight))
+    queuedRecords.set(this.#exposedRecords)
     this.#movement.tell()
   }
 

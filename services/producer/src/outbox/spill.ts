@@ -39,9 +39,9 @@ export class Spill {
     this.#log = log
   }
 
-  /** The oldest record that is neither in the queue nor on disk at this moment. */
-  get oldest(): WaitingRecord | undefined {
-    return this.#moving[0]
+  /** Records that are neither in the queue nor on disk at this moment; the oldest first. */
+  get moving(): readonly WaitingRecord[] {
+    return this.#moving
   }
 
   /** Resolves when none is under way. */
@@ -83,9 +83,8 @@ export class Spill {
     if (problem === undefined && memory.length > 0) {
       const records = memory.takeAll()
       this.#moving = records
-      const appended = await this.#spool.append(records).finally(() => {
-        this.#moving = []
-      })
+      const appended = await this.#spool.append(records)
+      this.#moving = []
       memory.putBack(records.slice(appended.taken))
       written += appended.taken
       problem = appended.problem
