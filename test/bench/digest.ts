@@ -36,7 +36,7 @@ export function digestOf(
 
 function contentOf({ id, status, tally }: Bar): readonly unknown[] {
   const { open, high, low, close, vwap, tradeCount, firstTradeMs, lastTradeMs } = tally
-  const volume = tally.volume.toNumber()
+  const volume = tally.volume
   return [id, status, open, high, low, close, vwap, volume, tradeCount, firstTradeMs, lastTradeMs]
 }
 

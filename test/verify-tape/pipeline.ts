@@ -9,6 +9,8 @@ export interface RunningService {
   readonly pid: number
   /** The value of a metric, labels summed up; 0 when it is not there. */
   metric(name: string): Promise<number>
+  /** Several of them, read at once: a look at the metrics costs the service milliseconds. */
+  metrics(...names: readonly string[]): Promise<number[]>
   /** The last lines it logged. */
   lastLines(): string
   /** Settles when it ended, by whatever cause: `exit code 1`, `SIGKILL`. */
@@ -61,7 +63,8 @@ export async function startService(
     return {
       name,
       pid: child.pid ?? 0,
-      metric: (metric) => readMetric(url, metric),
+      metric: async (metric) => (await readMetrics(url, [metric]))[0] ?? 0,
+      metrics: (...names) => readMetrics(url, names),
       lastLines: () => lines.join('\n'),
       exited: exited.promise,
       stop: () => stop(child)
@@ -74,15 +77,14 @@ export async function startService(
   }
 }
 
-async function readMetric(url: string, name: string): Promise<number> {
+async function readMetrics(url: string, names: readonly string[]): Promise<number[]> {
   const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5000) })
-  let sum = 0
-  for (const line of (await response.text()).split('\n')) {
-    if (line.startsWith(`${name} `) || line.startsWith(`${name}{`)) {
-      sum += Number(line.slice(line.lastIndexOf(' ') + 1))
-    }
-  }
-  return sum
+  const lines = (await response.text()).split('\n')
+  return names.map((name) =>
+    lines
+      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
+  )
 }
 
 async function stop(child: ChildProcess): Promise<void> {

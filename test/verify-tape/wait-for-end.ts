@@ -16,7 +16,11 @@ export type Pipeline = Readonly<Record<'simulator' | 'producer' | 'consumer', Ru
 
 /** Nothing moves for so long: the pipeline hangs. */
 const STALL_LIMIT_MS = 60_000
-const POLL_MS = 250
+/** Each look costs the services some milliseconds: seldom while the end is far. */
+const FAR_POLL_MS = 1000
+const NEAR_POLL_MS = 200
+/** Share of the trades from which on the end is near. */
+const NEAR = 0.9
 
 /**
  * Waits until all of a tape is read, stored and in a checkpoint; answers the seconds since the first
@@ -33,14 +37,19 @@ export async function waitForEnd(
   let before = ''
   let told = 0
   for (;;) {
-    const [sent, published, refused, read, inserted, present, lag] = await Promise.all([
-      simulator.metric('tapedeck_simulator_trades_sent_total'),
-      producer.metric('tapedeck_trades_published_total'),
-      producer.metric('tapedeck_trades_refused_total'),
-      consumer.metric('tapedeck_trades_read_total'),
-      consumer.metric('tapedeck_trades_stored_total'),
-      consumer.metric('tapedeck_trades_present_total'),
-      consumer.metric('tapedeck_consumer_lag_records')
+    const [
+      [sent = 0],
+      [published = 0, refused = 0],
+      [read = 0, inserted = 0, present = 0, lag = 0]
+    ] = await Promise.all([
+      simulator.metrics('tapedeck_simulator_trades_sent_total'),
+      producer.metrics('tapedeck_trades_published_total', 'tapedeck_trades_refused_total'),
+      consumer.metrics(
+        'tapedeck_trades_read_total',
+        'tapedeck_trades_stored_total',
+        'tapedeck_trades_present_total',
+        'tapedeck_consumer_lag_records'
+      )
     ])
     const stored = inserted + present
     const nowMs = performance.now()
@@ -64,6 +73,6 @@ export async function waitForEnd(
             .join('\n')}`
       )
     }
-    await sleep(POLL_MS)
+    await sleep(stored < trades * NEAR ? FAR_POLL_MS : NEAR_POLL_MS)
   }
 }

@@ -126,11 +126,11 @@ export class BarBook {
   settle(): void {
     const { panes, fromOffset, toOffset } = this.#sealed
     const touched = new Map<Bar, Set<number> | undefined>()
-    const merge = (pane: Pane, bar: Bar): void => {
+    const merge = (pane: Pane, bar: Bar, isGiven: boolean): void => {
       if (!bar.lacks(fromOffset, toOffset)) return
       const isFinal = bar.status !== 'provisional'
       const late = pane.lateFor(bar.settlesMs) ?? (isFinal ? pane.whole() : undefined)
-      bar.absorb(pane.tally, late)
+      bar.absorb(pane.tally, late, isGiven)
       if (late !== undefined) touched.set(bar, union(touched.get(bar), late.offsets))
       else if (!touched.has(bar)) touched.set(bar, undefined)
     }
@@ -139,13 +139,13 @@ export class BarBook {
       for (const shelf of this.#shelves) {
         const recent = owner.recent(shelf, pane.startMs)
         if (recent !== undefined) {
-          merge(pane, recent)
+          merge(pane, recent, shelf.isPane)
           continue
         }
         for (const window of owner.windows(shelf, pane)) {
           const bar = this.#barAt(owner, shelf, window)
           owner.found(shelf, bar)
-          merge(pane, bar)
+          merge(pane, bar, shelf.isPane)
         }
       }
     }

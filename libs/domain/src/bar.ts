@@ -9,6 +9,9 @@ export type BarStatus = 'provisional' | 'final' | 'revised'
 /** Why a bar was changed after it was final. */
 export type RevisionCause = 'late trades' | 'feed gap' | 'reprocessed'
 
+/** Of the many bars that nothing came late to; never added to. */
+const NO_VOLUME = new ExactSum()
+
 export function barId(symbol: string, timeframe: Timeframe, startMs: number): string {
   return `${symbol}|${timeframe}|${startMs}`
 }
@@ -53,13 +56,14 @@ export class Bar {
   readonly startMs: number
   endMs: number
   readonly settlesMs: number
-  readonly tally: Tally
+  /** Undefined while nothing was taken in. */
+  #tally: Tally | undefined
   status: BarStatus
   /** Records with late trades, and gaps known late, that changed it. */
   revision: number
   revisionCause: RevisionCause | null
   lateCount: number
-  readonly lateVolume = new ExactSum()
+  lateVolume = NO_VOLUME
   gaps: readonly GapSpan[]
   offset: number
   /** Taken up from the store or handed out for storing before. */
@@ -77,10 +81,18 @@ export class Bar {
     this.revision = bar.revision
     this.revisionCause = bar.revisionCause ?? null
     this.lateCount = bar.lateCount
-    if (bar.lateVolume !== undefined) this.lateVolume.set(bar.lateVolume)
+    if (bar.lateVolume !== undefined && bar.lateVolume !== 0) {
+      this.lateVolume = new ExactSum()
+      this.lateVolume.set(bar.lateVolume)
+    }
     this.gaps = bar.gaps ?? NO_GAPS
     this.offset = bar.offset
-    this.tally = new Tally(bar.tally)
+    if (bar.tally !== undefined) this.#tally = new Tally(bar.tally)
+  }
+
+  get tally(): Tally {
+    this.#tally ??= new Tally()
+    return this.#tally
   }
 
   /**
@@ -96,11 +108,16 @@ export class Bar {
     return false
   }
 
-  /** Takes in part of the window, with what of it came late; `settled` says when all of a span is in. */
-  absorb(part: Tally, late: LateAmount | undefined): void {
-    this.tally.merge(part)
+  /**
+   * Takes in part of the window, with what of it came late; `settled` says when all of a span is in.
+   * A part that is `given` is never added to again, so that an empty bar may keep it as its own.
+   */
+  absorb(part: Tally, late: LateAmount | undefined, isGiven = false): void {
+    if (isGiven && this.#tally === undefined) this.#tally = part
+    else this.tally.merge(part)
     if (late === undefined) return
     this.lateCount += late.trades
+    if (this.lateVolume === NO_VOLUME) this.lateVolume = new ExactSum()
     this.lateVolume.merge(late.volume)
   }
 

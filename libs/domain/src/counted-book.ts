@@ -188,9 +188,9 @@ function measureOf(tally: Tally, of: Measure): number {
     case 'trades':
       return tally.tradeCount
     case 'volume':
-      return tally.volume.toNumber()
+      return tally.volume
     default:
-      return tally.notional.toNumber()
+      return tally.notional
   }
 }
 

@@ -1,111 +1,152 @@
-/** Fast lane: whole units of 1e-8 as a safe integer. Slow lane: whole units of 1e-24 as a bigint. */
-const FAST_SCALE = 1e8
-const SLOW_PER_FAST = 10n ** 16n
-const DECIMALS = 24
-const MAX_SAFE = Number.MAX_SAFE_INTEGER
+import {
+  FAST_SCALE,
+  fastProduct,
+  fastUnits,
+  MAX_SAFE,
+  nearestDouble,
+  SLOW_PER_FAST,
+  slowProduct,
+  slowUnits
+} from './exact-units.ts'
 
 /**
  * A sum as stored: whole units of 1e-8 while that is all, else whole units of 1e-24 as decimal digits.
  */
 export type StoredSum = number | string
 
+/** Copied for new sums: an array that was never anything but doubles stays one, without boxes. */
+const ZEROS: readonly number[] = Array.from({ length: 16 }, () => 0.5).fill(0)
+
 /**
- * A sum of decimal numbers that never rounds, so that the same terms give the same sum in any order
- * and any grouping.
+ * Sums of decimal numbers that never round, so that the same terms give the same sum in any order
+ * and any grouping; several side by side, as one array costs less than an object each.
  *
  * Terms are read as the shortest decimal that names the double, which is what the feed wrote.
  * Nearly all fit the fast lane (one safe integer); the rest, and what overflows it, goes to a bigint.
  * Terms beyond 12 decimals a factor are rounded half up to 12.
  */
-export class ExactSum {
-  #fast = 0
-  #slow = 0n
+export class ExactSums {
+  readonly #fast: number[]
+  /** As long as the other once there is anything for it. */
+  #slow: bigint[] | undefined
+
+  /** @param count of sums, 16 at most */
+  constructor(count: number) {
+    this.#fast = ZEROS.slice(0, count)
+  }
 
   /** Takes up a stored sum. */
-  set(stored: StoredSum): void {
-    this.#fast = typeof stored === 'number' ? stored : 0
-    this.#slow = typeof stored === 'number' ? 0n : BigInt(stored)
+  set(index: number, stored: StoredSum): void {
+    this.#fast[index] = typeof stored === 'number' ? stored : 0
+    if (typeof stored === 'string') this.#slowLane()[index] = BigInt(stored)
+    else if (this.#slow !== undefined) this.#slow[index] = 0n
   }
 
   /** Adds a non-negative number. */
-  add(value: number): void {
-    const units = Math.round(value * FAST_SCALE)
-    if (units <= MAX_SAFE && units / FAST_SCALE === value) this.#addFast(units)
-    else this.#slow += twelveDecimals(value) * 10n ** 12n
+  add(index: number, value: number): void {
+    const units = fastUnits(value)
+    if (units === undefined) this.#addSlow(index, slowUnits(value))
+    else this.#addFast(index, units)
   }
 
   /** Adds price x size, both non-negative, without rounding the product. */
-  addProduct(price: number, size: number): void {
-    const units =
-      product(price, 1e4, size, 1e4) ??
-      product(price, 1e2, size, 1e6) ??
-      product(price, 1e8, size, 1)
-    if (units !== undefined) this.#addFast(units)
-    else this.#slow += twelveDecimals(price) * twelveDecimals(size)
+  addProduct(index: number, price: number, size: number): void {
+    const units = fastProduct(price, size)
+    if (units === undefined) this.#addSlow(index, slowProduct(price, size))
+    else this.#addFast(index, units)
   }
 
-  merge(other: ExactSum): void {
-    this.#addFast(other.#fast)
-    if (other.#slow !== 0n) this.#slow += other.#slow
+  /** Adds all of the other's, each to its counterpart. */
+  merge(other: ExactSums): void {
+    const fast = this.#fast
+    const added = other.#fast
+    for (let i = 0; i < fast.length; i++) {
+      const sum = (fast[i] as number) + (added[i] as number)
+      if (sum <= MAX_SAFE) fast[i] = sum
+      else this.#addFast(i, added[i] as number)
+    }
+    other.#slow?.forEach((units, index) => {
+      if (units !== 0n) this.#addSlow(index, units)
+    })
   }
 
   /** The nearest double. */
-  toNumber(): number {
-    if (this.#slow === 0n) return this.#fast / FAST_SCALE
-    const digits = this.units()
-      .toString()
-      .padStart(DECIMALS + 1, '0')
-    return Number(`${digits.slice(0, -DECIMALS)}.${digits.slice(-DECIMALS)}`)
+  toNumber(index: number): number {
+    const isFast = this.#slow === undefined || this.#slow[index] === 0n
+    return isFast ? this.#fastOf(index) / FAST_SCALE : nearestDouble(this.units(index))
   }
 
   /** One form for one value, however the terms were grouped. */
-  toStored(): StoredSum {
-    if (this.#slow === 0n) return this.#fast
-    const units = this.units()
+  toStored(index: number): StoredSum {
+    if (this.#slow === undefined || this.#slow[index] === 0n) return this.#fastOf(index)
+    const units = this.units(index)
     const fast = units / SLOW_PER_FAST
     const isFast = fast <= BigInt(MAX_SAFE) && units % SLOW_PER_FAST === 0n
     return isFast ? Number(fast) : units.toString()
   }
 
-  isZero(): boolean {
-    return this.#fast === 0 && this.#slow === 0n
+  isZero(index: number): boolean {
+    return this.#fast[index] === 0 && (this.#slow?.[index] ?? 0n) === 0n
   }
 
-  #addFast(units: number): void {
-    const sum = this.#fast + units
-    if (sum <= MAX_SAFE) {
-      this.#fast = sum
-      return
-    }
-    this.#slow += BigInt(this.#fast) * SLOW_PER_FAST
-    this.#fast = units
+  /** The whole sum in units of 1e-24. */
+  units(index: number): bigint {
+    return BigInt(this.#fastOf(index)) * SLOW_PER_FAST + (this.#slow?.[index] ?? 0n)
+  }
+
+  #fastOf(index: number): number {
+    return this.#fast[index] ?? 0
+  }
+
+  #addFast(index: number, units: number): void {
+    const sum = this.#fastOf(index) + units
+    if (sum > MAX_SAFE) {
+      this.#addSlow(index, BigInt(this.#fastOf(index)) * SLOW_PER_FAST)
+      this.#fast[index] = units
+    } else this.#fast[index] = sum
+  }
+
+  #addSlow(index: number, units: bigint): void {
+    const slow = this.#slowLane()
+    slow[index] = (slow[index] ?? 0n) + units
+  }
+
+  #slowLane(): bigint[] {
+    this.#slow ??= this.#fast.map(() => 0n)
+    return this.#slow
+  }
+}
+
+/** One sum on its own. */
+export class ExactSum {
+  readonly #sums = new ExactSums(1)
+
+  set(stored: StoredSum): void {
+    this.#sums.set(0, stored)
+  }
+
+  add(value: number): void {
+    this.#sums.add(0, value)
+  }
+
+  addProduct(price: number, size: number): void {
+    this.#sums.addProduct(0, price, size)
+  }
+
+  merge(other: ExactSum): void {
+    this.#sums.merge(other.#sums)
+  }
+
+  toNumber(): number {
+    return this.#sums.toNumber(0)
+  }
+
+  toStored(): StoredSum {
+    return this.#sums.toStored(0)
   }
 
   /** The whole sum in units of 1e-24. */
   units(): bigint {
-    return BigInt(this.#fast) * SLOW_PER_FAST + this.#slow
+    return this.#sums.units(0)
   }
-}
-
-/** The product in units of 1 / (scaleA x scaleB), or undefined when it is not whole or too large. */
-function product(a: number, scaleA: number, b: number, scaleB: number): number | undefined {
-  const unitsA = Math.round(a * scaleA)
-  if (unitsA / scaleA !== a) return undefined
-  const unitsB = Math.round(b * scaleB)
-  if (unitsB / scaleB !== b) return undefined
-  const units = unitsA * unitsB
-  return units <= MAX_SAFE ? units : undefined
-}
-
-/** A non-negative double as whole units of 1e-12, through its shortest decimal text. */
-function twelveDecimals(value: number): bigint {
-  const units = Math.round(value * FAST_SCALE)
-  if (units <= MAX_SAFE && units / FAST_SCALE === value) return BigInt(units) * 10_000n
-  const [mantissa = '', exponentText] = String(value).split('e')
-  const [whole = '', fraction = ''] = mantissa.split('.')
-  const shift = Number(exponentText ?? 0) - fraction.length + 12
-  const digits = BigInt(whole + fraction)
-  if (shift >= 0) return digits * 10n ** BigInt(shift)
-  const divisor = 10n ** BigInt(-shift)
-  return (digits + divisor / 2n) / divisor
 }

@@ -58,6 +58,6 @@ export class Pane {
 
   /** All of it, for a bar that the clock made final before a crash forgot the watermark. */
   whole(): LateAmount {
-    return { offsets: [-1], trades: this.tally.tradeCount, volume: this.tally.volume }
+    return { offsets: [-1], trades: this.tally.tradeCount, volume: this.tally.exactVolume }
   }
 }

@@ -1,7 +1,7 @@
 import type { Bar } from './bar.ts'
 import { Pane } from './pane.ts'
 import type { Session } from './sessions.ts'
-import { windowSpec, type Timeframe } from './timeframe.ts'
+import { PANE_MS, windowSpec, type Timeframe } from './timeframe.ts'
 import { windowsAt, type Window } from './window.ts'
 
 /** A timeframe of a book: its place in every symbol's lists, and how its windows are found. */
@@ -10,17 +10,20 @@ export interface Shelf {
   readonly timeframe: Timeframe
   /** A moment lies in one window at most, whatever its session: then the last one may be tried first. */
   readonly isSimple: boolean
+  /** A window is a pane: its bar may keep the pane's tally. True of one shelf at most. */
+  readonly isPane: boolean
 }
 
 /** The shelves for windows in time; counted ones are left out. */
 export function shelvesOf(timeframes: readonly Timeframe[]): Shelf[] {
   return timeframes
-    .map((timeframe) => ({ timeframe, kind: windowSpec(timeframe).kind }))
-    .filter(({ kind }) => kind !== 'counted')
-    .map(({ timeframe, kind }, index) => ({
+    .map((timeframe) => ({ timeframe, spec: windowSpec(timeframe) }))
+    .filter(({ spec }) => spec.kind !== 'counted')
+    .map(({ timeframe, spec }, index) => ({
       index,
       timeframe,
-      isSimple: kind === 'tumbling' || kind === 'trading day'
+      isSimple: spec.kind === 'tumbling' || spec.kind === 'trading day',
+      isPane: spec.kind === 'tumbling' && spec.lengthMs === PANE_MS
     }))
 }
 

@@ -1,5 +1,5 @@
 import { MAY } from './conditions.ts'
-import { ExactSum, type StoredSum } from './exact-sum.ts'
+import { ExactSum, ExactSums, type StoredSum } from './exact-sum.ts'
 import {
   earlier,
   later,
@@ -23,7 +23,15 @@ export const TALLY_SUMS = [
   'downVolume',
   'unchangedVolume'
 ] as const
-type SumName = (typeof TALLY_SUMS)[number]
+const VOLUME = TALLY_SUMS.indexOf('volume')
+const NOTIONAL = TALLY_SUMS.indexOf('notional')
+const VWAP_VOLUME = TALLY_SUMS.indexOf('vwapVolume')
+const PRICES = TALLY_SUMS.indexOf('prices')
+const SQUARES = TALLY_SUMS.indexOf('squares')
+const SQUARED_RETURNS = TALLY_SUMS.indexOf('squaredReturns')
+const UP = TALLY_SUMS.indexOf('upVolume')
+const DOWN = TALLY_SUMS.indexOf('downVolume')
+const UNCHANGED = TALLY_SUMS.indexOf('unchangedVolume')
 
 /** What a stored bar needs beside its readable fields to be taken up again exactly. */
 export interface ExactParts {
@@ -73,16 +81,8 @@ const UNIT_SQUARED = 1e48
  * one is touched for every trade.
  */
 export class Tally {
-  readonly volume = new ExactSum()
-  /** Sum of price x size over the trades that set the price and count as volume. */
-  readonly notional = new ExactSum()
-  readonly vwapVolume = new ExactSum()
-  readonly prices = new ExactSum()
-  readonly squares = new ExactSum()
-  readonly squaredReturns = new ExactSum()
-  readonly upVolume = new ExactSum()
-  readonly downVolume = new ExactSum()
-  readonly unchangedVolume = new ExactSum()
+  /** By their place in TALLY_SUMS. */
+  readonly #sums = new ExactSums(TALLY_SUMS.length)
   #priceCount = 0
   #first: Print | undefined
   #last: Print | undefined
@@ -98,9 +98,8 @@ export class Tally {
 
   constructor(stored?: StoredTally) {
     if (stored === undefined) return
-    TALLY_SUMS.forEach((name: SumName, index) => {
-      const sum = stored.sums[index]
-      if (sum !== undefined) this[name].set(sum)
+    stored.sums.forEach((sum, index) => {
+      this.#sums.set(index, sum)
     })
     this.#priceCount = stored.priceCount
     this.#first = printOf(stored.first)
@@ -117,6 +116,7 @@ export class Tally {
 
   add(trade: TalliedTrade): void {
     const { eligibility, price, size, tMs } = trade
+    const sums = this.#sums
     if ((eligibility & MAY.setHighLow) !== 0) {
       if (price > this.#high) this.#high = price
       if (price < this.#low) this.#low = price
@@ -125,21 +125,19 @@ export class Tally {
       if (this.#first === undefined || precedes(trade, this.#first)) this.#first = trade
       if (this.#last === undefined || precedes(this.#last, trade)) this.#last = trade
       this.#priceCount++
-      this.prices.add(price)
-      this.squares.addProduct(price, price)
-      if (trade.squaredReturn !== 0) this.squaredReturns.add(trade.squaredReturn)
+      sums.add(PRICES, price)
+      sums.addProduct(SQUARES, price, price)
+      if (trade.squaredReturn !== 0) sums.add(SQUARED_RETURNS, trade.squaredReturn)
     } else if ((eligibility & MAY.setLastIfNone) !== 0) {
       if (this.#fallback === undefined || precedes(trade, this.#fallback)) this.#fallback = trade
     }
     if ((eligibility & MAY.addVolume) !== 0) {
-      this.volume.add(size)
+      sums.add(VOLUME, size)
       if ((eligibility & MAY.setLast) !== 0) {
-        this.notional.addProduct(price, size)
-        this.vwapVolume.add(size)
+        sums.addProduct(NOTIONAL, price, size)
+        sums.add(VWAP_VOLUME, size)
         const { direction } = trade
-        if (direction > 0) this.upVolume.add(size)
-        else if (direction < 0) this.downVolume.add(size)
-        else this.unchangedVolume.add(size)
+        sums.add(direction > 0 ? UP : direction < 0 ? DOWN : UNCHANGED, size)
       }
     }
     this.#tradeCount++
@@ -149,15 +147,7 @@ export class Tally {
   }
 
   merge(other: Tally): void {
-    this.volume.merge(other.volume)
-    this.notional.merge(other.notional)
-    this.vwapVolume.merge(other.vwapVolume)
-    this.prices.merge(other.prices)
-    this.squares.merge(other.squares)
-    this.squaredReturns.merge(other.squaredReturns)
-    this.upVolume.merge(other.upVolume)
-    this.downVolume.merge(other.downVolume)
-    this.unchangedVolume.merge(other.unchangedVolume)
+    this.#sums.merge(other.#sums)
     this.#priceCount += other.#priceCount
     this.#first = earlier(this.#first, other.#first)
     this.#last = later(this.#last, other.#last)
@@ -170,6 +160,35 @@ export class Tally {
     if (other.#session !== undefined && other.#feed !== undefined) {
       this.#mix(other.#session, other.#feed)
     }
+  }
+
+  get volume(): number {
+    return this.#sums.toNumber(VOLUME)
+  }
+
+  /** The volume as a sum that others can be added to. */
+  get exactVolume(): ExactSum {
+    const sum = new ExactSum()
+    sum.set(this.#sums.toStored(VOLUME))
+    return sum
+  }
+
+  /** Sum of price x size over the trades that set the price and count as volume. */
+  get notional(): number {
+    return this.#sums.toNumber(NOTIONAL)
+  }
+
+  /** Volume by the way its trade moved the price, inferred by the tick rule. */
+  get upVolume(): number {
+    return this.#sums.toNumber(UP)
+  }
+
+  get downVolume(): number {
+    return this.#sums.toNumber(DOWN)
+  }
+
+  get unchangedVolume(): number {
+    return this.#sums.toNumber(UNCHANGED)
   }
 
   get open(): number | null {
@@ -191,12 +210,12 @@ export class Tally {
 
   /** Sum of price x size over sum of size; null when nothing with volume set a price. */
   get vwap(): number | null {
-    return this.vwapVolume.isZero() ? null : this.notional.toNumber() / this.vwapVolume.toNumber()
+    return this.#sums.isZero(VWAP_VOLUME) ? null : this.notional / this.#sums.toNumber(VWAP_VOLUME)
   }
 
   /** Mean of the prices that set the price, each trade counting once; null without one. */
   get meanPrice(): number | null {
-    return this.#priceCount === 0 ? null : this.prices.toNumber() / this.#priceCount
+    return this.#priceCount === 0 ? null : this.#sums.toNumber(PRICES) / this.#priceCount
   }
 
   /**
@@ -206,8 +225,8 @@ export class Tally {
   get sdPrice(): number | null {
     if (this.#priceCount === 0) return null
     if (this.#priceCount === 1) return 0
-    const sum = this.prices.units()
-    const scatter = BigInt(this.#priceCount) * this.squares.units() * 10n ** 24n - sum * sum
+    const sum = this.#sums.units(PRICES)
+    const scatter = BigInt(this.#priceCount) * this.#sums.units(SQUARES) * 10n ** 24n - sum * sum
     return Math.sqrt(Number(scatter) / UNIT_SQUARED) / this.#priceCount
   }
 
@@ -221,7 +240,9 @@ export class Tally {
    * Source: Andersen, Bollerslev, Diebold & Labys (2003), realised volatility.
    */
   get realisedVolatility(): number | null {
-    return this.#priceCount === 0 ? null : Math.sqrt(this.squaredReturns.toNumber() / RETURN_SCALE)
+    return this.#priceCount === 0
+      ? null
+      : Math.sqrt(this.#sums.toNumber(SQUARED_RETURNS) / RETURN_SCALE)
   }
 
   get tradeCount(): number {
@@ -246,7 +267,7 @@ export class Tally {
 
   exactParts(): ExactParts {
     return {
-      sums: TALLY_SUMS.map((name) => this[name].toStored()),
+      sums: TALLY_SUMS.map((_, index) => this.#sums.toStored(index)),
       priceCount: this.#priceCount,
       first: storedPrint(this.#first),
       last: storedPrint(this.#last),

@@ -1,8 +1,6 @@
 import { messageOf, TapedeckError } from '@tapedeck/core'
 import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb'
 
-const DUPLICATE_KEY = 11_000
-
 /**
  * Runs work against the server; the driver's errors come out coded: DATABASE_UNREACHABLE (try
  * again) or STATE_CORRUPT (the server refused the operation itself).
@@ -41,20 +39,4 @@ function isRefusal(error: MongoError): boolean {
 /** The driver wraps a lost connection into the error of a bulk write, which then names no write. */
 function isUnanswered({ code, writeErrors }: MongoBulkWriteError): boolean {
   return typeof code !== 'number' && [writeErrors].flat().length === 0
-}
-
-/**
- * Indexes of the writes of an unordered batch that met an existing `_id`; any other error is thrown.
- * For inserts that means stored before, for guarded replacements that a newer document exists.
- */
-export async function duplicatesOf(write: () => Promise<unknown>): Promise<number[]> {
-  try {
-    await write()
-    return []
-  } catch (error) {
-    if (!(error instanceof MongoBulkWriteError)) throw error
-    const errors = [error.writeErrors].flat()
-    if (errors.length === 0 || errors.some(({ code }) => code !== DUPLICATE_KEY)) throw error
-    return errors.map(({ index }) => index)
-  }
 }

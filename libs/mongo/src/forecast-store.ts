@@ -1,14 +1,16 @@
 import { seriesId, tradingDateAt, type ForecastAbsence } from '@tapedeck/domain'
+import { insertAll } from './bulk-write.ts'
 import type { Database } from './database.ts'
+import { forecastBytes } from './document-weights.ts'
 import { COLLECTIONS } from './documents.ts'
-import { duplicatesOf, translated } from './failure.ts'
+import { translated } from './failure.ts'
 import type {
   ForecastDocument,
   ForecastEventDocument,
   ForecastScoreDocument,
   ForecastSeriesDocument
 } from './forecast-documents.ts'
-import { storeDocuments, type Owner, type Replaceable, type Writes } from './guarded-store.ts'
+import { storeDocuments, type Owner, type Writes } from './guarded-store.ts'
 
 /** Answers how many stored documents were newer and stayed. */
 export async function storeForecasts(
@@ -16,7 +18,8 @@ export async function storeForecasts(
   owner: Owner,
   writes: Writes<ForecastDocument>
 ): Promise<number> {
-  return storeDocuments(db.collection<Replaceable>(COLLECTIONS.forecasts), owner, writes)
+  const collection = db.collection<ForecastDocument>(COLLECTIONS.forecasts)
+  return storeDocuments(collection, owner, writes, forecastBytes)
 }
 
 /** The states of series; after their forecasts, never before. */
@@ -25,7 +28,7 @@ export async function storeSeries(
   owner: Owner,
   changed: readonly ForecastSeriesDocument[]
 ): Promise<number> {
-  const collection = db.collection<Replaceable>(COLLECTIONS.forecastSeries)
+  const collection = db.collection<ForecastSeriesDocument>(COLLECTIONS.forecastSeries)
   return storeDocuments(collection, owner, { fresh: [], changed })
 }
 
@@ -34,7 +37,7 @@ export async function storeScores(
   owner: Owner,
   changed: readonly ForecastScoreDocument[]
 ): Promise<number> {
-  const collection = db.collection<Replaceable>(COLLECTIONS.forecastScores)
+  const collection = db.collection<ForecastScoreDocument>(COLLECTIONS.forecastScores)
   return storeDocuments(collection, owner, { fresh: [], changed })
 }
 
@@ -44,9 +47,7 @@ export async function insertForecastEvents(
   documents: readonly ForecastEventDocument[]
 ): Promise<void> {
   if (documents.length === 0) return
-  await translated('Cannot store forecast events', () =>
-    duplicatesOf(() => forecastEvents.insertMany([...documents], { ordered: false }))
-  )
+  await translated('Cannot store forecast events', () => insertAll(forecastEvents, documents))
 }
 
 /** Why no forecast was made: one document a series, reason and trading date, however often it is said. */

@@ -1,10 +1,9 @@
 import type { Collection } from 'mongodb'
 import type { Acquired } from './checkpoint-store.ts'
 import type { Source } from './documents.ts'
-import { duplicatesOf, translated } from './failure.ts'
-
-/** Writes of one command at most; the driver's throughput is flat from here on. */
-const BATCH = 1000
+import { insertAll, replaceAll } from './bulk-write.ts'
+import { weighed, type Weigh } from './document-weights.ts'
+import { translated } from './failure.ts'
 
 /** What the guard looks at; all else of a document is replaced unseen. */
 export interface Replaceable {
@@ -19,54 +18,44 @@ export type Owner = Pick<Acquired, 'log' | 'epoch'>
  * replacements. What turns out to be there (a flush that a crash cut off) is replaced under the guard.
  * Answers how many stored documents were newer.
  */
-async function insertNew(
-  collection: Collection<Replaceable>,
+async function insertNew<T extends Replaceable>(
+  collection: Collection<T>,
   owner: Owner,
-  documents: readonly Replaceable[]
+  documents: readonly T[],
+  weigh: Weigh<T>
 ): Promise<number> {
-  let newer = 0
-  for (let i = 0; i < documents.length; i += BATCH) {
-    const batch = documents.slice(i, i + BATCH)
-    const present = await translated(`Cannot store ${collection.collectionName}`, () =>
-      duplicatesOf(() => collection.insertMany(batch, { ordered: false }))
-    )
-    const there = present.map((index) => batch[index]).filter((found) => found !== undefined)
-    newer += await replaceGuarded(collection, owner, there)
-  }
-  return newer
+  const present = await translated(`Cannot store ${collection.collectionName}`, () =>
+    insertAll(collection, documents, weigh)
+  )
+  const there = present.map((index) => documents[index]).filter((found) => found !== undefined)
+  return replaceGuarded(collection, owner, there, weigh)
 }
 
 /**
  * Replaces documents whole unless a newer one of the same log is stored: by a later epoch, or by
  * this one from later records. Answers how many were newer.
  */
-async function replaceGuarded(
-  collection: Collection<Replaceable>,
+async function replaceGuarded<T extends Replaceable>(
+  collection: Collection<T>,
   { log, epoch }: Owner,
-  documents: readonly Replaceable[]
+  documents: readonly T[],
+  weigh: Weigh<T>
 ): Promise<number> {
-  let newer = 0
-  for (let i = 0; i < documents.length; i += BATCH) {
-    const operations = documents.slice(i, i + BATCH).map((document) => ({
-      replaceOne: {
-        filter: {
-          _id: document._id,
-          $or: [
-            { 'source.log': { $ne: log } },
-            { 'source.epoch': { $lt: epoch } },
-            { 'source.epoch': epoch, 'source.offset': { $lte: document.source.offset } }
-          ]
-        },
-        replacement: document,
-        upsert: true
-      }
-    }))
-    const duplicates = await translated(`Cannot store ${collection.collectionName}`, () =>
-      duplicatesOf(() => collection.bulkWrite(operations, { ordered: false }))
-    )
-    newer += duplicates.length
-  }
-  return newer
+  const replacements = documents.map((document) => ({
+    filter: {
+      _id: document._id,
+      $or: [
+        { 'source.log': { $ne: log } },
+        { 'source.epoch': { $lt: epoch } },
+        { 'source.epoch': epoch, 'source.offset': { $lte: document.source.offset } }
+      ]
+    },
+    document
+  }))
+  const newer = await translated(`Cannot store ${collection.collectionName}`, () =>
+    replaceAll(collection, replacements, weigh)
+  )
+  return newer.length
 }
 
 /** Documents of one kind to write: those never stored before, and those that replace. */
@@ -76,12 +65,14 @@ export interface Writes<T> {
 }
 
 /** Answers how many stored documents were newer and stayed. */
-export async function storeDocuments(
-  collection: Collection<Replaceable>,
+export async function storeDocuments<T extends Replaceable>(
+  collection: Collection<T>,
   owner: Owner,
-  { fresh, changed }: Writes<Replaceable>
+  { fresh, changed }: Writes<T>,
+  weigh: Weigh<T> = weighed
 ): Promise<number> {
   return (
-    (await insertNew(collection, owner, fresh)) + (await replaceGuarded(collection, owner, changed))
+    (await insertNew(collection, owner, fresh, weigh)) +
+    (await replaceGuarded(collection, owner, changed, weigh))
   )
 }

@@ -6,6 +6,7 @@ export {
   type Acquired,
   type AcquireOptions
 } from './checkpoint-store.ts'
+export { barBytes, forecastBytes, tradeBytes, weighed } from './document-weights.ts'
 export {
   ensureCollections,
   MONGO_VARIABLES,

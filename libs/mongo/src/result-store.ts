@@ -1,4 +1,5 @@
 import type { Database } from './database.ts'
+import { barBytes, tradeBytes } from './document-weights.ts'
 import {
   COLLECTIONS,
   type BarDocument,
@@ -7,8 +8,9 @@ import {
   type TradeDocument
 } from './documents.ts'
 import type { AmendmentDocument } from './feed-documents.ts'
-import { duplicatesOf, translated } from './failure.ts'
-import { storeDocuments, type Owner, type Replaceable, type Writes } from './guarded-store.ts'
+import { insertAll } from './bulk-write.ts'
+import { translated } from './failure.ts'
+import { storeDocuments, type Owner, type Writes } from './guarded-store.ts'
 
 /** Inserts trades; answers how many were there already. */
 export async function insertTrades(
@@ -17,7 +19,7 @@ export async function insertTrades(
 ): Promise<number> {
   if (documents.length === 0) return 0
   const present = await translated('Cannot store trades', () =>
-    duplicatesOf(() => trades.insertMany([...documents], { ordered: false }))
+    insertAll(trades, documents, tradeBytes)
   )
   return present.length
 }
@@ -28,7 +30,7 @@ export async function insertLateTrades(
 ): Promise<number> {
   if (documents.length === 0) return 0
   const present = await translated('Cannot store late trades', () =>
-    duplicatesOf(() => lateTrades.insertMany([...documents], { ordered: false }))
+    insertAll(lateTrades, documents)
   )
   return present.length
 }
@@ -38,9 +40,7 @@ export async function insertAmendments(
   documents: readonly AmendmentDocument[]
 ): Promise<void> {
   if (documents.length === 0) return
-  await translated('Cannot store amendments', () =>
-    duplicatesOf(() => amendments.insertMany([...documents], { ordered: false }))
-  )
+  await translated('Cannot store amendments', () => insertAll(amendments, documents))
 }
 
 /** Answers how many stored documents were newer and stayed. */
@@ -49,7 +49,7 @@ export async function storeBars(
   owner: Owner,
   writes: Writes<BarDocument>
 ): Promise<number> {
-  return storeDocuments(db.collection<Replaceable>(COLLECTIONS.bars), owner, writes)
+  return storeDocuments(db.collection<BarDocument>(COLLECTIONS.bars), owner, writes, barBytes)
 }
 
 /** What was last seen of each symbol. */

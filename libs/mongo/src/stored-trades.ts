@@ -1,7 +1,8 @@
 import type { Filter } from 'mongodb'
+import { insertAll } from './bulk-write.ts'
 import type { Database } from './database.ts'
 import type { TradeDocument } from './documents.ts'
-import { duplicatesOf, translated } from './failure.ts'
+import { translated } from './failure.ts'
 
 /** A stored trade with its place on the tape, for reading a tape again. */
 export interface StoredTrade {
@@ -181,9 +182,7 @@ export async function insertShadowTrades(
 ): Promise<void> {
   if (documents.length === 0) return
   const shadow = db.collection<ShadowTradeDocument>(TRADES_SHADOW)
-  await translated(`Cannot store ${TRADES_SHADOW}`, () =>
-    duplicatesOf(() => shadow.insertMany([...documents], { ordered: false }))
-  )
+  await translated(`Cannot store ${TRADES_SHADOW}`, () => insertAll(shadow, documents))
 }
 
 /** Removes the shadow of trades. */

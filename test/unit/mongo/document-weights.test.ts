@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { PartitionFold, type TradeRecord } from '@tapedeck/domain'
+import {
+  barBytes,
+  barDocument,
+  forecastBytes,
+  tradeBytes,
+  tradeDocument,
+  weighed,
+  type TradeDocument
+} from '@tapedeck/mongo'
+import { aForecast } from '../../integration/api/market-documents.ts'
+import { records } from '../../support/trades.ts'
+
+const text = fc.string({ unit: 'binary', maxLength: 60 })
+
+function newFold(): PartitionFold {
+  return new PartitionFold(
+    {
+      timeframes: ['1s', '1m', '1d', '3t'],
+      policy: 'feed',
+      allowedDelayMs: 2000,
+      latenessLimitMs: 3_600_000,
+      futureLimitMs: 60_000,
+      redelivered: 'drop'
+    },
+    undefined,
+    -Infinity
+  )
+}
+
+/** Trades and bars that came of records with texts as hostile as a topic allows. */
+function documentsOf(list: readonly TradeRecord[], gapId: string) {
+  const fold = newFold()
+  const trades: TradeDocument[] = []
+  list.forEach((record, offset) => {
+    fold.take(record, offset, 0, (folded) => trades.push(tradeDocument(record, folded)))
+  })
+  const { book, counted, gaps, watermark } = fold
+  const [first] = list
+  for (let i = 0; i < 3; i++) {
+    const span = { id: `${gapId}${i}`, fromMs: -Infinity, toMs: Infinity }
+    gaps.add({ ...span, feed: first?.feed ?? '', symbols: undefined })
+  }
+  book.seal()
+  counted.seal()
+  book.settle()
+  counted.settle()
+  const frame = { policy: 'feed', tradeDate: '2026-03-10', updatedAt: new Date() }
+  const owner = { log: 'raw_data/0', epoch: 3 }
+  const bars = [
+    ...book.takeDirty(watermark.ms).map((bar) => barDocument(bar, owner, frame)),
+    ...counted.takeDirty().map(({ bar, ...span }) => barDocument(bar, owner, { ...frame, span }))
+  ]
+  return { trades, bars }
+}
+
+describe('document weights', () => {
+  it('are never below what a document takes', () => {
+    fc.assert(
+      fc.property(
+        records(8),
+        text,
+        text,
+        text,
+        fc.array(text),
+        (list, feed, name, gapId, codes) => {
+          const hostile = list.map((record) => ({
+            ...record,
+            feed,
+            symbol: record.symbol + name,
+            connection: gapId,
+            trades: record.trades.map((trade) => ({ ...trade, c: codes, i: name }))
+          }))
+          const { trades, bars } = documentsOf(hostile, gapId)
+          for (const trade of trades) assert.ok(tradeBytes(trade) >= weighed(trade))
+          for (const bar of bars) {
+            assert.ok(bar.timeframe === '3t' || bar.gapIds.length === 3)
+            assert.ok(barBytes(bar) >= weighed(bar))
+          }
+          const correction = { rewrite: 1, was: 1.5, wasRevision: 1, reason: null, at: 5 }
+          const forecast = aForecast(name, 1, undefined, {
+            feed,
+            reason: gapId,
+            corrections: Array.from({ length: codes.length }, () => correction)
+          })
+          assert.ok(forecastBytes(forecast) >= weighed(forecast))
+        }
+      )
+    )
+  })
+})
