@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   CHECKSUM_MISMATCH: { retryable: false },
   DATA_DIR_IN_USE: { retryable: false },
   PORT_IN_USE: { retryable: false },
+  RUN_IN_PROGRESS: { retryable: false },
   TIMED_OUT: { retryable: true },
   ABORTED: { retryable: false },
   QUEUE_CLOSED: { retryable: false },

@@ -22,6 +22,7 @@ export {
   type PublisherOptions
 } from './publisher.ts'
 export { evictMembers } from './evict-members.ts'
+export { reachBroker } from './reach-broker.ts'
 export { forgetGroup } from './forget-group.ts'
 export { openSerialPublisher, type SerialPublisher } from './serial-publisher.ts'
 export {

@@ -80,11 +80,25 @@ export interface SubscriptionDocument {
   readonly at: Date
 }
 
-/** Who may use a feed's key now; `_id` names the key without showing it. */
+/**
+ * Who may do what only one may at a time, such as using a feed's key; `_id` names it (a key without
+ * showing it). The fields from `lastFrameAt` on are a producer's, for the one that comes next.
+ */
 export interface LeaseDocument {
   readonly _id: string
   readonly owner: string
+  /** Since when its owner has it without a break. */
+  readonly since?: Date
   readonly expiresAt: Date
   /** Receive time of the last frame its owner saw. */
   readonly lastFrameAt: Date | null
+  /** The symbols it followed until then (null), and until when those that it gave up. */
+  readonly followed?: readonly { readonly symbol: string; readonly until: Date | null }[]
+  /** The outage that lasted; the fields as in feed_gaps. */
+  readonly open?: {
+    readonly id: string
+    readonly from: Date | null
+    readonly cause: string
+    readonly symbols: readonly string[]
+  } | null
 }

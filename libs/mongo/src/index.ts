@@ -7,6 +7,7 @@ export {
   type AcquireOptions
 } from './checkpoint-store.ts'
 export { barBytes, forecastBytes, tradeBytes, weighed } from './document-weights.ts'
+export { connectDatabase, connectPreparedDatabase } from './connect.ts'
 export {
   ensureCollections,
   MONGO_VARIABLES,
@@ -94,7 +95,7 @@ export {
   loadOpenBars,
   type NamedTrade
 } from './stored-bars.ts'
-export { holdLease, releaseLease, type LeaseAnswer } from './lease.ts'
+export { holdLease, releaseLease, type LeaseAnswer, type LeaseNote } from './lease.ts'
 export {
   desiredSymbols,
   mergeSymbols,

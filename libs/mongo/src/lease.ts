@@ -5,20 +5,30 @@ import { translated } from './failure.ts'
 /** Yours, or whose it is. */
 export type LeaseAnswer =
   | { readonly isMine: true; readonly before: LeaseDocument | null }
-  | { readonly isMine: false; readonly owner: string; readonly expiresAt: Date }
+  | {
+      readonly isMine: false
+      readonly owner: string
+      readonly since: Date | undefined
+      readonly expiresAt: Date
+    }
+
+/** Kept in the lease for whoever comes next; what is not given stays as it was noted. */
+export interface LeaseNote extends Partial<Pick<LeaseDocument, 'followed' | 'open'>> {
+  /** Receive time of the last frame, epoch ms; null counts as not given. */
+  readonly lastFrameMs?: number | null
+}
 
 /**
- * Takes or keeps the lease of a feed key for `ttlMs`. It is free when nobody has it, when it has
- * expired by the database's clock, or when it is the caller's own. One writer wins.
- *
- * @param lastFrameMs receive time of the last frame, kept for whoever comes next
+ * Takes or keeps a lease for `ttlMs`. It is free when nobody has it, when it has expired by the
+ * database's clock, or when it is the caller's own. One writer wins.
+ * @throws DATABASE_UNREACHABLE
  */
 export async function holdLease(
   { leases }: Database,
   id: string,
   owner: string,
   ttlMs: number,
-  lastFrameMs: number | null
+  note: LeaseNote = {}
 ): Promise<LeaseAnswer> {
   return translated('Cannot hold the lease', async () => {
     // A lease that never was begins expired, so that one and the same update takes it.
@@ -27,14 +37,16 @@ export async function holdLease(
       { $setOnInsert: { owner: '', expiresAt: new Date(0), lastFrameAt: null } },
       { upsert: true }
     )
+    const isKept = { $and: [{ $eq: ['$owner', owner] }, { $gte: ['$expiresAt', '$$NOW'] }] }
     const before = await leases.findOneAndUpdate(
       { _id: id, $or: [{ owner }, { $expr: { $lt: ['$expiresAt', '$$NOW'] } }] },
       [
         {
           $set: {
             owner,
+            since: { $cond: [isKept, { $ifNull: ['$since', '$$NOW'] }, '$$NOW'] },
             expiresAt: { $add: ['$$NOW', ttlMs] },
-            ...(lastFrameMs !== null && { lastFrameAt: new Date(lastFrameMs) })
+            ...literally(fieldsOf(note))
           }
         }
       ],
@@ -45,27 +57,32 @@ export async function holdLease(
     return {
       isMine: false,
       owner: holder?.owner ?? 'somebody',
+      since: holder?.since,
       expiresAt: holder?.expiresAt ?? new Date(0)
     }
   })
 }
 
-/** Gives the lease back, so that the next one need not wait; the last frame stays noted. */
+/** Gives the lease back, so that the next one need not wait; what is noted stays. */
 export async function releaseLease(
   { leases }: Database,
   id: string,
   owner: string,
-  lastFrameMs: number | null
+  note: LeaseNote = {}
 ): Promise<void> {
   await translated('Cannot release the lease', () =>
-    leases.updateOne(
-      { _id: id, owner },
-      {
-        $set: {
-          expiresAt: new Date(0),
-          ...(lastFrameMs !== null && { lastFrameAt: new Date(lastFrameMs) })
-        }
-      }
-    )
+    leases.updateOne({ _id: id, owner }, { $set: { expiresAt: new Date(0), ...fieldsOf(note) } })
+  )
+}
+
+function fieldsOf({ lastFrameMs, ...fields }: LeaseNote): Partial<LeaseDocument> {
+  if (lastFrameMs === undefined || lastFrameMs === null) return fields
+  return { ...fields, lastFrameAt: new Date(lastFrameMs) }
+}
+
+/** Values as they are: an update by a pipeline would take a text with a dollar for a field. */
+function literally(fields: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, { $literal: value as unknown }])
   )
 }

@@ -1,11 +1,11 @@
 import { fullJitterMs, hasCode, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
 import {
   barReader,
+  connectDatabase,
   feedReader,
   forecastReader,
   lateReader,
   marketReader,
-  openDatabase,
   type BarReader,
   type FeedReader,
   type ForecastReader,
@@ -48,7 +48,7 @@ export function databaseReader(
     for (let attempt = 0; !context.signal.aborted; attempt++) {
       try {
         const options = { appName: 'tapedeck-api', timeoutMs: SELECT_TIMEOUT_MS }
-        const database = await openDatabase(config, options)
+        const database = await connectDatabase(config, options)
         close = database.close
         const limits = { timeoutMs: READ_TIMEOUT_MS, scanTimeoutMs: SCAN_TIMEOUT_MS }
         reader = {

@@ -5,12 +5,12 @@ import {
   openDeadLetters,
   openSerialPublisher,
   openTradeSource,
-  pingBroker,
+  reachBroker,
   type SerialPublisher,
   type TradeSource
 } from '@tapedeck/kafka'
-import { ensureCollections, openDatabase } from '@tapedeck/mongo'
-import { clientLog, serveHealth, type ServiceContext } from '@tapedeck/service'
+import { connectPreparedDatabase, type Database } from '@tapedeck/mongo'
+import { clientLog, serveHealth, startWait, type ServiceContext } from '@tapedeck/service'
 import type { ConsumerConfig } from './config.ts'
 import { consumerMetrics } from './consumer-metrics.ts'
 import { evictTheDead } from './evict-the-dead.ts'
@@ -20,13 +20,21 @@ export { readBacktestArguments, type BacktestArguments } from './backtest/argume
 export { runBacktest, type BacktestResult } from './backtest/backtest.ts'
 export { writeReport } from './backtest/report.ts'
 export type { ScoreRow } from './backtest/score-rows.ts'
+export {
+  readAuditArguments,
+  readReprocessArguments,
+  type AuditArguments,
+  type ReprocessArguments
+} from './reprocess/arguments.ts'
 export { CONSUMER_VARIABLES, readConfig, type ConsumerConfig } from './config.ts'
 
-const START_LIMIT_MS = 15_000
+const BROKER_LIMIT_MS = 5000
+const PING_LIMIT_MS = 2000
 const FINAL_FLUSH_MS = 3000
 
 /**
- * Reads `raw_data`, folds trades into bars, makes forecasts, stores all of it.
+ * Reads `raw_data`, folds trades into bars, makes forecasts, stores all of it. Health is served first,
+ * and says which server is waited for; returns once it consumes.
  *
  * The store opens before the source, because its checkpoints, not Kafka's committed offsets, say
  * where each partition starts (docs/adr/0003-checkpoint-in-mongodb.md).
@@ -37,19 +45,31 @@ export async function startConsumer(
 ): Promise<{ healthUrl: string }> {
   const { log, signal, defer } = context
   const metrics = consumerMetrics(context.metrics)
+  const servers = startWait(context)
+  let open: { readonly database: Database; readonly partitions?: Partitions } | undefined
+  const { url: healthUrl } = await serveHealth(
+    'consumer',
+    context,
+    async () => {
+      const waiting = servers.reasons()
+      if (waiting.length > 0) return waiting
+      await open?.database.ping(PING_LIMIT_MS)
+      const count = open?.partitions?.count ?? 0
+      return count === 0 ? ['no partition is assigned yet'] : []
+    },
+    { host: config.healthHost, port: config.healthPort }
+  )
   // Without the journal, trades acknowledged just before the server was killed would be gone, while
   // this process, still alive, goes on to a checkpoint behind them.
-  const database = await openDatabase(config.mongo, {
-    appName: 'tapedeck-consumer',
-    journal: true
-  })
+  const database = await servers.until(() =>
+    connectPreparedDatabase(config.mongo, { appName: 'tapedeck-consumer', journal: true })
+  )
   defer(() => database.close())
-  await ensureCollections(database, config.mongo)
-  const clusterId = await pingBroker(config.kafka, START_LIMIT_MS)
+  open = { database }
+  const clusterId = await servers.until(() => reachBroker(config.kafka, BROKER_LIMIT_MS))
   const { barsTopic, forecastsTopic } = config
-  await ensureTopics(config.kafka, {
-    compacted: [barsTopic, forecastsTopic].filter((topic) => topic !== undefined)
-  })
+  const compacted = [barsTopic, forecastsTopic].filter((topic) => topic !== undefined)
+  await servers.until(() => ensureTopics(config.kafka, { compacted }))
   const kafkaLog = clientLog(log)
   const deadLetters = openDeadLetters(config.kafka, {
     clientId: 'tapedeck-consumer-dead',
@@ -88,6 +108,7 @@ export async function startConsumer(
       })
     }
   })
+  open = { database, partitions }
   source = await openTradeSource(
     config.kafka,
     { groupId: config.groupId, clientId: 'tapedeck-consumer', log: kafkaLog },
@@ -108,15 +129,6 @@ export async function startConsumer(
     giveUp.abort()
   })
 
-  const { url: healthUrl } = await serveHealth(
-    'consumer',
-    context,
-    async () => {
-      await database.ping(2000)
-      return partitions.count === 0 ? ['no partition is assigned yet'] : []
-    },
-    { host: config.healthHost, port: config.healthPort }
-  )
   log.info(
     { topic: config.kafka.topic, timeframes: config.fold.timeframes, policy: config.fold.policy },
     'consuming'

@@ -14,7 +14,14 @@ export { PRODUCER_VARIABLES, readConfig, type ProducerConfig } from './config.ts
 export { createCapture, type Capture, type CaptureConfig } from './capture/capture.ts'
 export { captureMetrics } from './capture/capture-metrics.ts'
 export { feedStatus, type FeedFacts } from './feed-status.ts'
-export { GapKeeper, type FormerLife, type GapKeeperDeps } from './gap-keeper.ts'
+export { FollowedSymbols, type Followed } from './followed-symbols.ts'
+export {
+  GapKeeper,
+  type FormerLife,
+  type GapKeeperDeps,
+  type Legacy,
+  type OpenGap
+} from './gap-keeper.ts'
 export { LeaseKeeper, leaseId, type LeaseKeeperOptions } from './lease-keeper.ts'
 export { Outbox, type Depth, type OutboxDeps } from './outbox/outbox.ts'
 export type { Loss } from './outbox/loss-report.ts'

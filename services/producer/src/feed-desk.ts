@@ -1,14 +1,14 @@
-import { hasCode, messageOf, repeat, retried, withTimeout } from '@tapedeck/core'
+import { hasCode, messageOf, repeat, withTimeout } from '@tapedeck/core'
 import { createFeed, type Feed } from '@tapedeck/feed'
 import { checkSymbols, finnhubRest } from '@tapedeck/finnhub'
-import { desiredSymbols, openDatabase, type Database } from '@tapedeck/mongo'
-import type { ServiceContext } from '@tapedeck/service'
+import { connectDatabase, desiredSymbols, type Database, type LeaseNote } from '@tapedeck/mongo'
+import { startWait, type ServiceContext, type StartWait } from '@tapedeck/service'
 import type { Aside } from './aside.ts'
 import type { Capture } from './capture/capture.ts'
 import type { ProducerConfig } from './config.ts'
 import { FeedFollower } from './feed-follower.ts'
 import { feedStatus, type FeedFacts } from './feed-status.ts'
-import { formerLife } from './former-life.ts'
+import { formerLife, noteOf } from './former-life.ts'
 import type { GapKeeper } from './gap-keeper.ts'
 import { LeaseKeeper, leaseId } from './lease-keeper.ts'
 import type { Outbox } from './outbox/outbox.ts'
@@ -37,6 +37,7 @@ export class FeedDesk {
   readonly #config: ProducerConfig
   readonly #deps: DeskDeps
   readonly #follower: FeedFollower
+  readonly #servers: StartWait
   #symbols: readonly string[]
   #lease: LeaseKeeper | undefined
   #database: Database | undefined
@@ -47,13 +48,14 @@ export class FeedDesk {
     this.#config = config
     this.#deps = deps
     this.#symbols = config.symbols
+    this.#servers = startWait(deps.context)
     this.#follower = new FeedFollower({
       ...deps,
       feedName: config.feedName,
       protocol: protocolOf(config),
       log: deps.context.log
     })
-    this.#follower.setSymbols(config.symbols, Date.now())
+    this.#follower.setSymbols(config.symbols, [], Date.now())
   }
 
   /** Begins to follow; a failure that no retry can mend ends the service. */
@@ -86,11 +88,15 @@ export class FeedDesk {
 
   async #sayGoodbye(): Promise<void> {
     await this.#writeStatus('stopped')
-    await this.#lease?.release(this.#deps.gaps.lastFrameMs)
+    const { gaps } = this.#deps
+    // What is still in memory is published or spooled after this.
+    await this.#lease?.release(noteOf(gaps.lastFrameMs, gaps.legacy(undefined)))
   }
 
   /** Why the feed is not followed as it should be, in sentences. */
-  problems(): string[] {
+  problems(): readonly string[] {
+    const waiting = this.#servers.reasons()
+    if (waiting.length > 0) return waiting
     const { state, explanation } = feedStatus(this.#facts(Date.now()))
     return state === 'connected' ? [] : [`the feed is not connected: ${explanation}`]
   }
@@ -104,10 +110,8 @@ export class FeedDesk {
       await this.#follow(signal)
       return
     }
-    const database = await retried(
-      () => openDatabase(mongo, { appName: 'tapedeck-producer', maxPoolSize: 3, timeoutMs: 2000 }),
-      signal,
-      (error) => log.warn({ err: error }, 'the database does not answer yet')
+    const database = await this.#servers.until(() =>
+      connectDatabase(mongo, { appName: 'tapedeck-producer', maxPoolSize: 3, timeoutMs: 2000 })
     )
     this.#database = database
     const id = leaseId(feedName, this.#config.vendor.credential)
@@ -118,8 +122,12 @@ export class FeedDesk {
     })
     this.#lease = lease
     for (let isFirst = true; !signal.aborted; isFirst = false) {
-      const before = await lease.acquire(signal)
-      if (isFirst) gaps.resume(await formerLife(database, feedName, before), Date.now())
+      await lease.acquire(signal)
+      if (isFirst) {
+        // First what is wanted: else symbols that were added at run time would seem to be given up.
+        await this.#lookUpSymbols()
+        gaps.resume(await formerLife(database, feedName, id), Date.now())
+      }
       const lost = new AbortController()
       const held = AbortSignal.any([signal, lost.signal])
       void this.#watchLease(lease, held, lost)
@@ -137,7 +145,9 @@ export class FeedDesk {
   }
 
   async #watchLease(lease: LeaseKeeper, held: AbortSignal, lost: AbortController): Promise<void> {
-    const owner = await lease.keep(() => this.#safeFrameMs(), held)
+    const { gaps, outbox } = this.#deps
+    const note = (): LeaseNote => noteOf(this.#safeFrameMs(), gaps.legacy(outbox.exposedSinceMs))
+    const owner = await lease.keep(note, held)
     if (owner === undefined) return
     this.#deps.context.log.error({ owner }, 'another producer took the key over')
     lost.abort()
@@ -191,7 +201,7 @@ export class FeedDesk {
       if (isSame) return false
       log.info({ symbols: wanted.symbols, overflow: wanted.overflow }, 'symbols changed')
       this.#symbols = wanted.symbols
-      this.#follower.setSymbols([...wanted.symbols, ...wanted.overflow], Date.now())
+      this.#follower.setSymbols(wanted.symbols, wanted.overflow, Date.now())
       for (const symbol of wanted.overflow) {
         const reason = `the plan allows ${maxSymbols} symbols (FINNHUB_MAX_SYMBOLS)`
         this.#follower.judge(symbol, { standing: 'over the limit', reason })

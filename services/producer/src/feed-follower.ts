@@ -56,8 +56,9 @@ export class FeedFollower {
     this.#connectedMs = null
   }
 
-  setSymbols(symbols: readonly string[], nowMs: number): void {
-    this.#watch.setSymbols(symbols, nowMs)
+  /** @param overflow wanted as well, but not followed: shown, no more */
+  setSymbols(symbols: readonly string[], overflow: readonly string[], nowMs: number): void {
+    this.#watch.setSymbols([...symbols, ...overflow], nowMs)
     this.#deps.gaps.setSymbols(symbols)
   }
 

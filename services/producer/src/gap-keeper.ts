@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
 import { GAP_KEY, type GapRecord } from '@tapedeck/domain'
 import { connectionId } from '@tapedeck/feed'
+import { FollowedSymbols, present, type Followed } from './followed-symbols.ts'
 import type { Outbox } from './outbox/outbox.ts'
 
 export interface GapKeeperDeps {
@@ -10,10 +12,21 @@ export interface GapKeeperDeps {
   nextId(nowMs: number): string
 }
 
-/** A gap that an earlier life of the producer left open, or its last sign of life. */
+/** An outage that lasts, by what its closing record must say again. */
+export type OpenGap = Pick<GapRecord, 'id' | 'fromMs' | 'cause' | 'symbols'>
+
+/** What a life of the producer leaves to the next. */
+export interface Legacy {
+  readonly open: OpenGap | undefined
+  readonly followed: Followed
+}
+
+/** What is known of an earlier life: its open gap, its last sign of life, its symbols. */
 export interface FormerLife {
-  readonly open?: { readonly id: string; readonly fromMs: number | null; readonly cause: string }
+  readonly open?: OpenGap
   readonly lastFrameMs: number | null
+  /** Undefined: not known, so the symbols of now are taken for those of then. */
+  readonly followed?: Followed
 }
 
 /** A keeper whose gaps go the way of the trades: through the outbox, to every partition. */
@@ -36,17 +49,16 @@ export function gapKeeperOf(feed: string, outbox: Pick<Outbox, 'announce'>): Gap
  * the first frame that comes after. Times are receive times in epoch ms.
  *
  * One gap is open at most: failed attempts to connect in between belong to it, and the first cause
- * stands.
+ * stands. What a life finds out about the time before it is named by what it says, not by chance, so
+ * that a life that was killed before it noted this does not leave it twice.
  */
 export class GapKeeper {
   readonly #deps: GapKeeperDeps
+  readonly #symbols = new FollowedSymbols()
   #open: GapRecord | undefined
   #lastFrameMs: number | null = null
-  #symbols: readonly string[] = []
-  /** Asked for while the feed was followed already, with when they were last followed before. */
-  readonly #added = new Map<string, number | null>()
-  /** When symbols were given up, for those that come back. */
-  readonly #left = new Map<string, number>()
+  #publishedMs = -Infinity
+  #legacy: Legacy | undefined
 
   constructor(deps: GapKeeperDeps) {
     this.#deps = deps
@@ -61,27 +73,36 @@ export class GapKeeper {
     return this.#open
   }
 
-  setSymbols(symbols: readonly string[]): void {
-    if (this.#lastFrameMs !== null) {
-      for (const symbol of this.#symbols) {
-        if (symbols.includes(symbol)) continue
-        this.#added.delete(symbol)
-        this.#left.set(symbol, this.#lastFrameMs)
-      }
-      for (const symbol of symbols) {
-        if (!this.#symbols.includes(symbol)) this.#added.set(symbol, this.#left.get(symbol) ?? null)
-      }
+  /**
+   * What the next life must know. It goes on saying what it said before while a gap that was published
+   * since is in memory alone: what is noted as told must have been told.
+   * @param exposedSinceMs receive time of the oldest record that only memory has; undefined: none
+   */
+  legacy(exposedSinceMs: number | undefined): Legacy | undefined {
+    if (exposedSinceMs === undefined || exposedSinceMs > this.#publishedMs) {
+      this.#legacy = { open: this.#open, followed: this.#symbols.snapshot() }
     }
-    this.#symbols = symbols
+    return this.#legacy
+  }
+
+  setSymbols(symbols: readonly string[]): void {
+    this.#symbols.want(symbols, this.#lastFrameMs)
   }
 
   /** Goes on from an earlier life: its open gap stays the same gap; otherwise its absence is one. */
-  resume({ open, lastFrameMs }: FormerLife, nowMs: number): void {
+  resume({ open, lastFrameMs, followed }: FormerLife, nowMs: number): void {
     this.#lastFrameMs = lastFrameMs
-    if (open !== undefined) {
-      this.#open = this.#gap(open.id, open.fromMs, open.cause, nowMs)
-      this.#deps.publish(this.#open)
-    } else if (lastFrameMs !== null) this.lost('the producer was not running', nowMs)
+    if (followed !== undefined) this.#legacy = { open, followed }
+    const missed = followed === undefined ? this.#symbols.wanted : present(followed)
+    if (lastFrameMs !== null) {
+      if (followed === undefined) this.#symbols.join()
+      else this.#symbols.restore(followed, lastFrameMs)
+    }
+    if (open !== undefined) this.#begin(open, nowMs)
+    else if (lastFrameMs !== null && missed.length > 0) {
+      const said = { fromMs: lastFrameMs, cause: 'the producer was not running', symbols: missed }
+      this.#begin({ ...said, id: this.#idOf(said) }, nowMs)
+    }
   }
 
   /**
@@ -91,19 +112,28 @@ export class GapKeeper {
   frame(nowMs: number, isSubscribed: boolean): void {
     const isFirst = this.#lastFrameMs === null
     this.#lastFrameMs = nowMs
-    if (isFirst && this.#open === undefined) this.#begin(null, [], nowMs)
-    if (isSubscribed && this.#added.size > 0) this.#beginAdded(nowMs)
-    if (this.#open === undefined || !isSubscribed) return
-    const { id, fromMs, cause } = this.#open
+    if (isFirst) {
+      this.#symbols.join()
+      if (this.#open === undefined) this.#unfollowed(null, [], nowMs)
+    }
+    if (!isSubscribed) return
+    if (this.#symbols.isJoining) {
+      for (const [fromMs, joined] of this.#symbols.join()) this.#unfollowed(fromMs, joined, nowMs)
+    }
+    if (this.#open === undefined) return
+    const { id, fromMs, cause, symbols } = this.#open
     this.#open = undefined
-    this.#deps.publish({ ...this.#gap(id, fromMs, cause, nowMs), toMs: nowMs })
+    this.#publish({ id, fromMs, toMs: nowMs, cause, symbols }, nowMs)
   }
 
   /** The feed went away. Before the first frame ever there is nothing to miss. */
   lost(cause: string, nowMs: number): void {
     if (this.#open !== undefined || this.#lastFrameMs === null) return
-    this.#open = this.#gap(this.#deps.nextId(nowMs), this.#lastFrameMs, cause, nowMs)
-    this.#deps.publish(this.#open)
+    const { wanted } = this.#symbols
+    this.#begin(
+      { id: this.#deps.nextId(nowMs), fromMs: this.#lastFrameMs, cause, symbols: wanted },
+      nowMs
+    )
   }
 
   /** Trades were dropped although the feed was up: a gap that is over already. */
@@ -112,33 +142,42 @@ export class GapKeeper {
     { fromMs, toMs, symbols }: { fromMs: number; toMs: number; symbols: readonly string[] },
     nowMs: number
   ): void {
-    const gap = this.#gap(this.#deps.nextId(nowMs), fromMs, cause, nowMs)
-    this.#deps.publish({ ...gap, toMs, symbols })
+    this.#publish({ id: this.#deps.nextId(nowMs), fromMs, toMs, cause, symbols }, nowMs)
   }
 
-  #beginAdded(nowMs: number): void {
-    const bySince = Map.groupBy(this.#added, ([, fromMs]) => fromMs)
-    for (const [fromMs, added] of bySince) {
-      this.#begin(
-        fromMs,
-        added.map(([symbol]) => symbol),
-        nowMs
-      )
-    }
-    this.#added.clear()
+  #begin(gap: OpenGap, nowMs: number): void {
+    this.#open = this.#publish({ ...gap, toMs: null }, nowMs)
   }
 
   /** Symbols that were not followed until now; none named: nothing was. */
-  #begin(fromMs: number | null, symbols: readonly string[], nowMs: number): void {
+  #unfollowed(fromMs: number | null, symbols: readonly string[], nowMs: number): void {
     const cause =
       fromMs === null ? 'the feed was not followed before' : 'the symbol was not followed'
-    const gap = this.#gap(this.#deps.nextId(nowMs), fromMs, cause, nowMs)
-    this.#deps.publish({ ...gap, toMs: nowMs, symbols })
+    const said = { fromMs, cause, symbols }
+    this.#publish({ ...said, id: this.#idOf(said), toMs: nowMs }, nowMs)
   }
 
-  #gap(id: string, fromMs: number | null, cause: string, nowMs: number): GapRecord {
-    const { feed } = this.#deps
-    const symbols = this.#symbols
-    return { version: 1, kind: 'gap', id, feed, fromMs, toMs: null, cause, symbols, at: nowMs }
+  #publish(gap: OpenGap & Pick<GapRecord, 'toMs'>, nowMs: number): GapRecord {
+    const { feed, publish } = this.#deps
+    const { id, fromMs, toMs, cause, symbols } = gap
+    const record: GapRecord = {
+      version: 1,
+      kind: 'gap',
+      id,
+      feed,
+      fromMs,
+      toMs,
+      cause,
+      symbols,
+      at: nowMs
+    }
+    this.#publishedMs = nowMs
+    publish(record)
+    return record
+  }
+
+  #idOf({ fromMs, cause, symbols }: Omit<OpenGap, 'id'>): string {
+    const said = JSON.stringify([this.#deps.feed, fromMs, cause, symbols.toSorted()])
+    return `gap-${createHash('sha256').update(said).digest('hex').slice(0, 16)}`
   }
 }

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import { messageOf, systemClock, type Clock, type Secret } from '@tapedeck/core'
-import { holdLease, releaseLease, type Database, type LeaseDocument } from '@tapedeck/mongo'
+import {
+  holdLease,
+  releaseLease,
+  type Database,
+  type LeaseDocument,
+  type LeaseNote
+} from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
 
 /** A holder that is gone keeps the key from others so long. */
@@ -58,7 +64,7 @@ export class LeaseKeeper {
     const { id, log, ttlMs = TTL_MS, retryMs = RETRY_MS } = this.#options
     for (;;) {
       try {
-        const answer = await holdLease(this.#database, id, this.#owner, ttlMs, null)
+        const answer = await holdLease(this.#database, id, this.#owner, ttlMs)
         if (answer.isMine) {
           this.#waitsFor = undefined
           return answer.before
@@ -77,14 +83,14 @@ export class LeaseKeeper {
 
   /**
    * Renews the lease until the signal aborts; resolves with the new owner when it was lost.
-   * `lastFrameMs` is noted for whoever comes next.
+   * `note` is asked each time what to leave to whoever comes next.
    */
-  async keep(lastFrameMs: () => number | null, signal: AbortSignal): Promise<string | undefined> {
+  async keep(note: () => LeaseNote, signal: AbortSignal): Promise<string | undefined> {
     const { id, log, ttlMs = TTL_MS, renewMs = RENEW_MS } = this.#options
     while (!signal.aborted) {
       try {
         await this.#clock.delay(renewMs, signal)
-        const answer = await holdLease(this.#database, id, this.#owner, ttlMs, lastFrameMs())
+        const answer = await holdLease(this.#database, id, this.#owner, ttlMs, note())
         if (!answer.isMine) return answer.owner
       } catch (error) {
         if (signal.aborted) return undefined
@@ -94,7 +100,7 @@ export class LeaseKeeper {
     return undefined
   }
 
-  async release(lastFrameMs: number | null): Promise<void> {
-    await releaseLease(this.#database, this.#options.id, this.#owner, lastFrameMs)
+  async release(note: LeaseNote): Promise<void> {
+    await releaseLease(this.#database, this.#options.id, this.#owner, note)
   }
 }

@@ -27,7 +27,7 @@ describe('lease', () => {
     const others = keepers.filter((_, index) => index !== holder)
     await eventually(() => assert.ok(others.every(({ waitsFor }) => waitsFor !== undefined)))
     assert.equal(holders.length, 1)
-    await keepers[holder]!.release(1234)
+    await keepers[holder]!.release({ lastFrameMs: 1234 })
     await eventually(() => assert.equal(holders.length, 2))
     stop.abort()
     await Promise.allSettled(waiting)
@@ -41,7 +41,7 @@ describe('lease', () => {
       const first = new LeaseKeeper(database, { ...quick, id: 'k', owner: 'first', ttlMs: 400 })
       assert.equal((await first.acquire(never))?.lastFrameAt, null)
       const stop = new AbortController()
-      const kept = first.keep(() => 42_000, stop.signal)
+      const kept = first.keep(() => ({ lastFrameMs: 42_000 }), stop.signal)
       const second = new LeaseKeeper(database, { ...quick, id: 'k', owner: 'second', ttlMs: 400 })
       let before: number | undefined
       const acquiring = second.acquire(never).then((left) => {
@@ -64,7 +64,7 @@ describe('lease', () => {
     const { database } = await openMarket(t)
     const first = new LeaseKeeper(database, { ...quick, id: 'k', owner: 'first', ttlMs: 60_000 })
     await first.acquire(never)
-    const lost = first.keep(() => null, never)
+    const lost = first.keep(() => ({}), never)
     await database.leases.updateOne(
       { _id: 'k' },
       { $set: { owner: 'thief', expiresAt: new Date(8e12) } }

@@ -1,0 +1,46 @@
+import { fullJitterMs, messageOf, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
+import type { ServiceContext } from './run-service.ts'
+
+/** How long a service waits at its start for a server that is away. */
+export const START_LIMIT_MS = 600_000
+const BACKOFF = { baseMs: 100, capMs: 5000 }
+
+/** Waiting at the start for servers that are not there yet. */
+export interface StartWait {
+  /** What is waited for at present, in sentences for /readyz; empty when nothing is. */
+  reasons(): readonly string[]
+  /**
+   * Repeats work that fails with a retryable code, 50 ms to 5 s apart. Every other error, such as a
+   * mistake in the configuration, is thrown at once.
+   * @throws the last error after START_LIMIT_MS: whoever supervises the service begins anew; ABORTED
+   */
+  until<T>(work: () => Promise<T>): Promise<T>
+}
+
+export function startWait(
+  { log, signal }: Pick<ServiceContext, 'log' | 'signal'>,
+  { limitMs = START_LIMIT_MS, clock = systemClock }: { limitMs?: number; clock?: Clock } = {}
+): StartWait {
+  let reason: string | undefined
+  return {
+    reasons: () => (reason === undefined ? [] : [`waiting: ${reason}`]),
+    async until(work) {
+      const endMs = clock.now() + limitMs
+      for (let attempt = 0; ; attempt++) {
+        try {
+          const result = await work()
+          if (reason !== undefined) log.info('the wait is over')
+          reason = undefined
+          return result
+        } catch (error) {
+          if (!(error instanceof TapedeckError) || !error.retryable) throw error
+          if (clock.now() >= endMs) throw error
+          // Each new word of it once: a wait is no flood of lines.
+          if (messageOf(error) !== reason) log.warn({ err: error }, 'waiting for a server')
+          reason = messageOf(error)
+          await clock.delay(fullJitterMs(attempt, BACKOFF), signal)
+        }
+      }
+    }
+  }
+}

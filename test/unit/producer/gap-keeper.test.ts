@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { GapRecord } from '@tapedeck/domain'
+import { FollowedSymbols, GapKeeper, type Legacy } from '@tapedeck/producer'
+
+describe('GapKeeper', () => {
+  function keeper(): { gaps: GapRecord[]; beginnings: GapRecord[]; keeper: GapKeeper } {
+    const gaps: GapRecord[] = []
+    const beginnings: GapRecord[] = []
+    let next = 0
+    const made = new GapKeeper({
+      feed: 'finnhub',
+      publish(gap) {
+        if (gap.fromMs === null) beginnings.push(gap)
+        else gaps.push(gap)
+      },
+      nextId: () => `gap-${++next}`
+    })
+    made.setSymbols(['AAPL'])
+    return { gaps, beginnings, keeper: made }
+  }
+
+  it('opens one gap from the last frame and closes it by the first one after', () => {
+    const { gaps, keeper: made } = keeper()
+    made.frame(1000, true)
+    made.lost('closed', 1500)
+    made.lost('refused', 2500)
+    made.frame(9000, true)
+    made.frame(9001, true)
+    assert.deepEqual(
+      gaps.map(({ id, fromMs, toMs, cause, symbols }) => [id, fromMs, toMs, cause, symbols]),
+      [
+        ['gap-1', 1000, null, 'closed', ['AAPL']],
+        ['gap-1', 1000, 9000, 'closed', ['AAPL']]
+      ]
+    )
+  })
+
+  it('is not over before every symbol is asked for again', () => {
+    const { gaps, keeper: made } = keeper()
+    made.frame(1000, true)
+    made.lost('closed', 1500)
+    made.frame(2000, false)
+    assert.equal(gaps.length, 1)
+    made.frame(3000, true)
+    assert.deepEqual([gaps[1]?.fromMs, gaps[1]?.toMs], [1000, 3000])
+  })
+
+  it('says with the first frame ever that nothing is known of the time before, and once', () => {
+    const { gaps, beginnings, keeper: made } = keeper()
+    made.lost('refused', 100)
+    made.frame(200, true)
+    made.frame(300, true)
+    assert.deepEqual(gaps, [])
+    assert.deepEqual(
+      beginnings.map(({ fromMs, toMs, symbols }) => [fromMs, toMs, symbols]),
+      [[null, 200, []]]
+    )
+  })
+
+  it('says of a symbol that is added later that nothing is known of it before', () => {
+    const { gaps, beginnings, keeper: made } = keeper()
+    made.frame(200, true)
+    made.setSymbols(['AAPL', 'MSFT'])
+    made.frame(300, false)
+    made.frame(400, true)
+    made.setSymbols(['MSFT'])
+    made.frame(500, true)
+    assert.deepEqual(gaps, [])
+    made.setSymbols(['MSFT', 'AAPL'])
+    made.frame(900, true)
+    assert.deepEqual(
+      gaps.map(({ fromMs, toMs, symbols, cause }) => [fromMs, toMs, symbols, cause]),
+      [[400, 900, ['AAPL'], 'the symbol was not followed']]
+    )
+    assert.deepEqual(
+      beginnings.map(({ toMs, symbols }) => [toMs, symbols]),
+      [
+        [200, []],
+        [400, ['MSFT']]
+      ]
+    )
+  })
+
+  it('makes the time between two lives a gap, or goes on with the one left open', () => {
+    const first = keeper()
+    first.keeper.resume({ lastFrameMs: 5000 }, 60_000)
+    first.keeper.frame(61_000, true)
+    assert.deepEqual(
+      first.gaps.map(({ fromMs, toMs, cause }) => [fromMs, toMs, cause]),
+      [
+        [5000, null, 'the producer was not running'],
+        [5000, 61_000, 'the producer was not running']
+      ]
+    )
+    const second = keeper()
+    second.keeper.resume(
+      { open: { id: 'old', fromMs: 1, cause: 'closed', symbols: ['MSFT'] }, lastFrameMs: 1 },
+      60_000
+    )
+    second.keeper.frame(61_000, true)
+    assert.deepEqual(
+      second.gaps.map(({ id, fromMs, toMs, symbols }) => [id, fromMs, toMs, symbols]),
+      [
+        ['old', 1, null, ['MSFT']],
+        ['old', 1, 61_000, ['MSFT']]
+      ]
+    )
+  })
+
+  it('records dropped trades as a gap that is over', () => {
+    const { gaps, keeper: made } = keeper()
+    made.frame(1, true)
+    made.dropped('the spool is full', { fromMs: 10, toMs: 20, symbols: ['MSFT'] }, 30)
+    assert.deepEqual(
+      gaps.map(({ fromMs, toMs, symbols }) => [fromMs, toMs, symbols]),
+      [[10, 20, ['MSFT']]]
+    )
+    assert.equal(made.current, undefined)
+  })
+})
+
+/** One life after another, each with what the former left, and all that they published. */
+function lives(): {
+  gaps: GapRecord[]
+  live(symbols: readonly string[], nowMs: number): GapKeeper
+  /** Notes what the present life leaves: what it does afterwards, a kill undoes. */
+  note(keeper: GapKeeper, exposedSinceMs?: number): void
+} {
+  const gaps: GapRecord[] = []
+  let left: { legacy: Legacy | undefined; lastFrameMs: number | null } | undefined
+  let next = 0
+  return {
+    gaps,
+    live(symbols, nowMs) {
+      const publish = (gap: GapRecord): void => void gaps.push(gap)
+      const keeper = new GapKeeper({ feed: 'finnhub', publish, nextId: () => `gap-${++next}` })
+      keeper.setSymbols(symbols)
+      if (left !== undefined) {
+        const { open, followed } = left.legacy ?? {}
+        keeper.resume(
+          {
+            lastFrameMs: left.lastFrameMs,
+            ...(open !== undefined && { open }),
+            ...(followed !== undefined && { followed })
+          },
+          nowMs
+        )
+      }
+      return keeper
+    },
+    note(keeper, exposedSinceMs) {
+      left = { legacy: keeper.legacy(exposedSinceMs), lastFrameMs: keeper.lastFrameMs }
+    }
+  }
+}
+
+/** The gaps as they are stored: one for each id, the latest end stands. */
+function stored(gaps: readonly GapRecord[]): unknown[] {
+  const byId = new Map<string, GapRecord>()
+  for (const gap of gaps) {
+    const former = byId.get(gap.id) ?? gap
+    const toMs = Math.max(former.toMs ?? 0, gap.toMs ?? 0)
+    byId.set(gap.id, { ...former, toMs: toMs === 0 ? null : toMs })
+  }
+  return [...byId.values()].map(({ fromMs, toMs, symbols }) => [fromMs, toMs, symbols])
+}
+
+describe('GapKeeper over several lives', () => {
+  it('says of a symbol that is new in a later life that nothing is known of it before', () => {
+    const { gaps, live, note } = lives()
+    const first = live(['AAPL'], 0)
+    first.frame(1000, true)
+    first.lost('the producer was stopped', 1500)
+    note(first)
+    const second = live(['AAPL', 'TSLA'], 60_000)
+    second.frame(60_500, false)
+    second.frame(61_000, true)
+    second.frame(62_000, true)
+    assert.deepEqual(stored(gaps), [
+      [null, 1000, []],
+      [1000, 61_000, ['AAPL']],
+      [null, 61_000, ['TSLA']]
+    ])
+  })
+
+  it('says of a symbol that comes back when it was last followed, however many lives ago', () => {
+    const { gaps, live, note } = lives()
+    let nowMs = 0
+    for (const symbols of [['AAPL', 'MSFT'], ['AAPL'], ['AAPL'], ['AAPL', 'MSFT']]) {
+      const keeper = live(symbols, nowMs + 500)
+      keeper.frame(nowMs + 1000, true)
+      keeper.frame(nowMs + 5000, true)
+      keeper.lost('the producer was stopped', nowMs + 5500)
+      note(keeper)
+      nowMs += 10_000
+    }
+    assert.deepEqual(stored(gaps), [
+      [null, 1000, []],
+      [5000, 11_000, ['AAPL', 'MSFT']],
+      [15_000, 21_000, ['AAPL']],
+      [25_000, 31_000, ['AAPL']],
+      [5000, 31_000, ['MSFT']],
+      [35_000, null, ['AAPL', 'MSFT']]
+    ])
+  })
+
+  it('leaves one gap for each event, however often it is killed before it noted that', () => {
+    const { gaps, live, note } = lives()
+    const first = live(['AAPL', 'MSFT'], 0)
+    first.frame(1000, true)
+    note(first)
+    for (let life = 1; life <= 4; life++) {
+      live(['AAPL', 'TSLA', 'NVDA'], life * 10_000).frame(life * 10_000 + 1000, true)
+    }
+    assert.deepEqual(stored(gaps), [
+      [null, 1000, []],
+      [1000, 41_000, ['AAPL', 'MSFT']],
+      [null, 41_000, ['TSLA', 'NVDA']]
+    ])
+  })
+
+  it('repeats the beginning of all until it is noted, as one gap', () => {
+    const { gaps, live } = lives()
+    live(['AAPL'], 0).frame(1000, true)
+    live(['AAPL'], 5000).frame(6000, true)
+    assert.deepEqual(stored(gaps), [[null, 6000, []]])
+  })
+
+  it('takes nothing for told that only memory has', () => {
+    const { gaps, live, note } = lives()
+    const first = live(['AAPL'], 0)
+    first.frame(1000, true)
+    note(first)
+    const second = live(['AAPL', 'TSLA'], 10_000)
+    second.frame(11_000, true)
+    gaps.length = 1 // killed: none of it reached the broker
+    note(second, 10_000)
+    const third = live(['AAPL', 'TSLA'], 20_000)
+    third.frame(21_000, true)
+    note(third, 21_500)
+    live(['AAPL', 'TSLA'], 30_000).frame(31_000, true)
+    assert.deepEqual(stored(gaps), [
+      [null, 1000, []],
+      [11_000, 21_000, ['AAPL']],
+      [null, 21_000, ['TSLA']],
+      [21_000, 31_000, ['AAPL', 'TSLA']]
+    ])
+  })
+
+  it('counts a symbol as missed that was left out while the others went on', () => {
+    const { gaps, live, note } = lives()
+    const first = live(['AAPL', 'MSFT'], 0)
+    first.frame(1000, true)
+    first.setSymbols(['AAPL'])
+    first.frame(2000, true)
+    note(first)
+    live(['AAPL', 'MSFT'], 10_000).frame(11_000, true)
+    assert.deepEqual(stored(gaps), [
+      [null, 1000, []],
+      [2000, 11_000, ['AAPL']],
+      [1000, 11_000, ['MSFT']]
+    ])
+  })
+
+  it('takes the symbols of now for those of then where nothing was noted of them', () => {
+    const { gaps, live } = lives()
+    const keeper = live(['AAPL', 'TSLA'], 0)
+    keeper.resume({ lastFrameMs: 500 }, 900)
+    keeper.frame(1000, true)
+    assert.deepEqual(stored(gaps), [[500, 1000, ['AAPL', 'TSLA']]])
+  })
+})
+
+describe('FollowedSymbols', () => {
+  it('forgets those first that were given up longest ago', () => {
+    const symbols = new FollowedSymbols()
+    const names = Array.from({ length: 2500 }, (_, index) => `S${index}`)
+    symbols.want(names, null)
+    symbols.join()
+    for (let i = 100; i <= names.length; i += 100) symbols.want(names.slice(i), i)
+    assert.equal(symbols.snapshot().size, 2000)
+    symbols.want(['S0', 'S2499'], 9000)
+    assert.deepEqual(
+      [...symbols.join()],
+      [
+        [null, ['S0']],
+        [2500, ['S2499']]
+      ]
+    )
+  })
+})
