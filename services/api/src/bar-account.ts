@@ -26,12 +26,21 @@ export interface BarCounts {
   readonly unhindered: number
   readonly rules: readonly RuleCount[]
   readonly leftOut: readonly { readonly reason: LeftOut; readonly trades: number }[]
+  /** False: there are more, and every number is at least so high. */
+  readonly isComplete: boolean
+}
+
+/** Nothing can be said of a bar by part of its trades. */
+export interface NotChecked {
+  readonly isEqual: null
+  readonly text: string
+  readonly fields: readonly []
 }
 
 export interface BarSummary {
   readonly counts: BarCounts
-  readonly check: BarCheck
-  /** What this very trade set. */
+  readonly check: BarCheck | NotChecked
+  /** What this very trade set; of part of the trades only the open is known. */
   rolesOf(print: Print): readonly Role[]
 }
 
@@ -85,16 +94,19 @@ export class BarAccount {
     if (low === undefined || print.price < low.price || isEarlier(print, low)) this.#low = print
   }
 
-  summary(): BarSummary {
+  /** @param isComplete whether every trade was taken; if not, they were the first ones */
+  summary(isComplete: boolean): BarSummary {
     const leftOut = [...this.#leftOut].map(([reason, trades]) => ({ reason, trades }))
     const out = leftOut.reduce((sum, { trades }) => sum + trades, 0)
     const { first, last, fallback } = this.#tally.exactParts()
-    const setters: readonly (readonly [Role, string | undefined])[] = [
-      ['open', storedKey(first ?? fallback)],
+    const open: Setter = ['open', storedKey(isComplete ? (first ?? fallback) : first)]
+    const setters: readonly Setter[] = [
+      open,
       ['high', keyOf(this.#high)],
       ['low', keyOf(this.#low)],
       ['close', storedKey(last ?? fallback)]
     ]
+    const known = isComplete ? setters : [open]
     return {
       counts: {
         trades: this.#trades,
@@ -102,13 +114,23 @@ export class BarAccount {
         out,
         unhindered: this.#unhindered,
         rules: [...this.#rules.values()].toSorted((a, b) => b.trades - a.trades),
-        leftOut: leftOut.toSorted((a, b) => b.trades - a.trades)
+        leftOut: leftOut.toSorted((a, b) => b.trades - a.trades),
+        isComplete
       },
-      check: checkOf(this.#bar, this.#tally),
-      rolesOf: (print) => setters.filter(([, key]) => key === keyOf(print)).map(([role]) => role)
+      check: isComplete ? checkOf(this.#bar, this.#tally) : this.#notChecked(),
+      rolesOf: (print) => known.filter(([, key]) => key === keyOf(print)).map(([role]) => role)
     }
   }
+
+  #notChecked(): NotChecked {
+    const text =
+      `not checked: its ${this.#bar.tradeCount} trades are more than can be counted in the time of an answer; ` +
+      `the first ${this.#trades} of its window were`
+    return { isEqual: null, text, fields: [] }
+  }
 }
+
+type Setter = readonly [Role, string | undefined]
 
 /** Of equal prices the first on the tape set it. */
 function isEarlier(print: Print, than: Print): boolean {

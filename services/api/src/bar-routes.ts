@@ -5,7 +5,7 @@ import { BAR_TRADES_SCHEMA, BARS_SCHEMA } from './market-schemas.ts'
 import { refusal } from './replies.ts'
 import { barRow } from './rows.ts'
 
-/** A day's bar may hold hundreds of thousands of trades, all of which are counted. */
+/** A day's bar may hold hundreds of thousands of trades, which are counted. */
 const COUNTING_LIMIT_MS = 20_000
 
 /** Bars, and why one is what it is. */
@@ -31,7 +31,7 @@ export function barRoutes({ reader, summaries, clock }: DataRouteTools): readonl
         const problem = barIdProblem(id)
         if (problem !== undefined) throw refusal(400, 'id', problem)
         const asked = { id, limit, after }
-        return ask(asked, () => barTrades(reader, summaries, asked))
+        return ask(asked, () => barTrades(reader, summaries, asked, clock))
       }
     }
   ]

@@ -1,4 +1,5 @@
 import { eligibilityText, type ConditionPolicy } from '@tapedeck/domain'
+import type { Clock } from '@tapedeck/core'
 import type { BarReader, BarRow, TapePosition, TapeTrade } from '@tapedeck/mongo'
 import { BarAccount, type BarSummary } from './bar-account.ts'
 import { judge, policyOf } from './bar-verdict.ts'
@@ -14,23 +15,27 @@ export interface BarTradesQuery {
   readonly after: TapePosition | undefined
 }
 
+/** Longer than a bar of ordinary size takes on a busy machine, shorter than a reader's patience. */
+const COUNT_FOR_MS = 10_000
+
 /**
  * Why a bar is what it is: a page of its window's trades, each with what it did to the bar or why it
- * is not in it; the counts and the check are of all of them.
+ * is not in it; the counts and the check are of all of them, or say that they are not.
  *
  * @throws what sendFailure answers with 404 when there is no such bar
  */
 export async function barTrades(
   reader: BarReader,
   summaries: LoadCache<BarSummary>,
-  { id, limit, after }: BarTradesQuery
+  { id, limit, after }: BarTradesQuery,
+  clock: Clock
 ): Promise<object> {
   const bar = await reader.bar(id)
   if (bar === undefined) {
     throw refusal(404, 'id', `no bar '${id}' is stored, expected an id as /api/v1/bars answers it`)
   }
   const window = await windowOf(bar, reader)
-  const counted = summaries.get(versionOf(bar), () => summaryOf(reader, bar, window))
+  const counted = summaries.get(versionOf(bar), () => summaryOf(reader, bar, window, clock))
   const [summary, page] = await Promise.all([
     counted.value,
     pageOf(reader, { ...window, ...(after !== undefined && { after }) }, limit)
@@ -48,13 +53,22 @@ export async function barTrades(
   }
 }
 
-async function summaryOf(reader: BarReader, bar: BarRow, window: BarWindow): Promise<BarSummary> {
+/** Counts in the order of the tape for as long as it may. */
+async function summaryOf(
+  reader: BarReader,
+  bar: BarRow,
+  window: BarWindow,
+  clock: Clock
+): Promise<BarSummary> {
   const account = new BarAccount(bar)
+  const endMs = clock.now() + COUNT_FOR_MS
+  let isComplete = true
   await reader.tape({ ...window, isForCounting: true }, (one) => {
-    if (window.holds(one)) account.take(one)
-    return true
+    isComplete = clock.now() < endMs
+    if (isComplete && window.holds(one)) account.take(one)
+    return isComplete
   })
-  return account.summary()
+  return account.summary(isComplete)
 }
 
 async function pageOf(

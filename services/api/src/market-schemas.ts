@@ -2,6 +2,7 @@
 
 import {
   flag,
+  flagOrNull,
   list,
   number,
   numberOrNull,
@@ -95,10 +96,11 @@ export const BAR_TRADES_SCHEMA = object({
     out: whole,
     unhindered: whole,
     rules: rows({ ...RULE, trades: whole }),
-    leftOut: rows({ reason: text, trades: whole })
+    leftOut: rows({ reason: text, trades: whole }),
+    isComplete: flag
   }),
   check: object({
-    isEqual: flag,
+    isEqual: flagOrNull,
     text,
     fields: rows({ field: text, bar: numberOrNull, trades: numberOrNull, isEqual: flag })
   }),

@@ -4,6 +4,7 @@ export const text = { type: 'string' } as const
 export const number = { type: 'number' } as const
 export const whole = { type: 'integer' } as const
 export const flag = { type: 'boolean' } as const
+export const flagOrNull = { type: 'boolean', nullable: true } as const
 export const textOrNull = { type: 'string', nullable: true } as const
 export const numberOrNull = { type: 'number', nullable: true } as const
 export const wholeOrNull = { type: 'integer', nullable: true } as const

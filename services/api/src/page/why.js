@@ -57,16 +57,18 @@ function showAnswer({ bar, window, summary, check, trades, next: further }) {
   next = further ?? undefined
   const verdict = $('why-verdict')
   setText(verdict, `${bar.status}${revisionText(bar)}${coverageText(bar)}: ${check.text}`)
-  verdict.className = check.isEqual ? 'good' : bar.status === 'provisional' ? '' : 'bad'
+  const isOpen = check.isEqual === null || bar.status === 'provisional'
+  verdict.className = check.isEqual ? 'good' : isOpen ? '' : 'bad'
   setText($('why-window'), `${window.text}; conditions by policy ${bar.policy}`)
   $('why-facts').replaceChildren(...factsOf(summary).map((fact) => html('li', '', fact)))
   $('why-rows').append(...trades.map(rowOf))
   $('why-more').hidden = next === undefined
 }
 
-function factsOf({ trades, in: isIn, out, unhindered, rules, leftOut }) {
+function factsOf({ trades, in: isIn, out, unhindered, rules, leftOut, isComplete }) {
+  const words = isComplete ? 'trades in the window' : 'first trades of the window'
   return [
-    `${trades} trades in the window: ${isIn} in the bar (${unhindered} of them without a hindrance), ${out} left out`,
+    `${trades} ${words}: ${isIn} in the bar (${unhindered} of them without a hindrance), ${out} left out`,
     ...leftOut.map(({ reason, trades: count }) => `left out, ${REASONS[reason]}: ${count}`),
     ...rules.map(
       ({ code, name, hinders, trades: count }) =>
