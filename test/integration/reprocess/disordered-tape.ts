@@ -95,7 +95,9 @@ export async function allStored(
 
 export interface Run {
   readonly code: number
+  /** The result, and after it what was said while it worked. */
   readonly output: string
+  readonly result: string
 }
 
 /** `npm run audit` or `npm run reprocess` as a process of its own. */
@@ -116,15 +118,15 @@ export async function command(
     { env: { PATH, ...env }, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 },
     (error, stdout, stderr) => {
       const code = error === null ? 0 : Number(error.code ?? -1)
-      resolve({ code, output: stdout + stderr })
+      resolve({ code, output: stdout + stderr, result: stdout })
     }
   )
   return promise
 }
 
 /** The JSON object on the last line. */
-export function resultOf({ output }: Run): unknown {
-  return JSON.parse(output.trimEnd().split('\n').at(-1) ?? '')
+export function resultOf({ result }: Run): unknown {
+  return JSON.parse(result.trimEnd().split('\n').at(-1) ?? '')
 }
 
 type Content = Omit<

@@ -7,16 +7,13 @@ export interface Outcome {
   readonly naiveError: number
   readonly inOls: boolean
   readonly inBand: boolean
-  /** The band was learnt, no longer the interval of least squares. */
-  readonly isLearnt: boolean
 }
 
 const ROW = 4
 const FIRST_ROWS = 256
 const IN_OLS = 1
 const IN_BAND = 2
-const LEARNT = 4
-const SCORED = 8
+const SCORED = 4
 
 /** What became of every forecast of one model on one series: 32 bytes each. */
 export class Outcomes {
@@ -51,10 +48,7 @@ export class Outcomes {
       }
     }
     const flags = isScored(entry)
-      ? SCORED +
-        (entry.inOls ? IN_OLS : 0) +
-        (entry.inBand ? IN_BAND : 0) +
-        (entry.bandFrom === 'adaptive' ? LEARNT : 0)
+      ? SCORED + (entry.inOls ? IN_OLS : 0) + (entry.inBand ? IN_BAND : 0)
       : 0
     const at = place * ROW
     this.#rows[at] = entry.targetMs
@@ -83,8 +77,7 @@ export class Outcomes {
         error: this.#rows[at + 1] ?? 0,
         naiveError: this.#rows[at + 2] ?? 0,
         inOls: (flags & IN_OLS) !== 0,
-        inBand: (flags & IN_BAND) !== 0,
-        isLearnt: (flags & LEARNT) !== 0
+        inBand: (flags & IN_BAND) !== 0
       })
     }
     return all.sort((a, b) => a.targetMs - b.targetMs)

@@ -11,6 +11,9 @@ import type { Outcome } from './outcomes.ts'
 import { randomFrom, seedOf } from './random.ts'
 import { skillRange } from './skill-range.ts'
 
+/** Scores in which a band has hardly learnt yet. */
+const EARLY = 30
+
 /** How one model did on one series over the whole run; the scores are those of `Scores`. */
 export interface ScoreRow extends Scores {
   readonly symbol: string
@@ -23,9 +26,8 @@ export interface ScoreRow extends Scores {
   /** 95 % range of skill by resampling; null with too few scores. */
   readonly skillLower: number | null
   readonly skillUpper: number | null
-  /** Scores and coverage of the adaptive band once it was learnt. */
-  readonly learnt: number
-  readonly coverageLearnt: number | null
+  /** Coverage of the adaptive band over the first EARLY scores, or as many as there are. */
+  readonly coverageEarly: number | null
   /** Against naive over all scored; null where it is not defined. */
   readonly dieboldMariano: DieboldMariano | null
   readonly label: ScoreLabel
@@ -45,7 +47,7 @@ function scoreRow({ outcomes, report }: ModelResult, seed: number): ScoreRow {
   const test = dieboldMariano(Float64Array.from(scored, lossDifference), horizon) ?? null
   const name = `${symbol}|${timeframe}|${lookback}|${horizon}|${model}`
   const range = skillRange(scored, horizon, randomFrom(seedOf(seed, name)))
-  const learnt = scored.filter(({ isLearnt }) => isLearnt)
+  const early = scored.slice(0, EARLY)
   const { total } = report
   return {
     symbol,
@@ -57,9 +59,8 @@ function scoreRow({ outcomes, report }: ModelResult, seed: number): ScoreRow {
     voids,
     skillLower: range?.[0] ?? null,
     skillUpper: range?.[1] ?? null,
-    learnt: learnt.length,
-    coverageLearnt:
-      learnt.length === 0 ? null : learnt.filter(({ inBand }) => inBand).length / learnt.length,
+    coverageEarly:
+      early.length === 0 ? null : early.filter(({ inBand }) => inBand).length / early.length,
     dieboldMariano: test,
     label: labelOf(total.n, total.skill, test?.p ?? null),
     labelNow: report.label,

@@ -15,6 +15,7 @@ const COLUMNS: readonly Column[] = [
   ['direction', direction],
   ['OLS', ({ coverageOls }) => percent(coverageOls)],
   ['band', ({ coverageBand }) => percent(coverageBand)],
+  ['first 30', ({ coverageEarly }) => percent(coverageEarly)],
   ['OLS width', ({ widthOls }) => price(widthOls)],
   ['band width', ({ widthBand }) => price(widthBand)],
   ['OLS Winkler', ({ winklerOls }) => price(winklerOls)],
@@ -36,6 +37,7 @@ export const TABLE_NOTES: readonly string[] = [
   'skill is 1 - MAE / naive MAE with its 95 % range by resampling; naive says the price stays put',
   'direction is the share with the direction right and its 95 % band, ties left out',
   'OLS and band are the coverage of the 95 % interval of least squares and of the adaptive band',
+  'first 30 is the coverage of the adaptive band over the first 30 scores, when little is learnt',
   'DM p and verdict: Diebold-Mariano test against naive over all scored forecasts'
 ]
 

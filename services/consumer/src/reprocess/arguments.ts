@@ -1,12 +1,7 @@
-import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
-import { messageOf, TapedeckError } from '@tapedeck/core'
-import {
-  CONDITION_POLICIES,
-  timeframeProblem,
-  type ConditionPolicy,
-  type Timeframe
-} from '@tapedeck/domain'
-import { isForward, rangeEndOf, type RangeEnd } from './dates.ts'
+import { CONDITION_POLICIES, type ConditionPolicy, type Timeframe } from '@tapedeck/domain'
+import { Mistakes } from '../command/mistakes.ts'
+import { readOptions, type OptionKind } from '../command/options.ts'
+import { isForward, type RangeEnd } from './dates.ts'
 
 export const REPROCESS_USAGE = `Builds bars anew from what is kept of the trades, shows what differs, swaps it in on request.
 
@@ -61,7 +56,7 @@ export interface AuditArguments {
 /** @throws CONFIG_INVALID that names every mistake */
 export function readReprocessArguments(args: readonly string[]): ReprocessArguments | 'help' {
   const mistakes = new Mistakes('reprocess')
-  const { texts, flags } = parsed(args, REPROCESS_OPTIONS, mistakes)
+  const { texts, flags } = readOptions(args, REPROCESS_OPTIONS, mistakes)
   if (flags.has('help')) return 'help'
   const from = mistakes.end('--from', texts.get('from'))
   const to = mistakes.end('--to', texts.get('to'))
@@ -97,7 +92,7 @@ export function readReprocessArguments(args: readonly string[]): ReprocessArgume
 /** @throws CONFIG_INVALID that names every mistake */
 export function readAuditArguments(args: readonly string[]): AuditArguments | 'help' {
   const mistakes = new Mistakes('audit')
-  const { texts, flags } = parsed(args, AUDIT_OPTIONS, mistakes)
+  const { texts, flags } = readOptions(args, AUDIT_OPTIONS, mistakes)
   if (flags.has('help')) return 'help'
   const date = mistakes.end('--date', texts.get('date'))
   if (date !== undefined && !('date' in date)) {
@@ -115,131 +110,24 @@ export function readAuditArguments(args: readonly string[]): AuditArguments | 'h
   }
 }
 
-const TEXT = { type: 'string' } as const
-const FLAG = { type: 'boolean' } as const
-const AUDIT_OPTIONS = {
-  date: TEXT,
-  symbols: TEXT,
-  timeframes: TEXT,
-  all: FLAG,
-  json: FLAG,
-  help: { type: 'boolean', short: 'h' }
-} as const
-const REPROCESS_OPTIONS = {
-  from: TEXT,
-  to: TEXT,
-  symbols: TEXT,
-  policy: TEXT,
-  timeframes: TEXT,
-  source: TEXT,
-  'include-late': FLAG,
-  swap: FLAG,
-  force: FLAG,
-  yes: FLAG,
-  all: FLAG,
-  json: FLAG,
-  help: { type: 'boolean', short: 'h' }
-} as const
-
-interface Parsed {
-  readonly texts: ReadonlyMap<string, string>
-  readonly flags: ReadonlySet<string>
+const AUDIT_OPTIONS: Readonly<Record<string, OptionKind>> = {
+  date: 'text',
+  symbols: 'text',
+  timeframes: 'text',
+  all: 'flag',
+  json: 'flag'
 }
-
-function parsed(
-  args: readonly string[],
-  options: ParseArgsOptionsConfig,
-  mistakes: Mistakes
-): Parsed {
-  const texts = new Map<string, string>()
-  const flags = new Set<string>()
-  // Not strict, so that every mistake is found at once.
-  const { tokens } = parseArgs({
-    args: [...args],
-    options,
-    strict: false,
-    tokens: true,
-    allowPositionals: true
-  })
-  for (const token of tokens) {
-    if (token.kind === 'positional') mistakes.add(`'${token.value}' found, expected only options`)
-    if (token.kind !== 'option') continue
-    const type = options[token.name]?.type
-    if (type === undefined) mistakes.add(`unknown option ${token.rawName} found`)
-    else if (type === 'boolean') flags.add(token.name)
-    else if (token.value === undefined || token.value === '') {
-      mistakes.add(`${token.rawName} found without a value`)
-    } else texts.set(token.name, token.value)
-  }
-  return { texts, flags }
-}
-
-/** Collects what is wrong with a command. */
-class Mistakes {
-  readonly #command: string
-  readonly #found: string[] = []
-
-  constructor(command: string) {
-    this.#command = command
-  }
-
-  add(mistake: string): void {
-    this.#found.push(mistake)
-  }
-
-  throwAny(): void {
-    if (this.#found.length === 0) return
-    const list = this.#found.join('\n  ')
-    throw new TapedeckError(
-      'CONFIG_INVALID',
-      `Cannot ${this.#command}: ${list}\n  expected arguments as in npm run ${this.#command} -- --help`
-    )
-  }
-
-  end(name: string, text: string | undefined): RangeEnd | undefined {
-    if (text === undefined) {
-      this.add(`${name} is missing, expected a date such as 2026-03-10`)
-      return undefined
-    }
-    const end = rangeEndOf(text)
-    if (end === undefined) {
-      this.add(`${name} ${text} found, expected a date such as 2026-03-10 or 2026-03-10T14:00Z`)
-    }
-    return end
-  }
-
-  choice<T extends string>(
-    name: string,
-    text: string | undefined,
-    options: readonly T[]
-  ): T | undefined {
-    if (text === undefined) return undefined
-    const found = options.find((option) => option === text)
-    if (found === undefined) this.add(`${name} ${text} found, expected ${options.join(', ')}`)
-    return found
-  }
-
-  timeframes(text: string | undefined): readonly Timeframe[] | undefined {
-    const names = this.list('--timeframes', text)
-    for (const name of names ?? []) {
-      const problem = timeframeProblem(name)
-      if (problem !== undefined) this.add(`--timeframes: ${problem}`)
-    }
-    return names
-  }
-
-  list(name: string, text: string | undefined): readonly string[] | undefined {
-    if (text === undefined) return undefined
-    const entries = text.split(',').map((entry) => entry.trim())
-    if (entries.includes('')) this.add(`${name} ${text} found, expected names between its commas`)
-    return [...new Set(entries)]
-  }
-}
-
-/** What a failed command says, and its exit code: 2 when it could not begin. */
-export function failureOf(error: unknown): { readonly text: string; readonly code: 1 | 2 } {
-  const code = error instanceof TapedeckError ? error.code : undefined
-  const cannotBegin =
-    code === 'CONFIG_INVALID' || code === 'SERVER_MISSING' || code === 'REQUEST_INVALID'
-  return { text: `${messageOf(error)}\n`, code: cannotBegin ? 2 : 1 }
+const REPROCESS_OPTIONS: Readonly<Record<string, OptionKind>> = {
+  from: 'text',
+  to: 'text',
+  symbols: 'text',
+  policy: 'text',
+  timeframes: 'text',
+  source: 'text',
+  'include-late': 'flag',
+  swap: 'flag',
+  force: 'flag',
+  yes: 'flag',
+  all: 'flag',
+  json: 'flag'
 }

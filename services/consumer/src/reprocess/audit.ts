@@ -4,7 +4,7 @@ import { auditSymbol, type AuditDifference, type SymbolAudit } from './audit-sym
 import type { CommandConfig } from './command-config.ts'
 import { tradingDatesOf } from './dates.ts'
 import { logStates } from './log-state.ts'
-import { LimitedLines, printable, table, type Screen } from './screen.ts'
+import { LimitedLines, printable, table, type Screen } from '../command/screen.ts'
 import { tradeStore } from './trade-store.ts'
 
 export interface AuditDeps {

@@ -2,7 +2,23 @@ import { hasCode, TapedeckError } from '@tapedeck/core'
 import { ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
 import type { CommandConfig } from './command-config.ts'
 
-/** @throws SERVER_MISSING that says where it was looked for */
+/**
+ * Does the work of a command with its database.
+ * @throws SERVER_MISSING that says where it was looked for
+ */
+export async function withCommandDatabase<T>(
+  config: CommandConfig,
+  work: (database: Database) => Promise<T>
+): Promise<T> {
+  const database = await openCommandDatabase(config)
+  try {
+    return await work(database)
+  } finally {
+    await database.close()
+  }
+}
+
+/** @throws SERVER_MISSING */
 export async function openCommandDatabase({
   consumer,
   databaseFrom

@@ -16,7 +16,8 @@ import { Day, type DayDeps } from './day.ts'
 import type { Judged } from './judge.ts'
 import { judgeTimeframe } from './judge-day.ts'
 import { logStates } from './log-state.ts'
-import { LimitedLines, printable, table, type Screen } from './screen.ts'
+import { LimitedLines, printable, table, type Screen } from '../command/screen.ts'
+import { asSoleRun, type SoleRun } from './sole-run.ts'
 import { swapIn, type SwapOutcome } from './swap.ts'
 import { readTopicTrades } from './topic-trades.ts'
 import { tradeStore } from './trade-store.ts'
@@ -59,10 +60,16 @@ const AROUND_MS = 6 * 86_400_000
 /**
  * Builds the bars of a range anew into `bars_shadow`, symbol by symbol and date by date, says what
  * differs, and swaps it in when asked. Answers whether all that was asked for was done.
+ * @throws RUN_IN_PROGRESS when another run uses the shadow
  */
-export async function runReprocess(
+export function runReprocess(args: ReprocessArguments, deps: ReprocessDeps): Promise<boolean> {
+  return asSoleRun(deps.database, (run) => reprocess(args, deps, run))
+}
+
+async function reprocess(
   args: ReprocessArguments,
-  { config, database, screen, confirm }: ReprocessDeps
+  { config, database, screen, confirm }: ReprocessDeps,
+  run: SoleRun
 ): Promise<boolean> {
   const { consumer } = config
   const policy = args.policy ?? consumer.fold.policy
@@ -76,6 +83,7 @@ export async function runReprocess(
     states: await logStates(database, consumer, Date.now()),
     reachMs: consumer.fold.latenessLimitMs + consumer.fold.allowedDelayMs
   }
+  await run.renew()
   await clearShadowBars(database)
   const tally = new ReprocessTally(screen, args.isAll ? Infinity : SHOWN)
   const symbols = args.symbols ?? (await storedSymbols(database))
@@ -84,6 +92,7 @@ export async function runReprocess(
       screen.progress(
         `${printable(symbol)} ${date.tradeDate}: ${tally.trades} trades so far, ${tally.bars} bars`
       )
+      await run.check()
       const day = await Day.load(deps, symbol, date, timeframes)
       tally.date(day)
       await judgeDay(
@@ -101,7 +110,7 @@ export async function runReprocess(
   const head = { policy, source: args.source, symbols: symbols.length }
   screen.write(summary({ ...head, ...found }, seconds))
   const outcome = args.isSwap
-    ? await swapWhenSure(args, found, { config, database, screen, confirm }, policy)
+    ? await swapWhenSure(args, found, { config, database, screen, confirm, run }, policy)
     : null
   const rate = Math.round(found.trades / seconds)
   if (args.isJson) {
@@ -134,7 +143,7 @@ async function judgeDay(
 async function swapWhenSure(
   args: ReprocessArguments,
   found: Found,
-  { config, database, screen, confirm }: ReprocessDeps,
+  { config, database, screen, confirm, run }: ReprocessDeps & { readonly run: SoleRun },
   policy: ConditionPolicy
 ): Promise<SwapOutcome | null> {
   const changes = found.different + found.labelled + found.missing + found.unexpected
@@ -143,6 +152,7 @@ async function swapWhenSure(
     return null
   }
   const { isForced } = args
+  await run.renew()
   const outcome = await swapIn(database, config.consumer, { policy, isForced })
   screen.write(swapText(outcome))
   return outcome

@@ -3,6 +3,8 @@ export interface Screen {
   write(text: string): void
   /** At most one line in a few seconds; nothing of the result. */
   progress(text: string): void
+  /** A line beside the result. */
+  note(text: string): void
 }
 
 const PROGRESS_MS = 3000
@@ -19,7 +21,8 @@ export function processScreen(
       if (now() - saidAtMs < PROGRESS_MS) return
       saidAtMs = now()
       err(`${text}\n`)
-    }
+    },
+    note: (text) => err(`${text}\n`)
   }
 }
 
