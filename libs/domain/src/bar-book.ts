@@ -45,6 +45,8 @@ export class BarBook {
   readonly #keepFinalMs: number
   #storedUntilMs: number
   readonly #symbols = new Map<string, SymbolBars>()
+  /** The one asked for last: a record's trades are all of one symbol. */
+  #recent: SymbolBars | undefined
   #size = 0
   /** Provisional bars by the moment their window settles. */
   readonly #open = new Map<number, Bar[]>()
@@ -200,11 +202,13 @@ export class BarBook {
   }
 
   #symbolOf(symbol: string): SymbolBars {
+    if (this.#recent?.symbol === symbol) return this.#recent
     let found = this.#symbols.get(symbol)
     if (found === undefined) {
       found = new SymbolBars(symbol, this.#shelves.length)
       this.#symbols.set(symbol, found)
     }
+    this.#recent = found
     return found
   }
 

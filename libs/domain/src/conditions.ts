@@ -85,6 +85,10 @@ function ruleOf(code: string, policy: ConditionPolicy, session: Session): number
 
 /** What a trade may do, in words; stored with every trade. */
 export function eligibilityText(eligibility: number): string {
+  return TEXTS[eligibility] ?? textOf(eligibility)
+}
+
+function textOf(eligibility: number): string {
   if (eligibility === EVERYTHING) return 'price and volume'
   const parts = [
     (eligibility & MAY.setHighLow) !== 0 && 'high and low',
@@ -95,6 +99,9 @@ export function eligibilityText(eligibility: number): string {
   ].filter((part) => part !== false)
   return parts.length === 0 ? 'nothing' : parts.join(', ')
 }
+
+/** By the bits of MAY. */
+const TEXTS: readonly string[] = Array.from({ length: EVERYTHING + 1 }, (_, bits) => textOf(bits))
 
 /** A condition code that keeps a trade from something, in words. */
 export interface HinderingRule {

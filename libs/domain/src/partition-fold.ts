@@ -8,7 +8,7 @@ import { RedeliveryBook } from './redelivery.ts'
 import { sessionOfTrade, tradingDateAt, type Session } from './sessions.ts'
 import { TickRule, type TickState } from './tick-rule.ts'
 import type { Timeframe } from './timeframe.ts'
-import { MAX_FRAME_INDEX, tradeId, type FeedTrade, type TradeRecord } from './trade-record.ts'
+import { frameId, MAX_FRAME_INDEX, type FeedTrade, type TradeRecord } from './trade-record.ts'
 import { Watermark, type WatermarkState } from './watermark.ts'
 
 export interface FoldOptions {
@@ -110,6 +110,8 @@ export class PartitionFold {
     }
     const { policy } = this.#options
     const watermarkMs = this.watermark.ms
+    const idOfFrame = frameId(connection, frame)
+    const firstSequence = frame * MAX_FRAME_INDEX
     let newestMs = -Infinity
     for (let i = 0; i < record.trades.length; i++) {
       const trade = record.trades[i] as FeedTrade
@@ -117,7 +119,7 @@ export class PartitionFold {
       const tMs = trade.t
       const date = tradingDateAt(symbol, tMs)
       const session = sessionOfTrade(symbol, date, tMs, trade.c)
-      const id = tradeId(connection, frame, index)
+      const id = `${idOfFrame}${index}`
       const eligibility = eligibilityOf(trade.c, policy, session, this.#countUnknown)
       const aside = this.#asideReason(symbol, id, trade, receivedAt, watermarkMs)
       if (aside === undefined) {
@@ -128,7 +130,7 @@ export class PartitionFold {
           const tallied = {
             tMs,
             connection,
-            sequence: frame * MAX_FRAME_INDEX + index,
+            sequence: firstSequence + index,
             price: trade.p,
             size: trade.v,
             eligibility,

@@ -4,6 +4,7 @@ import { RETURN_SCALE } from './tally.ts'
 export type TickState = Readonly<Record<string, string>>
 
 interface LastPrint {
+  readonly symbol: string
   price: number
   /** 1 up, -1 down, 0 while no other price was seen. */
   direction: number
@@ -29,6 +30,8 @@ const STILL_SIGN = 'z'
  */
 export class TickRule {
   readonly #last = new Map<string, LastPrint>()
+  /** Of the symbol asked for last: a record's trades are all of one. */
+  #recent: LastPrint | undefined
 
   constructor(state: TickState = {}) {
     for (const [tradeDate, prints] of Object.entries(state)) {
@@ -36,6 +39,7 @@ export class TickRule {
         const [, price, sign = STILL_SIGN, symbol = ''] = PRINT.exec(print) ?? []
         if (symbol === '') continue
         this.#last.set(symbol, {
+          symbol,
           price: Number(price),
           direction: SIGNS.indexOf(sign) - 1,
           tradeDate
@@ -46,11 +50,12 @@ export class TickRule {
 
   /** The next price-setting trade of a symbol, in tape order. */
   next(symbol: string, price: number, tradeDate: string): Tick {
-    const last = this.#last.get(symbol)
+    const last = this.#recent?.symbol === symbol ? this.#recent : this.#last.get(symbol)
     if (last === undefined) {
-      this.#last.set(symbol, { price, direction: 0, tradeDate })
+      this.#last.set(symbol, { symbol, price, direction: 0, tradeDate })
       return FIRST
     }
+    this.#recent = last
     const before = last.price
     const isSameDay = last.tradeDate === tradeDate
     if (price !== before) last.direction = price > before ? 1 : -1

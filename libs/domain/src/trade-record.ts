@@ -51,7 +51,12 @@ export interface RecordAmendment {
 
 /** The identity of a trade, given by the producer; content never identifies a trade. */
 export function tradeId(connection: string, frame: number, index: number): string {
-  return `${connection}-${frame}-${index}`
+  return `${frameId(connection, frame)}${index}`
+}
+
+/** What the identities of a frame's trades have in common; the index in the frame follows. */
+export function frameId(connection: string, frame: number): string {
+  return `${connection}-${frame}-`
 }
 
 /** Where a trade stands on the tape, read from its identity: see Print. */

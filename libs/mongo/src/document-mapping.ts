@@ -26,7 +26,7 @@ export function tradeDocument(
   { symbol, receivedAt, feed }: TradeRecord,
   { id, trade, session, tradeDate, eligibility }: FoldedTrade
 ): TradeDocument {
-  return {
+  const document: TradeDocument = {
     _id: id,
     symbol,
     price: trade.p,
@@ -37,9 +37,9 @@ export function tradeDocument(
     session,
     tradeDate,
     eligible: eligibilityText(eligibility),
-    feed,
-    ...(trade.i !== undefined && { vendorId: trade.i })
+    feed
   }
+  return trade.i === undefined ? document : { ...document, vendorId: trade.i }
 }
 
 /** The amendments of a record as they are stored. */
