@@ -64,18 +64,21 @@ async function loadOne(database: Database, request: SeriesRequest): Promise<Seri
   }
   const state = (await forecastSeries.findOne({ _id: id }))?.state ?? null
   const through = new Date(state?.throughMs ?? 0)
-  const [ahead, scored, bars] = await Promise.all([
+  const [ahead, bars, ...scored] = await Promise.all([
     forecasts
       .find({ ...series, $or: [{ target: { $gt: through } }, { status: 'open' }] })
       .toArray(),
-    forecasts
-      .find({ ...series, target: { $lte: through }, status: 'scored' })
-      .sort({ target: -1 })
-      .limit(LONG_WINDOW * FORECAST_MODELS.length)
-      .toArray(),
-    state === null ? loadBars(database, request) : []
+    state === null ? loadBars(database, request) : [],
+    // Each model's own newest: one may have fewer than another, after a change point for example.
+    ...FORECAST_MODELS.map(({ name: model }) =>
+      forecasts
+        .find({ ...series, model, target: { $lte: through }, status: 'scored' })
+        .sort({ target: -1 })
+        .limit(LONG_WINDOW)
+        .toArray()
+    )
   ])
-  const entries = new Map([...ahead, ...scored].map((one) => [one._id, ledgerEntry(one)]))
+  const entries = new Map([ahead, scored].flat(2).map((one) => [one._id, ledgerEntry(one)]))
   return { request, state, bars, entries: [...entries.values()] }
 }
 

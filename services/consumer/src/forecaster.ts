@@ -18,7 +18,7 @@ export class Forecaster {
   readonly #deps: WriterDeps
   readonly #owner: Acquired
   readonly #fold: PartitionFold
-  readonly #desk: ForecastDesk
+  #desk: ForecastDesk
   readonly #unscored = new Map<string, ChangedSeries>()
   #scoredAtMs = 0
 
@@ -29,10 +29,16 @@ export class Forecaster {
     this.#desk = new ForecastDesk(deps.config.forecasts)
   }
 
-  /** Takes up the series with open forecasts, so that those end although nothing is traded any more. */
+  /**
+   * Takes up the series with open forecasts, so that those end although nothing is traded any more.
+   *
+   * What was known of series before is forgotten: a former owner may still be writing the flush that
+   * it announced. It writes bars last, so series must be read after the bars that it made final.
+   */
   async takeUp(): Promise<void> {
     const { database, config } = this.#deps
-    const open = await loadOpenSeries(database, this.#owner.log)
+    this.#desk = new ForecastDesk(config.forecasts)
+    const open = await retriedWrite(this.#deps, () => loadOpenSeries(database, this.#owner.log))
     const kept = open.filter(({ timeframe, horizon }) =>
       config.forecasts.some((spec) => spec.timeframe === timeframe && spec.horizon === horizon)
     )
@@ -42,7 +48,12 @@ export class Forecaster {
       beforeMs: Infinity,
       targetsMs: []
     }))
-    this.#desk.adopt(await loadSeries(database, requests))
+    const adopted = this.#desk.adopt(
+      await retriedWrite(this.#deps, () => loadSeries(database, requests))
+    )
+    // A crash may have come between the entries and the scores that follow from them.
+    this.#unscored.clear()
+    for (const series of adopted) this.#unscored.set(series.id, series)
   }
 
   /** What comes of bars that became final and of those that changed. */

@@ -42,6 +42,8 @@ export class PartitionWorker {
   #storedOffset: number
   #storedUntilMs: number
   #endOffset: number
+  /** The flush that the former owner announced and perhaps did not finish is made again. */
+  #hasRepeated: boolean
   #isTaking = false
   #isDropped = false
   #turn: Promise<void> = Promise.resolve()
@@ -61,6 +63,7 @@ export class PartitionWorker {
       { fold: this.#fold, trades: this.#trades },
       deps
     )
+    this.#hasRepeated = owner.flushingTo <= owner.nextOffset
     this.#nextOffset = owner.nextOffset
     this.#storedOffset = owner.nextOffset
     this.#storedUntilMs = owner.storedUntilMs
@@ -177,6 +180,10 @@ export class PartitionWorker {
     const sealed = this.#seal()
     await this.#store.settle()
     await this.#store.cover(sealed.gapsToCover)
+    if (!this.#hasRepeated && sealed.nextOffset >= this.#owner.flushingTo) {
+      await this.#forecaster.takeUp()
+      this.#hasRepeated = true
+    }
     const finals = this.#fold.book.finalise(sealed.watermarkMs)
     const bars = this.#fold.book.takeDirty(sealed.watermarkMs)
     const counted = this.#fold.counted.takeDirty()

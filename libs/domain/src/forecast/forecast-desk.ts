@@ -1,5 +1,5 @@
 import type { FinalBar } from './final-bar.ts'
-import { ForecastOutbox, type ForecastResult } from './forecast-outbox.ts'
+import { ForecastOutbox, type ChangedSeries, type ForecastResult } from './forecast-outbox.ts'
 import { ForecastSeries, type AdvanceContext } from './forecast-series.ts'
 import type { ForecastSpec } from './forecast-spec.ts'
 import { MIN_LINE_POINTS } from './line-fit.ts'
@@ -79,9 +79,10 @@ export class ForecastDesk {
   /**
    * Takes what was read. At the start of a partition, series with open entries may be handed in unasked
    * (`beforeMs` Infinity), so that their targets expire even when no bar of theirs comes; those without
-   * a state are passed over.
+   * a state are passed over. Answers the series that were not in memory.
    */
-  adopt(histories: readonly SeriesHistory[]): void {
+  adopt(histories: readonly SeriesHistory[]): ChangedSeries[] {
+    const adopted: ChangedSeries[] = []
     for (const history of histories) {
       const { id, timeframe, horizon, targetsMs, beforeMs } = history.request
       const found = this.#series.get(id)
@@ -99,7 +100,9 @@ export class ForecastDesk {
       })
       this.#series.set(id, series)
       this.#dueMs = Math.min(this.#dueMs, series.dueMs)
+      adopted.push(series)
     }
+    return adopted
   }
 
   /** Takes final and revised bars, then gives up targets the watermark has passed. */

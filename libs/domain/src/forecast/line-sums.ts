@@ -94,7 +94,7 @@ export class LineSums {
     const y = ring.close(this.span) - this.anchor
     const weight = this.decay === 1 ? 1 : this.decay ** -x
     this.#add(x, y, -weight)
-    this.w2 += 2 * weight * weight
+    this.w2 -= 2 * weight * weight // added above, where it was to be taken away
     const outweighed = 100 * this.span
     if (weight * x * x > outweighed * this.wxx || weight * y * y > outweighed * this.wyy) {
       this.recompute(ring, this.count)

@@ -161,12 +161,13 @@ export class SeriesLedger {
       outbox.change(entry)
       return entry
     }
-    if (ahead.actualRevision >= entry.actualRevision) return entry
+    if (ahead.actualRevision > entry.actualRevision || isSameOutcome(ahead, entry)) return entry
     this.#ahead.delete(entry.id)
-    const next = {
-      ...entry,
-      scoreRevision: Math.max(entry.scoreRevision, ahead.scoreRevision + 1)
-    }
+    // Of the same revision but another close: the clock had made the bar final before a crash, and a
+    // trade that was in time came afterwards. That is no rewrite of a score that anybody knows of.
+    const isRewrite = ahead.actualRevision < entry.actualRevision
+    const stored = ahead.scoreRevision + (isRewrite ? 1 : 0)
+    const next = { ...entry, scoreRevision: Math.max(entry.scoreRevision, stored) }
     outbox.change(next)
     return next
   }
@@ -199,6 +200,10 @@ export class SeriesLedger {
     if (known !== entry) this.#ahead.set(entry.id, entry)
     return known
   }
+}
+
+function isSameOutcome(a: LedgerEntry, b: LedgerEntry): boolean {
+  return a.actualRevision === b.actualRevision && a.actual === b.actual && a.status === b.status
 }
 
 function withoutBar(

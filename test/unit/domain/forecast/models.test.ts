@@ -101,13 +101,14 @@ describe('LineSums, fitLine()', () => {
           sums.extend(ring)
           const line = fitLine(sums)
           if (line === undefined) return
-          let [w, wx, wy] = [0, 0, 0]
+          let [w, wx, wy, w2] = [0, 0, 0, 0]
           const points = Array.from({ length: Math.min(ring.length, span) }, (_, age) => {
             const x = ring.position(age) - ring.position(0)
             const point = { x, y: ring.close(age), weight: decay ** -x }
             w += point.weight
             wx += point.weight * x
             wy += point.weight * point.y
+            w2 += point.weight ** 2
             return point
           })
           let [sxx, sxy] = [0, 0]
@@ -117,6 +118,7 @@ describe('LineSums, fitLine()', () => {
           }
           near(line.slope, sxy / sxx, base * 1e-5, 1e-6)
           near(line.intercept, wy / w - (sxy / sxx) * (wx / w), base)
+          near(line.effectiveN, (w * w) / w2, 1)
         })
       }),
       { numRuns: 100 }

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { FORECAST_MODELS, seriesId, type SeriesState } from '@tapedeck/domain'
+import { loadSeries, storeForecasts, storeSeries } from '@tapedeck/mongo'
+import { openMarket } from '../../support/market.ts'
+import { aForecast, T0_MS } from '../api/market-documents.ts'
+
+const OWNER = { log: 'raw_data/0', epoch: 1 }
+const SOURCE = { log: 'raw_data/0', epoch: 1, offset: 1 }
+const MINUTE_MS = 60_000
+
+describe('the history of a series', () => {
+  it('has the newest 500 scored forecasts of each model, whichever has more', async (t) => {
+    const { database } = await openMarket(t)
+    const id = seriesId('AAPL', '1m', 1)
+    const counts = [700, 620, 480] as const
+    const fresh = FORECAST_MODELS.flatMap(({ name: model }, index) =>
+      Array.from({ length: counts[index] ?? 0 }, (_, i) =>
+        aForecast(
+          'AAPL',
+          700 - i,
+          { error: 0.1, naiveError: 0.1 },
+          {
+            _id: `AAPL|1m|${T0_MS + (700 - i) * MINUTE_MS}|1|${model}`,
+            model
+          }
+        )
+      )
+    )
+    await storeForecasts(database, OWNER, { fresh, changed: [] })
+    const throughMs = T0_MS + 700 * MINUTE_MS
+    const state = { id, throughMs } as SeriesState
+    await storeSeries(database, OWNER, [{ _id: id, state, updatedAt: new Date(), source: SOURCE }])
+    const request = { id, symbol: 'AAPL', timeframe: '1m', horizon: 1, lookback: 20 }
+    const [history] = await loadSeries(database, [
+      { ...request, beforeMs: throughMs + MINUTE_MS, targetsMs: [] }
+    ])
+    for (const [index, { name }] of FORECAST_MODELS.entries()) {
+      const targets = history!.entries
+        .filter(({ model }) => model === name)
+        .map(({ targetMs }) => (targetMs - T0_MS) / MINUTE_MS)
+      const count = Math.min(500, counts[index]!)
+      assert.deepEqual(
+        targets.toSorted((a, b) => b - a),
+        Array.from({ length: count }, (_, i) => 700 - i),
+        name
+      )
+    }
+  })
+})
