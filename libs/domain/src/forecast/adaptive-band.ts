@@ -1,87 +1,114 @@
-/** Serialisable state of a band: a few numbers. */
+import { shiftedIntervalHalf } from './shifted-interval.ts'
+
+/** Why a band began with nothing learnt. */
+export type BandStart = 'first forecast' | 'change point' | 'stored state of an earlier kind'
+
+/** Serialisable state of a band. */
 export interface BandState {
-  /** Half the width in units of the score. */
+  /** The half width drawn over that of a random walk. */
+  readonly factor: number
+  /** Outcomes learnt from. */
+  readonly outcomes: number
+  readonly since: BandStart
+}
+
+/** How a state was stored that knew half a width in prices, learnt from 19 outcomes on. */
+export interface EarlierBandState {
   readonly half: number
-  /** Scores of the warm-up; empty afterwards. */
   readonly warmUp: readonly number[]
   readonly isWarm: boolean
-  /** Outcomes learnt from after the warm-up. */
   readonly outcomes: number
+}
+
+/** What is known of an outcome when its forecast is made, in quote currency. */
+export interface BandGround {
+  readonly lastClose: number
+  readonly forecast: number
+  /** Standard deviation of the outcome about the last close, were the price a random walk. */
+  readonly spread: number
 }
 
 /** Share of targets meant to lie outside the band. */
 export const MISS_RATE = 0.05
-/** The least number of scores whose largest is a valid 95 % conformal bound: (n + 1) 0.95 <= n. */
-export const WARM_UP_SCORES = 19
 /**
- * Steps on the logarithm of the width fall as 2 / sqrt(outcomes), so that a warm-up in a quiet (or
- * wild) hour is soon forgotten, down to a rate at which the band still follows changes.
+ * Steps on the logarithm of the factor fall as 1 / sqrt(30 + outcomes): what the walk says weighs as
+ * much as 30 outcomes. They end where the band still follows changes: a miss widens by about 5 %, and
+ * 19 hits undo it.
  */
-const FIRST_RATE = 0.4
-const FALLING_RATE = 2
-/** At horizon 1 a miss widens by about 10 % in the end, and 19 hits undo it. */
-const LAST_RATE = 0.1
-/** Overlapping targets miss together, so steps are smaller; below this the band learns too slowly. */
-const LEAST_RATE = 0.05
+const PRIOR_OUTCOMES = 30
+const LAST_RATE = 0.05
+/**
+ * Steps have fatter tails than a normal: an excess kurtosis of about 3, which fades as 1 / horizon in
+ * sums of steps. By Cornish and Fisher the 97.5 % point lies 0.105 x 1.96 sd / horizon further out.
+ */
+const FAT_TAILS = 0.1
+/**
+ * A price that stands still is always within; no band shrinks to nothing by that. The least factor is
+ * this over sqrt(horizon): a price that only bounces about one level spreads no further with the
+ * horizon, a walk by its square root.
+ */
+const LEAST_FACTOR = 0.25
+/** Nor is it ever narrower than this share of the price each way: a cent at a hundred dollars. */
+const LEAST_SHARE = 1e-4
 
 /**
- * Half the width of a 95 % band, learnt online: log half += rate (miss - 0.05). So over n outcomes at
- * one rate the share of misses differs from 5 % by log(half now / half first) / (rate n), whatever the
- * distribution, also when it changes. A score is how far the outcome was from the forecast; feedback comes when the
- * target is final, `horizon` bars after the band was drawn, and counts the miss of the band as drawn.
- * On the logarithm, because steps in prices that follow the size of the misses count wide misses twice
- * and end 1 to 3 points too wide.
+ * Half the width of a 95 % band that is honest from the first forecast on, and learns.
+ *
+ * It starts from what is known before any outcome. Were the price a random walk, the outcome would lie
+ * about the last close, not about the forecast, with the spread of its own recent steps: so the band
+ * about the forecast must reach over the distance between the two. That width is multiplied by a
+ * factor learnt online from the misses of the band as drawn: log factor += rate (miss - 0.05). Over n
+ * outcomes at one rate the share of misses differs from 5 % by log(factor now / factor first) /
+ * (rate n), whatever the distribution, also when it changes; only a price that hardly moves, held by
+ * the least factor, is missed less often. What varies by the minute is in the width, so the
+ * factor may learn slowly: overlapping targets miss together, and h of them count as one outcome.
+ * Feedback comes when the target is final, `horizon` bars after the band was drawn.
  * Sources: Gibbs & Candes, Adaptive conformal inference under distribution shift (NeurIPS 2021);
  * Angelopoulos, Candes & Tibshirani, Conformal PID control for time series prediction (NeurIPS 2023),
  * quantile tracking; Angelopoulos, Barber & Bates, Online conformal prediction with decaying step sizes
- * (ICML 2024).
+ * (ICML 2024); scores in units of a predicted spread: Lei et al., Distribution-free predictive
+ * inference for regression (JASA 2018), section 5.2.
  */
 export class AdaptiveBand {
-  #half = 0
-  #warmUp: number[] = []
-  #isWarm = false
-  readonly #lastRate: number
-  /** Outcomes learnt from after the warm-up. */
+  readonly #horizon: number
+  #factor: number
   #outcomes = 0
+  #since: BandStart = 'first forecast'
 
-  constructor(horizon: number, state?: BandState) {
-    this.#lastRate = Math.max(LEAST_RATE, LAST_RATE / Math.sqrt(horizon))
+  /** @param state one of an earlier kind is let go: half a width in prices says nothing of the factor */
+  constructor(horizon: number, state?: BandState | EarlierBandState) {
+    this.#horizon = horizon
+    this.#factor = 1 + FAT_TAILS / horizon
     if (state === undefined) return
-    this.#half = state.half
-    this.#warmUp = [...state.warmUp]
-    this.#isWarm = state.isWarm
-    this.#outcomes = state.outcomes
+    if ('factor' in state) {
+      this.#factor = state.factor
+      this.#outcomes = state.outcomes
+      this.#since = state.since
+    } else this.#since = 'stored state of an earlier kind'
   }
 
-  /** Undefined until enough scores are there. */
-  get half(): number | undefined {
-    return this.#isWarm ? this.#half : undefined
+  half({ lastClose, forecast, spread }: BandGround): number {
+    const walk = shiftedIntervalHalf(Math.abs(forecast - lastClose), spread)
+    return Math.max(LEAST_SHARE * Math.abs(lastClose), this.#factor * walk)
   }
 
-  /** @param missed whether the band as drawn missed; undefined when no adaptive band was drawn */
-  learn(score: number, missed: boolean | undefined): void {
-    if (!this.#isWarm) {
-      this.#warmUp.push(score)
-      if (this.#warmUp.length < WARM_UP_SCORES) return
-      this.#half = Math.max(...this.#warmUp)
-      this.#warmUp = []
-      this.#isWarm = true
-      return
-    }
-    this.#outcomes++
-    const falling = Math.min(FIRST_RATE, FALLING_RATE / Math.sqrt(this.#outcomes))
-    const rate = Math.max(this.#lastRate, falling)
-    const miss = (missed ?? score > this.#half) ? 1 : 0
-    // A price that never moved in the warm-up has no width to grow from.
-    this.#half = this.#half === 0 ? score : this.#half * Math.exp(rate * (miss - MISS_RATE))
+  /** Learns whether a band drawn by it missed. */
+  learn(missed: boolean): void {
+    const independent = this.#outcomes++ / this.#horizon
+    const falling = 1 / Math.sqrt(PRIOR_OUTCOMES + independent)
+    const rate = Math.max(LAST_RATE, falling) / Math.sqrt(this.#horizon)
+    const factor = this.#factor * Math.exp(rate * ((missed ? 1 : 0) - MISS_RATE))
+    this.#factor = Math.max(LEAST_FACTOR / Math.sqrt(this.#horizon), factor)
+  }
+
+  /** Forgets what was learnt: the model it was learnt from begins anew. */
+  restart(): void {
+    this.#factor = 1 + FAT_TAILS / this.#horizon
+    this.#outcomes = 0
+    this.#since = 'change point'
   }
 
   state(): BandState {
-    return {
-      half: this.#half,
-      warmUp: [...this.#warmUp],
-      isWarm: this.#isWarm,
-      outcomes: this.#outcomes
-    }
+    return { factor: this.#factor, outcomes: this.#outcomes, since: this.#since }
   }
 }

@@ -163,14 +163,15 @@ export class ForecastSeries implements ChangedSeries {
       this.#missOut(ABSENCE_REASONS.session, bar, context)
       return
     }
-    const { ring, steps } = this.#closes
+    const { ring, steps, pace } = this.#closes
+    const spread = pace.spread(this.horizon)
     const baselines = {
       lastClose: ring.close(0),
       drift: ring.close(0) + this.horizon * steps.meanStep(ring),
       scale: steps.scale()
     }
     for (const track of this.#tracks) {
-      const says = track.forecast(ring, steps, this.#options.minPoints)
+      const says = track.forecast(this.#closes, spread, this.#options.minPoints)
       if (says === undefined) {
         context.outbox.missOut(this, track.model.name, ABSENCE_REASONS.tooFew, bar.startMs)
         continue

@@ -1,4 +1,11 @@
-export { AdaptiveBand, MISS_RATE, WARM_UP_SCORES, type BandState } from './adaptive-band.ts'
+export {
+  AdaptiveBand,
+  MISS_RATE,
+  type BandGround,
+  type BandStart,
+  type BandState,
+  type EarlierBandState
+} from './adaptive-band.ts'
 export {
   CHANGE_THRESHOLD,
   ChangeDetector,
@@ -58,6 +65,7 @@ export {
   type ScoreReport
 } from './score-board.ts'
 export type { Scores } from './scores.ts'
+export { shiftedIntervalHalf } from './shifted-interval.ts'
 export {
   seriesId,
   type ModelState,
@@ -65,5 +73,6 @@ export {
   type SeriesRequest,
   type SeriesState
 } from './series-history.ts'
+export { StepPace, type StepPaceState } from './step-pace.ts'
 export { StepSums } from './step-sums.ts'
 export { studentTTwoSided } from './student-t-tail.ts'

@@ -25,9 +25,10 @@ export interface ModelForecast {
   /** 95 % prediction interval of least squares: the reference. */
   readonly lower: number
   readonly upper: number
-  /** 95 % adaptive band: the headline; until it is learnt, the interval of least squares. */
+  /** 95 % adaptive band: the headline. */
   readonly bandLower: number
   readonly bandUpper: number
+  /** `ols` only in forecasts of before: the interval of least squares stood in for a band unlearnt. */
   readonly bandFrom: 'ols' | 'adaptive'
 }
 
@@ -79,19 +80,26 @@ export class ModelTrack {
     this.#sums.recompute(ring, Math.min(isWithin ? count + 1 : count, span))
   }
 
-  /** Undefined with fewer than `minPoints` closes. */
-  forecast(ring: CloseRing, steps: StepSums, minPoints: number): ModelForecast | undefined {
+  /**
+   * Undefined with fewer than `minPoints` closes.
+   * @param spread standard deviation of the outcome about the last close, were the price a random walk
+   */
+  forecast(
+    { ring, steps }: { readonly ring: CloseRing; readonly steps: StepSums },
+    spread: number,
+    minPoints: number
+  ): ModelForecast | undefined {
     const line = this.#sums.count < minPoints ? undefined : fitLine(this.#sums)
     if (line === undefined) return undefined
     const { n, slope, intercept, r2, standardError } = line
+    const lastClose = ring.close(0)
     const forecast = this.model.forecast(line, {
       horizon: this.#horizon,
-      lastClose: ring.close(0),
+      lastClose,
       stepVariance: steps.variance(ring)
     })
     const half = intervalHalf(line, this.#horizon)
-    const learnt = this.#band.half
-    const bandHalf = learnt ?? half
+    const bandHalf = this.#band.half({ lastClose, forecast, spread })
     return {
       model: this.model.name,
       modelVersion: this.#version,
@@ -105,7 +113,7 @@ export class ModelTrack {
       upper: forecast + half,
       bandLower: forecast - bandHalf,
       bandUpper: forecast + bandHalf,
-      bandFrom: learnt === undefined ? 'ols' : 'adaptive'
+      bandFrom: 'adaptive'
     }
   }
 
@@ -113,13 +121,14 @@ export class ModelTrack {
   settle(entry: LedgerEntry): FoundChange | undefined {
     this.board.put(entry)
     if (!isScored(entry)) return undefined
-    const score = Math.abs(entry.error)
-    this.#band.learn(score, entry.bandFrom === 'adaptive' ? !entry.inBand : undefined)
     // Errors of the version before say nothing of this one.
-    if (entry.scale === null || entry.modelVersion !== this.#version) return undefined
-    const change = this.#detector.take(score / entry.scale)
+    if (entry.modelVersion !== this.#version) return undefined
+    if (entry.bandFrom === 'adaptive') this.#band.learn(!entry.inBand)
+    if (entry.scale === null) return undefined
+    const change = this.#detector.take(Math.abs(entry.error) / entry.scale)
     if (change === undefined) return undefined
     this.#version++
+    this.#band.restart()
     this.clear()
     return change
   }

@@ -4,6 +4,7 @@ import type { ForecastSpec } from './forecast-spec.ts'
 import { windowLengthMs } from './forecast-target.ts'
 import type { ModelTrack } from './model-track.ts'
 import type { SeriesState } from './series-history.ts'
+import { StepPace } from './step-pace.ts'
 import { StepSums } from './step-sums.ts'
 
 /** What a bar did to the closes in use. */
@@ -24,6 +25,7 @@ export type CoverageOf = (symbol: string, startMs: number, endMs: number) => num
 export class SeriesCloses {
   readonly ring: CloseRing
   readonly steps: StepSums
+  readonly pace: StepPace
   readonly #lookback: number
   readonly #lengthMs: number | undefined
   readonly #minCoverage: number
@@ -41,6 +43,7 @@ export class SeriesCloses {
   ) {
     this.ring = new CloseRing(lookback + 1)
     this.steps = new StepSums(lookback, horizon)
+    this.pace = new StepPace(lookback)
     this.#lookback = lookback
     this.#lengthMs = windowLengthMs(timeframe)
     this.#minCoverage = minCoverage
@@ -54,6 +57,8 @@ export class SeriesCloses {
       this.ring.push({ startMs, position: this.#positionOf(startMs), close, revision })
     }
     this.steps.restore(state.steps)
+    if (state.pace !== undefined) this.pace.restore(state.pace)
+    else for (let age = this.ring.length - 2; age >= 0; age--) this.#learnStep(age)
   }
 
   /** Takes in the close of a new bar, if it has one that can be trusted. */
@@ -73,6 +78,7 @@ export class SeriesCloses {
     this.#newestEndMs = endMs
     this.ring.push({ startMs, position: this.#positionOf(startMs), close, revision })
     this.steps.extend(this.ring)
+    if (this.ring.length > 1) this.#learnStep(0)
     for (const track of this.#tracks) track.extend(this.ring)
     return { isTaken: true, isNewGap: isAfterGap && !wasInGap }
   }
@@ -97,7 +103,7 @@ export class SeriesCloses {
 
   state(): Pick<
     SeriesState,
-    'newestEndMs' | 'session' | 'tradeDate' | 'isInGap' | 'ring' | 'steps'
+    'newestEndMs' | 'session' | 'tradeDate' | 'isInGap' | 'ring' | 'steps' | 'pace'
   > {
     return {
       newestEndMs: this.#newestEndMs,
@@ -107,8 +113,16 @@ export class SeriesCloses {
       ring: this.ring
         .toArray()
         .map(({ startMs, close, revision }) => [startMs, close, revision] as const),
-      steps: this.steps.state()
+      steps: this.steps.state(),
+      pace: this.pace.state()
     }
+  }
+
+  /** The step that led to the close of that age. */
+  #learnStep(age: number): void {
+    const { ring } = this
+    const windows = ring.position(age) - ring.position(age + 1)
+    this.pace.learn(ring.close(age) - ring.close(age + 1), windows)
   }
 
   /** Trading days follow one another; shorter bars belong to one session of one day. */
@@ -126,6 +140,7 @@ export class SeriesCloses {
   #break(): void {
     this.ring.clear()
     this.steps.clear()
+    this.pace.clear()
     for (const track of this.#tracks) track.clear()
   }
 

@@ -3,6 +3,7 @@ import type { DetectorState } from './change-detector.ts'
 import type { FinalBar } from './final-bar.ts'
 import type { LedgerEntry } from './ledger-entry.ts'
 import type { ScoreBoardState } from './score-board.ts'
+import type { StepPaceState } from './step-pace.ts'
 
 /** One model's part of a stored series. */
 export interface ModelState {
@@ -40,6 +41,8 @@ export interface SeriesState {
   /** Start, close and revision of the closes in use, oldest first. */
   readonly ring: readonly (readonly [startMs: number, close: number, revision: number])[]
   readonly steps: readonly number[]
+  /** Absent in states stored before there was one: it begins with the closes of the ring. */
+  readonly pace?: StepPaceState
   readonly models: readonly ModelState[]
 }
 

@@ -4,8 +4,10 @@ import {
   AdaptiveBand,
   ChangeDetector,
   ForecastDesk,
-  WARM_UP_SCORES,
-  type LedgerEntry
+  shiftedIntervalHalf,
+  type EarlierBandState,
+  type LedgerEntry,
+  type SeriesState
 } from '@tapedeck/domain'
 import { finalBar, ForecastStore, normals, seeded } from './forecast-store.ts'
 
@@ -45,6 +47,9 @@ const PROCESSES: Readonly<Record<string, (seed: number) => number[]>> = {
   }
 }
 
+/** A price of 100 forecast to stay, with outcomes that spread by 1. */
+const GROUND = { lastClose: 100, forecast: 100, spread: 1 }
+
 function scoredOf(closes: readonly number[]): LedgerEntry[] {
   const desk = new ForecastDesk(
     HORIZONS.map((horizon) => ({ timeframe: '1s', lookback: 30, horizon }))
@@ -68,57 +73,145 @@ describe('adaptive band', () => {
     })
   }
 
-  it('is the interval of least squares until enough scores are there, and says so', () => {
-    const scored = scoredOf((PROCESSES['random walk'] ?? (() => []))(5))
-      .filter(({ horizon, model }) => horizon === 1 && model === 'linear-regression')
-      .toSorted((a, b) => a.targetMs - b.targetMs)
-    const early = scored.slice(0, WARM_UP_SCORES)
-    assert.ok(
-      early.every(({ bandFrom, lower, bandLower }) => bandFrom === 'ols' && lower === bandLower)
-    )
-    assert.ok(scored.slice(WARM_UP_SCORES).every(({ bandFrom }) => bandFrom === 'adaptive'))
+  it('holds 92 to 98 % of the first 30 outcomes of a series, and of the next 70', () => {
+    const groups = new Map<string, boolean[]>()
+    for (let seed = 1; seed <= 60; seed++) {
+      const normal = normals(seed)
+      let price = 100
+      const scored = scoredOf(Array.from({ length: 130 }, () => (price += 0.05 * normal())))
+      for (const own of Map.groupBy(scored, (one) => `${one.model}, h = ${one.horizon}`).values()) {
+        const [first] = own
+        assert.ok(first)
+        const inTurn = own.toSorted((a, b) => a.targetMs - b.targetMs)
+        for (const [index, { inBand }] of inTurn.slice(0, 100).entries()) {
+          const name = `${first.model}, h = ${first.horizon}, ${index < 30 ? 'first' : 'next'}`
+          groups.set(name, [...(groups.get(name) ?? []), inBand === true])
+        }
+      }
+    }
+    assert.equal(groups.size, 18)
+    for (const [name, all] of groups) {
+      const share = all.filter(Boolean).length / all.length
+      assert.ok(share >= 0.92 && share <= 0.98, `${name}: ${share} of ${all.length}`)
+    }
   })
 
-  it('misses 5 % in the long run, off by the logarithm of its width at most', () => {
+  it('is as wide as a random walk from the last close says, while nothing is learnt', () => {
+    const band = new AdaptiveBand(5)
+    for (const forecast of [100, 100.5, 97]) {
+      const half = band.half({ ...GROUND, forecast })
+      assert.equal(half, 1.02 * shiftedIntervalHalf(Math.abs(forecast - 100), 1)) // fat tails
+    }
+    assert.deepEqual(band.state(), { factor: 1.02, outcomes: 0, since: 'first forecast' })
+  })
+
+  it('misses 5 % in the long run, off by the logarithm of its factor at most', () => {
     const normal = normals(1)
     const band = new AdaptiveBand(1)
     const count = 5000
-    const settledAfter = 400 // the step has fallen to its last value, 0.1
+    const settledAfter = 400 // the step has fallen to its last value, 0.05
     let [misses, first] = [0, 0]
-    for (let index = 0; index < WARM_UP_SCORES + settledAfter + count; index++) {
-      if (index === WARM_UP_SCORES + settledAfter) {
-        first = band.half ?? 0
+    for (let index = 0; index < settledAfter + count; index++) {
+      if (index === settledAfter) {
+        first = band.state().factor
         misses = 0
       }
-      const score = Math.abs(normal()) * (index > 2000 ? 10 : 1)
-      const missed = band.half === undefined ? undefined : score > band.half
-      if (missed === true) misses++
-      band.learn(score, missed)
+      // The spread is said three times too small.
+      const missed = 3 * Math.abs(normal()) > band.half(GROUND)
+      if (missed) misses++
+      band.learn(missed)
     }
-    const expected = 0.05 * count + Math.log((band.half ?? 0) / first) / 0.1
+    const expected = 0.05 * count + Math.log(band.state().factor / first) / 0.05
     assert.ok(Math.abs(misses - expected) < 1e-6, `${misses} misses, expected ${expected}`)
   })
 
-  it('soon forgets a warm-up a hundred times too wide', () => {
+  it('finds its width within 30 outcomes when outcomes spread twice as far as said', () => {
     const normal = normals(2)
-    const band = new AdaptiveBand(12)
-    for (let index = 0; index < WARM_UP_SCORES; index++) band.learn(100, undefined)
+    const band = new AdaptiveBand(1)
     let count = 0
-    while ((band.half ?? 0) > 3) {
-      const score = Math.abs(normal())
-      band.learn(score, score > (band.half ?? 0))
+    while (band.half(GROUND) < 0.9 * 2 * 1.96) {
+      band.learn(2 * Math.abs(normal()) > band.half(GROUND))
       count++
     }
-    assert.ok(count <= 450, `after ${count} outcomes`)
+    assert.ok(count <= 30, `after ${count} outcomes`)
   })
 
-  it('grows again from a price that never moved', () => {
+  it('is never narrower than a ten-thousandth of the price, and grows again from a price that never moved', () => {
+    const band = new AdaptiveBand(4)
+    const still = { ...GROUND, spread: 0 }
+    for (let index = 0; index < 100_000; index++) band.learn(false)
+    assert.equal(band.half(still), 0.01)
+    assert.ok(Math.abs(band.half(GROUND) - (0.25 / 2) * 1.96) < 1e-3) // an eighth at horizon 4
+    assert.equal(band.half({ ...still, forecast: 102 }), 0.25)
+    for (let index = 0; index < 100; index++) band.learn(true)
+    assert.ok(band.half(GROUND) > 1.96)
+  })
+
+  it('goes on from its state, and begins anew from one that knew a width in prices', () => {
     const band = new AdaptiveBand(1)
-    for (let index = 0; index < 30; index++) band.learn(0, undefined)
-    assert.equal(band.half, 0)
-    band.learn(0.01, true)
-    assert.equal(band.half, 0.01)
-    assert.deepEqual(new AdaptiveBand(1, band.state()).state(), band.state())
+    for (let index = 0; index < 50; index++) band.learn(index % 7 === 0)
+    const again = new AdaptiveBand(1, band.state())
+    for (const one of [band, again]) one.learn(true)
+    assert.deepEqual(again.state(), band.state())
+    const earlier = { half: 0.31, warmUp: [], isWarm: true, outcomes: 4000 }
+    assert.deepEqual(new AdaptiveBand(1, earlier).state(), {
+      factor: 1.1,
+      outcomes: 0,
+      since: 'stored state of an earlier kind'
+    })
+  })
+
+  it('takes up a series stored before bands were factors, with a band from its closes', () => {
+    const normal = normals(7)
+    let price = 100
+    const bars = Array.from({ length: 200 }, (_, index) =>
+      finalBar(index, (price += normal() / 20))
+    )
+    const [store, spec] = [new ForecastStore(), { timeframe: '1m', lookback: 20, horizon: 2 }]
+    store.turn(new ForecastDesk([spec]), bars.slice(0, 100))
+    for (const [id, state] of store.states) store.states.set(id, asStoredBefore(state))
+    store.turn(new ForecastDesk([spec]), bars.slice(100))
+    const after = [...store.entries.values()].filter(
+      ({ status, madeFromMs }) => status === 'scored' && madeFromMs >= (bars[100]?.startMs ?? 0)
+    )
+    assert.equal(after.length, 98 * 3)
+    const share = after.filter(({ inBand }) => inBand === true).length / after.length
+    assert.ok(share >= 0.92 && share <= 0.98, `${share}`)
+    const [state] = store.states.values()
+    assert.deepEqual(
+      state?.models.map(({ band }) => band.since),
+      Array.from({ length: 3 }, () => 'stored state of an earlier kind')
+    )
+  })
+})
+
+/** The state as it was stored when a band was half a width in prices, and no pace was kept. */
+function asStoredBefore(state: SeriesState): SeriesState {
+  const earlier: EarlierBandState = { half: 0.2, warmUp: [], isWarm: true, outcomes: 70 }
+  const models = state.models.map((one) => ({ ...one, band: earlier }))
+  const before = { ...state, pace: undefined, models }
+  return JSON.parse(JSON.stringify(before)) as SeriesState
+}
+
+describe('shiftedIntervalHalf()', () => {
+  it('holds 94.9 to 95.1 % of a normal about a mean that lies off, counted by quadrature', () => {
+    for (let offset = 0; offset <= 4; offset += 0.05) {
+      const half = shiftedIntervalHalf(offset, 1)
+      const cells = 4000
+      const width = (2 * half) / cells
+      let held = 0
+      for (let cell = 0; cell < cells; cell++) {
+        const z = (cell + 0.5) * width - half - offset
+        held += (width * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI)
+      }
+      assert.ok(Math.abs(held - 0.95) < 0.001, `offset ${offset}: ${held}`)
+    }
+  })
+
+  it('scales with both, and is the offset when nothing spreads', () => {
+    assert.equal(shiftedIntervalHalf(1, 0), 1)
+    assert.ok(Math.abs(shiftedIntervalHalf(3, 7) - 7 * shiftedIntervalHalf(3 / 7, 1)) < 1e-12)
+    assert.ok(Math.abs(shiftedIntervalHalf(0, 2) - 2 * 1.959963984540054) < 1e-12)
   })
 })
 
@@ -192,5 +285,9 @@ describe('ChangeDetector', () => {
     )
     assert.ok(next && next.madeFromMs > event.atMs - 1000)
     assert.equal(next.n, 3)
+    const [state] = store.states.values()
+    const band = state?.models.find(({ model }) => model === event.model)?.band
+    assert.equal(band?.since, 'change point')
+    assert.ok(band.outcomes < 900 - 1 - (event.atMs - (bars[0]?.endMs ?? 0)) / 1000)
   })
 })

@@ -38,7 +38,7 @@ describe('ForecastDesk', () => {
     const made = entry(store, 4)
     assert.deepEqual(
       [made.status, made.forecast, made.naive, made.drift, made.n, made.createdAtMs, made.bandFrom],
-      ['open', 14, 12, 14, 3, 7, 'ols']
+      ['open', 14, 12, 14, 3, 7, 'adaptive']
     )
     assert.equal(made.madeFromMs, START_MS + 2 * MINUTE_MS)
     store.turn(one, [finalBar(3, 13), finalBar(4, 15)], { nowMs: 9 })
