@@ -5,15 +5,19 @@ import { checkBars, type BarCheck } from './check-bars.ts'
 import { checkMissing, type MissingCheck } from './missing-trades.ts'
 import { checkTrades, type TradeCheck } from './check-trades.ts'
 import type { Findings } from './findings.ts'
-import { TIMEFRAMES_MS, type Stage } from './stage.ts'
+import { checkForecasts, type ForecastCheck } from './forecasts/check-forecasts.ts'
+import { FORECASTS } from './forecasts/specs.ts'
+import { ALLOWED_DELAY_MS, type Stage } from './stage.ts'
 import { readTopicTruth } from './topic-truth.ts'
 import type { Victim } from './strikes.ts'
+import { TIMEFRAMES } from './windows.ts'
 
 export interface Checks {
   readonly tape: number
   readonly topic: { readonly trades: number; readonly records: number; readonly repeated: number }
   readonly trades: TradeCheck
   readonly bars: readonly BarCheck[]
+  readonly forecasts: ForecastCheck
   readonly missing: MissingCheck
   readonly gaps: number
   /** Against the reference file of the tape; undefined where trades are missing or there is none. */
@@ -37,10 +41,15 @@ export async function checkAll(
   const { trades: truth, records, repeated } = await readTopicTruth(kafka)
   const trades = await checkTrades(database, truth, findings)
   const bars: BarCheck[] = []
-  for (const [timeframe, lengthMs] of Object.entries(TIMEFRAMES_MS)) {
-    const check = await checkBars(database, truth, timeframe, lengthMs, findings)
-    bars.push(check)
+  for (const timeframe of TIMEFRAMES) {
+    bars.push(await checkBars(database, truth, timeframe, findings))
   }
+  const forecasts = await checkForecasts(
+    database,
+    truth,
+    { topic: kafka.topic, specs: FORECASTS, allowedDelayMs: ALLOWED_DELAY_MS },
+    findings
+  )
   const gaps = await database.feedGaps.find().toArray()
   const missing = checkMissing(tape, truth, gaps, findings)
   if (spared.includes('producer') && missing.missing > 0) {
@@ -61,6 +70,7 @@ export async function checkAll(
     topic: { trades: truth.length, records, repeated },
     trades,
     bars,
+    forecasts,
     missing,
     gaps: gaps.length,
     reference

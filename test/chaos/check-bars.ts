@@ -1,3 +1,4 @@
+import { settlesAt } from '@tapedeck/domain'
 import type { BarDocument, Database } from '@tapedeck/mongo'
 import { exactBars, type ExactBar } from './exact-bars.ts'
 import type { Findings } from './findings.ts'
@@ -12,6 +13,8 @@ export interface BarCheck {
   readonly unexpected: number
 }
 
+/** Of one symbol: enough to see that some are. */
+const MOST_OVERDUE = 20
 /** A quotient of two sums that are themselves rounded. */
 const VWAP_TOLERANCE = 1e-12
 
@@ -25,10 +28,9 @@ export async function checkBars(
   { bars }: Database,
   truth: readonly TopicTrade[],
   timeframe: string,
-  lengthMs: number,
   findings: Findings
 ): Promise<BarCheck> {
-  const expected = exactBars(truth, timeframe, lengthMs)
+  const expected = exactBars(truth, timeframe)
   const count = expected.size
   let equal = 0
   let different = 0
@@ -92,12 +94,16 @@ export async function overdueBars(
   for (const symbol of symbols) {
     const [newest] = await trades.find({ symbol }).sort({ tradedAt: -1 }).limit(1).toArray()
     if (newest === undefined) continue
-    const watermark = new Date(newest.tradedAt.getTime() - allowedDelayMs)
+    const watermarkMs = newest.tradedAt.getTime() - allowedDelayMs
     const found = await bars
-      .find({ symbol, status: 'provisional', end: { $lte: watermark } }, { projection: { _id: 1 } })
-      .limit(5)
+      .find({ symbol, status: 'provisional', end: { $lte: new Date(watermarkMs) } })
+      .project<Pick<BarDocument, '_id' | 'timeframe' | 'end'>>({ timeframe: 1, end: 1 })
+      .limit(MOST_OVERDUE)
       .toArray()
-    overdue.push(...found.map(({ _id }) => _id))
+    const due = found.filter(
+      ({ timeframe, end }) => settlesAt(timeframe, symbol, end.getTime()) <= watermarkMs
+    )
+    overdue.push(...due.map(({ _id }) => _id))
   }
   return overdue
 }

@@ -1,4 +1,5 @@
 import type { TopicTrade } from './topic-truth.ts'
+import { windowStart } from './windows.ts'
 
 /** A bar as computed apart from the pipeline; sums are exact and then rounded once. */
 export interface ExactBar {
@@ -17,19 +18,19 @@ export interface ExactBar {
 const DECIMALS = 12
 
 /**
- * Bars of one length from trades in the order of the feed, by `<symbol>|<timeframe>|<start in epoch ms>`: sort,
- * group, and sums of decimal texts as big integers.
+ * Bars of one timeframe from trades in the order of the feed, by `<symbol>|<timeframe>|<start in epoch ms>`:
+ * sort, group, and sums of decimal texts as big integers.
  */
-export function exactBars(
-  trades: readonly TopicTrade[],
-  timeframe: string,
-  lengthMs: number
-): Map<string, ExactBar> {
-  const groups = Map.groupBy(
-    trades,
-    ({ symbol, t }) => `${symbol}|${timeframe}|${Math.floor(t / lengthMs) * lengthMs}`
-  )
-  return new Map([...groups].map(([id, group]) => [id, barOf(group)]))
+export function exactBars(trades: readonly TopicTrade[], timeframe: string): Map<string, ExactBar> {
+  const groups = Map.groupBy(trades, (trade) => windowStart(timeframe, trade))
+  const bars = new Map<string, ExactBar>()
+  for (const [startMs, group] of groups) {
+    if (startMs === undefined) continue
+    for (const [symbol, own] of Map.groupBy(group, (trade) => trade.symbol)) {
+      bars.set(`${symbol}|${timeframe}|${startMs}`, barOf(own))
+    }
+  }
+  return bars
 }
 
 function barOf(group: readonly TopicTrade[]): ExactBar {

@@ -1,6 +1,6 @@
 /**
  * `npm run chaos -- --kills 100 --seed n`: plays a recorded day through the whole pipeline while its
- * processes are killed at random, and compares every trade and bar. Exit code 0 only when nothing is
+ * processes are killed at random, and compares every trade, bar and forecast. Exit code 0 only when nothing is
  * lost, repeated or different (docs/chaos.md).
  */
 import { access } from 'node:fs/promises'

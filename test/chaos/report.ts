@@ -22,8 +22,9 @@ export function report(result: ChaosResult): string {
     `trades       ${trades.stored} stored of ${trades.expected}; ${trades.lost} lost, ${trades.repeated} repeated, ${trades.different} different, ${trades.aside} in no bar`,
     ...bars.map(
       ({ timeframe, expected, equal, different, missing: absent, unexpected }) =>
-        `${timeframe.padEnd(4)}bars     ${equal} equal of ${expected}; ${different} different, ${absent} missing, ${unexpected} unexpected`
+        `${timeframe.padEnd(8)}bars ${equal} equal of ${expected}; ${different} different, ${absent} missing, ${unexpected} unexpected`
     ),
+    ...forecastRows(result),
     ...(reference === undefined
       ? []
       : [
@@ -33,6 +34,17 @@ export function report(result: ChaosResult): string {
     result.holds ? 'holds        0 lost, 0 repeated, 0 different' : 'FAILS'
   ]
   return `${rows.join('\n')}\n`
+}
+
+function forecastRows({ forecasts }: ChaosResult): string[] {
+  const { found } = forecasts
+  return [
+    `forecasts    ${forecasts.entries} in ${forecasts.series} series: ${forecasts.scored} scored, ${forecasts.void} void, ${forecasts.open} open; ${forecasts.rewritten} rewritten by late trades`,
+    `  ledger     ${found.twice} twice, ${found.origin} with a wrong origin, ${found.outcome} with a wrong outcome, ${found.leftOpen} left open`,
+    `  lines      ${found.line} different, ${found.band} bands different; late trades leave ${forecasts.unfitted} and ${forecasts.unfollowed} in doubt`,
+    `  holes      ${found.hole} in ${forecasts.bars} final bars times models, ${found.absence} absences wrong; ${forecasts.undecided} for a flush to decide`,
+    `  scores     ${forecasts.equalScores} equal of ${forecasts.scores}; ${found.score} different; ${found.state} states different`
+  ]
 }
 
 function seconds(ms: number): string {

@@ -6,7 +6,7 @@ import { overdueBars } from './check-bars.ts'
 import type { Findings } from './findings.ts'
 import type { Movement } from './movement.ts'
 import type { Recoveries } from './recoveries.ts'
-import type { Stage } from './stage.ts'
+import { ALLOWED_DELAY_MS, type Stage } from './stage.ts'
 import type { Striker } from './striker.ts'
 import type { Strike } from './strikes.ts'
 
@@ -19,7 +19,6 @@ export interface RunOptions {
 const LOOK_MS = 200
 const TELL_MS = 5000
 const STALL_LIMIT_MS = 60_000
-const ALLOWED_DELAY_MS = 2000
 const OVERDUE_LIMIT_MS = 30_000
 /** What is on its way from the socket to the topic is seen by no counter: look more than once. */
 const STORED_LOOKS = 5

@@ -9,7 +9,9 @@ import { freePort } from '../support/free-port.ts'
 import { startService, type RunningService } from '../verify-tape/pipeline.ts'
 import type { TapeTrade } from '../verify-tape/tape.ts'
 import { writeFeedFile } from './feed-file.ts'
+import { FORECASTS, nameOf } from './forecasts/specs.ts'
 import { KeptService, type OwnEnd } from './kept-service.ts'
+import { TIMEFRAMES } from './windows.ts'
 
 export interface StageOptions {
   readonly trades: readonly TapeTrade[]
@@ -31,16 +33,8 @@ export interface Stage {
   close(): Promise<void>
 }
 
-/** The timeframes that are compared; the longer ones are a matter of the calendar. */
-export const TIMEFRAMES_MS: Readonly<Record<string, number>> = {
-  '1s': 1000,
-  '5s': 5000,
-  '15s': 15_000,
-  '1m': 60_000,
-  '5m': 300_000,
-  '15m': 900_000,
-  '1h': 3_600_000
-}
+/** How long the consumers wait for stragglers before a bar is final. */
+export const ALLOWED_DELAY_MS = 2000
 
 const CLOSE_LIMIT_MS = 5000
 
@@ -112,8 +106,10 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     const consumers = ['consumer-a', 'consumer-b'].map((name) =>
       keep(name, 'consumer', {
         KAFKA_GROUP: 'chaos',
-        TIMEFRAMES: Object.keys(TIMEFRAMES_MS).join(','),
+        TIMEFRAMES: TIMEFRAMES.join(','),
+        FORECASTS: FORECASTS.map(nameOf).join(','),
         CONDITION_POLICY: 'all',
+        ALLOWED_DELAY: `${ALLOWED_DELAY_MS}ms`,
         LATENESS_LIMIT: '36500d'
       })
     )

@@ -10,11 +10,15 @@ export interface TopicTrade {
   readonly p: number
   readonly t: number
   readonly v: number
+  readonly c: readonly string[] | null
   readonly connection: string
   readonly frame: number
   readonly index: number
   /** When the producer received its frame, epoch ms. */
   readonly receivedAt: number
+  /** Where its record first stands. */
+  readonly partition: number
+  readonly offset: number
 }
 
 export interface TopicTruth {
@@ -34,18 +38,19 @@ export async function readTopicTruth(kafka: KafkaConfig): Promise<TopicTruth> {
   const seen = new Set<string>()
   const trades: TopicTrade[] = []
   let records = 0
-  const take = (key: string, value: string): void => {
+  const take = (partition: number, offset: number, key: string, value: string): void => {
     if (key === GAP_KEY) return
     const record = JSON.parse(value) as TradeRecord
     records++
     const name = `${record.connection} ${record.frame} ${record.symbol}`
     if (seen.has(name)) return
     seen.add(name)
-    record.trades.forEach(({ p, t, v }, i) => {
+    record.trades.forEach(({ p, t, v, c = null }, i) => {
       const { symbol, connection, frame, receivedAt } = record
       const index = record.indexes[i] ?? NaN
       const id = tradeId(connection, frame, index)
-      trades.push({ id, symbol, p, t, v, connection, frame, index, receivedAt })
+      const place = { connection, frame, index, receivedAt, partition, offset }
+      trades.push({ id, symbol, p, t, v, c, ...place })
     })
   }
   const reader = createClient(kafka, 'tapedeck-chaos').consumer({
@@ -62,7 +67,7 @@ export async function readTopicTruth(kafka: KafkaConfig): Promise<TopicTruth> {
           if (Number(offset) < (nextOffsets.get(partition) ?? 0)) continue
           if (Number(offset) >= (ends.get(partition) ?? 0)) break
           nextOffsets.set(partition, Number(offset) + 1)
-          take(key?.toString() ?? '', value?.toString() ?? '')
+          take(partition, Number(offset), key?.toString() ?? '', value?.toString() ?? '')
         }
         return Promise.resolve()
       }

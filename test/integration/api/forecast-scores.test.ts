@@ -3,12 +3,12 @@ import { after, before, describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import { FORECAST_MODELS, type TradeRecord } from '@tapedeck/domain'
 import type { Database, ForecastScoreDocument } from '@tapedeck/mongo'
+import { countScores } from '../../support/count-scores.ts'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
 import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
 import { runningApi, untilReady } from './running-api.ts'
-import { countScores } from './score-pipeline.ts'
 
 // Goal: a score that a reader sees can be counted again from the forecasts and outcomes alone.
 // Method: the real consumer on a seeded tape with all that makes scoring hard (a price that stands
@@ -132,6 +132,7 @@ describe('forecast_scores', { timeout: 120_000 }, () => {
         const { symbol, timeframe, horizon, model } = score
         const series = { symbol, timeframe, horizon, model }
         const counted = await countScores(stage.database, series, newest)
+        assert.ok(counted !== undefined)
         for (const [name, expected] of Object.entries(counted)) {
           const found: unknown = score[field][name]
           assert.ok(

@@ -7,18 +7,36 @@ import type { TapeTrade } from '../../verify-tape/tape.ts'
 const KILLS = 6
 const TRADES = 18_000
 const RATE = 1000
-const START_MS = Date.UTC(2026, 2, 10, 14, 0, 0)
-const SYMBOLS = ['AAPL', 'MSFT', 'IBM', 'SPY']
+/** 09:00 in New York: the bell rings in the middle. */
+const START_MS = Date.UTC(2026, 2, 10, 13, 0, 0)
+/** One in a hundred trades is of the last: most of its bars lie far apart. */
+const SHARES = { SPY: 0.55, AAPL: 0.3, MSFT: 0.14, IBM: 0.01 }
+/** Such trades change bars that are final and forecasts that are scored. */
+const LATE_SHARE = 0.005
+const LATE_MS = 300_000
 
-/** Trades of about an hour, some equal, some of one millisecond, some behind others. */
+/** Trades of about an hour, some equal, some of one millisecond, some behind others, a few late. */
 function syntheticTape(): TapeTrade[] {
   const random = new Random(11)
   return Array.from({ length: TRADES }, (_, i) => ({
-    s: SYMBOLS[Math.floor(random.next() * SYMBOLS.length)] ?? '',
+    s: symbolAt(random.next()),
     p: Math.round(random.between(9000, 11_000)) / 100,
-    t: START_MS + i * 200 + Math.floor(random.between(0, 3)) * 150,
+    t:
+      START_MS +
+      i * 200 +
+      Math.floor(random.between(0, 3)) * 150 -
+      (random.next() < LATE_SHARE ? LATE_MS : 0),
     v: Math.floor(random.between(1, 20)) * 25
   }))
+}
+
+function symbolAt(share: number): string {
+  let sum = 0
+  for (const [symbol, own] of Object.entries(SHARES)) {
+    sum += own
+    if (share < sum) return symbol
+  }
+  return 'SPY'
 }
 
 describe('a pipeline whose processes are killed', { timeout: 180_000 }, () => {
@@ -42,5 +60,9 @@ describe('a pipeline whose processes are killed', { timeout: 180_000 }, () => {
     assert.equal(result.pauses, 1)
     assert.ok(result.trades.stored > TRADES / 2)
     assert.equal(result.trades.stored + result.missing.missing, TRADES)
+    const { forecasts } = result
+    assert.ok(forecasts.scored > TRADES / 10 && forecasts.void > 0 && forecasts.rewritten > 0)
+    assert.ok(forecasts.undecided < forecasts.bars / 100, 'hardly anything is left to a flush')
+    assert.equal(forecasts.equalScores, forecasts.scores)
   })
 })

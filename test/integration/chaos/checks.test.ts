@@ -24,7 +24,10 @@ function truthOf(tape: readonly TapeTrade[], connection = 'a'): TopicTrade[] {
     connection,
     frame: i + 1,
     index: 0,
-    receivedAt: 1000 + i * 10
+    receivedAt: 1000 + i * 10,
+    c: null,
+    partition: 0,
+    offset: i
   }))
 }
 
@@ -71,7 +74,7 @@ describe('the checks of a chaos run', { timeout: 60_000 }, () => {
   it('find a bar that is different, missing or too many', async (t) => {
     const { database } = await openMarket(t)
     const truth = truthOf(TAPE)
-    const bars = [...exactBars(truth, '1m', 60_000)].map(([id, bar]) => ({
+    const bars = [...exactBars(truth, '1m')].map(([id, bar]) => ({
       ...bar,
       _id: id,
       timeframe: '1m',
@@ -83,7 +86,7 @@ describe('the checks of a chaos run', { timeout: 60_000 }, () => {
     })) as unknown as BarDocument[]
     await database.bars.insertMany(bars)
     const good = new Findings()
-    const all = await checkBars(database, truth, '1m', 60_000, good)
+    const all = await checkBars(database, truth, '1m', good)
     assert.deepEqual([all.equal, good.shown], [4, []])
 
     await database.bars.deleteOne({ _id: bars[0]!._id })
@@ -91,7 +94,7 @@ describe('the checks of a chaos run', { timeout: 60_000 }, () => {
     await database.bars.updateOne({ _id: bars[2]!._id }, { $set: { status: 'revised' } })
     await database.bars.insertOne({ ...bars[3]!, _id: 'copy' })
     const bad = new Findings()
-    const { missing, different, unexpected } = await checkBars(database, truth, '1m', 60_000, bad)
+    const { missing, different, unexpected } = await checkBars(database, truth, '1m', bad)
     assert.deepEqual([missing, different, unexpected, bad.count], [1, 2, 1, 4])
   })
 

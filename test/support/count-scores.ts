@@ -8,8 +8,8 @@ export interface CountedScores {
   readonly maeNaive: number
   readonly maeDrift: number
   readonly mase: number | null
-  readonly skill: number
-  readonly skillDrift: number
+  readonly skill: number | null
+  readonly skillDrift: number | null
   readonly hitRate: number | null
   readonly ties: number
   readonly coverageOls: number
@@ -25,6 +25,8 @@ export interface Series {
   readonly timeframe: string
   readonly horizon: number
   readonly model: string
+  /** Only targets of this trading date. */
+  readonly tradeDate?: string
 }
 
 const distance = (from: string): object => ({ $abs: { $subtract: ['$actual', from] } })
@@ -46,18 +48,19 @@ const winkler = (lower: string, upper: string): object => ({
   ]
 })
 const saved = (against: string): object => ({
-  $subtract: [1, { $divide: ['$mae', against] }]
+  $cond: [{ $eq: [against, 0] }, null, { $subtract: [1, { $divide: ['$mae', against] }] }]
 })
 
 /**
- * Takes the outcome and what was forecast, none of the stored errors or flags.
+ * Takes the outcome and what was forecast, none of the stored errors or flags. Undefined when nothing
+ * is scored.
  * @param newest how many of the newest scored forecasts by target; all unless told
  */
 export async function countScores(
   { forecasts }: Database,
   series: Series,
   newest?: number
-): Promise<CountedScores> {
+): Promise<CountedScores | undefined> {
   const moved = { $cmp: ['$actual', '$naive'] }
   const said = { $cmp: ['$forecast', '$naive'] }
   const product = { $multiply: [moved, said] }
@@ -107,6 +110,5 @@ export async function countScores(
       { $unset: ['_id', 'squared', 'hits'] }
     ])
     .toArray()
-  if (found === undefined) throw new Error(`No scored forecast of ${JSON.stringify(series)}`)
   return found
 }

@@ -1,0 +1,110 @@
+import { ForecastDesk, type FinalBar, type LedgerEntry } from '@tapedeck/domain'
+import type { ForecastDocument } from '@tapedeck/mongo'
+import { firstOutcome, isFirstOutcomeLost } from './detector-path.ts'
+import { downShare, isFinal, isMadeLate, type SeriesBar, type SeriesFacts } from './series-facts.ts'
+import { closeAt } from './truth-bars.ts'
+
+export interface ReferenceRun {
+  /** By id, as they were made. */
+  readonly entries: ReadonlyMap<string, LedgerEntry>
+  /** From here on late trades leave in doubt what such a run makes; epoch ms. */
+  readonly sureUntilMs: number
+}
+
+/**
+ * What one process that is never killed makes of the same bars: a new forecast desk that takes them one
+ * after another, each with the close it had when it was taken, and corrections where an offset places
+ * them. Bands learn from every outcome, so one that was learnt from twice, or not at all, moves all that
+ * follow.
+ *
+ * @param stored entries of one series
+ */
+export function referenceRun(
+  stored: readonly ForecastDocument[],
+  facts: SeriesFacts
+): ReferenceRun {
+  const desk = new ForecastDesk([facts.spec])
+  const entries = new Map<string, LedgerEntry>()
+  const byOrigin = Map.groupBy(stored, ({ madeFrom }) => madeFrom.getTime())
+  const byTarget = Map.groupBy(stored, ({ target }) => target.getTime())
+  const late = new Set(facts.bars.filter((bar) => (bar.stored?.lateCount ?? 0) > 0))
+  const revisions = new Map<SeriesBar, { close: number; count: number }>()
+  let sureUntilMs = Infinity
+  const take = (bars: readonly FinalBar[], watermarkMs = -Infinity): void => {
+    for (let asked = desk.missing(bars); asked.length > 0; asked = desk.missing(bars)) {
+      desk.adopt(asked.map((request) => ({ request, state: null, bars: [], entries: [] })))
+    }
+    const coverageOf = (symbol: string, fromMs: number, toMs: number): number =>
+      1 - downShare(facts.gaps, symbol, fromMs, toMs)
+    const { made } = desk.advance({ bars, watermarkMs, nowMs: 0, coverageOf })
+    for (const entry of made) entries.set(entry.id, entry)
+  }
+  const offsets = offsetsOf(facts.bars, byOrigin)
+  for (const [place, bar] of facts.bars.entries()) {
+    const { startMs } = bar
+    if (!isFinal(bar.stored)) continue
+    const offset = byOrigin.get(startMs)?.[0]?.madeAtOffset
+    const latest = offsets[place] ?? Infinity
+    const targeting = byTarget.get(startMs) ?? []
+    const outcome = targeting.map(firstOutcome).find((close) => close !== null)
+    // A bar that only late trades made, known after the next one was taken: a correction by then.
+    const isUnseen = offset === undefined && outcome === undefined
+    if (isMadeLate(bar.stored) && isUnseen && bar.firstOffset >= latest) continue
+    for (const one of offset === undefined ? [] : knownBelow(late, offset, startMs)) {
+      if (one.lastOffset < (offset ?? 0)) late.delete(one)
+      const close = closeAt(one, offset ?? 0) ?? NaN
+      const { close: before, count } = revisions.get(one) ?? { close: NaN, count: 0 }
+      if (close === before) continue
+      revisions.set(one, { close, count: count + 1 })
+      if (isMadeLate(one.stored) && count === 0) take([], one.startMs + facts.lengthMs)
+      take([finalBar(one, close, count, facts)])
+    }
+    const isLate = late.has(bar)
+    const isKnown = !isLate || offset !== undefined || outcome !== undefined
+    const isDoubtful = isLate && (bar.session === 'mixed' || targeting.some(isFirstOutcomeLost))
+    if (!isKnown || isDoubtful) sureUntilMs = Math.min(sureUntilMs, startMs)
+    const close = (offset === undefined ? outcome : undefined) ?? closeAt(bar, latest)
+    if (isLate) revisions.set(bar, { close: close ?? NaN, count: 1 })
+    take([finalBar(bar, close ?? NaN, 0, facts)])
+  }
+  return { entries, sureUntilMs }
+}
+
+/** Of each bar, the offset up to which records were read when it, or the first one after it that tells, was taken. */
+function offsetsOf(
+  bars: readonly SeriesBar[],
+  byOrigin: ReadonlyMap<number, readonly ForecastDocument[]>
+): number[] {
+  const offsets: number[] = []
+  let latest = Infinity
+  for (let place = bars.length - 1; place >= 0; place--) {
+    latest = byOrigin.get(bars[place]?.startMs ?? NaN)?.[0]?.madeAtOffset ?? latest
+    offsets[place] = latest
+  }
+  return offsets
+}
+
+/** Bars with late trades below an offset, ascending; those after `startMs` are still to be taken. */
+function knownBelow(late: ReadonlySet<SeriesBar>, offset: number, startMs: number): SeriesBar[] {
+  return [...late].filter((bar) => bar.startMs < startMs && bar.firstOffset < offset)
+}
+
+function finalBar(
+  { startMs, session, tradeDate, stored }: SeriesBar,
+  close: number,
+  revision: number,
+  { symbol, spec, lengthMs }: SeriesFacts
+): FinalBar {
+  return {
+    symbol,
+    timeframe: spec.timeframe,
+    startMs,
+    endMs: startMs + lengthMs,
+    close,
+    session,
+    tradeDate,
+    coverage: stored?.coverage ?? 1,
+    feed: '',
+    revision
+  }
+}
