@@ -1,4 +1,4 @@
-import type { Collection } from 'mongodb'
+import type { Collection, Document } from 'mongodb'
 import type { Acquired } from './checkpoint-store.ts'
 import type { Source } from './documents.ts'
 import { insertAll, replaceAll } from './bulk-write.ts'
@@ -41,21 +41,22 @@ async function replaceGuarded<T extends Replaceable>(
   documents: readonly T[],
   weigh: Weigh<T>
 ): Promise<number> {
-  const replacements = documents.map((document) => ({
-    filter: {
-      _id: document._id,
-      $or: [
-        { 'source.log': { $ne: log } },
-        { 'source.epoch': { $lt: epoch } },
-        { 'source.epoch': epoch, 'source.offset': { $lte: document.source.offset } }
-      ]
-    },
-    document
-  }))
-  const newer = await translated(`Cannot store ${collection.collectionName}`, () =>
-    replaceAll(collection, replacements, weigh)
+  const isNewer = ({ source }: T): Document => ({
+    $and: [
+      { $eq: ['$source.log', log] },
+      {
+        $or: [
+          { $gt: ['$source.epoch', epoch] },
+          {
+            $and: [{ $eq: ['$source.epoch', epoch] }, { $gt: ['$source.offset', source.offset] }]
+          }
+        ]
+      }
+    ]
+  })
+  return translated(`Cannot store ${collection.collectionName}`, () =>
+    replaceAll(collection, documents, isNewer, weigh)
   )
-  return newer.length
 }
 
 /** Documents of one kind to write: those never stored before, and those that replace. */
