@@ -1,9 +1,13 @@
 import {
-  LONG_WINDOW,
+  contributionOf,
   FORECAST_MODELS,
+  LONG_WINDOW,
+  seriesOfId,
   type FinalBar,
+  type ScoreParts,
   type SeriesHistory,
-  type SeriesRequest
+  type SeriesRequest,
+  type SeriesScores
 } from '@tapedeck/domain'
 import type { Database } from './database.ts'
 import type { BarDocument } from './documents.ts'
@@ -64,22 +68,71 @@ async function loadOne(database: Database, request: SeriesRequest): Promise<Seri
   }
   const state = (await forecastSeries.findOne({ _id: id }))?.state ?? null
   const through = new Date(state?.throughMs ?? 0)
-  const [ahead, bars, ...scored] = await Promise.all([
-    forecasts
-      .find({ ...series, $or: [{ target: { $gt: through } }, { status: 'open' }] })
-      .toArray(),
-    state === null ? loadBars(database, request) : [],
-    // Each model's own newest: one may have fewer than another, after a change point for example.
-    ...FORECAST_MODELS.map(({ name: model }) =>
-      forecasts
-        .find({ ...series, model, target: { $lte: through }, status: 'scored' })
-        .sort({ target: -1 })
-        .limit(LONG_WINDOW)
-        .toArray()
-    )
+  const [ahead, bars] = await Promise.all([
+    // Those open as well: what a state has behind it is settled. By the target alone the index serves.
+    forecasts.find({ ...series, target: { $gt: through } }).toArray(),
+    state === null ? loadBars(database, request) : []
   ])
-  const entries = new Map([ahead, scored].flat(2).map((one) => [one._id, ledgerEntry(one)]))
-  return { request, state, bars, entries: [...entries.values()] }
+  const entries = ahead.map(ledgerEntry)
+  return { request, state, bars, entries, areScoresToFollow: state !== null }
+}
+
+/** The newest scores of series with their entries in the ledger; read beside the work, a few at a time. */
+export async function loadScores(
+  database: Database,
+  ids: readonly string[]
+): Promise<SeriesScores[]> {
+  return translated('Cannot load the scores of forecasts', () =>
+    Promise.all(ids.map((id) => loadScoresOf(database, id)))
+  )
+}
+
+const SCORE_FIELDS = {
+  _id: 0,
+  model: 1,
+  target: 1,
+  error: 1,
+  naiveError: 1,
+  driftError: 1,
+  scale: 1,
+  lower: 1,
+  upper: 1,
+  bandLower: 1,
+  bandUpper: 1,
+  inOls: 1,
+  inBand: 1
+} as const
+
+type ScoreRow = Omit<ScoreParts, 'targetMs'> & { readonly model: string; readonly target: Date }
+
+async function loadScoresOf({ forecasts }: Database, id: string): Promise<SeriesScores> {
+  const series = { ...seriesOfId(id), status: 'scored' } as const
+  const newest = (filter: object, limit: number): Promise<ScoreRow[]> =>
+    forecasts
+      .find({ ...series, ...filter })
+      .project<ScoreRow>(SCORE_FIELDS)
+      .sort({ target: -1 })
+      .limit(limit)
+      .toArray()
+  const limit = LONG_WINDOW * FORECAST_MODELS.length
+  const all = await newest({}, limit)
+  const byModel = Map.groupBy(all, ({ model }) => model)
+  for (const { name: model } of FORECAST_MODELS) {
+    const isShort = (byModel.get(model)?.length ?? 0) < LONG_WINDOW && all.length === limit
+    // One may have fewer than another, after a change point for example.
+    if (isShort) byModel.set(model, await newest({ model }, LONG_WINDOW))
+  }
+  return {
+    id,
+    byModel: new Map(
+      [...byModel].map(([model, rows]) => [
+        model,
+        rows
+          .slice(0, LONG_WINDOW)
+          .map(({ target, ...row }) => contributionOf({ ...row, targetMs: target.getTime() }))
+      ])
+    )
+  }
 }
 
 /** The final bars that a new series begins with, ascending. */

@@ -6,12 +6,14 @@ import {
   type ForecastResult,
   type PartitionFold
 } from '@tapedeck/domain'
-import { loadOpenSeries, loadSeries, type Acquired } from '@tapedeck/mongo'
+import { loadOpenSeries, loadScores, loadSeries, type Acquired } from '@tapedeck/mongo'
 import { coverageBy, forecastBars } from './forecast-bars.ts'
 import { retriedWrite, type WriterDeps } from './result-writer.ts'
 
 /** Scores are derived and costly: those of a series are written this often at most, ms. */
 const SCORES_EVERY_MS = 1000
+/** Series whose rolling scores are read at once, beside the work: each is a thousand entries and more. */
+const RESTORED_AT_ONCE = 4
 
 /** Feeds a partition's final and revised bars to its forecasts. */
 export class Forecaster {
@@ -21,6 +23,9 @@ export class Forecaster {
   #desk: ForecastDesk
   readonly #unscored = new Map<string, ChangedSeries>()
   #scoredAtMs = 0
+  /** Reads rolling scores; no forecast and no bar waits for it. */
+  #restoring: Promise<void> | undefined
+  #isDropped = false
 
   constructor(deps: WriterDeps, owner: Acquired, fold: PartitionFold) {
     this.#deps = deps
@@ -54,6 +59,12 @@ export class Forecaster {
     // A crash may have come between the entries and the scores that follow from them.
     this.#unscored.clear()
     for (const series of adopted) this.#unscored.set(series.id, series)
+    this.#restoreScores()
+  }
+
+  /** The partition belongs to somebody else now. */
+  drop(): void {
+    this.#isDropped = true
   }
 
   /** What comes of bars that became final and of those that changed. */
@@ -68,7 +79,8 @@ export class Forecaster {
     const bars = forecastBars(finals, changed, timeframes)
     for (let asked = this.#desk.missing(bars); asked.length > 0; asked = this.#desk.missing(bars)) {
       const requests = asked
-      this.#desk.adopt(await retriedWrite(this.#deps, () => loadSeries(database, requests)))
+      const found = await retriedWrite(this.#deps, () => loadSeries(database, requests))
+      if (this.#desk.adopt(found).length > 0) this.#restoreScores()
     }
     const result = this.#desk.advance({
       bars,
@@ -86,8 +98,33 @@ export class Forecaster {
     const nowMs = Date.now()
     if (!isLast && nowMs - this.#scoredAtMs < SCORES_EVERY_MS) return []
     this.#scoredAtMs = nowMs
-    const due = [...this.#unscored.values()]
-    this.#unscored.clear()
+    const due = [...this.#unscored.values()].filter(({ isWhole }) => isWhole)
+    for (const { id } of due) this.#unscored.delete(id)
     return due
+  }
+
+  /** Begins to read the rolling scores of series taken up; those that are scored meanwhile wait for it. */
+  #restoreScores(): void {
+    this.#restoring ??= this.#readScores()
+      .catch((error: unknown) => {
+        if (!this.#deps.signal.aborted) this.#deps.log.warn({ err: error }, 'scores were not read')
+      })
+      .finally(() => {
+        this.#restoring = undefined
+      })
+  }
+
+  async #readScores(): Promise<void> {
+    const { database } = this.#deps
+    for (;;) {
+      const desk = this.#desk
+      const ids = desk.withoutScores()
+      if (ids.length === 0) return
+      for (let i = 0; i < ids.length && desk === this.#desk; i += RESTORED_AT_ONCE) {
+        if (this.#isDropped) return
+        const some = ids.slice(i, i + RESTORED_AT_ONCE)
+        desk.restoreScores(await retriedWrite(this.#deps, () => loadScores(database, some)))
+      }
+    }
   }
 }

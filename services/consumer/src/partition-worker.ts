@@ -80,7 +80,7 @@ export class PartitionWorker {
     const worker = new PartitionWorker(partition, owner, deps)
     worker.#endOffset = endOffset
     await worker.#store.takeUp()
-    await worker.#forecaster.takeUp()
+    if (worker.#hasRepeated) await worker.#forecaster.takeUp()
     return worker
   }
 
@@ -108,6 +108,7 @@ export class PartitionWorker {
   /** The partition belongs to somebody else now: nothing more is written. */
   drop(): void {
     this.#isDropped = true
+    this.#forecaster.drop()
   }
 
   async take(batch: RecordBatch): Promise<void> {

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FORECAST_MODELS, seriesId, type SeriesState } from '@tapedeck/domain'
-import { loadSeries, storeForecasts, storeSeries } from '@tapedeck/mongo'
+import { FORECAST_MODELS, seriesId } from '@tapedeck/domain'
+import { loadScores, storeForecasts } from '@tapedeck/mongo'
 import { openMarket } from '../../support/market.ts'
 import { aForecast, T0_MS } from '../api/market-documents.ts'
 
 const OWNER = { log: 'raw_data/0', epoch: 1 }
-const SOURCE = { log: 'raw_data/0', epoch: 1, offset: 1 }
 const MINUTE_MS = 60_000
 
 describe('the history of a series', () => {
-  it('has the newest 500 scored forecasts of each model, whichever has more', async (t) => {
+  it('has the newest 500 scores of each model, whichever has more', async (t) => {
     const { database } = await openMarket(t)
     const id = seriesId('AAPL', '1m', 1)
     const counts = [700, 620, 480] as const
@@ -28,20 +27,14 @@ describe('the history of a series', () => {
       )
     )
     await storeForecasts(database, OWNER, { fresh, changed: [] })
-    const throughMs = T0_MS + 700 * MINUTE_MS
-    const state = { id, throughMs } as SeriesState
-    await storeSeries(database, OWNER, [{ _id: id, state, updatedAt: new Date(), source: SOURCE }])
-    const request = { id, symbol: 'AAPL', timeframe: '1m', horizon: 1, lookback: 20 }
-    const [history] = await loadSeries(database, [
-      { ...request, beforeMs: throughMs + MINUTE_MS, targetsMs: [] }
-    ])
+    const [scores] = await loadScores(database, [id])
     for (const [index, { name }] of FORECAST_MODELS.entries()) {
-      const targets = history!.entries
-        .filter(({ model }) => model === name)
-        .map(({ targetMs }) => (targetMs - T0_MS) / MINUTE_MS)
+      const targets = (scores!.byModel.get(name) ?? []).map(
+        ({ targetMs }) => (targetMs - T0_MS) / MINUTE_MS
+      )
       const count = Math.min(500, counts[index]!)
       assert.deepEqual(
-        targets.toSorted((a, b) => b - a),
+        targets,
         Array.from({ length: count }, (_, i) => 700 - i),
         name
       )

@@ -3,7 +3,12 @@ import { ForecastOutbox, type ChangedSeries, type ForecastResult } from './forec
 import { ForecastSeries, type AdvanceContext } from './forecast-series.ts'
 import type { ForecastSpec } from './forecast-spec.ts'
 import { MIN_LINE_POINTS } from './line-fit.ts'
-import { seriesId, type SeriesHistory, type SeriesRequest } from './series-history.ts'
+import {
+  seriesId,
+  type SeriesHistory,
+  type SeriesRequest,
+  type SeriesScores
+} from './series-history.ts'
 
 /** A close whose bar had the feed for less is not trusted. */
 export const MIN_COVERAGE = 0.9
@@ -103,6 +108,16 @@ export class ForecastDesk {
       adopted.push(series)
     }
     return adopted
+  }
+
+  /** Series whose rolling scores are still to come, by id. */
+  withoutScores(): string[] {
+    return [...this.#series.values()].filter(({ isWhole }) => !isWhole).map(({ id }) => id)
+  }
+
+  /** Takes scores that followed; at any time between two advances. */
+  restoreScores(scores: readonly SeriesScores[]): void {
+    for (const one of scores) this.#series.get(one.id)?.restoreScores(one)
   }
 
   /** Takes final and revised bars, then gives up targets the watermark has passed. */

@@ -44,6 +44,8 @@ export interface ChangedSeries {
   readonly horizon: number
   /** To be stored, after the entries. */
   state(): SeriesState
+  /** False while the rolling scores of a series taken up are still to come: no scores until then. */
+  readonly isWhole: boolean
   /** Computed when asked for: rolling windows and tests cost tens of microseconds. */
   scores(): ReadonlyMap<string, ScoreReport>
 }

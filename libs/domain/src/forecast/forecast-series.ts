@@ -9,7 +9,12 @@ import { ModelTrack } from './model-track.ts'
 import type { ScoreReport } from './score-board.ts'
 import { SeriesCloses, type CoverageOf } from './series-closes.ts'
 import { SeriesLedger } from './series-ledger.ts'
-import { seriesId, type SeriesHistory, type SeriesState } from './series-history.ts'
+import {
+  seriesId,
+  type SeriesHistory,
+  type SeriesScores,
+  type SeriesState
+} from './series-history.ts'
 
 export interface SeriesOptions {
   /** Closes a line needs at least. */
@@ -51,13 +56,14 @@ export class ForecastSeries implements ChangedSeries {
     this.#options = options
     this.#ledger = new SeriesLedger(history, state, options.minCoverage)
     const scoredBefore = this.#ledger.takeScoredBefore()
+    const isWhole = state === undefined || history.areScoresToFollow !== true
     this.#tracks = FORECAST_MODELS.map(
       (model) =>
         new ModelTrack(
           model,
           spec,
           state?.models.find((one) => one.model === model.name),
-          scoredBefore.filter((entry) => entry.model === model.name)
+          isWhole ? scoredBefore.filter((entry) => entry.model === model.name) : undefined
         )
     )
     this.#closes = new SeriesCloses(spec, options.minCoverage, this.#tracks, state)
@@ -72,6 +78,15 @@ export class ForecastSeries implements ChangedSeries {
   /** End of the earliest open target, epoch ms. */
   get dueMs(): number {
     return this.#ledger.dueMs
+  }
+
+  /** Whether the rolling scores are there. */
+  get isWhole(): boolean {
+    return this.#tracks.every(({ board }) => board.isWhole)
+  }
+
+  restoreScores({ byModel }: SeriesScores): void {
+    for (const { model, board } of this.#tracks) board.restore(byModel.get(model.name) ?? [])
   }
 
   /** Targets of revised bars among these whose entries must be read first. */

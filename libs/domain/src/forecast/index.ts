@@ -64,13 +64,15 @@ export {
   type ScoreLabel,
   type ScoreReport
 } from './score-board.ts'
-export type { Scores } from './scores.ts'
+export { contributionOf, type Contribution, type ScoreParts, type Scores } from './scores.ts'
 export { shiftedIntervalHalf } from './shifted-interval.ts'
 export {
+  seriesOfId,
   seriesId,
   type ModelState,
   type SeriesHistory,
   type SeriesRequest,
+  type SeriesScores,
   type SeriesState
 } from './series-history.ts'
 export { StepPace, type StepPaceState } from './step-pace.ts'

@@ -42,12 +42,12 @@ export class ModelTrack {
   readonly #detector: ChangeDetector
   readonly board: ScoreBoard
 
-  /** @param scored the newest scored entries the state knows, ascending by target */
+  /** @param scored for the board: the newest scored entries, or undefined while they are to come */
   constructor(
     model: ForecastModel,
     { lookback, horizon }: { readonly lookback: number; readonly horizon: number },
     state?: ModelState,
-    scored: readonly LedgerEntry[] = []
+    scored?: readonly LedgerEntry[]
   ) {
     this.model = model
     this.#horizon = horizon

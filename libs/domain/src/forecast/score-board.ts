@@ -61,17 +61,40 @@ export class ScoreBoard {
   readonly #total
   #day
   #tradeDate: string
-  readonly #window = new ScoreWindow(LONG_WINDOW)
+  #window = new ScoreWindow(LONG_WINDOW)
+  /** While the window is incomplete: targets that have no score, whatever is stored. */
+  #scoreless: Set<number> | undefined
 
-  /** @param scored the newest scored entries the state knows, ascending by target */
-  constructor(horizon: number, state?: ScoreBoardState, scored: readonly LedgerEntry[] = []) {
+  /**
+   * @param scored the newest scored entries the state knows, ascending by target; undefined: they
+   * come later, by `restore`
+   */
+  constructor(horizon: number, state?: ScoreBoardState, scored?: readonly LedgerEntry[]) {
     this.#horizon = horizon
     this.#total = sumsFrom(state?.total ?? [])
     this.#day = sumsFrom(state?.day ?? [])
     this.#tradeDate = state?.tradeDate ?? ''
-    for (const entry of scored) {
+    if (scored === undefined) this.#scoreless = new Set()
+    for (const entry of scored ?? []) {
       if (isScored(entry)) this.#window.put(contributionOf(entry))
     }
+  }
+
+  /** Whether the rolling windows are there; without them there is no report. */
+  get isWhole(): boolean {
+    return this.#scoreless === undefined
+  }
+
+  /** The newest scores that are stored, in any order; what was put since stands above them. */
+  restore(stored: readonly Contribution[]): void {
+    const scoreless = this.#scoreless
+    if (scoreless === undefined) return
+    const whole = new ScoreWindow(LONG_WINDOW)
+    const ascending = stored.toSorted((a, b) => a.targetMs - b.targetMs)
+    for (const one of ascending) if (!scoreless.has(one.targetMs)) whole.put(one)
+    for (const one of this.#window.toArray()) whole.put(one)
+    this.#window = whole
+    this.#scoreless = undefined
   }
 
   /** Takes in a settled entry; `before` is what it was when it was settled already. */
@@ -87,7 +110,11 @@ export class ScoreBoard {
       if (isToday) addScore(this.#day, old, -1)
       if (!isScored(entry)) this.#window.remove(entry.targetMs)
     }
-    if (!isScored(entry)) return
+    if (!isScored(entry)) {
+      this.#scoreless?.add(entry.targetMs)
+      return
+    }
+    this.#scoreless?.delete(entry.targetMs)
     const one = contributionOf(entry)
     addScore(this.#total, one)
     if (isToday) addScore(this.#day, one)

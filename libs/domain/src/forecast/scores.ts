@@ -14,7 +14,23 @@ export interface Contribution {
   readonly inBand: boolean
 }
 
-export function contributionOf(entry: ScoredEntry): Contribution {
+/** What of an entry the scores are made from. */
+export type ScoreParts = Pick<
+  ScoredEntry,
+  | 'targetMs'
+  | 'error'
+  | 'naiveError'
+  | 'driftError'
+  | 'scale'
+  | 'lower'
+  | 'upper'
+  | 'bandLower'
+  | 'bandUpper'
+  | 'inOls'
+  | 'inBand'
+>
+
+export function contributionOf(entry: ScoreParts): Contribution {
   const { targetMs, error, naiveError, driftError, inOls, inBand } = entry
   return {
     targetMs,

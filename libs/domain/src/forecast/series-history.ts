@@ -3,6 +3,7 @@ import type { DetectorState } from './change-detector.ts'
 import type { FinalBar } from './final-bar.ts'
 import type { LedgerEntry } from './ledger-entry.ts'
 import type { ScoreBoardState } from './score-board.ts'
+import type { Contribution } from './scores.ts'
 import type { StepPaceState } from './step-pace.ts'
 
 /** One model's part of a stored series. */
@@ -67,13 +68,27 @@ export interface SeriesHistory {
   /** Final bars with a close before `beforeMs`, ascending, at most the lookback; may be empty with a state. */
   readonly bars: readonly FinalBar[]
   /**
-   * With `beforeMs`: every open entry, every entry made from a bar after the state's `throughMs`, every
-   * entry with a target after it, and per model the newest 500 scored ones (LONG_WINDOW). Without: all
-   * of the targets asked for.
+   * With `beforeMs`: every entry with a target after the state's `throughMs` (so every open one, and
+   * every one made from a later bar), and, unless they follow, per model the newest 500 scored ones
+   * (LONG_WINDOW). Without: all of the targets asked for.
    */
   readonly entries: readonly LedgerEntry[]
+  /** The newest scored ones are read later, as SeriesScores: forecasts need not wait for them. */
+  readonly areScoresToFollow?: boolean
+}
+
+/** The newest scores of a series, at most 500 a model (LONG_WINDOW), by the model's name. */
+export interface SeriesScores {
+  readonly id: string
+  readonly byModel: ReadonlyMap<string, readonly Contribution[]>
 }
 
 export function seriesId(symbol: string, timeframe: string, horizon: number): string {
   return `${symbol}|${timeframe}|${horizon}`
+}
+
+/** What an id of `seriesId` says. */
+export function seriesOfId(id: string): Pick<SeriesRequest, 'symbol' | 'timeframe' | 'horizon'> {
+  const [horizon = '', timeframe = '', ...symbol] = id.split('|').toReversed()
+  return { symbol: symbol.toReversed().join('|'), timeframe, horizon: Number(horizon) }
 }

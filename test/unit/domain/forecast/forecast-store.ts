@@ -1,4 +1,6 @@
 import {
+  contributionOf,
+  isScored,
   LONG_WINDOW,
   seriesId,
   tradingDateAt,
@@ -10,6 +12,7 @@ import {
   type ModelEvent,
   type SeriesHistory,
   type SeriesRequest,
+  type SeriesScores,
   type SeriesState
 } from '@tapedeck/domain'
 
@@ -64,6 +67,33 @@ export class ForecastStore {
   readonly events: ModelEvent[] = []
   /** Every write of an entry, in order. */
   readonly writes: LedgerEntry[] = []
+  readonly #areScoresToFollow: boolean
+
+  constructor({ areScoresToFollow = false } = {}) {
+    this.#areScoresToFollow = areScoresToFollow
+  }
+
+  /** The scores as they stand now, of series that wait for theirs. */
+  readScores(ids: readonly string[]): SeriesScores[] {
+    return ids.map((id) => {
+      const scored = [...this.entries.values()].filter(
+        (one) => isScored(one) && seriesId(one.symbol, one.timeframe, one.horizon) === id
+      )
+      const byModel = Map.groupBy(scored.filter(isScored), ({ model }) => model)
+      return {
+        id,
+        byModel: new Map(
+          [...byModel].map(([model, entries]) => [
+            model,
+            entries
+              .toSorted((a, b) => b.targetMs - a.targetMs)
+              .slice(0, LONG_WINDOW)
+              .map(contributionOf)
+          ])
+        )
+      }
+    })
+  }
 
   read(request: SeriesRequest): SeriesHistory {
     const own = [...this.entries.values()].filter(
@@ -84,6 +114,9 @@ export class ForecastStore {
     const ahead = own.filter(
       (one) => one.status === 'open' || one.madeFromMs > throughMs || one.targetMs > throughMs
     )
+    if (this.#areScoresToFollow) {
+      return { request, state, bars: [], entries: ahead, areScoresToFollow: state !== null }
+    }
     return { request, state, bars: [], entries: [...new Set([...newest, ...ahead])] }
   }
 
