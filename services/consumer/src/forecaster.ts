@@ -23,8 +23,8 @@ export class Forecaster {
   #desk: ForecastDesk
   readonly #unscored = new Map<string, ChangedSeries>()
   #scoredAtMs = 0
-  /** Reads rolling scores; no forecast and no bar waits for it. */
-  #restoring: Promise<void> | undefined
+  /** Rolling scores are being read; no forecast and no bar waits for them. */
+  #isRestoring = false
   #isDropped = false
 
   constructor(deps: WriterDeps, owner: Acquired, fold: PartitionFold) {
@@ -105,23 +105,25 @@ export class Forecaster {
 
   /** Begins to read the rolling scores of series taken up; those that are scored meanwhile wait for it. */
   #restoreScores(): void {
-    this.#restoring ??= this.#readScores()
-      .catch((error: unknown) => {
-        if (!this.#deps.signal.aborted) this.#deps.log.warn({ err: error }, 'scores were not read')
-      })
-      .finally(() => {
-        this.#restoring = undefined
-      })
+    if (this.#isRestoring) return
+    this.#isRestoring = true
+    this.#readScores().catch((error: unknown) => {
+      this.#isRestoring = false
+      if (!this.#deps.signal.aborted) this.#deps.log.warn({ err: error }, 'scores were not read')
+    })
   }
 
   async #readScores(): Promise<void> {
     const { database } = this.#deps
     for (;;) {
       const desk = this.#desk
-      const ids = desk.withoutScores()
-      if (ids.length === 0) return
+      const ids = this.#isDropped ? [] : desk.withoutScores()
+      if (ids.length === 0) {
+        this.#isRestoring = false
+        return
+      }
       for (let i = 0; i < ids.length && desk === this.#desk; i += RESTORED_AT_ONCE) {
-        if (this.#isDropped) return
+        if (this.#isDropped) break
         const some = ids.slice(i, i + RESTORED_AT_ONCE)
         desk.restoreScores(await retriedWrite(this.#deps, () => loadScores(database, some)))
       }
