@@ -3,7 +3,7 @@ import {
   type ChangedSeries,
   type LedgerEntry,
   type ModelEvent,
-  type ScoreReport
+  type TestedScores
 } from '@tapedeck/domain'
 import type { Source } from './documents.ts'
 import type {
@@ -109,7 +109,7 @@ export function scoreDocuments(
   })
 }
 
-function fieldsOf(scores: ScoreReport['last50'] | ScoreReport['total']): ScoreFields {
+function fieldsOf(scores: TestedScores): ScoreFields {
   return { ...scores }
 }
 

@@ -59,10 +59,10 @@ export {
   ScoreBoard,
   SHORT_WINDOW,
   SIGNIFICANCE,
-  type RollingScores,
   type ScoreBoardState,
   type ScoreLabel,
-  type ScoreReport
+  type ScoreReport,
+  type TestedScores
 } from './score-board.ts'
 export { contributionOf, type Contribution, type ScoreParts, type Scores } from './scores.ts'
 export { shiftedIntervalHalf } from './shifted-interval.ts'

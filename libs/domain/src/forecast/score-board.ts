@@ -35,8 +35,11 @@ export interface ScoreBoardState {
   readonly tradeDate: string
 }
 
-export interface RollingScores extends Scores {
-  /** Against "the price stays put"; null where it is not defined. */
+export interface TestedScores extends Scores {
+  /**
+   * Against "the price stays put"; null where it is not defined, and of a day or all while that is
+   * more than the last 500, which are all that is kept one by one.
+   */
   readonly dieboldMariano: DieboldMariano | null
 }
 
@@ -47,12 +50,12 @@ export interface ScoreReport {
   readonly labelN: number
   readonly p: number | null
   readonly skill: number | null
-  readonly last50: RollingScores
-  readonly last500: RollingScores
-  readonly day: Scores
+  readonly last50: TestedScores
+  readonly last500: TestedScores
+  readonly day: TestedScores
   /** Trading date of `day`, YYYY-MM-DD; empty while there is none. */
   readonly tradeDate: string
-  readonly total: Scores
+  readonly total: TestedScores
 }
 
 /** Scores of one model on one series, correctable: every contribution can be replaced. */
@@ -133,9 +136,18 @@ export class ScoreBoard {
       skill,
       last50: rolling(rows.slice(-SHORT_WINDOW), this.#horizon),
       last500,
-      day: scoresOf(this.#day),
+      day: this.#tested(scoresOf(this.#day), rows),
       tradeDate: this.#tradeDate,
-      total: scoresOf(this.#total)
+      total: this.#tested(scoresOf(this.#total), rows)
+    }
+  }
+
+  /** Scores of the newest so many forecasts, tested if those are all at hand. */
+  #tested(scores: Scores, rows: readonly Contribution[]): TestedScores {
+    const isAtHand = scores.n > 0 && scores.n <= rows.length
+    return {
+      ...scores,
+      dieboldMariano: isAtHand ? testOf(rows.slice(-scores.n), this.#horizon) : null
     }
   }
 
@@ -155,13 +167,16 @@ export function labelOf(n: number, skill: number | null, p: number | null): Scor
   return skill > 0 ? SCORE_LABELS.better : SCORE_LABELS.worse
 }
 
-function rolling(rows: readonly Contribution[], horizon: number): RollingScores {
+function rolling(rows: readonly Contribution[], horizon: number): TestedScores {
   const sums = noScores()
-  const differences = new Float64Array(rows.length)
-  let index = 0
-  for (const row of rows) {
-    addScore(sums, row)
-    differences[index++] = Math.abs(row.error) - Math.abs(row.naiveError)
-  }
-  return { ...scoresOf(sums), dieboldMariano: dieboldMariano(differences, horizon) ?? null }
+  for (const row of rows) addScore(sums, row)
+  return { ...scoresOf(sums), dieboldMariano: testOf(rows, horizon) }
+}
+
+function testOf(rows: readonly Contribution[], horizon: number): DieboldMariano | null {
+  const differences = Float64Array.from(
+    rows,
+    ({ error, naiveError }) => Math.abs(error) - Math.abs(naiveError)
+  )
+  return dieboldMariano(differences, horizon) ?? null
 }
