@@ -18,6 +18,8 @@ export interface Acquired {
   readonly flushingTo: number
   /** No stored bar of this log begins later; -Infinity when nothing is stored. */
   readonly storedUntilMs: number
+  /** Scores of forecast series last changed at this offset or later may be older; Infinity: of none. */
+  readonly unscoredFrom: number
   readonly state: FoldState | undefined
   /** The checkpoint was made by other rules (timeframes, policy, lateness). */
   readonly configChanged: boolean
@@ -63,6 +65,8 @@ export async function acquirePartition(
         nextOffset: found.nextOffset,
         flushingTo: found.flushingTo,
         storedUntilMs: found.storedUntilMs ?? -Infinity,
+        // What a flush changed that was cut off after its series, too.
+        unscoredFrom: Math.min(found.unscoredFrom ?? Infinity, found.nextOffset),
         state: found.state as FoldState,
         configChanged: found.configHash !== configHash
       }
@@ -85,6 +89,7 @@ export async function acquirePartition(
       nextOffset: 0,
       flushingTo: 0,
       storedUntilMs,
+      unscoredFrom: Infinity,
       state: undefined,
       configChanged: false
     }
@@ -129,17 +134,21 @@ export async function announceFlush(
 /**
  * The flush is done: every record below `nextOffset` is in the documents. Journaled, so that it is
  * on disk with all that was written before it.
+ * @param done what else the checkpoint says, as in CheckpointDocument
  * @throws PARTITION_FENCED when somebody else owns the partition now
  */
 export async function commitCheckpoint(
   database: Database,
   { log, epoch }: Pick<Acquired, 'log' | 'epoch'>,
-  nextOffset: number,
-  state: FoldState,
-  configHash: string
+  done: {
+    readonly nextOffset: number
+    readonly state: FoldState
+    readonly configHash: string
+    readonly unscoredFrom?: number | null
+  }
 ): Promise<void> {
   await update(database, log, epoch, {
-    $set: { nextOffset, state, configHash, updatedAt: new Date() }
+    $set: { unscoredFrom: null, ...done, updatedAt: new Date() }
   })
 }
 

@@ -185,6 +185,9 @@ export async function ensureCollections(
       { 'source.log': 1, target: 1 },
       { name: 'open_forecasts', partialFilterExpression: { status: 'open' } }
     )
+  await db
+    .collection(COLLECTIONS.forecastSeries)
+    .createIndex({ 'source.log': 1, 'source.offset': 1 })
   await db.collection(COLLECTIONS.feedGaps).createIndex({ from: 1 })
   await db.collection(COLLECTIONS.lateTrades).createIndex({ symbol: 1, tradedAt: 1 })
   await db.collection(COLLECTIONS.lateTrades).createIndex({ symbol: 1, receivedAt: 1 })

@@ -146,6 +146,8 @@ export interface CheckpointDocument {
   readonly flushingTo: number
   /** No bar of this log begins later, epoch ms; null while there is none. */
   readonly storedUntilMs: number | null
+  /** Forecast series last changed at this offset or later may have older scores; null: none has. */
+  readonly unscoredFrom?: number | null
   /** Serialised pure state of libs/domain: watermark and last frame of each connection. */
   readonly state: unknown
   /** Hash of what shapes results: timeframes, policy, lateness. */

@@ -32,14 +32,21 @@ export async function loadSeries(
   return found
 }
 
-/** The series of a log with forecasts that are still open, so that they end without a further trade. */
-export async function loadOpenSeries(
-  { forecasts }: Database,
-  log: string
-): Promise<Pick<SeriesRequest, 'symbol' | 'timeframe' | 'horizon' | 'lookback'>[]> {
+type SeriesKey = Pick<SeriesRequest, 'symbol' | 'timeframe' | 'horizon' | 'lookback'>
+
+/**
+ * The series of a log that its owner must know at once: those with forecasts that are still open, so
+ * that they end without a further trade, and those last changed at `unscoredFrom` or later, whose
+ * scores may not be written.
+ */
+export async function seriesToTakeUp(
+  { forecasts, forecastSeries }: Database,
+  log: string,
+  unscoredFrom: number
+): Promise<SeriesKey[]> {
   return translated('Cannot load open forecasts', async () => {
-    const found = await forecasts
-      .aggregate<{ _id: Pick<SeriesRequest, 'symbol' | 'timeframe' | 'horizon' | 'lookback'> }>([
+    const open = await forecasts
+      .aggregate<{ _id: SeriesKey }>([
         { $match: { 'source.log': log, status: 'open' } },
         {
           $group: {
@@ -53,7 +60,15 @@ export async function loadOpenSeries(
         }
       ])
       .toArray()
-    return found.map(({ _id }) => _id)
+    const changed = await forecastSeries
+      .find({ 'source.log': log, 'source.offset': { $gte: unscoredFrom } })
+      .project<{ _id: string; lookback: number }>({ lookback: '$state.lookback' })
+      .toArray()
+    const all = [
+      ...open.map(({ _id }) => _id),
+      ...changed.map(({ _id, lookback }) => ({ ...seriesOfId(_id), lookback }))
+    ]
+    return [...new Map(all.map((one) => [JSON.stringify(Object.values(one)), one])).values()]
   })
 }
 

@@ -70,7 +70,7 @@ export type {
   ForecastScoreDocument,
   ForecastSeriesDocument
 } from './forecast-documents.ts'
-export { loadOpenSeries, loadScores, loadSeries } from './forecast-history.ts'
+export { loadScores, loadSeries, seriesToTakeUp } from './forecast-history.ts'
 export { eventDocument, forecastDocument, scoreDocuments } from './forecast-mapping.ts'
 export {
   insertForecastEvents,

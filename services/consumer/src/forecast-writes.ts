@@ -22,6 +22,14 @@ export interface ForecastWrites {
   readonly series: readonly ForecastSeriesDocument[]
   readonly scores: readonly ForecastScoreDocument[]
   readonly result: ForecastResult
+  /** Series changed at this offset or later wait for their scores; null when none does. */
+  readonly unscoredFrom: number | null
+}
+
+/** The series whose scores are to be written, and from where on others wait. */
+export interface DueScores {
+  readonly due: readonly ChangedSeries[]
+  readonly unscoredFrom: number | null
 }
 
 /** Nothing to write. */
@@ -33,7 +41,7 @@ export function isEmpty({ forecasts, series, scores }: ForecastWrites): boolean 
 /** Makes the documents; afterwards nothing may see a series that moved on. */
 export function forecastWritesOf(
   result: ForecastResult,
-  unscored: readonly ChangedSeries[],
+  { due, unscoredFrom }: DueScores,
   { log, epoch }: Acquired,
   offset: number
 ): ForecastWrites {
@@ -41,6 +49,7 @@ export function forecastWritesOf(
   const source = { log, epoch, offset }
   return {
     result,
+    unscoredFrom,
     forecasts: {
       fresh: result.made.map((entry) => forecastDocument(entry, source, now)),
       changed: result.changed.map((entry) => forecastDocument(entry, source, now))
@@ -51,7 +60,7 @@ export function forecastWritesOf(
       updatedAt: now,
       source
     })),
-    scores: unscored.flatMap((series) => scoreDocuments(series, source, now))
+    scores: due.flatMap((series) => scoreDocuments(series, source, now))
   }
 }
 

@@ -6,8 +6,9 @@ import {
   type ForecastResult,
   type PartitionFold
 } from '@tapedeck/domain'
-import { loadOpenSeries, loadScores, loadSeries, type Acquired } from '@tapedeck/mongo'
+import { loadScores, loadSeries, seriesToTakeUp, type Acquired } from '@tapedeck/mongo'
 import { coverageBy, forecastBars } from './forecast-bars.ts'
+import type { DueScores } from './forecast-writes.ts'
 import { retriedWrite, type WriterDeps } from './result-writer.ts'
 
 /** Scores are derived and costly: those of a series are written this often at most, ms. */
@@ -21,7 +22,8 @@ export class Forecaster {
   readonly #owner: Acquired
   readonly #fold: PartitionFold
   #desk: ForecastDesk
-  readonly #unscored = new Map<string, ChangedSeries>()
+  /** By id, with the offset of the first change that is not in their scores. */
+  readonly #unscored = new Map<string, { readonly series: ChangedSeries; readonly since: number }>()
   #scoredAtMs = 0
   /** Rolling scores are being read; no forecast and no bar waits for them. */
   #isRestoring = false
@@ -35,7 +37,8 @@ export class Forecaster {
   }
 
   /**
-   * Takes up the series with open forecasts, so that those end although nothing is traded any more.
+   * Takes up the series with open forecasts, so that those end although nothing is traded any more, and
+   * those whose scores a crash may have cut off.
    *
    * What was known of series before is forgotten: a former owner may still be writing the flush that
    * it announced. It writes bars last, so series must be read after the bars that it made final.
@@ -43,8 +46,9 @@ export class Forecaster {
   async takeUp(): Promise<void> {
     const { database, config } = this.#deps
     this.#desk = new ForecastDesk(config.forecasts)
-    const open = await retriedWrite(this.#deps, () => loadOpenSeries(database, this.#owner.log))
-    const kept = open.filter(({ timeframe, horizon }) =>
+    const { log, unscoredFrom } = this.#owner
+    const found = await retriedWrite(this.#deps, () => seriesToTakeUp(database, log, unscoredFrom))
+    const kept = found.filter(({ timeframe, horizon }) =>
       config.forecasts.some((spec) => spec.timeframe === timeframe && spec.horizon === horizon)
     )
     const requests = kept.map((one) => ({
@@ -56,9 +60,8 @@ export class Forecaster {
     const adopted = this.#desk.adopt(
       await retriedWrite(this.#deps, () => loadSeries(database, requests))
     )
-    // A crash may have come between the entries and the scores that follow from them.
     this.#unscored.clear()
-    for (const series of adopted) this.#unscored.set(series.id, series)
+    for (const series of adopted) this.#unscored.set(series.id, { series, since: unscoredFrom })
     this.#restoreScores()
   }
 
@@ -89,18 +92,27 @@ export class Forecaster {
       offset,
       coverageOf: coverageBy(this.#fold.gaps)
     })
-    for (const series of result.series) this.#unscored.set(series.id, series)
+    for (const series of result.series) {
+      const since = this.#unscored.get(series.id)?.since ?? offset
+      this.#unscored.set(series.id, { series, since })
+    }
     return result
   }
 
   /** The series whose scores are due to be written; `isLast` when no further flush follows. */
-  takeUnscored(isLast: boolean): ChangedSeries[] {
+  takeUnscored(isLast: boolean): DueScores {
     const nowMs = Date.now()
-    if (!isLast && nowMs - this.#scoredAtMs < SCORES_EVERY_MS) return []
-    this.#scoredAtMs = nowMs
-    const due = [...this.#unscored.values()].filter(({ isWhole }) => isWhole)
-    for (const { id } of due) this.#unscored.delete(id)
-    return due
+    const due: ChangedSeries[] = []
+    let from = Infinity
+    const isTime = isLast || nowMs - this.#scoredAtMs >= SCORES_EVERY_MS
+    if (isTime) this.#scoredAtMs = nowMs
+    for (const [id, { series, since }] of this.#unscored) {
+      if (isTime && series.isWhole) {
+        due.push(series)
+        this.#unscored.delete(id)
+      } else from = Math.min(from, since)
+    }
+    return { due, unscoredFrom: from === Infinity ? null : from }
   }
 
   /** Begins to read the rolling scores of series taken up; those that are scored meanwhile wait for it. */

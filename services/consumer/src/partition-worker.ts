@@ -230,7 +230,7 @@ export class PartitionWorker {
     isLast: boolean
   ): Promise<ForecastWrites> {
     const result = await this.#forecaster.forecast(finals, changed, watermarkMs, nextOffset)
-    const unscored = this.#forecaster.takeUnscored(isLast)
-    return forecastWritesOf(result, unscored, this.#owner, nextOffset)
+    const scores = this.#forecaster.takeUnscored(isLast)
+    return forecastWritesOf(result, scores, this.#owner, nextOffset)
   }
 }

@@ -84,7 +84,9 @@ export async function writeResults(
     write(() => insertAmendments(database, results.amendments)),
     write(() => storeSymbols(database, results.symbols))
   ])
-  await write(() => commitCheckpoint(database, owner, nextOffset, state, configHash(config)))
+  const { unscoredFrom } = forecasts
+  const done = { nextOffset, state, configHash: configHash(config), unscoredFrom }
+  await write(() => commitCheckpoint(database, owner, done))
 
   metrics.writesFenced.inc(newer)
   for (const { status } of bars) metrics.barsStored.inc({ status })

@@ -64,6 +64,8 @@ export function referenceRun(
     const isDoubtful = isLate && (bar.session === 'mixed' || targeting.some(isFirstOutcomeLost))
     if (!isKnown || isDoubtful) sureUntilMs = Math.min(sureUntilMs, startMs)
     const close = (offset === undefined ? outcome : undefined) ?? closeAt(bar, latest)
+    // Its target had been given up before: only late trades made it.
+    if (targeting.length > 0 && outcome === undefined) take([], startMs + facts.lengthMs)
     if (isLate) revisions.set(bar, { close: close ?? NaN, count: 1 })
     take([finalBar(bar, close ?? NaN, 0, facts)])
   }

@@ -26,14 +26,19 @@ describe('checkpoint', () => {
     const market = await openMarket(t)
     const first = await acquire(market, { endOffset: 0 })
     await announceFlush(market.database, first, 70, 5000)
-    await commitCheckpoint(market.database, first, 60, STATE, 'h')
+    await commitCheckpoint(market.database, first, {
+      nextOffset: 60,
+      state: STATE,
+      configHash: 'h'
+    })
     const second = await acquire(market, { endOffset: 100 })
     assert.deepEqual(
       [second.epoch, second.logEpoch, second.nextOffset, second.flushingTo, second.storedUntilMs],
       [2, 1, 60, 70, 5000]
     )
-    await assert.rejects(commitCheckpoint(market.database, first, 80, STATE, 'h'), (error) =>
-      hasCode(error, 'PARTITION_FENCED')
+    await assert.rejects(
+      commitCheckpoint(market.database, first, { nextOffset: 80, state: STATE, configHash: 'h' }),
+      (error) => hasCode(error, 'PARTITION_FENCED')
     )
   })
 
@@ -43,7 +48,11 @@ describe('checkpoint', () => {
     async (t) => {
       const market = await openMarket(t)
       const first = await acquire(market, { endOffset: 0 })
-      await commitCheckpoint(market.database, first, 120, STATE, 'h')
+      await commitCheckpoint(market.database, first, {
+        nextOffset: 120,
+        state: STATE,
+        configHash: 'h'
+      })
       const second = await acquire(market, { endOffset: 100, endNow: 150 })
       assert.deepEqual([second.nextOffset, second.logEpoch], [120, 1])
     }
@@ -52,10 +61,18 @@ describe('checkpoint', () => {
   it('begins anew when the log is shorter than it, or of another cluster', options, async (t) => {
     const market = await openMarket(t)
     const first = await acquire(market, { endOffset: 0 })
-    await commitCheckpoint(market.database, first, 120, STATE, 'h')
+    await commitCheckpoint(market.database, first, {
+      nextOffset: 120,
+      state: STATE,
+      configHash: 'h'
+    })
     const shorter = await acquire(market, { endOffset: 100, endNow: 110 })
     assert.deepEqual([shorter.nextOffset, shorter.logEpoch], [0, 2])
-    await commitCheckpoint(market.database, shorter, 50, STATE, 'h')
+    await commitCheckpoint(market.database, shorter, {
+      nextOffset: 50,
+      state: STATE,
+      configHash: 'h'
+    })
     const other = await acquire(market, { clusterId: 'd', endOffset: 100 })
     assert.deepEqual([other.nextOffset, other.logEpoch], [0, 3])
   })
@@ -63,7 +80,11 @@ describe('checkpoint', () => {
   it('begins anew when the log lost records that a cut-off flush had read', options, async (t) => {
     const market = await openMarket(t)
     const first = await acquire(market, { endOffset: 100 })
-    await commitCheckpoint(market.database, first, 90, STATE, 'h')
+    await commitCheckpoint(market.database, first, {
+      nextOffset: 90,
+      state: STATE,
+      configHash: 'h'
+    })
     await announceFlush(market.database, first, 130, 0)
     const kept = await acquire(market, { endOffset: 100, endNow: 130 })
     assert.deepEqual([kept.nextOffset, kept.flushingTo, kept.logEpoch], [90, 130, 1])
