@@ -55,6 +55,11 @@ export class Watermark {
     this.#raise(this.#maxEventMs + elapsedMs - this.#allowedDelayMs)
   }
 
+  /** An earlier owner of the partition had moved it here, at the offset that is reached now. */
+  reach(toMs: number): void {
+    this.#raise(toMs)
+  }
+
   get isFrozen(): boolean {
     return this.#frozenAtMs !== null
   }

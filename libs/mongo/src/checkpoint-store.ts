@@ -16,6 +16,8 @@ export interface Acquired {
   readonly nextOffset: number
   /** Records below may be in documents although a flush was not finished. */
   readonly flushingTo: number
+  /** The watermark of that flush; -Infinity when none was announced. */
+  readonly flushingWatermarkMs: number
   /** No stored bar of this log begins later; -Infinity when nothing is stored. */
   readonly storedUntilMs: number
   /** Scores of forecast series last changed at this offset or later may be older; Infinity: of none. */
@@ -64,6 +66,7 @@ export async function acquirePartition(
         logEpoch: found.logEpoch,
         nextOffset: found.nextOffset,
         flushingTo: found.flushingTo,
+        flushingWatermarkMs: found.flushingWatermarkMs ?? -Infinity,
         storedUntilMs: found.storedUntilMs ?? -Infinity,
         // What a flush changed that was cut off after its series, too.
         unscoredFrom: Math.min(found.unscoredFrom ?? Infinity, found.nextOffset),
@@ -77,6 +80,7 @@ export async function acquirePartition(
       clusterId,
       nextOffset: 0,
       flushingTo: 0,
+      flushingWatermarkMs: null,
       storedUntilMs: storedUntilMs === -Infinity ? null : storedUntilMs,
       state: { watermark: null, connections: [] },
       configHash
@@ -88,6 +92,7 @@ export async function acquirePartition(
       logEpoch: found.epoch,
       nextOffset: 0,
       flushingTo: 0,
+      flushingWatermarkMs: -Infinity,
       storedUntilMs,
       unscoredFrom: Infinity,
       state: undefined,
@@ -116,18 +121,30 @@ export async function partitionOwners(
 }
 
 /**
- * Says that documents will hold records up to `flushingTo`, before the first is written.
+ * Says that documents will hold records up to `flushingTo`, and which bars are final by then, before the
+ * first is written: whoever repeats the flush makes the same bars final, whatever the clock says.
  * @throws PARTITION_FENCED when somebody else owns the partition now
  */
 export async function announceFlush(
   database: Database,
   { log, epoch }: Pick<Acquired, 'log' | 'epoch'>,
-  flushingTo: number,
-  storedUntilMs: number
+  {
+    flushingTo,
+    storedUntilMs,
+    watermarkMs
+  }: {
+    readonly flushingTo: number
+    readonly storedUntilMs: number
+    readonly watermarkMs: number
+  }
 ): Promise<void> {
   // Never lower: an owner before may have written further before it was killed.
   await update(database, log, epoch, {
-    $max: { flushingTo, ...(storedUntilMs > -Infinity && { storedUntilMs }) }
+    $max: {
+      flushingTo,
+      ...(storedUntilMs > -Infinity && { storedUntilMs }),
+      ...(watermarkMs > -Infinity && { flushingWatermarkMs: watermarkMs })
+    }
   })
 }
 

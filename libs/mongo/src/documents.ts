@@ -144,6 +144,8 @@ export interface CheckpointDocument {
   readonly nextOffset: number
   /** Documents may hold records up to here: a flush was announced but perhaps not finished. */
   readonly flushingTo: number
+  /** The watermark of that flush, epoch ms: the clock may have moved it beyond what its records say. */
+  readonly flushingWatermarkMs?: number | null
   /** No bar of this log begins later, epoch ms; null while there is none. */
   readonly storedUntilMs: number | null
   /** Forecast series last changed at this offset or later may have older scores; null: none has. */

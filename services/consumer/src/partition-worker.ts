@@ -6,7 +6,13 @@ import { FoldStore } from './fold-store.ts'
 import { forecastWritesOf, isEmpty, type ForecastWrites } from './forecast-writes.ts'
 import { Forecaster } from './forecaster.ts'
 import { RecordIntake, type Intake } from './record-intake.ts'
-import { retriedWrite, writeResults, type Results, type WriterDeps } from './result-writer.ts'
+import {
+  retriedWrite,
+  writeCheckpoint,
+  writeResults,
+  type Results,
+  type WriterDeps
+} from './result-writer.ts'
 import { TradeWriter } from './trade-writer.ts'
 
 export interface WorkerDeps extends WriterDeps {
@@ -20,9 +26,7 @@ const FLUSH_PANES = 2000
 const CHUNK = 500
 
 /** The state of the fold at one offset, and what was taken in up to there. */
-interface Sealed extends Intake, Pick<Results, 'nextOffset' | 'state'> {
-  readonly watermarkMs: number
-}
+type Sealed = Intake & Pick<Results, 'nextOffset' | 'state' | 'watermarkMs'>
 
 /**
  * One partition under one epoch: folds its records and flushes trades, forecasts, bars and, last,
@@ -41,6 +45,7 @@ export class PartitionWorker {
   #nextOffset: number
   #storedOffset: number
   #storedUntilMs: number
+  #storedWatermarkMs: number
   #endOffset: number
   /** The flush that the former owner announced and perhaps did not finish is made again. */
   #hasRepeated: boolean
@@ -64,6 +69,8 @@ export class PartitionWorker {
       deps
     )
     this.#hasRepeated = owner.flushingTo <= owner.nextOffset
+    if (this.#hasRepeated) this.#fold.watermark.reach(owner.flushingWatermarkMs)
+    this.#storedWatermarkMs = this.#fold.watermark.ms
     this.#nextOffset = owner.nextOffset
     this.#storedOffset = owner.nextOffset
     this.#storedUntilMs = owner.storedUntilMs
@@ -191,7 +198,13 @@ export class PartitionWorker {
     for (const { startMs } of bars) this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
     const forecasts = await this.#forecast(finals, bars, sealed, isLast)
     const isMoved = sealed.nextOffset > this.#storedOffset
-    if (!isMoved && bars.length === 0 && isEmpty(forecasts)) return
+    if (!isMoved && bars.length === 0 && isEmpty(forecasts)) {
+      // The clock alone moved it: a trade that comes now is late by it, also for a successor.
+      if (sealed.watermarkMs <= this.#storedWatermarkMs) return
+      await writeCheckpoint(this.#deps, this.#owner, { ...sealed, forecasts })
+      this.#storedWatermarkMs = sealed.watermarkMs
+      return
+    }
     await writeResults(this.#deps, this.#owner, {
       ...sealed,
       bars,
@@ -201,6 +214,7 @@ export class PartitionWorker {
       storedUntilMs: this.#storedUntilMs
     })
     this.#storedOffset = sealed.nextOffset
+    this.#storedWatermarkMs = sealed.watermarkMs
     if (isMoved) this.#deps.committed(this.partition, sealed.nextOffset)
     for (const [code, count] of this.#fold.takeUnknownCodes()) {
       metrics.unknownConditions.inc({ code }, count)
@@ -209,6 +223,9 @@ export class PartitionWorker {
   }
 
   #seal(): Sealed {
+    if (!this.#hasRepeated && this.#nextOffset >= this.#owner.flushingTo) {
+      this.#fold.watermark.reach(this.#owner.flushingWatermarkMs)
+    }
     // Only a partition that is read to its end may move on by the clock alone.
     if (!this.#isTaking && this.#nextOffset >= this.#endOffset) {
       this.#fold.watermark.idle(Date.now())

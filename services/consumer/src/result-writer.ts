@@ -40,6 +40,7 @@ export interface WriterDeps {
 /** What one flush writes: the results of every record below `nextOffset`, and the state there. */
 export interface Results extends SideResults {
   readonly nextOffset: number
+  readonly watermarkMs: number
   readonly state: FoldState
   /** No bar of this partition begins later, these included. */
   readonly storedUntilMs: number
@@ -60,14 +61,15 @@ export async function writeResults(
   results: Results
 ): Promise<void> {
   const { database, config, metrics } = deps
-  const { nextOffset, state, bars, forecasts } = results
+  const { nextOffset, watermarkMs, storedUntilMs, bars, forecasts } = results
   // Documents are made first, at once: afterwards nothing may see a bar that moved on.
   const barWrites = barWritesOf(results, owner, config.fold.policy)
   const barRecords = deps.bars === undefined ? [] : barRecordsOf(barWrites)
   const forecastRecords = deps.forecasts === undefined ? [] : forecastRecordsOf(forecasts.forecasts)
   const write = <T>(work: () => Promise<T>): Promise<T> => retriedWrite(deps, work)
 
-  await write(() => announceFlush(database, owner, nextOffset, results.storedUntilMs))
+  const announced = { flushingTo: nextOffset, storedUntilMs, watermarkMs }
+  await write(() => announceFlush(database, owner, announced))
   const forecastsThenBars = async (): Promise<number> =>
     // A bar stored as final is not made final again after a crash, so its forecast must be there.
     (await writeForecasts(deps, owner, forecasts)) +
@@ -84,9 +86,7 @@ export async function writeResults(
     write(() => insertAmendments(database, results.amendments)),
     write(() => storeSymbols(database, results.symbols))
   ])
-  const { unscoredFrom } = forecasts
-  const done = { nextOffset, state, configHash: configHash(config), unscoredFrom }
-  await write(() => commitCheckpoint(database, owner, done))
+  await writeCheckpoint(deps, owner, results)
 
   metrics.writesFenced.inc(newer)
   for (const { status } of bars) metrics.barsStored.inc({ status })
@@ -94,6 +94,18 @@ export async function writeResults(
   if (deps.bars !== undefined) metrics.barsPublished.inc(bars.length + results.counted.length)
   const { made, changed } = forecasts.result
   if (deps.forecasts !== undefined) metrics.forecastsPublished.inc(made.length + changed.length)
+}
+
+/** The checkpoint alone: all it speaks of is written. @throws PARTITION_FENCED */
+export async function writeCheckpoint(
+  deps: WriterDeps,
+  owner: Acquired,
+  { nextOffset, state, forecasts }: Pick<Results, 'nextOffset' | 'state' | 'forecasts'>
+): Promise<void> {
+  const { database, config } = deps
+  const { unscoredFrom } = forecasts
+  const done = { nextOffset, state, configHash: configHash(config), unscoredFrom }
+  await retriedWrite(deps, () => commitCheckpoint(database, owner, done))
 }
 
 /** Repeats a write until the database answers or the service gives up. */

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import type { TradeRecord } from '@tapedeck/domain'
-import type { BarDocument } from '@tapedeck/mongo'
+import { announceFlush, type BarDocument } from '@tapedeck/mongo'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket, type Market } from '../../support/market.ts'
@@ -149,6 +149,38 @@ describe('exactly once', () => {
     await inService(t, (context) => startConsumer(market.consumer(), context))
     await allStored(market, countTrades(records))
   })
+
+  it(
+    'makes final what an announced flush made final, whatever the clock says to its successor',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      const { database } = market
+      const bar = `AAPL|1m|${START_MS}`
+      const publish = (frame: number, t: number): Promise<void> =>
+        market.publish([aRecord({ frame, trades: [aTrade({ t: START_MS + t })] })])
+      await publish(1, 1000)
+      const first = await inService(t, (context) => startConsumer(market.consumer(), context))
+      await eventually(async () => {
+        assert.equal((await database.bars.findOne({ _id: bar }))?.status, 'provisional')
+      })
+      await first.stop()
+      // One that the clock moved on announces the end of the bar and is killed before it writes it.
+      const [found] = await database.checkpoints.find({ nextOffset: { $gt: 0 } }).toArray()
+      const { _id: log, epoch, nextOffset: flushingTo } = found!
+      await announceFlush(
+        database,
+        { log, epoch },
+        { flushingTo, storedUntilMs: -Infinity, watermarkMs: START_MS + 60_000 }
+      )
+      await publish(2, 10_000)
+      await inService(t, (context) => startConsumer(market.consumer(), context))
+      await eventually(async () => {
+        const { status, lateCount, tradeCount } = (await database.bars.findOne({ _id: bar }))!
+        assert.deepEqual([status, lateCount, tradeCount], ['revised', 1, 2])
+      })
+    }
+  )
 
   it('fences a consumer whose partitions another one took over', options, async (t) => {
     const market = await openMarket(t)

@@ -25,7 +25,11 @@ describe('checkpoint', () => {
   it('goes on where the last owner ended, under a higher epoch', options, async (t) => {
     const market = await openMarket(t)
     const first = await acquire(market, { endOffset: 0 })
-    await announceFlush(market.database, first, 70, 5000)
+    await announceFlush(market.database, first, {
+      flushingTo: 70,
+      storedUntilMs: 5000,
+      watermarkMs: 4000
+    })
     await commitCheckpoint(market.database, first, {
       nextOffset: 60,
       state: STATE,
@@ -85,7 +89,11 @@ describe('checkpoint', () => {
       state: STATE,
       configHash: 'h'
     })
-    await announceFlush(market.database, first, 130, 0)
+    await announceFlush(market.database, first, {
+      flushingTo: 130,
+      storedUntilMs: 0,
+      watermarkMs: 4000
+    })
     const kept = await acquire(market, { endOffset: 100, endNow: 130 })
     assert.deepEqual([kept.nextOffset, kept.flushingTo, kept.logEpoch], [90, 130, 1])
     const cut = await acquire(market, { endOffset: 100, endNow: 120 })
