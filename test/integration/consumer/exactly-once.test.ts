@@ -157,8 +157,8 @@ describe('exactly once', () => {
       const market = await openMarket(t)
       const { database } = market
       const bar = `AAPL|1m|${START_MS}`
-      const publish = (frame: number, t: number): Promise<void> =>
-        market.publish([aRecord({ frame, trades: [aTrade({ t: START_MS + t })] })])
+      const publish = (frame: number, afterMs: number): Promise<void> =>
+        market.publish([aRecord({ frame, trades: [aTrade({ t: START_MS + afterMs })] })])
       await publish(1, 1000)
       const first = await inService(t, (context) => startConsumer(market.consumer(), context))
       await eventually(async () => {
