@@ -39,7 +39,7 @@ function symbolAt(share: number): string {
   return 'SPY'
 }
 
-describe('a pipeline whose processes are killed', { timeout: 180_000 }, () => {
+describe('a pipeline whose processes are killed', { timeout: 280_000 }, () => {
   it('stores every trade once and every bar right', async (t) => {
     const notes: string[] = []
     const aborted = new AbortController()
