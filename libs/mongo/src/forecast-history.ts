@@ -89,7 +89,7 @@ async function loadOne(database: Database, request: SeriesRequest): Promise<Seri
     state === null ? loadBars(database, request) : []
   ])
   const entries = ahead.map(ledgerEntry)
-  return { request, state, bars, entries, areScoresToFollow: state !== null }
+  return { request, state, bars, entries }
 }
 
 /** The newest scores of series with their entries in the ledger; read beside the work, a few at a time. */

@@ -55,15 +55,12 @@ export class ForecastSeries implements ChangedSeries {
     this.#spec = spec
     this.#options = options
     this.#ledger = new SeriesLedger(history, state, options.minCoverage)
-    const scoredBefore = this.#ledger.takeScoredBefore()
-    const isWhole = state === undefined || history.areScoresToFollow !== true
     this.#tracks = FORECAST_MODELS.map(
       (model) =>
         new ModelTrack(
           model,
           spec,
-          state?.models.find((one) => one.model === model.name),
-          isWhole ? scoredBefore.filter((entry) => entry.model === model.name) : undefined
+          state?.models.find((one) => one.model === model.name)
         )
     )
     this.#closes = new SeriesCloses(spec, options.minCoverage, this.#tracks, state)

@@ -42,12 +42,10 @@ export class ModelTrack {
   readonly #detector: ChangeDetector
   readonly board: ScoreBoard
 
-  /** @param scored for the board: the newest scored entries, or undefined while they are to come */
   constructor(
     model: ForecastModel,
     { lookback, horizon }: { readonly lookback: number; readonly horizon: number },
-    state?: ModelState,
-    scored?: readonly LedgerEntry[]
+    state?: ModelState
   ) {
     this.model = model
     this.#horizon = horizon
@@ -56,7 +54,7 @@ export class ModelTrack {
     this.#version = state?.version ?? 1
     this.#band = new AdaptiveBand(horizon, state?.band)
     this.#detector = new ChangeDetector(independentEvery(lookback, horizon), state?.detector)
-    this.board = new ScoreBoard(horizon, state?.board, scored)
+    this.board = new ScoreBoard(horizon, state?.board)
   }
 
   get version(): number {

@@ -68,19 +68,13 @@ export class ScoreBoard {
   /** While the window is incomplete: targets that have no score, whatever is stored. */
   #scoreless: Set<number> | undefined
 
-  /**
-   * @param scored the newest scored entries the state knows, ascending by target; undefined: they
-   * come later, by `restore`
-   */
-  constructor(horizon: number, state?: ScoreBoardState, scored?: readonly LedgerEntry[]) {
+  /** @param state of before; the rolling windows are not part of it: they come by `restore` */
+  constructor(horizon: number, state?: ScoreBoardState) {
     this.#horizon = horizon
     this.#total = sumsFrom(state?.total ?? [])
     this.#day = sumsFrom(state?.day ?? [])
     this.#tradeDate = state?.tradeDate ?? ''
-    if (scored === undefined) this.#scoreless = new Set()
-    for (const entry of scored ?? []) {
-      if (isScored(entry)) this.#window.put(contributionOf(entry))
-    }
+    if (state !== undefined) this.#scoreless = new Set()
   }
 
   /** Whether the rolling windows are there; without them there is no report. */

@@ -69,15 +69,15 @@ export interface SeriesHistory {
   readonly bars: readonly FinalBar[]
   /**
    * With `beforeMs`: every entry with a target after the state's `throughMs` (so every open one, and
-   * every one made from a later bar), and, unless they follow, per model the newest 500 scored ones
-   * (LONG_WINDOW). Without: all of the targets asked for.
+   * every one made from a later bar). Without: all of the targets asked for.
    */
   readonly entries: readonly LedgerEntry[]
-  /** The newest scored ones are read later, as SeriesScores: forecasts need not wait for them. */
-  readonly areScoresToFollow?: boolean
 }
 
-/** The newest scores of a series, at most 500 a model (LONG_WINDOW), by the model's name. */
+/**
+ * The newest scores of a series, at most 500 a model (LONG_WINDOW), by the model's name. Read after the
+ * history: forecasts need not wait for them.
+ */
 export interface SeriesScores {
   readonly id: string
   readonly byModel: ReadonlyMap<string, readonly Contribution[]>

@@ -35,7 +35,6 @@ export class SeriesLedger {
   readonly #ahead = new Map<string, LedgerEntry>()
   #rewrites: number
   #voidedThroughMs: number | null
-  #scoredBefore: LedgerEntry[] = []
 
   constructor(
     { request, entries }: SeriesHistory,
@@ -53,13 +52,6 @@ export class SeriesLedger {
       else this.#adoptOpen(entry, state !== undefined)
     }
     this.release()
-  }
-
-  /** Scored entries the state knows, ascending by target; let go of once the boards are built. */
-  takeScoredBefore(): readonly LedgerEntry[] {
-    const taken = this.#scoredBefore
-    this.#scoredBefore = []
-    return taken
   }
 
   get rewrites(): number {
@@ -181,9 +173,7 @@ export class SeriesLedger {
 
   #adoptSettled(entry: LedgerEntry): void {
     if (entry.status === 'open') return
-    const known = this.#asKnown(entry)
-    this.#remember(known)
-    if (known.status === 'scored') this.#scoredBefore.push(known)
+    this.#remember(this.#asKnown(entry))
   }
 
   #adoptOpen(entry: LedgerEntry, isReplayed: boolean): void {

@@ -104,20 +104,11 @@ export class ForecastStore {
       return { request, state: null, bars: [], entries }
     }
     const state = this.states.get(request.id) ?? null
-    const newest = [...Map.groupBy(own, ({ model }) => model).values()].flatMap((of) =>
-      of
-        .filter(({ status }) => status === 'scored')
-        .toSorted((a, b) => b.targetMs - a.targetMs)
-        .slice(0, LONG_WINDOW)
-    )
     const throughMs = state?.throughMs ?? -Infinity
     const ahead = own.filter(
       (one) => one.status === 'open' || one.madeFromMs > throughMs || one.targetMs > throughMs
     )
-    if (this.#areScoresToFollow) {
-      return { request, state, bars: [], entries: ahead, areScoresToFollow: state !== null }
-    }
-    return { request, state, bars: [], entries: [...new Set([...newest, ...ahead])] }
+    return { request, state, bars: [], entries: ahead }
   }
 
   /** One turn of the consumer: read what is missing, advance, store. */
@@ -139,6 +130,7 @@ export class ForecastStore {
     for (let asked = desk.missing(bars); asked.length > 0; asked = desk.missing(bars)) {
       desk.adopt(asked.map((request) => this.read(request)))
     }
+    if (!this.#areScoresToFollow) desk.restoreScores(this.readScores(desk.withoutScores()))
     const result = desk.advance({
       bars,
       watermarkMs,
