@@ -27,16 +27,16 @@ export function digestOf(
     const bars = [...last.values()].filter((bar) => bar.timeframe === timeframe)
     for (const bar of bars.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
       hash.update(JSON.stringify(contentOf(bar)))
-      trades += bar.tally.tradeCount
+      trades += bar.accumulator.tradeCount
     }
     digest.set(timeframe, { hash: hash.digest('hex'), trades })
   }
   return digest
 }
 
-function contentOf({ id, status, tally }: Bar): readonly unknown[] {
-  const { open, high, low, close, vwap, tradeCount, firstTradeMs, lastTradeMs } = tally
-  const volume = tally.volume
+function contentOf({ id, status, accumulator }: Bar): readonly unknown[] {
+  const { open, high, low, close, vwap, tradeCount, firstTradeMs, lastTradeMs } = accumulator
+  const volume = accumulator.volume
   return [id, status, open, high, low, close, vwap, volume, tradeCount, firstTradeMs, lastTradeMs]
 }
 

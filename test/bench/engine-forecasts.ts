@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import {
   FORECAST_MODELS,
-  ForecastDesk,
+  ForecastEngine,
   type ChangedSeries,
   type FinalBar,
   type ForecastSpec
@@ -29,7 +29,7 @@ const START_MS = Date.UTC(2026, 2, 10)
 const LEAST_BARS = 120
 
 /**
- * What forecasting costs: final bars of many symbols in turn through one desk, three models, each bar
+ * What forecasting costs: final bars of many symbols in turn through one engine, three models, each bar
  * settling the forecasts of five bars before and making three. Documents and writes are not in it.
  * Every symbol has the same prices, so each must end with the same scores, however many there are.
  */
@@ -78,15 +78,15 @@ export function measureForecasts(
 
 /** One bar an advance, as it is when bars become final one by one. */
 function play(bars: readonly FinalBar[]): Map<string, ChangedSeries> {
-  const desk = new ForecastDesk([SPEC])
+  const engine = new ForecastEngine([SPEC])
   const series = new Map<string, ChangedSeries>()
   for (const bar of bars) {
     const one = [bar]
-    for (let asked = desk.missing(one); asked.length > 0; asked = desk.missing(one)) {
-      desk.adopt(asked.map((request) => ({ request, state: null, bars: [], entries: [] })))
+    for (let asked = engine.missing(one); asked.length > 0; asked = engine.missing(one)) {
+      engine.adopt(asked.map((request) => ({ request, state: null, bars: [], entries: [] })))
     }
     // The watermark stays behind: other symbols' bars of the same minute are still to come.
-    const { series: changed } = desk.advance({ bars: one, watermarkMs: bar.startMs, nowMs: 0 })
+    const { series: changed } = engine.advance({ bars: one, watermarkMs: bar.startMs, nowMs: 0 })
     for (const each of changed) series.set(each.id, each)
   }
   return series

@@ -58,16 +58,16 @@ export function foldAll(
   let panes = 0
   const settle = (watermarkMs: number): void => {
     panes += book.paneCount
-    book.seal()
-    counted.seal()
+    book.closeBatch()
+    counted.closeBatch()
     fold.toState()
     book.missing()
-    book.settle()
+    book.mergeBatch()
     counted.missing()
-    counted.settle()
+    counted.mergeBatch()
     book.finalise(watermarkMs)
-    const bars = book.takeDirty(watermarkMs)
-    counted.takeDirty()
+    const bars = book.drainChanged(watermarkMs)
+    counted.drainChanged()
     onBars?.(bars)
   }
   for (let i = 0; i < records.length; i++) {

@@ -28,7 +28,7 @@ export interface Stage {
   readonly simulator: RunningService
   readonly producer: KeptService
   readonly consumers: readonly KeptService[]
-  /** Started again by its keeper, after half a second at most. */
+  /** Started again by its tracker, after half a second at most. */
   readonly servers: Pick<Servers, 'kafka' | 'mongod'>
   close(): Promise<void>
 }

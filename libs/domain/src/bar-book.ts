@@ -2,13 +2,13 @@ import { assert } from '@tapedeck/core'
 import { Bar, barId, type StoredBar } from './bar.ts'
 import { concerns, GapList, spanOf, type KnownGap } from './coverage.ts'
 import type { Pane } from './pane.ts'
-import { shelvesOf, SymbolBars, type Shelf } from './symbol-bars.ts'
-import type { TalliedTrade } from './tally.ts'
+import { timeframeSlots, SymbolBars, type TimeframeSlot } from './symbol-bars.ts'
+import type { BarTrade } from './tally.ts'
 import { PANE_MS, type Timeframe } from './timeframe.ts'
 import type { Window } from './window.ts'
 
-export interface BarBookOptions {
-  /** Counted windows among them are passed over; see CountedBook. */
+export interface BarAggregatorOptions {
+  /** Counted windows among them are passed over; see ActivityBarAggregator. */
   readonly timeframes: readonly Timeframe[]
   /** No stored bar of this partition begins after this moment; -Infinity for an empty store. */
   readonly storedUntilMs: number
@@ -36,12 +36,12 @@ const KEEP_FINAL_MS = 30_000
  * of every timeframe.
  *
  * Pure: what is not in memory is asked for by `missing` and handed in by `adopt`; so the store can be
- * anything. Order of use: fold ... fold, seal, missing, adopt, settle, finalise, takeDirty. After
+ * anything. Order of use: fold ... fold, seal, missing, adopt, settle, finalise, drainChanged. After
  * `seal` further trades may be folded at any time; they wait for the next round.
  */
-export class BarBook {
-  readonly #shelves: readonly Shelf[]
-  readonly #shelfOf: ReadonlyMap<Timeframe, Shelf>
+export class BarAggregator {
+  readonly #slots: readonly TimeframeSlot[]
+  readonly #slotOf: ReadonlyMap<Timeframe, TimeframeSlot>
   readonly #keepFinalMs: number
   #storedUntilMs: number
   readonly #symbols = new Map<string, SymbolBars>()
@@ -57,16 +57,16 @@ export class BarBook {
   readonly #dirty = new Set<Bar>()
   readonly #gaps: GapList
 
-  constructor(options: BarBookOptions) {
+  constructor(options: BarAggregatorOptions) {
     this.#gaps = options.gaps ?? new GapList()
-    this.#shelves = shelvesOf(options.timeframes)
-    this.#shelfOf = new Map(this.#shelves.map((shelf) => [shelf.timeframe, shelf]))
+    this.#slots = timeframeSlots(options.timeframes)
+    this.#slotOf = new Map(this.#slots.map((slot) => [slot.timeframe, slot]))
     this.#storedUntilMs = options.storedUntilMs
     this.#keepFinalMs = options.keepFinalMs ?? KEEP_FINAL_MS
   }
 
   /** Folds one trade of the record at `offset` into its pane; `watermarkMs` is that before the record. */
-  fold(symbol: string, trade: TalliedTrade, offset: number, watermarkMs: number): void {
+  fold(symbol: string, trade: BarTrade, offset: number, watermarkMs: number): void {
     const startMs = Math.floor(trade.tMs / PANE_MS) * PANE_MS
     const owner = this.#symbolOf(symbol)
     const span = this.#waiting
@@ -88,11 +88,11 @@ export class BarBook {
   }
 
   /** Closes the span of records to be settled next. */
-  seal(): void {
+  closeBatch(): void {
     assert(this.#sealed.panes.length === 0, 'a sealed span is settled before the next is sealed')
     this.#sealed = this.#waiting
     this.#waiting = emptySpan()
-    for (const { owner } of this.#sealed.panes) owner.seal()
+    for (const { owner } of this.#sealed.panes) owner.closeBatch()
   }
 
   /** Ids of bars that the sealed panes touch and that may be in the store but are not in memory. */
@@ -100,11 +100,11 @@ export class BarBook {
     const ids = new Set<string>()
     for (const pane of this.#sealed.panes) {
       const { owner } = pane
-      for (const shelf of this.#shelves) {
-        if (owner.recent(shelf, pane.startMs) !== undefined) continue
-        for (const { startMs } of owner.windows(shelf, pane)) {
-          if (startMs > this.#storedUntilMs || owner.bar(shelf, startMs) !== undefined) continue
-          ids.add(barId(owner.symbol, shelf.timeframe, startMs))
+      for (const slot of this.#slots) {
+        if (owner.recent(slot, pane.startMs) !== undefined) continue
+        for (const { startMs } of owner.windows(slot, pane)) {
+          if (startMs > this.#storedUntilMs || owner.bar(slot, startMs) !== undefined) continue
+          ids.add(barId(owner.symbol, slot.timeframe, startMs))
         }
       }
     }
@@ -117,37 +117,37 @@ export class BarBook {
    */
   adopt(stored: readonly StoredBar[]): void {
     for (const one of stored) {
-      const shelf = this.#shelfOf.get(one.timeframe)
-      if (shelf === undefined) continue
+      const slot = this.#slotOf.get(one.timeframe)
+      if (slot === undefined) continue
       const owner = this.#symbolOf(one.symbol)
-      if (owner.bar(shelf, one.startMs) === undefined) this.#keep(owner, shelf, new Bar(one))
+      if (owner.bar(slot, one.startMs) === undefined) this.#keep(owner, slot, new Bar(one))
     }
   }
 
   /** Merges the sealed panes into their bars. Call after `missing` was answered by `adopt`. */
-  settle(): void {
+  mergeBatch(): void {
     const { panes, fromOffset, toOffset } = this.#sealed
     const touched = new Map<Bar, Set<number> | undefined>()
     const merge = (pane: Pane, bar: Bar, isGiven: boolean): void => {
       if (!bar.lacks(fromOffset, toOffset)) return
       const isFinal = bar.status !== 'provisional'
       const late = pane.lateFor(bar.settlesMs) ?? (isFinal ? pane.whole() : undefined)
-      bar.absorb(pane.tally, late, isGiven)
+      bar.absorb(pane.accumulator, late, isGiven)
       if (late !== undefined) touched.set(bar, union(touched.get(bar), late.offsets))
       else if (!touched.has(bar)) touched.set(bar, undefined)
     }
     for (const pane of panes) {
       const { owner } = pane
-      for (const shelf of this.#shelves) {
-        const recent = owner.recent(shelf, pane.startMs)
+      for (const slot of this.#slots) {
+        const recent = owner.recent(slot, pane.startMs)
         if (recent !== undefined) {
-          merge(pane, recent, shelf.isPane)
+          merge(pane, recent, slot.isPane)
           continue
         }
-        for (const window of owner.windows(shelf, pane)) {
-          const bar = this.#barAt(owner, shelf, window)
-          owner.found(shelf, bar)
-          merge(pane, bar, shelf.isPane)
+        for (const window of owner.windows(slot, pane)) {
+          const bar = this.#barAt(owner, slot, window)
+          owner.found(slot, bar)
+          merge(pane, bar, slot.isPane)
         }
       }
     }
@@ -189,7 +189,7 @@ export class BarBook {
   }
 
   /** The bars that changed since the last call, and lets go of old final ones. */
-  takeDirty(watermarkMs: number): Bar[] {
+  drainChanged(watermarkMs: number): Bar[] {
     const dirty = [...this.#dirty]
     this.#dirty.clear()
     this.#letGo(watermarkMs - this.#keepFinalMs)
@@ -205,20 +205,20 @@ export class BarBook {
     if (this.#recent?.symbol === symbol) return this.#recent
     let found = this.#symbols.get(symbol)
     if (found === undefined) {
-      found = new SymbolBars(symbol, this.#shelves.length)
+      found = new SymbolBars(symbol, this.#slots.length)
       this.#symbols.set(symbol, found)
     }
     this.#recent = found
     return found
   }
 
-  #barAt(owner: SymbolBars, shelf: Shelf, { startMs, endMs, settlesMs }: Window): Bar {
-    const found = owner.bar(shelf, startMs)
+  #barAt(owner: SymbolBars, slot: TimeframeSlot, { startMs, endMs, settlesMs }: Window): Bar {
+    const found = owner.bar(slot, startMs)
     if (found !== undefined) return found
     const { symbol } = owner
     const bar = new Bar({
       symbol,
-      timeframe: shelf.timeframe,
+      timeframe: slot.timeframe,
       startMs,
       endMs,
       settlesMs,
@@ -228,12 +228,12 @@ export class BarBook {
       offset: 0
     })
     for (const gap of this.#gaps.within(symbol, startMs, endMs)) bar.cover(gap)
-    this.#keep(owner, shelf, bar)
+    this.#keep(owner, slot, bar)
     return bar
   }
 
-  #keep(owner: SymbolBars, shelf: Shelf, bar: Bar): void {
-    owner.keep(shelf, bar)
+  #keep(owner: SymbolBars, slot: TimeframeSlot, bar: Bar): void {
+    owner.keep(slot, bar)
     this.#size++
     put(bar.status === 'provisional' ? this.#open : this.#finals, bar.settlesMs, bar)
   }
@@ -243,8 +243,8 @@ export class BarBook {
       if (settlesMs >= beforeMs) continue
       this.#finals.delete(settlesMs)
       for (const bar of bars) {
-        const shelf = this.#shelfOf.get(bar.timeframe)
-        if (shelf !== undefined) this.#symbols.get(bar.symbol)?.letGo(shelf, bar)
+        const slot = this.#slotOf.get(bar.timeframe)
+        if (slot !== undefined) this.#symbols.get(bar.symbol)?.letGo(slot, bar)
         this.#size--
         if (bar.startMs > this.#storedUntilMs) this.#storedUntilMs = bar.startMs
       }

@@ -1,7 +1,7 @@
 import { assert } from '@tapedeck/core'
 import { NO_GAPS, type GapSpan } from './coverage.ts'
 import { ExactSum, type StoredSum } from './exact-sum.ts'
-import { Tally, type StoredTally } from './tally.ts'
+import { BarAccumulator, type StoredAccumulator } from './tally.ts'
 import type { Timeframe } from './timeframe.ts'
 
 export type BarStatus = 'provisional' | 'final' | 'revised'
@@ -31,9 +31,9 @@ export interface StoredBar {
   readonly lateCount: number
   readonly lateVolume?: StoredSum
   readonly gaps?: readonly GapSpan[]
-  /** Every record of the partition below this offset is in the tally. */
+  /** Every record of the partition below this offset is in the accumulator. */
   readonly offset: number
-  readonly tally: StoredTally
+  readonly accumulator: StoredAccumulator
 }
 
 /** Trades that came when the watermark had passed the window: from which records, how many, how much. */
@@ -57,7 +57,7 @@ export class Bar {
   endMs: number
   readonly settlesMs: number
   /** Undefined while nothing was taken in. */
-  #tally: Tally | undefined
+  #accumulator: BarAccumulator | undefined
   status: BarStatus
   /** Records with late trades, and gaps known late, that changed it. */
   revision: number
@@ -69,8 +69,8 @@ export class Bar {
   /** Taken up from the store or handed out for storing before. */
   isStored: boolean
 
-  constructor(bar: Omit<StoredBar, 'tally'> & { readonly tally?: StoredTally }) {
-    this.isStored = bar.tally !== undefined
+  constructor(bar: Omit<StoredBar, 'accumulator'> & { readonly accumulator?: StoredAccumulator }) {
+    this.isStored = bar.accumulator !== undefined
     this.id = bar.id ?? barId(bar.symbol, bar.timeframe, bar.startMs)
     this.symbol = bar.symbol
     this.timeframe = bar.timeframe
@@ -87,12 +87,12 @@ export class Bar {
     }
     this.gaps = bar.gaps ?? NO_GAPS
     this.offset = bar.offset
-    if (bar.tally !== undefined) this.#tally = new Tally(bar.tally)
+    if (bar.accumulator !== undefined) this.#accumulator = new BarAccumulator(bar.accumulator)
   }
 
-  get tally(): Tally {
-    this.#tally ??= new Tally()
-    return this.#tally
+  get accumulator(): BarAccumulator {
+    this.#accumulator ??= new BarAccumulator()
+    return this.#accumulator
   }
 
   /**
@@ -112,9 +112,9 @@ export class Bar {
    * Takes in part of the window, with what of it came late; `settled` says when all of a span is in.
    * A part that is `given` is never added to again, so that an empty bar may keep it as its own.
    */
-  absorb(part: Tally, late: LateAmount | undefined, isGiven = false): void {
-    if (isGiven && this.#tally === undefined) this.#tally = part
-    else this.tally.merge(part)
+  absorb(part: BarAccumulator, late: LateAmount | undefined, isGiven = false): void {
+    if (isGiven && this.#accumulator === undefined) this.#accumulator = part
+    else this.accumulator.merge(part)
     if (late === undefined) return
     this.lateCount += late.trades
     if (this.lateVolume === NO_VOLUME) this.lateVolume = new ExactSum()

@@ -1,20 +1,20 @@
 import { Bar, type StoredBar } from './bar.ts'
 import { NO_GAPS, type GapList } from './coverage.ts'
-import type { Tally, TalliedTrade } from './tally.ts'
+import type { BarAccumulator, BarTrade } from './tally.ts'
 import { windowSpec, type Measure, type Timeframe } from './timeframe.ts'
 
 /** A place on the partition: the trade at `index` of the record at `offset`. */
 export type TapePlace = readonly [offset: number, index: number]
 
 /** What a store must keep beside a counted bar: its trading date, its first and its last trade. */
-export interface CountedSpan {
+export interface ActivitySpan {
   readonly tradeDate: string
   readonly from: TapePlace
   readonly through: TapePlace
 }
 
 /** A counted bar as stored. */
-export interface StoredCountedBar extends StoredBar, CountedSpan {
+export interface StoredActivityBar extends StoredBar, ActivitySpan {
   readonly id: string
 }
 
@@ -24,7 +24,7 @@ export interface HeadRequest {
 }
 
 /** A bar of a counted window, with what a store must keep beside it. */
-export interface CountedBar extends CountedSpan {
+export interface ActivityBar extends ActivitySpan {
   readonly bar: Bar
 }
 
@@ -39,7 +39,7 @@ interface Head {
 interface Waiting {
   readonly symbol: string
   readonly id: string
-  readonly trade: TalliedTrade
+  readonly trade: BarTrade
   readonly tradeDate: string
   readonly place: TapePlace
 }
@@ -49,16 +49,16 @@ interface Waiting {
  * split; what it brings too much stays in its bar. A new trading date begins a new bar.
  *
  * They follow the tape in the order the feed sent it, so nothing is late for them and a replay gives
- * the same bars. A bar is named by its first trade. Order of use as in BarBook: fold, seal, missing,
- * adopt, settle, takeDirty.
+ * the same bars. A bar is named by its first trade. Order of use as in BarAggregator: fold, seal, missing,
+ * adopt, settle, drainChanged.
  */
-export class CountedBook {
+export class ActivityBarAggregator {
   readonly #timeframes: readonly { name: Timeframe; of: Measure; size: number }[]
   readonly #gaps: GapList
   readonly #heads = new Map<string, Head>()
   #waiting: Waiting[] = []
   #sealed: Waiting[] = []
-  readonly #dirty = new Map<string, CountedBar>()
+  readonly #dirty = new Map<string, ActivityBar>()
 
   constructor(timeframes: readonly Timeframe[], gaps: GapList) {
     this.#gaps = gaps
@@ -73,11 +73,11 @@ export class CountedBook {
   }
 
   /** Takes the next trade of a symbol in tape order; `id` names it. */
-  fold(symbol: string, id: string, trade: TalliedTrade, tradeDate: string, place: TapePlace): void {
+  fold(symbol: string, id: string, trade: BarTrade, tradeDate: string, place: TapePlace): void {
     if (!this.isEmpty) this.#waiting.push({ symbol, id, trade, tradeDate, place })
   }
 
-  seal(): void {
+  closeBatch(): void {
     this.#sealed.push(...this.#waiting)
     this.#waiting = []
   }
@@ -98,7 +98,7 @@ export class CountedBook {
    * The newest stored bar of what was asked for that began before the checkpoint; undefined when there
    * is none. Later ones are of a flush that a crash may have cut off: they are made anew, the same.
    */
-  adopt({ symbol, timeframe }: HeadRequest, stored: StoredCountedBar | undefined): void {
+  adopt({ symbol, timeframe }: HeadRequest, stored: StoredActivityBar | undefined): void {
     const isOpen = stored?.status === 'provisional'
     this.#heads.set(`${symbol}|${timeframe}`, {
       open: isOpen ? { ...stored, bar: new Bar(stored) } : undefined,
@@ -108,7 +108,7 @@ export class CountedBook {
   }
 
   /** Puts the sealed trades into their bars. */
-  settle(): void {
+  mergeBatch(): void {
     for (const waiting of this.#sealed) {
       for (const timeframe of this.#timeframes) this.#put(waiting, timeframe)
     }
@@ -116,7 +116,7 @@ export class CountedBook {
   }
 
   /** The bars that changed since the last call. */
-  takeDirty(): CountedBar[] {
+  drainChanged(): ActivityBar[] {
     const dirty = [...this.#dirty.values()]
     this.#dirty.clear()
     return dirty
@@ -137,12 +137,12 @@ export class CountedBook {
     const { bar } = head.open
     head.startMs = bar.startMs
     head.through = place
-    bar.tally.add(trade)
-    bar.endMs = Math.max(bar.startMs, bar.tally.lastTradeMs)
+    bar.accumulator.add(trade)
+    bar.endMs = Math.max(bar.startMs, bar.accumulator.lastTradeMs)
     bar.offset = place[0] + 1
     bar.gaps = this.#gaps.within(symbol, bar.startMs, bar.endMs)
     this.#mark(head)
-    if (measureOf(bar.tally, of) >= size) this.#close(head)
+    if (measureOf(bar.accumulator, of) >= size) this.#close(head)
   }
 
   #close(head: Head): void {
@@ -183,14 +183,14 @@ function newBar(symbol: string, timeframe: Timeframe, tradeId: string, startMs: 
   })
 }
 
-function measureOf(tally: Tally, of: Measure): number {
+function measureOf(accumulator: BarAccumulator, of: Measure): number {
   switch (of) {
     case 'trades':
-      return tally.tradeCount
+      return accumulator.tradeCount
     case 'volume':
-      return tally.volume
+      return accumulator.volume
     default:
-      return tally.notional
+      return accumulator.notional
   }
 }
 

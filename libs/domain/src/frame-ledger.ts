@@ -13,7 +13,7 @@ const CAPACITY = 16
  * died between sending and hearing the answer) counts once. Within a partition the records of a
  * connection come in frame order, so the last frame and its symbols tell all.
  */
-export class FrameLedger {
+export class FrameDeduplicator {
   readonly #seen = new Map<string, { frame: number; symbols: Set<string> }>()
 
   constructor(state: readonly SeenConnection[] = []) {

@@ -1,5 +1,5 @@
 export { Bar, barId, type BarStatus, type RevisionCause, type StoredBar } from './bar.ts'
-export { BarBook, type BarBookOptions } from './bar-book.ts'
+export { BarAggregator, type BarAggregatorOptions } from './bar-book.ts'
 export { holidayName, tradingDayOf, type TradingDay } from './calendar.ts'
 export { addDays, isoDate, type CalendarDate } from './calendar-date.ts'
 export {
@@ -13,11 +13,11 @@ export {
   type HinderingRule
 } from './conditions.ts'
 export {
-  CountedBook,
-  type CountedBar,
-  type CountedSpan,
+  ActivityBarAggregator,
+  type ActivityBar,
+  type ActivitySpan,
   type HeadRequest,
-  type StoredCountedBar,
+  type StoredActivityBar,
   type TapePlace
 } from './counted-book.ts'
 export { coverageOf, GapList, knownGap, type GapSpan, type KnownGap } from './coverage.ts'
@@ -31,7 +31,7 @@ export type {
   RefusedTrade
 } from './feed-protocol.ts'
 export * from './forecast/index.ts'
-export { FrameLedger, type SeenConnection } from './frame-ledger.ts'
+export { FrameDeduplicator, type SeenConnection } from './frame-ledger.ts'
 export { GAP_KEY, gapProblem, type GapRecord } from './gap-record.ts'
 export {
   PartitionFold,
@@ -42,7 +42,7 @@ export {
 } from './partition-fold.ts'
 export { precedes, type Print } from './print.ts'
 export { rawOf } from './raw-of.ts'
-export { RedeliveryBook } from './redelivery.ts'
+export { VendorIdDeduplicator } from './redelivery.ts'
 export {
   sessionAt,
   sessionOfTrade,
@@ -60,8 +60,14 @@ export {
   symbolsVariable,
   tradesRoundTheClock
 } from './symbols.ts'
-export { SymbolWatch, type SymbolState } from './symbol-watch.ts'
-export { Tally, TALLY_SUMS, type ExactParts, type StoredTally, type TalliedTrade } from './tally.ts'
+export { SilenceDetector, type SymbolState } from './symbol-watch.ts'
+export {
+  BarAccumulator,
+  ACCUMULATOR_SUMS,
+  type ExactParts,
+  type StoredAccumulator,
+  type BarTrade
+} from './tally.ts'
 export { TickRule, type Tick, type TickState } from './tick-rule.ts'
 export {
   DEFAULT_TIMEFRAMES,

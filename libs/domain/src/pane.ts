@@ -2,7 +2,7 @@ import { ExactSum } from './exact-sum.ts'
 import type { LateAmount } from './bar.ts'
 import type { Session } from './sessions.ts'
 import type { SymbolBars } from './symbol-bars.ts'
-import { Tally, type TalliedTrade } from './tally.ts'
+import { BarAccumulator, type BarTrade } from './tally.ts'
 import { PANE_MS } from './timeframe.ts'
 
 /** What a record brought after the watermark had passed this pane. */
@@ -19,7 +19,7 @@ export class Pane {
   readonly owner: SymbolBars
   readonly startMs: number
   readonly session: Session
-  readonly tally = new Tally()
+  readonly accumulator = new BarAccumulator()
   #late: LatePart[] | undefined
 
   constructor(owner: SymbolBars, startMs: number, session: Session) {
@@ -29,8 +29,8 @@ export class Pane {
   }
 
   /** Folds a trade of the record at `offset`; the watermark is that before the record. */
-  add(trade: TalliedTrade, offset: number, watermarkMs: number): void {
-    this.tally.add(trade)
+  add(trade: BarTrade, offset: number, watermarkMs: number): void {
+    this.accumulator.add(trade)
     if (watermarkMs < this.startMs + PANE_MS) return
     this.#late ??= []
     let part = this.#late.at(-1)
@@ -58,6 +58,10 @@ export class Pane {
 
   /** All of it, for a bar that the clock made final before a crash forgot the watermark. */
   whole(): LateAmount {
-    return { offsets: [-1], trades: this.tally.tradeCount, volume: this.tally.exactVolume }
+    return {
+      offsets: [-1],
+      trades: this.accumulator.tradeCount,
+      volume: this.accumulator.exactVolume
+    }
   }
 }

@@ -1,10 +1,10 @@
-import { BarBook } from './bar-book.ts'
-import { CountedBook } from './counted-book.ts'
+import { BarAggregator } from './bar-book.ts'
+import { ActivityBarAggregator } from './counted-book.ts'
 import { GapList } from './coverage.ts'
 import { eligibilityOf, MAY, type ConditionPolicy } from './conditions.ts'
-import { FrameLedger, type SeenConnection } from './frame-ledger.ts'
+import { FrameDeduplicator, type SeenConnection } from './frame-ledger.ts'
 import type { GapRecord } from './gap-record.ts'
-import { RedeliveryBook } from './redelivery.ts'
+import { VendorIdDeduplicator } from './redelivery.ts'
 import { sessionOfTrade, tradingDateAt, type Session } from './sessions.ts'
 import { TickRule, type TickState } from './tick-rule.ts'
 import type { Timeframe } from './timeframe.ts'
@@ -60,12 +60,12 @@ export interface FoldedTrade {
  */
 export class PartitionFold {
   readonly gaps = new GapList()
-  readonly book: BarBook
-  readonly counted: CountedBook
+  readonly book: BarAggregator
+  readonly counted: ActivityBarAggregator
   readonly watermark: Watermark
-  readonly redelivery = new RedeliveryBook()
+  readonly redelivery = new VendorIdDeduplicator()
   readonly #options: FoldOptions
-  readonly #ledger: FrameLedger
+  readonly #ledger: FrameDeduplicator
   readonly #ticks: TickRule
   readonly #unknownCodes = new Map<string, number>()
   #receivedAtMs: number | null
@@ -74,10 +74,10 @@ export class PartitionFold {
   constructor(options: FoldOptions, state: FoldState | undefined, storedUntilMs: number) {
     this.#options = options
     const { timeframes } = options
-    this.book = new BarBook({ timeframes, storedUntilMs, gaps: this.gaps })
-    this.counted = new CountedBook(timeframes, this.gaps)
+    this.book = new BarAggregator({ timeframes, storedUntilMs, gaps: this.gaps })
+    this.counted = new ActivityBarAggregator(timeframes, this.gaps)
     this.watermark = new Watermark(options.allowedDelayMs, state?.watermark ?? undefined)
-    this.#ledger = new FrameLedger(state?.connections)
+    this.#ledger = new FrameDeduplicator(state?.connections)
     this.#ticks = new TickRule(state?.ticks)
     this.#receivedAtMs = state?.receivedAtMs ?? null
     this.#hasVendorIds = state?.hasVendorIds ?? false
@@ -127,7 +127,7 @@ export class PartitionFold {
         if (eligibility !== 0) {
           const setsPrice = (eligibility & MAY.setLast) !== 0
           const tick = setsPrice ? this.#ticks.next(symbol, trade.p, date.tradeDate) : NO_TICK
-          const tallied = {
+          const barTrade = {
             tMs,
             connection,
             sequence: firstSequence + index,
@@ -139,8 +139,8 @@ export class PartitionFold {
             direction: tick.direction,
             squaredReturn: tick.squaredReturn
           }
-          this.book.fold(symbol, tallied, offset, watermarkMs)
-          this.counted.fold(symbol, id, tallied, date.tradeDate, [offset, index])
+          this.book.fold(symbol, barTrade, offset, watermarkMs)
+          this.counted.fold(symbol, id, barTrade, date.tradeDate, [offset, index])
         }
       }
       store({

@@ -5,7 +5,7 @@ const MEMORY_MS = 900_000
  * Knows the vendor's ids of recent trades, so that what a feed delivers again after a reconnect counts
  * once. Only ids tell: equal price, size and time are common among different trades.
  */
-export class RedeliveryBook {
+export class VendorIdDeduplicator {
   /** symbol -> vendor id -> [our id, trade time]; oldest first as far as the tape is in order. */
   readonly #seen = new Map<string, Map<string, readonly [id: string, tMs: number]>>()
 

@@ -5,17 +5,17 @@ import { PANE_MS, windowSpec, type Timeframe } from './timeframe.ts'
 import { windowsAt, type Window } from './window.ts'
 
 /** A timeframe of a book: its place in every symbol's lists, and how its windows are found. */
-export interface Shelf {
+export interface TimeframeSlot {
   readonly index: number
   readonly timeframe: Timeframe
   /** A moment lies in one window at most, whatever its session: then the last one may be tried first. */
   readonly isSimple: boolean
-  /** A window is a pane: its bar may keep the pane's tally. True of one shelf at most. */
+  /** A window is a pane: its bar may keep the pane's accumulator. True of one slot at most. */
   readonly isPane: boolean
 }
 
-/** The shelves for windows in time; counted ones are left out. */
-export function shelvesOf(timeframes: readonly Timeframe[]): Shelf[] {
+/** The slots for windows in time; counted ones are left out. */
+export function timeframeSlots(timeframes: readonly Timeframe[]): TimeframeSlot[] {
   return timeframes
     .map((timeframe) => ({ timeframe, spec: windowSpec(timeframe) }))
     .filter(({ spec }) => spec.kind !== 'counted')
@@ -34,14 +34,14 @@ export class SymbolBars {
   current: Pane | undefined
   /** By the start of their second; two sessions may share one, the later one then stands here. */
   readonly panes = new Map<number, Pane>()
-  /** Of each shelf: bars by their start, and the one found last. */
+  /** Of each slot: bars by their start, and the one found last. */
   readonly #bars: Map<number, Bar>[]
   readonly #recent: (Bar | undefined)[]
 
-  constructor(symbol: string, shelves: number) {
+  constructor(symbol: string, slots: number) {
     this.symbol = symbol
-    this.#bars = Array.from({ length: shelves }, () => new Map())
-    this.#recent = Array.from({ length: shelves }, () => undefined)
+    this.#bars = Array.from({ length: slots }, () => new Map())
+    this.#recent = Array.from({ length: slots }, () => undefined)
   }
 
   /** The pane of a second and session, and whether it is new. */
@@ -54,35 +54,35 @@ export class SymbolBars {
   }
 
   /** Closes the span: what comes from now on begins new panes. */
-  seal(): void {
+  closeBatch(): void {
     this.current = undefined
     this.panes.clear()
   }
 
-  bar({ index }: Shelf, startMs: number): Bar | undefined {
+  bar({ index }: TimeframeSlot, startMs: number): Bar | undefined {
     return this.#bars[index]?.get(startMs)
   }
 
   /** The bar that a pane falls into, if it is the one found last: no window need be computed. */
-  recent({ index, isSimple }: Shelf, startMs: number): Bar | undefined {
+  recent({ index, isSimple }: TimeframeSlot, startMs: number): Bar | undefined {
     const bar = isSimple ? this.#recent[index] : undefined
     return bar !== undefined && bar.startMs <= startMs && startMs < bar.endMs ? bar : undefined
   }
 
   /** Remembers the bar found for a pane. */
-  found({ index }: Shelf, bar: Bar): void {
+  found({ index }: TimeframeSlot, bar: Bar): void {
     this.#recent[index] = bar
   }
 
-  windows({ timeframe }: Shelf, { startMs, session }: Pane): readonly Window[] {
+  windows({ timeframe }: TimeframeSlot, { startMs, session }: Pane): readonly Window[] {
     return windowsAt(this.symbol, timeframe, startMs, session)
   }
 
-  keep({ index }: Shelf, bar: Bar): void {
+  keep({ index }: TimeframeSlot, bar: Bar): void {
     this.#bars[index]?.set(bar.startMs, bar)
   }
 
-  letGo({ index }: Shelf, bar: Bar): void {
+  letGo({ index }: TimeframeSlot, bar: Bar): void {
     this.#bars[index]?.delete(bar.startMs)
     if (this.#recent[index] === bar) this.#recent[index] = undefined
   }

@@ -35,7 +35,7 @@ const BREAK_MS = 30 * 60_000
  * A feed that pings may still have lost a symbol; a thin symbol is quiet without anything being
  * wrong. Times are receive times in epoch ms; pure.
  */
-export class SymbolWatch {
+export class SilenceDetector {
   readonly #watched = new Map<string, Watched>()
 
   /** Begins with every symbol of the list and forgets all others. */

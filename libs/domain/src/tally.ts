@@ -11,8 +11,8 @@ import {
 } from './print.ts'
 import type { Session } from './sessions.ts'
 
-/** The sums of a tally in their stored order. */
-export const TALLY_SUMS = [
+/** The sums of a accumulator in their stored order. */
+export const ACCUMULATOR_SUMS = [
   'volume',
   'notional',
   'vwapVolume',
@@ -23,15 +23,15 @@ export const TALLY_SUMS = [
   'downVolume',
   'unchangedVolume'
 ] as const
-const VOLUME = TALLY_SUMS.indexOf('volume')
-const NOTIONAL = TALLY_SUMS.indexOf('notional')
-const VWAP_VOLUME = TALLY_SUMS.indexOf('vwapVolume')
-const PRICES = TALLY_SUMS.indexOf('prices')
-const SQUARES = TALLY_SUMS.indexOf('squares')
-const SQUARED_RETURNS = TALLY_SUMS.indexOf('squaredReturns')
-const UP = TALLY_SUMS.indexOf('upVolume')
-const DOWN = TALLY_SUMS.indexOf('downVolume')
-const UNCHANGED = TALLY_SUMS.indexOf('unchangedVolume')
+const VOLUME = ACCUMULATOR_SUMS.indexOf('volume')
+const NOTIONAL = ACCUMULATOR_SUMS.indexOf('notional')
+const VWAP_VOLUME = ACCUMULATOR_SUMS.indexOf('vwapVolume')
+const PRICES = ACCUMULATOR_SUMS.indexOf('prices')
+const SQUARES = ACCUMULATOR_SUMS.indexOf('squares')
+const SQUARED_RETURNS = ACCUMULATOR_SUMS.indexOf('squaredReturns')
+const UP = ACCUMULATOR_SUMS.indexOf('upVolume')
+const DOWN = ACCUMULATOR_SUMS.indexOf('downVolume')
+const UNCHANGED = ACCUMULATOR_SUMS.indexOf('unchangedVolume')
 
 /** What a stored bar needs beside its readable fields to be taken up again exactly. */
 export interface ExactParts {
@@ -44,8 +44,8 @@ export interface ExactParts {
   readonly fallback: StoredPrint | null
 }
 
-/** All of a tally, as it stands in the store. */
-export interface StoredTally extends ExactParts {
+/** All of a accumulator, as it stands in the store. */
+export interface StoredAccumulator extends ExactParts {
   readonly high: number | null
   readonly low: number | null
   readonly tradeCount: number
@@ -55,8 +55,8 @@ export interface StoredTally extends ExactParts {
   readonly feed: string
 }
 
-/** One trade as the tally takes it. */
-export interface TalliedTrade extends Print {
+/** One trade as the accumulator takes it. */
+export interface BarTrade extends Print {
   readonly size: number
   /** Bits of MAY. */
   readonly eligibility: number
@@ -77,12 +77,12 @@ const UNIT_SQUARED = 1e48
  *
  * Adding trades and merging tallies is commutative and associative: open and close follow
  * (time, producer's order), and sums never round. So any order of arrival, any split and any batch
- * boundary give the same tally. Ratios such as the VWAP are derived on read. Mutable on purpose:
+ * boundary give the same accumulator. Ratios such as the VWAP are derived on read. Mutable on purpose:
  * one is touched for every trade.
  */
-export class Tally {
-  /** By their place in TALLY_SUMS. */
-  readonly #sums = new ExactSums(TALLY_SUMS.length)
+export class BarAccumulator {
+  /** By their place in ACCUMULATOR_SUMS. */
+  readonly #sums = new ExactSums(ACCUMULATOR_SUMS.length)
   #priceCount = 0
   #first: Print | undefined
   #last: Print | undefined
@@ -96,7 +96,7 @@ export class Tally {
   #session: Session | 'mixed' | undefined
   #feed: string | undefined
 
-  constructor(stored?: StoredTally) {
+  constructor(stored?: StoredAccumulator) {
     if (stored === undefined) return
     stored.sums.forEach((sum, index) => {
       this.#sums.set(index, sum)
@@ -114,7 +114,7 @@ export class Tally {
     this.#feed = stored.feed
   }
 
-  add(trade: TalliedTrade): void {
+  add(trade: BarTrade): void {
     const { eligibility, price, size, tMs } = trade
     const sums = this.#sums
     if ((eligibility & MAY.setHighLow) !== 0) {
@@ -146,7 +146,7 @@ export class Tally {
     this.#mix(trade.session, trade.feed)
   }
 
-  merge(other: Tally): void {
+  merge(other: BarAccumulator): void {
     this.#sums.merge(other.#sums)
     this.#priceCount += other.#priceCount
     this.#first = earlier(this.#first, other.#first)
@@ -267,7 +267,7 @@ export class Tally {
 
   exactParts(): ExactParts {
     return {
-      sums: TALLY_SUMS.map((_, index) => this.#sums.toStored(index)),
+      sums: ACCUMULATOR_SUMS.map((_, index) => this.#sums.toStored(index)),
       priceCount: this.#priceCount,
       first: storedPrint(this.#first),
       last: storedPrint(this.#last),

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws'
 import type { FeedEvent } from './feed-event.ts'
 import type { FeedOptions, FeedTimes } from './feed-options.ts'
 import { Liveness } from './liveness.ts'
-import type { LineEnding } from './retry.ts'
+import type { ConnectionEnd } from './retry.ts'
 import { Subscriber } from './subscriber.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import { watch } from './watch.ts'
@@ -14,7 +14,7 @@ const QUEUE_FRAMES = 20_000
 const OTHER_EVENTS = 50_000
 const MAX_FRAME_BYTES = 4 * 1024 * 1024
 
-export interface LineSetup {
+export interface ConnectionSetup {
   readonly protocol: FeedProtocol
   readonly options: FeedOptions
   readonly times: FeedTimes
@@ -24,8 +24,8 @@ export interface LineSetup {
 }
 
 /** One connection: its socket, queue, subscriber and watch. Nothing of it outlives `end`. */
-export class FeedLine {
-  readonly #setup: LineSetup
+export class FeedConnection {
+  readonly #setup: ConnectionSetup
   readonly #socket: WebSocket
   readonly #queue: BoundedQueue<FeedEvent>
   readonly #pauseAt: number
@@ -41,7 +41,7 @@ export class FeedLine {
   #isBusy = false
   #refusal: string | undefined
 
-  constructor(setup: LineSetup) {
+  constructor(setup: ConnectionSetup) {
     this.#setup = setup
     const { protocol, options, times } = setup
     const capacity = options.queueFrames ?? QUEUE_FRAMES
@@ -84,7 +84,7 @@ export class FeedLine {
   }
 
   /** How it ended; ask only when it has. */
-  get ending(): LineEnding {
+  get ending(): ConnectionEnd {
     const opened = this.#openedMs
     const endedMs = this.#endedMs ?? this.#setup.clock.now()
     return {

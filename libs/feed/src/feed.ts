@@ -2,7 +2,7 @@ import { systemClock, TapedeckError, type Clock } from '@tapedeck/core'
 import type { FeedProtocol } from '@tapedeck/domain'
 import { connectionId } from './connection-id.ts'
 import type { FeedEvent } from './feed-event.ts'
-import { FeedLine } from './feed-line.ts'
+import { FeedConnection } from './feed-line.ts'
 import { FEED_TIMES, type FeedOptions, type FeedTimes } from './feed-options.ts'
 import { Retry } from './retry.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -45,7 +45,7 @@ class FeedSession implements Feed {
   readonly #clock: Clock
   readonly #times: FeedTimes
   readonly #subscriptions: Subscriptions
-  #line: FeedLine | undefined
+  #line: FeedConnection | undefined
 
   constructor(protocol: FeedProtocol, options: FeedOptions, signal: AbortSignal) {
     this.#protocol = protocol
@@ -100,8 +100,8 @@ class FeedSession implements Feed {
     }
   }
 
-  #connect(connection: string): FeedLine {
-    this.#line = new FeedLine({
+  #connect(connection: string): FeedConnection {
+    this.#line = new FeedConnection({
       protocol: this.#protocol,
       options: this.#options,
       times: this.#times,

@@ -4,5 +4,5 @@ export type { FeedEvent, FeedStanding, FrameEvent, StandingEvent } from './feed-
 export { FEED_TIMES, type FeedOptions, type FeedTimes } from './feed-options.ts'
 export { Liveness, type LivenessTimes, type LivenessVerdict } from './liveness.ts'
 export { recordsOf, type FrameOrigin } from './records-of.ts'
-export { Retry, type LineEnding } from './retry.ts'
+export { Retry, type ConnectionEnd } from './retry.ts'
 export { Subscriptions, type StandingChange, type SubscriptionStep } from './subscriptions.ts'

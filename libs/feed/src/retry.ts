@@ -2,7 +2,7 @@ import { fullJitterMs } from '@tapedeck/core'
 import type { FeedTimes } from './feed-options.ts'
 
 /** How a connection ended. */
-export interface LineEnding {
+export interface ConnectionEnd {
   readonly cause: string
   /** Another session holds the key (429, or the feed says so). */
   readonly isBusy: boolean
@@ -26,7 +26,7 @@ export class Retry {
     this.#random = random
   }
 
-  delayAfterMs({ isBusy, lastedMs, frames }: LineEnding): number {
+  delayAfterMs({ isBusy, lastedMs, frames }: ConnectionEnd): number {
     const { stableMs, busyMs, backoffBaseMs, backoffCapMs } = this.#times
     if (lastedMs !== undefined && lastedMs >= stableMs && frames > 0) this.#attempt = 0
     const jitterMs = fullJitterMs(this.#attempt++, {

@@ -5,13 +5,13 @@ import {
   settlesAt,
   tradeId,
   type Bar,
-  type CountedSpan,
+  type ActivitySpan,
   type ExactParts,
   type FoldedTrade,
   type StoredBar,
-  type StoredCountedBar,
+  type StoredActivityBar,
   type StoredSum,
-  type StoredTally,
+  type StoredAccumulator,
   type TapePlace,
   type TradeRecord
 } from '@tapedeck/domain'
@@ -87,14 +87,14 @@ export function storedBarOf(document: BarDocument, { log, logEpoch }: Acquired):
     lateVolume,
     gaps: gaps.map(([id, fromMs, toMs]) => ({ id, fromMs, toMs })),
     offset: source.log === log && source.epoch >= logEpoch ? source.offset : 0,
-    tally: {
+    accumulator: {
       ...exact,
       high: document.high,
       low: document.low,
       tradeCount: document.tradeCount,
       firstTradeMs: document.firstTradeAt.getTime(),
       lastTradeMs: document.lastTradeAt.getTime(),
-      session: document.session as StoredTally['session'],
+      session: document.session as StoredAccumulator['session'],
       feed: document.feed
     }
   }
@@ -103,7 +103,7 @@ export function storedBarOf(document: BarDocument, { log, logEpoch }: Acquired):
 const NOWHERE: TapePlace = [-1, -1]
 
 /** A bar of a counted window as the consumer takes it up again. */
-export function storedCountedBarOf(document: BarDocument, owner: Acquired): StoredCountedBar {
+export function storedActivityBarOf(document: BarDocument, owner: Acquired): StoredActivityBar {
   const { from = NOWHERE, through = NOWHERE } = document.exact as StoredExact
   const bar = storedBarOf(document, owner)
   return { ...bar, id: document._id, tradeDate: document.tradeDate, from, through }
@@ -115,7 +115,7 @@ export interface BarFrame {
   readonly tradeDate: string
   readonly updatedAt: Date
   /** Counted windows: the places of their first and last trade. */
-  readonly span?: Pick<CountedSpan, 'from' | 'through'>
+  readonly span?: Pick<ActivitySpan, 'from' | 'through'>
 }
 
 /** A bar as it is stored. */
@@ -124,7 +124,7 @@ export function barDocument(
   { log, epoch }: Owner,
   { policy, tradeDate, updatedAt, span }: BarFrame
 ): BarDocument {
-  const { tally, gaps } = bar
+  const { accumulator, gaps } = bar
   const lateVolume = bar.lateVolume.toStored()
   return {
     _id: bar.id,
@@ -132,24 +132,24 @@ export function barDocument(
     timeframe: bar.timeframe,
     start: new Date(bar.startMs),
     end: new Date(bar.endMs),
-    open: tally.open,
-    high: tally.high,
-    low: tally.low,
-    close: tally.close,
-    volume: tally.volume,
-    notional: tally.notional,
-    vwap: tally.vwap,
-    meanPrice: tally.meanPrice,
-    sdPrice: tally.sdPrice,
-    logReturn: tally.logReturn,
-    realisedVolatility: tally.realisedVolatility,
-    inferredUpVolume: tally.upVolume,
-    inferredDownVolume: tally.downVolume,
-    inferredUnchangedVolume: tally.unchangedVolume,
-    tradeCount: tally.tradeCount,
-    firstTradeAt: new Date(tally.firstTradeMs),
-    lastTradeAt: new Date(tally.lastTradeMs),
-    session: tally.session,
+    open: accumulator.open,
+    high: accumulator.high,
+    low: accumulator.low,
+    close: accumulator.close,
+    volume: accumulator.volume,
+    notional: accumulator.notional,
+    vwap: accumulator.vwap,
+    meanPrice: accumulator.meanPrice,
+    sdPrice: accumulator.sdPrice,
+    logReturn: accumulator.logReturn,
+    realisedVolatility: accumulator.realisedVolatility,
+    inferredUpVolume: accumulator.upVolume,
+    inferredDownVolume: accumulator.downVolume,
+    inferredUnchangedVolume: accumulator.unchangedVolume,
+    tradeCount: accumulator.tradeCount,
+    firstTradeAt: new Date(accumulator.firstTradeMs),
+    lastTradeAt: new Date(accumulator.lastTradeMs),
+    session: accumulator.session,
     tradeDate,
     status: bar.status,
     revision: bar.revision,
@@ -160,11 +160,11 @@ export function barDocument(
     gapIds: gaps.map(({ id }) => id),
     policy,
     conditionVersion: CONDITION_TABLE_VERSION,
-    feed: tally.feed,
+    feed: accumulator.feed,
     updatedAt,
     source: { log, epoch, offset: bar.offset },
     exact: {
-      ...tally.exactParts(),
+      ...accumulator.exactParts(),
       ...(lateVolume !== 0 && { lateVolume }),
       ...(gaps.length > 0 && { gaps: gaps.map(({ id, fromMs, toMs }) => [id, fromMs, toMs]) }),
       ...(span !== undefined && { from: span.from, through: span.through })

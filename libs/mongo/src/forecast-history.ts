@@ -17,7 +17,7 @@ import { translated } from './failure.ts'
 /** Series read at the same time; each takes a few queries. */
 const AT_ONCE = 20
 
-/** What the desk asks for before it can go on: states, entries and bars of series. */
+/** What the engine asks for before it can go on: states, entries and bars of series. */
 export async function loadSeries(
   database: Database,
   requests: readonly SeriesRequest[]

@@ -61,7 +61,7 @@ export function forecastDocument(entry: LedgerEntry, source: Source, now: Date):
   }
 }
 
-/** A stored forecast as the desk takes it up again. */
+/** A stored forecast as the engine takes it up again. */
 export function ledgerEntry(document: ForecastDocument): LedgerEntry {
   const {
     _id,

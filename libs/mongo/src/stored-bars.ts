@@ -4,12 +4,12 @@ import {
   type GapSpan,
   type HeadRequest,
   type StoredBar,
-  type StoredCountedBar,
+  type StoredActivityBar,
   type Timeframe
 } from '@tapedeck/domain'
 import type { Acquired } from './checkpoint-store.ts'
 import type { Database } from './database.ts'
-import { storedBarOf, storedCountedBarOf } from './document-mapping.ts'
+import { storedBarOf, storedActivityBarOf } from './document-mapping.ts'
 import type { TradeDocument } from './documents.ts'
 import { translated } from './failure.ts'
 
@@ -52,7 +52,7 @@ export async function loadHead(
   { bars }: Database,
   owner: Acquired,
   { symbol, timeframe }: HeadRequest
-): Promise<StoredCountedBar | undefined> {
+): Promise<StoredActivityBar | undefined> {
   const found = await translated('Cannot load counted bars', () =>
     bars
       .find({
@@ -67,8 +67,8 @@ export async function loadHead(
       .toArray()
   )
   return found
-    .map((document) => storedCountedBarOf(document, owner))
-    .reduce<StoredCountedBar | undefined>(
+    .map((document) => storedActivityBarOf(document, owner))
+    .reduce<StoredActivityBar | undefined>(
       (newest, one) =>
         newest === undefined || comesAfter(one.through, newest.through) ? one : newest,
       undefined
@@ -76,8 +76,8 @@ export async function loadHead(
 }
 
 function comesAfter(
-  [offset, index]: StoredCountedBar['through'],
-  [thanOffset, thanIndex]: StoredCountedBar['through']
+  [offset, index]: StoredActivityBar['through'],
+  [thanOffset, thanIndex]: StoredActivityBar['through']
 ): boolean {
   return offset > thanOffset || (offset === thanOffset && index > thanIndex)
 }

@@ -1,7 +1,7 @@
 import {
   MAY,
   precedes,
-  Tally,
+  BarAccumulator,
   type HinderingRule,
   type Print,
   type Session
@@ -45,13 +45,13 @@ export interface BarSummary {
 }
 
 /**
- * Counts a bar anew from its trades, with the consumer's own tally. Every sum is exact, so the result
+ * Counts a bar anew from its trades, with the consumer's own accumulator. Every sum is exact, so the result
  * equals the stored bar in every digit or not at all.
  */
 export class BarAccount {
   readonly #bar: BarRow
   readonly #judge: (one: TapeTrade) => Verdict
-  readonly #tally = new Tally()
+  readonly #accumulator = new BarAccumulator()
   #high: Print | undefined
   #low: Print | undefined
   #trades = 0
@@ -79,7 +79,7 @@ export class BarAccount {
     if (rules.length === 0) this.#unhindered++
     const { print, trade } = one
     // What a trade moved is not asked here: the tick rule needs the tape before the window.
-    this.#tally.add({
+    this.#accumulator.add({
       ...print,
       size: trade.size,
       eligibility,
@@ -98,7 +98,7 @@ export class BarAccount {
   summary(isComplete: boolean): BarSummary {
     const leftOut = [...this.#leftOut].map(([reason, trades]) => ({ reason, trades }))
     const out = leftOut.reduce((sum, { trades }) => sum + trades, 0)
-    const { first, last, fallback } = this.#tally.exactParts()
+    const { first, last, fallback } = this.#accumulator.exactParts()
     const open: Setter = ['open', storedKey(isComplete ? (first ?? fallback) : first)]
     const setters: readonly Setter[] = [
       open,
@@ -117,7 +117,7 @@ export class BarAccount {
         leftOut: leftOut.toSorted((a, b) => b.trades - a.trades),
         isComplete
       },
-      check: isComplete ? checkOf(this.#bar, this.#tally) : this.#notChecked(),
+      check: isComplete ? checkOf(this.#bar, this.#accumulator) : this.#notChecked(),
       rolesOf: (print) => known.filter(([, key]) => key === keyOf(print)).map(([role]) => role)
     }
   }
@@ -141,6 +141,6 @@ function keyOf(print: Print | undefined): string | undefined {
   return print === undefined ? undefined : `${print.connection} ${print.sequence}`
 }
 
-function storedKey(print: ReturnType<Tally['exactParts']>['first']): string | undefined {
+function storedKey(print: ReturnType<BarAccumulator['exactParts']>['first']): string | undefined {
   return print === null ? undefined : `${print[1]} ${print[2]}`
 }

@@ -1,4 +1,4 @@
-import { CONDITION_TABLE_VERSION, type Tally } from '@tapedeck/domain'
+import { CONDITION_TABLE_VERSION, type BarAccumulator } from '@tapedeck/domain'
 import type { BarRow } from '@tapedeck/mongo'
 
 /** One value of a bar beside the same value counted anew. */
@@ -16,22 +16,22 @@ export interface BarCheck {
   readonly fields: readonly CheckedField[]
 }
 
-/** Compares a bar with the tally of its trades, digit by digit; pure. */
-export function checkOf(bar: BarRow, tally: Tally): BarCheck {
-  const isEmpty = tally.tradeCount === 0
+/** Compares a bar with the accumulator of its trades, digit by digit; pure. */
+export function checkOf(bar: BarRow, accumulator: BarAccumulator): BarCheck {
+  const isEmpty = accumulator.tradeCount === 0
   const values: readonly (readonly [string, number | null, number | null])[] = [
-    ['open', bar.open, tally.open],
-    ['high', bar.high, tally.high],
-    ['low', bar.low, tally.low],
-    ['close', bar.close, tally.close],
-    ['volume', bar.volume, tally.volume],
-    ['notional', bar.notional, tally.notional],
-    ['vwap', bar.vwap, tally.vwap],
-    ['meanPrice', bar.meanPrice, tally.meanPrice],
-    ['sdPrice', bar.sdPrice, tally.sdPrice],
-    ['tradeCount', bar.tradeCount, tally.tradeCount],
-    ['firstTradeAt', bar.firstTradeAt.getTime(), isEmpty ? null : tally.firstTradeMs],
-    ['lastTradeAt', bar.lastTradeAt.getTime(), isEmpty ? null : tally.lastTradeMs]
+    ['open', bar.open, accumulator.open],
+    ['high', bar.high, accumulator.high],
+    ['low', bar.low, accumulator.low],
+    ['close', bar.close, accumulator.close],
+    ['volume', bar.volume, accumulator.volume],
+    ['notional', bar.notional, accumulator.notional],
+    ['vwap', bar.vwap, accumulator.vwap],
+    ['meanPrice', bar.meanPrice, accumulator.meanPrice],
+    ['sdPrice', bar.sdPrice, accumulator.sdPrice],
+    ['tradeCount', bar.tradeCount, accumulator.tradeCount],
+    ['firstTradeAt', bar.firstTradeAt.getTime(), isEmpty ? null : accumulator.firstTradeMs],
+    ['lastTradeAt', bar.lastTradeAt.getTime(), isEmpty ? null : accumulator.lastTradeMs]
   ]
   const fields = values.map(([field, stored, counted]) => ({
     field,

@@ -23,7 +23,7 @@ export async function windowOf(
 ): Promise<BarWindow> {
   switch (windowSpec(bar.timeframe).kind) {
     case 'counted':
-      return countedWindow(bar, await reader.nextFirstTrade(bar))
+      return activityWindow(bar, await reader.nextFirstTrade(bar))
     case 'regular session':
       return regularSession(bar)
     default:
@@ -59,7 +59,7 @@ function regularSession({ symbol, timeframe, start, end }: BarRow): BarWindow {
 }
 
 /** Counted windows follow the tape as the feed sent it, whatever the times of their trades. */
-function countedWindow(bar: BarRow, nextTrade: string | undefined): BarWindow {
+function activityWindow(bar: BarRow, nextTrade: string | undefined): BarWindow {
   const firstTrade = bar._id.slice(bar._id.lastIndexOf('|') + 1)
   const first = placeOf(firstTrade)
   const next = nextTrade === undefined ? undefined : placeOf(nextTrade)

@@ -1,4 +1,4 @@
-import { RedeliveryBook, type KnownGap, type PartitionFold } from '@tapedeck/domain'
+import { VendorIdDeduplicator, type KnownGap, type PartitionFold } from '@tapedeck/domain'
 import {
   loadBars,
   loadBarsWithin,
@@ -23,34 +23,34 @@ export class FoldStore {
   }
 
   /** What must be there before the first record: open bars, feed gaps, ids that may come again. */
-  async takeUp(): Promise<void> {
+  async restore(): Promise<void> {
     const { database } = this.#deps
     const { book, gaps, redelivery, hasVendorIds, watermark } = this.#fold
     for (const gap of await loadGaps(database, this.#owner.log)) gaps.add(gap)
     book.adopt(await loadOpenBars(database, this.#owner))
     if (!hasVendorIds || watermark.ms === -Infinity) return
-    const fromMs = RedeliveryBook.rememberedFromMs(watermark.ms)
+    const fromMs = VendorIdDeduplicator.rememberedFromMs(watermark.ms)
     for (const { _id, symbol, vendorId, tradedAt } of await loadNamedTrades(database, fromMs)) {
       redelivery.remember(symbol, vendorId, _id, tradedAt.getTime())
     }
   }
 
   /** Puts what is sealed into bars. */
-  async settle(): Promise<void> {
+  async mergeBatch(): Promise<void> {
     const { book, counted } = this.#fold
     const { database } = this.#deps
     const ids = book.missing()
     if (ids.length > 0) {
       book.adopt(await this.#retried(() => loadBars(database, this.#owner, ids)))
     }
-    book.settle()
+    book.mergeBatch()
     if (counted.isEmpty) return
     const heads = counted.missing()
     const stored = await this.#retried(() =>
       Promise.all(heads.map((head) => loadHead(database, this.#owner, head)))
     )
     heads.forEach((head, index) => counted.adopt(head, stored[index]))
-    counted.settle()
+    counted.mergeBatch()
   }
 
   /** Takes feed gaps into the bars they overlap; a closed one also into those that left memory. */

@@ -30,17 +30,17 @@ export function coverageBy(gaps: GapList): NonNullable<ForecastInput['coverageOf
 }
 
 function finalBarOf(bar: Bar): FinalBar {
-  const { symbol, timeframe, startMs, endMs, tally, gaps, revision } = bar
+  const { symbol, timeframe, startMs, endMs, accumulator, gaps, revision } = bar
   return {
     symbol,
     timeframe,
     startMs,
     endMs,
-    close: tally.close,
-    session: tally.session,
+    close: accumulator.close,
+    session: accumulator.session,
     tradeDate: tradingDateAt(symbol, startMs).tradeDate,
     coverage: coverageOf(symbol, timeframe, startMs, endMs, gaps) ?? 1,
-    feed: tally.feed,
+    feed: accumulator.feed,
     revision
   }
 }

@@ -1,5 +1,5 @@
 import {
-  ForecastDesk,
+  ForecastEngine,
   seriesId,
   type Bar,
   type ChangedSeries,
@@ -21,7 +21,7 @@ export class Forecaster {
   readonly #deps: WriterDeps
   readonly #owner: Acquired
   readonly #fold: PartitionFold
-  #desk: ForecastDesk
+  #engine: ForecastEngine
   /** By id, with the offset of the first change that is not in their scores. */
   readonly #unscored = new Map<string, { readonly series: ChangedSeries; readonly since: number }>()
   #scoredAtMs = 0
@@ -33,7 +33,7 @@ export class Forecaster {
     this.#deps = deps
     this.#owner = owner
     this.#fold = fold
-    this.#desk = new ForecastDesk(deps.config.forecasts)
+    this.#engine = new ForecastEngine(deps.config.forecasts)
   }
 
   /**
@@ -43,9 +43,9 @@ export class Forecaster {
    * What was known of series before is forgotten: a former owner may still be writing the flush that
    * it announced. It writes bars last, so series must be read after the bars that it made final.
    */
-  async takeUp(): Promise<void> {
+  async restore(): Promise<void> {
     const { database, config } = this.#deps
-    this.#desk = new ForecastDesk(config.forecasts)
+    this.#engine = new ForecastEngine(config.forecasts)
     const { log, unscoredFrom } = this.#owner
     const found = await retriedWrite(this.#deps, () => seriesToTakeUp(database, log, unscoredFrom))
     const kept = found.filter(({ timeframe, horizon }) =>
@@ -57,7 +57,7 @@ export class Forecaster {
       beforeMs: Infinity,
       targetsMs: []
     }))
-    const adopted = this.#desk.adopt(
+    const adopted = this.#engine.adopt(
       await retriedWrite(this.#deps, () => loadSeries(database, requests))
     )
     this.#unscored.clear()
@@ -80,12 +80,16 @@ export class Forecaster {
     const { database, config } = this.#deps
     const timeframes = new Set(config.forecasts.map(({ timeframe }) => timeframe))
     const bars = forecastBars(finals, changed, timeframes)
-    for (let asked = this.#desk.missing(bars); asked.length > 0; asked = this.#desk.missing(bars)) {
+    for (
+      let asked = this.#engine.missing(bars);
+      asked.length > 0;
+      asked = this.#engine.missing(bars)
+    ) {
       const requests = asked
       const found = await retriedWrite(this.#deps, () => loadSeries(database, requests))
-      if (this.#desk.adopt(found).length > 0) this.#restoreScores()
+      if (this.#engine.adopt(found).length > 0) this.#restoreScores()
     }
-    const result = this.#desk.advance({
+    const result = this.#engine.advance({
       bars,
       watermarkMs,
       nowMs: Date.now(),
@@ -128,16 +132,16 @@ export class Forecaster {
   async #readScores(): Promise<void> {
     const { database } = this.#deps
     for (;;) {
-      const desk = this.#desk
-      const ids = this.#isDropped ? [] : desk.withoutScores()
+      const engine = this.#engine
+      const ids = this.#isDropped ? [] : engine.withoutScores()
       if (ids.length === 0) {
         this.#isRestoring = false
         return
       }
-      for (let i = 0; i < ids.length && desk === this.#desk; i += RESTORED_AT_ONCE) {
+      for (let i = 0; i < ids.length && engine === this.#engine; i += RESTORED_AT_ONCE) {
         if (this.#isDropped) break
         const some = ids.slice(i, i + RESTORED_AT_ONCE)
-        desk.restoreScores(await retriedWrite(this.#deps, () => loadScores(database, some)))
+        engine.restoreScores(await retriedWrite(this.#deps, () => loadScores(database, some)))
       }
     }
   }

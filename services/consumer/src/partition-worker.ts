@@ -86,8 +86,8 @@ export class PartitionWorker {
   ): Promise<PartitionWorker> {
     const worker = new PartitionWorker(partition, owner, deps)
     worker.#endOffset = endOffset
-    await worker.#store.takeUp()
-    if (worker.#hasRepeated) await worker.#forecaster.takeUp()
+    await worker.#store.restore()
+    if (worker.#hasRepeated) await worker.#forecaster.restore()
     return worker
   }
 
@@ -186,15 +186,15 @@ export class PartitionWorker {
     const { metrics } = this.#deps
     const endTimer = metrics.flushSeconds.startTimer()
     const sealed = this.#seal()
-    await this.#store.settle()
+    await this.#store.mergeBatch()
     await this.#store.cover(sealed.gapsToCover)
     if (!this.#hasRepeated && sealed.nextOffset >= this.#owner.flushingTo) {
-      await this.#forecaster.takeUp()
+      await this.#forecaster.restore()
       this.#hasRepeated = true
     }
     const finals = this.#fold.book.finalise(sealed.watermarkMs)
-    const bars = this.#fold.book.takeDirty(sealed.watermarkMs)
-    const counted = this.#fold.counted.takeDirty()
+    const bars = this.#fold.book.drainChanged(sealed.watermarkMs)
+    const counted = this.#fold.counted.drainChanged()
     for (const { startMs } of bars) this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
     const forecasts = await this.#forecast(finals, bars, sealed, isLast)
     const isMoved = sealed.nextOffset > this.#storedOffset
@@ -230,10 +230,10 @@ export class PartitionWorker {
     if (!this.#isTaking && this.#nextOffset >= this.#endOffset) {
       this.#fold.watermark.idle(Date.now())
     }
-    this.#fold.book.seal()
-    this.#fold.counted.seal()
+    this.#fold.book.closeBatch()
+    this.#fold.counted.closeBatch()
     return {
-      ...this.#intake.seal(),
+      ...this.#intake.closeBatch(),
       nextOffset: this.#nextOffset,
       watermarkMs: this.#fold.watermark.ms,
       state: this.#fold.toState()

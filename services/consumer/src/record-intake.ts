@@ -66,7 +66,7 @@ export class RecordIntake {
   }
 
   /** What came in beside trades and bars, for the flush that begins now. */
-  seal(): Intake {
+  closeBatch(): Intake {
     const gapsToCover = this.#gapsToCover
     this.#gapsToCover = []
     return { ...this.#side.take(), gapsToCover }

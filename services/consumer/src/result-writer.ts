@@ -1,5 +1,5 @@
 import { retried } from '@tapedeck/core'
-import { tradingDateAt, type Bar, type CountedBar, type FoldState } from '@tapedeck/domain'
+import { tradingDateAt, type Bar, type ActivityBar, type FoldState } from '@tapedeck/domain'
 import type { DeadLetter, SerialPublisher } from '@tapedeck/kafka'
 import {
   announceFlush,
@@ -45,7 +45,7 @@ export interface Results extends SideResults {
   /** No bar of this partition begins later, these included. */
   readonly storedUntilMs: number
   readonly bars: readonly Bar[]
-  readonly counted: readonly CountedBar[]
+  readonly counted: readonly ActivityBar[]
   readonly forecasts: ForecastWrites
   /** Holds the trades that are not inserted yet. */
   readonly trades: TradeWriter

@@ -1,12 +1,12 @@
 import { redactUrl } from '@tapedeck/core'
 import { openDeadLetters } from '@tapedeck/kafka'
 import { clientLog, serveHealth, type ServiceContext } from '@tapedeck/service'
-import { Aside } from './aside.ts'
+import { DeadLetterSink } from './aside.ts'
 import { captureMetrics } from './capture/capture-metrics.ts'
 import { createCapture } from './capture/capture.ts'
 import type { ProducerConfig } from './config.ts'
-import { FeedDesk } from './feed-desk.ts'
-import { gapKeeperOf } from './gap-keeper.ts'
+import { FeedSupervisor } from './feed-desk.ts'
+import { outageTrackerOf } from './gap-keeper.ts'
 import { openOutbox } from './open-outbox.ts'
 import { producerMetrics } from './producer-metrics.ts'
 
@@ -16,10 +16,10 @@ export { captureMetrics } from './capture/capture-metrics.ts'
 export { feedStatus, type FeedFacts } from './feed-status.ts'
 export { FollowedSymbols, type Followed } from './followed-symbols.ts'
 export {
-  GapKeeper,
-  type FormerLife,
-  type GapKeeperDeps,
-  type Legacy,
+  OutageTracker,
+  type PreviousRun,
+  type OutageTrackerDeps,
+  type Handover,
   type OpenGap
 } from './gap-keeper.ts'
 export { LeaseKeeper, leaseId, type LeaseKeeperOptions } from './lease-keeper.ts'
@@ -51,7 +51,7 @@ export async function startProducer(
     log: clientLog(log)
   })
   defer(() => deadLetters.close())
-  const aside = new Aside(deadLetters, metrics, log)
+  const aside = new DeadLetterSink(deadLetters, metrics, log)
   const capture =
     config.capture && (await createCapture(config.capture, captureMetrics(context.metrics), log))
   if (capture !== undefined) defer(() => capture.close())
@@ -66,20 +66,20 @@ export async function startProducer(
       )
   })
   defer(() => outbox.close(DRAIN_LIMIT_MS))
-  const gaps = gapKeeperOf(config.feedName, outbox)
-  const desk = new FeedDesk(config, { outbox, aside, gaps, metrics, capture, context })
-  defer(() => desk.close())
+  const gaps = outageTrackerOf(config.feedName, outbox)
+  const engine = new FeedSupervisor(config, { outbox, aside, gaps, metrics, capture, context })
+  defer(() => engine.close())
 
   const { url: healthUrl } = await serveHealth(
     'producer',
     context,
-    () => [...desk.problems(), ...(outbox.failure === undefined ? [] : [outbox.failure.message])],
+    () => [...engine.problems(), ...(outbox.failure === undefined ? [] : [outbox.failure.message])],
     { host: config.healthHost, port: config.healthPort }
   )
   log.info(
     { feed: config.feedName, url: redactUrl(config.vendor.url), symbols: config.symbols },
     'producing'
   )
-  desk.open()
+  engine.open()
   return { healthUrl }
 }

@@ -12,7 +12,7 @@ const SAMPLE = 1000
  * Keeps aside what did not fit: counts it by reason, logs a sample, and sends it to the dead-letter
  * topic in the background, so that a flood of bad frames never holds up good ones.
  */
-export class Aside {
+export class DeadLetterSink {
   readonly #letters: DeadLetters
   readonly #metrics: ProducerMetrics
   readonly #log: Logger

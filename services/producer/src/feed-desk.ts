@@ -3,22 +3,22 @@ import { createFeed, type Feed } from '@tapedeck/feed'
 import { checkSymbols, finnhubRest } from '@tapedeck/finnhub'
 import { connectDatabase, desiredSymbols, type Database, type LeaseNote } from '@tapedeck/mongo'
 import { startWait, type ServiceContext, type StartWait } from '@tapedeck/service'
-import type { Aside } from './aside.ts'
+import type { DeadLetterSink } from './aside.ts'
 import type { Capture } from './capture/capture.ts'
 import type { ProducerConfig } from './config.ts'
-import { FeedFollower } from './feed-follower.ts'
+import { FrameHandler } from './feed-follower.ts'
 import { feedStatus, type FeedFacts } from './feed-status.ts'
-import { formerLife, noteOf } from './former-life.ts'
-import type { GapKeeper } from './gap-keeper.ts'
+import { previousRun, noteOf } from './former-life.ts'
+import type { OutageTracker } from './gap-keeper.ts'
 import { LeaseKeeper, leaseId } from './lease-keeper.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { ProducerMetrics } from './producer-metrics.ts'
 import { protocolOf } from './protocol.ts'
 
-export interface DeskDeps {
+export interface SupervisorDeps {
   readonly outbox: Outbox
-  readonly aside: Aside
-  readonly gaps: GapKeeper
+  readonly aside: DeadLetterSink
+  readonly gaps: OutageTracker
   readonly metrics: ProducerMetrics
   readonly capture: Capture | undefined
   readonly context: ServiceContext
@@ -33,10 +33,10 @@ const GOODBYE_LIMIT_MS = 1000
  * holds the key's lease, for SYMBOLS with what people added and removed since. Without one it just
  * follows SYMBOLS.
  */
-export class FeedDesk {
+export class FeedSupervisor {
   readonly #config: ProducerConfig
-  readonly #deps: DeskDeps
-  readonly #follower: FeedFollower
+  readonly #deps: SupervisorDeps
+  readonly #follower: FrameHandler
   readonly #servers: StartWait
   #symbols: readonly string[]
   #lease: LeaseKeeper | undefined
@@ -44,12 +44,12 @@ export class FeedDesk {
   #following: Promise<void> = Promise.resolve()
   #hasFailed = false
 
-  constructor(config: ProducerConfig, deps: DeskDeps) {
+  constructor(config: ProducerConfig, deps: SupervisorDeps) {
     this.#config = config
     this.#deps = deps
     this.#symbols = config.symbols
     this.#servers = startWait(deps.context)
-    this.#follower = new FeedFollower({
+    this.#follower = new FrameHandler({
       ...deps,
       feedName: config.feedName,
       protocol: protocolOf(config),
@@ -90,7 +90,7 @@ export class FeedDesk {
     await this.#writeStatus('stopped')
     const { gaps } = this.#deps
     // What is still in memory is published or spooled after this.
-    await this.#lease?.release(noteOf(gaps.lastFrameMs, gaps.legacy(undefined)))
+    await this.#lease?.release(noteOf(gaps.lastFrameMs, gaps.handover(undefined)))
   }
 
   /** Why the feed is not followed as it should be, in sentences. */
@@ -126,7 +126,7 @@ export class FeedDesk {
       if (isFirst) {
         // First what is wanted: else symbols that were added at run time would seem to be given up.
         await this.#lookUpSymbols()
-        gaps.resume(await formerLife(database, feedName, id), Date.now())
+        gaps.resume(await previousRun(database, feedName, id), Date.now())
       }
       const lost = new AbortController()
       const held = AbortSignal.any([signal, lost.signal])
@@ -146,7 +146,7 @@ export class FeedDesk {
 
   async #watchLease(lease: LeaseKeeper, held: AbortSignal, lost: AbortController): Promise<void> {
     const { gaps, outbox } = this.#deps
-    const note = (): LeaseNote => noteOf(this.#safeFrameMs(), gaps.legacy(outbox.exposedSinceMs))
+    const note = (): LeaseNote => noteOf(this.#safeFrameMs(), gaps.handover(outbox.exposedSinceMs))
     const owner = await lease.keep(note, held)
     if (owner === undefined) return
     this.#deps.context.log.error({ owner }, 'another producer took the key over')

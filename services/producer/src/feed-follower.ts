@@ -1,20 +1,20 @@
 import { messageOf, withoutSecrets } from '@tapedeck/core'
-import { SymbolWatch, type FeedProtocol, type Frame } from '@tapedeck/domain'
+import { SilenceDetector, type FeedProtocol, type Frame } from '@tapedeck/domain'
 import { recordsOf, type Feed, type FeedEvent, type FrameEvent } from '@tapedeck/feed'
 import type { SymbolStanding } from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
-import type { Aside } from './aside.ts'
+import type { DeadLetterSink } from './aside.ts'
 import type { FeedFacts } from './feed-status.ts'
-import type { GapKeeper } from './gap-keeper.ts'
+import type { OutageTracker } from './gap-keeper.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { ProducerMetrics } from './producer-metrics.ts'
 
-export interface FollowerDeps {
+export interface FrameHandlerDeps {
   readonly feedName: string
   readonly protocol: FeedProtocol
   readonly outbox: Pick<Outbox, 'add'>
-  readonly aside: Aside
-  readonly gaps: GapKeeper
+  readonly aside: DeadLetterSink
+  readonly gaps: OutageTracker
   readonly metrics: ProducerMetrics
   readonly log: Logger
 }
@@ -28,9 +28,9 @@ export type FollowedFacts = Pick<
 >
 
 /** Reads a feed's events: publishes trades, keeps gaps, and knows how every symbol stands. */
-export class FeedFollower {
-  readonly #deps: FollowerDeps
-  readonly #watch = new SymbolWatch()
+export class FrameHandler {
+  readonly #deps: FrameHandlerDeps
+  readonly #watch = new SilenceDetector()
   readonly #verdicts = new Map<string, Verdict>()
   #connection: string | null = null
   #connectedMs: number | null = null
@@ -41,7 +41,7 @@ export class FeedFollower {
   #lastTradeMs: number | null = null
   #handledMs: number | null = null
 
-  constructor(deps: FollowerDeps) {
+  constructor(deps: FrameHandlerDeps) {
     this.#deps = deps
   }
 

@@ -1,16 +1,16 @@
 import type { Database, FeedGapDocument, LeaseDocument, LeaseNote } from '@tapedeck/mongo'
-import type { FormerLife, Legacy, OpenGap } from './gap-keeper.ts'
+import type { PreviousRun, Handover, OpenGap } from './gap-keeper.ts'
 
 /**
  * What the last producer of this feed left in its lease, perhaps under another key, and in the gaps
  * that the consumer stored since.
  * @param ownLease a lease that others hold at present says nothing of a former life
  */
-export async function formerLife(
+export async function previousRun(
   { leases, feedGaps }: Database,
   feed: string,
   ownLease: string
-): Promise<FormerLife> {
+): Promise<PreviousRun> {
   const [lease] = await leases
     .find({
       _id: { $gte: `${feed}|`, $lt: `${feed}}` },
@@ -36,9 +36,9 @@ export async function formerLife(
 }
 
 /** What a life leaves, as its lease keeps it. */
-export function noteOf(lastFrameMs: number | null, legacy: Legacy | undefined): LeaseNote {
-  if (legacy === undefined) return { lastFrameMs }
-  const { open, followed } = legacy
+export function noteOf(lastFrameMs: number | null, handover: Handover | undefined): LeaseNote {
+  if (handover === undefined) return { lastFrameMs }
+  const { open, followed } = handover
   return {
     lastFrameMs,
     open:

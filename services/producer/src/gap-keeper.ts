@@ -4,7 +4,7 @@ import { connectionId } from '@tapedeck/feed'
 import { FollowedSymbols, present, type Followed } from './followed-symbols.ts'
 import type { Outbox } from './outbox/outbox.ts'
 
-export interface GapKeeperDeps {
+export interface OutageTrackerDeps {
   readonly feed: string
   /** Puts a gap on every partition, in order with the trades around it. */
   publish(gap: GapRecord): void
@@ -16,22 +16,22 @@ export interface GapKeeperDeps {
 export type OpenGap = Pick<GapRecord, 'id' | 'fromMs' | 'cause' | 'symbols'>
 
 /** What a life of the producer leaves to the next. */
-export interface Legacy {
+export interface Handover {
   readonly open: OpenGap | undefined
   readonly followed: Followed
 }
 
 /** What is known of an earlier life: its open gap, its last sign of life, its symbols. */
-export interface FormerLife {
+export interface PreviousRun {
   readonly open?: OpenGap
   readonly lastFrameMs: number | null
   /** Undefined: not known, so the symbols of now are taken for those of then. */
   readonly followed?: Followed
 }
 
-/** A keeper whose gaps go the way of the trades: through the outbox, to every partition. */
-export function gapKeeperOf(feed: string, outbox: Pick<Outbox, 'announce'>): GapKeeper {
-  return new GapKeeper({
+/** A tracker whose gaps go the way of the trades: through the outbox, to every partition. */
+export function outageTrackerOf(feed: string, outbox: Pick<Outbox, 'announce'>): OutageTracker {
+  return new OutageTracker({
     feed,
     nextId: (nowMs) => `gap-${connectionId(nowMs)}`,
     publish: (gap) =>
@@ -52,15 +52,15 @@ export function gapKeeperOf(feed: string, outbox: Pick<Outbox, 'announce'>): Gap
  * stands. What a life finds out about the time before it is named by what it says, not by chance, so
  * that a life that was killed before it noted this does not leave it twice.
  */
-export class GapKeeper {
-  readonly #deps: GapKeeperDeps
+export class OutageTracker {
+  readonly #deps: OutageTrackerDeps
   readonly #symbols = new FollowedSymbols()
   #open: GapRecord | undefined
   #lastFrameMs: number | null = null
   #publishedMs = -Infinity
-  #legacy: Legacy | undefined
+  #handover: Handover | undefined
 
-  constructor(deps: GapKeeperDeps) {
+  constructor(deps: OutageTrackerDeps) {
     this.#deps = deps
   }
 
@@ -78,11 +78,11 @@ export class GapKeeper {
    * since is in memory alone: what is noted as told must have been told.
    * @param exposedSinceMs receive time of the oldest record that only memory has; undefined: none
    */
-  legacy(exposedSinceMs: number | undefined): Legacy | undefined {
+  handover(exposedSinceMs: number | undefined): Handover | undefined {
     if (exposedSinceMs === undefined || exposedSinceMs > this.#publishedMs) {
-      this.#legacy = { open: this.#open, followed: this.#symbols.snapshot() }
+      this.#handover = { open: this.#open, followed: this.#symbols.snapshot() }
     }
-    return this.#legacy
+    return this.#handover
   }
 
   setSymbols(symbols: readonly string[]): void {
@@ -90,9 +90,9 @@ export class GapKeeper {
   }
 
   /** Goes on from an earlier life: its open gap stays the same gap; otherwise its absence is one. */
-  resume({ open, lastFrameMs, followed }: FormerLife, nowMs: number): void {
+  resume({ open, lastFrameMs, followed }: PreviousRun, nowMs: number): void {
     this.#lastFrameMs = lastFrameMs
-    if (followed !== undefined) this.#legacy = { open, followed }
+    if (followed !== undefined) this.#handover = { open, followed }
     const missed = followed === undefined ? this.#symbols.wanted : present(followed)
     if (lastFrameMs !== null) {
       if (followed === undefined) this.#symbols.join()

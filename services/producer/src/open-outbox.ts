@@ -1,6 +1,6 @@
 import { ensureTopics, Publisher } from '@tapedeck/kafka'
 import { clientLog, type ServiceContext } from '@tapedeck/service'
-import type { Aside } from './aside.ts'
+import type { DeadLetterSink } from './aside.ts'
 import type { ProducerConfig } from './config.ts'
 import type { Loss } from './outbox/loss-report.ts'
 import { Outbox } from './outbox/outbox.ts'
@@ -18,7 +18,7 @@ export async function openOutbox(
   { log, metrics, defer }: ServiceContext,
   deps: {
     readonly metrics: ProducerMetrics
-    readonly aside: Aside
+    readonly aside: DeadLetterSink
     readonly onLoss: (loss: Loss) => void
   }
 ): Promise<Outbox> {

@@ -1,4 +1,4 @@
-import { ForecastDesk, type FinalBar, type LedgerEntry } from '@tapedeck/domain'
+import { ForecastEngine, type FinalBar, type LedgerEntry } from '@tapedeck/domain'
 import type { ForecastDocument } from '@tapedeck/mongo'
 import { firstOutcome, isFirstOutcomeLost } from './detector-path.ts'
 import { downShare, isFinal, isMadeLate, type SeriesBar, type SeriesFacts } from './series-facts.ts'
@@ -12,7 +12,7 @@ export interface ReferenceRun {
 }
 
 /**
- * What one process that is never killed makes of the same bars: a new forecast desk that takes them one
+ * What one process that is never killed makes of the same bars: a new forecast engine that takes them one
  * after another, each with the close it had when it was taken, and corrections where an offset places
  * them. Bands learn from every outcome, so one that was learnt from twice, or not at all, moves all that
  * follow.
@@ -23,7 +23,7 @@ export function referenceRun(
   stored: readonly ForecastDocument[],
   facts: SeriesFacts
 ): ReferenceRun {
-  const desk = new ForecastDesk([facts.spec])
+  const engine = new ForecastEngine([facts.spec])
   const entries = new Map<string, LedgerEntry>()
   const byOrigin = Map.groupBy(stored, ({ madeFrom }) => madeFrom.getTime())
   const byTarget = Map.groupBy(stored, ({ target }) => target.getTime())
@@ -31,12 +31,12 @@ export function referenceRun(
   const revisions = new Map<SeriesBar, { close: number; count: number }>()
   let sureUntilMs = Infinity
   const take = (bars: readonly FinalBar[], watermarkMs = -Infinity): void => {
-    for (let asked = desk.missing(bars); asked.length > 0; asked = desk.missing(bars)) {
-      desk.adopt(asked.map((request) => ({ request, state: null, bars: [], entries: [] })))
+    for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
+      engine.adopt(asked.map((request) => ({ request, state: null, bars: [], entries: [] })))
     }
     const coverageOf = (symbol: string, fromMs: number, toMs: number): number =>
       1 - downShare(facts.gaps, symbol, fromMs, toMs)
-    const { made } = desk.advance({ bars, watermarkMs, nowMs: 0, coverageOf })
+    const { made } = engine.advance({ bars, watermarkMs, nowMs: 0, coverageOf })
     for (const entry of made) entries.set(entry.id, entry)
   }
   const offsets = offsetsOf(facts.bars, byOrigin)

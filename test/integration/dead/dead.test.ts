@@ -36,9 +36,9 @@ async function dead(env: Readonly<Record<string, string>>, ...args: string[]): P
 }
 
 async function keepAside(t: TestContext, market: Market, letters: readonly DeadLetter[]) {
-  const keeper = openDeadLetters(market.kafka, { clientId: 'test' })
-  t.after(() => keeper.close())
-  await keeper.send(letters)
+  const tracker = openDeadLetters(market.kafka, { clientId: 'test' })
+  t.after(() => tracker.close())
+  await tracker.send(letters)
 }
 
 const fromFrame = (reason: string, raw: string): DeadLetter => ({ stage: 'producer', reason, raw })

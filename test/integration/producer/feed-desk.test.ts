@@ -40,7 +40,7 @@ const frame = (s: string, p: number): string =>
 /** Not the time before the first frame ever, of which nothing is known. */
 const OUTAGE = { from: { $ne: null } }
 
-describe('the producer at its desk', () => {
+describe('the producer at its engine', () => {
   it(
     'makes one document of an outage, from the last frame before to the first after',
     options,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
-import { FrameLedger, GAP_KEY, type TradeRecord } from '@tapedeck/domain'
+import { FrameDeduplicator, GAP_KEY, type TradeRecord } from '@tapedeck/domain'
 import { createClient, partitionEnds, type KafkaConfig } from '@tapedeck/kafka'
 import { eventually } from '../../support/eventually.ts'
 import type { ScriptedFeed } from '../../support/scripted-feed.ts'
@@ -133,7 +133,7 @@ export async function acceptedRecords(
 ): Promise<{ records: TradeRecord[]; repeated: number }> {
   const ends = await partitionEnds(kafka)
   const all = await readAll(kafka, ends)
-  const ledgers = new Map([...ends.keys()].map((partition) => [partition, new FrameLedger()]))
+  const ledgers = new Map([...ends.keys()].map((partition) => [partition, new FrameDeduplicator()]))
   const records = all
     .filter(({ partition, record }) =>
       ledgers.get(partition)?.accept(record.connection, record.frame, record.symbol)

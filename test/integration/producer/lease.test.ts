@@ -13,21 +13,21 @@ const never = new AbortController().signal
 describe('lease', () => {
   it('lets one of many have the key, and the next when it is given back', options, async (t) => {
     const { database } = await openMarket(t)
-    const keepers = ['a', 'b', 'c'].map(
+    const trackers = ['a', 'b', 'c'].map(
       (owner) => new LeaseKeeper(database, { ...quick, id: 'k', owner, ttlMs: 60_000 })
     )
     const holders: number[] = []
     const stop = new AbortController()
-    const waiting = keepers.map(async (keeper, index) => {
-      await keeper.acquire(stop.signal)
+    const waiting = trackers.map(async (tracker, index) => {
+      await tracker.acquire(stop.signal)
       holders.push(index)
     })
     await eventually(() => assert.equal(holders.length, 1))
     const [holder = 0] = holders
-    const others = keepers.filter((_, index) => index !== holder)
+    const others = trackers.filter((_, index) => index !== holder)
     await eventually(() => assert.ok(others.every(({ waitsFor }) => waitsFor !== undefined)))
     assert.equal(holders.length, 1)
-    await keepers[holder]!.release({ lastFrameMs: 1234 })
+    await trackers[holder]!.release({ lastFrameMs: 1234 })
     await eventually(() => assert.equal(holders.length, 2))
     stop.abort()
     await Promise.allSettled(waiting)

@@ -25,7 +25,7 @@ function newFold(storedUntilMs = -Infinity): PartitionFold {
 }
 
 function storedOf(bar: Bar): StoredBar {
-  const { tally } = bar
+  const { accumulator } = bar
   return {
     symbol: bar.symbol,
     timeframe: bar.timeframe,
@@ -39,15 +39,15 @@ function storedOf(bar: Bar): StoredBar {
     settlesMs: bar.settlesMs,
     gaps: bar.gaps,
     offset: bar.offset,
-    tally: {
-      ...tally.exactParts(),
-      high: tally.high,
-      low: tally.low,
-      tradeCount: tally.tradeCount,
-      firstTradeMs: tally.firstTradeMs,
-      lastTradeMs: tally.lastTradeMs,
-      session: tally.session,
-      feed: tally.feed
+    accumulator: {
+      ...accumulator.exactParts(),
+      high: accumulator.high,
+      low: accumulator.low,
+      tradeCount: accumulator.tradeCount,
+      firstTradeMs: accumulator.firstTradeMs,
+      lastTradeMs: accumulator.lastTradeMs,
+      session: accumulator.session,
+      feed: accumulator.feed
     }
   }
 }
@@ -67,7 +67,7 @@ function orderless(bar: StoredBar): unknown {
     lateVolume: _v,
     ...rest
   } = bar
-  const { sums, ...tally } = rest.tally
+  const { sums, ...accumulator } = rest.accumulator
   const untouched = sums.slice(0, 5)
   const tickVolume = new ExactSum()
   for (const sum of sums.slice(6)) {
@@ -75,20 +75,24 @@ function orderless(bar: StoredBar): unknown {
     part.set(sum)
     tickVolume.merge(part)
   }
-  return { ...rest, offset: 0, tally: { ...tally, untouched, tickVolume: tickVolume.toStored() } }
+  return {
+    ...rest,
+    offset: 0,
+    accumulator: { ...accumulator, untouched, tickVolume: tickVolume.toStored() }
+  }
 }
 
 /** A store in memory that bars go to and come back from. */
-class Shelf {
+class TimeframeSlot {
   readonly bars = new Map<string, StoredBar>()
 
   flush(fold: PartitionFold, nextOffset?: number): void {
-    fold.book.seal()
+    fold.book.closeBatch()
     const wanted = fold.book.missing()
     fold.book.adopt(wanted.map((id) => this.bars.get(id)).filter((bar) => bar !== undefined))
-    fold.book.settle()
+    fold.book.mergeBatch()
     fold.book.finalise(fold.watermark.ms)
-    for (const bar of fold.book.takeDirty(fold.watermark.ms)) {
+    for (const bar of fold.book.drainChanged(fold.watermark.ms)) {
       assert.ok(nextOffset === undefined || bar.offset <= nextOffset)
       this.bars.set(bar.id, storedOf(bar))
     }
@@ -101,15 +105,15 @@ class Shelf {
   }
 }
 
-function run(list: readonly TradeRecord[], flushAfter: (index: number) => boolean): Shelf {
-  const shelf = new Shelf()
+function run(list: readonly TradeRecord[], flushAfter: (index: number) => boolean): TimeframeSlot {
+  const slot = new TimeframeSlot()
   const fold = newFold()
   list.forEach((record, index) => {
     fold.take(record, index, START_MS, () => undefined)
-    if (flushAfter(index)) shelf.flush(fold, index + 1)
+    if (flushAfter(index)) slot.flush(fold, index + 1)
   })
-  shelf.flush(fold)
-  return shelf
+  slot.flush(fold)
+  return slot
 }
 
 describe('BarBook', () => {
@@ -156,42 +160,42 @@ describe('BarBook', () => {
           Math.min(a, b) % list.length,
           Math.max(a, b) % list.length
         ].toSorted((x, y) => x - y) as [number, number]
-        // Before the crash: flushed to the shelf beyond the checkpoint.
-        const shelf = new Shelf()
+        // Before the crash: flushed to the slot beyond the checkpoint.
+        const slot = new TimeframeSlot()
         const before = newFold()
         let state = before.toState()
         list.slice(0, crash).forEach((record, index) => {
           if (index === checkpoint) state = before.toState()
           before.take(record, index, START_MS, () => undefined)
-          if (index % 3 === 0) shelf.flush(before)
+          if (index % 3 === 0) slot.flush(before)
         })
-        shelf.flush(before)
+        slot.flush(before)
         if (crash === checkpoint) state = before.toState()
         // After: from the checkpoint, record by record while documents may be ahead.
         const after = new PartitionFold(OPTIONS, state, Infinity)
-        after.book.adopt([...shelf.bars.values()].filter(({ status }) => status === 'provisional'))
+        after.book.adopt([...slot.bars.values()].filter(({ status }) => status === 'provisional'))
         list.forEach((record, index) => {
           if (index < checkpoint) return
           after.take(record, index, START_MS, () => undefined)
           if (index < crash) {
-            after.book.seal()
+            after.book.closeBatch()
             after.book.adopt(
               after.book
                 .missing()
-                .map((id) => shelf.bars.get(id))
+                .map((id) => slot.bars.get(id))
                 .filter((bar) => bar !== undefined)
             )
-            after.book.settle()
+            after.book.mergeBatch()
           }
         })
-        shelf.flush(after)
-        assert.deepEqual(shelf.contents(), run(list, () => false).contents())
+        slot.flush(after)
+        assert.deepEqual(slot.contents(), run(list, () => false).contents())
       })
     )
   })
 
   it('revises a final bar once for each record with late trades, and says why and by how much', () => {
-    const shelf = new Shelf()
+    const slot = new TimeframeSlot()
     const fold = newFold()
     const take = (offset: number, t: number, p: number): void => {
       fold.take(
@@ -203,22 +207,22 @@ describe('BarBook', () => {
     }
     take(0, START_MS, 100)
     take(1, START_MS + 120_000, 105)
-    shelf.flush(fold)
+    slot.flush(fold)
     const id = `AAPL|1m|${START_MS}`
-    assert.equal(shelf.bars.get(id)?.status, 'final')
+    assert.equal(slot.bars.get(id)?.status, 'final')
     take(2, START_MS + 1000, 90)
     take(3, START_MS + 2000, 110)
-    shelf.flush(fold)
-    const bar = shelf.bars.get(id)
+    slot.flush(fold)
+    const bar = slot.bars.get(id)
     assert.deepEqual(
       [bar?.status, bar?.revision, bar?.revisionCause, bar?.lateCount, bar?.lateVolume],
       ['revised', 2, 'late trades', 2, 20 * 1e8]
     )
-    assert.deepEqual([bar?.tally.high, bar?.tally.low], [110, 90])
+    assert.deepEqual([bar?.accumulator.high, bar?.accumulator.low], [110, 90])
   })
 
   it('takes a bar that left memory up again from the store', () => {
-    const shelf = new Shelf()
+    const slot = new TimeframeSlot()
     const fold = newFold()
     const take = (offset: number, t: number): void => {
       fold.take(
@@ -227,18 +231,18 @@ describe('BarBook', () => {
         START_MS,
         () => undefined
       )
-      shelf.flush(fold)
+      slot.flush(fold)
     }
     take(0, START_MS)
     take(1, START_MS + 3_600_000)
     take(2, START_MS + 7_200_000)
     take(3, START_MS + 500)
-    assert.equal(shelf.bars.get(`AAPL|1s|${START_MS}`)?.tally.tradeCount, 2)
-    assert.equal(shelf.bars.get(`AAPL|1h|${START_MS}`)?.tally.tradeCount, 2)
+    assert.equal(slot.bars.get(`AAPL|1s|${START_MS}`)?.accumulator.tradeCount, 2)
+    assert.equal(slot.bars.get(`AAPL|1h|${START_MS}`)?.accumulator.tradeCount, 2)
   })
 
   it('keeps memory bounded over a long tape', () => {
-    const shelf = new Shelf()
+    const slot = new TimeframeSlot()
     const fold = newFold()
     for (let i = 0; i < 5000; i++) {
       fold.take(
@@ -247,7 +251,7 @@ describe('BarBook', () => {
         START_MS,
         () => undefined
       )
-      if (i % 50 === 0) shelf.flush(fold)
+      if (i % 50 === 0) slot.flush(fold)
     }
     assert.ok(fold.book.size < 250, `${fold.book.size} bars in memory`)
   })

@@ -3,10 +3,10 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import {
   PartitionFold,
-  type CountedBar,
+  type ActivityBar,
   type FoldOptions,
   type HeadRequest,
-  type StoredCountedBar,
+  type StoredActivityBar,
   type TradeRecord
 } from '@tapedeck/domain'
 import { aRecord, aTrade, records, START_MS } from '../../support/trades.ts'
@@ -20,8 +20,8 @@ const OPTIONS: FoldOptions = {
   redelivered: 'drop'
 }
 
-function storedOf({ bar, ...span }: CountedBar): StoredCountedBar {
-  const { tally } = bar
+function storedOf({ bar, ...span }: ActivityBar): StoredActivityBar {
+  const { accumulator } = bar
   return {
     id: bar.id,
     symbol: bar.symbol,
@@ -33,36 +33,36 @@ function storedOf({ bar, ...span }: CountedBar): StoredCountedBar {
     lateCount: bar.lateCount,
     offset: bar.offset,
     ...span,
-    tally: {
-      ...tally.exactParts(),
-      high: tally.high,
-      low: tally.low,
-      tradeCount: tally.tradeCount,
-      firstTradeMs: tally.firstTradeMs,
-      lastTradeMs: tally.lastTradeMs,
-      session: tally.session,
-      feed: tally.feed
+    accumulator: {
+      ...accumulator.exactParts(),
+      high: accumulator.high,
+      low: accumulator.low,
+      tradeCount: accumulator.tradeCount,
+      firstTradeMs: accumulator.firstTradeMs,
+      lastTradeMs: accumulator.lastTradeMs,
+      session: accumulator.session,
+      feed: accumulator.feed
     }
   }
 }
 
 /** A store in memory that knows the newest bar of each symbol and timeframe in tape order. */
-class Shelf {
-  readonly bars = new Map<string, StoredCountedBar>()
+class TimeframeSlot {
+  readonly bars = new Map<string, StoredActivityBar>()
 
-  /** `checkpoint`: where the fold took over; `only`: which of the bars reach the shelf. */
+  /** `checkpoint`: where the fold took over; `only`: which of the bars reach the slot. */
   flush({ counted }: PartitionFold, checkpoint = 0, only?: (index: number) => boolean): void {
-    counted.seal()
+    counted.closeBatch()
     for (const request of counted.missing()) {
       counted.adopt(request, this.#head(request, checkpoint))
     }
-    counted.settle()
-    counted.takeDirty().forEach((one, index) => {
+    counted.mergeBatch()
+    counted.drainChanged().forEach((one, index) => {
       if (only?.(index) ?? true) this.bars.set(one.bar.id, storedOf(one))
     })
   }
 
-  #head({ symbol, timeframe }: HeadRequest, checkpoint: number): StoredCountedBar | undefined {
+  #head({ symbol, timeframe }: HeadRequest, checkpoint: number): StoredActivityBar | undefined {
     return [...this.bars.values()]
       .filter((bar) => bar.symbol === symbol && bar.timeframe === timeframe)
       .filter(({ from }) => from[0] < checkpoint)
@@ -70,20 +70,20 @@ class Shelf {
       .at(-1)
   }
 
-  contents(): StoredCountedBar[] {
+  contents(): StoredActivityBar[] {
     return [...this.bars.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1))
   }
 }
 
-function run(list: readonly TradeRecord[], flushAfter: (index: number) => boolean): Shelf {
-  const shelf = new Shelf()
+function run(list: readonly TradeRecord[], flushAfter: (index: number) => boolean): TimeframeSlot {
+  const slot = new TimeframeSlot()
   const fold = new PartitionFold(OPTIONS, undefined, -Infinity)
   list.forEach((record, index) => {
     fold.take(record, index, START_MS, () => undefined)
-    if (flushAfter(index)) shelf.flush(fold)
+    if (flushAfter(index)) slot.flush(fold)
   })
-  shelf.flush(fold)
-  return shelf
+  slot.flush(fold)
+  return slot
 }
 
 describe('CountedBook', () => {
@@ -92,7 +92,7 @@ describe('CountedBook', () => {
     const bars = run([aRecord({ trades })], () => false).contents()
     const volumes = bars
       .filter(({ timeframe }) => timeframe === '700v')
-      .map(({ tally, status }) => [tally.sums[0], status])
+      .map(({ accumulator, status }) => [accumulator.sums[0], status])
     assert.deepEqual(volumes, [
       [900e8, 'final'],
       [800e8, 'final'],
@@ -100,7 +100,7 @@ describe('CountedBook', () => {
     ])
     const counts = bars.filter(({ timeframe }) => timeframe === '3t')
     assert.deepEqual(
-      counts.map(({ tally }) => tally.tradeCount),
+      counts.map(({ accumulator }) => accumulator.tradeCount),
       [3, 2]
     )
     assert.equal(counts[0]?.id, 'AAPL|3t|0mwv6bn8sff46-1-0')
@@ -117,7 +117,7 @@ describe('CountedBook', () => {
       .contents()
       .filter(({ timeframe }) => timeframe === '3t')
     assert.deepEqual(
-      bars.map(({ tally, status, tradeDate }) => [tally.tradeCount, status, tradeDate]),
+      bars.map(({ accumulator, status, tradeDate }) => [accumulator.tradeCount, status, tradeDate]),
       [
         [1, 'final', '2026-03-10'],
         [3, 'final', '2026-03-11']
@@ -146,24 +146,24 @@ describe('CountedBook', () => {
           const [checkpoint, crash] = [a % list.length, b % list.length].toSorted(
             (x, y) => x - y
           ) as [number, number]
-          const shelf = new Shelf()
+          const slot = new TimeframeSlot()
           const before = new PartitionFold(OPTIONS, undefined, -Infinity)
           list.slice(0, checkpoint).forEach((record, index) => {
             before.take(record, index, START_MS, () => undefined)
           })
-          shelf.flush(before)
+          slot.flush(before)
           const state = before.toState()
           list.slice(checkpoint, crash).forEach((record, index) => {
             before.take(record, checkpoint + index, START_MS, () => undefined)
           })
           // The crash: of the last flush any part may be missing.
-          shelf.flush(before, 0, () => flags.next().value === true)
+          slot.flush(before, 0, () => flags.next().value === true)
           const after = new PartitionFold(OPTIONS, state, Infinity)
           list.slice(checkpoint).forEach((record, index) => {
             after.take(record, checkpoint + index, START_MS, () => undefined)
           })
-          shelf.flush(after, checkpoint)
-          assert.deepEqual(shelf.contents(), run(list, () => false).contents())
+          slot.flush(after, checkpoint)
+          assert.deepEqual(slot.contents(), run(list, () => false).contents())
         }
       )
     )

@@ -119,10 +119,10 @@ describe('bars around a feed gap', () => {
   }
 
   const settle = ({ book, watermark }: PartitionFold) => {
-    book.seal()
-    book.settle()
+    book.closeBatch()
+    book.mergeBatch()
     book.finalise(watermark.ms)
-    return new Map(book.takeDirty(watermark.ms).map((bar) => [bar.id, bar]))
+    return new Map(book.drainChanged(watermark.ms).map((bar) => [bar.id, bar]))
   }
 
   it('takes the gap in while open, corrects it when it is closed, and changes a final bar only once', () => {

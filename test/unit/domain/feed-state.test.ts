@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { marketState, SymbolWatch, Watermark } from '@tapedeck/domain'
+import { marketState, SilenceDetector, Watermark } from '@tapedeck/domain'
 
 const at = (iso: string): number => Date.parse(iso)
 
@@ -62,12 +62,12 @@ describe('marketState()', () => {
 describe('SymbolWatch', () => {
   const open = at('2026-11-24T15:00:00Z')
 
-  function standing(watch: SymbolWatch, symbol: string, nowMs: number): string | undefined {
+  function standing(watch: SilenceDetector, symbol: string, nowMs: number): string | undefined {
     return watch.states(nowMs).find((state) => state.symbol === symbol)?.standing
   }
 
   it('calls a busy symbol abnormal soon and a thin one late, each by its own rate', () => {
-    const watch = new SymbolWatch()
+    const watch = new SilenceDetector()
     watch.setSymbols(['SPY', 'THIN'], open)
     for (let ms = 0; ms <= 3_600_000; ms += 1000) watch.traded('SPY', open + ms)
     for (let ms = 0; ms <= 3_600_000; ms += 300_000) watch.traded('THIN', open + ms)
@@ -83,7 +83,7 @@ describe('SymbolWatch', () => {
 
   it('finds a stock normal when its market is closed, and crypto not', () => {
     const saturday = at('2026-11-28T15:00:00Z')
-    const watch = new SymbolWatch()
+    const watch = new SilenceDetector()
     watch.setSymbols(['SPY', 'BINANCE:BTCUSDT'], saturday)
     for (let ms = 0; ms < 60_000; ms += 500) watch.traded('BINANCE:BTCUSDT', saturday + ms)
     const later = saturday + 3_600_000
@@ -93,7 +93,7 @@ describe('SymbolWatch', () => {
   })
 
   it('asks for a symbol again once in each quiet spell', () => {
-    const watch = new SymbolWatch()
+    const watch = new SilenceDetector()
     watch.setSymbols(['SPY'], open)
     watch.traded('SPY', open)
     watch.traded('SPY', open + 1000)
@@ -104,14 +104,14 @@ describe('SymbolWatch', () => {
   })
 
   it('gives a symbol that never traded a quarter of an hour', () => {
-    const watch = new SymbolWatch()
+    const watch = new SilenceDetector()
     watch.setSymbols(['LOW'], open)
     assert.equal(standing(watch, 'LOW', open + 60_000), 'asked for')
     assert.equal(standing(watch, 'LOW', open + 16 * 60_000), 'quiet, not normal')
   })
 
   it('follows the list', () => {
-    const watch = new SymbolWatch()
+    const watch = new SilenceDetector()
     watch.setSymbols(['A', 'B'], open)
     watch.setSymbols(['B', 'C'], open)
     assert.deepEqual(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FrameLedger, PartitionFold, Watermark, type FoldedTrade } from '@tapedeck/domain'
+import { FrameDeduplicator, PartitionFold, Watermark, type FoldedTrade } from '@tapedeck/domain'
 import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
 
 const OPTIONS = {
@@ -112,7 +112,7 @@ describe('Watermark', () => {
 
 describe('FrameLedger', () => {
   it('accepts each symbol of a frame once and no earlier frame', () => {
-    const ledger = new FrameLedger()
+    const ledger = new FrameDeduplicator()
     const answers = [
       ledger.accept('a', 1, 'X'),
       ledger.accept('a', 1, 'Y'),
@@ -125,7 +125,7 @@ describe('FrameLedger', () => {
   })
 
   it('remembers a bounded number of connections', () => {
-    const ledger = new FrameLedger()
+    const ledger = new FrameDeduplicator()
     for (let i = 0; i < 1000; i++) ledger.accept(`c${i}`, 1, 'X')
     assert.equal(ledger.toState().length, 16)
     assert.equal(ledger.accept('c999', 1, 'X'), false)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { Tally, TickRule, type TalliedTrade } from '@tapedeck/domain'
+import { BarAccumulator, TickRule, type BarTrade } from '@tapedeck/domain'
 
 describe('TickRule', () => {
   const directions = (rule: TickRule, prices: readonly number[]): number[] =>
@@ -60,8 +60,8 @@ describe('TickRule', () => {
   })
 })
 
-describe('what a tally says of its prices', () => {
-  const aTrade = (price: number, sequence: number): TalliedTrade => ({
+describe('what a accumulator says of its prices', () => {
+  const aTrade = (price: number, sequence: number): BarTrade => ({
     tMs: sequence,
     connection: 'c',
     sequence,
@@ -80,31 +80,36 @@ describe('what a tally says of its prices', () => {
         fc.constantFrom(0.0001, 1, 189, 5000, 100_000),
         fc.array(fc.integer({ min: 0, max: 999 }), { minLength: 1, maxLength: 60 }),
         (base, steps) => {
-          const tally = new Tally()
+          const accumulator = new BarAccumulator()
           const units = steps.map((step) => Math.round(base * 1e8) + step)
-          units.forEach((unit, index) => tally.add(aTrade(unit / 1e8, index)))
+          units.forEach((unit, index) => accumulator.add(aTrade(unit / 1e8, index)))
           // The same in big integers.
           const n = BigInt(units.length)
           const sum = units.reduce((total, unit) => total + BigInt(unit), 0n)
           const squares = units.reduce((total, unit) => total + BigInt(unit) ** 2n, 0n)
           const expected = Math.sqrt(Number(n * squares - sum * sum)) / units.length / 1e8
-          const sd = tally.sdPrice ?? NaN
+          const sd = accumulator.sdPrice ?? NaN
           assert.ok(
             Math.abs(sd - expected) <= 1e-12 * Math.max(expected, 1e-300),
             `${sd} ${expected}`
           )
           const mean = Number(sum) / units.length / 1e8
-          assert.ok(Math.abs((tally.meanPrice ?? NaN) - mean) <= 1e-12 * mean)
+          assert.ok(Math.abs((accumulator.meanPrice ?? NaN) - mean) <= 1e-12 * mean)
         }
       )
     )
   })
 
   it('has none without a price', () => {
-    const tally = new Tally()
-    tally.add({ ...aTrade(10, 0), eligibility: 4 })
+    const accumulator = new BarAccumulator()
+    accumulator.add({ ...aTrade(10, 0), eligibility: 4 })
     assert.deepEqual(
-      [tally.meanPrice, tally.sdPrice, tally.logReturn, tally.realisedVolatility],
+      [
+        accumulator.meanPrice,
+        accumulator.sdPrice,
+        accumulator.logReturn,
+        accumulator.realisedVolatility
+      ],
       [null, null, null, null]
     )
   })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { FEED_TIMES, Retry, type LineEnding } from '@tapedeck/feed'
+import { FEED_TIMES, Retry, type ConnectionEnd } from '@tapedeck/feed'
 
 const ALMOST_ONE = 1 - Number.EPSILON
-const refused: LineEnding = { cause: 'closed', isBusy: false, lastedMs: undefined, frames: 0 }
+const refused: ConnectionEnd = { cause: 'closed', isBusy: false, lastedMs: undefined, frames: 0 }
 
 describe('Retry', () => {
   it('doubles the ceiling from 1 s to 60 s', () => {
@@ -19,7 +19,7 @@ describe('Retry', () => {
   })
 
   it('starts anew only after a minute that brought a frame', () => {
-    const after = (ending: Partial<LineEnding>): number => {
+    const after = (ending: Partial<ConnectionEnd>): number => {
       const retry = new Retry(FEED_TIMES, () => ALMOST_ONE)
       for (let i = 0; i < 8; i++) retry.delayAfterMs(refused)
       return retry.delayAfterMs({ ...refused, ...ending }) + 1

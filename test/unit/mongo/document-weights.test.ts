@@ -44,15 +44,15 @@ function documentsOf(list: readonly TradeRecord[], gapId: string) {
     const span = { id: `${gapId}${i}`, fromMs: -Infinity, toMs: Infinity }
     gaps.add({ ...span, feed: first?.feed ?? '', symbols: undefined })
   }
-  book.seal()
-  counted.seal()
-  book.settle()
-  counted.settle()
+  book.closeBatch()
+  counted.closeBatch()
+  book.mergeBatch()
+  counted.mergeBatch()
   const frame = { policy: 'feed', tradeDate: '2026-03-10', updatedAt: new Date() }
   const owner = { log: 'raw_data/0', epoch: 3 }
   const bars = [
-    ...book.takeDirty(watermark.ms).map((bar) => barDocument(bar, owner, frame)),
-    ...counted.takeDirty().map(({ bar, ...span }) => barDocument(bar, owner, { ...frame, span }))
+    ...book.drainChanged(watermark.ms).map((bar) => barDocument(bar, owner, frame)),
+    ...counted.drainChanged().map(({ bar, ...span }) => barDocument(bar, owner, { ...frame, span }))
   ]
   return { trades, bars }
 }

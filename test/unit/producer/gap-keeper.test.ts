@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { GapRecord } from '@tapedeck/domain'
-import { FollowedSymbols, GapKeeper, type Legacy } from '@tapedeck/producer'
+import { FollowedSymbols, OutageTracker, type Handover } from '@tapedeck/producer'
 
 describe('GapKeeper', () => {
-  function keeper(): { gaps: GapRecord[]; beginnings: GapRecord[]; keeper: GapKeeper } {
+  function tracker(): { gaps: GapRecord[]; beginnings: GapRecord[]; tracker: OutageTracker } {
     const gaps: GapRecord[] = []
     const beginnings: GapRecord[] = []
     let next = 0
-    const made = new GapKeeper({
+    const made = new OutageTracker({
       feed: 'finnhub',
       publish(gap) {
         if (gap.fromMs === null) beginnings.push(gap)
@@ -17,11 +17,11 @@ describe('GapKeeper', () => {
       nextId: () => `gap-${++next}`
     })
     made.setSymbols(['AAPL'])
-    return { gaps, beginnings, keeper: made }
+    return { gaps, beginnings, tracker: made }
   }
 
   it('opens one gap from the last frame and closes it by the first one after', () => {
-    const { gaps, keeper: made } = keeper()
+    const { gaps, tracker: made } = tracker()
     made.frame(1000, true)
     made.lost('closed', 1500)
     made.lost('refused', 2500)
@@ -37,7 +37,7 @@ describe('GapKeeper', () => {
   })
 
   it('is not over before every symbol is asked for again', () => {
-    const { gaps, keeper: made } = keeper()
+    const { gaps, tracker: made } = tracker()
     made.frame(1000, true)
     made.lost('closed', 1500)
     made.frame(2000, false)
@@ -47,7 +47,7 @@ describe('GapKeeper', () => {
   })
 
   it('says with the first frame ever that nothing is known of the time before, and once', () => {
-    const { gaps, beginnings, keeper: made } = keeper()
+    const { gaps, beginnings, tracker: made } = tracker()
     made.lost('refused', 100)
     made.frame(200, true)
     made.frame(300, true)
@@ -59,7 +59,7 @@ describe('GapKeeper', () => {
   })
 
   it('says of a symbol that is added later that nothing is known of it before', () => {
-    const { gaps, beginnings, keeper: made } = keeper()
+    const { gaps, beginnings, tracker: made } = tracker()
     made.frame(200, true)
     made.setSymbols(['AAPL', 'MSFT'])
     made.frame(300, false)
@@ -83,9 +83,9 @@ describe('GapKeeper', () => {
   })
 
   it('makes the time between two lives a gap, or goes on with the one left open', () => {
-    const first = keeper()
-    first.keeper.resume({ lastFrameMs: 5000 }, 60_000)
-    first.keeper.frame(61_000, true)
+    const first = tracker()
+    first.tracker.resume({ lastFrameMs: 5000 }, 60_000)
+    first.tracker.frame(61_000, true)
     assert.deepEqual(
       first.gaps.map(({ fromMs, toMs, cause }) => [fromMs, toMs, cause]),
       [
@@ -93,12 +93,12 @@ describe('GapKeeper', () => {
         [5000, 61_000, 'the producer was not running']
       ]
     )
-    const second = keeper()
-    second.keeper.resume(
+    const second = tracker()
+    second.tracker.resume(
       { open: { id: 'old', fromMs: 1, cause: 'closed', symbols: ['MSFT'] }, lastFrameMs: 1 },
       60_000
     )
-    second.keeper.frame(61_000, true)
+    second.tracker.frame(61_000, true)
     assert.deepEqual(
       second.gaps.map(({ id, fromMs, toMs, symbols }) => [id, fromMs, toMs, symbols]),
       [
@@ -109,7 +109,7 @@ describe('GapKeeper', () => {
   })
 
   it('records dropped trades as a gap that is over', () => {
-    const { gaps, keeper: made } = keeper()
+    const { gaps, tracker: made } = tracker()
     made.frame(1, true)
     made.dropped('the spool is full', { fromMs: 10, toMs: 20, symbols: ['MSFT'] }, 30)
     assert.deepEqual(
@@ -123,22 +123,22 @@ describe('GapKeeper', () => {
 /** One life after another, each with what the former left, and all that they published. */
 function lives(): {
   gaps: GapRecord[]
-  live(symbols: readonly string[], nowMs: number): GapKeeper
+  live(symbols: readonly string[], nowMs: number): OutageTracker
   /** Notes what the present life leaves: what it does afterwards, a kill undoes. */
-  note(keeper: GapKeeper, exposedSinceMs?: number): void
+  note(tracker: OutageTracker, exposedSinceMs?: number): void
 } {
   const gaps: GapRecord[] = []
-  let left: { legacy: Legacy | undefined; lastFrameMs: number | null } | undefined
+  let left: { handover: Handover | undefined; lastFrameMs: number | null } | undefined
   let next = 0
   return {
     gaps,
     live(symbols, nowMs) {
       const publish = (gap: GapRecord): void => void gaps.push(gap)
-      const keeper = new GapKeeper({ feed: 'finnhub', publish, nextId: () => `gap-${++next}` })
-      keeper.setSymbols(symbols)
+      const tracker = new OutageTracker({ feed: 'finnhub', publish, nextId: () => `gap-${++next}` })
+      tracker.setSymbols(symbols)
       if (left !== undefined) {
-        const { open, followed } = left.legacy ?? {}
-        keeper.resume(
+        const { open, followed } = left.handover ?? {}
+        tracker.resume(
           {
             lastFrameMs: left.lastFrameMs,
             ...(open !== undefined && { open }),
@@ -147,10 +147,10 @@ function lives(): {
           nowMs
         )
       }
-      return keeper
+      return tracker
     },
-    note(keeper, exposedSinceMs) {
-      left = { legacy: keeper.legacy(exposedSinceMs), lastFrameMs: keeper.lastFrameMs }
+    note(tracker, exposedSinceMs) {
+      left = { handover: tracker.handover(exposedSinceMs), lastFrameMs: tracker.lastFrameMs }
     }
   }
 }
@@ -188,11 +188,11 @@ describe('GapKeeper over several lives', () => {
     const { gaps, live, note } = lives()
     let nowMs = 0
     for (const symbols of [['AAPL', 'MSFT'], ['AAPL'], ['AAPL'], ['AAPL', 'MSFT']]) {
-      const keeper = live(symbols, nowMs + 500)
-      keeper.frame(nowMs + 1000, true)
-      keeper.frame(nowMs + 5000, true)
-      keeper.lost('the producer was stopped', nowMs + 5500)
-      note(keeper)
+      const tracker = live(symbols, nowMs + 500)
+      tracker.frame(nowMs + 1000, true)
+      tracker.frame(nowMs + 5000, true)
+      tracker.lost('the producer was stopped', nowMs + 5500)
+      note(tracker)
       nowMs += 10_000
     }
     assert.deepEqual(stored(gaps), [
@@ -265,9 +265,9 @@ describe('GapKeeper over several lives', () => {
 
   it('takes the symbols of now for those of then where nothing was noted of them', () => {
     const { gaps, live } = lives()
-    const keeper = live(['AAPL', 'TSLA'], 0)
-    keeper.resume({ lastFrameMs: 500 }, 900)
-    keeper.frame(1000, true)
+    const tracker = live(['AAPL', 'TSLA'], 0)
+    tracker.resume({ lastFrameMs: 500 }, 900)
+    tracker.frame(1000, true)
     assert.deepEqual(stored(gaps), [[500, 1000, ['AAPL', 'TSLA']]])
   })
 })

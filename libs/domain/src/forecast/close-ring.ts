@@ -79,15 +79,15 @@ export class CloseRing {
 
   /**
    * Puts a close that only late trades made in its place and answers its age.
-   * @param isCounted positions count the closes themselves, so the later ones move on by one
+   * @param isActivity positions count the closes themselves, so the later ones move on by one
    */
-  insert(one: CloseAt, isCounted: boolean): number {
+  insert(one: CloseAt, isActivity: boolean): number {
     const age = this.#ageOf(one.startMs)
     const all = this.toArray()
     all.splice(this.#length - age, 0, one)
     this.clear()
     for (const [index, each] of all.entries()) {
-      this.push(isCounted ? { ...each, position: index } : each)
+      this.push(isActivity ? { ...each, position: index } : each)
     }
     return age
   }

@@ -1,5 +1,5 @@
 import type { FinalBar } from './final-bar.ts'
-import { ForecastOutbox, type ChangedSeries, type ForecastResult } from './forecast-outbox.ts'
+import { ForecastResults, type ChangedSeries, type ForecastResult } from './forecast-outbox.ts'
 import { ForecastSeries, type AdvanceContext } from './forecast-series.ts'
 import type { ForecastSpec } from './forecast-spec.ts'
 import { MIN_LINE_POINTS } from './line-fit.ts'
@@ -13,7 +13,7 @@ import {
 /** A close whose bar had the feed for less is not trusted. */
 export const MIN_COVERAGE = 0.9
 
-export interface ForecastDeskOptions {
+export interface ForecastEngineOptions {
   /** Closes needed before a forecast is made; half the lookback, at least three. */
   readonly minPoints?: (lookback: number) => number
   /** Share of a bar in which the feed must have been up. */
@@ -43,7 +43,7 @@ export interface ForecastInput {
  * series' states last, before `missing` is asked again; then
  * `for (let asked = missing(bars); asked.length > 0; asked = missing(bars)) adopt(read(asked))`.
  */
-export class ForecastDesk {
+export class ForecastEngine {
   readonly #specs: readonly ForecastSpec[]
   readonly #minPoints: (lookback: number) => number
   readonly #minCoverage: number
@@ -53,7 +53,7 @@ export class ForecastDesk {
 
   constructor(
     specs: readonly ForecastSpec[],
-    { minPoints = halfOf, minCoverage = MIN_COVERAGE }: ForecastDeskOptions = {}
+    { minPoints = halfOf, minCoverage = MIN_COVERAGE }: ForecastEngineOptions = {}
   ) {
     this.#specs = specs
     this.#minPoints = minPoints
@@ -128,7 +128,7 @@ export class ForecastDesk {
     offset = 0,
     coverageOf = always
   }: ForecastInput): ForecastResult {
-    const outbox = new ForecastOutbox()
+    const outbox = new ForecastResults()
     const context: AdvanceContext = { outbox, nowMs, offset, coverageOf }
     const touched = new Set<ForecastSeries>()
     for (const bar of bars) {

@@ -61,7 +61,7 @@ export interface ForecastResult {
 }
 
 /** Gathers what one advance answers; every entry once, in its last form. */
-export class ForecastOutbox {
+export class ForecastResults {
   readonly #made = new Map<string, LedgerEntry>()
   readonly #changed = new Map<string, LedgerEntry>()
   readonly #absences = new Map<string, ForecastAbsence>()

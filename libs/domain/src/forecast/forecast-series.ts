@@ -1,7 +1,7 @@
 import { assert } from '@tapedeck/core'
 import type { FinalBar } from './final-bar.ts'
 import { FORECAST_MODELS } from './forecast-models.ts'
-import { ABSENCE_REASONS, type ChangedSeries, type ForecastOutbox } from './forecast-outbox.ts'
+import { ABSENCE_REASONS, type ChangedSeries, type ForecastResults } from './forecast-outbox.ts'
 import type { ForecastSpec } from './forecast-spec.ts'
 import { liesInSession, targetWindow, type TargetWindow } from './forecast-target.ts'
 import { openEntry, type LedgerEntry } from './ledger-entry.ts'
@@ -25,7 +25,7 @@ export interface SeriesOptions {
 
 /** What one advance gives to every series. */
 export interface AdvanceContext {
-  readonly outbox: ForecastOutbox
+  readonly outbox: ForecastResults
   readonly nowMs: number
   readonly offset: number
   readonly coverageOf: CoverageOf

@@ -17,9 +17,9 @@ export { CloseRing, type CloseAt } from './close-ring.ts'
 export { dieboldMariano, type DieboldMariano } from './diebold-mariano.ts'
 export type { FinalBar } from './final-bar.ts'
 export {
-  ForecastDesk,
+  ForecastEngine,
   MIN_COVERAGE,
-  type ForecastDeskOptions,
+  type ForecastEngineOptions,
   type ForecastInput
 } from './forecast-desk.ts'
 export { FORECAST_MODELS, type ForecastModel, type ModelContext } from './forecast-models.ts'
@@ -56,7 +56,7 @@ export {
   LONG_WINDOW,
   MIN_SCORED,
   SCORE_LABELS,
-  ScoreBoard,
+  RollingScores,
   SHORT_WINDOW,
   SIGNIFICANCE,
   type ScoreBoardState,

@@ -6,7 +6,7 @@ import type { LedgerEntry } from './ledger-entry.ts'
 import { isScored } from './ledger-entry.ts'
 import { fitLine, intervalHalf } from './line-fit.ts'
 import { LineSums } from './line-sums.ts'
-import { ScoreBoard } from './score-board.ts'
+import { RollingScores } from './score-board.ts'
 import type { ModelState } from './series-history.ts'
 import type { StepSums } from './step-sums.ts'
 
@@ -40,7 +40,7 @@ export class ModelTrack {
   #version: number
   readonly #band: AdaptiveBand
   readonly #detector: ChangeDetector
-  readonly board: ScoreBoard
+  readonly board: RollingScores
 
   constructor(
     model: ForecastModel,
@@ -54,7 +54,7 @@ export class ModelTrack {
     this.#version = state?.version ?? 1
     this.#band = new AdaptiveBand(horizon, state?.band)
     this.#detector = new ChangeDetector(independentEvery(lookback, horizon), state?.detector)
-    this.board = new ScoreBoard(horizon, state?.board)
+    this.board = new RollingScores(horizon, state?.board)
   }
 
   get version(): number {

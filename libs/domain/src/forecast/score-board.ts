@@ -59,7 +59,7 @@ export interface ScoreReport {
 }
 
 /** Scores of one model on one series, correctable: every contribution can be replaced. */
-export class ScoreBoard {
+export class RollingScores {
   readonly #horizon: number
   readonly #total
   #day

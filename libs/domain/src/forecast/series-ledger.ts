@@ -1,5 +1,5 @@
 import type { FinalBar } from './final-bar.ts'
-import type { ForecastOutbox } from './forecast-outbox.ts'
+import type { ForecastResults } from './forecast-outbox.ts'
 import {
   beforeRewrites,
   rewritten,
@@ -15,7 +15,7 @@ import type { SeriesHistory, SeriesState } from './series-history.ts'
 const RECENT_TARGETS = 4
 
 interface LedgerContext {
-  readonly outbox: ForecastOutbox
+  readonly outbox: ForecastResults
   coverageOf(symbol: string, startMs: number, endMs: number): number
 }
 
@@ -91,7 +91,7 @@ export class SeriesLedger {
     }
   }
 
-  make(entry: LedgerEntry, outbox: ForecastOutbox): void {
+  make(entry: LedgerEntry, outbox: ForecastResults): void {
     const before = this.#ahead.get(entry.id)
     this.#open.push(before === undefined ? entry : { ...entry, createdAtMs: before.createdAtMs })
     if (before === undefined) outbox.make(entry)
@@ -146,7 +146,7 @@ export class SeriesLedger {
   }
 
   /** Answers an entry unless the store has it already, or a later form of it. */
-  #answer(entry: LedgerEntry, outbox: ForecastOutbox): LedgerEntry {
+  #answer(entry: LedgerEntry, outbox: ForecastResults): LedgerEntry {
     const ahead = this.#ahead.get(entry.id)
     if (ahead === undefined || ahead.status === 'open') {
       this.#ahead.delete(entry.id)

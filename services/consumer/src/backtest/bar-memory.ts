@@ -31,8 +31,8 @@ export class BarMemory {
 }
 
 function storedOf(bar: Bar): StoredBar {
-  const { tally } = bar
-  const { high, low, tradeCount, firstTradeMs, lastTradeMs, session, feed } = tally
+  const { accumulator } = bar
+  const { high, low, tradeCount, firstTradeMs, lastTradeMs, session, feed } = accumulator
   return {
     id: bar.id,
     symbol: bar.symbol,
@@ -47,8 +47,8 @@ function storedOf(bar: Bar): StoredBar {
     lateVolume: bar.lateVolume.toStored(),
     gaps: bar.gaps,
     offset: bar.offset,
-    tally: {
-      ...tally.exactParts(),
+    accumulator: {
+      ...accumulator.exactParts(),
       high,
       low,
       tradeCount,

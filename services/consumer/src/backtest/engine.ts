@@ -1,5 +1,5 @@
 import {
-  ForecastDesk,
+  ForecastEngine,
   PartitionFold,
   seriesId,
   windowLengthMs,
@@ -14,7 +14,7 @@ import {
 import { coverageBy, forecastBars } from '../forecast-bars.ts'
 import { BarMemory } from './bar-memory.ts'
 import { EntryMemory } from './entry-memory.ts'
-import { deskGroups } from './grid.ts'
+import { engineGroups } from './grid.ts'
 import { OutcomeBook, type Outcomes } from './outcomes.ts'
 
 /** What one model did on one series. */
@@ -40,15 +40,15 @@ export interface EngineCounts {
 /** Bars are settled at least this often by the trades' own time; days need no more. */
 const LONGEST_STEP_MS = 60_000
 
-interface DeskState {
-  readonly desk: ForecastDesk
+interface EngineState {
+  readonly engine: ForecastEngine
   readonly entries: EntryMemory
   readonly book: OutcomeBook
   readonly series: Map<string, ChangedSeries>
 }
 
 /**
- * The consumer without its servers: the same fold, bar book and forecast desks over records in order,
+ * The consumer without its servers: the same fold, bar book and forecast engines over records in order,
  * as one partition. Every bar becomes final as soon as the watermark passes it, as in a consumer that
  * keeps up; one that lags settles more at a time, which changes nothing but how many late trades are in
  * a bar by then.
@@ -58,7 +58,7 @@ export class BacktestEngine {
   readonly #latenessLimitMs: number
   readonly #timeframes: ReadonlySet<string>
   readonly #stepMs: number
-  readonly #desks: readonly DeskState[]
+  readonly #engines: readonly EngineState[]
   readonly #bars = new BarMemory()
   readonly #absences = new Map<string, number>()
   #step = -Infinity
@@ -77,8 +77,8 @@ export class BacktestEngine {
     this.#latenessLimitMs = fold.latenessLimitMs
     this.#fold = new PartitionFold({ ...fold, timeframes }, undefined, -Infinity)
     for (const gap of gaps) this.#fold.gaps.add(gap)
-    this.#desks = deskGroups(specs).map((group) => ({
-      desk: new ForecastDesk(group),
+    this.#engines = engineGroups(specs).map((group) => ({
+      engine: new ForecastEngine(group),
       entries: new EntryMemory(),
       book: new OutcomeBook(),
       series: new Map()
@@ -114,7 +114,7 @@ export class BacktestEngine {
 
   /** Every series and model with a settled forecast. */
   results(): ModelResult[] {
-    return this.#desks.flatMap(({ book, series }) => {
+    return this.#engines.flatMap(({ book, series }) => {
       const reports = new Map([...series].map(([id, one]) => [id, one.scores()]))
       return book.all().flatMap((outcomes) => {
         const id = seriesId(outcomes.symbol, outcomes.timeframe, outcomes.horizon)
@@ -131,34 +131,34 @@ export class BacktestEngine {
 
   #settle(watermarkMs: number, nowMs: number): void {
     const { book, redelivery } = this.#fold
-    book.seal()
+    book.closeBatch()
     const asked = book.missing()
     if (asked.length > 0) book.adopt(this.#bars.find(asked))
-    book.settle()
+    book.mergeBatch()
     const finals = book.finalise(watermarkMs)
-    const changed = book.takeDirty(watermarkMs)
+    const changed = book.drainChanged(watermarkMs)
     this.#finalBars += finals.length
     this.#bars.keep(changed)
     const bars = forecastBars(finals, changed, this.#timeframes)
-    for (const desk of this.#desks) this.#forecast(desk, bars, watermarkMs, nowMs)
+    for (const engine of this.#engines) this.#forecast(engine, bars, watermarkMs, nowMs)
     const reachMs = watermarkMs - this.#latenessLimitMs
     this.#bars.forget(reachMs)
-    for (const { entries } of this.#desks) entries.forget(reachMs - LONGEST_TARGET_MS)
+    for (const { entries } of this.#engines) entries.forget(reachMs - LONGEST_TARGET_MS)
     redelivery.forget(watermarkMs)
   }
 
   #forecast(
-    { desk, entries, book, series }: DeskState,
+    { engine, entries, book, series }: EngineState,
     bars: readonly FinalBar[],
     watermarkMs: number,
     nowMs: number
   ): void {
-    for (let asked = desk.missing(bars); asked.length > 0; asked = desk.missing(bars)) {
-      desk.adopt(asked.map((request) => entries.answer(request)))
+    for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
+      engine.adopt(asked.map((request) => entries.answer(request)))
     }
     const coverageOf = coverageBy(this.#fold.gaps)
     const offset = this.#records
-    const result = desk.advance({ bars, watermarkMs, nowMs, offset, coverageOf })
+    const result = engine.advance({ bars, watermarkMs, nowMs, offset, coverageOf })
     this.#forecasts += result.made.length
     for (const settled of [result.made, result.changed]) {
       entries.keep(settled)

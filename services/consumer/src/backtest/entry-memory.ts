@@ -6,7 +6,7 @@ import {
 } from '@tapedeck/domain'
 
 /**
- * The newest ledger entries of one desk, for late revisions of their targets: what the collection
+ * The newest ledger entries of one engine, for late revisions of their targets: what the collection
  * `forecasts` is to the consumer. Kept as long as a trade may be late.
  */
 export class EntryMemory {
@@ -24,7 +24,7 @@ export class EntryMemory {
     }
   }
 
-  /** What a desk asks for: a series begins with nothing, a late revision needs its target's entries. */
+  /** What a engine asks for: a series begins with nothing, a late revision needs its target's entries. */
   answer(request: SeriesRequest): SeriesHistory {
     const targets = this.#series.get(request.id)
     const entries = request.targetsMs.flatMap((targetMs) => [

@@ -48,8 +48,8 @@ export function gridOf(text: string): readonly ForecastSpec[] {
   return parsed(entries)
 }
 
-/** A desk keeps one lookback for a timeframe and horizon: as few groups as fit that. */
-export function deskGroups(specs: readonly ForecastSpec[]): ForecastSpec[][] {
+/** A engine keeps one lookback for a timeframe and horizon: as few groups as fit that. */
+export function engineGroups(specs: readonly ForecastSpec[]): ForecastSpec[][] {
   const groups: ForecastSpec[][] = []
   for (const spec of specs) {
     const room = groups.find((group) =>

@@ -84,7 +84,7 @@ export class Outcomes {
   }
 }
 
-/** The outcomes of one desk by series and model. */
+/** The outcomes of one engine by series and model. */
 export class OutcomeBook {
   readonly #all = new Map<string, Outcomes>()
 

@@ -9,7 +9,7 @@ import { contentDifferences, gapDifferences, type FieldDifference } from './comp
 import { Day, policyOf, settledMs, type DayDeps } from './day.ts'
 import { Explainer, type Explanation, type NamedTrade } from './explain.ts'
 import { isLetGo } from './log-state.ts'
-import { isCounted } from './rebuild.ts'
+import { isActivity } from './rebuild.ts'
 
 export type AuditKind =
   'different' | 'missing' | 'unexpected' | 'coverage' | 'not final' | 'sums' | 'repeated trade'
@@ -55,7 +55,7 @@ export interface AuditSymbolOptions {
   readonly dropsRepeated: boolean
 }
 
-/** A vendor's id that comes again within this time is the same trade; see RedeliveryBook. */
+/** A vendor's id that comes again within this time is the same trade; see VendorIdDeduplicator. */
 const REPEATED_MS = 900_000
 
 interface Suspect {
@@ -134,7 +134,7 @@ export async function auditSymbol(
 
 /** A bar that more trades may still go into, or of which the newest version is only in memory. */
 function isOpen({ state, date }: Day, bar: BarDocument): boolean {
-  if (isCounted(bar.timeframe)) {
+  if (isActivity(bar.timeframe)) {
     return bar.status === 'provisional' && !isLetGo(state, date.endMs)
   }
   return !isLetGo(state, settledMs(bar))
@@ -146,7 +146,7 @@ function besideContent(
   stored: BarDocument,
   expected: BarDocument
 ): AuditDifference | undefined {
-  if (isCounted(stored.timeframe)) return undefined
+  if (isActivity(stored.timeframe)) return undefined
   const gaps = gapDifferences(stored, expected)
   if (gaps.length > 0) {
     const explanation = `feed_gaps has ${expected.gapIds.length} gaps in its window, the bar ${stored.gapIds.length}`

@@ -1,4 +1,4 @@
-import { TALLY_SUMS } from '@tapedeck/domain'
+import { ACCUMULATOR_SUMS } from '@tapedeck/domain'
 import type { BarDocument } from '@tapedeck/mongo'
 
 /** One field of a bar that is not what it should be, values as a person reads them. */
@@ -110,7 +110,7 @@ function partsOf({ exact }: BarDocument): Readonly<Record<string, unknown>> {
 /** The sums get their names; later ones, which this does not know, their number. */
 function namedParts(bar: BarDocument): Readonly<Record<string, unknown>> {
   const { sums, ...rest } = partsOf(bar) as { readonly sums?: readonly unknown[] }
-  const named = (sums ?? []).map((sum, i) => [TALLY_SUMS[i] ?? `sum ${i}`, sum] as const)
+  const named = (sums ?? []).map((sum, i) => [ACCUMULATOR_SUMS[i] ?? `sum ${i}`, sum] as const)
   return { ...rest, ...Object.fromEntries(named) }
 }
 

@@ -18,7 +18,7 @@ import {
   type Database
 } from '@tapedeck/mongo'
 import type { LogState } from './log-state.ts'
-import { isCounted, rebuild, type RebuiltBar } from './rebuild.ts'
+import { isActivity, rebuild, type RebuiltBar } from './rebuild.ts'
 import { loadSlice, type TapeSlice } from './tape-slice.ts'
 import type { TradeStore } from './trade-store.ts'
 
@@ -43,14 +43,14 @@ export class Day {
   /** The partition that the symbol's bars come from. */
   readonly state: LogState | undefined
   readonly #database: Database
-  readonly #countedFromMs: ReadonlyMap<Timeframe, number>
+  readonly #activityFromMs: ReadonlyMap<Timeframe, number>
   readonly #rebuilt = new Map<ConditionPolicy, Map<string, RebuiltBar>>()
 
   private constructor(
     deps: DayDeps,
     slice: TapeSlice,
     timeframes: readonly Timeframe[],
-    found: Pick<Day, 'gaps' | 'state'> & { readonly countedFromMs: ReadonlyMap<Timeframe, number> }
+    found: Pick<Day, 'gaps' | 'state'> & { readonly activityFromMs: ReadonlyMap<Timeframe, number> }
   ) {
     this.#database = deps.database
     this.symbol = slice.symbol
@@ -59,7 +59,7 @@ export class Day {
     this.timeframes = timeframes
     this.gaps = found.gaps
     this.state = found.state
-    this.#countedFromMs = found.countedFromMs
+    this.#activityFromMs = found.activityFromMs
   }
 
   static async load(
@@ -72,13 +72,13 @@ export class Day {
     const slice = await loadSlice(store, symbol, date, { timeframes, reachMs })
     const log = await logOfSymbol(database, symbol)
     const gaps = await loadGaps(database, log ?? '')
-    const countedFromMs = new Map<Timeframe, number>()
-    for (const timeframe of timeframes.filter(isCounted)) {
+    const activityFromMs = new Map<Timeframe, number>()
+    for (const timeframe of timeframes.filter(isActivity)) {
       const startMs = await newestStartBefore(database, { symbol, timeframe, toMs: date.startMs })
-      if (startMs !== undefined) countedFromMs.set(timeframe, startMs)
+      if (startMs !== undefined) activityFromMs.set(timeframe, startMs)
     }
     const state = log === undefined ? undefined : states.get(log)
-    return new Day(deps, slice, timeframes, { gaps, state, countedFromMs })
+    return new Day(deps, slice, timeframes, { gaps, state, activityFromMs })
   }
 
   /** The bars by this policy, by id; folded once. */
@@ -86,8 +86,8 @@ export class Day {
     let rebuilt = this.#rebuilt.get(policy)
     if (rebuilt === undefined) {
       const { timeframes, gaps } = this
-      const countedFromMs = this.#countedFromMs
-      rebuilt = rebuild(this.slice, { timeframes, policy, gaps, countedFromMs })
+      const activityFromMs = this.#activityFromMs
+      rebuilt = rebuild(this.slice, { timeframes, policy, gaps, activityFromMs })
       this.#rebuilt.set(policy, rebuilt)
     }
     return rebuilt
@@ -111,7 +111,7 @@ export class Day {
   ): Promise<void> {
     const { symbol, date } = this
     const { startMs: fromMs, endMs, tradeDate } = date
-    const query = isCounted(timeframe)
+    const query = isActivity(timeframe)
       ? { symbol, timeframe, fromMs, toMs: endMs + COUNTED_REACH_MS, tradeDate }
       : { symbol, timeframe, fromMs, toMs: endMs }
     await eachBars(this.#database, query, visit)
@@ -127,7 +127,7 @@ export function policyOf({ policy, conditionVersion }: BarDocument): ConditionPo
 /** When a stored bar became final, epoch ms. */
 export function settledMs({ symbol, timeframe, end }: BarDocument): number {
   const endMs = end.getTime()
-  return isCounted(timeframe) ? endMs : settlesAt(timeframe, symbol, endMs)
+  return isActivity(timeframe) ? endMs : settlesAt(timeframe, symbol, endMs)
 }
 
 /** Whether the trading date of a symbol is another one than the date asked for: a holiday. */

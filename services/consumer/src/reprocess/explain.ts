@@ -2,7 +2,7 @@ import { CONDITION_POLICIES, MAX_FRAME_INDEX } from '@tapedeck/domain'
 import { idOf, type BarDocument, type StoredTrade } from '@tapedeck/mongo'
 import { contentDifferences, isOfTapeOrder, type FieldDifference } from './compare.ts'
 import type { Day } from './day.ts'
-import { isCounted } from './rebuild.ts'
+import { isActivity } from './rebuild.ts'
 
 /** A trade that a bar names but that is not among the stored ones. */
 export interface NamedTrade {
@@ -58,7 +58,7 @@ export class Explainer {
       }
     }
     if (isOfTapeOrder(differences)) return this.#ofTapeOrder(stored, strangers)
-    if (isCounted(stored.timeframe) && strangers.length > 0) return ofSuccession(strangers)
+    if (isActivity(stored.timeframe) && strangers.length > 0) return ofSuccession(strangers)
     const surplus = stored.tradeCount - expected.tradeCount
     if (surplus > 0)
       return this.#ofSurplus(stored, surplus, stored.volume - expected.volume, strangers)
@@ -68,13 +68,13 @@ export class Explainer {
 
   /** Why there is a bar without a trade. */
   ofUnexpected(stored: BarDocument, strangers: readonly NamedTrade[]): Explanation {
-    if (isCounted(stored.timeframe) && strangers.length > 0) return ofSuccession(strangers)
+    if (isActivity(stored.timeframe) && strangers.length > 0) return ofSuccession(strangers)
     return this.#ofSurplus(stored, stored.tradeCount, stored.volume, strangers)
   }
 
   /** Why there is no bar. */
   ofMissing(expected: BarDocument, strangers: readonly NamedTrade[]): Explanation {
-    if (isCounted(expected.timeframe) && strangers.length > 0) return ofSuccession(strangers)
+    if (isActivity(expected.timeframe) && strangers.length > 0) return ofSuccession(strangers)
     return {
       text: `${expected.tradeCount} trades are in no bar; was ${expected.timeframe} in TIMEFRAMES then?`,
       trades: this.#within(expected).slice(0, SHOWN).map(idOf)
@@ -131,7 +131,7 @@ export class Explainer {
   }
 
   #within(bar: BarDocument): StoredTrade[] {
-    if (isCounted(bar.timeframe)) return []
+    if (isActivity(bar.timeframe)) return []
     return this.#day.slice.trades.filter(({ tMs }) => isWithin(bar, tMs))
   }
 }
@@ -147,7 +147,7 @@ function idsOf(trades: readonly NamedTrade[]): string[] {
 }
 
 function isWithin({ start, end, timeframe }: BarDocument, tMs: number): boolean {
-  return tMs >= start.getTime() && (tMs < end.getTime() || isCounted(timeframe))
+  return tMs >= start.getTime() && (tMs < end.getTime() || isActivity(timeframe))
 }
 
 /** Volumes are compared as doubles of exact sums. */

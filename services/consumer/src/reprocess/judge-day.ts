@@ -4,7 +4,7 @@ import type { Day } from './day.ts'
 import { settledMs } from './day.ts'
 import { judgeMissing, judgeStored, shadowOf, type Judged } from './judge.ts'
 import { isBeyondLateness, isLetGo } from './log-state.ts'
-import { isCounted } from './rebuild.ts'
+import { isActivity } from './rebuild.ts'
 
 export interface JudgeOptions {
   readonly policy: ConditionPolicy
@@ -30,7 +30,7 @@ export async function judgeTimeframe(
   const counted: Entry[] = []
   let open = 0
   const hand = async (entries: readonly Entry[]): Promise<void> => {
-    if (isCounted(timeframe)) counted.push(...entries)
+    if (isActivity(timeframe)) counted.push(...entries)
     else await take(entries.map(withShadow))
   }
   await day.eachStored(timeframe, async (batch) => {
@@ -52,7 +52,7 @@ export async function judgeTimeframe(
       continue
     }
     const isOld = isBeyondLateness(day.state, settles, latenessLimitMs)
-    const doubt = isOld || isCounted(timeframe) ? null : NO_PROOF
+    const doubt = isOld || isActivity(timeframe) ? null : NO_PROOF
     missing.push({ stored: undefined, judged: judgeMissing(day, fresh, doubt) })
     if (missing.length === BATCH) await hand(missing.splice(0))
   }

@@ -2,7 +2,7 @@ import type { ConditionPolicy } from '@tapedeck/domain'
 import type { BarDocument, ShadowBarDocument, SwapAction } from '@tapedeck/mongo'
 import { contentDifferences, isOfOtherRules, type FieldDifference } from './compare.ts'
 import { policyOf, type Day } from './day.ts'
-import { isCounted } from './rebuild.ts'
+import { isActivity } from './rebuild.ts'
 
 /** What was found out about one bar. */
 export interface Judged {
@@ -107,5 +107,5 @@ function replacementOf(stored: BarDocument, fresh: BarDocument): BarDocument {
 
 /** A counted bar's trades have places on the partition, which stored trades do not tell. */
 function placesOf({ timeframe }: BarDocument): object {
-  return !isCounted(timeframe) ? {} : { from: [-1, -1], through: [-1, -1] }
+  return !isActivity(timeframe) ? {} : { from: [-1, -1], through: [-1, -1] }
 }

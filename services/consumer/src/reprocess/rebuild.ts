@@ -1,6 +1,6 @@
 import {
   PartitionFold,
-  Tally,
+  BarAccumulator,
   TickRule,
   eligibilityOf,
   MAY,
@@ -9,10 +9,10 @@ import {
   windowSpec,
   type Bar,
   type ConditionPolicy,
-  type CountedSpan,
+  type ActivitySpan,
   type HeadRequest,
   type KnownGap,
-  type StoredCountedBar,
+  type StoredActivityBar,
   type TickState,
   type Timeframe,
   type TradeRecord
@@ -25,7 +25,7 @@ export interface RebuildOptions {
   readonly policy: ConditionPolicy
   readonly gaps: readonly KnownGap[]
   /** Start of the counted bar before the date, by timeframe: the next does not start before it. */
-  readonly countedFromMs: ReadonlyMap<Timeframe, number>
+  readonly activityFromMs: ReadonlyMap<Timeframe, number>
 }
 
 export interface RebuiltBar {
@@ -70,17 +70,17 @@ export function rebuild(slice: TapeSlice, options: RebuildOptions): Map<string, 
   }
   settle(fold, options)
   const rebuilt = new Map<string, RebuiltBar>()
-  for (const bar of fold.book.takeDirty(-Infinity)) {
+  for (const bar of fold.book.drainChanged(-Infinity)) {
     if (bar.startMs < date.startMs || bar.startMs >= date.endMs) continue
     rebuilt.set(bar.id, { bar, tradeDate: date.tradeDate })
   }
-  for (const { bar, tradeDate } of fold.counted.takeDirty()) {
+  for (const { bar, tradeDate } of fold.counted.drainChanged()) {
     if (tradeDate === date.tradeDate) rebuilt.set(bar.id, { bar, tradeDate })
   }
   return rebuilt
 }
 
-export function isCounted(timeframe: Timeframe): boolean {
+export function isActivity(timeframe: Timeframe): boolean {
   return windowSpec(timeframe).kind === 'counted'
 }
 
@@ -112,15 +112,15 @@ function* recordsOf(symbol: string, trades: readonly StoredTrade[]): Generator<T
   }
 }
 
-function settle(fold: PartitionFold, { countedFromMs }: RebuildOptions): void {
-  fold.book.seal()
-  fold.book.settle()
-  fold.counted.seal()
+function settle(fold: PartitionFold, { activityFromMs }: RebuildOptions): void {
+  fold.book.closeBatch()
+  fold.book.mergeBatch()
+  fold.counted.closeBatch()
   for (const head of fold.counted.missing()) {
-    const startMs = countedFromMs.get(head.timeframe)
+    const startMs = activityFromMs.get(head.timeframe)
     fold.counted.adopt(head, startMs === undefined ? undefined : closedBar(head, startMs))
   }
-  fold.counted.settle()
+  fold.counted.mergeBatch()
 }
 
 /** What the tick rule knows before the first trade of the slice. */
@@ -136,8 +136,8 @@ function ticksBefore({ symbol, before }: TapeSlice, policy: ConditionPolicy): Ti
 }
 
 /** Stands for the bar before: all that counts of it is where it starts. */
-function closedBar({ symbol, timeframe }: HeadRequest, startMs: number): StoredCountedBar {
-  const span: CountedSpan = { tradeDate: '', from: NOWHERE, through: NOWHERE }
+function closedBar({ symbol, timeframe }: HeadRequest, startMs: number): StoredActivityBar {
+  const span: ActivitySpan = { tradeDate: '', from: NOWHERE, through: NOWHERE }
   return {
     ...span,
     id: '',
@@ -149,8 +149,8 @@ function closedBar({ symbol, timeframe }: HeadRequest, startMs: number): StoredC
     revision: 0,
     lateCount: 0,
     offset: 0,
-    tally: {
-      ...new Tally().exactParts(),
+    accumulator: {
+      ...new BarAccumulator().exactParts(),
       high: null,
       low: null,
       tradeCount: 0,

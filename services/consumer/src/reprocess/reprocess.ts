@@ -85,28 +85,28 @@ async function reprocess(
   }
   await run.renew()
   await clearShadowBars(database)
-  const tally = new ReprocessTally(screen, args.isAll ? Infinity : SHOWN)
+  const accumulator = new ReprocessTally(screen, args.isAll ? Infinity : SHOWN)
   const symbols = args.symbols ?? (await storedSymbols(database))
   for (const symbol of symbols) {
     for (const date of tradingDatesOf(symbol, args.from, args.to)) {
       screen.progress(
-        `${printable(symbol)} ${date.tradeDate}: ${tally.trades} trades so far, ${tally.bars} bars`
+        `${printable(symbol)} ${date.tradeDate}: ${accumulator.trades} trades so far, ${accumulator.bars} bars`
       )
       await run.check()
       const day = await Day.load(deps, symbol, date, timeframes)
-      tally.date(day)
+      accumulator.date(day)
       await judgeDay(
         day,
         { policy, latenessLimitMs: consumer.fold.latenessLimitMs },
         database,
-        tally
+        accumulator
       )
     }
   }
   if (args.source === 'topic') await dropShadowTrades(database)
   const seconds = (performance.now() - startedMs) / 1000
-  tally.lines.end()
-  const found = tally.report()
+  accumulator.lines.end()
+  const found = accumulator.report()
   const head = { policy, source: args.source, symbols: symbols.length }
   screen.write(summary({ ...head, ...found }, seconds))
   const outcome = args.isSwap
@@ -126,7 +126,7 @@ async function judgeDay(
   day: Day,
   options: { readonly policy: ConditionPolicy; readonly latenessLimitMs: number },
   database: Database,
-  tally: ReprocessTally
+  accumulator: ReprocessTally
 ): Promise<void> {
   for (const timeframe of day.timeframes) {
     const open = await judgeTimeframe(day, timeframe, options, async (batch) => {
@@ -134,9 +134,9 @@ async function judgeDay(
         database,
         batch.map(({ shadow }) => shadow)
       )
-      for (const { judged } of batch) tally.add(judged)
+      for (const { judged } of batch) accumulator.add(judged)
     })
-    tally.open += open
+    accumulator.open += open
   }
 }
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import {
   AdaptiveBand,
   ChangeDetector,
-  ForecastDesk,
+  ForecastEngine,
   shiftedIntervalHalf,
   type EarlierBandState,
   type LedgerEntry,
@@ -51,12 +51,13 @@ const PROCESSES: Readonly<Record<string, (seed: number) => number[]>> = {
 const GROUND = { lastClose: 100, forecast: 100, spread: 1 }
 
 function scoredOf(closes: readonly number[]): LedgerEntry[] {
-  const desk = new ForecastDesk(
+  const engine = new ForecastEngine(
     HORIZONS.map((horizon) => ({ timeframe: '1s', lookback: 30, horizon }))
   )
   const store = new ForecastStore()
   const bars = closes.map((close, index) => finalBar(index, close, { timeframe: '1s' }))
-  for (let from = 0; from < bars.length; from += 500) store.turn(desk, bars.slice(from, from + 500))
+  for (let from = 0; from < bars.length; from += 500)
+    store.turn(engine, bars.slice(from, from + 500))
   return [...store.entries.values()].filter(({ status }) => status === 'scored')
 }
 
@@ -168,9 +169,9 @@ describe('adaptive band', () => {
       finalBar(index, (price += normal() / 20))
     )
     const [store, spec] = [new ForecastStore(), { timeframe: '1m', lookback: 20, horizon: 2 }]
-    store.turn(new ForecastDesk([spec]), bars.slice(0, 100))
+    store.turn(new ForecastEngine([spec]), bars.slice(0, 100))
     for (const [id, state] of store.states) store.states.set(id, asStoredBefore(state))
-    store.turn(new ForecastDesk([spec]), bars.slice(100))
+    store.turn(new ForecastEngine([spec]), bars.slice(100))
     const after = [...store.entries.values()].filter(
       ({ status, madeFromMs }) => status === 'scored' && madeFromMs >= (bars[100]?.startMs ?? 0)
     )
@@ -228,7 +229,7 @@ describe('ChangeDetector', () => {
 
   it('seldom cries wolf on a random walk, also with overlapping targets', () => {
     let alarms = 0
-    const desk = new ForecastDesk(
+    const engine = new ForecastEngine(
       HORIZONS.map((horizon) => ({ timeframe: '1s', lookback: 30, horizon }))
     )
     const normal = normals(3)
@@ -238,10 +239,10 @@ describe('ChangeDetector', () => {
       const bars = Array.from({ length: 1000 }, (_, index) =>
         finalBar(from + index, (price += 0.05 * normal()), { timeframe: '1s' })
       )
-      for (let asked = desk.missing(bars); asked.length > 0; asked = desk.missing(bars)) {
-        desk.adopt(asked.map((request) => store.read(request)))
+      for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
+        engine.adopt(asked.map((request) => store.read(request)))
       }
-      alarms += desk.advance({ bars, watermarkMs: 0, nowMs: 0 }).events.length
+      alarms += engine.advance({ bars, watermarkMs: 0, nowMs: 0 }).events.length
     }
     assert.ok(alarms <= 2, `${alarms} alarms in 180 000 scores`)
   })
@@ -267,7 +268,7 @@ describe('ChangeDetector', () => {
   it('restarts the model: its version rises, its line begins with the newest close', () => {
     const normal = normals(6)
     const store = new ForecastStore()
-    const desk = new ForecastDesk([{ timeframe: '1s', lookback: 20, horizon: 1 }], {
+    const engine = new ForecastEngine([{ timeframe: '1s', lookback: 20, horizon: 1 }], {
       minPoints: () => 3
     })
     let price = 100
@@ -276,7 +277,7 @@ describe('ChangeDetector', () => {
       price += index < 600 || index % 10 < 5 ? 0.02 : -0.02
       return finalBar(index, price + 0.002 * normal(), { timeframe: '1s' })
     })
-    store.turn(desk, bars)
+    store.turn(engine, bars)
     const [event] = store.events
     assert.ok(event)
     assert.equal(event.modelVersion, 2)

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import {
   ABSENCE_REASONS,
-  ForecastDesk,
+  ForecastEngine,
   VOID_REASONS,
   type FinalBar,
   type ForecastSpec,
@@ -14,8 +14,8 @@ import { finalBar, ForecastStore, normals, seeded, START_MS } from './forecast-s
 const SPEC: ForecastSpec = { timeframe: '1m', lookback: 5, horizon: 2 }
 const MINUTE_MS = 60_000
 
-function desk(specs: readonly ForecastSpec[] = [SPEC]): ForecastDesk {
-  return new ForecastDesk(specs, { minPoints: () => 3 })
+function engine(specs: readonly ForecastSpec[] = [SPEC]): ForecastEngine {
+  return new ForecastEngine(specs, { minPoints: () => 3 })
 }
 
 function closes(...values: (number | null)[]): FinalBar[] {
@@ -33,7 +33,7 @@ function entry(store: ForecastStore, target: number, model = 'linear-regression'
 describe('ForecastDesk', () => {
   it('forecasts the close h bars ahead and scores it when that bar is final', () => {
     const store = new ForecastStore()
-    const one = desk()
+    const one = engine()
     store.turn(one, closes(10, 11, 12), { nowMs: 7 })
     const made = entry(store, 4)
     assert.deepEqual(
@@ -52,7 +52,7 @@ describe('ForecastDesk', () => {
 
   it('makes three forecasts for a bar, one of each model', () => {
     const store = new ForecastStore()
-    store.turn(desk(), closes(10, 11, 12))
+    store.turn(engine(), closes(10, 11, 12))
     assert.deepEqual(
       [...store.entries.values()].map(({ model }) => model),
       ['linear-regression', 'exponential', 'shrunk']
@@ -61,7 +61,7 @@ describe('ForecastDesk', () => {
 
   it('counts bars with too few points before them', () => {
     const store = new ForecastStore()
-    store.turn(desk(), closes(10, 11))
+    store.turn(engine(), closes(10, 11))
     assert.deepEqual(
       store.absences.map(({ reason, count }) => [reason, count]),
       Array.from({ length: 3 }, () => [ABSENCE_REASONS.tooFew, 2])
@@ -70,13 +70,13 @@ describe('ForecastDesk', () => {
 
   it('takes windows without a trade as larger steps of time', () => {
     const store = new ForecastStore()
-    store.turn(desk(), [finalBar(0, 10), finalBar(1, 11), finalBar(4, 14)])
+    store.turn(engine(), [finalBar(0, 10), finalBar(1, 11), finalBar(4, 14)])
     assert.ok(Math.abs(entry(store, 6).forecast - 16) < 1e-9)
   })
 
   it('voids a forecast whose bar had no price, or was not covered', () => {
     const store = new ForecastStore()
-    store.turn(desk(), [
+    store.turn(engine(), [
       ...closes(10, 11, 12, 13),
       finalBar(4, null),
       finalBar(5, 15, { coverage: 0.5 })
@@ -90,7 +90,7 @@ describe('ForecastDesk', () => {
 
   it('voids a forecast when the watermark passes its bar, without waiting for a trade', () => {
     const store = new ForecastStore()
-    const one = desk()
+    const one = engine()
     store.turn(one, closes(10, 11, 12))
     store.turn(one, [], { watermarkMs: START_MS + 5 * MINUTE_MS - 1 })
     assert.equal(entry(store, 4).status, 'open')
@@ -103,7 +103,7 @@ describe('ForecastDesk', () => {
 
   it('says of a target without a bar that the feed was down, when it was', () => {
     const store = new ForecastStore()
-    const one = desk()
+    const one = engine()
     store.turn(one, closes(10, 11, 12))
     store.turn(one, [], { watermarkMs: START_MS + 9 * MINUTE_MS, coverageOf: () => 0.2 })
     assert.equal(entry(store, 4).reason, VOID_REASONS.notCovered)
@@ -111,7 +111,7 @@ describe('ForecastDesk', () => {
 
   it('ends the series at a bar the feed did not cover, and says so once', () => {
     const store = new ForecastStore()
-    store.turn(desk(), [
+    store.turn(engine(), [
       ...closes(10, 11, 12),
       finalBar(3, 13, { coverage: 0.89 }),
       finalBar(4, 14, { coverage: 0.2 }),
@@ -131,7 +131,7 @@ describe('ForecastDesk', () => {
 
   it('ends the series at windows without a bar in which the feed was down', () => {
     const store = new ForecastStore()
-    store.turn(desk(), [...closes(10, 11, 12), finalBar(6, 15)], { coverageOf: () => 0.5 })
+    store.turn(engine(), [...closes(10, 11, 12), finalBar(6, 15)], { coverageOf: () => 0.5 })
     assert.equal(store.entries.has(`X:ONE|1m|${START_MS + 8 * MINUTE_MS}|2|shrunk`), false)
     assert.ok(store.absences.some(({ reason }) => reason === ABSENCE_REASONS.gap))
   })
@@ -146,7 +146,7 @@ describe('ForecastDesk', () => {
         session,
         endMs: closeMs + (minute + 1) * MINUTE_MS
       })
-    store.turn(desk(), [
+    store.turn(engine(), [
       ...[-6, -5, -4, -3, -2, -1].map((minute) => at(minute, 'regular')),
       ...[0, 1, 2].map((minute) => at(minute, 'post'))
     ])
@@ -172,7 +172,7 @@ describe('ForecastDesk', () => {
         tradeDate: date
       })
     })
-    store.turn(desk([{ timeframe: '1d', lookback: 5, horizon: 1 }]), days)
+    store.turn(engine([{ timeframe: '1d', lookback: 5, horizon: 1 }]), days)
     const [made] = store.entries.values()
     // Monday the 15th is a holiday: the next trading day is Tuesday, from Friday 20:00.
     assert.equal(made?.targetMs, Date.parse('2024-01-12T20:00:00-05:00'))
@@ -182,7 +182,7 @@ describe('ForecastDesk', () => {
 
   it('a flat price gives slope 0 and a band that holds', () => {
     const store = new ForecastStore()
-    store.turn(desk(), closes(...Array.from({ length: 60 }, () => 12.34)))
+    store.turn(engine(), closes(...Array.from({ length: 60 }, () => 12.34)))
     for (const one of store.entries.values()) {
       assert.deepEqual([one.slope, one.forecast, one.r2], [0, 12.34, 1])
       if (one.status === 'scored') assert.equal(one.inBand, true)
@@ -193,7 +193,7 @@ describe('ForecastDesk', () => {
 describe('ForecastDesk, history', () => {
   it('begins with the closes of stored bars when no state is stored', () => {
     const store = new ForecastStore()
-    const one = desk()
+    const one = engine()
     const bars = [finalBar(3, 13)]
     const [request] = one.missing(bars)
     assert.ok(request)
@@ -205,8 +205,8 @@ describe('ForecastDesk, history', () => {
 
   it('begins anew when the stored state is of another lookback', () => {
     const store = new ForecastStore()
-    store.turn(desk(), closes(10, 11, 12, 13, 14, 15))
-    store.turn(desk([{ ...SPEC, lookback: 9 }]), [finalBar(6, 16)])
+    store.turn(engine(), closes(10, 11, 12, 13, 14, 15))
+    store.turn(engine([{ ...SPEC, lookback: 9 }]), [finalBar(6, 16)])
     const [state] = store.states.values()
     assert.deepEqual([state?.lookback, state?.ring.length], [9, 1])
     // Forecasts of the old lookback end with their targets all the same.
@@ -226,7 +226,7 @@ describe('ForecastDesk, history', () => {
       })
     }
     const store = new ForecastStore()
-    const one = desk([{ timeframe: '1d', lookback: 5, horizon: 1 }])
+    const one = engine([{ timeframe: '1d', lookback: 5, horizon: 1 }])
     store.turn(one, [day('2024-01-09', 101), day('2024-01-11', 103)])
     store.turn(one, [day('2024-01-10', 102), day('2024-01-12', 104)])
     const made = [...store.entries.values()].filter(({ status }) => status === 'open')
@@ -238,7 +238,7 @@ describe('ForecastDesk, history', () => {
 describe('ForecastDesk, late revisions', () => {
   it('rewrites the score, corrects later forecasts, leaves earlier ones as made', () => {
     const store = new ForecastStore()
-    const one = desk()
+    const one = engine()
     store.turn(one, closes(10, 11, 12, 13, 14))
     const before = entry(store, 6)
     store.turn(one, [finalBar(4, 20, { revision: 1 })])
@@ -250,13 +250,13 @@ describe('ForecastDesk, late revisions', () => {
     assert.deepEqual(entry(store, 6), before)
     store.turn(one, [finalBar(5, 15)])
     const fresh = new ForecastStore()
-    fresh.turn(desk(), closes(10, 11, 12, 13, 20, 15))
+    fresh.turn(engine(), closes(10, 11, 12, 13, 20, 15))
     assert.equal(entry(store, 7).forecast, entry(fresh, 7).forecast)
   })
 
   it('takes in a bar that only late trades made: its void forecast is scored', () => {
     const store = new ForecastStore()
-    const one = desk()
+    const one = engine()
     store.turn(one, [...closes(10, 11, 12), finalBar(3, 13), finalBar(5, 15)])
     assert.equal(entry(store, 4).status, 'void')
     store.turn(one, [finalBar(4, 14)])
@@ -267,7 +267,7 @@ describe('ForecastDesk, late revisions', () => {
 
   it('reads entries of long ago back and corrects the totals', () => {
     const store = new ForecastStore()
-    const one = desk()
+    const one = engine()
     const bars = closes(...Array.from({ length: 40 }, (_, index) => 10 + Math.sin(index)))
     for (const bar of bars) store.turn(one, [bar])
     store.turn(one, [finalBar(10, 50, { revision: 1 })])
@@ -319,7 +319,7 @@ function watermarkAfter(bars: readonly FinalBar[]): number {
 
 function uninterrupted(bars: readonly FinalBar[]): ForecastStore {
   const store = new ForecastStore()
-  store.turn(desk(SPECS), bars, { watermarkMs: watermarkAfter(bars) })
+  store.turn(engine(SPECS), bars, { watermarkMs: watermarkAfter(bars) })
   return store
 }
 
@@ -333,7 +333,7 @@ describe('ForecastDesk, replay', () => {
           const bars = tape(seed, 120)
           const whole = uninterrupted(bars)
           const store = new ForecastStore()
-          const one = desk(SPECS)
+          const one = engine(SPECS)
           let from = 0
           for (const size of sizes) {
             if (from >= bars.length) break
@@ -359,7 +359,7 @@ describe('ForecastDesk, replay', () => {
         const whole = uninterrupted(bars)
         const random = seeded(chaos)
         const store = new ForecastStore()
-        let one = desk(SPECS)
+        let one = engine(SPECS)
         let checkpoint = 0
         while (checkpoint < bars.length) {
           const until = Math.min(bars.length, checkpoint + 1 + Math.floor(random() * 10))
@@ -374,7 +374,7 @@ describe('ForecastDesk, replay', () => {
           if (fate < 0.8) store.turn(one, batch, { watermarkMs, stopBefore: 'states' })
           else if (fate < 0.9) store.turn(one, batch, { watermarkMs, stopBefore: 'entries' })
           else store.turn(one, batch, { watermarkMs }) // stored, but not in the checkpoint
-          one = desk(SPECS)
+          one = engine(SPECS)
         }
         assert.deepEqual(store.content(), whole.content())
         const totals = (of: ForecastStore): unknown =>
@@ -388,10 +388,10 @@ describe('ForecastDesk, replay', () => {
   it('keeps the time of making and answers nothing twice when a batch comes again', () => {
     const store = new ForecastStore()
     const bars = tape(3, 60)
-    store.turn(desk(SPECS), bars, { nowMs: 1 })
+    store.turn(engine(SPECS), bars, { nowMs: 1 })
     const before = structuredClone(store.entries)
     const written = store.writes.length
-    store.turn(desk(SPECS), bars, { nowMs: 2 })
+    store.turn(engine(SPECS), bars, { nowMs: 2 })
     assert.deepEqual(store.entries, before)
     assert.equal(store.writes.length, written)
   })
@@ -400,9 +400,9 @@ describe('ForecastDesk, replay', () => {
     const store = new ForecastStore()
     const bars = closes(10, 11, 12, 11, 12, 13)
     const calm = new ForecastStore()
-    calm.turn(desk(), bars)
-    store.turn(desk(), bars, { stopBefore: 'states' })
-    const next = desk()
+    calm.turn(engine(), bars)
+    store.turn(engine(), bars, { stopBefore: 'states' })
+    const next = engine()
     const request = {
       id: `X:ONE|1m|${SPEC.horizon}`,
       symbol: 'X:ONE',
@@ -417,8 +417,8 @@ describe('ForecastDesk, replay', () => {
 
   it('expires targets of a series taken up at the start, without a bar of it', () => {
     const store = new ForecastStore()
-    store.turn(desk(), closes(10, 11, 12))
-    const later = desk()
+    store.turn(engine(), closes(10, 11, 12))
+    const later = engine()
     const { symbol, timeframe, horizon } = SPEC_REQUEST
     later.adopt([
       store.read({

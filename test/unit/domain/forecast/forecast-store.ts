@@ -7,7 +7,7 @@ import {
   windowLengthMs,
   type FinalBar,
   type ForecastAbsence,
-  type ForecastDesk,
+  type ForecastEngine,
   type LedgerEntry,
   type ModelEvent,
   type SeriesHistory,
@@ -113,7 +113,7 @@ export class ForecastStore {
 
   /** One turn of the consumer: read what is missing, advance, store. */
   turn(
-    desk: ForecastDesk,
+    engine: ForecastEngine,
     bars: readonly FinalBar[],
     {
       watermarkMs = -Infinity,
@@ -127,11 +127,11 @@ export class ForecastStore {
       coverageOf?: (symbol: string, startMs: number, endMs: number) => number
     } = {}
   ): void {
-    for (let asked = desk.missing(bars); asked.length > 0; asked = desk.missing(bars)) {
-      desk.adopt(asked.map((request) => this.read(request)))
+    for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
+      engine.adopt(asked.map((request) => this.read(request)))
     }
-    if (!this.#areScoresToFollow) desk.restoreScores(this.readScores(desk.withoutScores()))
-    const result = desk.advance({
+    if (!this.#areScoresToFollow) engine.restoreScores(this.readScores(engine.withoutScores()))
+    const result = engine.advance({
       bars,
       watermarkMs,
       nowMs,

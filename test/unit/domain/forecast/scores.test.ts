@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import {
   dieboldMariano,
-  ForecastDesk,
+  ForecastEngine,
   labelOf,
   LONG_WINDOW,
   SCORE_LABELS,
@@ -138,9 +138,9 @@ describe('ScoreBoard', () => {
         const store = new ForecastStore({ areScoresToFollow: follow })
         // Read beside the work: what is handed in may be some turns old.
         let read: SeriesScores[] = []
-        const desk = (): ForecastDesk =>
-          new ForecastDesk([{ timeframe: '5m', lookback: 10, horizon }])
-        let one = desk()
+        const engine = (): ForecastEngine =>
+          new ForecastEngine([{ timeframe: '5m', lookback: 10, horizon }])
+        let one = engine()
         let price = 100
         const revisions = new Map<number, number>()
         const length = 200 + Math.floor(500 * random())
@@ -163,7 +163,7 @@ describe('ScoreBoard', () => {
             read = store.readScores(one.withoutScores())
           }
           if (random() < 0.2) {
-            one = desk()
+            one = engine()
             read = []
           }
         }
@@ -186,9 +186,9 @@ describe('ScoreBoard', () => {
 
   it('has no numbers without scores', () => {
     const store = new ForecastStore()
-    const desk = new ForecastDesk([{ timeframe: '1m', lookback: 5, horizon: 1 }])
-    store.turn(desk, [finalBar(0, 10)])
-    const result = desk.advance({ bars: [finalBar(1, 11)], watermarkMs: 0, nowMs: 0 })
+    const engine = new ForecastEngine([{ timeframe: '1m', lookback: 5, horizon: 1 }])
+    store.turn(engine, [finalBar(0, 10)])
+    const result = engine.advance({ bars: [finalBar(1, 11)], watermarkMs: 0, nowMs: 0 })
     for (const [, report] of result.series[0]?.scores() ?? []) {
       assert.equal(report.label, SCORE_LABELS.tooFew)
       assert.deepEqual(
@@ -211,17 +211,17 @@ describe('labelOf()', () => {
   it('finds a trend worth following, and a walk that is not', () => {
     const normal = normals(9)
     const label = (drift: number): string => {
-      const desk = new ForecastDesk([{ timeframe: '1s', lookback: 30, horizon: 5 }])
+      const engine = new ForecastEngine([{ timeframe: '1s', lookback: 30, horizon: 5 }])
       const store = new ForecastStore()
       let price = 100
       const bars = Array.from({ length: 900 }, (_, index) => {
         price += drift + 0.05 * normal()
         return finalBar(index, price, { timeframe: '1s' })
       })
-      for (let asked = desk.missing(bars); asked.length > 0; asked = desk.missing(bars)) {
-        desk.adopt(asked.map((request) => store.read(request)))
+      for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
+        engine.adopt(asked.map((request) => store.read(request)))
       }
-      const [series] = desk.advance({ bars, watermarkMs: 0, nowMs: 0 }).series
+      const [series] = engine.advance({ bars, watermarkMs: 0, nowMs: 0 }).series
       return series?.scores().get('linear-regression')?.label ?? ''
     }
     assert.equal(label(0.1), SCORE_LABELS.better)
