@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { servers } from '../support/servers.ts'
-import { computeReferenceBars } from '../verify-tape/reference-bars.ts'
-import { referenceOf, SETS_FOLDER, tapeSet } from '../verify-tape/sets.ts'
-import { verifyTape, type Verification } from '../verify-tape/verify-tape.ts'
+import { computeReferenceBars } from '../programs/verify-tape/reference-bars.ts'
+import { referenceOf, SETS_FOLDER, tapeSet } from '../programs/verify-tape/sets.ts'
+import { verifyTape, type Verification } from '../programs/verify-tape/verify-tape.ts'
 
 const options = { timeout: 300_000 }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Random } from '../../chaos/random.ts'
-import { runChaos } from '../../chaos/run-chaos.ts'
-import type { TapeTrade } from '../../verify-tape/tape.ts'
+import { Random } from '../../programs/chaos/random.ts'
+import { runChaos } from '../../programs/chaos/run-chaos.ts'
+import type { TapeTrade } from '../../programs/verify-tape/tape.ts'
 
 const KILLS = 6
 const TRADES = 18_000

@@ -3,10 +3,13 @@ import { after, before, describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import { ABSENCE_REASONS, type TradeRecord } from '@tapedeck/domain'
 import type { Database, ForecastDocument } from '@tapedeck/mongo'
-import { Findings } from '../../chaos/findings.ts'
-import { checkForecasts, type ForecastCheck } from '../../chaos/forecasts/check-forecasts.ts'
-import { nameOf } from '../../chaos/forecasts/specs.ts'
-import { readTopicTruth, type TopicTrade } from '../../chaos/topic-truth.ts'
+import { Findings } from '../../programs/chaos/findings.ts'
+import {
+  checkForecasts,
+  type ForecastCheck
+} from '../../programs/chaos/forecasts/check-forecasts.ts'
+import { nameOf } from '../../programs/chaos/forecasts/specs.ts'
+import { readTopicTruth, type TopicTrade } from '../../programs/chaos/topic-truth.ts'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'

@@ -7,9 +7,9 @@ import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
 import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
-import { checkDatabase } from '../../verify-tape/check-database.ts'
-import { computeReferenceBars } from '../../verify-tape/reference-bars.ts'
-import { readTapeTotals } from '../../verify-tape/tape-totals.ts'
+import { checkDatabase } from '../../programs/verify-tape/check-database.ts'
+import { computeReferenceBars } from '../../programs/verify-tape/reference-bars.ts'
+import { readTapeTotals } from '../../programs/verify-tape/tape-totals.ts'
 
 const TIMEFRAMES = ['1s', '5s', '15s', '1m', '5m', '15m', '1h', '1d']
 

@@ -5,12 +5,12 @@ import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import fc from 'fast-check'
 import { hasCode } from '@tapedeck/core'
-import { syntheticRecords } from '../../bench/synthetic-trades.ts'
-import { digestOf, digestProblems } from '../../bench/digest.ts'
-import { lineThrough, measure } from '../../bench/measure.ts'
-import { decimalUnits, unitsToNumber } from '../../verify-tape/decimal-units.ts'
-import { findSets } from '../../verify-tape/sets.ts'
-import { readTapeTotals, totalsProblems } from '../../verify-tape/tape-totals.ts'
+import { syntheticRecords } from '../../programs/bench/synthetic-trades.ts'
+import { digestOf, digestProblems } from '../../programs/bench/digest.ts'
+import { lineThrough, measure } from '../../programs/bench/measure.ts'
+import { decimalUnits, unitsToNumber } from '../../programs/verify-tape/decimal-units.ts'
+import { findSets } from '../../programs/verify-tape/sets.ts'
+import { readTapeTotals, totalsProblems } from '../../programs/verify-tape/tape-totals.ts'
 
 function aFolder(t: TestContext, files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'tapedeck-sets-'))

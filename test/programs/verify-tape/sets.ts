@@ -16,7 +16,7 @@ export interface TapeSet {
 }
 
 /** Recorded tapes live beside the project, never in it. */
-export const SETS_FOLDER = path.resolve(import.meta.dirname, '../../../shared/data')
+export const SETS_FOLDER = path.resolve(import.meta.dirname, '../../../../shared/data')
 
 const TAPE_ENDING = /\.ndjson(\.gz)?$/
 const BARS_ENDING = '.bars1m.csv.gz'

@@ -1,13 +1,13 @@
-import { freePort } from '../support/free-port.ts'
+import { freePort } from '../../support/free-port.ts'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { ensureTopics } from '@tapedeck/kafka'
-import { servers } from '../support/servers.ts'
+import { servers } from '../../support/servers.ts'
 import { startService } from '../verify-tape/pipeline.ts'
 import { Scope } from './scope.ts'
-import { until } from '../support/until.ts'
+import { until } from '../../support/until.ts'
 
 /** What one producer does when the feed is faster than it. */
 export interface Throughput {

@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util'
 import { messageOf } from '@tapedeck/core'
 import { createProgress } from '@tapedeck/stack'
-import { startTestServers } from '../support/servers.ts'
+import { startTestServers } from '../../support/servers.ts'
 import { playAll } from './play-all.ts'
 import { FEED_SCENARIOS } from './scenarios/index.ts'
 import { tableHead, tableRow } from './table.ts'

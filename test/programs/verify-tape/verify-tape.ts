@@ -1,5 +1,5 @@
 import { openDatabase } from '@tapedeck/mongo'
-import { freePort } from '../support/free-port.ts'
+import { freePort } from '../../support/free-port.ts'
 import { checkDatabase, type DatabaseCheck } from './check-database.ts'
 import { startService, type RunningService } from './pipeline.ts'
 import { processCost, type ProcessCost } from './process-cost.ts'

@@ -7,7 +7,7 @@ import type { Observation } from './observation.ts'
 import { SHORT_TIMES, type FeedScenario } from './scenario.ts'
 import { Scope } from './scope.ts'
 import { openStage, type Stage } from './stage.ts'
-import { until } from '../support/until.ts'
+import { until } from '../../support/until.ts'
 
 /** One line of the table. */
 export interface Result {

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util'
 import { messageOf } from '@tapedeck/core'
 import { createProgress } from '@tapedeck/stack'
-import { servers, startTestServers } from '../support/servers.ts'
+import { servers, startTestServers } from '../../support/servers.ts'
 import { fillTopic, type Backlog } from './backlog.ts'
 import { runPipeline, type PipelineRun } from './pipeline-run.ts'
 

@@ -1,7 +1,7 @@
 import { TapedeckError } from '@tapedeck/core'
 import { GAP_KEY, tradeId, type TradeRecord } from '@tapedeck/domain'
 import { createClient, partitionEnds, type KafkaConfig } from '@tapedeck/kafka'
-import { until } from '../support/until.ts'
+import { until } from '../../support/until.ts'
 
 /** A trade as it stands on the topic. */
 export interface TopicTrade {

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws'
 import type { FeedScenario } from '../scenario.ts'
 import { TOKEN, type Stage } from '../stage.ts'
 import { startService } from '../../verify-tape/pipeline.ts'
-import { until } from '../../support/until.ts'
+import { until } from '../../../support/until.ts'
 
 /** Somebody else with our key. */
 async function rival({ simulator }: Stage): Promise<WebSocket> {

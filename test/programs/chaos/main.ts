@@ -18,7 +18,7 @@ const LEAST_RATE = 100
 const MOST_RATE = 5000
 
 async function main(given: ChaosArguments): Promise<number> {
-  const root = path.resolve(import.meta.dirname, '../..')
+  const root = path.resolve(import.meta.dirname, '../../..')
   const tape = given.tape ?? path.resolve(root, RECORDED_DAY)
   if (!(await exists(tape))) {
     process.stderr.write(

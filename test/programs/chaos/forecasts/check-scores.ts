@@ -1,6 +1,6 @@
 import { FORECAST_MODELS } from '@tapedeck/domain'
 import type { Database, ForecastScoreDocument } from '@tapedeck/mongo'
-import { countScores } from '../../support/count-scores.ts'
+import { countScores } from '../../../support/count-scores.ts'
 import type { Findings } from '../findings.ts'
 import type { SeriesFacts } from './series-facts.ts'
 

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util'
 import { hasCode, messageOf } from '@tapedeck/core'
 import { createProgress } from '@tapedeck/stack'
-import { servers, startTestServers } from '../support/servers.ts'
+import { servers, startTestServers } from '../../support/servers.ts'
 import { fullReport, tableHead, tableRow, type SetResult } from './report.ts'
 import { findSets, referenceOf, SETS_FOLDER, tapeSet, type TapeSet } from './sets.ts'
 import { verifyTape } from './verify-tape.ts'
