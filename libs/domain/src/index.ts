@@ -60,7 +60,6 @@ export {
   symbolsVariable,
   tradesRoundTheClock
 } from './symbols.ts'
-export { SilenceDetector, type SymbolState } from './symbol-watch.ts'
 export {
   BarAccumulator,
   ACCUMULATOR_SUMS,

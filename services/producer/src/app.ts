@@ -26,6 +26,7 @@ export { LeaseKeeper, leaseId, type LeaseKeeperOptions } from './lease-keeper.ts
 export { Outbox, type Depth, type OutboxDeps } from './outbox/outbox.ts'
 export type { Loss } from './outbox/loss-report.ts'
 export type { QueuedRecord } from './outbox/spool-entry.ts'
+export { SilenceDetector, type SymbolState } from './silence-detector.ts'
 export { spoolMetrics } from './outbox/spool-metrics.ts'
 export type { SpoolConfig } from './outbox/spool-writer.ts'
 export { Spool } from './outbox/spool.ts'

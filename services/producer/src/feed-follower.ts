@@ -1,5 +1,5 @@
 import { messageOf, withoutSecrets } from '@tapedeck/core'
-import { SilenceDetector, type FeedProtocol, type Frame } from '@tapedeck/domain'
+import type { FeedProtocol, Frame } from '@tapedeck/domain'
 import { recordsOf, type Feed, type FeedEvent, type FrameEvent } from '@tapedeck/feed'
 import type { SymbolStanding } from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
@@ -8,6 +8,7 @@ import type { FeedFacts } from './feed-status.ts'
 import type { OutageTracker } from './gap-keeper.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { ProducerMetrics } from './producer-metrics.ts'
+import { SilenceDetector } from './silence-detector.ts'
 
 export interface FrameHandlerDeps {
   readonly feedName: string
@@ -70,7 +71,7 @@ export class FrameHandler {
   /** Asks once in each quiet spell again for symbols that are silent beyond their usual. */
   nudge(feed: Feed, nowMs: number): void {
     if (this.#connectedMs === null) return
-    for (const symbol of this.#watch.takeNudges(nowMs)) {
+    for (const symbol of this.#watch.drainSilent(nowMs)) {
       this.#deps.log.warn({ symbol }, 'silent beyond the usual: asking for it again')
       this.#deps.metrics.resubscriptions.inc()
       feed.resubscribe(symbol)

@@ -1,5 +1,6 @@
-import { marketState, tradesRoundTheClock, type SymbolState } from '@tapedeck/domain'
+import { marketState, tradesRoundTheClock } from '@tapedeck/domain'
 import type { FeedStatusDocument, SymbolStanding } from '@tapedeck/mongo'
+import type { SymbolState } from './silence-detector.ts'
 
 /** What is known of the feed at a moment; times are epoch ms. */
 export interface FeedFacts {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { marketState, SilenceDetector, Watermark } from '@tapedeck/domain'
+import { marketState, Watermark } from '@tapedeck/domain'
 
 const at = (iso: string): number => Date.parse(iso)
 
@@ -56,67 +56,5 @@ describe('marketState()', () => {
 
   it('gives the next opening as a moment', () => {
     assert.equal(marketState(at('2026-11-28T15:00:00Z')).opensMs, at('2026-11-30T09:00:00Z'))
-  })
-})
-
-describe('SymbolWatch', () => {
-  const open = at('2026-11-24T15:00:00Z')
-
-  function standing(watch: SilenceDetector, symbol: string, nowMs: number): string | undefined {
-    return watch.states(nowMs).find((state) => state.symbol === symbol)?.standing
-  }
-
-  it('calls a busy symbol abnormal soon and a thin one late, each by its own rate', () => {
-    const watch = new SilenceDetector()
-    watch.setSymbols(['SPY', 'THIN'], open)
-    for (let ms = 0; ms <= 3_600_000; ms += 1000) watch.traded('SPY', open + ms)
-    for (let ms = 0; ms <= 3_600_000; ms += 300_000) watch.traded('THIN', open + ms)
-    const end = open + 3_600_000
-    assert.equal(standing(watch, 'SPY', end + 30_000), 'receiving')
-    assert.equal(standing(watch, 'SPY', end + 61_000), 'quiet, not normal')
-    assert.equal(standing(watch, 'THIN', end + 1_800_000), 'receiving')
-    assert.match(
-      watch.states(end + 130_000)[0]?.reason ?? '',
-      /^silent for 2 min, usually a trade each 1 s$/
-    )
-  })
-
-  it('finds a stock normal when its market is closed, and crypto not', () => {
-    const saturday = at('2026-11-28T15:00:00Z')
-    const watch = new SilenceDetector()
-    watch.setSymbols(['SPY', 'BINANCE:BTCUSDT'], saturday)
-    for (let ms = 0; ms < 60_000; ms += 500) watch.traded('BINANCE:BTCUSDT', saturday + ms)
-    const later = saturday + 3_600_000
-    assert.equal(standing(watch, 'SPY', later), 'quiet, normal for the hour')
-    assert.match(watch.states(later)[0]?.reason ?? '', /weekend/)
-    assert.equal(standing(watch, 'BINANCE:BTCUSDT', later), 'quiet, not normal')
-  })
-
-  it('asks for a symbol again once in each quiet spell', () => {
-    const watch = new SilenceDetector()
-    watch.setSymbols(['SPY'], open)
-    watch.traded('SPY', open)
-    watch.traded('SPY', open + 1000)
-    assert.deepEqual(watch.takeNudges(open + 62_000), ['SPY'])
-    assert.deepEqual(watch.takeNudges(open + 90_000), [])
-    watch.traded('SPY', open + 91_000)
-    assert.deepEqual(watch.takeNudges(open + 600_000), ['SPY'])
-  })
-
-  it('gives a symbol that never traded a quarter of an hour', () => {
-    const watch = new SilenceDetector()
-    watch.setSymbols(['LOW'], open)
-    assert.equal(standing(watch, 'LOW', open + 60_000), 'asked for')
-    assert.equal(standing(watch, 'LOW', open + 16 * 60_000), 'quiet, not normal')
-  })
-
-  it('follows the list', () => {
-    const watch = new SilenceDetector()
-    watch.setSymbols(['A', 'B'], open)
-    watch.setSymbols(['B', 'C'], open)
-    assert.deepEqual(
-      watch.states(open).map(({ symbol }) => symbol),
-      ['B', 'C']
-    )
   })
 })

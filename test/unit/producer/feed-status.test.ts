@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { SymbolState } from '@tapedeck/domain'
-import { feedStatus, type FeedFacts } from '@tapedeck/producer'
+import { feedStatus, type FeedFacts, type SymbolState } from '@tapedeck/producer'
 
 const OPEN_MS = Date.parse('2026-11-24T15:00:00Z')
 const SATURDAY_MS = Date.parse('2026-11-28T15:00:00Z')

@@ -1,7 +1,6 @@
-import { marketState } from './market-hours.ts'
-import { tradesRoundTheClock } from './symbols.ts'
+import { marketState, tradesRoundTheClock } from '@tapedeck/domain'
 
-/** How a symbol stands by what came of it. */
+/** Whether trades of a symbol arrive, and since when they do not. */
 export interface SymbolState {
   readonly symbol: string
   readonly standing: 'asked for' | 'receiving' | 'quiet, normal for the hour' | 'quiet, not normal'
@@ -15,30 +14,30 @@ interface Watched {
   lastTradeMs: number | null
   usualGapMs: number | null
   sinceMs: number
-  /** Asked for again in this quiet spell. */
-  isNudged: boolean
+  /** A new subscription was requested during this silence. */
+  isReported: boolean
 }
 
-/** Weight of the newest gap in the usual one: about the last twenty trades count. */
+/** Weight of the newest gap in the moving average: about the last twenty trades count. */
 const WEIGHT = 0.1
-/** So many usual gaps without a trade are not normal, but never less than a minute. */
+/** A silence of this many usual gaps is abnormal, but never one shorter than a minute. */
 const PATIENCE = 20
 const LEAST_QUIET_MS = 60_000
-/** A symbol that never traded is given so long while its market is open. */
+/** A symbol that never traded may stay silent this long while its market is open. */
 const FIRST_TRADE_MS = 15 * 60_000
-/** Gaps longer than this are breaks of the session, no usual gap. */
+/** A longer gap is a break of the session and does not enter the average. */
 const BREAK_MS = 30 * 60_000
 
 /**
- * Judges each symbol's silence by its own usual rate and by whether its market is open.
+ * Detects symbols that are silent for longer than their own trade rate and market hours explain.
  *
- * A feed that pings may still have lost a symbol; a thin symbol is quiet without anything being
- * wrong. Times are receive times in epoch ms; pure.
+ * A feed that still pings may have lost a symbol, and a thinly traded symbol may be silent although
+ * all is well. Times are receive times in epoch ms. Pure.
  */
 export class SilenceDetector {
   readonly #watched = new Map<string, Watched>()
 
-  /** Begins with every symbol of the list and forgets all others. */
+  /** Starts to watch the symbols of the list and forgets all others. */
   setSymbols(symbols: readonly string[], nowMs: number): void {
     for (const symbol of this.#watched.keys()) {
       if (!symbols.includes(symbol)) this.#watched.delete(symbol)
@@ -49,12 +48,12 @@ export class SilenceDetector {
         lastTradeMs: null,
         usualGapMs: null,
         sinceMs: nowMs,
-        isNudged: false
+        isReported: false
       })
     }
   }
 
-  /** Trades of a symbol came in. */
+  /** Records that trades of a symbol arrived. */
   traded(symbol: string, nowMs: number): void {
     const watched = this.#watched.get(symbol)
     if (watched === undefined) return
@@ -66,10 +65,10 @@ export class SilenceDetector {
           : watched.usualGapMs + WEIGHT * (gapMs - watched.usualGapMs)
     }
     watched.lastTradeMs = nowMs
-    watched.isNudged = false
+    watched.isReported = false
   }
 
-  /** The connection is new: silence is counted from now. */
+  /** Restarts every silence, after a new connection. */
   restarted(nowMs: number): void {
     for (const watched of this.#watched.values()) watched.sinceMs = nowMs
   }
@@ -96,16 +95,16 @@ export class SilenceDetector {
     })
   }
 
-  /** Symbols quiet beyond the normal that were not asked for again in this spell; marks them so. */
-  takeNudges(nowMs: number): string[] {
-    const nudges: string[] = []
+  /** The symbols whose silence is abnormal and was not reported yet. Each silence is reported once. */
+  drainSilent(nowMs: number): string[] {
+    const silent: string[] = []
     for (const { symbol, standing } of this.states(nowMs)) {
       const watched = this.#watched.get(symbol)
-      if (standing !== 'quiet, not normal' || watched === undefined || watched.isNudged) continue
-      watched.isNudged = true
-      nudges.push(symbol)
+      if (standing !== 'quiet, not normal' || watched === undefined || watched.isReported) continue
+      watched.isReported = true
+      silent.push(symbol)
     }
-    return nudges
+    return silent
   }
 }
 
