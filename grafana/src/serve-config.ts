@@ -1,4 +1,4 @@
-import { Problems, readEnv, TapedeckError, text, url, whole, type Env } from '@tapedeck/core'
+import { about, Problems, readEnv, TapedeckError, text, url, whole, type Env } from '@tapedeck/core'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
@@ -15,6 +15,11 @@ export const SERVE_USAGE = `Shows the dashboards in a Grafana of your own.
   TAPEDECK_API_URL   address of the api, without a path   (http://127.0.0.1:8080)
   TAPEDECK_DATA_DIR  its database, logs and plugins go to grafana/ below it   (./.data)
 `
+
+export const GRAFANA_VARIABLES = {
+  GRAFANA_PORT: about('Port of Grafana', whole(3000, 1, 65_535)),
+  TAPEDECK_API_URL: about('Address of the api, without a path', apiUrl())
+} as const
 
 export interface ServeConfig {
   readonly home: string
@@ -43,8 +48,7 @@ export function readServeConfig(
       '--home': {
         ...text(undefined, "Grafana's home folder, as in npm run grafana -- --home DIR")
       },
-      GRAFANA_PORT: whole(3000, 1, 65_535),
-      TAPEDECK_API_URL: apiUrl(),
+      ...GRAFANA_VARIABLES,
       TAPEDECK_DATA_DIR: text('./.data', 'a folder')
     }
   )

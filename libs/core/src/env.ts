@@ -12,6 +12,10 @@ export interface Variable<T> {
   readonly secret: boolean
   /** Says what is expected; completes "…, expected ". */
   readonly expected: string
+  /** The default as a person writes it; undefined where there is none. */
+  readonly shown?: string | undefined
+  /** One line for docs/configuration.md and .env.example. */
+  readonly about?: string
   /** The value, or undefined when the text does not fit. May throw Problems for several mistakes. */
   parse(text: string): T | undefined
 }
@@ -69,9 +73,18 @@ export function readEnv<S extends Shape>(env: Env, shape: S): Values<S> {
 function variable<T>(
   fallback: T | undefined,
   expected: string,
-  parse: (found: string) => T | undefined
+  parse: (found: string) => T | undefined,
+  shown = fallback === undefined ? undefined : String(fallback)
 ): Variable<T> {
-  return { fallback, required: true, secret: false, expected, parse }
+  return { fallback, required: true, secret: false, expected, parse, shown }
+}
+
+/**
+ * Adds the line that the documents print for a variable.
+ * @param shown the default as a person writes it, where the reader cannot tell, such as `Finnhub's own`
+ */
+export function about<T>(line: string, of: Variable<T>, shown = of.shown): Variable<T> {
+  return { ...of, about: line, shown }
 }
 
 /** May be absent: then the value is undefined. */
@@ -134,13 +147,23 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 /** A length of time such as 250ms, 10s, 5m, 24h, 7d; the value is in milliseconds. */
 export function duration(fallbackMs: number | undefined, minMs = 0): Variable<number> {
   const atLeast = minMs > 0 ? `, at least ${minMs}ms` : ''
-  return variable(fallbackMs, `a duration such as 250ms, 10s, 5m, 24h or 7d${atLeast}`, (found) => {
+  const expected = `a duration such as 250ms, 10s, 5m, 24h or 7d${atLeast}`
+  const parse = (found: string): number | undefined => {
     const match = /^(\d+)\s*(ms|s|m|h|d)$/.exec(found)
     const unitMs = UNITS_MS[match?.[2] ?? '']
     if (match === null || unitMs === undefined) return undefined
     const ms = Number(match[1]) * unitMs
     return Number.isSafeInteger(ms) && ms >= minMs ? ms : undefined
-  })
+  }
+  return variable(fallbackMs, expected, parse, durationText(fallbackMs))
+}
+
+/** 86400000 ms is 24h: the longest unit up to hours that divides it. */
+function durationText(ms: number | undefined): string | undefined {
+  const unit = (['h', 'm', 's', 'ms'] as const).find(
+    (one) => (ms ?? 0) % (UNITS_MS[one] ?? 1) === 0
+  )
+  return ms === undefined || unit === undefined ? undefined : `${ms / (UNITS_MS[unit] ?? 1)}${unit}`
 }
 
 export function url(fallback: string | undefined, protocols: readonly string[]): Variable<string> {

@@ -3,6 +3,7 @@ export { BoundedQueue } from './bounded-queue.ts'
 export { systemClock, withTimeout, type Clock } from './clock.ts'
 export {
   choice,
+  about,
   decimal,
   duration,
   flag,

@@ -61,6 +61,8 @@ export function symbolsVariable(
     fallback,
     required: true,
     secret: false,
+    shown: fallback.join(','),
+    about: 'Symbols to follow, as Finnhub names them',
     expected: 'a list of symbols such as AAPL,MSFT,BINANCE:BTCUSDT',
     parse(found) {
       const entries = found.split(',').map((entry) => entry.trim())

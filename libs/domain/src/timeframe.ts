@@ -120,6 +120,9 @@ export function timeframesVariable(): Variable<readonly Timeframe[]> {
     fallback: DEFAULT_TIMEFRAMES,
     required: true,
     secret: false,
+    shown: DEFAULT_TIMEFRAMES.join(','),
+    about:
+      'Bars to make: a length that divides a day, `1d`, `regular`, `5m/1m` (hopping), `100t`, `50000v`, `1000000usd`',
     expected: `a list of ${TIMEFRAME_FORMS}`,
     parse(found) {
       const entries = found.split(',').map((entry) => entry.trim())

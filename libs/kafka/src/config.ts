@@ -1,4 +1,5 @@
 import {
+  about,
   choice,
   flag,
   optional,
@@ -49,12 +50,19 @@ export function brokersVariable(): Variable<BrokerAddresses> {
 
 /** What every service that speaks to Kafka reads from its environment. */
 export const KAFKA_VARIABLES = {
-  KAFKA_BROKERS: brokersVariable(),
-  KAFKA_TOPIC: text('raw_data', 'a topic name'),
-  KAFKA_SSL: flag(false),
-  KAFKA_USERNAME: optional(text()),
-  KAFKA_PASSWORD: optional(secret()),
-  KAFKA_SASL_MECHANISM: choice('plain', ['plain', 'scram-sha-256', 'scram-sha-512'])
+  KAFKA_BROKERS: about(
+    'Your own brokers: `host:port[,host:port]` or `kafka[+ssl]://user:password@host:port`',
+    brokersVariable(),
+    '`npm start` runs one'
+  ),
+  KAFKA_TOPIC: about('Topic of the trades', text('raw_data', 'a topic name')),
+  KAFKA_SSL: about('Connect with TLS', flag(false)),
+  KAFKA_USERNAME: about('User of your brokers', optional(text())),
+  KAFKA_PASSWORD: about('Password of that user', optional(secret())),
+  KAFKA_SASL_MECHANISM: about(
+    'How the user signs in: plain, scram-sha-256 or scram-sha-512',
+    choice('plain', ['plain', 'scram-sha-256', 'scram-sha-512'])
+  )
 } as const
 
 export interface KafkaConfig {

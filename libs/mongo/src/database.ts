@@ -1,4 +1,5 @@
 import {
+  about,
   duration,
   messageOf,
   optional,
@@ -45,12 +46,15 @@ function mongoUri(): Variable<string> {
 
 /** What every service that speaks to MongoDB reads from its environment. */
 export const MONGO_VARIABLES = {
-  MONGODB_URI: mongoUri(),
-  MONGODB_DB: text('tapedeck', 'a database name'),
-  MONGODB_USERNAME: optional(text()),
-  MONGODB_PASSWORD: optional(secret()),
-  /** Trades older than this are removed by MongoDB; not set: kept for ever. */
-  TRADES_TTL: optional(duration(undefined, 60_000))
+  MONGODB_URI: about('Your own MongoDB server', mongoUri(), '`npm start` runs one'),
+  MONGODB_DB: about('Database', text('tapedeck', 'a database name')),
+  MONGODB_USERNAME: about('User of your server', optional(text())),
+  MONGODB_PASSWORD: about('Password of that user', optional(secret())),
+  TRADES_TTL: about(
+    'MongoDB removes trades older than this, such as `30d`',
+    optional(duration(undefined, 60_000)),
+    'kept permanently'
+  )
 } as const
 
 export interface MongoConfig {

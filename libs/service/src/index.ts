@@ -3,4 +3,10 @@ export { addHealthRoutes, listen, serveHealth, type Readiness } from './health.t
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
 export { START_LIMIT_MS, startWait, type StartWait } from './start-wait.ts'
-export { createContext, EXIT, runService, type ServiceContext } from './run-service.ts'
+export {
+  createContext,
+  EXIT,
+  runService,
+  SERVICE_VARIABLES,
+  type ServiceContext
+} from './run-service.ts'

@@ -1,8 +1,10 @@
 import {
+  about,
   choice,
   hasCode,
   messageOf,
   readEnv,
+  text,
   withTimeout,
   type Env,
   type ErrorCode
@@ -21,6 +23,18 @@ export interface ServiceContext {
   /** Ends the service with a failure from the background, where nobody awaits. */
   fail(error: unknown): void
 }
+
+/** What every service reads from its environment. */
+export const SERVICE_VARIABLES = {
+  LOG_LEVEL: about(
+    'How much is logged: trace, debug, info, warn, error, fatal or silent',
+    choice('info', LOG_LEVELS)
+  ),
+  HEALTH_HOST: about(
+    'Address on which simulator, producer and consumer serve health and metrics',
+    text('127.0.0.1', 'an address to listen on')
+  )
+} as const
 
 export const EXIT = { stopped: 0, failed: 1, invalid: 2 } as const
 const INVALID: readonly ErrorCode[] = ['CONFIG_INVALID', 'SERVER_MISSING']
@@ -44,7 +58,7 @@ export async function runService(
   process.report.excludeEnv = true
   let log: Logger
   try {
-    const { LOG_LEVEL } = readEnv(env, { LOG_LEVEL: choice('info', LOG_LEVELS) })
+    const { LOG_LEVEL } = readEnv(env, SERVICE_VARIABLES)
     log = createLogger(name, LOG_LEVEL)
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`)

@@ -4,7 +4,7 @@ import type { ApiConfig } from './config.ts'
 import { databaseReader } from './database-reader.ts'
 
 export { buildApi, type ApiDeps } from './build-api.ts'
-export { readConfig, type ApiConfig } from './config.ts'
+export { API_VARIABLES, readConfig, type ApiConfig } from './config.ts'
 export { LoadCache, type LoadCacheOptions } from './load-cache.ts'
 export { readQuery, type Query, type QueryReading, type RequestProblem } from './query.ts'
 

@@ -1,4 +1,5 @@
 import {
+  about,
   optional,
   readEnv,
   Secret,
@@ -41,21 +42,30 @@ const MAX_SYMBOLS = 10_000
 /** Shorter ones can be guessed over the network. */
 const LEAST_TOKEN_LENGTH = 16
 
+export const API_VARIABLES = {
+  API_HOST: about(
+    'Address of the api and the page',
+    text('127.0.0.1', 'a host name or address to listen on')
+  ),
+  API_PORT: about('Port of the api and the page', whole(8080, 0, 65_535)),
+  API_TOKEN: about(
+    'Secret that allows adding and removing symbols at run time; 16 characters at least',
+    optional(tokenVariable()),
+    'nobody may'
+  ),
+  SYMBOLS: symbolsVariable(MAX_SYMBOLS),
+  TIMEFRAMES: timeframesVariable(),
+  FORECASTS: optional(forecastsVariable()),
+  FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
+  ...MONGO_VARIABLES
+} as const
+
 /**
  * The api's configuration; pure.
  * @throws CONFIG_INVALID that names every mistake at once
  */
 export function readConfig(env: Env): ApiConfig {
-  const values = readEnv(env, {
-    API_HOST: text('127.0.0.1', 'a host name or address to listen on'),
-    API_PORT: whole(8080, 0, 65_535),
-    SYMBOLS: symbolsVariable(MAX_SYMBOLS),
-    TIMEFRAMES: timeframesVariable(),
-    FORECASTS: optional(forecastsVariable()),
-    API_TOKEN: optional(tokenVariable()),
-    FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
-    ...MONGO_VARIABLES
-  })
+  const values = readEnv(env, API_VARIABLES)
   return Object.freeze({
     host: values.API_HOST,
     port: values.API_PORT,

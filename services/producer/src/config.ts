@@ -1,5 +1,6 @@
 import path from 'node:path'
 import {
+  about,
   choice,
   duration,
   optional,
@@ -16,6 +17,7 @@ import type { FeedTimes } from '@tapedeck/feed'
 import type { RestOptions } from '@tapedeck/finnhub'
 import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+import { SERVICE_VARIABLES } from '@tapedeck/service'
 import type { CaptureConfig } from './capture/capture.ts'
 import type { SpoolConfig } from './outbox/spool-writer.ts'
 
@@ -29,25 +31,67 @@ export const PRODUCER_VARIABLES = {
   ...KAFKA_VARIABLES,
   ...MONGO_VARIABLES,
   MONGODB_URI: optional(MONGO_VARIABLES.MONGODB_URI),
-  FEED: choice('finnhub', ['finnhub', 'alpaca']),
-  ALPACA_KEY_ID: optional(secret()),
-  ALPACA_SECRET_KEY: optional(secret()),
-  ALPACA_URL: url('wss://stream.data.alpaca.markets/v2/iex', ['ws:', 'wss:']),
-  FINNHUB_REST_URL: optional(url(undefined, ['http:', 'https:'])),
-  FINNHUB_TOKEN: optional(secret()),
-  FINNHUB_URL: optional(url(undefined, ['ws:', 'wss:'])),
-  SIMULATOR_URL: optional(url(undefined, ['ws:', 'wss:'])),
-  FEED_NAME: optional(text(undefined, 'a name such as finnhub or simulated')),
-  FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
-  PRODUCER_PORT: whole(0, 0, 65_535),
-  HEALTH_HOST: text('127.0.0.1', 'an address to listen on'),
-  TAPEDECK_DATA_DIR: text('./.data', 'a folder'),
-  SPOOL_DIR: optional(text(undefined, 'a folder')),
-  SPOOL_AFTER: duration(1000, 10),
-  SPOOL_MAX_BYTES: whole(GIBIBYTE, MEBIBYTE, Number.MAX_SAFE_INTEGER),
-  SPOOL_FSYNC: choice('interval', ['interval', 'always']),
-  CAPTURE_DIR: optional(text(undefined, 'a folder')),
-  CAPTURE_ROTATE: duration(3_600_000, 1000)
+  HEALTH_HOST: SERVICE_VARIABLES.HEALTH_HOST,
+  FINNHUB_TOKEN: about('Your Finnhub key', optional(secret()), 'trades are simulated'),
+  FINNHUB_MAX_SYMBOLS: about(
+    'How many symbols your plan allows',
+    whole(FREE_PLAN_SYMBOLS, 1, 10_000)
+  ),
+  FINNHUB_URL: about(
+    "Another server that speaks Finnhub's protocol",
+    optional(url(undefined, ['ws:', 'wss:'])),
+    "Finnhub's, with a key"
+  ),
+  FINNHUB_REST_URL: about(
+    'Where the producer checks at start that the symbols exist',
+    optional(url(undefined, ['http:', 'https:'])),
+    "Finnhub's, with a key"
+  ),
+  FEED: about('Vendor: finnhub or alpaca', choice('finnhub', ['finnhub', 'alpaca'])),
+  ALPACA_KEY_ID: about('Your Alpaca key', optional(secret())),
+  ALPACA_SECRET_KEY: about('The secret of that key', optional(secret())),
+  ALPACA_URL: about(
+    "Alpaca's stream",
+    url('wss://stream.data.alpaca.markets/v2/iex', ['ws:', 'wss:'])
+  ),
+  SIMULATOR_URL: about(
+    'The simulator, used without a key',
+    optional(url(undefined, ['ws:', 'wss:'])),
+    '`npm start` runs one'
+  ),
+  FEED_NAME: about(
+    'Origin that every record names',
+    optional(text(undefined, 'a name such as finnhub or simulated')),
+    'the vendor, or simulated'
+  ),
+  PRODUCER_PORT: about(
+    "Port of the producer's health and metrics; 0 picks a free one",
+    whole(0, 0, 65_535)
+  ),
+  TAPEDECK_DATA_DIR: about(
+    'Folder of everything a stack writes; two stacks need two',
+    text('./.data', 'a folder')
+  ),
+  SPOOL_DIR: about(
+    'Folder where trades wait while the broker is away',
+    optional(text(undefined, 'a folder')),
+    'spool in TAPEDECK_DATA_DIR'
+  ),
+  SPOOL_AFTER: about('How long trades wait in memory before they are spooled', duration(1000, 10)),
+  SPOOL_MAX_BYTES: about(
+    'Largest size of the spool in bytes',
+    whole(GIBIBYTE, MEBIBYTE, Number.MAX_SAFE_INTEGER)
+  ),
+  SPOOL_FSYNC: about(
+    'When the spool is synced to disk: `interval` (200 ms) or `always`',
+    choice('interval', ['interval', 'always'])
+  ),
+  CAPTURE_DIR: about(
+    'Folder for raw frames, which the simulator can play',
+    optional(text(undefined, 'a folder')),
+    'none are kept'
+  ),
+  CAPTURE_ROTATE: about('How long one capture file lasts', duration(3_600_000, 1000))
 } as const
 
 /** Whom to follow, and with what. */

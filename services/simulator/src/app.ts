@@ -17,7 +17,7 @@ import { playMarket, playTape } from './play-source.ts'
 import { tapeFormatOf } from './tape/tape-source.ts'
 
 export { readCommandLine, SETTINGS, USAGE } from './command-line.ts'
-export { readConfig, type SimulatorConfig } from './config.ts'
+export { readConfig, SIMULATOR_VARIABLES, type SimulatorConfig } from './config.ts'
 export type { SimulatorStats } from './counts.ts'
 export { BUILT_IN, readScenario } from './faults/built-in.ts'
 export { CONTENT_NAMES, contentOf, filled, type ContentName } from './faults/content.ts'

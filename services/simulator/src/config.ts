@@ -1,4 +1,5 @@
 import {
+  about,
   duration,
   flag,
   optional,
@@ -11,6 +12,7 @@ import {
   type Secret,
   type Variable
 } from '@tapedeck/core'
+import { SERVICE_VARIABLES } from '@tapedeck/service'
 import { startVariable, type StartRule } from './feed/start-gate.ts'
 
 /** Trades that are made up. */
@@ -44,30 +46,43 @@ export interface SimulatorConfig {
   readonly scenario: string | undefined
 }
 
+export const SIMULATOR_VARIABLES = {
+  SIMULATOR_RATE: about('Mean trades per second and symbol', decimal(3, 0.001, 1_000_000)),
+  SIMULATOR_SEED: about('Seed of the market', whole(1, 0, Number.MAX_SAFE_INTEGER)),
+  SIMULATOR_ALWAYS_OPEN: about('Trade outside market hours too', flag(true)),
+  SIMULATOR_SCENARIO: about(
+    'Faults to play: the name of a scenario or a .json file',
+    optional(text(undefined, 'the name of a scenario or a path of a .json file'))
+  ),
+  SIMULATOR_FILE: about(
+    'A recorded tape or capture instead of the market',
+    optional(text(undefined, 'a path of an .ndjson or .ndjson.gz file'))
+  ),
+  SIMULATOR_SPEED: about('Times its recorded speed, or `max`', speedVariable()),
+  SIMULATOR_SKIP_GAPS: about('Skip quiet hours of the file', flag(false)),
+  SIMULATOR_START: about(
+    'When the file begins: `quiet:200ms` after the last subscription, or `subscribed:4` symbols',
+    startVariable(),
+    'quiet:200ms'
+  ),
+  SIMULATOR_HOST: about('Address of the WebSocket', text('127.0.0.1', 'an address to listen on')),
+  SIMULATOR_PORT: about('Port of the WebSocket; 0 picks a free one', whole(0, 0, 65_535)),
+  SIMULATOR_HEALTH_PORT: about(
+    "Port of the simulator's health and metrics; 0 picks a free one",
+    whole(0, 0, 65_535)
+  ),
+  HEALTH_HOST: SERVICE_VARIABLES.HEALTH_HOST,
+  SIMULATOR_TOKEN: about('Token that clients must present', optional(secret()), 'any token'),
+  SIMULATOR_MAX_SYMBOLS: about('Symbols a client may subscribe to', whole(51, 1, 10_000)),
+  SIMULATOR_PING: about('How often the simulator pings', duration(60_000, 10))
+} as const
+
 /**
  * The simulator's settings, all from the environment (docs/simulator.md).
  * @throws CONFIG_INVALID that names every mistake.
  */
 export function readConfig(env: Env): SimulatorConfig {
-  const read = readEnv(env, {
-    SIMULATOR_HOST: text('127.0.0.1', 'an address to listen on'),
-    SIMULATOR_PORT: whole(0, 0, 65_535),
-    HEALTH_HOST: text('127.0.0.1', 'an address to listen on'),
-    SIMULATOR_HEALTH_PORT: whole(0, 0, 65_535),
-    SIMULATOR_TOKEN: optional(secret()),
-    SIMULATOR_MAX_SYMBOLS: whole(51, 1, 10_000),
-    SIMULATOR_PING: duration(60_000, 10),
-    SIMULATOR_SEED: whole(1, 0, Number.MAX_SAFE_INTEGER),
-    SIMULATOR_RATE: decimal(3, 0.001, 1_000_000),
-    SIMULATOR_ALWAYS_OPEN: flag(true),
-    SIMULATOR_FILE: optional(text(undefined, 'a path of an .ndjson or .ndjson.gz file')),
-    SIMULATOR_SPEED: speedVariable(),
-    SIMULATOR_SKIP_GAPS: flag(false),
-    SIMULATOR_START: startVariable(),
-    SIMULATOR_SCENARIO: optional(
-      text(undefined, 'the name of a scenario or a path of a .json file')
-    )
-  })
+  const read = readEnv(env, SIMULATOR_VARIABLES)
   return Object.freeze({
     host: read.SIMULATOR_HOST,
     port: read.SIMULATOR_PORT,

@@ -1,5 +1,5 @@
 export { fetchInto, type Fetch } from './cache.ts'
-export { readConfig, type StackConfig, type StackMode } from './config.ts'
+export { readConfig, STACK_VARIABLES, type StackConfig, type StackMode } from './config.ts'
 export { lockDataDir, type DataLock } from './data-lock.ts'
 export { checkAvx, checkGlibc, checkKernel, checkNode, type Check } from './doctor-checks.ts'
 export { diagnose, type Diagnosis } from './doctor.ts'

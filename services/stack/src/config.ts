@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import path from 'node:path'
 import {
+  about,
   choice,
   optional,
   readEnv,
@@ -37,9 +38,16 @@ export interface StackConfig {
   readonly env: Env
 }
 
-const VARIABLES = {
-  STACK: choice('auto', ['auto', 'external', 'embedded', 'docker']),
-  TAPEDECK_CACHE_DIR: optional(text(undefined, 'a folder')),
+export const STACK_VARIABLES = {
+  STACK: about(
+    'Where servers come from: auto, external (yours), embedded (downloaded) or docker',
+    choice('auto', ['auto', 'external', 'embedded', 'docker'])
+  ),
+  TAPEDECK_CACHE_DIR: about(
+    'Folder of downloads, shared by all checkouts',
+    optional(text(undefined, 'a folder')),
+    "the user's cache folder"
+  ),
   TAPEDECK_DATA_DIR: text('./.data', 'a folder'),
   ...KAFKA_VARIABLES,
   KAFKA_BROKERS: optional(brokersVariable()),
@@ -48,6 +56,9 @@ const VARIABLES = {
   FINNHUB_TOKEN: optional({ ...text(undefined, 'a token'), secret: true }),
   FINNHUB_URL: optional(url(undefined, ['ws:', 'wss:'])),
   FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
+  KAFKA_HOME: about("Kafka's folder with libs/, if it is installed", optional(text())),
+  MONGOD_BIN: about('The mongod program, if it is installed', optional(text())),
+  JAVA_HOME: about('A Java 17 or newer, if it is not on PATH', optional(text())),
   API_HOST: text('127.0.0.1', 'a host name or address'),
   API_PORT: optional(whole(undefined, 1, 65_535))
 } as const
@@ -60,7 +71,7 @@ const DEFAULT_API_PORT = 8080
  */
 export function readConfig(env: Env): StackConfig {
   const values = readEnv(env, {
-    ...VARIABLES,
+    ...STACK_VARIABLES,
     SYMBOLS: symbolsVariable(planLimit(env['FINNHUB_MAX_SYMBOLS']))
   })
   const { KAFKA_BROKERS, MONGODB_URI, STACK } = values

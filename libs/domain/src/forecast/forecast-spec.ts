@@ -31,6 +31,10 @@ export function forecastsVariable(
     fallback: DEFAULT_FORECASTS,
     required: true,
     secret: false,
+    shown: DEFAULT_FORECASTS.map((one) => `${one.timeframe}:${one.lookback}:${one.horizon}`).join(
+      ','
+    ),
+    about: 'Forecasts to make, each `timeframe:closes looked back:bars ahead`',
     expected: 'a list of timeframe:lookback:horizon such as 1m:20:1,1m:60:5',
     parse(found) {
       const problems: string[] = []
