@@ -3,6 +3,12 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { ERROR_CODES } from '@tapedeck/core'
+import {
+  configurationDocument,
+  envExample,
+  SECTIONS,
+  VARIABLES
+} from '../programs/settings/documents.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8')
@@ -11,19 +17,7 @@ const sources = globSync(['libs/*/src/**/*.ts', 'services/*/src/**/*.ts', 'grafa
   cwd: root
 }).map((file) => ({ file, text: read(file) }))
 const manifest = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
-const readme = read('README.md')
 const documents = ['README.md', ...globSync('docs/**/*.md', { cwd: root })]
-
-/** Every variable that a reader reads, by the reader functions of libs/core and by name. */
-function variablesRead(): Set<string> {
-  const readers =
-    'optional|whole|decimal|text|choice|duration|flag|secret|url|symbolsVariable|timeframesVariable|brokersVariable|mongoUri|speedVariable|startVariable|apiUrl'
-  const found = sources.flatMap(({ text }) => [
-    ...text.matchAll(new RegExp(`\\b([A-Z][A-Z0-9_]{3,}):\\s*(?:${readers})\\(`, 'g')),
-    ...text.matchAll(/env\['([A-Z][A-Z0-9_]+)'\]/g)
-  ])
-  return new Set(found.map(([, name = '']) => name))
-}
 
 /** Read from the surroundings, not ours to set. */
 const FOREIGN = [
@@ -34,30 +28,35 @@ const FOREIGN = [
   'INIT_CWD',
   'LOCALAPPDATA'
 ]
-/** Used by docker compose alone. */
-const COMPOSE_ONLY = ['KAFKA_PORT', 'MONGODB_PORT']
-
-const exampleNames = new Set(
-  [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm)].map(([, name = '']) => name)
-)
 
 describe('environment variables', () => {
-  it('.env.example has every variable that is read, and no other', () => {
-    const expected = [...variablesRead(), ...COMPOSE_ONLY].filter((name) => !FOREIGN.includes(name))
-    assert.deepEqual([...exampleNames].toSorted(), [...new Set(expected)].toSorted())
-  })
-
-  it('the README table has every variable of .env.example', () => {
-    const table = new Set(
-      [...readme.matchAll(/`([A-Z][A-Z0-9_]{2,})`/g)].map(([, name = '']) => name)
-    )
+  it('every variable has one place in docs/configuration.md and one line that describes it', () => {
+    const placed = SECTIONS.flatMap(({ names }) => names)
+    assert.deepEqual(placed.toSorted(), Object.keys(VARIABLES).toSorted())
     assert.deepEqual(
-      [...exampleNames].filter((name) => !table.has(name)),
+      Object.entries(VARIABLES).filter(
+        ([, { about }]) => about === undefined || about.length > 110
+      ),
       []
     )
-    const unknown = [...readme.matchAll(/^\| `([A-Z][A-Z0-9_]+)`/gm)]
+  })
+
+  it('docs/configuration.md and .env.example are what npm run settings writes', () => {
+    const words = (text: string): string => text.replaceAll(/[\s-]+/g, ' ')
+    assert.equal(words(read('docs/configuration.md')), words(configurationDocument()))
+    assert.equal(read('.env.example'), envExample())
+  })
+
+  it('no reader reads a variable that the documents do not have', () => {
+    const found = sources.flatMap(({ text }) => [
+      ...text.matchAll(/\benv\['([A-Z][A-Z0-9_]+)'\]/g),
+      ...text.matchAll(
+        /^\s+([A-Z][A-Z0-9]*_[A-Z0-9_]+): (?:about|optional|text|whole|decimal|choice|duration|flag|secret|url|[a-z]+Variable)\(/gm
+      )
+    ])
+    const unknown = found
       .map(([, name = '']) => name)
-      .filter((name) => !exampleNames.has(name))
+      .filter((name) => !(name in VARIABLES) && !FOREIGN.includes(name))
     assert.deepEqual(unknown, [])
   })
 })

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
+  about,
   choice,
   duration,
   optional,
@@ -21,22 +22,38 @@ import {
 } from '@tapedeck/domain'
 import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+import { SERVICE_VARIABLES } from '@tapedeck/service'
 
 export const CONSUMER_VARIABLES = {
   ...KAFKA_VARIABLES,
   ...MONGO_VARIABLES,
-  KAFKA_GROUP: text('tapedeck', 'a consumer group name'),
+  KAFKA_GROUP: about('Consumer group', text('tapedeck', 'a consumer group name')),
   TIMEFRAMES: timeframesVariable(),
-  CONDITION_POLICY: choice('feed', CONDITION_POLICIES),
-  ALLOWED_DELAY: duration(2000),
-  LATENESS_LIMIT: duration(86_400_000),
-  REDELIVERED: choice('drop', ['drop', 'keep']),
-  BARS_TOPIC: text('bars', "a topic name, or 'off'"),
+  CONDITION_POLICY: about(
+    'Which trades set prices: `feed`, `sip` (consolidated-tape rules) or `all`',
+    choice('feed', CONDITION_POLICIES)
+  ),
+  ALLOWED_DELAY: about('How long a bar waits for late trades before it is final', duration(2000)),
+  LATENESS_LIMIT: about('How late a trade may be and still correct its bar', duration(86_400_000)),
+  REDELIVERED: about(
+    'A trade whose vendor id was seen before: `drop` keeps it out of bars, `keep` counts it again',
+    choice('drop', ['drop', 'keep'])
+  ),
+  BARS_TOPIC: about(
+    'Topic that bars are published to, or `off`',
+    text('bars', "a topic name, or 'off'")
+  ),
   FORECASTS: optional(forecastsVariable()),
-  FORECASTS_TOPIC: text('forecasts', "a topic name, or 'off'"),
-  FLUSH_INTERVAL: duration(500, 20),
-  CONSUMER_PORT: whole(0, 0, 65_535),
-  HEALTH_HOST: text('127.0.0.1', 'an address to listen on')
+  FORECASTS_TOPIC: about(
+    'Topic that forecasts are published to, or `off`',
+    text('forecasts', "a topic name, or 'off'")
+  ),
+  FLUSH_INTERVAL: about('How often results are written', duration(500, 20)),
+  CONSUMER_PORT: about(
+    "Port of the consumer's health and metrics; 0 picks a free one",
+    whole(0, 0, 65_535)
+  ),
+  HEALTH_HOST: SERVICE_VARIABLES.HEALTH_HOST
 } as const
 
 export interface ConsumerConfig {

@@ -1,0 +1,198 @@
+import type { Shape, Variable } from '@tapedeck/core'
+import { API_VARIABLES } from '@tapedeck/api'
+import { CONSUMER_VARIABLES } from '@tapedeck/consumer'
+import { symbolsVariable } from '@tapedeck/domain'
+import { GRAFANA_VARIABLES } from '@tapedeck/grafana'
+import { KAFKA_VARIABLES } from '@tapedeck/kafka'
+import { MONGO_VARIABLES } from '@tapedeck/mongo'
+import { PRODUCER_VARIABLES } from '@tapedeck/producer'
+import { SERVICE_VARIABLES } from '@tapedeck/service'
+import { SIMULATOR_VARIABLES } from '@tapedeck/simulator'
+import { STACK_VARIABLES } from '@tapedeck/stack'
+import { about, whole } from '@tapedeck/core'
+
+interface Section {
+  readonly title: string
+  /** What a reader should know before the table. */
+  readonly text: string
+  readonly names: readonly string[]
+}
+
+/** Read by docker compose alone, so no service declares them. */
+const COMPOSE_VARIABLES = {
+  KAFKA_PORT: about('Port of Kafka on this machine', whole(9092, 1, 65_535)),
+  MONGODB_PORT: about('Port of MongoDB on this machine', whole(27_017, 1, 65_535))
+} as const
+
+/** Every variable that tapedeck reads, by name; the description is the one of the reader that has it. */
+export const VARIABLES: Readonly<Record<string, Variable<unknown>>> = merged([
+  { SYMBOLS: symbolsVariable(Infinity) },
+  PRODUCER_VARIABLES,
+  KAFKA_VARIABLES,
+  MONGO_VARIABLES,
+  CONSUMER_VARIABLES,
+  API_VARIABLES,
+  STACK_VARIABLES,
+  SIMULATOR_VARIABLES,
+  GRAFANA_VARIABLES,
+  COMPOSE_VARIABLES,
+  SERVICE_VARIABLES
+])
+
+/** The variables in the order in which a reader looks for them; a test checks that none is missing. */
+export const SECTIONS: readonly Section[] = [
+  {
+    title: 'Feed',
+    text: 'Without a key the simulator supplies the trades.',
+    names: [
+      'SYMBOLS',
+      'FINNHUB_TOKEN',
+      'FINNHUB_MAX_SYMBOLS',
+      'FINNHUB_URL',
+      'FINNHUB_REST_URL',
+      'FEED',
+      'ALPACA_KEY_ID',
+      'ALPACA_SECRET_KEY',
+      'ALPACA_URL',
+      'SIMULATOR_URL',
+      'FEED_NAME'
+    ]
+  },
+  {
+    title: 'Kafka',
+    text: 'With KAFKA_BROKERS set, `npm start` starts no broker.',
+    names: [
+      'KAFKA_BROKERS',
+      'KAFKA_TOPIC',
+      'KAFKA_GROUP',
+      'KAFKA_SSL',
+      'KAFKA_USERNAME',
+      'KAFKA_PASSWORD',
+      'KAFKA_SASL_MECHANISM',
+      'BARS_TOPIC',
+      'FORECASTS_TOPIC'
+    ]
+  },
+  {
+    title: 'MongoDB',
+    text: 'With MONGODB_URI set, `npm start` starts no database.',
+    names: ['MONGODB_URI', 'MONGODB_DB', 'MONGODB_USERNAME', 'MONGODB_PASSWORD', 'TRADES_TTL']
+  },
+  {
+    title: 'Bars and forecasts',
+    text:
+      'Changes apply to new bars. [Reprocess](reprocess.md) brings stored days under new rules. ' +
+      'The windows are described in [bars.md](bars.md), the models in [forecasts.md](forecasts.md).',
+    names: [
+      'TIMEFRAMES',
+      'CONDITION_POLICY',
+      'ALLOWED_DELAY',
+      'LATENESS_LIMIT',
+      'REDELIVERED',
+      'FLUSH_INTERVAL',
+      'FORECASTS'
+    ]
+  },
+  {
+    title: 'Api and health',
+    text: '`npm start` takes the next free port from 8080 on when API_PORT is not set.',
+    names: [
+      'API_HOST',
+      'API_PORT',
+      'API_TOKEN',
+      'HEALTH_HOST',
+      'PRODUCER_PORT',
+      'CONSUMER_PORT',
+      'LOG_LEVEL'
+    ]
+  },
+  {
+    title: 'Spool and capture',
+    text: 'The spool keeps trades on disk while the broker is away ([decision 9](adr/0009-spool.md)).',
+    names: [
+      'SPOOL_DIR',
+      'SPOOL_AFTER',
+      'SPOOL_MAX_BYTES',
+      'SPOOL_FSYNC',
+      'CAPTURE_DIR',
+      'CAPTURE_ROTATE'
+    ]
+  },
+  {
+    title: 'Servers of npm start',
+    text: 'How servers are found and downloaded is described in [servers.md](servers.md).',
+    names: [
+      'STACK',
+      'TAPEDECK_DATA_DIR',
+      'TAPEDECK_CACHE_DIR',
+      'KAFKA_HOME',
+      'MONGOD_BIN',
+      'JAVA_HOME'
+    ]
+  },
+  {
+    title: 'Simulator',
+    text: 'The market, the tapes and the faults are described in [simulator.md](simulator.md).',
+    names: Object.keys(SIMULATOR_VARIABLES).filter((name) => name.startsWith('SIMULATOR_'))
+  },
+  {
+    title: 'Grafana and docker compose',
+    text: '`npm run grafana` reads the first two, docker compose all four.',
+    names: ['GRAFANA_PORT', 'TAPEDECK_API_URL', 'KAFKA_PORT', 'MONGODB_PORT']
+  }
+]
+
+/** docs/configuration.md, whole. */
+export function configurationDocument(): string {
+  const sections = SECTIONS.map(
+    ({ title, text, names }) =>
+      `## ${title}\n\n${text}\n\n| variable | default | meaning |\n| --- | --- | --- |\n` +
+      names
+        .map(
+          (name) => `| \`${name}\` | ${cell(VARIABLES[name]?.shown)} | ${VARIABLES[name]?.about} |`
+        )
+        .join('\n')
+  )
+  return (
+    '# Configuration\n\n' +
+    'Every setting is an environment variable. Set it in the shell or in a file `.env` beside package.json ' +
+    '([.env.example](../.env.example) lists all). An empty value counts as not set.\n' +
+    'Durations are written `250ms`, `10s`, `5m`, `24h` or `7d`. A mistake stops the start with exit code 2; ' +
+    'the message names every mistake.\n\n' +
+    'This page and .env.example are written by `npm run settings` from the variables that the services read.\n\n' +
+    `${sections.join('\n\n')}\n`
+  )
+}
+
+/** .env.example, whole. */
+export function envExample(): string {
+  const sections = SECTIONS.map(({ title, names }) => {
+    const lines = names.map((name) => {
+      const { about: line, shown } = VARIABLES[name] ?? {}
+      const isValue = shown !== undefined && !shown.includes(' ')
+      const note = shown === undefined || isValue ? '' : ` (default: ${shown})`
+      return `# ${line}${note}\n# ${name}=${isValue ? shown : ''}`
+    })
+    return `# ${title}\n\n${lines.join('\n')}`
+  })
+  return (
+    '# Copy this file to .env and change what you need; every line is optional. npm start and docker compose read it.\n' +
+    '# An empty value counts as not set. Durations: 250ms, 10s, 5m, 24h, 7d. More: docs/configuration.md\n\n' +
+    `${sections.join('\n\n')}\n`
+  )
+}
+
+function cell(shown: string | undefined): string {
+  if (shown === undefined) return ''
+  return shown.includes(' ') ? shown : `\`${shown}\``
+}
+
+function merged(shapes: readonly Shape[]): Record<string, Variable<unknown>> {
+  const all: Record<string, Variable<unknown>> = {}
+  for (const shape of shapes) {
+    for (const [name, one] of Object.entries(shape)) {
+      if (all[name]?.about === undefined) all[name] = one
+    }
+  }
+  return all
+}
