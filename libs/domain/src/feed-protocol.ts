@@ -1,10 +1,4 @@
-import type { FeedTrade } from './trade-record.ts'
-
-/** A trade with its symbol and its place in the frame; conditions in Finnhub's codes. */
-export interface FrameTrade extends FeedTrade {
-  readonly s: string
-  readonly index: number
-}
+import type { FrameAmendment, FrameTrade } from './trade-record.ts'
 
 /** A trade, correction or cancel of a frame that did not fit, with the reason. */
 export interface RefusedTrade {
@@ -14,20 +8,14 @@ export interface RefusedTrade {
   readonly raw: string
 }
 
-/**
- * Something a feed says of an earlier trade, known by the vendor's own id: it never happened, or it
- * should have been another.
- */
-export interface FrameAmendment {
-  readonly index: number
-  readonly kind: 'cancel' | 'correction'
-  readonly s: string
-  /** The vendor's id of the trade that is amended. */
-  readonly of: string
-  /** The trade that stands instead; none for a cancel. */
-  readonly by: FeedTrade | null
-  /** Epoch ms of the amendment. */
-  readonly t: number
+/** A refused value as JSON, for whoever looks into it; never throws. */
+export function rawOf(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // The parser takes any depth, the writer does not.
+    return '"nested too deep to show"'
+  }
 }
 
 /** What one text frame of a feed says, in terms every feed shares. */

@@ -22,13 +22,12 @@ export {
 } from './counted-book.ts'
 export { coverageOf, GapList, knownGap, type GapSpan, type KnownGap } from './coverage.ts'
 export { ExactSum, type StoredSum } from './exact-sum.ts'
-export type {
-  FeedErrorMeaning,
-  FeedProtocol,
-  Frame,
-  FrameAmendment,
-  FrameTrade,
-  RefusedTrade
+export {
+  rawOf,
+  type FeedErrorMeaning,
+  type FeedProtocol,
+  type Frame,
+  type RefusedTrade
 } from './feed-protocol.ts'
 export * from './forecast/index.ts'
 export { FrameDeduplicator, type SeenConnection } from './frame-ledger.ts'
@@ -41,7 +40,6 @@ export {
   type FoldState
 } from './partition-fold.ts'
 export { precedes, type Print } from './print.ts'
-export { rawOf } from './raw-of.ts'
 export { VendorIdDeduplicator } from './redelivery.ts'
 export {
   sessionAt,
@@ -82,15 +80,26 @@ export {
   type WindowSpec
 } from './timeframe.ts'
 export {
+  decodeRecord,
+  encodeGapRecord,
+  encodeTradeRecord,
   MAX_FRAME_INDEX,
   MAX_RECORD_TRADES,
+  parseTradeId,
   RECORD_VERSION,
   recordProblem,
-  tapePlaceOf,
+  recordsOf,
   tradeId,
+  tradePlace,
   tradeProblem,
+  type DecodedRecord,
   type FeedTrade,
+  type FrameAmendment,
+  type FrameOrigin,
+  type FrameTrade,
+  type KeyedText,
   type RecordAmendment,
+  type TradePlace,
   type TradeRecord
 } from './trade-record.ts'
 export { Watermark, type WatermarkState } from './watermark.ts'

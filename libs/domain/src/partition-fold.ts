@@ -8,7 +8,7 @@ import { VendorIdDeduplicator } from './redelivery.ts'
 import { sessionOfTrade, tradingDateAt, type Session } from './sessions.ts'
 import { TickRule, type TickState } from './tick-rule.ts'
 import type { Timeframe } from './timeframe.ts'
-import { frameId, MAX_FRAME_INDEX, type FeedTrade, type TradeRecord } from './trade-record.ts'
+import { frameId, sequenceOf, type FeedTrade, type TradeRecord } from './trade-record.ts'
 import { Watermark, type WatermarkState } from './watermark.ts'
 
 export interface FoldOptions {
@@ -111,7 +111,7 @@ export class PartitionFold {
     const { policy } = this.#options
     const watermarkMs = this.watermark.ms
     const idOfFrame = frameId(connection, frame)
-    const firstSequence = frame * MAX_FRAME_INDEX
+    const firstSequence = sequenceOf(frame, 0)
     let newestMs = -Infinity
     for (let i = 0; i < record.trades.length; i++) {
       const trade = record.trades[i] as FeedTrade

@@ -1,3 +1,6 @@
+import { messageOf } from '@tapedeck/core'
+import { GAP_KEY, gapProblem, type GapRecord } from './gap-record.ts'
+
 /** A trade as Finnhub sends it, without its symbol: price, epoch ms, size, condition codes. */
 export interface FeedTrade {
   readonly p: number
@@ -49,27 +52,163 @@ export interface RecordAmendment {
   readonly t: number
 }
 
+/** A trade with its symbol and its place in the frame; conditions in Finnhub's codes. */
+export interface FrameTrade extends FeedTrade {
+  readonly s: string
+  readonly index: number
+}
+
+/**
+ * Something a feed says of an earlier trade, known by the vendor's own id: it never happened, or it
+ * should have been another.
+ */
+export interface FrameAmendment {
+  readonly index: number
+  readonly kind: 'cancel' | 'correction'
+  readonly s: string
+  /** The vendor's id of the trade that is amended. */
+  readonly of: string
+  /** The trade that stands instead; none for a cancel. */
+  readonly by: FeedTrade | null
+  /** Epoch ms of the amendment. */
+  readonly t: number
+}
+
+/** Where a trade stands on the tape: its connection, its frame and its index in the frame. */
+export interface TradePlace {
+  readonly connection: string
+  readonly frame: number
+  readonly index: number
+}
+
 /** The identity of a trade, given by the producer; content never identifies a trade. */
-export function tradeId(connection: string, frame: number, index: number): string {
+export function tradeId({ connection, frame, index }: TradePlace): string {
   return `${frameId(connection, frame)}${index}`
 }
 
-/** What the identities of a frame's trades have in common; the index in the frame follows. */
+/** The common beginning of the ids of a frame's trades; the index in the frame follows. */
 export function frameId(connection: string, frame: number): string {
   return `${connection}-${frame}-`
 }
 
-/** Where a trade stands on the tape, read from its identity: see Print. */
-export function tapePlaceOf(id: string): {
-  readonly connection: string
-  readonly sequence: number
-} {
+/**
+ * The reverse of `tradeId`, with the sequence that a Print holds. A text that is no trade id is read
+ * as the first place of a connection of that name.
+ */
+export function parseTradeId(id: string): TradePlace & { readonly sequence: number } {
   const second = id.lastIndexOf('-')
   const first = id.lastIndexOf('-', second - 1)
   const [frame, index] = [Number(id.slice(first + 1, second)), Number(id.slice(second + 1))]
-  const sequence = frame * MAX_FRAME_INDEX + index
-  if (first < 0 || !Number.isSafeInteger(sequence)) return { connection: id, sequence: 0 }
-  return { connection: id.slice(0, first), sequence }
+  const sequence = sequenceOf(frame, index)
+  return first < 0 || !Number.isSafeInteger(sequence)
+    ? { connection: id, frame: 0, index: 0, sequence: 0 }
+    : { connection: id.slice(0, first), frame, index, sequence }
+}
+
+/** The order of a trade within its connection, as one number. */
+export function sequenceOf(frame: number, index: number): number {
+  return frame * MAX_FRAME_INDEX + index
+}
+
+/** The place of a Print: the reverse of `sequenceOf`. */
+export function tradePlace(connection: string, sequence: number): TradePlace {
+  return {
+    connection,
+    frame: Math.floor(sequence / MAX_FRAME_INDEX),
+    index: sequence % MAX_FRAME_INDEX
+  }
+}
+
+/** Where and when a frame was received. */
+export interface FrameOrigin {
+  readonly feed: string
+  readonly connection: string
+  readonly frame: number
+  readonly receivedAt: number
+}
+
+/** Groups a frame by symbol: one record a symbol, in the order in which the symbols first stand in it. */
+export function recordsOf(
+  trades: readonly FrameTrade[],
+  { feed, connection, frame, receivedAt }: FrameOrigin,
+  amendments: readonly FrameAmendment[] = []
+): TradeRecord[] {
+  const bySymbol = new Map<string, Group>()
+  const groupOf = (symbol: string): Group => {
+    const found = bySymbol.get(symbol)
+    if (found !== undefined) return found
+    const group: Group = { indexes: [], trades: [] }
+    bySymbol.set(symbol, group)
+    return group
+  }
+  for (const { s, index, ...trade } of trades) {
+    const group = groupOf(s)
+    group.indexes.push(index)
+    group.trades.push(trade)
+  }
+  for (const { s, ...amendment } of amendments) {
+    const group = groupOf(s)
+    group.amendments ??= []
+    group.amendments.push(amendment)
+  }
+  return [...bySymbol].map(([symbol, group]) => ({
+    version: RECORD_VERSION,
+    feed,
+    symbol,
+    connection,
+    frame,
+    receivedAt,
+    ...group
+  }))
+}
+
+interface Group {
+  readonly indexes: number[]
+  readonly trades: FeedTrade[]
+  amendments?: RecordAmendment[]
+}
+
+/** The text of a record on the topic: JSON, with the symbol as key. */
+export function encodeTradeRecord(record: TradeRecord): KeyedText {
+  return { key: record.symbol, value: JSON.stringify(record) }
+}
+
+/** The text of a feed outage on the topic; every partition gets a copy, in order with its trades. */
+export function encodeGapRecord(gap: GapRecord): KeyedText {
+  return { key: GAP_KEY, value: JSON.stringify(gap) }
+}
+
+export interface KeyedText {
+  readonly key: string
+  readonly value: string
+}
+
+/** What came off the topic: trades, a feed gap, or why it is neither. */
+export type DecodedRecord =
+  | { readonly record: TradeRecord; readonly gap?: undefined; readonly problem?: undefined }
+  | { readonly record?: undefined; readonly gap: GapRecord; readonly problem?: undefined }
+  | { readonly record?: undefined; readonly gap?: undefined; readonly problem: string }
+
+/** Larger values are refused unread; a frame of Finnhub gives some hundred bytes. */
+const MAX_VALUE_BYTES = 900_000
+
+/** Reads one record of `raw_data`; never throws. */
+export function decodeRecord(key: Buffer | null, value: Buffer | null): DecodedRecord {
+  if (value === null) return { problem: 'value is missing' }
+  if (value.length > MAX_VALUE_BYTES) return { problem: `value has ${value.length} bytes` }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(value.toString())
+  } catch (error) {
+    return { problem: `value is not JSON: ${messageOf(error)}` }
+  }
+  const name = key?.toString()
+  if (name === GAP_KEY) {
+    const gapIssue = gapProblem(parsed, name)
+    return gapIssue === undefined ? { gap: parsed as GapRecord } : { problem: gapIssue }
+  }
+  const problem = recordProblem(parsed, name)
+  return problem === undefined ? { record: parsed as TradeRecord } : { problem }
 }
 
 /** The symbol, price, time, size and condition rules that a trade must meet; else the reason. */

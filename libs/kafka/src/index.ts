@@ -26,12 +26,6 @@ export { reachBroker } from './reach-broker.ts'
 export { forgetGroup } from './forget-group.ts'
 export { openSerialPublisher, type SerialPublisher } from './serial-publisher.ts'
 export {
-  decodeTradeRecord,
-  encodeGapRecord,
-  encodeTradeRecord,
-  type DecodedRecord
-} from './trade-record-codec.ts'
-export {
   openTradeSource,
   type IncomingRecord,
   type PartitionReader,

@@ -1,4 +1,4 @@
-import { precedes, tapePlaceOf, type Print } from '@tapedeck/domain'
+import { precedes, parseTradeId, type Print } from '@tapedeck/domain'
 import type { Database } from './database.ts'
 import { BAR_BOOKKEEPING, type BarRow } from './market-reader.ts'
 import { reading } from './reading.ts'
@@ -59,5 +59,5 @@ function firstTradeOf(barId: string): string {
 }
 
 function placeOf(tradeId: string): Print {
-  return { tMs: 0, price: 0, ...tapePlaceOf(tradeId) }
+  return { tMs: 0, price: 0, ...parseTradeId(tradeId) }
 }

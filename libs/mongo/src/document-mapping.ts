@@ -46,7 +46,7 @@ export function tradeDocument(
 export function amendmentDocuments(record: TradeRecord): AmendmentDocument[] {
   const { symbol, connection, frame, receivedAt, feed, amendments = [] } = record
   return amendments.map(({ index, kind, of, by, t }) => ({
-    _id: tradeId(connection, frame, index),
+    _id: tradeId({ connection, frame, index }),
     symbol,
     kind,
     of,

@@ -123,7 +123,6 @@ export {
   clearShadowTrades,
   dropShadowTrades,
   eachTrade,
-  idOf,
   insertShadowTrades,
   loadAsideIds,
   storedSymbols,

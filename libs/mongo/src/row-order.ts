@@ -1,4 +1,4 @@
-import { tapePlaceOf } from '@tapedeck/domain'
+import { parseTradeId } from '@tapedeck/domain'
 
 /** The newest `limit` rows, ascending in time; ties by symbol, then by the order of the feed. */
 export function ascending<D extends { readonly _id: string; readonly symbol: string }>(
@@ -22,7 +22,7 @@ function compareTexts(a: string, b: string): number {
 
 /** `<connection>-<frame>-<index>`: frame and index are numbers, so that 10 comes after 9. */
 export function compareIds(a: string, b: string): number {
-  const [left, right] = [tapePlaceOf(a), tapePlaceOf(b)]
+  const [left, right] = [parseTradeId(a), parseTradeId(b)]
   return (
     compareTexts(left.connection, right.connection) ||
     left.sequence - right.sequence ||

@@ -1,3 +1,4 @@
+import { parseTradeId } from '@tapedeck/domain'
 import type { Filter } from 'mongodb'
 import { insertAll } from './bulk-write.ts'
 import type { Database } from './database.ts'
@@ -96,11 +97,6 @@ export async function eachTrade(
   })
 }
 
-/** A trade's id; the reverse of what the producer's names are made of. */
-export function idOf({ connection, frame, index }: StoredTrade): string {
-  return `${connection}-${frame}-${index}`
-}
-
 /** `known` keeps one text for each connection: millions of trades name a handful. */
 function tradeOf(document: Read, known: Map<string, string>): StoredTrade {
   const {
@@ -114,15 +110,13 @@ function tradeOf(document: Read, known: Map<string, string>): StoredTrade {
     vendorId,
     offset
   } = document
-  const beforeIndex = id.lastIndexOf('-')
-  const beforeFrame = id.lastIndexOf('-', beforeIndex - 1)
-  const name = id.slice(0, beforeFrame)
+  const { connection: name, frame, index } = parseTradeId(id)
   let connection = known.get(name)
   if (connection === undefined) known.set(name, (connection = name))
   return {
     connection,
-    frame: Number(id.slice(beforeFrame + 1, beforeIndex)),
-    index: Number(id.slice(beforeIndex + 1)),
+    frame,
+    index,
     offset,
     tMs: tradedAt.getTime(),
     receivedAtMs: receivedAt.getTime(),

@@ -1,4 +1,4 @@
-import { precedes, tapePlaceOf, type Print } from '@tapedeck/domain'
+import { precedes, parseTradeId, type Print } from '@tapedeck/domain'
 import type { Collection, Filter, FindCursor } from 'mongodb'
 import type { Database } from './database.ts'
 import type { LateTradeDocument, TradeDocument } from './documents.ts'
@@ -141,7 +141,7 @@ function joined(
 }
 
 function tapeTrade(trade: TradeDocument, late: LateTradeDocument | undefined): TapeTrade {
-  const { connection, sequence } = tapePlaceOf(trade._id)
+  const { connection, sequence } = parseTradeId(trade._id)
   const { price, tradedAt } = trade
   const aside = late === undefined ? undefined : { reason: late.reason, byMs: late.byMs }
   return { trade, print: { tMs: tradedAt.getTime(), connection, sequence, price }, aside }
@@ -152,5 +152,5 @@ function byPlace(a: TapeTrade, b: TapeTrade): number {
 }
 
 function positionOf({ tMs, id }: TapePosition): Print {
-  return { tMs, price: 0, ...tapePlaceOf(id) }
+  return { tMs, price: 0, ...parseTradeId(id) }
 }

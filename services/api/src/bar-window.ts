@@ -1,7 +1,7 @@
 import {
   precedes,
   settlesAt,
-  tapePlaceOf,
+  parseTradeId,
   windowsAt,
   windowSpec,
   type Print,
@@ -81,5 +81,5 @@ function activityWindow(bar: BarRow, nextTrade: string | undefined): BarWindow {
 
 /** Places on the tape are compared apart from time: as if all were of one moment. */
 function placeOf(tradeId: string): Print {
-  return { tMs: 0, price: 0, ...tapePlaceOf(tradeId) }
+  return { tMs: 0, price: 0, ...parseTradeId(tradeId) }
 }

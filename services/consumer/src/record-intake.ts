@@ -1,11 +1,11 @@
 import {
+  decodeRecord,
   knownGap,
   type GapRecord,
   type KnownGap,
   type PartitionFold,
   type TradeRecord
 } from '@tapedeck/domain'
-import { decodeTradeRecord } from '@tapedeck/kafka'
 import { tradeDocument, type Acquired } from '@tapedeck/mongo'
 import type { WriterDeps } from './result-writer.ts'
 import { SideCollector, type SideResults } from './side-results.ts'
@@ -56,7 +56,7 @@ export class RecordIntake {
   take(offset: number, key: Buffer | null, value: Buffer | null): void {
     const { metrics } = this.#deps
     metrics.recordsRead.inc()
-    const { record, gap, problem } = decodeTradeRecord(key, value)
+    const { record, gap, problem } = decodeRecord(key, value)
     if (gap !== undefined) {
       metrics.gapsRead.inc()
       this.#fold.takeGap(gap, Date.now())

@@ -1,6 +1,6 @@
 import { messageOf, withoutSecrets } from '@tapedeck/core'
-import type { FeedProtocol, Frame } from '@tapedeck/domain'
-import { recordsOf, type Feed, type FeedEvent, type FrameEvent } from '@tapedeck/feed'
+import { recordsOf, type FeedProtocol, type Frame } from '@tapedeck/domain'
+import type { Feed, FeedEvent, FrameEvent } from '@tapedeck/feed'
 import type { SymbolStanding } from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
 import type { DeadLetterSink } from './aside.ts'

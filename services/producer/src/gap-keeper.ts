@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { GAP_KEY, type GapRecord } from '@tapedeck/domain'
+import { encodeGapRecord, type GapRecord } from '@tapedeck/domain'
 import { connectionId } from '@tapedeck/feed'
 import { FollowedSymbols, present, type Followed } from './followed-symbols.ts'
 import type { Outbox } from './outbox/outbox.ts'
@@ -36,8 +36,7 @@ export function outageTrackerOf(feed: string, outbox: Pick<Outbox, 'announce'>):
     nextId: (nowMs) => `gap-${connectionId(nowMs)}`,
     publish: (gap) =>
       outbox.announce({
-        key: GAP_KEY,
-        value: JSON.stringify(gap),
+        ...encodeGapRecord(gap),
         partition: 'all',
         receivedAt: gap.at
       })

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
-import type { TradeRecord } from '@tapedeck/domain'
-import { encodeGapRecord, Publisher } from '@tapedeck/kafka'
+import { encodeGapRecord, type TradeRecord } from '@tapedeck/domain'
+import { Publisher } from '@tapedeck/kafka'
 import type { ForecastDocument } from '@tapedeck/mongo'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
@@ -212,7 +212,9 @@ describe('the ledger of forecasts', () => {
         at: 0
       } as const
       await market.publish(records.slice(0, at(20)))
-      await publisher.send([0, 1, 2, 3, 4, 5].map((partition) => encodeGapRecord(gap, partition)))
+      await publisher.send(
+        [0, 1, 2, 3, 4, 5].map((partition) => ({ ...encodeGapRecord(gap), partition }))
+      )
       await market.publish(records.slice(at(20)))
       await inService(t, (context) => startConsumer(market.consumer(RULES), context))
       const forecastOf = (minute: number) =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
-import type { GapRecord } from '@tapedeck/domain'
-import { encodeGapRecord, Publisher } from '@tapedeck/kafka'
+import { encodeGapRecord, type GapRecord } from '@tapedeck/domain'
+import { Publisher } from '@tapedeck/kafka'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
@@ -31,7 +31,7 @@ describe('feed gaps', () => {
         at: 2000
       }
       const on = (one: GapRecord) =>
-        [0, 1, 2, 3, 4, 5].map((partition) => encodeGapRecord(one, partition))
+        [0, 1, 2, 3, 4, 5].map((partition) => ({ ...encodeGapRecord(one), partition }))
       await publisher.send(on(gap))
       await eventually(async () => {
         const found = await market.database.feedGaps.findOne({ _id: 'gap-1' })
@@ -75,14 +75,14 @@ describe('feed gaps', () => {
       aRecord({ symbol: 'MSFT', frame: 2, receivedAt: nowMs, trades: [aTrade({ t: nowMs })] })
     ])
     // The feed goes down for the partition of AAPL alone (3); MSFT's bar (0) shows that time goes on.
-    await publisher.send([encodeGapRecord({ ...gap, toMs: null }, 3)])
+    await publisher.send([{ ...encodeGapRecord({ ...gap, toMs: null }), partition: 3 }])
     await eventually(async () => {
       const bar = await market.database.bars.findOne({ symbol: 'MSFT' })
       assert.equal(bar?.status, 'final')
     })
     const held = await market.database.bars.findOne({ symbol: 'AAPL' })
     assert.equal(held?.status, 'provisional')
-    await publisher.send([encodeGapRecord({ ...gap, toMs: nowMs + 5000 }, 3)])
+    await publisher.send([{ ...encodeGapRecord({ ...gap, toMs: nowMs + 5000 }), partition: 3 }])
     await eventually(async () => {
       const bar = await market.database.bars.findOne({ symbol: 'AAPL' })
       assert.equal(bar?.status, 'final')

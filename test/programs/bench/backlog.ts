@@ -1,4 +1,5 @@
-import { encodeTradeRecord, ensureTopics, Publisher, type KafkaConfig } from '@tapedeck/kafka'
+import { encodeTradeRecord } from '@tapedeck/domain'
+import { ensureTopics, Publisher, type KafkaConfig } from '@tapedeck/kafka'
 import { syntheticRecords, type SyntheticOptions } from './synthetic-trades.ts'
 
 export interface Backlog {

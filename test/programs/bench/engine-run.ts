@@ -1,6 +1,11 @@
 import { readConfig } from '@tapedeck/consumer'
-import { PartitionFold, type Bar, type TradeRecord } from '@tapedeck/domain'
-import { decodeTradeRecord, encodeTradeRecord } from '@tapedeck/kafka'
+import {
+  decodeRecord,
+  encodeTradeRecord,
+  PartitionFold,
+  type Bar,
+  type TradeRecord
+} from '@tapedeck/domain'
 
 /** A record as it lies on the topic. */
 export interface EncodedRecord {
@@ -84,7 +89,7 @@ export function foldAll(
 }
 
 function decoded({ key, value }: EncodedRecord): TradeRecord {
-  const { record, problem } = decodeTradeRecord(key, value)
+  const { record, problem } = decodeRecord(key, value)
   if (record === undefined) throw new Error(`Cannot fold a record: ${problem ?? 'no trades'}`)
   return record
 }

@@ -1,5 +1,4 @@
-import type { FrameTrade, TradeRecord } from '@tapedeck/domain'
-import { recordsOf } from '@tapedeck/feed'
+import { recordsOf, type FrameTrade, type TradeRecord } from '@tapedeck/domain'
 import { tradesOf } from '../verify-tape/tape.ts'
 
 const FRAME_TRADES = 10

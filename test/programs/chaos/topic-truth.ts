@@ -48,7 +48,7 @@ export async function readTopicTruth(kafka: KafkaConfig): Promise<TopicTruth> {
     record.trades.forEach(({ p, t, v, c = null }, i) => {
       const { symbol, connection, frame, receivedAt } = record
       const index = record.indexes[i] ?? NaN
-      const id = tradeId(connection, frame, index)
+      const id = tradeId({ connection, frame, index })
       const place = { connection, frame, index, receivedAt, partition, offset }
       trades.push({ id, symbol, p, t, v, c, ...place })
     })

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Secret } from '@tapedeck/core'
-import { recordProblem } from '@tapedeck/domain'
-import { recordsOf } from '@tapedeck/feed'
+import { recordProblem, recordsOf } from '@tapedeck/domain'
 import { finnhubProtocol, parseFrame } from '@tapedeck/finnhub'
 
 const ORIGIN = { feed: 'finnhub', connection: 'c', frame: 4, receivedAt: 1_764_000_600_200 }

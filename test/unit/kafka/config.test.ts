@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { hasCode, readEnv, Secret } from '@tapedeck/core'
-import { decodeTradeRecord, encodeTradeRecord, KAFKA_VARIABLES, kafkaConfig } from '@tapedeck/kafka'
-import { aRecord } from '../../support/trades.ts'
+import { KAFKA_VARIABLES, kafkaConfig } from '@tapedeck/kafka'
 
 const read = (env: Record<string, string>) => kafkaConfig(readEnv(env, KAFKA_VARIABLES))
 
@@ -51,28 +50,5 @@ describe('KAFKA_BROKERS', () => {
         return true
       }
     )
-  })
-})
-
-describe('trade record codec', () => {
-  it('brings a record back unchanged', () => {
-    const record = aRecord()
-    const { key, value } = encodeTradeRecord(record)
-    assert.deepEqual(decodeTradeRecord(Buffer.from(key), Buffer.from(value)).record, record)
-  })
-
-  it('says what is wrong instead of throwing', () => {
-    const problems = [
-      decodeTradeRecord(null, null),
-      decodeTradeRecord(null, Buffer.from('{')),
-      decodeTradeRecord(null, Buffer.from(JSON.stringify(aRecord()))),
-      decodeTradeRecord(Buffer.from('AAPL'), Buffer.alloc(1_000_000, 32))
-    ].map(({ problem }) => problem?.split(':')[0])
-    assert.deepEqual(problems, [
-      'value is missing',
-      'value is not JSON',
-      'key is not the symbol',
-      'value has 1000000 bytes'
-    ])
   })
 })

@@ -1,10 +1,11 @@
 import {
   coverageOf,
+  tradeId,
   type ConditionPolicy,
   type Timeframe,
   type TradingDate
 } from '@tapedeck/domain'
-import { idOf, storedTimeframes, type BarDocument } from '@tapedeck/mongo'
+import { storedTimeframes, type BarDocument } from '@tapedeck/mongo'
 import { contentDifferences, gapDifferences, type FieldDifference } from './compare.ts'
 import { Day, policyOf, settledMs, type DayDeps } from './day.ts'
 import { Explainer, type Explanation, type NamedTrade } from './explain.ts'
@@ -220,7 +221,7 @@ function repeatedTrades(day: Day, { dropsRepeated }: AuditSymbolOptions): AuditD
       start: new Date(tMs).toISOString(),
       fields: [],
       explanation: `the vendor's id ${vendorId} stands on two trades`,
-      trades: [idOf(before), idOf(trade)]
+      trades: [tradeId(before), tradeId(trade)]
     })
   }
   return found

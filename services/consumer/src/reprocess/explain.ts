@@ -1,5 +1,5 @@
-import { CONDITION_POLICIES, MAX_FRAME_INDEX } from '@tapedeck/domain'
-import { idOf, type BarDocument, type StoredTrade } from '@tapedeck/mongo'
+import { CONDITION_POLICIES, tradeId, tradePlace } from '@tapedeck/domain'
+import type { BarDocument, StoredTrade } from '@tapedeck/mongo'
 import { contentDifferences, isOfTapeOrder, type FieldDifference } from './compare.ts'
 import type { Day } from './day.ts'
 import { isActivity } from './rebuild.ts'
@@ -27,7 +27,7 @@ export class Explainer {
 
   constructor(day: Day) {
     this.#day = day
-    this.#ids = new Set(day.slice.trades.map(idOf))
+    this.#ids = new Set(day.slice.trades.map(tradeId))
   }
 
   /** The trades that a stored bar names (first, last) and that are in none of the day's bars. */
@@ -77,7 +77,7 @@ export class Explainer {
     if (isActivity(expected.timeframe) && strangers.length > 0) return ofSuccession(strangers)
     return {
       text: `${expected.tradeCount} trades are in no bar; was ${expected.timeframe} in TIMEFRAMES then?`,
-      trades: this.#within(expected).slice(0, SHOWN).map(idOf)
+      trades: this.#within(expected).slice(0, SHOWN).map(tradeId)
     }
   }
 
@@ -125,7 +125,7 @@ export class Explainer {
   #ofLack(bar: BarDocument, count: number, volume: number): Explanation {
     const within = this.#within(bar)
     const likely = count === 1 ? within.filter(({ size }) => isClose(size, volume)) : []
-    const trades = likely.slice(0, SHOWN).map(idOf)
+    const trades = likely.slice(0, SHOWN).map(tradeId)
     const names = trades.length === 0 ? '' : `: ${trades.join(' or ')}`
     return { text: `it lacks ${count} stored trades${names}`, trades }
   }
@@ -158,6 +158,5 @@ function isClose(a: number, b: number): boolean {
 function namedTrade(print: unknown): NamedTrade | undefined {
   if (!Array.isArray(print)) return undefined
   const [tMs, connection, sequence, price] = print as [number, string, number, number]
-  const frame = Math.floor(sequence / MAX_FRAME_INDEX)
-  return { id: `${connection}-${frame}-${sequence % MAX_FRAME_INDEX}`, tMs, price }
+  return { id: tradeId(tradePlace(connection, sequence)), tMs, price }
 }

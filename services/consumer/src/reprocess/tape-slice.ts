@@ -1,5 +1,6 @@
 import {
   eligibilityOf,
+  tradeId,
   MAY,
   sessionOfTrade,
   tradingDateAt,
@@ -7,7 +8,7 @@ import {
   type Timeframe,
   type TradingDate
 } from '@tapedeck/domain'
-import { idOf, type StoredTrade } from '@tapedeck/mongo'
+import type { StoredTrade } from '@tapedeck/mongo'
 import type { TradeStore } from './trade-store.ts'
 
 /** What a symbol's trading date is rebuilt from, in the order in which the feed sent it. */
@@ -64,8 +65,8 @@ export async function loadSlice(
   const trades = all.filter((trade) => {
     const isOfDate = trade.tMs < endMs
     if (isOfDate) tradeCount++
-    const why = aside.size === 0 ? undefined : aside.get(idOf(trade))
-    if (why !== undefined && isOfDate) ofDate.set(idOf(trade), { reason: why.reason, trade })
+    const why = aside.size === 0 ? undefined : aside.get(tradeId(trade))
+    if (why !== undefined && isOfDate) ofDate.set(tradeId(trade), { reason: why.reason, trade })
     return why === undefined
   })
   trades.sort(byPlace)
@@ -87,7 +88,7 @@ export async function loadSlice(
     receivedToMs: receivedToMs + CLOCK_SLACK_MS
   }
   await store.each(later, (trade) => {
-    if (byPlace(trade, last) < 0 && byPlace(trade, first) > 0 && !aside.has(idOf(trade))) {
+    if (byPlace(trade, last) < 0 && byPlace(trade, first) > 0 && !aside.has(tradeId(trade))) {
       trades.push(trade)
     }
     return undefined
@@ -123,7 +124,7 @@ async function loadEarlier(
     (trade) => {
       if (++looked > LOOK_BACK) return 'stop'
       if (byPlace(trade, first) > 0 || !setsPriceAlways(symbol, trade)) return undefined
-      if (asideBefore.has(idOf(trade))) return undefined
+      if (asideBefore.has(tradeId(trade))) return undefined
       if (anchors.length > 0 && anchors[0]?.price === trade.price) return undefined
       anchors.push(trade)
       return anchors.length === 2 ? 'stop' : undefined
@@ -138,7 +139,7 @@ async function loadEarlier(
   const aside = await store.asideIds(range)
   await store.each(range, (trade) => {
     const isOlder = anchor !== undefined && byPlace(trade, anchor) < 0
-    if (!isOlder && !aside.has(idOf(trade))) found.push(trade)
+    if (!isOlder && !aside.has(tradeId(trade))) found.push(trade)
     return undefined
   })
   return found

@@ -1,13 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { TapedeckError } from '@tapedeck/core'
-import { PartitionFold } from '@tapedeck/domain'
-import {
-  createClient,
-  decodeTradeRecord,
-  forgetGroup,
-  openTradeSource,
-  type RecordBatch
-} from '@tapedeck/kafka'
+import { decodeRecord, PartitionFold } from '@tapedeck/domain'
+import { createClient, forgetGroup, openTradeSource, type RecordBatch } from '@tapedeck/kafka'
 import {
   clearShadowTrades,
   insertShadowTrades,
@@ -110,7 +104,7 @@ class ShadowWriter {
     const fold = this.#foldOf(partition)
     for (const { offset, key, value } of records) {
       if (offset >= end) break
-      const { record } = decodeTradeRecord(key, value)
+      const { record } = decodeRecord(key, value)
       if (record === undefined) continue
       const isWanted = symbols?.includes(record.symbol) ?? true
       fold.take(record, offset, 0, (folded) => {

@@ -1,8 +1,12 @@
 import { parseFrame as parseAlpaca } from '@tapedeck/alpaca'
-import { recordProblem, type Frame, type TradeRecord } from '@tapedeck/domain'
-import { recordsOf } from '@tapedeck/feed'
+import {
+  decodeRecord,
+  recordProblem,
+  recordsOf,
+  type Frame,
+  type TradeRecord
+} from '@tapedeck/domain'
 import { parseFrame } from '@tapedeck/finnhub'
-import { decodeTradeRecord } from '@tapedeck/kafka'
 import type { Letter } from './journal.ts'
 
 /** The records that a letter's trades are published as, or why they are not. */
@@ -52,7 +56,7 @@ export function replayPlan(letter: Letter, names: ReplayNames): ReplayPlan {
 /** A record of `raw_data`. Its key is not kept: the schema allows but one, the symbol. */
 function recordPlan(raw: string, value: unknown): ReplayPlan {
   const { symbol } = value as Readonly<Record<string, unknown>>
-  const { record, problem } = decodeTradeRecord(Buffer.from(String(symbol)), Buffer.from(raw))
+  const { record, problem } = decodeRecord(Buffer.from(String(symbol)), Buffer.from(raw))
   return record === undefined ? { problem: problem ?? 'it holds no trades' } : { records: [record] }
 }
 

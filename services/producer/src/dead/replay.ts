@@ -1,5 +1,5 @@
-import type { TradeRecord } from '@tapedeck/domain'
-import { encodeTradeRecord, MAX_SEND_RECORDS, type OutgoingRecord } from '@tapedeck/kafka'
+import { encodeTradeRecord, type TradeRecord } from '@tapedeck/domain'
+import { MAX_SEND_RECORDS, type OutgoingRecord } from '@tapedeck/kafka'
 import type { Letter } from './journal.ts'
 import { MARK_LETTERS, markRecord, type Mark } from './mark.ts'
 import { replayPlan, type ReplayNames } from './plan.ts'

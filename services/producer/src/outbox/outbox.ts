@@ -1,6 +1,5 @@
 import { systemClock, TapedeckError } from '@tapedeck/core'
-import type { TradeRecord } from '@tapedeck/domain'
-import { encodeTradeRecord } from '@tapedeck/kafka'
+import { encodeTradeRecord, type TradeRecord } from '@tapedeck/domain'
 import { Dispatch, type DispatchDeps } from './dispatch.ts'
 import { LossReport } from './loss-report.ts'
 import { Movement } from './movement.ts'
