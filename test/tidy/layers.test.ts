@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
 
 const root = path.resolve(import.meta.dirname, '../..')
 
@@ -21,7 +22,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   consumer: ['core', 'domain', ...ADAPTERS],
   api: ['core', 'domain', ...ADAPTERS],
   simulator: ['core', 'domain', ...ADAPTERS],
-  stack: ['core', 'domain', ...ADAPTERS]
+  stack: ['core', 'domain', ...ADAPTERS],
+  tools: ['core', 'domain', ...ADAPTERS]
 }
 
 /** Who alone may import a third-party package. */
@@ -81,6 +83,21 @@ const isOurs = (specifier: string): boolean => specifier.startsWith('@tapedeck/'
 const isThirdParty = (specifier: string): boolean =>
   !specifier.startsWith('.') && !specifier.startsWith('node:') && !isOurs(specifier)
 
+/** Every source file that these import, directly or not, with themselves. */
+function reachableFrom(files: readonly string[]): Set<string> {
+  const byFile = new Map(sources.map((source) => [source.file, source]))
+  const reached = new Set(files)
+  for (const file of reached) {
+    for (const specifier of byFile.get(file)?.imports ?? []) {
+      if (specifier.startsWith('.')) reached.add(path.join(path.dirname(file), specifier))
+      else if (isOurs(specifier)) {
+        reached.add(path.relative(root, fileURLToPath(import.meta.resolve(specifier))))
+      }
+    }
+  }
+  return reached
+}
+
 function offenders(rule: (source: SourceFile, specifier: string) => boolean): string[] {
   return sources.flatMap((source) =>
     source.imports
@@ -105,6 +122,16 @@ describe('layers', () => {
           isOurs(specifier) &&
           !(MAY_IMPORT[owner] ?? []).includes(specifier.slice('@tapedeck/'.length))
       ),
+      []
+    )
+  })
+
+  it('the running services load none of the tools', () => {
+    const mains = ['producer', 'consumer', 'api'].map((name) => `services/${name}/src/main.ts`)
+    const loaded = reachableFrom(mains)
+    assert.ok(loaded.size > 100)
+    assert.deepEqual(
+      [...loaded].filter((file) => file.startsWith('services/tools/')),
       []
     )
   })

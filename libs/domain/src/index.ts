@@ -41,6 +41,7 @@ export {
 } from './partition-fold.ts'
 export { precedes, type Print } from './print.ts'
 export { VendorIdDeduplicator } from './redelivery.ts'
+export { RULE_VARIABLES, rulesOf, type Rules } from './rules.ts'
 export {
   sessionAt,
   sessionOfTrade,

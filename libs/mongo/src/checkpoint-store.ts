@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto'
 import { TapedeckError } from '@tapedeck/core'
 import type { UpdateFilter } from 'mongodb'
-import type { FoldState } from '@tapedeck/domain'
+import { CONDITION_TABLE_VERSION, type FoldState, type Rules } from '@tapedeck/domain'
 import type { Database } from './database.ts'
 import type { CheckpointDocument, PartitionOwner } from './documents.ts'
 import { translated } from './failure.ts'
@@ -185,4 +186,10 @@ async function update(
       `Cannot write the checkpoint of ${log}: epoch ${epoch} is gone, another consumer owns it`
     )
   })
+}
+
+/** Identifies the rules that shape results: a checkpoint made by other rules is noticed by its hash. */
+export function rulesHash({ fold, forecasts }: Rules): string {
+  const rules = JSON.stringify([fold, forecasts, CONDITION_TABLE_VERSION])
+  return createHash('sha256').update(rules).digest('hex').slice(0, 16)
 }

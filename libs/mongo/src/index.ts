@@ -3,6 +3,7 @@ export {
   announceFlush,
   commitCheckpoint,
   partitionOwners,
+  rulesHash,
   type Acquired,
   type AcquireOptions
 } from './checkpoint-store.ts'

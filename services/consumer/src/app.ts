@@ -16,16 +16,6 @@ import { consumerMetrics } from './consumer-metrics.ts'
 import { evictTheDead } from './evict-the-dead.ts'
 import { Partitions } from './partitions.ts'
 
-export { readBacktestArguments, type BacktestArguments } from './backtest/arguments.ts'
-export { runBacktest, type BacktestResult } from './backtest/backtest.ts'
-export { writeReport } from './backtest/report.ts'
-export type { ScoreRow } from './backtest/score-rows.ts'
-export {
-  readAuditArguments,
-  readReprocessArguments,
-  type AuditArguments,
-  type ReprocessArguments
-} from './reprocess/arguments.ts'
 export { CONSUMER_VARIABLES, readConfig, type ConsumerConfig } from './config.ts'
 
 const BROKER_LIMIT_MS = 5000

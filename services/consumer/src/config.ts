@@ -1,25 +1,5 @@
-import { createHash } from 'node:crypto'
-import {
-  about,
-  choice,
-  duration,
-  optional,
-  readEnv,
-  TapedeckError,
-  text,
-  whole,
-  type Env
-} from '@tapedeck/core'
-import {
-  CONDITION_POLICIES,
-  CONDITION_TABLE_VERSION,
-  DEFAULT_FORECASTS,
-  forecastsVariable,
-  timeframesVariable,
-  type FoldOptions,
-  type ForecastSpec,
-  type Timeframe
-} from '@tapedeck/domain'
+import { about, duration, readEnv, text, whole, type Env } from '@tapedeck/core'
+import { RULE_VARIABLES, rulesOf, type Rules } from '@tapedeck/domain'
 import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
@@ -28,22 +8,11 @@ export const CONSUMER_VARIABLES = {
   ...KAFKA_VARIABLES,
   ...MONGO_VARIABLES,
   KAFKA_GROUP: about('Consumer group', text('tapedeck', 'a consumer group name')),
-  TIMEFRAMES: timeframesVariable(),
-  CONDITION_POLICY: about(
-    'Which trades set prices: `feed`, `sip` (consolidated-tape rules) or `all`',
-    choice('feed', CONDITION_POLICIES)
-  ),
-  ALLOWED_DELAY: about('How long a bar waits for late trades before it is final', duration(2000)),
-  LATENESS_LIMIT: about('How late a trade may be and still correct its bar', duration(86_400_000)),
-  REDELIVERED: about(
-    'A trade whose vendor id was seen before: `drop` keeps it out of bars, `keep` counts it again',
-    choice('drop', ['drop', 'keep'])
-  ),
+  ...RULE_VARIABLES,
   BARS_TOPIC: about(
     'Topic that bars are published to, or `off`',
     text('bars', "a topic name, or 'off'")
   ),
-  FORECASTS: optional(forecastsVariable()),
   FORECASTS_TOPIC: about(
     'Topic that forecasts are published to, or `off`',
     text('forecasts', "a topic name, or 'off'")
@@ -56,23 +25,18 @@ export const CONSUMER_VARIABLES = {
   HEALTH_HOST: SERVICE_VARIABLES.HEALTH_HOST
 } as const
 
-export interface ConsumerConfig {
+export interface ConsumerConfig extends Rules {
   readonly kafka: KafkaConfig
   readonly groupId: string
   readonly mongo: MongoConfig
-  readonly fold: FoldOptions
   /** Where bars are published too; undefined: nowhere. */
   readonly barsTopic: string | undefined
-  readonly forecasts: readonly ForecastSpec[]
   /** Where forecasts are published too; undefined: nowhere. */
   readonly forecastsTopic: string | undefined
   readonly flushIntervalMs: number
   readonly healthHost: string
   readonly healthPort: number
 }
-
-/** Trades stamped further ahead of their receipt than this are kept aside. */
-const FUTURE_LIMIT_MS = 60_000
 
 /** @throws CONFIG_INVALID with every mistake */
 export function readConfig(env: Env): ConsumerConfig {
@@ -81,45 +45,11 @@ export function readConfig(env: Env): ConsumerConfig {
     kafka: kafkaConfig(values),
     groupId: values.KAFKA_GROUP,
     mongo: mongoConfig(values),
-    fold: {
-      timeframes: values.TIMEFRAMES,
-      policy: values.CONDITION_POLICY,
-      allowedDelayMs: values.ALLOWED_DELAY,
-      latenessLimitMs: values.LATENESS_LIMIT,
-      futureLimitMs: FUTURE_LIMIT_MS,
-      redelivered: values.REDELIVERED
-    },
+    ...rulesOf(values),
     barsTopic: values.BARS_TOPIC === 'off' ? undefined : values.BARS_TOPIC,
-    forecasts: forecastsFor(values.TIMEFRAMES, values.FORECASTS),
     forecastsTopic: values.FORECASTS_TOPIC === 'off' ? undefined : values.FORECASTS_TOPIC,
     flushIntervalMs: values.FLUSH_INTERVAL,
     healthHost: values.HEALTH_HOST,
     healthPort: values.CONSUMER_PORT
   })
-}
-
-/** Those asked for, each of a timeframe that is kept; by default what of the usual ones there is. */
-function forecastsFor(
-  timeframes: readonly Timeframe[],
-  asked: readonly ForecastSpec[] | undefined
-): readonly ForecastSpec[] {
-  if (asked === undefined) {
-    return DEFAULT_FORECASTS.filter(({ timeframe }) => timeframes.includes(timeframe))
-  }
-  const problems = asked
-    .filter(({ timeframe }) => !timeframes.includes(timeframe))
-    .map(
-      ({ timeframe, lookback, horizon }) =>
-        `FORECASTS: '${timeframe}:${lookback}:${horizon}' needs bars of ${timeframe}, expected it in TIMEFRAMES`
-    )
-  if (problems.length > 0) {
-    throw new TapedeckError('CONFIG_INVALID', `Cannot start: ${problems.join('\n')}`)
-  }
-  return asked
-}
-
-/** Names the rules that shape results; a checkpoint made by others is noticed. */
-export function configHash({ fold, forecasts }: ConsumerConfig): string {
-  const rules = JSON.stringify([fold, forecasts, CONDITION_TABLE_VERSION])
-  return createHash('sha256').update(rules).digest('hex').slice(0, 16)
 }

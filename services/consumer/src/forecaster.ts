@@ -1,4 +1,6 @@
 import {
+  coverageBy,
+  forecastBars,
   ForecastEngine,
   seriesId,
   type Bar,
@@ -7,7 +9,6 @@ import {
   type PartitionFold
 } from '@tapedeck/domain'
 import { loadScores, loadSeries, seriesToTakeUp, type Acquired } from '@tapedeck/mongo'
-import { coverageBy, forecastBars } from './forecast-bars.ts'
 import type { DueScores } from './forecast-writes.ts'
 import { retriedWrite, type WriterDeps } from './result-writer.ts'
 

@@ -1,7 +1,6 @@
 import { hasCode, TapedeckError, whileWaiting, type Clock } from '@tapedeck/core'
 import { partitionEnds, type PartitionReader, type RecordBatch } from '@tapedeck/kafka'
-import { acquirePartition, type PartitionOwner } from '@tapedeck/mongo'
-import { configHash } from './config.ts'
+import { acquirePartition, rulesHash, type PartitionOwner } from '@tapedeck/mongo'
 import { PartitionWorker, type WorkerDeps } from './partition-worker.ts'
 import { retriedWrite } from './result-writer.ts'
 
@@ -141,7 +140,7 @@ export class Partitions implements PartitionReader {
         log: `${config.kafka.topic}/${partition}`,
         owner: { ...this.#deps.process, memberId: this.#memberId },
         clusterId,
-        configHash: configHash(config),
+        configHash: rulesHash(config),
         endOffset,
         lookAtEnd
       })

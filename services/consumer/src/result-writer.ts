@@ -7,6 +7,7 @@ import {
   commitCheckpoint,
   insertAmendments,
   insertLateTrades,
+  rulesHash,
   storeBars,
   storeGaps,
   storeSymbols,
@@ -16,7 +17,7 @@ import {
   type Writes
 } from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
-import { configHash, type ConsumerConfig } from './config.ts'
+import type { ConsumerConfig } from './config.ts'
 import type { ConsumerMetrics } from './consumer-metrics.ts'
 import { writeForecasts, type ForecastWrites } from './forecast-writes.ts'
 import { barRecordsOf, forecastRecordsOf } from './published.ts'
@@ -104,7 +105,7 @@ export async function writeCheckpoint(
 ): Promise<void> {
   const { database, config } = deps
   const { unscoredFrom } = forecasts
-  const done = { nextOffset, state, configHash: configHash(config), unscoredFrom }
+  const done = { nextOffset, state, configHash: rulesHash(config), unscoredFrom }
   await retriedWrite(deps, () => commitCheckpoint(database, owner, done))
 }
 

@@ -15,7 +15,7 @@ export {
 } from './change-detector.ts'
 export { CloseRing, type CloseAt } from './close-ring.ts'
 export { dieboldMariano, type DieboldMariano } from './diebold-mariano.ts'
-export type { FinalBar } from './final-bar.ts'
+export { coverageBy, forecastBars, type FinalBar } from './final-bar.ts'
 export {
   ForecastEngine,
   MIN_COVERAGE,

@@ -4,17 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import {
-  readBacktestArguments,
-  runBacktest,
-  startConsumer,
-  type BacktestResult
-} from '@tapedeck/consumer'
+import { startConsumer } from '@tapedeck/consumer'
 import type { TradeRecord } from '@tapedeck/domain'
-import { eventually } from '../../support/eventually.ts'
-import { inService } from '../../support/in-service.ts'
-import { openMarket, type Market } from '../../support/market.ts'
-import { aRecord, START_MS } from '../../support/trades.ts'
+import { readBacktestArguments, runBacktest, type BacktestResult } from '@tapedeck/tools/testing'
+import { eventually } from '../../../support/eventually.ts'
+import { inService } from '../../../support/in-service.ts'
+import { openMarket, type Market } from '../../../support/market.ts'
+import { aRecord, START_MS } from '../../../support/trades.ts'
 
 const options = { timeout: 180_000 }
 const MINUTE_MS = 60_000
@@ -193,7 +189,7 @@ async function command(
   ...args: string[]
 ): Promise<{ readonly code: number; readonly stdout: string; readonly output: string }> {
   const { promise, resolve } = Promise.withResolvers<Awaited<ReturnType<typeof command>>>()
-  const main = '../../../services/consumer/src/backtest-main.ts'
+  const main = '../../../../services/tools/src/backtest-main.ts'
   execFile(
     process.execPath,
     [path.resolve(import.meta.dirname, main), ...args],

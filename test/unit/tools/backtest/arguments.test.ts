@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readBacktestArguments } from '@tapedeck/consumer'
+import { readBacktestArguments } from '@tapedeck/tools/testing'
 import { hasCode } from '@tapedeck/core'
 
 function mistakesOf(...args: string[]): string {

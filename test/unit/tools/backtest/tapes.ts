@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { readBacktestArguments, runBacktest, type BacktestResult } from '@tapedeck/consumer'
+import { readBacktestArguments, runBacktest, type BacktestResult } from '@tapedeck/tools/testing'
 
 /** 2026-03-10 00:00 UTC. */
 export const DAY_MS = Date.UTC(2026, 2, 10)

@@ -4,14 +4,14 @@ import { once } from 'node:events'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { eventually } from '../../support/eventually.ts'
-import { openMarket, type Market } from '../../support/market.ts'
+import { eventually } from '../../../support/eventually.ts'
+import { openMarket, type Market } from '../../../support/market.ts'
 import { command, DATE, disorderedTape } from './disordered-tape.ts'
 
 const options = { timeout: 120_000 }
 const PROGRAM = path.resolve(
   import.meta.dirname,
-  '../../../services/consumer/src/reprocess-main.ts'
+  '../../../../services/tools/src/reprocess-main.ts'
 )
 const RANGE = ['--from', DATE, '--to', DATE] as const
 

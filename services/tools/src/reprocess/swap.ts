@@ -1,6 +1,6 @@
 import { eachSwap, swapBars, type Database, type ShadowBarDocument } from '@tapedeck/mongo'
 import type { ConditionPolicy } from '@tapedeck/domain'
-import type { ConsumerConfig } from '../config.ts'
+import type { ToolConfig } from './command-config.ts'
 import { settledMs } from './day.ts'
 import { isBeyondLateness, isLetGo, logStates, type LogState } from './log-state.ts'
 
@@ -29,7 +29,7 @@ const OTHER_RULES =
 /** Puts the rebuilt bars that differ in the place of the stored ones, each guarded. */
 export async function swapIn(
   database: Database,
-  config: ConsumerConfig,
+  config: ToolConfig,
   options: Pick<SwapOptions, 'policy' | 'isForced'>
 ): Promise<SwapOutcome> {
   const states = await logStates(database, config, Date.now())
@@ -63,7 +63,7 @@ export async function swapIn(
 export function hindranceOf(
   bar: ShadowBarDocument,
   state: LogState | undefined,
-  config: ConsumerConfig,
+  config: ToolConfig,
   { policy, isForced }: Pick<SwapOptions, 'policy' | 'isForced'>
 ): string | undefined {
   const settles = settledMs(bar)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
-import { inService } from '../../support/in-service.ts'
-import { openMarket, type Market } from '../../support/market.ts'
+import { inService } from '../../../support/in-service.ts'
+import { openMarket, type Market } from '../../../support/market.ts'
 import {
   allStored,
   command,

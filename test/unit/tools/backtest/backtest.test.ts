@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it } from 'node:test'
-import { writeReport, type BacktestResult, type ScoreRow } from '@tapedeck/consumer'
+import { writeReport, type BacktestResult, type ScoreRow } from '@tapedeck/tools/testing'
 import { hasCode } from '@tapedeck/core'
 import {
   backtest,

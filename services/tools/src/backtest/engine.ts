@@ -1,4 +1,6 @@
 import {
+  coverageBy,
+  forecastBars,
   ForecastEngine,
   PartitionFold,
   seriesId,
@@ -11,7 +13,6 @@ import {
   type ScoreReport,
   type TradeRecord
 } from '@tapedeck/domain'
-import { coverageBy, forecastBars } from '../forecast-bars.ts'
 import { BarMemory } from './bar-memory.ts'
 import { EntryMemory } from './entry-memory.ts'
 import { engineGroups } from './grid.ts'

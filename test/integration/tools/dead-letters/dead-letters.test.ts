@@ -6,13 +6,16 @@ import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import { deadTopicOf, openDeadLetters, Publisher, type DeadLetter } from '@tapedeck/kafka'
-import { eventually } from '../../support/eventually.ts'
-import { inService } from '../../support/in-service.ts'
-import { openMarket, type Market } from '../../support/market.ts'
-import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
+import { eventually } from '../../../support/eventually.ts'
+import { inService } from '../../../support/in-service.ts'
+import { openMarket, type Market } from '../../../support/market.ts'
+import { aRecord, aTrade, START_MS } from '../../../support/trades.ts'
 
 const options = { timeout: 120_000 }
-const PROGRAM = path.join(import.meta.dirname, '../../../services/producer/src/dead-main.ts')
+const PROGRAM = path.join(
+  import.meta.dirname,
+  '../../../../services/tools/src/dead-letters-main.ts'
+)
 
 interface Run {
   readonly code: number

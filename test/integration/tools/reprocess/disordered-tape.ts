@@ -4,9 +4,9 @@ import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { TradeRecord } from '@tapedeck/domain'
 import type { BarDocument } from '@tapedeck/mongo'
-import { eventually } from '../../support/eventually.ts'
-import type { Market } from '../../support/market.ts'
-import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
+import { eventually } from '../../../support/eventually.ts'
+import type { Market } from '../../../support/market.ts'
+import { aRecord, aTrade, START_MS } from '../../../support/trades.ts'
 
 export const SYMBOLS = ['AAPL', 'MSFT', 'BINANCE:BTCUSDT'] as const
 export const DATE = '2026-03-10'
@@ -109,7 +109,7 @@ export async function command(
   const { promise, resolve } = Promise.withResolvers<Run>()
   const program = path.resolve(
     import.meta.dirname,
-    `../../../services/consumer/src/${name}-main.ts`
+    `../../../../services/tools/src/${name}-main.ts`
   )
   const { PATH = '' } = process.env
   execFile(

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import type { TradeRecord } from '@tapedeck/domain'
-import { eventually } from '../../support/eventually.ts'
-import { inService } from '../../support/in-service.ts'
-import { openMarket, type Market } from '../../support/market.ts'
-import { aRecord, aTrade } from '../../support/trades.ts'
+import { eventually } from '../../../support/eventually.ts'
+import { inService } from '../../../support/in-service.ts'
+import { openMarket, type Market } from '../../../support/market.ts'
+import { aRecord, aTrade } from '../../../support/trades.ts'
 import {
   allStored,
   assertSame,

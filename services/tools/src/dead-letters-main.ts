@@ -1,7 +1,7 @@
 import { hasCode, messageOf } from '@tapedeck/core'
-import { DEAD_USAGE, readDeadArguments } from './dead/arguments.ts'
-import { runDeadCommand } from './dead/command.ts'
-import { readDeadConfig } from './dead/config.ts'
+import { DEAD_USAGE, readDeadArguments } from './dead-letters/arguments.ts'
+import { runDeadCommand } from './dead-letters/command.ts'
+import { readDeadConfig } from './dead-letters/config.ts'
 
 /** `npm run dead -- list | show | replay | drop`: exit code 0 done, 1 not all of it, 2 cannot begin. */
 const write = (text: string): void => void process.stdout.write(text)

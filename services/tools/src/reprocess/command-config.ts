@@ -1,10 +1,18 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { readEnv, text, type Env } from '@tapedeck/core'
-import { readConfig, type ConsumerConfig } from '../config.ts'
+import { RULE_VARIABLES, rulesOf, type Rules } from '@tapedeck/domain'
+import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
+import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+
+/** The rules of the consumer and where its servers are. */
+export interface ToolConfig extends Rules {
+  readonly kafka: KafkaConfig
+  readonly mongo: MongoConfig
+}
 
 export interface CommandConfig {
-  readonly consumer: ConsumerConfig
+  readonly consumer: ToolConfig
   /** Where the database's address comes from, for people. */
   readonly databaseFrom: string
 }
@@ -36,7 +44,11 @@ export function readCommandConfig(env: Env): CommandConfig {
       KAFKA_BROKERS: kafka === undefined ? NO_BROKER : `127.0.0.1:${kafka}`
     })
   }
-  return { consumer: readConfig(given), databaseFrom: isStack ? file : 'MONGODB_URI' }
+  const values = readEnv(given, { ...KAFKA_VARIABLES, ...MONGO_VARIABLES, ...RULE_VARIABLES })
+  return {
+    consumer: { kafka: kafkaConfig(values), mongo: mongoConfig(values), ...rulesOf(values) },
+    databaseFrom: isStack ? file : 'MONGODB_URI'
+  }
 }
 
 function portsOf(file: string): { readonly kafka?: number; readonly mongod?: number } {

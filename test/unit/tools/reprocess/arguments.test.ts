@@ -4,7 +4,7 @@ import {
   readAuditArguments,
   readBacktestArguments,
   readReprocessArguments
-} from '@tapedeck/consumer'
+} from '@tapedeck/tools/testing'
 import { hasCode } from '@tapedeck/core'
 
 const READERS = {

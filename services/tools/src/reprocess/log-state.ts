@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
 import { isSame } from '@tapedeck/core'
 import type { ConditionPolicy, FoldState } from '@tapedeck/domain'
-import { loadCheckpoints, type CheckpointDocument, type Database } from '@tapedeck/mongo'
-import { configHash, type ConsumerConfig } from '../config.ts'
+import { rulesHash, loadCheckpoints, type CheckpointDocument, type Database } from '@tapedeck/mongo'
+import type { ToolConfig } from './command-config.ts'
 
 /** A partition as its checkpoint describes it. */
 export interface LogState {
@@ -23,13 +23,13 @@ const POLICIES: readonly ConditionPolicy[] = ['feed', 'sip', 'all']
 /** Every partition's state, by log. */
 export async function logStates(
   database: Database,
-  config: ConsumerConfig,
+  config: ToolConfig,
   nowMs: number
 ): Promise<Map<string, LogState>> {
   const states = new Map<string, LogState>()
   for (const checkpoint of await loadCheckpoints(database)) {
     const { _id: log, epoch, nextOffset, configHash: hash } = checkpoint
-    const policy = POLICIES.find((one) => configHash(underPolicy(config, one)) === hash)
+    const policy = POLICIES.find((one) => rulesHash(underPolicy(config, one)) === hash)
     const watermarkMs = watermarkOf(checkpoint, config.fold.allowedDelayMs, nowMs)
     const isRead = await isReadNow(checkpoint, nowMs)
     states.set(log, { log, epoch, nextOffset, watermarkMs, isRead, policy })
@@ -37,7 +37,7 @@ export async function logStates(
   return states
 }
 
-export function underPolicy(config: ConsumerConfig, policy: ConditionPolicy): ConsumerConfig {
+export function underPolicy(config: ToolConfig, policy: ConditionPolicy): ToolConfig {
   return { ...config, fold: { ...config.fold, policy } }
 }
 

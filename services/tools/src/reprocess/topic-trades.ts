@@ -9,7 +9,7 @@ import {
   type Database,
   type ShadowTradeDocument
 } from '@tapedeck/mongo'
-import type { ConsumerConfig } from '../config.ts'
+import type { ToolConfig } from './command-config.ts'
 
 export interface TopicReadOptions {
   /** Trades outside [fromMs, toMs) are not kept; all are read. */
@@ -35,7 +35,7 @@ const NEVER_MS = 1e15
  * @throws BROKER_UNREACHABLE, also when the broker falls silent
  */
 export async function readTopicTrades(
-  config: ConsumerConfig,
+  config: ToolConfig,
   database: Database,
   options: TopicReadOptions
 ): Promise<void> {
@@ -87,13 +87,13 @@ export async function readTopicTrades(
 
 /** Folds each partition's records for the judgement alone; no bars are made. */
 class ShadowWriter {
-  readonly #config: ConsumerConfig
+  readonly #config: ToolConfig
   readonly #database: Database
   readonly #options: TopicReadOptions
   readonly #folds = new Map<number, PartitionFold>()
   #waiting: ShadowTradeDocument[] = []
 
-  constructor(config: ConsumerConfig, database: Database, options: TopicReadOptions) {
+  constructor(config: ToolConfig, database: Database, options: TopicReadOptions) {
     this.#config = config
     this.#database = database
     this.#options = options
@@ -146,7 +146,7 @@ class ShadowWriter {
 
 const FORGET_EVERY = 1000
 
-async function boundsOf({ kafka }: ConsumerConfig): Promise<Map<number, Bounds>> {
+async function boundsOf({ kafka }: ToolConfig): Promise<Map<number, Bounds>> {
   const admin = createClient(kafka, 'tapedeck-reprocess-bounds', undefined, 2).admin()
   try {
     await admin.connect()
@@ -168,7 +168,7 @@ async function boundsOf({ kafka }: ConsumerConfig): Promise<Map<number, Bounds>>
   }
 }
 
-function unreachable({ kafka }: ConsumerConfig, found: string): TapedeckError {
+function unreachable({ kafka }: ToolConfig, found: string): TapedeckError {
   return new TapedeckError(
     'BROKER_UNREACHABLE',
     `Cannot read ${kafka.topic}: ${found}, expected records up to the end`

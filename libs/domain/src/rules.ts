@@ -1,0 +1,62 @@
+import { about, choice, duration, optional, TapedeckError, type Values } from '@tapedeck/core'
+import { CONDITION_POLICIES } from './conditions.ts'
+import {
+  DEFAULT_FORECASTS,
+  forecastsVariable,
+  type ForecastSpec
+} from './forecast/forecast-spec.ts'
+import type { FoldOptions } from './partition-fold.ts'
+import { timeframesVariable } from './timeframe.ts'
+
+/** The variables that decide which bars and forecasts a sequence of trades gives. */
+export const RULE_VARIABLES = {
+  TIMEFRAMES: timeframesVariable(),
+  CONDITION_POLICY: about(
+    'Which trades set prices: `feed`, `sip` (consolidated-tape rules) or `all`',
+    choice('feed', CONDITION_POLICIES)
+  ),
+  ALLOWED_DELAY: about('How long a bar waits for late trades before it is final', duration(2000)),
+  LATENESS_LIMIT: about('How late a trade may be and still correct its bar', duration(86_400_000)),
+  REDELIVERED: about(
+    'A trade whose vendor id was seen before: `drop` keeps it out of bars, `keep` counts it again',
+    choice('drop', ['drop', 'keep'])
+  ),
+  FORECASTS: optional(forecastsVariable())
+} as const
+
+/** Two processes with equal rules make equal bars and forecasts of the same trades. */
+export interface Rules {
+  readonly fold: FoldOptions
+  readonly forecasts: readonly ForecastSpec[]
+}
+
+/** Trades stamped further ahead of their receipt than this are kept aside. */
+const FUTURE_LIMIT_MS = 60_000
+
+/**
+ * Forecasts that are not set default to those of DEFAULT_FORECASTS whose timeframe has bars.
+ * @throws CONFIG_INVALID for a forecast of a timeframe that is not in TIMEFRAMES
+ */
+export function rulesOf(values: Values<typeof RULE_VARIABLES>): Rules {
+  const { TIMEFRAMES: timeframes, FORECASTS: forecasts } = values
+  const without = (forecasts ?? []).filter(({ timeframe }) => !timeframes.includes(timeframe))
+  if (without.length > 0) {
+    const problems = without.map(
+      ({ timeframe, lookback, horizon }) =>
+        `FORECASTS: '${timeframe}:${lookback}:${horizon}' needs bars of ${timeframe}, expected it in TIMEFRAMES`
+    )
+    throw new TapedeckError('CONFIG_INVALID', `Cannot start: ${problems.join('\n')}`)
+  }
+  return {
+    fold: {
+      timeframes,
+      policy: values.CONDITION_POLICY,
+      allowedDelayMs: values.ALLOWED_DELAY,
+      latenessLimitMs: values.LATENESS_LIMIT,
+      futureLimitMs: FUTURE_LIMIT_MS,
+      redelivered: values.REDELIVERED
+    },
+    forecasts:
+      forecasts ?? DEFAULT_FORECASTS.filter(({ timeframe }) => timeframes.includes(timeframe))
+  }
+}
