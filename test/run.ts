@@ -1,13 +1,8 @@
-/**
- * `node test/run.ts unit tidy integration e2e [-- FILTER …]`: runs the files of these layers whose path
- * contains one of the filters. Starts the servers once when a layer needs them.
- * Exit code 0 only when files were found and every test passed.
- */
 import { globSync } from 'node:fs'
 import path from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
-import { messageOf } from '@tapedeck/core'
+import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
 import { createProgress } from '@tapedeck/stack'
 import { startTestServers } from './support/servers.ts'
 
@@ -15,7 +10,6 @@ interface Layer {
   readonly needsServers: boolean
   /** Files at a time; those on servers run alone, so that they measure and break only themselves. */
   readonly concurrency: number
-  readonly suffix: string
   /** For one file with all its tests. */
   readonly timeoutMs: number
 }
@@ -23,17 +17,14 @@ interface Layer {
 const PURE: Layer = {
   needsServers: false,
   concurrency: 2,
-  suffix: '.test.ts',
   timeoutMs: 120_000
 }
 const SERVED: Layer = { ...PURE, needsServers: true, concurrency: 1, timeoutMs: 300_000 }
 const LAYERS: Readonly<Record<string, Layer>> = {
   unit: PURE,
-  contract: SERVED,
   tidy: PURE,
   integration: SERVED,
-  e2e: { ...SERVED, timeoutMs: 600_000 },
-  bench: { ...SERVED, suffix: '.bench.ts', timeoutMs: 1_800_000 }
+  e2e: { ...SERVED, timeoutMs: 600_000 }
 }
 
 interface Counts {
@@ -42,66 +33,78 @@ interface Counts {
   skipped: number
 }
 
+const USAGE = `Runs test files; starts the servers once when a layer needs them.
+
+  node test/run.ts LAYER… [-- WORD…]
+
+  LAYER  ${Object.keys(LAYERS).join(', ')}
+  WORD   only files whose path contains one of the words
+
+Exit codes: 0 files were found and every test passed, 1 a test failed, 2 a mistake in the command.
+`
+
 const root = path.dirname(import.meta.dirname)
-const args = process.argv.slice(2).filter((arg) => arg !== '--')
-const layers = Object.entries(LAYERS).filter(([name]) => args.includes(name))
-const filters = args.filter((arg) => !(arg in LAYERS))
-const plans = layers
-  .map(([name, layer]) => ({ ...layer, files: filesOf(name, layer) }))
-  .filter(({ files }) => files.length > 0)
+const signal = stopSignal()
 
-if (plans.length === 0) {
-  process.stderr.write(
-    `No test file matches '${args.join(' ')}', expected layers (${Object.keys(LAYERS).join(', ')}) and parts of paths\n`
-  )
-  process.exit(1)
-}
-
-const interrupted = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => interrupted.abort())
-}
-
-let close = (): Promise<void> => Promise.resolve()
-const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
-try {
-  if (plans.some(({ needsServers }) => needsServers)) {
-    const progress = createProgress((text) => process.stdout.write(text))
-    ;({ close } = await startTestServers({ progress, signal: interrupted.signal }))
+const readPlans = argumentReader({
+  name: 'test',
+  options: {},
+  operand: 'a layer or a word',
+  read(given) {
+    const words = given.operands.filter((operand) => !(operand in LAYERS))
+    const plans = Object.entries(LAYERS)
+      .filter(([name]) => given.operands.includes(name))
+      .map(([name, layer]) => ({ ...layer, files: filesOf(name, words) }))
+      .filter(({ files }) => files.length > 0)
+    if (plans.length === 0) {
+      given.mistake(`no test file matches '${given.operands.join(' ')}', expected layers and words`)
+    }
+    return plans
   }
-  for (const plan of plans) {
-    if (!interrupted.signal.aborted) await runPlan(plan)
-  }
-} catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`)
-  counts.failed++
-} finally {
-  await close()
-}
-const skippedToo = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
-process.stdout.write(`${counts.passed} passed, ${counts.failed} failed${skippedToo}\n`)
-const isGood = counts.failed === 0 && counts.passed > 0 && !interrupted.signal.aborted
-process.exit(isGood ? 0 : 1)
+})
 
-function filesOf(name: string, { suffix }: Layer): string[] {
-  return globSync(`test/${name}/**/*${suffix}`, { cwd: root })
-    .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
+await runCommand({
+  usage: USAGE,
+  read: readPlans,
+  async run(plans, terminal) {
+    const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+    const progress = createProgress(terminal.write)
+    const servers = plans.some(({ needsServers }) => needsServers)
+      ? await startTestServers({ progress, signal })
+      : undefined
+    try {
+      for (const plan of plans) {
+        if (!signal.aborted) await runPlan(plan, counts)
+      }
+    } finally {
+      await servers?.close()
+    }
+    const skippedToo = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
+    terminal.write(`${counts.passed} passed, ${counts.failed} failed${skippedToo}\n`)
+    return counts.failed === 0 && counts.passed > 0 && !signal.aborted ? 0 : 1
+  }
+})
+// A test that leaves something open must not keep the run from ending.
+process.exit()
+
+function filesOf(name: string, words: readonly string[]): string[] {
+  return globSync(`test/${name}/**/*.test.ts`, { cwd: root })
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
     .toSorted()
     .map((file) => path.join(root, file))
 }
 
 /** Runs one layer's files, each in a process of its own. */
-function runPlan({
-  files,
-  concurrency,
-  timeoutMs
-}: Layer & { readonly files: string[] }): Promise<void> {
+function runPlan(
+  { files, concurrency, timeoutMs }: Layer & { readonly files: string[] },
+  counts: Counts
+): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const stream = run({
     files,
     concurrency,
     timeout: timeoutMs,
-    signal: interrupted.signal,
+    signal,
     cwd: root
   })
   stream.on('test:summary', (summary) => {

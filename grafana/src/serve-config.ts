@@ -1,6 +1,14 @@
-import { about, Problems, readEnv, TapedeckError, text, url, whole, type Env } from '@tapedeck/core'
+import {
+  about,
+  argumentReader,
+  Problems,
+  readEnv,
+  text,
+  url,
+  whole,
+  type Env
+} from '@tapedeck/core'
 import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 
 export const SERVE_USAGE = `Shows the dashboards in a Grafana of your own.
 
@@ -31,7 +39,7 @@ export interface ServeConfig {
 }
 
 /**
- * The configuration, or undefined when help was asked for.
+ * The configuration, or 'help' when it was asked for.
  * @param folders flags are relative to where the user is, the data folder to the project as elsewhere
  * @throws CONFIG_INVALID with every mistake
  */
@@ -39,9 +47,10 @@ export function readServeConfig(
   env: Env,
   args: readonly string[],
   folders: { readonly user: string; readonly project: string }
-): ServeConfig | undefined {
-  const { home, plugins, help } = parseFlags(args)
-  if (help === true) return undefined
+): ServeConfig | 'help' {
+  const flags = readFlags(args)
+  if (flags === 'help') return 'help'
+  const { home, plugins } = flags
   const values = readEnv(
     { ...env, '--home': home },
     {
@@ -83,25 +92,8 @@ function apiUrl(): ReturnType<typeof url> {
   }
 }
 
-function parseFlags(args: readonly string[]): {
-  home?: string | undefined
-  plugins?: string | undefined
-  help?: boolean | undefined
-} {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        home: { type: 'string' },
-        plugins: { type: 'string' },
-        help: { type: 'boolean', short: 'h' }
-      }
-    }).values
-  } catch (cause) {
-    throw new TapedeckError(
-      'CONFIG_INVALID',
-      `Cannot start: ${(cause as Error).message}, expected --home DIR, --plugins DIR or --help`,
-      { cause }
-    )
-  }
-}
+const readFlags = argumentReader({
+  name: 'grafana',
+  options: { home: 'text', plugins: 'text' },
+  read: (given) => ({ home: given.text('home'), plugins: given.text('plugins') })
+})

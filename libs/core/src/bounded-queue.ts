@@ -12,7 +12,6 @@ export class BoundedQueue<T> {
   #head = 0
   #closed = false
   #taker: { resolve: (item: T | undefined) => void } | undefined
-  #onSpace: (() => void) | undefined
 
   constructor(capacity: number) {
     assert(capacity > 0, `queue capacity must be positive, found ${capacity}`)
@@ -62,18 +61,7 @@ export class BoundedQueue<T> {
       this.#items = this.#items.slice(this.#head)
       this.#head = 0
     }
-    if (this.#onSpace !== undefined && this.size <= this.capacity / 2) {
-      const call = this.#onSpace
-      this.#onSpace = undefined
-      call()
-    }
     return item
-  }
-
-  /** Calls back once, as soon as the queue is at most half full: the moment to resume a source. */
-  whenHalfEmpty(call: () => void): void {
-    if (this.size <= this.capacity / 2) call()
-    else this.#onSpace = call
   }
 
   /** No more items come in; what is queued can still be taken. */

@@ -39,3 +39,50 @@ export async function withTimeout<T>(
     clearTimeout(handle)
   }
 }
+
+const TICK_MS = 1000
+const WAITING = Symbol('waiting')
+
+/**
+ * Waits for work and calls `tick` about every second meanwhile: a group member that waits for the
+ * database must still send heartbeats. Throws what the work or a tick throws.
+ */
+export async function whileWaiting<T>(work: Promise<T>, tick: () => Promise<void>): Promise<T> {
+  for (;;) {
+    const timeout = Promise.withResolvers<typeof WAITING>()
+    const timer = setTimeout(() => timeout.resolve(WAITING), TICK_MS)
+    try {
+      const result = await Promise.race([work, timeout.promise])
+      if (result !== WAITING) return result
+    } finally {
+      clearTimeout(timer)
+    }
+    await tick()
+  }
+}
+
+/**
+ * Runs `work` every `intervalMs`, counted from the end of the run before; the first failure ends it.
+ * The returned function stops it and waits for a run in progress.
+ */
+export function repeat(
+  intervalMs: number,
+  work: () => Promise<void>,
+  onFailure: (error: unknown) => void
+): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve()
+  let timer: NodeJS.Timeout | undefined
+  let isStopped = false
+  const schedule = (): void => {
+    if (isStopped) return
+    timer = setTimeout(() => {
+      running = work().then(schedule, onFailure)
+    }, intervalMs)
+  }
+  schedule()
+  return async () => {
+    isStopped = true
+    clearTimeout(timer)
+    await running
+  }
+}

@@ -1,6 +1,6 @@
-export { fullJitterMs, type BackoffOptions } from './backoff.ts'
 export { BoundedQueue } from './bounded-queue.ts'
-export { systemClock, withTimeout, type Clock } from './clock.ts'
+export { repeat, systemClock, whileWaiting, withTimeout, type Clock } from './clock.ts'
+export { argumentReader, LimitedLines, runCommand, stopSignal, type Terminal } from './command.ts'
 export {
   choice,
   about,
@@ -29,9 +29,7 @@ export {
   type TapedeckErrorOptions
 } from './errors.ts'
 export { createLockFile, removeStaleLock } from './lock-file.ts'
-export { editsBetween, nearestName } from './nearest-name.ts'
 export { isAlive, isSame, processIdentity, type ProcessIdentity } from './process-identity.ts'
-export { repeat } from './repeat.ts'
-export { retried } from './retried.ts'
+export { fullJitter, retry } from './retry.ts'
 export { redactUrl, Secret, withoutSecrets } from './secret.ts'
-export { whileWaiting } from './while-waiting.ts'
+export { editsBetween, nearestName, printable, table } from './text.ts'

@@ -1,4 +1,4 @@
-import { fullJitterMs } from '@tapedeck/core'
+import { fullJitter } from '@tapedeck/core'
 import type { FeedTimes } from './feed-options.ts'
 
 /** How a connection ended. */
@@ -29,11 +29,12 @@ export class Retry {
   delayAfterMs({ isBusy, lastedMs, frames }: ConnectionEnd): number {
     const { stableMs, busyMs, backoffBaseMs, backoffCapMs } = this.#times
     if (lastedMs !== undefined && lastedMs >= stableMs && frames > 0) this.#attempt = 0
-    const jitterMs = fullJitterMs(this.#attempt++, {
+    const jitter = fullJitter({
       baseMs: backoffBaseMs,
       capMs: backoffCapMs,
       random: this.#random
     })
+    const jitterMs = jitter(this.#attempt++)
     return isBusy ? busyMs + jitterMs : jitterMs
   }
 }

@@ -1,6 +1,7 @@
 import {
-  fullJitterMs,
+  fullJitter,
   messageOf,
+  retry,
   systemClock,
   TapedeckError,
   type Clock,
@@ -36,7 +37,7 @@ export interface FinnhubRest {
 
 const TIMEOUT_MS = 10_000
 const ATTEMPTS = 3
-const BACKOFF = { baseMs: 1000, capMs: 60_000 } as const
+const jitterMs = fullJitter({ baseMs: 2000, capMs: 60_000 })
 /** The list of US symbols has some 6 MB. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024
 
@@ -51,7 +52,7 @@ export function finnhubRest({
   const limit = new RateLimit(clock, callsPerMinute)
   let tail: Promise<unknown> = Promise.resolve()
 
-  async function attempt(path: string, signal: AbortSignal | undefined): Promise<Attempt> {
+  async function attempt(path: string, signal: AbortSignal | undefined): Promise<unknown> {
     await limit.enter(signal)
     const timeout = AbortSignal.timeout(timeoutMs)
     try {
@@ -61,22 +62,24 @@ export function finnhubRest({
         redirect: 'error',
         signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal])
       })
-      const toldWhen = limit.heed(response.status, response.headers)
+      limit.heed(response.status, response.headers)
       const text = await textOf(response)
-      return { ...judge(path, response.status, text), toldWhen }
+      return bodyOf(path, response.status, text)
     } catch (cause) {
+      if (cause instanceof TapedeckError) throw cause
       if (signal?.aborted === true) throw new TapedeckError('ABORTED', `${name(path)} was aborted`)
-      return { error: away(path, whyOf(cause), cause), toldWhen: false }
+      throw away(path, whyOf(cause), cause)
     }
   }
 
-  async function ask(path: string, signal: AbortSignal | undefined): Promise<unknown> {
-    for (let tried = 1; ; tried++) {
-      const { body, error, toldWhen } = await attempt(path, signal)
-      if (error === undefined) return body
-      if (!error.retryable || tried >= attempts) throw error
-      if (!toldWhen) await clock.delay(fullJitterMs(tried, BACKOFF), signal)
-    }
+  function ask(path: string, signal: AbortSignal | undefined): Promise<unknown> {
+    return retry(() => attempt(path, signal), {
+      // The rate limit itself waits when the server said when to come back.
+      delayMs: (tried) => (limit.waitMs > 0 ? 0 : jitterMs(tried)),
+      tries: attempts,
+      signal,
+      clock
+    })
   }
 
   function inTurn<T>(path: string, signal: AbortSignal | undefined, read: (body: unknown) => T) {
@@ -93,26 +96,15 @@ export function finnhubRest({
   }
 }
 
-interface Attempt {
-  readonly body?: unknown
-  readonly error?: TapedeckError
-  /** The server said when to come back. */
-  readonly toldWhen: boolean
-}
-
-function judge(path: string, status: number, text: string): Omit<Attempt, 'toldWhen'> {
-  if (status === 401) return { error: refused(path, status, 'a valid FINNHUB_TOKEN') }
-  if (status === 403) return { error: refused(path, status, 'a plan that includes it') }
-  if (status === 429 || status >= 500) {
-    return { error: away(path, `status ${status} found, expected 200`) }
-  }
-  if (status !== 200) return { error: refused(path, status, '200') }
+function bodyOf(path: string, status: number, text: string): unknown {
+  if (status === 401) throw refused(path, status, 'a valid FINNHUB_TOKEN')
+  if (status === 403) throw refused(path, status, 'a plan that includes it')
+  if (status === 429 || status >= 500) throw away(path, `status ${status} found, expected 200`)
+  if (status !== 200) throw refused(path, status, '200')
   try {
-    return { body: JSON.parse(text) }
+    return JSON.parse(text)
   } catch (cause) {
-    return {
-      error: away(path, `no JSON found (${messageOf(cause)}), expected an answer in JSON`, cause)
-    }
+    throw away(path, `no JSON found (${messageOf(cause)}), expected an answer in JSON`, cause)
   }
 }
 

@@ -46,14 +46,13 @@ export class RateLimit {
     )
   }
 
-  /** Takes note of what an answer says. Answers whether a refusal (429) said when to come back. */
-  heed(status: number, headers: Headers): boolean {
+  /** Takes note of what an answer says of the calls that are left. */
+  heed(status: number, headers: Headers): void {
     const nowMs = this.#clock.now()
     const untilMs = Math.max(resetMs(headers), retryAfterMs(headers, nowMs))
     const isSpent = status === 429 || headers.get('x-ratelimit-remaining') === '0'
-    if (!isSpent || untilMs <= nowMs) return false
+    if (!isSpent || untilMs <= nowMs) return
     this.#blockedUntilMs = Math.min(untilMs, nowMs + LONGEST_WAIT_MS)
-    return true
   }
 }
 

@@ -1,5 +1,5 @@
 import './timer-fix.ts'
-import { messageOf, Secret, systemClock, TapedeckError, withTimeout } from '@tapedeck/core'
+import { hasCode, messageOf, retry, Secret, TapedeckError, withTimeout } from '@tapedeck/core'
 import { Kafka, logLevel, type Admin, type ITopicConfig, type logCreator } from 'kafkajs'
 import type { KafkaConfig } from './config.ts'
 
@@ -137,22 +137,20 @@ const NOT_YET: readonly unknown[] = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_A
 
 /** Waits until every partition has a leader; answers how many the first topic has. */
 async function whenLed(admin: Admin, names: readonly string[]): Promise<number> {
-  const deadlineMs = systemClock.now() + LEADERS_LIMIT_MS
-  for (;;) {
-    try {
-      const { topics } = await admin.fetchTopicMetadata({ topics: [...names] })
-      const partitions = topics.flatMap((topic) => topic.partitions)
-      const isLed = topics.every((topic) => topic.partitions.length > 0)
-      if (isLed && partitions.every(({ leader }) => leader >= 0)) {
-        return topics.find(({ name }) => name === names[0])?.partitions.length ?? 0
-      }
-    } catch (error) {
-      if (!NOT_YET.includes((error as { type?: unknown }).type)) throw error
-      if (systemClock.now() > deadlineMs) throw error
-    }
-    if (systemClock.now() > deadlineMs) throw new Error('found partitions without a leader')
-    await systemClock.delay(LEADERS_POLL_MS)
+  const ask = async (): Promise<number> => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [...names] })
+    const isLed = topics.every(
+      ({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)
+    )
+    if (!isLed) throw new TapedeckError('TIMED_OUT', 'found partitions without a leader')
+    return topics.find(({ name }) => name === names[0])?.partitions.length ?? 0
   }
+  return retry(ask, {
+    delayMs: () => LEADERS_POLL_MS,
+    limitMs: LEADERS_LIMIT_MS,
+    isRetryable: (error) =>
+      hasCode(error, 'TIMED_OUT') || NOT_YET.includes((error as { type?: unknown }).type)
+  })
 }
 
 /** Offset after the last record of every partition now. @throws BROKER_UNREACHABLE */

@@ -1,9 +1,9 @@
-import { fullJitterMs, messageOf, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
+import { fullJitter, messageOf, retry, systemClock, type Clock } from '@tapedeck/core'
 import type { ServiceContext } from './run-service.ts'
 
 /** How long a service waits at its start for a server that is away. */
 export const START_LIMIT_MS = 600_000
-const BACKOFF = { baseMs: 100, capMs: 5000 }
+const delayMs = fullJitter({ baseMs: 100, capMs: 5000 })
 
 /** Waiting at the start for servers that are not there yet. */
 export interface StartWait {
@@ -25,22 +25,15 @@ export function startWait(
   return {
     reasons: () => (reason === undefined ? [] : [`waiting: ${reason}`]),
     async until(work) {
-      const endMs = clock.now() + limitMs
-      for (let attempt = 0; ; attempt++) {
-        try {
-          const result = await work()
-          if (reason !== undefined) log.info('the wait is over')
-          reason = undefined
-          return result
-        } catch (error) {
-          if (!(error instanceof TapedeckError) || !error.retryable) throw error
-          if (clock.now() >= endMs) throw error
-          // Each new word of it once: a wait is no flood of lines.
-          if (messageOf(error) !== reason) log.warn({ err: error }, 'waiting for a server')
-          reason = messageOf(error)
-          await clock.delay(fullJitterMs(attempt, BACKOFF), signal)
-        }
+      const onRetry = (error: unknown): void => {
+        // Only a new reason is logged: a long wait must not flood the log.
+        if (messageOf(error) !== reason) log.warn({ err: error }, 'waiting for a server')
+        reason = messageOf(error)
       }
+      const result = await retry(work, { delayMs, signal, limitMs, onRetry, clock })
+      if (reason !== undefined) log.info('the wait is over')
+      reason = undefined
+      return result
     }
   }
 }

@@ -1,4 +1,12 @@
-import { fullJitterMs, hasCode, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
+import {
+  fullJitter,
+  hasCode,
+  messageOf,
+  retry,
+  systemClock,
+  TapedeckError,
+  type Clock
+} from '@tapedeck/core'
 import {
   barReader,
   connectDatabase,
@@ -24,7 +32,7 @@ const SCAN_TIMEOUT_MS = 15_000
 /** Everything the api asks of the database. */
 export type Reader = MarketReader & FeedReader & BarReader & LateReader & ForecastReader
 
-const RETRY = { baseMs: 500, capMs: 5000 } as const
+const delayMs = fullJitter({ baseMs: 500, capMs: 5000 })
 
 /**
  * A reader that exists before the database can be reached: the api starts without it, says so on
@@ -45,30 +53,28 @@ export function databaseReader(
   )
 
   async function connect(): Promise<void> {
-    for (let attempt = 0; !context.signal.aborted; attempt++) {
-      try {
-        const options = { appName: 'tapedeck-api', timeoutMs: SELECT_TIMEOUT_MS }
-        const database = await connectDatabase(config, options)
-        close = database.close
-        const limits = { timeoutMs: READ_TIMEOUT_MS, scanTimeoutMs: SCAN_TIMEOUT_MS }
-        reader = {
-          ...marketReader(database, limits),
-          ...feedReader(database, limits),
-          ...barReader(database, limits),
-          ...lateReader(database, limits),
-          ...forecastReader(database, limits)
-        }
-        context.log.info({ database: config.database }, 'connected to MongoDB')
-        return
-      } catch (error) {
-        if (!hasCode(error, 'DATABASE_UNREACHABLE')) throw error
-        failure = error
-        context.log.warn({ code: error.code, attempt }, error.message)
-        await clock.delay(fullJitterMs(attempt, RETRY), context.signal)
-      }
+    const options = { appName: 'tapedeck-api', timeoutMs: SELECT_TIMEOUT_MS }
+    const database = await connectDatabase(config, options)
+    close = database.close
+    const limits = { timeoutMs: READ_TIMEOUT_MS, scanTimeoutMs: SCAN_TIMEOUT_MS }
+    reader = {
+      ...marketReader(database, limits),
+      ...feedReader(database, limits),
+      ...barReader(database, limits),
+      ...lateReader(database, limits),
+      ...forecastReader(database, limits)
     }
+    context.log.info({ database: config.database }, 'connected to MongoDB')
   }
-  void connect().catch((error: unknown) => {
+  retry(connect, {
+    delayMs,
+    signal: context.signal,
+    clock,
+    onRetry(error) {
+      failure = error
+      context.log.warn({ err: error }, messageOf(error))
+    }
+  }).catch((error: unknown) => {
     if (!hasCode(error, 'ABORTED')) context.fail(error)
   })
 

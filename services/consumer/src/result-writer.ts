@@ -1,4 +1,4 @@
-import { retried } from '@tapedeck/core'
+import { fullJitter, retry } from '@tapedeck/core'
 import { tradingDateAt, type Bar, type ActivityBar, type FoldState } from '@tapedeck/domain'
 import type { DeadLetter, SerialPublisher } from '@tapedeck/kafka'
 import {
@@ -114,9 +114,13 @@ export function retriedWrite<T>(
   { signal, metrics, log }: Pick<WriterDeps, 'signal' | 'metrics' | 'log'>,
   work: () => Promise<T>
 ): Promise<T> {
-  return retried(work, signal, (error, waitMs) => {
-    metrics.retries.inc()
-    log.warn({ err: error, waitMs }, 'trying again')
+  return retry(work, {
+    delayMs: fullJitter({ baseMs: 100, capMs: 5000 }),
+    signal,
+    onRetry(error, waitMs) {
+      metrics.retries.inc()
+      log.warn({ err: error, waitMs }, 'trying again')
+    }
   })
 }
 

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util'
-import { messageOf, TapedeckError } from '@tapedeck/core'
+import { argumentReader } from '@tapedeck/core'
 
 /** One setting: a flag on the command line, or a variable of the environment. */
 export interface Setting {
@@ -57,42 +56,21 @@ Examples
 
 /**
  * The variables that the flags stand for, or 'help'.
- * @throws CONFIG_INVALID for a flag that does not exist or lacks its value.
+ * @throws CONFIG_INVALID for flags that do not exist or lack their value.
  */
-export function readCommandLine(
-  args: readonly string[]
-): Readonly<Record<string, string>> | 'help' {
-  const values = parsed(args)
-  if (values['help'] === true) return 'help'
-  const variables: Record<string, string> = {}
-  for (const { flag, variable } of SETTINGS) {
-    const value = values[flag]
-    if (value !== undefined) variables[variable] = String(value)
-  }
-  return variables
-}
-
-function parsed(args: readonly string[]): Record<string, string | boolean | undefined> {
-  const switches = SETTINGS.map(({ flag, value }) => {
-    const type = value === undefined ? ('boolean' as const) : ('string' as const)
-    return [flag, { type }] as const
-  })
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { ...Object.fromEntries(switches), help: { type: 'boolean', short: 'h' } },
-      allowNegative: true,
-      strict: true
-    })
-    return values
-  } catch (cause) {
-    throw new TapedeckError(
-      'CONFIG_INVALID',
-      `Cannot start: found ${messageOf(cause)}, expected flags as in --help`,
-      { cause }
+export const readCommandLine = argumentReader({
+  name: 'simulator',
+  options: Object.fromEntries(
+    SETTINGS.map(({ flag, value }) => [flag, value === undefined ? 'switch' : 'text'] as const)
+  ),
+  read: (given) =>
+    Object.fromEntries(
+      SETTINGS.flatMap(({ flag, variable }) => {
+        const text = given.text(flag)
+        return text === undefined ? [] : [[variable, text] as const]
+      })
     )
-  }
-}
+})
 
 function settingLine({ flag, variable, value, fallback, means }: Setting): string {
   const shown = `--${flag}${value === undefined ? '' : ` ${value}`}`

@@ -1,15 +1,24 @@
-import { parseArgs } from 'node:util'
-import { hasCode, messageOf } from '@tapedeck/core'
+import { argumentReader, runCommand } from '@tapedeck/core'
 import { diagnose, readConfig, renderDiagnosis } from './app.ts'
 
-/** `npm run doctor [-- --json]`: exit code 0 when the stack could start, else 1; 2: configuration. */
-try {
-  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
-  const diagnosis = await diagnose(readConfig(process.env), new AbortController().signal)
-  process.stdout.write(renderDiagnosis(diagnosis))
-  if (values.json) process.stdout.write(`${JSON.stringify(diagnosis)}\n`)
-  process.exit(diagnosis.canStart ? 0 : 1)
-} catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`)
-  process.exit(hasCode(error, 'CONFIG_INVALID') || error instanceof TypeError ? 2 : 1)
-}
+const USAGE = `Checks whether the stack can start, and says what to do where it cannot. Starts nothing.
+
+  npm run doctor [-- --json]      --json: one JSON object on the last line
+
+Exit codes: 0 it can start, 1 it cannot, 2 a mistake in the command or the configuration.
+`
+
+await runCommand({
+  usage: USAGE,
+  read: argumentReader({
+    name: 'doctor',
+    options: { json: 'flag' },
+    read: (given) => ({ isJson: given.flag('json') })
+  }),
+  async run({ isJson }, terminal) {
+    const diagnosis = await diagnose(readConfig(process.env), new AbortController().signal)
+    terminal.write(renderDiagnosis(diagnosis))
+    if (isJson) terminal.write(`${JSON.stringify(diagnosis)}\n`)
+    return diagnosis.canStart ? 0 : 1
+  }
+})

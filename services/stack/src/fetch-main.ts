@@ -1,16 +1,20 @@
-import { hasCode, messageOf } from '@tapedeck/core'
+import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
 import { createProgress, fetchAll, readConfig } from './app.ts'
 
-/** `npm run stack:fetch`: fetches what a start would fetch, and starts nothing; then offline is fine. */
-const stopping = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => stopping.abort())
-}
-try {
-  const progress = createProgress((text) => process.stdout.write(text))
-  await fetchAll(readConfig(process.env), { progress, signal: stopping.signal })
-  process.exit(0)
-} catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`)
-  process.exit(hasCode(error, 'CONFIG_INVALID') || hasCode(error, 'SERVER_MISSING') ? 2 : 1)
-}
+const USAGE = `Fetches what npm start would fetch, and starts nothing; afterwards npm start works offline.
+
+  npm run stack:fetch
+
+Exit codes: 0 fetched, 1 failed, 2 a mistake in the command or the configuration, or nothing to fetch from.
+`
+
+const signal = stopSignal()
+await runCommand({
+  usage: USAGE,
+  read: argumentReader({ name: 'stack:fetch', options: {}, read: () => ({}) }),
+  async run(_args, terminal) {
+    const progress = createProgress((text) => terminal.write(text))
+    await fetchAll(readConfig(process.env), { progress, signal })
+    return 0
+  }
+})

@@ -1,4 +1,4 @@
-import { fullJitterMs, hasCode, messageOf, systemClock, TapedeckError } from '@tapedeck/core'
+import { fullJitter, messageOf, retry, TapedeckError } from '@tapedeck/core'
 import type { ChildExit } from './child.ts'
 import type { Progress } from './progress.ts'
 
@@ -17,7 +17,7 @@ export interface Supervised<R extends Running> {
   stop(limitMs: number): Promise<void>
 }
 
-const BACKOFF = { baseMs: 500, capMs: 15_000 }
+const delayMs = fullJitter({ baseMs: 500, capMs: 15_000 })
 /** Having run this long counts as healthy: the next restart is quick again. */
 const HEALTHY_MS = 30_000
 
@@ -42,42 +42,36 @@ export function supervise<R extends Running>(
 ): Supervised<R> {
   const stopping = new AbortController()
   let current = first
-  let attempt = 0
-  let startedAtMs = performance.now()
+  let isRunning = true
 
   // A server of the user's own never exits: the stop must end the watch by itself.
   const stopped = Promise.withResolvers<undefined>()
   stopping.signal.addEventListener('abort', () => stopped.resolve(undefined))
 
-  const watch = async (): Promise<void> => {
-    for (;;) {
-      const exit = await Promise.race([current.exited, stopped.promise])
-      if (exit === undefined || stopping.signal.aborted) return
-      if (isFinal(exit)) {
-        onFinal(new TapedeckError('SERVER_FAILED', `${name} ended with ${exit.how}`))
-        return
-      }
-      if (performance.now() - startedAtMs > HEALTHY_MS) attempt = 0
-      current = await restart(`${name} ended with ${exit.how}`)
-      startedAtMs = performance.now()
+  // A run from its start to its end, which is always a failure, so that each is tried again.
+  let finalExit: TapedeckError | undefined
+  const runOnce = async (): Promise<void> => {
+    if (!isRunning) {
+      current = await again(stopping.signal)
+      isRunning = true
       progress.say(`${name} runs again (pid ${current.pid ?? 'unknown'})`)
     }
+    const exit = await Promise.race([current.exited, stopped.promise])
+    if (exit === undefined) return
+    isRunning = false
+    const failure = new TapedeckError('SERVER_FAILED', `${name} ended with ${exit.how}`)
+    if (isFinal(exit)) finalExit = failure
+    throw failure
   }
-  const restart = async (firstReason: string): Promise<R> => {
-    for (let reason = firstReason; ; attempt++) {
-      const waitMs = fullJitterMs(attempt, BACKOFF)
-      progress.warn(`${reason}; starting it again in ${(waitMs / 1000).toFixed(1)} s`)
-      await systemClock.delay(waitMs, stopping.signal)
-      try {
-        return await again(stopping.signal)
-      } catch (error) {
-        if (stopping.signal.aborted) throw error
-        reason = messageOf(error)
-      }
-    }
-  }
-  const watching = watch().catch((error: unknown) => {
-    if (!hasCode(error, 'ABORTED')) onFinal(failed(name, error))
+  const watching = retry(runOnce, {
+    delayMs,
+    signal: stopping.signal,
+    stableMs: HEALTHY_MS,
+    isRetryable: (error) => error !== finalExit,
+    onRetry: (error, waitMs) =>
+      progress.warn(`${messageOf(error)}; starting it again in ${(waitMs / 1000).toFixed(1)} s`)
+  }).catch((error: unknown) => {
+    if (!stopping.signal.aborted && error instanceof TapedeckError) onFinal(error)
   })
   return {
     current: () => current,
@@ -87,8 +81,4 @@ export function supervise<R extends Running>(
       await watching
     }
   }
-}
-
-function failed(name: string, cause: unknown): TapedeckError {
-  return new TapedeckError('SERVER_FAILED', `${name} failed: ${messageOf(cause)}`, { cause })
 }

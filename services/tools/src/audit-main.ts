@@ -1,4 +1,4 @@
-import { runCommand } from './command/run-command.ts'
+import { runCommand } from '@tapedeck/core'
 import { AUDIT_USAGE, readAuditArguments } from './reprocess/arguments.ts'
 import { runAudit } from './reprocess/audit.ts'
 import { readCommandConfig } from './reprocess/command-config.ts'
@@ -8,10 +8,10 @@ import { withCommandDatabase } from './reprocess/command-database.ts'
 await runCommand({
   usage: AUDIT_USAGE,
   read: readAuditArguments,
-  async run(args, screen) {
+  async run(args, terminal) {
     const config = readCommandConfig(process.env)
     const isClean = await withCommandDatabase(config, (database) =>
-      runAudit(args, { config, database, screen })
+      runAudit(args, { config, database, terminal })
     )
     return isClean ? 0 : 1
   }

@@ -1,6 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { TapedeckError } from '@tapedeck/core'
-import { runCommand } from './command/run-command.ts'
+import { runCommand, TapedeckError } from '@tapedeck/core'
 import { readReprocessArguments, REPROCESS_USAGE } from './reprocess/arguments.ts'
 import { readCommandConfig } from './reprocess/command-config.ts'
 import { withCommandDatabase } from './reprocess/command-database.ts'
@@ -10,7 +9,7 @@ import { runReprocess } from './reprocess/reprocess.ts'
 await runCommand({
   usage: REPROCESS_USAGE,
   read: readReprocessArguments,
-  async run(args, screen) {
+  async run(args, terminal) {
     if (args.isSwap && !args.isSure && !process.stdin.isTTY) {
       throw new TapedeckError(
         'CONFIG_INVALID',
@@ -21,7 +20,7 @@ await runCommand({
     const confirm = (question: string): Promise<boolean> =>
       args.isSure ? Promise.resolve(true) : asked(question)
     const isDone = await withCommandDatabase(config, (database) =>
-      runReprocess(args, { config, database, screen, confirm })
+      runReprocess(args, { config, database, terminal, confirm })
     )
     return isDone ? 0 : 1
   }

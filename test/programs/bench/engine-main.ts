@@ -4,8 +4,7 @@
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { parseArgs } from 'node:util'
-import { messageOf } from '@tapedeck/core'
+import { argumentReader, runCommand } from '@tapedeck/core'
 import { runEngineSuite, type EngineReport } from './engine-suite.ts'
 import { tapeRecords } from './tape-records.ts'
 
@@ -78,54 +77,56 @@ function table({
   return `${lines.join('\n')}\n`
 }
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      trades: { type: 'string', default: '200000' },
-      symbols: { type: 'string', default: '100' },
-      rate: { type: 'string', default: '1000' },
-      'per-record': { type: 'string', default: '5' },
-      seed: { type: 'string', default: '1' },
-      rounds: { type: 'string', default: '5' },
-      'warm-ups': { type: 'string', default: '2' },
-      tape: { type: 'string' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false }
-    }
-  })
-  if (values.help) {
-    process.stderr.write(USAGE)
-    return 0
-  }
-  setFlagsFromString('--expose-gc')
-  const collectGarbage = runInNewContext('gc') as () => void
-  const trades = Number(values.trades)
-  const report = runEngineSuite({
-    shape: {
-      trades,
-      symbols: Number(values.symbols),
-      perRecord: Number(values['per-record']),
-      rate: Number(values.rate),
-      seed: Number(values.seed)
-    },
-    tape: values.tape === undefined ? undefined : await tapeRecords(values.tape, trades),
-    rounds: Number(values.rounds),
-    warmUps: Number(values['warm-ups']),
-    collectGarbage,
-    say: (text) => void process.stderr.write(`${text}\n`),
-    onRun: (name, round, ns) => {
-      const which = round > 0 ? `round ${round}` : 'warm-up'
-      process.stderr.write(`  ${which}  ${name}: ${ns.toFixed(0)} ns a trade\n`)
-    }
-  })
-  process.stdout.write(table(report))
-  if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`)
-  return report.holds ? 0 : 1
-}
+const MOST = 1_000_000_000
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`)
-  process.exitCode = 1
-}
+const readArguments = argumentReader({
+  name: 'bench:engine',
+  options: {
+    trades: 'text',
+    symbols: 'text',
+    rate: 'text',
+    'per-record': 'text',
+    seed: 'text',
+    rounds: 'text',
+    'warm-ups': 'text',
+    tape: 'text',
+    json: 'flag'
+  },
+  read: (given) => ({
+    shape: {
+      trades: given.whole('trades', 1, MOST) ?? 200_000,
+      symbols: given.whole('symbols', 1, MOST) ?? 100,
+      perRecord: given.whole('per-record', 1, 10) ?? 5,
+      rate: given.whole('rate', 1, MOST) ?? 1000,
+      seed: given.whole('seed', 0, MOST) ?? 1
+    },
+    rounds: given.whole('rounds', 1, 1000) ?? 5,
+    warmUps: given.whole('warm-ups', 0, 1000) ?? 2,
+    tape: given.text('tape'),
+    isJson: given.flag('json')
+  })
+})
+
+await runCommand({
+  usage: USAGE,
+  read: readArguments,
+  async run({ shape, rounds, warmUps, tape, isJson }, terminal) {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    const report = runEngineSuite({
+      shape,
+      tape: tape === undefined ? undefined : await tapeRecords(tape, shape.trades),
+      rounds,
+      warmUps,
+      collectGarbage,
+      say: terminal.note,
+      onRun: (name, round, ns) => {
+        const which = round > 0 ? `round ${round}` : 'warm-up'
+        terminal.note(`  ${which}  ${name}: ${ns.toFixed(0)} ns a trade`)
+      }
+    })
+    terminal.write(table(report))
+    if (isJson) terminal.write(`${JSON.stringify(report)}\n`)
+    return report.holds ? 0 : 1
+  }
+})

@@ -2,8 +2,7 @@
  * `npm run bench:pipeline`: fills a topic, then measures how fast consumers store it all in MongoDB.
  * Exit code 0 only when every trade stands once and any number of consumers gives the same bars.
  */
-import { parseArgs } from 'node:util'
-import { messageOf } from '@tapedeck/core'
+import { argumentReader, runCommand, stopSignal, type Terminal } from '@tapedeck/core'
 import { createProgress } from '@tapedeck/stack'
 import { servers, startTestServers } from '../../support/servers.ts'
 import { fillTopic, type Backlog } from './backlog.ts'
@@ -54,52 +53,63 @@ function filled({ records, bytes, seconds }: Backlog, trades: number): string {
   )
 }
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      trades: { type: 'string', default: '200000' },
-      symbols: { type: 'string', default: '100' },
-      rate: { type: 'string', default: '1000' },
-      'per-record': { type: 'string', default: '5' },
-      seed: { type: 'string', default: '1' },
-      partitions: { type: 'string', default: '6' },
-      consumers: { type: 'string', default: '1,2,3' },
-      timeframes: { type: 'string' },
-      kill: { type: 'boolean', default: false },
-      profile: { type: 'string' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false }
-    }
+const MOST = 1_000_000_000
+
+const readArguments = argumentReader({
+  name: 'bench:pipeline',
+  options: {
+    trades: 'text',
+    symbols: 'text',
+    rate: 'text',
+    'per-record': 'text',
+    seed: 'text',
+    partitions: 'text',
+    consumers: 'text',
+    timeframes: 'text',
+    kill: 'flag',
+    profile: 'text',
+    json: 'flag'
+  },
+  read: (given) => ({
+    shape: {
+      trades: given.whole('trades', 1, MOST) ?? 200_000,
+      symbols: given.whole('symbols', 1, MOST) ?? 100,
+      perRecord: given.whole('per-record', 1, 10) ?? 5,
+      rate: given.whole('rate', 1, MOST) ?? 1000,
+      seed: given.whole('seed', 0, MOST) ?? 1
+    },
+    partitions: given.whole('partitions', 1, 1000) ?? 6,
+    runs: (given.list('consumers') ?? ['1', '2', '3']).map(
+      (text) => given.wholeOf('--consumers', text, 1, 100) ?? 1
+    ),
+    timeframes: given.text('timeframes'),
+    kill: given.flag('kill'),
+    profileDir: given.text('profile'),
+    isJson: given.flag('json')
   })
-  if (values.help) {
-    process.stderr.write(USAGE)
-    return 0
-  }
-  const trades = Number(values.trades)
-  const interrupted = new AbortController()
-  process.once('SIGINT', () => interrupted.abort())
-  process.once('SIGTERM', () => interrupted.abort())
-  const say = (text: string): void => void process.stderr.write(`  ${text}\n`)
+})
+
+async function main(
+  given: Exclude<ReturnType<typeof readArguments>, 'help'>,
+  terminal: Terminal
+): Promise<0 | 1> {
+  const { shape, timeframes, kill, profileDir } = given
+  const { trades } = shape
+  const signal = stopSignal()
+  const say = (text: string): void => terminal.note(`  ${text}`)
   const running = await startTestServers({
     progress: createProgress((text) => process.stderr.write(text)),
-    signal: interrupted.signal
+    signal
   })
   const runs: PipelineRun[] = []
   const problems: string[] = []
   try {
     const { brokers, mongoUri, topic } = servers()
     const kafka = { brokers, topic, ssl: false, sasl: undefined }
-    const shape = {
-      trades,
-      symbols: Number(values.symbols),
-      perRecord: Number(values['per-record']),
-      rate: Number(values.rate),
-      seed: Number(values.seed)
-    }
-    const backlog = await fillTopic(kafka, shape, Number(values.partitions), say)
-    process.stdout.write(filled(backlog, trades))
-    for (const consumers of values.consumers.split(',').map(Number)) {
-      interrupted.signal.throwIfAborted()
+    const backlog = await fillTopic(kafka, shape, given.partitions, say)
+    terminal.write(filled(backlog, trades))
+    for (const consumers of given.runs) {
+      signal.throwIfAborted()
       const { database } = servers()
       const run = await runPipeline({
         kafka,
@@ -107,16 +117,16 @@ async function main(): Promise<number> {
         database,
         group: database,
         consumers,
-        kill: values.kill,
+        kill,
         trades,
         bySymbol: backlog.bySymbol,
-        env: values.timeframes === undefined ? {} : { TIMEFRAMES: values.timeframes },
+        env: timeframes === undefined ? {} : { TIMEFRAMES: timeframes },
         servers: running.processes,
-        profileDir: values.profile,
+        profileDir,
         say
       })
       runs.push(run)
-      process.stdout.write(table(run, trades))
+      terminal.write(table(run, trades))
       problems.push(...run.problems.map((problem) => `${consumers} consumers: ${problem}`))
       if (run.barsHash !== runs[0]?.barsHash) {
         problems.push(`${consumers} consumers: other bars than with ${runs[0]?.consumers}`)
@@ -124,19 +134,12 @@ async function main(): Promise<number> {
     }
     const holds = problems.length === 0
     const verdict = problems.map((problem) => `! ${problem}\n`).join('')
-    process.stdout.write(
-      holds ? '\nholds: every trade once, the same bars\n' : `\n${verdict}FAILS\n`
-    )
-    if (values.json) process.stdout.write(`${JSON.stringify({ holds, problems, runs })}\n`)
+    terminal.write(holds ? '\nholds: every trade once, the same bars\n' : `\n${verdict}FAILS\n`)
+    if (given.isJson) terminal.write(`${JSON.stringify({ holds, problems, runs })}\n`)
     return holds ? 0 : 1
   } finally {
     await running.close()
   }
 }
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`)
-  process.exitCode = 1
-}
+await runCommand({ usage: USAGE, read: readArguments, run: main })

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { argumentReader } from '@tapedeck/core'
 import { VICTIMS, type Victim } from './strikes.ts'
 
 export const USAGE = `Usage: npm run chaos -- [--kills N] [--seed N] [--tape FILE] [--symbols A,B] [--spare KIND,..]
@@ -26,65 +26,34 @@ export interface ChaosArguments {
 const MOST_KILLS = 10_000
 const SEEDS = 2 ** 32
 
-/** `help`, or what to do. @throws RangeError with every mistake */
-export function readArguments(args: readonly string[]): ChaosArguments | 'help' {
-  const { values } = parsed(args)
-  if (values.help) return 'help'
-  const problems: string[] = []
-  const whole = (name: string, text: string | undefined, from: number, to: number): number => {
-    const number = Number(text)
-    if (text !== undefined && /^\d+$/.test(text) && number >= from && number <= to) return number
-    problems.push(`--${name} is '${text}', expected a whole number from ${from} to ${to}`)
-    return from
-  }
-  const optional = (name: 'seed' | 'rate', from: number, to: number): number | undefined =>
-    values[name] === undefined ? undefined : whole(name, values[name], from, to)
-  const spared = list(values.spare) ?? []
-  for (const kind of spared) {
-    if (!(VICTIMS as readonly string[]).includes(kind)) {
-      problems.push(`--spare has '${kind}', expected some of ${VICTIMS.join(', ')}`)
+/** @throws CONFIG_INVALID that names every mistake */
+export const readArguments = argumentReader({
+  name: 'chaos',
+  options: {
+    kills: 'text',
+    seed: 'text',
+    tape: 'text',
+    symbols: 'text',
+    spare: 'text',
+    rate: 'text',
+    json: 'flag'
+  },
+  read(given): ChaosArguments {
+    const kills = given.whole('kills', 0, MOST_KILLS) ?? 100
+    const spared = (given.list('spare') ?? []).flatMap(
+      (kind) => given.choiceOf('--spare', kind, VICTIMS) ?? []
+    )
+    if (kills > 0 && VICTIMS.every((victim) => spared.includes(victim))) {
+      given.mistake('--spare leaves nothing to kill, expected at least one kind')
+    }
+    return {
+      kills,
+      seed: given.whole('seed', 0, SEEDS - 1) ?? Math.floor(Math.random() * SEEDS),
+      tape: given.text('tape'),
+      symbols: given.list('symbols'),
+      spared,
+      rate: given.whole('rate', 1, 100_000),
+      isJson: given.flag('json')
     }
   }
-  const kills = whole('kills', values.kills, 0, MOST_KILLS)
-  if (kills > 0 && VICTIMS.every((victim) => spared.includes(victim))) {
-    problems.push('--spare leaves nothing to kill, expected at least one kind')
-  }
-  const symbols = list(values.symbols)
-  if (symbols?.includes(''))
-    problems.push(`--symbols has an empty name, expected names such as IBM`)
-  const result = {
-    kills,
-    seed: optional('seed', 0, SEEDS - 1) ?? Math.floor(Math.random() * SEEDS),
-    tape: values.tape,
-    symbols,
-    spared: spared as Victim[],
-    rate: optional('rate', 1, 100_000),
-    isJson: values.json
-  }
-  if (problems.length > 0) throw new RangeError(problems.join('\n'))
-  return result
-}
-
-function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        kills: { type: 'string', default: '100' },
-        seed: { type: 'string' },
-        tape: { type: 'string' },
-        symbols: { type: 'string' },
-        spare: { type: 'string' },
-        rate: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false }
-      }
-    })
-  } catch (cause) {
-    throw new RangeError(`${(cause as Error).message}\n\n${USAGE}`, { cause })
-  }
-}
-
-function list(text: string | undefined): string[] | undefined {
-  return text?.split(',').map((entry) => entry.trim())
-}
+})

@@ -5,7 +5,7 @@
  */
 import { access } from 'node:fs/promises'
 import path from 'node:path'
-import { messageOf } from '@tapedeck/core'
+import { runCommand, stopSignal, TapedeckError, type Terminal } from '@tapedeck/core'
 import { createProgress } from '@tapedeck/stack'
 import { readArguments, USAGE, type ChaosArguments } from './arguments.ts'
 import { loadTape } from './feed-file.ts'
@@ -17,27 +17,23 @@ const SECONDS_A_KILL = 4
 const LEAST_RATE = 100
 const MOST_RATE = 5000
 
-async function main(given: ChaosArguments): Promise<number> {
+async function main(given: ChaosArguments, terminal: Terminal): Promise<0 | 1> {
   const root = path.resolve(import.meta.dirname, '../../..')
   const tape = given.tape ?? path.resolve(root, RECORDED_DAY)
   if (!(await exists(tape))) {
-    process.stderr.write(
+    throw new TapedeckError(
+      'CONFIG_INVALID',
       given.tape === undefined
-        ? `There is no recorded day at ${RECORDED_DAY} (from the project's folder), expected it there or a tape of yours with --tape FILE\n`
-        : `Cannot read the tape: '${tape}' is not there, expected a .ndjson or .ndjson.gz file\n`
+        ? `There is no recorded day at ${RECORDED_DAY} (from the project's folder), expected it there or a tape of yours with --tape FILE`
+        : `Cannot read the tape: '${tape}' is not there, expected a .ndjson or .ndjson.gz file`
     )
-    return 2
   }
   const beside = tape.replace(/\.ndjson(\.gz)?$/, '.bars1m.csv.gz')
   const referenceFile = beside !== tape && (await exists(beside)) ? beside : undefined
-  const interrupted = new AbortController()
-  process.once('SIGINT', () => interrupted.abort())
-  process.once('SIGTERM', () => interrupted.abort())
   const trades = await loadTape(tape, given.symbols)
   const even = trades.length / (Math.max(1, given.kills) * SECONDS_A_KILL)
   const tradesPerSecond = given.rate ?? Math.round(Math.min(MOST_RATE, Math.max(LEAST_RATE, even)))
-  const say = (line: string): void => void process.stderr.write(`${line}\n`)
-  say(
+  terminal.note(
     `seed ${given.seed}, ${given.kills} kills, ${trades.length} trades at ${tradesPerSecond} a second`
   )
   const result = await runChaos({
@@ -48,11 +44,11 @@ async function main(given: ChaosArguments): Promise<number> {
     spared: given.spared,
     tradesPerSecond,
     progress: createProgress((text) => process.stderr.write(text)),
-    signal: interrupted.signal,
-    onNote: say
+    signal: stopSignal(),
+    onNote: terminal.note
   })
-  process.stdout.write(report(result))
-  if (given.isJson) process.stdout.write(`${JSON.stringify({ file: tape, ...result })}\n`)
+  terminal.write(report(result))
+  if (given.isJson) terminal.write(`${JSON.stringify({ file: tape, ...result })}\n`)
   return result.holds ? 0 : 1
 }
 
@@ -65,12 +61,4 @@ async function exists(file: string): Promise<boolean> {
   }
 }
 
-let given: ReturnType<typeof readArguments> | undefined
-try {
-  given = readArguments(process.argv.slice(2))
-  if (given === 'help') process.stdout.write(USAGE)
-  else process.exitCode = await main(given)
-} catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`)
-  process.exitCode = given === undefined ? 2 : 1
-}
+await runCommand({ usage: USAGE, read: readArguments, run: main })

@@ -3,8 +3,7 @@
  * producer, broker, consumer and database, and says for each what was expected and what was seen.
  * Exit code 0 only when all holds.
  */
-import { parseArgs } from 'node:util'
-import { messageOf } from '@tapedeck/core'
+import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
 import { createProgress } from '@tapedeck/stack'
 import { startTestServers } from '../../support/servers.ts'
 import { playAll } from './play-all.ts'
@@ -19,57 +18,48 @@ const USAGE = `Usage: npm run test:feed -- [--json] [--only NAME[,NAME...]] [--l
   --json         the last line is one JSON object with all results
 `
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      json: { type: 'boolean', default: false },
-      only: { type: 'string' },
-      list: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false }
-    }
-  })
-  if (values.help || values.list) {
-    const names = FEED_SCENARIOS.map(({ name }) => `${name}\n`).join('')
-    process.stdout.write(values.help ? USAGE : names)
-    return 0
+const readArguments = argumentReader({
+  name: 'test:feed',
+  options: { json: 'flag', only: 'text', list: 'flag' },
+  read(given) {
+    const names = FEED_SCENARIOS.map(({ name }) => name)
+    const only = given.list('only')
+    for (const name of only ?? []) given.choiceOf('--only', name, names)
+    return { only, isList: given.flag('list'), isJson: given.flag('json') }
   }
-  const only = values.only?.split(',')
-  const unknown = only?.filter((name) => !FEED_SCENARIOS.some((one) => one.name === name)) ?? []
-  if (unknown.length > 0) {
-    process.stderr.write(`There is no scenario '${unknown.join("', '")}', see --list\n`)
-    return 2
-  }
-  const interrupted = new AbortController()
-  process.once('SIGINT', () => interrupted.abort())
-  process.once('SIGTERM', () => interrupted.abort())
-  const servers = await startTestServers({
-    progress: createProgress((text) => process.stderr.write(text)),
-    signal: interrupted.signal
-  })
-  try {
-    process.stdout.write(tableHead())
-    const results = await playAll(
-      FEED_SCENARIOS.filter(({ name }) => only?.includes(name) ?? true),
-      (result) => process.stdout.write(tableRow(result)),
-      interrupted.signal
-    )
-    const failed = results.filter(({ problems }) => problems.length > 0).length
-    process.stdout.write(`\n${results.length - failed} of ${results.length} scenarios hold\n`)
-    const throughput = only === undefined ? await measureThroughput() : undefined
-    if (throughput !== undefined) process.stdout.write(throughputLine(throughput))
-    if (values.json) {
-      const holds = failed === 0
-      process.stdout.write(`${JSON.stringify({ holds, scenarios: results, throughput })}\n`)
-    }
-    return failed === 0 && !interrupted.signal.aborted ? 0 : 1
-  } finally {
-    await servers.close()
-  }
-}
+})
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`)
-  process.exitCode = 1
-}
+await runCommand({
+  usage: USAGE,
+  read: readArguments,
+  async run({ only, isList, isJson }, terminal) {
+    if (isList) {
+      terminal.write(FEED_SCENARIOS.map(({ name }) => `${name}\n`).join(''))
+      return 0
+    }
+    const signal = stopSignal()
+    const servers = await startTestServers({
+      progress: createProgress((text) => process.stderr.write(text)),
+      signal
+    })
+    try {
+      terminal.write(tableHead())
+      const results = await playAll(
+        FEED_SCENARIOS.filter(({ name }) => only?.includes(name) ?? true),
+        (result) => terminal.write(tableRow(result)),
+        signal
+      )
+      const failed = results.filter(({ problems }) => problems.length > 0).length
+      terminal.write(`\n${results.length - failed} of ${results.length} scenarios hold\n`)
+      const throughput = only === undefined ? await measureThroughput() : undefined
+      if (throughput !== undefined) terminal.write(throughputLine(throughput))
+      if (isJson) {
+        const holds = failed === 0
+        terminal.write(`${JSON.stringify({ holds, scenarios: results, throughput })}\n`)
+      }
+      return failed === 0 && !signal.aborted ? 0 : 1
+    } finally {
+      await servers.close()
+    }
+  }
+})

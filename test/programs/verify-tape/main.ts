@@ -2,8 +2,7 @@
  * `npm run verify:tape [-- FILE...]`: plays recorded tapes through the whole pipeline and compares
  * what is stored with reference bars. Exit code 0 only when all is equal, 2 when there is no tape.
  */
-import { parseArgs } from 'node:util'
-import { hasCode, messageOf } from '@tapedeck/core'
+import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
 import { createProgress } from '@tapedeck/stack'
 import { servers, startTestServers } from '../../support/servers.ts'
 import { fullReport, tableHead, tableRow, type SetResult } from './report.ts'
@@ -58,42 +57,38 @@ async function run({ sets, profileDir, signal }: RunOptions): Promise<SetResult[
   }
 }
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      bars: { type: 'string' },
-      json: { type: 'boolean', default: false },
-      profile: { type: 'string' },
-      help: { type: 'boolean', default: false }
+const readArguments = argumentReader({
+  name: 'verify:tape',
+  options: { bars: 'text', json: 'flag', profile: 'text' },
+  operand: 'a tape',
+  read(given) {
+    const bars = given.text('bars')
+    if (bars !== undefined && given.operands.length !== 1) {
+      given.mistake(`--bars and ${given.operands.length} tapes found, expected it with one tape`)
     }
-  })
-  if (values.help || (values.bars !== undefined && positionals.length !== 1)) {
-    process.stderr.write(USAGE)
-    return values.help ? 0 : 2
+    const profileDir = given.text('profile')
+    return { tapes: given.operands, bars, profileDir, isJson: given.flag('json') }
   }
-  const interrupted = new AbortController()
-  process.once('SIGINT', () => interrupted.abort())
-  process.once('SIGTERM', () => interrupted.abort())
-  const sets =
-    positionals.length === 0
-      ? await findSets(SETS_FOLDER)
-      : await Promise.all(positionals.map((tape) => tapeSet(tape, values.bars)))
-  const results = await run({ sets, profileDir: values.profile, signal: interrupted.signal })
-  const failed = results.filter(({ holds }) => !holds)
-  if (sets.length > 1) {
-    const verdict = failed.length === 0 ? 'all hold' : `${failed.length} do not hold`
-    process.stdout.write(`${results.length} tapes, ${verdict}\n`)
-  }
-  if (values.json) {
-    process.stdout.write(`${JSON.stringify({ holds: failed.length === 0, sets: results })}\n`)
-  }
-  return failed.length === 0 ? 0 : 1
-}
+})
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`)
-  process.exitCode = hasCode(error, 'CONFIG_INVALID') ? 2 : 1
-}
+await runCommand({
+  usage: USAGE,
+  read: readArguments,
+  async run({ tapes, bars, profileDir, isJson }, terminal) {
+    const signal = stopSignal()
+    const sets =
+      tapes.length === 0
+        ? await findSets(SETS_FOLDER)
+        : await Promise.all(tapes.map((tape) => tapeSet(tape, bars)))
+    const results = await run({ sets, profileDir, signal })
+    const failed = results.filter(({ holds }) => !holds)
+    if (sets.length > 1) {
+      const verdict = failed.length === 0 ? 'all hold' : `${failed.length} do not hold`
+      terminal.write(`${results.length} tapes, ${verdict}\n`)
+    }
+    if (isJson) {
+      terminal.write(`${JSON.stringify({ holds: failed.length === 0, sets: results })}\n`)
+    }
+    return failed.length === 0 ? 0 : 1
+  }
+})

@@ -48,16 +48,4 @@ describe('BoundedQueue', () => {
       (error) => hasCode(error, 'QUEUE_CLOSED')
     )
   })
-
-  it('calls back once when it is half empty', () => {
-    const queue = new BoundedQueue<number>(4)
-    for (let i = 0; i < 4; i++) queue.offer(i)
-    let calls = 0
-    queue.whenHalfEmpty(() => calls++)
-    queue.poll()
-    assert.equal(calls, 0)
-    queue.poll()
-    queue.poll()
-    assert.equal(calls, 1)
-  })
 })

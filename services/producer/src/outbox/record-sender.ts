@@ -1,4 +1,4 @@
-import { fullJitterMs, hasCode, systemClock, TapedeckError } from '@tapedeck/core'
+import { fullJitter, hasCode, retry, TapedeckError } from '@tapedeck/core'
 import { MAX_SEND_RECORDS, type Publisher } from '@tapedeck/kafka'
 import type { Logger } from '@tapedeck/service'
 import type { ProducerMetrics } from '../producer-metrics.ts'
@@ -17,7 +17,7 @@ export interface RecordSenderDeps {
 /** A record for one partition. */
 type Addressed = QueuedRecord & { readonly partition: number | undefined }
 
-const BACKOFF = { baseMs: 200, capMs: 5000 }
+const delayMs = fullJitter({ baseMs: 200, capMs: 5000 })
 
 /** Sends until the broker has everything; only a record that it refuses for good is put aside. */
 export class RecordSender {
@@ -80,20 +80,14 @@ export class RecordSender {
     records: readonly unknown[],
     signal: AbortSignal
   ): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const result = await work()
-        this.#failure = undefined
-        return result
-      } catch (error) {
-        if (!(error instanceof TapedeckError) || !error.retryable || signal.aborted) throw error
-        this.#failure = error
-        this.#deps.metrics.publishRetries.inc()
-        const waitMs = fullJitterMs(attempt, BACKOFF)
-        this.#deps.log.warn({ err: error, waitMs, records: records.length }, 'publishing again')
-        await systemClock.delay(waitMs, signal)
-      }
+    const onRetry = (error: unknown, waitMs: number): void => {
+      if (error instanceof TapedeckError) this.#failure = error
+      this.#deps.metrics.publishRetries.inc()
+      this.#deps.log.warn({ err: error, waitMs, records: records.length }, 'publishing again')
     }
+    const result = await retry(work, { delayMs, signal, onRetry })
+    this.#failure = undefined
+    return result
   }
 }
 

@@ -1,8 +1,6 @@
-import { Problems } from '@tapedeck/core'
+import { argumentReader, Problems } from '@tapedeck/core'
 import { CONDITION_POLICIES, type ConditionPolicy, type ForecastSpec } from '@tapedeck/domain'
-import { Mistakes } from '../command/mistakes.ts'
-import { readOptions, type OptionKind, type Options } from '../command/options.ts'
-import { isForward, type RangeEnd } from '../reprocess/dates.ts'
+import { readRange, type RangeEnd } from '../reprocess/dates.ts'
 import { gridOf, specsOf } from './grid.ts'
 
 export const BACKTEST_USAGE = `Makes and scores the forecasts of recorded or stored trades, by the code that runs live.
@@ -43,62 +41,51 @@ export interface BacktestArguments {
 }
 
 /** @throws CONFIG_INVALID that names every mistake */
-export function readBacktestArguments(args: readonly string[]): BacktestArguments | 'help' {
-  const mistakes = new Mistakes('backtest')
-  const options = readOptions(args, OPTIONS, mistakes, 'only options; a tape is --file FILE')
-  const { texts, flags } = options
-  if (flags.has('help')) return 'help'
-  const trades = tradesOf(options, mistakes)
-  const symbols = mistakes.list('--symbols', texts.get('symbols'))
-  const specs = specsFrom(texts, mistakes)
-  const policy = mistakes.choice('--policy', texts.get('policy'), CONDITION_POLICIES)
-  const seed = Number(texts.get('seed') ?? 1)
-  if (!Number.isSafeInteger(seed) || seed < 0 || seed > 0xff_ff_ff_ff) {
-    mistakes.add(`--seed ${texts.get('seed')} found, expected a whole number from 0 to 4294967295`)
-  }
-  mistakes.throwAny()
-  const reportFolder = texts.get('report')
-  return { trades, symbols, specs, policy, seed, reportFolder, isJson: flags.has('json') }
-}
-
-const OPTIONS: Readonly<Record<string, OptionKind>> = {
-  file: 'texts',
-  from: 'text',
-  to: 'text',
-  symbols: 'text',
-  forecasts: 'text',
-  grid: 'text',
-  policy: 'text',
-  seed: 'text',
-  report: 'text',
-  json: 'flag'
-}
-
-function tradesOf({ texts, lists }: Options, mistakes: Mistakes): TradesWanted {
-  const files = lists.get('file') ?? []
-  const isRange = texts.has('from') || texts.has('to')
-  if (!isRange) {
-    if (files.length === 0) {
-      mistakes.add('no trades are named, expected --file FILE, or --from WHEN --to WHEN')
+export const readBacktestArguments = argumentReader({
+  name: 'backtest',
+  options: {
+    file: 'texts',
+    from: 'text',
+    to: 'text',
+    symbols: 'text',
+    forecasts: 'text',
+    grid: 'text',
+    policy: 'text',
+    seed: 'text',
+    report: 'text',
+    json: 'flag'
+  },
+  read(given): BacktestArguments {
+    const files = given.texts('file')
+    const [from, to] = [given.text('from'), given.text('to')]
+    const isRange = from !== undefined || to !== undefined
+    if (!isRange && files.length === 0) {
+      given.mistake('no trades are named, expected --file FILE, or --from WHEN --to WHEN')
     }
-    return { kind: 'files', files }
+    if (isRange && files.length > 0) {
+      given.mistake('--file and --from or --to found, expected one of them')
+    }
+    return {
+      trades: isRange
+        ? { kind: 'stored', ...readRange(given, from, to) }
+        : { kind: 'files', files },
+      symbols: given.list('symbols'),
+      specs: readSpecs(given, given.text('forecasts'), given.text('grid')),
+      policy: given.choice('policy', CONDITION_POLICIES),
+      seed: given.whole('seed', 0, 0xff_ff_ff_ff) ?? 1,
+      reportFolder: given.text('report'),
+      isJson: given.flag('json')
+    }
   }
-  if (files.length > 0) mistakes.add('--file and --from or --to found, expected one of them')
-  const from = mistakes.end('--from', texts.get('from'))
-  const to = mistakes.end('--to', texts.get('to'))
-  if (from !== undefined && to !== undefined && !isForward(from, to)) {
-    mistakes.add(`--to ${texts.get('to')} found, expected not before --from ${texts.get('from')}`)
-  }
-  return { kind: 'stored', from: from ?? { ms: 0 }, to: to ?? { ms: 0 } }
-}
+})
 
-function specsFrom(
-  texts: ReadonlyMap<string, string>,
-  mistakes: Mistakes
+function readSpecs(
+  given: { mistake(...texts: readonly string[]): void },
+  forecasts: string | undefined,
+  grid: string | undefined
 ): readonly ForecastSpec[] | undefined {
-  const [forecasts, grid] = [texts.get('forecasts'), texts.get('grid')]
   if (forecasts !== undefined && grid !== undefined) {
-    mistakes.add('--forecasts and --grid found, expected one of them')
+    given.mistake('--forecasts and --grid found, expected one of them')
   }
   try {
     if (forecasts !== undefined) return specsOf(forecasts)
@@ -106,7 +93,7 @@ function specsFrom(
   } catch (error) {
     if (!(error instanceof Problems)) throw error
     const name = forecasts === undefined ? '--grid' : '--forecasts'
-    mistakes.add(...error.problems.map((problem) => `${name}: ${problem}`))
+    given.mistake(...error.problems.map((problem) => `${name}: ${problem}`))
     return undefined
   }
 }

@@ -1,9 +1,8 @@
 import path from 'node:path'
-import { TapedeckError, type Env } from '@tapedeck/core'
+import { TapedeckError, type Env, type Terminal } from '@tapedeck/core'
 import type { ForecastSpec, KnownGap, TradeRecord } from '@tapedeck/domain'
 import { readCommandConfig } from '../reprocess/command-config.ts'
 import { openCommandDatabase } from '../reprocess/command-database.ts'
-import type { Screen } from '../command/screen.ts'
 import type { BacktestArguments } from './arguments.ts'
 import { readBacktestConfig } from './backtest-config.ts'
 import { BacktestEngine, type EngineCounts } from './engine.ts'
@@ -37,7 +36,7 @@ export interface BacktestSpeed {
 
 export interface BacktestContext {
   readonly env: Env
-  readonly screen: Pick<Screen, 'progress'>
+  readonly terminal: Pick<Terminal, 'progress'>
   /** Monotonic, ms. */
   now(): number
 }
@@ -58,15 +57,15 @@ export async function runBacktest(
   args: BacktestArguments,
   context: BacktestContext
 ): Promise<BacktestResult> {
-  const { screen, now, env } = context
+  const { terminal, now, env } = context
   const { fold, specs } = readBacktestConfig(env, args)
   const opened = await openTrades(args, env)
   try {
     const engine = new BacktestEngine(fold, specs, opened.gaps)
     const startedMs = now()
-    await play(opened, args.symbols, engine, screen)
+    await play(opened, args.symbols, engine, terminal)
     const seconds = (now() - startedMs) / 1000
-    screen.progress('evaluating')
+    terminal.progress('evaluating')
     const results = engine.results()
     const counts = { ...engine.counts(), refused: opened.refused() }
     return {
@@ -88,7 +87,7 @@ async function play(
   { records }: Opened,
   symbols: readonly string[] | undefined,
   engine: BacktestEngine,
-  screen: Pick<Screen, 'progress'>
+  terminal: Pick<Terminal, 'progress'>
 ): Promise<void> {
   const wanted = symbols === undefined ? undefined : new Set(symbols)
   let trades = 0
@@ -99,7 +98,7 @@ async function play(
       trades += record.trades.length
     }
     const at = some.at(-1)?.receivedAt
-    if (at !== undefined) screen.progress(`${trades} trades, at ${new Date(at).toISOString()}`)
+    if (at !== undefined) terminal.progress(`${trades} trades, at ${new Date(at).toISOString()}`)
   }
   if (trades === 0) {
     throw new TapedeckError(

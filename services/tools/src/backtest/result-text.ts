@@ -1,4 +1,4 @@
-import { printable, table } from '../command/screen.ts'
+import { printable, table } from '@tapedeck/core'
 import type { BacktestResult } from './backtest.ts'
 import { TABLE_HEAD, TABLE_NOTES, tableCells } from './score-table.ts'
 

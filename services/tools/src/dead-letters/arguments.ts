@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util'
-import { messageOf, TapedeckError } from '@tapedeck/core'
+import { argumentReader } from '@tapedeck/core'
 
 export const DEAD_USAGE = `What did not fit the schema is kept on <topic>.dead; this looks into it.
 
@@ -31,64 +30,43 @@ export interface DeadArguments {
   readonly feed: string | undefined
 }
 
-/** @throws CONFIG_INVALID that names the mistake */
-export function readDeadArguments(args: readonly string[]): DeadArguments | 'help' {
-  const { values, positionals } = parsed(args)
-  const [command, ...rest] = positionals
-  if (values.help === true || command === 'help') return 'help'
-  const known = COMMANDS.find((one) => one === command)
-  if (known === undefined) throw invalid(`'${command ?? ''}' found`, COMMANDS.join(', '))
-  const offsets = rest.map((one) => whole(one, 'an offset', 0))
-  const limit = values.limit === undefined ? undefined : whole(values.limit, '--limit', 1)
-  const ways = [offsets.length > 0, values.reason !== undefined, values.all === true]
-  const given = ways.filter(Boolean).length
-  if (known === 'list' && (offsets.length > 0 || values.reason !== undefined)) {
-    throw invalid('a selection found for list', 'none; show takes one')
+/** @throws CONFIG_INVALID that names every mistake */
+export const readDeadArguments = argumentReader({
+  name: 'dead',
+  options: {
+    reason: 'text',
+    all: 'flag',
+    'dry-run': 'flag',
+    json: 'flag',
+    limit: 'text',
+    feed: 'text'
+  },
+  operand: 'a command, then offsets',
+  read(given): DeadArguments {
+    const [name = 'none', ...rest] = given.operands
+    const command = given.choiceOf('command', name, COMMANDS) ?? 'list'
+    const offsets = rest.map(
+      (text) => given.wholeOf('offset', text, 0, Number.MAX_SAFE_INTEGER) ?? 0
+    )
+    const reason = given.text('reason')
+    const isAll = given.flag('all')
+    const ways = [offsets.length > 0, reason !== undefined, isAll].filter(Boolean).length
+    if (command === 'list' && (offsets.length > 0 || reason !== undefined)) {
+      given.mistake('a selection found for list, expected none; show takes one')
+    }
+    if (command !== 'list' && ways !== 1) {
+      given.mistake(`${ways} selections found, expected one of OFFSET…, --reason TEXT, --all`)
+    }
+    const limit = given.whole('limit', 1, Number.MAX_SAFE_INTEGER)
+    return {
+      command,
+      offsets,
+      reason,
+      isAll,
+      isDryRun: given.flag('dry-run'),
+      isJson: given.flag('json'),
+      limit: limit ?? (command === 'show' ? SHOWN : Number.MAX_SAFE_INTEGER),
+      feed: given.text('feed')
+    }
   }
-  if (known !== 'list' && given !== 1) {
-    throw invalid(`${given} selections found`, 'one of OFFSET…, --reason TEXT, --all')
-  }
-  return {
-    command: known,
-    offsets,
-    reason: values.reason,
-    isAll: values.all === true,
-    isDryRun: values['dry-run'] === true,
-    isJson: values.json === true,
-    limit: limit ?? (known === 'show' ? SHOWN : Number.MAX_SAFE_INTEGER),
-    feed: values.feed
-  }
-}
-
-function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        reason: { type: 'string' },
-        all: { type: 'boolean' },
-        'dry-run': { type: 'boolean' },
-        json: { type: 'boolean' },
-        limit: { type: 'string' },
-        feed: { type: 'string' },
-        help: { type: 'boolean', short: 'h' }
-      }
-    })
-  } catch (cause) {
-    throw invalid(messageOf(cause), 'arguments as in --help')
-  }
-}
-
-function whole(found: string, what: string, least: number): number {
-  const value = /^\d{1,15}$/.test(found) ? Number(found) : -1
-  if (value < least) throw invalid(`'${found}' found for ${what}`, `a whole number from ${least}`)
-  return value
-}
-
-function invalid(found: string, expected: string): TapedeckError {
-  return new TapedeckError(
-    'CONFIG_INVALID',
-    `Cannot look into letters: ${found}, expected ${expected}`
-  )
-}
+})

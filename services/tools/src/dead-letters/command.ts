@@ -1,9 +1,10 @@
+import { printable } from '@tapedeck/core'
 import { deadTopicOf } from '@tapedeck/kafka'
 import type { DeadArguments } from './arguments.ts'
 import type { DeadConfig } from './config.ts'
 import { isOpen, type LetterEntry } from './journal.ts'
 import { markLetters, replayConnection, replayLetters, type ReplayOutcome } from './replay.ts'
-import { groupLetters, printable, renderLetter, renderList } from './screen.ts'
+import { groupLetters, renderLetter, renderList } from './screen.ts'
 import { eachPass, reachBroker, readEntries, withTargets } from './topic.ts'
 
 /** Letters that stayed refused are listed up to here. */

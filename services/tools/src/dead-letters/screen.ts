@@ -1,3 +1,4 @@
+import { printable, table } from '@tapedeck/core'
 import { isOpen, reasonLabel, type Letter, type LetterEntry, type LetterState } from './journal.ts'
 
 /** One line of the list: letters of a stage and reason that stand alike. */
@@ -45,14 +46,15 @@ export function renderList(
   const head = `${topic}: ${entries.length - done} letters open${doneText}\n`
   if (shown.length === 0) return head
   const rows = groupLetters(shown).map((group) => [
-    String(group.count),
+    group.count,
     group.stage,
     printable(group.reason),
     group.state,
     group.newestAt,
-    String(group.newestOffset)
+    group.newestOffset
   ])
-  return `${head}\n${table([['letters', 'stage', 'reason', 'state', 'newest', 'offset'], ...rows])}`
+  const heads = ['letters', 'stage', 'reason', 'state', 'newest', 'offset']
+  return `${head}\n${table([heads, ...rows])}`
 }
 
 export function renderLetter(letter: Letter, state: LetterState): string {
@@ -61,28 +63,4 @@ export function renderLetter(letter: Letter, state: LetterState): string {
   const at = new Date(storedAtMs).toISOString()
   const head = `offset ${offset}, ${at}, ${stage}${place}, ${state}`
   return `${head}\n  reason  ${printable(reason)}\n  raw     ${printable(raw)}\n`
-}
-
-/** A letter holds whatever somebody sent: what could move the cursor or colour the screen is spelt out. */
-export function printable(text: string): string {
-  return text.replace(
-    // oxlint-disable-next-line no-control-regex -- these are what is looked for
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`
-  )
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0))
-  )
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 0 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)
-      )
-      .join('  ')
-      .trimEnd()
-  )
-  return `${lines.map((line) => `  ${line}`).join('\n')}\n`
 }

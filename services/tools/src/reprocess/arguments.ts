@@ -1,7 +1,11 @@
-import { CONDITION_POLICIES, type ConditionPolicy, type Timeframe } from '@tapedeck/domain'
-import { Mistakes } from '../command/mistakes.ts'
-import { readOptions, type OptionKind } from '../command/options.ts'
-import { isForward, type RangeEnd } from './dates.ts'
+import { argumentReader } from '@tapedeck/core'
+import {
+  CONDITION_POLICIES,
+  timeframeProblem,
+  type ConditionPolicy,
+  type Timeframe
+} from '@tapedeck/domain'
+import { readRange, readRangeEnd, type RangeEnd } from './dates.ts'
 
 export const REPROCESS_USAGE = `Builds bars anew from what is kept of the trades, shows what differs, swaps it in on request.
 
@@ -54,80 +58,68 @@ export interface AuditArguments {
 }
 
 /** @throws CONFIG_INVALID that names every mistake */
-export function readReprocessArguments(args: readonly string[]): ReprocessArguments | 'help' {
-  const mistakes = new Mistakes('reprocess')
-  const { texts, flags } = readOptions(args, REPROCESS_OPTIONS, mistakes)
-  if (flags.has('help')) return 'help'
-  const from = mistakes.end('--from', texts.get('from'))
-  const to = mistakes.end('--to', texts.get('to'))
-  const policy = mistakes.choice('--policy', texts.get('policy'), CONDITION_POLICIES)
-  const source = mistakes.choice('--source', texts.get('source'), ['trades', 'topic'])
-  const timeframes = mistakes.timeframes(texts.get('timeframes'))
-  const symbols = mistakes.list('--symbols', texts.get('symbols'))
-  if (from !== undefined && to !== undefined && !isForward(from, to)) {
-    mistakes.add(`--to ${texts.get('to')} found, expected not before --from ${texts.get('from')}`)
-  }
-  for (const flag of ['force', 'yes']) {
-    if (flags.has(flag) && !flags.has('swap')) {
-      mistakes.add(`--${flag} found without --swap, expected both or neither`)
+export const readReprocessArguments = argumentReader({
+  name: 'reprocess',
+  options: {
+    from: 'text',
+    to: 'text',
+    symbols: 'text',
+    policy: 'text',
+    timeframes: 'text',
+    source: 'text',
+    'include-late': 'flag',
+    swap: 'flag',
+    force: 'flag',
+    yes: 'flag',
+    all: 'flag',
+    json: 'flag'
+  },
+  read(given): ReprocessArguments {
+    for (const flag of ['force', 'yes'] as const) {
+      if (given.flag(flag) && !given.flag('swap')) {
+        given.mistake(`--${flag} found without --swap, expected both or neither`)
+      }
+    }
+    const timeframes = given.list('timeframes')
+    given.mistake(...timeframeMistakes(timeframes))
+    return {
+      ...readRange(given, given.text('from'), given.text('to')),
+      symbols: given.list('symbols'),
+      policy: given.choice('policy', CONDITION_POLICIES),
+      timeframes,
+      source: given.choice('source', ['trades', 'topic']) ?? 'trades',
+      includeLate: given.flag('include-late'),
+      isSwap: given.flag('swap'),
+      isForced: given.flag('force'),
+      isSure: given.flag('yes'),
+      isAll: given.flag('all'),
+      isJson: given.flag('json')
     }
   }
-  mistakes.throwAny()
-  return {
-    from: from ?? { ms: 0 },
-    to: to ?? { ms: 0 },
-    symbols,
-    policy,
-    timeframes,
-    source: source ?? 'trades',
-    includeLate: flags.has('include-late'),
-    isSwap: flags.has('swap'),
-    isForced: flags.has('force'),
-    isSure: flags.has('yes'),
-    isAll: flags.has('all'),
-    isJson: flags.has('json')
-  }
-}
+})
 
 /** @throws CONFIG_INVALID that names every mistake */
-export function readAuditArguments(args: readonly string[]): AuditArguments | 'help' {
-  const mistakes = new Mistakes('audit')
-  const { texts, flags } = readOptions(args, AUDIT_OPTIONS, mistakes)
-  if (flags.has('help')) return 'help'
-  const date = mistakes.end('--date', texts.get('date'))
-  if (date !== undefined && !('date' in date)) {
-    mistakes.add(`--date ${texts.get('date')} found, expected a date such as 2026-03-10`)
+export const readAuditArguments = argumentReader({
+  name: 'audit',
+  options: { date: 'text', symbols: 'text', timeframes: 'text', all: 'flag', json: 'flag' },
+  read(given): AuditArguments {
+    const date = readRangeEnd(given, '--date', given.text('date'))
+    if (date !== undefined && !('date' in date)) {
+      given.mistake(`--date ${given.text('date')} found, expected a date such as 2026-03-10`)
+    }
+    const timeframes = given.list('timeframes')
+    given.mistake(...timeframeMistakes(timeframes))
+    return {
+      date: date ?? { ms: 0 },
+      symbols: given.list('symbols'),
+      timeframes,
+      isAll: given.flag('all'),
+      isJson: given.flag('json')
+    }
   }
-  const symbols = mistakes.list('--symbols', texts.get('symbols'))
-  const timeframes = mistakes.timeframes(texts.get('timeframes'))
-  mistakes.throwAny()
-  return {
-    date: date ?? { ms: 0 },
-    symbols,
-    timeframes,
-    isAll: flags.has('all'),
-    isJson: flags.has('json')
-  }
-}
+})
 
-const AUDIT_OPTIONS: Readonly<Record<string, OptionKind>> = {
-  date: 'text',
-  symbols: 'text',
-  timeframes: 'text',
-  all: 'flag',
-  json: 'flag'
-}
-const REPROCESS_OPTIONS: Readonly<Record<string, OptionKind>> = {
-  from: 'text',
-  to: 'text',
-  symbols: 'text',
-  policy: 'text',
-  timeframes: 'text',
-  source: 'text',
-  'include-late': 'flag',
-  swap: 'flag',
-  force: 'flag',
-  yes: 'flag',
-  all: 'flag',
-  json: 'flag'
+function timeframeMistakes(names: readonly string[] | undefined): string[] {
+  const problems = names?.map(timeframeProblem).filter((one) => one !== undefined) ?? []
+  return problems.map((problem) => `--timeframes: ${problem}`)
 }

@@ -1,16 +1,16 @@
+import { LimitedLines, printable, table, type Terminal } from '@tapedeck/core'
 import { storedSymbols, type Database } from '@tapedeck/mongo'
 import type { AuditArguments } from './arguments.ts'
 import { auditSymbol, type AuditDifference, type SymbolAudit } from './audit-symbol.ts'
 import type { CommandConfig } from './command-config.ts'
 import { tradingDatesOf } from './dates.ts'
 import { logStates } from './log-state.ts'
-import { LimitedLines, printable, table, type Screen } from '../command/screen.ts'
 import { tradeStore } from './trade-store.ts'
 
 export interface AuditDeps {
   readonly config: CommandConfig
   readonly database: Database
-  readonly screen: Screen
+  readonly terminal: Terminal
 }
 
 const SHOWN = 50
@@ -23,7 +23,7 @@ const JSON_SHOWN = 1000
  */
 export async function runAudit(
   args: AuditArguments,
-  { config, database, screen }: AuditDeps
+  { config, database, terminal }: AuditDeps
 ): Promise<boolean> {
   const { consumer } = config
   const { fold } = consumer
@@ -36,13 +36,13 @@ export async function runAudit(
     policy: fold.policy,
     dropsRepeated: fold.redelivered === 'drop'
   }
-  const lines = new LimitedLines(screen, args.isAll ? Infinity : SHOWN)
+  const lines = new LimitedLines(terminal, args.isAll ? Infinity : SHOWN)
   const audits: SymbolAudit[] = []
   const differences: AuditDifference[] = []
   let trades = 0
   for (const symbol of args.symbols ?? (await storedSymbols(database))) {
     for (const date of tradingDatesOf(symbol, args.date, args.date)) {
-      screen.progress(
+      terminal.progress(
         `${printable(symbol)}: ${trades} trades so far, ${differences.length} differences`
       )
       const look = async (): Promise<SymbolAudit> => {
@@ -63,13 +63,15 @@ export async function runAudit(
   lines.end()
   const seconds = (performance.now() - startedMs) / 1000
   const rows = audits.filter(({ trades: n, bars }) => n > 0 || bars > 0)
-  screen.write(summary(rows, differences, seconds))
-  if (rows.length === 0) screen.write('nothing of that date is stored: nothing was compared\n')
+  terminal.write(summary(rows, differences, seconds))
+  if (rows.length === 0) terminal.write('nothing of that date is stored: nothing was compared\n')
   const isClean = differences.length === 0 && rows.length > 0
   if (args.isJson) {
     const tradesPerSecond = Math.round(trades / seconds)
     const symbols = rows.map(({ differences: _none, ...row }) => row)
-    screen.write(`${JSON.stringify({ isClean, trades, tradesPerSecond, symbols, differences })}\n`)
+    terminal.write(
+      `${JSON.stringify({ isClean, trades, tradesPerSecond, symbols, differences })}\n`
+    )
   }
   return isClean
 }

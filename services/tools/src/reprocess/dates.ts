@@ -7,7 +7,7 @@ export type RangeEnd = { readonly date: string } | { readonly ms: number }
 const NOON_UTC_MS = 16 * 3_600_000
 
 /** Reads `2026-03-10` or an ISO moment such as 2026-03-10T14:00Z; undefined when it is neither. */
-export function rangeEndOf(text: string): RangeEnd | undefined {
+function rangeEndOf(text: string): RangeEnd | undefined {
   if (/^\d{4}-\d{2}-\d{2}$/.test(text)) {
     const ms = Date.parse(`${text}T00:00:00Z`)
     return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text)
@@ -19,8 +19,41 @@ export function rangeEndOf(text: string): RangeEnd | undefined {
   return Number.isNaN(ms) ? undefined : { ms }
 }
 
+/** Where mistakes of the arguments are noted. */
+interface Noting {
+  mistake(text: string): void
+}
+
+/** The range from `--from` to `--to`; the ends are of no use when a mistake was noted. */
+export function readRange(
+  given: Noting,
+  fromText: string | undefined,
+  toText: string | undefined
+): { readonly from: RangeEnd; readonly to: RangeEnd } {
+  const from = readRangeEnd(given, '--from', fromText)
+  const to = readRangeEnd(given, '--to', toText)
+  if (from !== undefined && to !== undefined && !isForward(from, to)) {
+    given.mistake(`--to ${toText} found, expected not before --from ${fromText}`)
+  }
+  return { from: from ?? { ms: 0 }, to: to ?? { ms: 0 } }
+}
+
+/** One end of a range; undefined when a mistake was noted. */
+export function readRangeEnd(
+  given: Noting,
+  option: string,
+  text: string | undefined
+): RangeEnd | undefined {
+  const end = text === undefined ? undefined : rangeEndOf(text)
+  if (end === undefined) {
+    const found = text === undefined ? 'is missing' : `${text} found`
+    given.mistake(`${option} ${found}, expected a date such as 2026-03-10 or 2026-03-10T14:00Z`)
+  }
+  return end
+}
+
 /** Whether a range has anything between its ends. */
-export function isForward(from: RangeEnd, to: RangeEnd): boolean {
+function isForward(from: RangeEnd, to: RangeEnd): boolean {
   if ('date' in from && 'date' in to) return from.date <= to.date
   return startOf(from) < endOf(to)
 }

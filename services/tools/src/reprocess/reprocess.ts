@@ -1,3 +1,4 @@
+import { LimitedLines, printable, table, type Terminal } from '@tapedeck/core'
 import type { ConditionPolicy } from '@tapedeck/domain'
 import {
   clearShadowBars,
@@ -16,7 +17,6 @@ import { Day, type DayDeps } from './day.ts'
 import type { Judged } from './judge.ts'
 import { judgeTimeframe } from './judge-day.ts'
 import { logStates } from './log-state.ts'
-import { LimitedLines, printable, table, type Screen } from '../command/screen.ts'
 import { asSoleRun, type SoleRun } from './sole-run.ts'
 import { swapIn, type SwapOutcome } from './swap.ts'
 import { readTopicTrades } from './topic-trades.ts'
@@ -25,7 +25,7 @@ import { tradeStore } from './trade-store.ts'
 export interface ReprocessDeps {
   readonly config: CommandConfig
   readonly database: Database
-  readonly screen: Screen
+  readonly terminal: Terminal
   /** Whether the swap may begin. */
   confirm(question: string): Promise<boolean>
 }
@@ -68,14 +68,14 @@ export function runReprocess(args: ReprocessArguments, deps: ReprocessDeps): Pro
 
 async function reprocess(
   args: ReprocessArguments,
-  { config, database, screen, confirm }: ReprocessDeps,
+  { config, database, terminal, confirm }: ReprocessDeps,
   run: SoleRun
 ): Promise<boolean> {
   const { consumer } = config
   const policy = args.policy ?? consumer.fold.policy
   const timeframes = args.timeframes ?? consumer.fold.timeframes
   const startedMs = performance.now()
-  if (args.source === 'topic') await readTopic(args, config, database, screen)
+  if (args.source === 'topic') await readTopic(args, config, database, terminal)
   const collection = args.source === 'topic' ? TRADES_SHADOW : 'trades'
   const deps: DayDeps = {
     database,
@@ -85,11 +85,11 @@ async function reprocess(
   }
   await run.renew()
   await clearShadowBars(database)
-  const accumulator = new ReprocessTally(screen, args.isAll ? Infinity : SHOWN)
+  const accumulator = new ReprocessTally(terminal, args.isAll ? Infinity : SHOWN)
   const symbols = args.symbols ?? (await storedSymbols(database))
   for (const symbol of symbols) {
     for (const date of tradingDatesOf(symbol, args.from, args.to)) {
-      screen.progress(
+      terminal.progress(
         `${printable(symbol)} ${date.tradeDate}: ${accumulator.trades} trades so far, ${accumulator.bars} bars`
       )
       await run.check()
@@ -108,14 +108,14 @@ async function reprocess(
   accumulator.lines.end()
   const found = accumulator.report()
   const head = { policy, source: args.source, symbols: symbols.length }
-  screen.write(summary({ ...head, ...found }, seconds))
+  terminal.write(summary({ ...head, ...found }, seconds))
   const outcome = args.isSwap
-    ? await swapWhenSure(args, found, { config, database, screen, confirm, run }, policy)
+    ? await swapWhenSure(args, found, { config, database, terminal, confirm, run }, policy)
     : null
   const rate = Math.round(found.trades / seconds)
   if (args.isJson) {
     const report: ReprocessReport = { ...head, ...found, tradesPerSecond: rate, swap: outcome }
-    screen.write(`${JSON.stringify(report)}\n`)
+    terminal.write(`${JSON.stringify(report)}\n`)
   }
   return !args.isSwap || (outcome !== null && Object.keys(outcome.skipped).length === 0)
 }
@@ -143,18 +143,18 @@ async function judgeDay(
 async function swapWhenSure(
   args: ReprocessArguments,
   found: Found,
-  { config, database, screen, confirm, run }: ReprocessDeps & { readonly run: SoleRun },
+  { config, database, terminal, confirm, run }: ReprocessDeps & { readonly run: SoleRun },
   policy: ConditionPolicy
 ): Promise<SwapOutcome | null> {
   const changes = found.different + found.labelled + found.missing + found.unexpected
   if (changes > 0 && !(await confirm(`Swap ${changes} bars?`))) {
-    screen.write('nothing was swapped; the rebuilt bars stand in bars_shadow\n')
+    terminal.write('nothing was swapped; the rebuilt bars stand in bars_shadow\n')
     return null
   }
   const { isForced } = args
   await run.renew()
   const outcome = await swapIn(database, config.consumer, { policy, isForced })
-  screen.write(swapText(outcome))
+  terminal.write(swapText(outcome))
   return outcome
 }
 
@@ -162,7 +162,7 @@ async function readTopic(
   { from, to, symbols, includeLate }: ReprocessArguments,
   { consumer }: CommandConfig,
   database: Database,
-  screen: Screen
+  terminal: Terminal
 ): Promise<void> {
   const fromMs = 'date' in from ? Date.parse(from.date) : from.ms
   const toMs = 'date' in to ? Date.parse(to.date) + 86_400_000 : to.ms
@@ -173,7 +173,7 @@ async function readTopic(
     symbols,
     includeLate,
     progress: (records, of) =>
-      screen.progress(`${consumer.kafka.topic}: ${records} of ${of} records`)
+      terminal.progress(`${consumer.kafka.topic}: ${records} of ${of} records`)
   })
 }
 
@@ -192,8 +192,8 @@ class ReprocessTally {
   readonly #dates = new Set<string>()
   readonly #fields = new Map<string, number>()
 
-  constructor(screen: Screen, shown: number) {
-    this.lines = new LimitedLines(screen, shown)
+  constructor(terminal: Terminal, shown: number) {
+    this.lines = new LimitedLines(terminal, shown)
   }
 
   date({ date, slice }: Day): void {

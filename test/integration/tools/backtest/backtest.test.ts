@@ -88,7 +88,7 @@ async function played(
 ): Promise<BacktestResult> {
   const read = readBacktestArguments(args)
   assert.ok(read !== 'help')
-  return runBacktest(read, { env, screen: { progress: () => undefined }, now: () => 0 })
+  return runBacktest(read, { env, terminal: { progress: () => undefined }, now: () => 0 })
 }
 
 async function fileOf(t: TestContext, records: readonly TradeRecord[]): Promise<string> {

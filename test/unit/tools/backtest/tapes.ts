@@ -68,7 +68,7 @@ export async function backtest(...args: string[]): Promise<BacktestResult> {
   if (read === 'help') throw new Error('help was asked for')
   return runBacktest(read, {
     env: {},
-    screen: { progress: () => undefined },
+    terminal: { progress: () => undefined },
     now: () => performance.now()
   })
 }

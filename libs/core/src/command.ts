@@ -1,0 +1,284 @@
+import { parseArgs } from 'node:util'
+import { hasCode, messageOf, TapedeckError, type ErrorCode } from './errors.ts'
+import { nearestName } from './text.ts'
+
+/**
+ * What an option takes: a text, a text each time it is named, nothing (`flag`), or nothing with a
+ * negation (`switch`: `--name` or `--no-name`).
+ */
+type OptionKind = 'text' | 'texts' | 'flag' | 'switch'
+
+type OptionKinds = Readonly<Record<string, OptionKind>>
+type NamesOf<O extends OptionKinds, K extends OptionKind> = {
+  [N in keyof O]: K extends O[N] ? N : never
+}[keyof O] &
+  string
+
+/** The command line of one command. */
+interface CommandLine<T, O extends OptionKinds> {
+  /** Its npm script, for messages. */
+  readonly name: string
+  /** `--help` and `-h` are always added. */
+  readonly options: O
+  /** What an argument that is no option is, such as "a tape"; undefined when there is none. */
+  readonly operand?: string
+  /** Reads the values; mistakes are noted, not thrown. */
+  read(given: Arguments<O>): T
+}
+
+/**
+ * The function that reads arguments as `line` declares them.
+ * @returns a function that answers 'help' when help is asked for, and throws CONFIG_INVALID with every
+ *   mistake at once
+ */
+export function argumentReader<T, const O extends OptionKinds>({
+  name,
+  options,
+  operand,
+  read
+}: CommandLine<T, O>): (args: readonly string[]) => T | 'help' {
+  return (args) => {
+    const mistakes: string[] = []
+    const found = scan(args, { ...options, help: 'flag' }, operand, mistakes)
+    if (found.named.has('help')) return 'help'
+    const values = read(new Arguments<O>(found, mistakes))
+    if (mistakes.length === 0) return values
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `Cannot run ${name}: ${mistakes.join('\n  ')}\n` +
+        `  expected arguments as in npm run ${name} -- --help`
+    )
+  }
+}
+
+interface Found {
+  /** The texts of each option that was named; empty for a flag. */
+  readonly named: ReadonlyMap<string, readonly string[]>
+  readonly operands: readonly string[]
+}
+
+/** The arguments that were given. A value that does not fit is a mistake and reads as undefined. */
+export class Arguments<O extends OptionKinds> {
+  /** The arguments that are no options, in order. */
+  readonly operands: readonly string[]
+  readonly #named: Found['named']
+  readonly #mistakes: string[]
+
+  constructor({ named, operands }: Found, mistakes: string[]) {
+    this.operands = operands
+    this.#named = named
+    this.#mistakes = mistakes
+  }
+
+  /** Notes a mistake, such as "--to 5 found, expected a date". */
+  mistake(...texts: readonly string[]): void {
+    this.#mistakes.push(...texts)
+  }
+
+  flag(name: NamesOf<O, 'flag'>): boolean {
+    return this.#named.has(name)
+  }
+
+  /** Undefined when it was not named; `true` or `false` as a text for a switch. */
+  text(name: NamesOf<O, 'text'> | NamesOf<O, 'switch'>): string | undefined {
+    return this.#named.get(name)?.[0]
+  }
+
+  texts(name: NamesOf<O, 'texts'>): readonly string[] {
+    return this.#named.get(name) ?? []
+  }
+
+  /** The parts between commas, each once. */
+  list(name: NamesOf<O, 'text'>): readonly string[] | undefined {
+    const text = this.text(name)
+    const parts = text?.split(',').map((part) => part.trim())
+    if (parts?.includes('') === true) {
+      this.mistake(`--${name} ${text} found, expected names between its commas`)
+    }
+    return parts === undefined ? undefined : [...new Set(parts)]
+  }
+
+  choice<T extends string>(name: NamesOf<O, 'text'>, choices: readonly T[]): T | undefined {
+    const text = this.text(name)
+    return text === undefined ? undefined : this.choiceOf(`--${name}`, text, choices)
+  }
+
+  /** The same of a text that is not a whole option: an operand, or a part of a list. */
+  choiceOf<T extends string>(what: string, text: string, choices: readonly T[]): T | undefined {
+    const choice = choices.find((one) => one === text)
+    if (choice === undefined) this.mistake(`${what} ${text} found, expected ${choices.join(', ')}`)
+    return choice
+  }
+
+  whole(name: NamesOf<O, 'text'>, min: number, max: number): number | undefined {
+    const text = this.text(name)
+    return text === undefined ? undefined : this.wholeOf(`--${name}`, text, min, max)
+  }
+
+  /** The same of a text that is not a whole option. */
+  wholeOf(what: string, text: string, min: number, max: number): number | undefined {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN
+    if (value >= min && value <= max) return value
+    this.mistake(`${what} ${text} found, expected a whole number from ${min} to ${max}`)
+    return undefined
+  }
+}
+
+function scan(
+  args: readonly string[],
+  kinds: OptionKinds,
+  operand: string | undefined,
+  mistakes: string[]
+): Found {
+  const named = new Map<string, string[]>()
+  const operands: string[] = []
+  for (const token of tokensOf(args, kinds)) {
+    if (token.kind === 'positional') {
+      if (operand === undefined) mistakes.push(`'${token.value}' found, expected only options`)
+      else operands.push(token.value)
+    }
+    if (token.kind !== 'option') continue
+    const { rawName, value } = token
+    const isNegated = token.name.startsWith('no-') && kinds[token.name.slice(3)] === 'switch'
+    const name = isNegated ? token.name.slice(3) : token.name
+    const kind = kinds[name]
+    const takesText = kind === 'text' || kind === 'texts'
+    // Not strict, the parser takes whatever follows for the text, the next option as well.
+    const isText = value !== undefined && value !== ''
+    const isNextOption = token.inlineValue === false && /^-\D/.test(value ?? '')
+    if (kind === undefined) mistakes.push(unknown(rawName, Object.keys(kinds)))
+    else if (!takesText && value !== undefined) {
+      mistakes.push(`${rawName}=${value} found, expected ${rawName} alone`)
+    } else if (takesText && (!isText || isNextOption)) {
+      mistakes.push(`${rawName} found without a value`)
+    } else if (named.has(name) && kind !== 'texts') {
+      mistakes.push(`${rawName} found twice, expected it once`)
+    } else if (kind === 'switch') named.set(name, [String(!isNegated)])
+    else named.set(name, [...(named.get(name) ?? []), ...(isText ? [value] : [])])
+  }
+  return { named, operands }
+}
+
+function unknown(rawName: string, names: readonly string[]): string {
+  const near = nearestName(rawName.replace(/^-+/, ''), names)
+  return `unknown option ${rawName} found${near === undefined ? '' : `, did you mean --${near}?`}`
+}
+
+/** Not strict, so that every mistake is found at once. */
+function tokensOf(args: readonly string[], kinds: OptionKinds) {
+  const options = Object.entries(kinds).map(([name, kind]) => {
+    const type = kind === 'text' || kind === 'texts' ? ('string' as const) : ('boolean' as const)
+    return [name, { type, ...(name === 'help' && { short: 'h' }) }] as const
+  })
+  return parseArgs({
+    args: [...args],
+    options: Object.fromEntries(options),
+    strict: false,
+    tokens: true,
+    allowPositionals: true
+  }).tokens
+}
+
+/** Where a command writes. */
+export interface Terminal {
+  /** Writes a part of the result to standard output. */
+  write(text: string): void
+  /** Writes a line about the work to standard error. */
+  note(line: string): void
+  /** The same, but at most one line in three seconds. */
+  progress(line: string): void
+}
+
+interface Command<T> {
+  readonly usage: string
+  /** From `argumentReader`. */
+  read(args: readonly string[]): T | 'help'
+  /** Answers the exit code. */
+  run(args: T, terminal: Terminal): Promise<0 | 1>
+}
+
+/** What a command needs of its process. */
+type CommandProcess = Pick<NodeJS.Process, 'argv' | 'exitCode'> & {
+  readonly stdout: { write(text: string): unknown }
+  readonly stderr: { write(text: string): unknown }
+}
+
+const CANNOT_BEGIN: readonly ErrorCode[] = [
+  'CONFIG_INVALID',
+  'SERVER_MISSING',
+  'REQUEST_INVALID',
+  'PORT_IN_USE',
+  'DATA_DIR_IN_USE'
+]
+
+/**
+ * Runs a command of this process: results on standard output, all else on standard error. Only a
+ * `*main.ts` calls this. Exit codes: as the command answers, 1 when it failed on the way, 2 when it
+ * could not begin.
+ */
+export async function runCommand<T>(
+  { usage, read, run }: Command<T>,
+  process: CommandProcess = globalThis.process
+): Promise<void> {
+  try {
+    const args = read(process.argv.slice(2))
+    if (args === 'help') process.stdout.write(usage)
+    else process.exitCode = await run(args, terminalOf(process))
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`)
+    process.exitCode = CANNOT_BEGIN.some((code) => hasCode(error, code)) ? 2 : 1
+  }
+}
+
+const PROGRESS_MS = 3000
+
+function terminalOf({ stdout, stderr }: CommandProcess): Terminal {
+  let saidAtMs = performance.now()
+  const note = (line: string): void => void stderr.write(`${line}\n`)
+  return {
+    write: (text) => void stdout.write(text),
+    note,
+    progress(line) {
+      if (performance.now() - saidAtMs < PROGRESS_MS) return
+      saidAtMs = performance.now()
+      note(line)
+    }
+  }
+}
+
+/**
+ * Aborts when this process is asked to stop, by SIGINT, SIGTERM or SIGHUP; a second request ends it at
+ * once. For commands with something to close; without it a signal ends the process by itself.
+ */
+export function stopSignal(): AbortSignal {
+  const stopping = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (stopping.signal.aborted) process.exit(1)
+      stopping.abort()
+    })
+  }
+  return stopping.signal
+}
+
+/** Lines of a result that are written up to a limit; the rest are counted. */
+export class LimitedLines {
+  readonly #terminal: Pick<Terminal, 'write'>
+  readonly #limit: number
+  #count = 0
+
+  constructor(terminal: Pick<Terminal, 'write'>, limit: number) {
+    this.#terminal = terminal
+    this.#limit = limit
+  }
+
+  add(line: string): void {
+    if (++this.#count <= this.#limit) this.#terminal.write(`${line}\n`)
+  }
+
+  /** Says how many were not shown. */
+  end(): void {
+    const more = this.#count - this.#limit
+    if (more > 0) this.#terminal.write(`and ${more} more (--all shows them)\n`)
+  }
+}
