@@ -3,7 +3,7 @@ import path from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
-import { createProgress } from '@tapedeck/stack'
+import { createProgress } from '@tapedeck/stack/testing'
 import { startTestServers } from './support/servers.ts'
 
 interface Layer {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { readConfig, silentProgress, startServers, type Progress } from '@tapedeck/stack'
+import { readConfig, silentProgress, startServers, type Progress } from '@tapedeck/stack/testing'
 
 /** The servers of a test run, as its test files are told of them. */
 export interface TestServers {

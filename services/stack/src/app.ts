@@ -1,21 +1,233 @@
-export { fetchInto, type Fetch } from './cache.ts'
-export { readConfig, STACK_VARIABLES, type StackConfig, type StackMode } from './config.ts'
-export { lockDataDir, type DataLock } from './data-lock.ts'
-export { checkAvx, checkGlibc, checkKernel, checkNode, type Check } from './doctor-checks.ts'
-export { diagnose, type Diagnosis } from './doctor.ts'
-export { renderDiagnosis } from './doctor-table.ts'
-export { fetchAll } from './fetch-all.ts'
-export { fetchKafkaRelease, sha512In } from './fetch-kafka-release.ts'
-export { javaSteps, type Java } from './find-java.ts'
-export { kafkaSteps, type KafkaProgram } from './find-kafka.ts'
-export { mongodSteps, type Mongod } from './find-mongod.ts'
-export { firstFound, notThere, type Found, type Step } from './first-found.ts'
-export { isFree, openPortMemory, type PortMemory } from './ports.ts'
-export { createProgress, silentProgress, type Progress } from './progress.ts'
-export { renderScreen, type Screen } from './screen.ts'
-export type { Search } from './search.ts'
-export { startServers, type ServerOptions, type Servers } from './servers.ts'
-export { problemIn } from './service-log.ts'
-export { planServices, type ServicePlan } from './service-plan.ts'
-export { startStack, withDatabase, type Stack, type StackContext } from './stack.ts'
-export { supervise, type Running, type Supervised } from './supervise.ts'
+import path from 'node:path'
+import { hasCode, systemClock, TapedeckError } from '@tapedeck/core'
+import { ensureTopics } from '@tapedeck/kafka'
+import { ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
+import type { StackConfig } from './config.ts'
+import { searchOf } from './find.ts'
+import { openGuard, type Guard } from './guard.ts'
+import { KAFKA } from './kafka-broker.ts'
+import { lockDataDir } from './lock.ts'
+import { MONGOD } from './mongod.ts'
+import { openPortMemory, reservePort, type PortMemory, type ReservedPort } from './ports.ts'
+import { renderScreen, withDatabase, type Progress } from './screen.ts'
+import { bringUp, type ServerSite } from './servers.ts'
+import {
+  chooseServicePorts,
+  pageUrl,
+  planServices,
+  startServices,
+  type Services
+} from './services.ts'
+import type { RunningServer, Supervised } from './supervise.ts'
+
+interface ServerOptions {
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  /** The broker's largest heap, MiB. */
+  readonly heapMebibytes?: number
+  /** True (default): a new data folder asks for 29092 and 27117 before any other port. */
+  readonly preferredPorts?: boolean
+}
+
+/** Kafka and MongoDB, running and kept running. */
+export interface Servers {
+  readonly kafka: Supervised<RunningServer>
+  readonly mongod: Supervised<RunningServer>
+  readonly ports: PortMemory
+  readonly guard: Guard
+  /** Stops what was started here, broker and database at the same time, and frees the data folder. */
+  close(limitMs: number): Promise<void>
+}
+
+const UNWIND_LIMIT_MS = 3000
+
+/**
+ * Brings up a broker and a database side by side.
+ *
+ * @throws DATA_DIR_IN_USE, SERVER_MISSING (with what to do), SERVER_FAILED, ABORTED; nothing is left
+ *   running then
+ */
+export async function startServers(
+  config: StackConfig,
+  { progress, signal, heapMebibytes = 384, preferredPorts = true }: ServerOptions
+): Promise<Servers> {
+  const lock = await lockDataDir(config.dataDir)
+  const guard = openGuard(lock)
+  const ports = await openPortMemory(config.dataDir)
+  const failed = new AbortController()
+  const site: ServerSite = {
+    config,
+    search: searchOf(config, progress),
+    guard,
+    ports,
+    signal: AbortSignal.any([signal, failed.signal]),
+    heapMebibytes,
+    preferredPorts
+  }
+  const close = async (servers: Supervised<RunningServer>[], limitMs: number): Promise<void> => {
+    await Promise.all(servers.map((server) => server.stop(limitMs)))
+    await guard.close()
+    await lock.release()
+  }
+  const starts = [bringUp(KAFKA, site), bringUp(MONGOD, site)] as const
+  for (const start of starts) start.catch(() => failed.abort())
+  const [kafka, mongod] = await Promise.allSettled(starts)
+  if (kafka.status === 'rejected' || mongod.status === 'rejected') {
+    const results = [kafka, mongod]
+    const started = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    await close(started, UNWIND_LIMIT_MS)
+    const errors = results.flatMap((one): unknown[] =>
+      one.status === 'rejected' ? [one.reason] : []
+    )
+    // A start that failed by itself comes before one that was aborted because of it.
+    throw errors.find((error) => !hasCode(error, 'ABORTED')) ?? errors[0]
+  }
+  return {
+    kafka: kafka.value,
+    mongod: mongod.value,
+    ports,
+    guard,
+    close: (limitMs) => close([kafka.value, mongod.value], limitMs)
+  }
+}
+
+interface StackContext {
+  readonly progress: Progress
+  readonly signal: AbortSignal
+  /** Called with the failure of a service that is not started again; the stack should be closed then. */
+  readonly onFinal: (error: TapedeckError) => void
+}
+
+interface Stack {
+  /** What a person is shown once all is up. */
+  readonly screen: string
+  /** Services first, then servers; in less than ten seconds. */
+  close(): Promise<void>
+}
+
+const FIRST_BAR_LIMIT_MS = { simulated: 60_000, live: 20_000 } as const
+const SERVICES_STOP_LIMIT_MS = 5000
+const SERVERS_STOP_LIMIT_MS = 3000
+const API_PORT_TRIES = 20
+
+/**
+ * Brings up everything: servers, topics and collections, services; then waits for the first bar.
+ *
+ * @throws CONFIG_INVALID, SERVER_MISSING, DATA_DIR_IN_USE, PORT_IN_USE, SERVER_FAILED, ABORTED;
+ *   nothing is left running then
+ */
+export async function startStack(config: StackConfig, context: StackContext): Promise<Stack> {
+  const { progress, signal, onFinal } = context
+  const startedMs = performance.now()
+  const reserved = await reserveApiPort(config)
+  const servers = await startServers(config, { progress, signal }).catch(async (error: unknown) => {
+    await reserved.release()
+    throw error
+  })
+  let services: Services | undefined
+  const close = async (): Promise<void> => {
+    await services?.close(SERVICES_STOP_LIMIT_MS)
+    await servers.close(SERVERS_STOP_LIMIT_MS)
+  }
+  try {
+    const brokers = servers.kafka.current().address
+    const mongoUri = servers.mongod.current().address
+    const database = await openDatabase({ ...config.mongo, uri: mongoUri }, { maxPoolSize: 2 })
+    try {
+      const partitions = await prepare(config, brokers, database)
+      progress.say(`Topic ${config.topic} has ${partitions} partitions; collections are there`)
+      const ports = await chooseServicePorts(servers.ports, config.env, reserved.port)
+      const plans = planServices(config, { brokers, mongoUri }, ports)
+      const sinceMs = Date.now()
+      await reserved.release() // as late as possible: another stack may be looking for a port
+      const site = { ...config, progress, guard: servers.guard }
+      services = await startServices(plans, site, { signal, onFinal })
+      progress.say('Waiting for the first bar')
+      const hasBar = await waitForBar(database, sinceMs, FIRST_BAR_LIMIT_MS[config.feed], signal)
+      const firstBarMs = hasBar ? performance.now() - startedMs : undefined
+      return { screen: screenOf(config, servers, services, reserved.port, firstBarMs), close }
+    } finally {
+      await database.close()
+    }
+  } catch (error) {
+    await reserved.release()
+    await close()
+    throw error
+  }
+}
+
+/** The port asked for, or the first free one from 8080 on when none was asked for. */
+async function reserveApiPort({
+  apiHost,
+  apiPort,
+  isApiPortGiven
+}: StackConfig): Promise<ReservedPort> {
+  const reserved = await reservePort(apiHost, apiPort, isApiPortGiven ? 1 : API_PORT_TRIES)
+  if (reserved !== undefined) return reserved
+  throw new TapedeckError(
+    'PORT_IN_USE',
+    `Cannot start: API_PORT ${apiPort} on ${apiHost} is in use, expected a free port`
+  )
+}
+
+/** Creates topics and collections; returns the number of partitions of raw_data. */
+async function prepare(config: StackConfig, brokers: string, database: Database): Promise<number> {
+  const ours = { brokers: [brokers], topic: config.topic, ssl: false, sasl: undefined }
+  const [partitions] = await Promise.all([
+    ensureTopics(config.kafka ?? ours),
+    ensureCollections(database, config.mongo)
+  ])
+  return partitions
+}
+
+const LOOK_EVERY_MS = 100
+/** New bars are among the newest documents; only so many are read, however large the collection is. */
+const NEWEST = 500
+
+/** False when no bar was stored between `sinceMs` (epoch) and the limit: a live market may be closed. */
+async function waitForBar(
+  { bars }: Database,
+  sinceMs: number,
+  limitMs: number,
+  signal: AbortSignal
+): Promise<boolean> {
+  const deadlineMs = Date.now() + limitMs
+  while (Date.now() < deadlineMs) {
+    const newest = bars
+      .find({}, { projection: { updatedAt: 1 } })
+      .sort({ $natural: -1 })
+      .limit(NEWEST)
+    for await (const { updatedAt } of newest) {
+      if (updatedAt.getTime() >= sinceMs) return true
+    }
+    await systemClock.delay(LOOK_EVERY_MS, signal)
+  }
+  return false
+}
+
+function screenOf(
+  config: StackConfig,
+  servers: Servers,
+  services: Services,
+  apiPort: number,
+  firstBarMs: number | undefined
+): string {
+  const kafka = servers.kafka.current()
+  const mongod = servers.mongod.current()
+  return renderScreen({
+    feed: config.feed,
+    symbols: config.symbols,
+    rows: [
+      { name: KAFKA.name, pid: kafka.pid, address: kafka.address, note: kafka.description },
+      { name: MONGOD.name, pid: mongod.pid, address: mongod.address, note: mongod.description },
+      ...services.list.map((one) => {
+        const { pid, plan } = one.current()
+        return { name: plan.name, pid, address: plan.address }
+      })
+    ],
+    pageUrl: pageUrl(config.apiHost, apiPort),
+    mongoUri: withDatabase(mongod.address, config.mongo.database),
+    logDir: path.join(config.dataDir, 'logs'),
+    firstBarMs
+  })
+}

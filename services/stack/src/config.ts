@@ -15,7 +15,7 @@ import { FREE_PLAN_SYMBOLS, planLimit, symbolsVariable } from '@tapedeck/domain'
 import { brokersVariable, KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 
-export type StackMode = 'auto' | 'external' | 'embedded' | 'docker'
+type StackMode = 'auto' | 'external' | 'embedded' | 'docker'
 
 export interface StackConfig {
   readonly mode: StackMode
@@ -34,7 +34,7 @@ export interface StackConfig {
   readonly apiPort: number
   /** The user asked for this very port. */
   readonly isApiPortGiven: boolean
-  /** Given to the services as it is, with the addresses of the servers added. */
+  /** The whole environment: services get it with the addresses of the servers added. */
   readonly env: Env
 }
 

@@ -1,8 +1,8 @@
 import { messageOf } from '@tapedeck/core'
-import { notThere, type Step } from './first-found.ts'
-import { neverExits, type RunningServer } from './running-server.ts'
+import { notThere, type Step } from './find.ts'
+import { neverExits, type RunningServer } from './supervise.ts'
 
-/** Kafka's starter script of @testcontainers/kafka fits Confluent's images only. */
+/** The starter script of @testcontainers/kafka fits only Confluent's images. */
 const KAFKA_IMAGE = 'confluentinc/cp-kafka:8.0.0'
 const MONGODB_IMAGE = 'mongo:7.0.41'
 const KAFKA_CONTAINER_PORT = 9093
@@ -11,7 +11,7 @@ export interface Docker {
   readonly kind: 'docker'
 }
 
-/** Last resort: a Docker engine that answers; a docker command alone proves nothing. */
+/** The last resort: a Docker engine that answers. A docker command alone proves nothing. */
 export const dockerStep: Step<Docker> = {
   name: 'Docker',
   find: async () => {
@@ -20,7 +20,7 @@ export const dockerStep: Step<Docker> = {
   }
 }
 
-/** Resolves to the engine's name; @throws SERVER_MISSING with the reason */
+/** The name and version of the engine. @throws SERVER_MISSING with the reason */
 export async function askDocker(): Promise<string> {
   try {
     const { getContainerRuntimeClient } = await import('testcontainers')
@@ -31,33 +31,32 @@ export async function askDocker(): Promise<string> {
   }
 }
 
-/** Its data is gone with the container, unlike that of the embedded servers. */
+/** A broker whose data is gone with the container. */
 export async function startKafkaContainer(): Promise<RunningServer> {
   const { KafkaContainer } = await import('@testcontainers/kafka')
   const container = await new KafkaContainer(KAFKA_IMAGE).withKraft().start()
-  return {
-    ...inDocker(container),
-    address: `${container.getHost()}:${container.getMappedPort(KAFKA_CONTAINER_PORT)}`,
-    description: `Kafka in Docker (${KAFKA_IMAGE})`
-  }
+  const address = `${container.getHost()}:${container.getMappedPort(KAFKA_CONTAINER_PORT)}`
+  return inDocker(container, address, `Kafka in Docker (${KAFKA_IMAGE})`)
 }
 
+/** A database whose data is gone with the container. */
 export async function startMongoContainer(): Promise<RunningServer> {
   const { MongoDBContainer } = await import('@testcontainers/mongodb')
   const container = await new MongoDBContainer(MONGODB_IMAGE).start()
-  return {
-    ...inDocker(container),
-    // A one-member replica set announces a name that only the container knows.
-    address: `${container.getConnectionString()}/?directConnection=true`,
-    description: `MongoDB in Docker (${MONGODB_IMAGE})`
-  }
+  // A one-member replica set announces a name that only the container can resolve.
+  const address = `${container.getConnectionString()}/?directConnection=true`
+  return inDocker(container, address, `MongoDB in Docker (${MONGODB_IMAGE})`)
 }
 
-function inDocker(container: {
-  stop(): Promise<unknown>
-}): Pick<RunningServer, 'pid' | 'exited' | 'stop'> {
+function inDocker(
+  container: { stop(): Promise<unknown> },
+  address: string,
+  description: string
+): RunningServer {
   return {
     pid: undefined,
+    address,
+    description,
     exited: neverExits,
     stop: async () => void (await container.stop())
   }

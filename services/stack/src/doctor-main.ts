@@ -1,5 +1,6 @@
 import { argumentReader, runCommand } from '@tapedeck/core'
-import { diagnose, readConfig, renderDiagnosis } from './app.ts'
+import { readConfig } from './config.ts'
+import { diagnose, renderDiagnosis } from './doctor.ts'
 
 const USAGE = `Checks whether the stack can start, and says what to do where it cannot. Starts nothing.
 

@@ -1,5 +1,10 @@
 import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
-import { createProgress, fetchAll, readConfig } from './app.ts'
+import { readConfig } from './config.ts'
+import { firstFound, searchOf } from './find.ts'
+import { KAFKA } from './kafka-broker.ts'
+import { MONGOD } from './mongod.ts'
+import { createProgress } from './screen.ts'
+import type { Program, ServerKind } from './servers.ts'
 
 const USAGE = `Fetches what npm start would fetch, and starts nothing; afterwards npm start works offline.
 
@@ -13,8 +18,19 @@ await runCommand({
   usage: USAGE,
   read: argumentReader({ name: 'stack:fetch', options: {}, read: () => ({}) }),
   async run(_args, terminal) {
+    const config = readConfig(process.env)
     const progress = createProgress((text) => terminal.write(text))
-    await fetchAll(readConfig(process.env), { progress, signal })
+    const search = searchOf(config, progress)
+    const fetchServer = async <P extends Program, N extends string>(
+      kind: ServerKind<P, N>
+    ): Promise<void> => {
+      const { name, what, remedy, external, steps, describe } = kind
+      if (external(config) !== undefined) return progress.say(`${name}: yours`)
+      const { value, from } = await firstFound(what, steps(search), { signal, progress, remedy })
+      progress.say(`${describe(value)} (${from})`)
+    }
+    const results = await Promise.allSettled([fetchServer(KAFKA), fetchServer(MONGOD)])
+    for (const result of results) if (result.status === 'rejected') throw result.reason
     return 0
   }
 })

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { hasCode, messageOf, type ErrorCode } from '@tapedeck/core'
-import { createProgress, readConfig, startStack } from './app.ts'
+import { startStack } from './app.ts'
+import { readConfig } from './config.ts'
+import { createProgress } from './screen.ts'
 
 const EXIT = { stopped: 0, failed: 1, invalid: 2 } as const
 const INVALID: readonly ErrorCode[] = [
@@ -9,11 +11,11 @@ const INVALID: readonly ErrorCode[] = [
   'DATA_DIR_IN_USE',
   'PORT_IN_USE'
 ]
-/** A stop that hangs is cut: the orphan guard and the services' own limits end what is left. */
+/** A stop that hangs is cut short: the guard (guard.ts) ends the children that still run. */
 const STOP_LIMIT_MS = 9500
-const LOOK_FOR_PARENT_MS = 1000
+const PARENT_CHECK_MS = 1000
 
-// The terminal may be gone before the stack is: then there is nobody to write to.
+// The terminal may be closed before the stack ends; its output is then discarded.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 const progress = createProgress((text) => process.stdout.write(text))
 const stopping = new AbortController()
@@ -48,19 +50,19 @@ try {
 }
 process.exit(exitCode)
 
-/** Under `npm start` a killed npm takes the stack with it: there would be no terminal to stop it. */
+/** Under `npm start` the stack stops when npm was killed: Ctrl-C would no longer reach it. */
 function stopWithNpm(): void {
   if (process.env['npm_lifecycle_event'] === undefined) return
   const parent = process.ppid
   const grandparent = parentOf(parent)
   setInterval(() => {
-    // npm runs a shell that runs this; some shells stay in between, others are replaced.
+    // npm runs a shell that runs this process; some shells stay in between, others are replaced by it.
     const isGone = process.ppid !== parent || parentOf(parent) !== grandparent
     if (isGone && !stopping.signal.aborted) stop('npm is gone')
-  }, LOOK_FOR_PARENT_MS).unref()
+  }, PARENT_CHECK_MS).unref()
 }
 
-/** Undefined where it cannot be known without starting a process. */
+/** Undefined on systems without /proc. */
 function parentOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -8,14 +8,16 @@ const LOWEST = 20_000
 const COUNT = 12_000
 const TRIES = 50
 
-/** The ports of a data folder: chosen once, used again as long as they are free. */
+/** The ports of a data folder: chosen once and used again as long as they are free. */
 export interface PortMemory {
   /**
-   * The remembered port of `name`, or `preferred`, or any; the first that is free. Never one that
+   * The first free one of: the remembered port of `name`, `preferred`, random ports. Never a port that
    * this memory has given to another name.
+   *
+   * @throws PORT_IN_USE
    */
   choose(name: string, preferred?: number): Promise<number>
-  /** Forgets a port that turned out to be taken. */
+  /** Forgets a port that another process has taken. */
   forget(name: string): void
 }
 
@@ -33,7 +35,7 @@ export async function openPortMemory(dataDir: string): Promise<PortMemory> {
       for (const port of candidates(ports.get(name), preferred)) {
         if ([...ports].some(([other, its]) => other !== name && its === port)) continue
         const before = ports.get(name)
-        ports.set(name, port) // reserved before the question, so that two names never get one port
+        ports.set(name, port) // before the check, so that two names never get one port
         if (await isFree(port)) {
           writing = writing.then(save)
           await writing
@@ -51,13 +53,13 @@ export async function openPortMemory(dataDir: string): Promise<PortMemory> {
   }
 }
 
-/** A port held by a listener until its user is about to listen there. */
+/** A port held by a listener until the service that needs it is started. */
 export interface ReservedPort {
   readonly port: number
   release(): Promise<void>
 }
 
-/** Takes the first free port of `from` … `from + count - 1`; undefined when none is. */
+/** Takes the first free port of `from` … `from + count - 1`; undefined when none is free. */
 export async function reservePort(
   host: string,
   from: number,
@@ -70,7 +72,7 @@ export async function reservePort(
   return undefined
 }
 
-/** Whether a server could listen on 127.0.0.1:port, or on `host`, now. */
+/** Whether a server could listen on that port now. */
 export async function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   const server = await listen(port, host)
   if (server === undefined) return false
@@ -107,6 +109,6 @@ async function read(file: string): Promise<Map<string, number>> {
       )
     )
   } catch {
-    return new Map() // no file yet, or one that was damaged: ports are chosen anew
+    return new Map() // no file yet, or a damaged one: ports are chosen again
   }
 }

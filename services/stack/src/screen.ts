@@ -1,6 +1,30 @@
-import { redactUrl } from '@tapedeck/core'
+import { redactUrl, table } from '@tapedeck/core'
 
-export interface ScreenRow {
+/** Where the stack reports to a person: short lines, each with the time since the start. */
+export interface Progress {
+  say(text: string): void
+  /** Something went wrong but the stack goes on. */
+  warn(text: string): void
+}
+
+/** Lines such as ` 3.2 s  mongod answers`, written through `write`. */
+export function createProgress(write: (text: string) => void): Progress {
+  const startedMs = performance.now()
+  const line = (text: string): void => {
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)
+    write(`${seconds} s  ${text}\n`)
+  }
+  return { say: line, warn: (text) => line(`! ${text}`) }
+}
+
+export const silentProgress: Progress = { say: () => undefined, warn: () => undefined }
+
+/** 46 100 000 as `46.1 MB`. */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`
+}
+
+interface ScreenRow {
   readonly name: string
   readonly pid: number | undefined
   readonly address: string
@@ -12,7 +36,7 @@ export interface Screen {
   readonly symbols: readonly string[]
   readonly rows: readonly ScreenRow[]
   readonly pageUrl: string
-  /** With the database's name in it. */
+  /** With the name of the database in it. */
   readonly mongoUri: string
   readonly logDir: string
   /** Undefined: no bar is stored yet. */
@@ -20,31 +44,26 @@ export interface Screen {
 }
 
 const LABEL_WIDTH = 14
+const LINE_SYMBOLS = 8
 
-/** The one screen after a start: what runs where, what to look at, what to ask, how to stop. */
+/** What is printed after a start: what runs where, what to open, how to query, how to stop. */
 export function renderScreen(screen: Screen): string {
   const { feed, symbols, rows, pageUrl, mongoUri, logDir, firstBarMs } = screen
   const [symbol = 'AAPL'] = symbols
-  const names = rows.map(({ name }) => name.length)
-  const pids = rows.map(({ pid }) => String(pid ?? '-').length)
-  const addresses = rows.map(({ address }) => shown(address).length)
-  const columns = [Math.max(...names), Math.max(...pids), Math.max(...addresses)] as const
-  const table = rows.map(({ name, pid, address, note = '' }) =>
-    [
-      name.padEnd(columns[0]),
-      String(pid ?? '-').padStart(columns[1]),
-      shown(address).padEnd(columns[2]),
-      note
-    ]
-      .join('  ')
-      .trimEnd()
-  )
   const query = `db.bars.find({symbol:"${symbol}",timeframe:"1m"}).sort({start:-1}).limit(5)`
   const api = `${pageUrl}api/v1/bars?symbol=${encodeURIComponent(symbol)}&timeframe=1m&limit=5`
   const bar =
     firstBarMs === undefined
       ? 'no bar stored yet: no trade has come (is the market closed?)'
       : `first bar stored after ${(firstBarMs / 1000).toFixed(1)} s`
+  const running = table(
+    rows.map(({ name, pid, address, note = '' }) => [
+      name,
+      pid ?? '-',
+      withoutPassword(address),
+      note
+    ])
+  )
   return [
     '',
     `tapedeck runs, ${bar}`,
@@ -56,9 +75,8 @@ export function renderScreen(screen: Screen): string {
     item('Symbols', wrapped(symbols)),
     item('Page', pageUrl),
     '',
-    ...table.map((line) => `  ${line}`),
-    '',
-    item('Ask MongoDB', `mongosh '${shown(mongoUri)}' --eval '${query}'`),
+    running.replaceAll(/^(?=.)/gm, '  '),
+    item('Ask MongoDB', `mongosh '${withoutPassword(mongoUri)}' --eval '${query}'`),
     item('without it', `curl '${api}'`),
     item('Logs', logDir),
     item('Stop', 'Ctrl-C'),
@@ -71,12 +89,10 @@ function item(label: string, text: string): string {
   return `  ${label.padEnd(LABEL_WIDTH)}${text}`
 }
 
-/** Credentials stay off the screen; options such as directConnection are no secret. */
-function shown(address: string): string {
+/** An address that may be shown; options such as directConnection stay in it. */
+export function withoutPassword(address: string): string {
   return address.includes('@') ? redactUrl(address) : address
 }
-
-const LINE_SYMBOLS = 8
 
 function wrapped(symbols: readonly string[]): string {
   const lines: string[] = []
@@ -84,4 +100,11 @@ function wrapped(symbols: readonly string[]): string {
     lines.push(symbols.slice(index, index + LINE_SYMBOLS).join(', '))
   }
   return lines.join(`,\n${' '.repeat(LABEL_WIDTH + 2)}`)
+}
+
+/** The URI with the database's name as its path, unless it has one. */
+export function withDatabase(uri: string, database: string): string {
+  const match = /^(mongodb(?:\+srv)?:\/\/[^/?]+)\/?([^?]*)(\?.*)?$/.exec(uri)
+  if (match === null || match[2] !== '') return uri
+  return `${match[1]}/${database}${match[3] ?? ''}`
 }

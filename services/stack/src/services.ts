@@ -1,27 +1,179 @@
-import type { TapedeckError } from '@tapedeck/core'
-import type { ServicePlan } from './service-plan.ts'
-import {
-  isConfigRefused,
-  startService,
-  type RunningService,
-  type ServiceSite
-} from './service-process.ts'
-import { supervise, type Supervised } from './supervise.ts'
+import { fileURLToPath } from 'node:url'
+import { messageOf, systemClock, TapedeckError, type Env } from '@tapedeck/core'
+import type { StackConfig } from './config.ts'
+import type { Child, ChildExit, Guard } from './guard.ts'
+import { followLog, openLog } from './logs.ts'
+import type { PortMemory } from './ports.ts'
+import type { Progress } from './screen.ts'
+import { supervise, type Running, type Supervised } from './supervise.ts'
 
-/** All services of the stack, each kept running. */
+/** The variables that set the ports of services. */
+const PORTS = [
+  'SIMULATOR_PORT',
+  'SIMULATOR_HEALTH_PORT',
+  'CONSUMER_PORT',
+  'API_PORT',
+  'PRODUCER_PORT'
+] as const
+type ServicePorts = Readonly<Record<(typeof PORTS)[number], number>>
+
+interface Service {
+  /** Its program is `services/<name>/src/main.ts`. */
+  readonly name: string
+  /** Of the port that serves /readyz. */
+  readonly port: keyof ServicePorts
+  /** Only stacks with this feed run it; undefined: every stack. */
+  readonly feed?: StackConfig['feed']
+  /** Starts once that service is ready, if the stack runs it; the others start at once. */
+  readonly after?: string
+  /** Services of stage 1 are stopped first, then those of stage 2. */
+  readonly stopStage: 1 | 2
+  /** The address to show; unless given, that of /readyz. */
+  readonly address?: (config: StackConfig, ports: ServicePorts) => string
+}
+
+/** Every service that a stack can run. The consumer stops after the producer, to drain what it has sent. */
+const SERVICES: readonly Service[] = [
+  {
+    name: 'simulator',
+    port: 'SIMULATOR_HEALTH_PORT',
+    feed: 'simulated',
+    stopStage: 2,
+    address: (_config, ports) => feedUrl(ports)
+  },
+  { name: 'consumer', port: 'CONSUMER_PORT', stopStage: 2 },
+  {
+    name: 'api',
+    port: 'API_PORT',
+    stopStage: 2,
+    address: ({ apiHost }, { API_PORT }) => pageUrl(apiHost, API_PORT)
+  },
+  { name: 'producer', port: 'PRODUCER_PORT', after: 'simulator', stopStage: 1 }
+]
+
+const LOCAL = '127.0.0.1'
+
+/** One service as a stack runs it. */
+export interface ServicePlan extends Pick<Service, 'name' | 'after' | 'stopStage'> {
+  readonly program: string
+  readonly env: Env
+  /** Answers whether the service is ready. */
+  readonly readyUrl: string
+  /** The address to show. */
+  readonly address: string
+}
+
+/** The ports that the environment sets, or else remembered ones; the api's is chosen by the caller. */
+export async function chooseServicePorts(
+  memory: PortMemory,
+  env: Env,
+  apiPort: number
+): Promise<ServicePorts> {
+  const choose = async (variable: keyof ServicePorts): Promise<[string, number]> => {
+    const given = variable === 'API_PORT' ? apiPort : Number(env[variable] ?? 0)
+    if (Number.isInteger(given) && given > 0) return [variable, given]
+    const name = variable
+      .replace(/_PORT$/, '')
+      .replaceAll('_', '-')
+      .toLowerCase()
+    return [variable, await memory.choose(name)]
+  }
+  return Object.fromEntries(await Promise.all(PORTS.map(choose))) as ServicePorts
+}
+
+/**
+ * The services of a stack. Each gets the stack's own environment with the addresses added.
+ *
+ * @param brokers host:port list
+ * @param mongoUri as the services read it
+ */
+export function planServices(
+  config: StackConfig,
+  { brokers, mongoUri }: { readonly brokers: string; readonly mongoUri: string },
+  ports: ServicePorts
+): ServicePlan[] {
+  const env: Env = {
+    ...config.env,
+    ...(config.kafka === undefined && {
+      KAFKA_BROKERS: brokers,
+      // The stack's own broker takes no credentials; the environment may hold those of another.
+      KAFKA_SSL: undefined,
+      KAFKA_USERNAME: undefined,
+      KAFKA_PASSWORD: undefined
+    }),
+    ...(config.mongo.uri === undefined && {
+      MONGODB_URI: mongoUri,
+      MONGODB_USERNAME: undefined,
+      MONGODB_PASSWORD: undefined
+    }),
+    ...(config.feed === 'simulated' && simulatedFeed(config, ports)),
+    ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
+    API_HOST: config.apiHost
+  }
+  return SERVICES.filter(({ feed = config.feed }) => feed === config.feed).map((service) => {
+    const { name, port, after, stopStage, address } = service
+    const host = name === 'api' ? config.apiHost : LOCAL
+    const readyUrl = `${pageUrl(host, ports[port])}readyz`
+    return {
+      name,
+      stopStage,
+      ...(after !== undefined && { after }),
+      program: fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url)),
+      env,
+      readyUrl,
+      address: address?.(config, ports) ?? readyUrl
+    }
+  })
+}
+
+/** Where a service is reached from this machine, also when it listens on every address. */
+export function pageUrl(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? LOCAL : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}/`
+}
+
+function simulatedFeed({ env, symbols }: StackConfig, ports: ServicePorts): Env {
+  return {
+    FINNHUB_URL: feedUrl(ports),
+    // Finnhub's protocol requires a token; the simulator accepts any.
+    FINNHUB_TOKEN: env['SIMULATOR_TOKEN'] ?? 'simulated',
+    FEED_NAME: 'simulated',
+    SIMULATOR_HOST: LOCAL,
+    SIMULATOR_MAX_SYMBOLS: env['SIMULATOR_MAX_SYMBOLS'] ?? String(Math.max(51, symbols.length))
+  }
+}
+
+function feedUrl({ SIMULATOR_PORT }: ServicePorts): string {
+  return `ws://${LOCAL}:${SIMULATOR_PORT}`
+}
+
+interface ServiceSite {
+  readonly dataDir: string
+  readonly cacheDir: string
+  readonly progress: Progress
+  readonly guard: Guard
+}
+
+/** The services of a stack, each kept running. */
 export interface Services {
   readonly list: readonly Supervised<RunningService>[]
-  /** Those that feed first, then those that store and show: nothing on its way is lost. */
+  /** Stops them stage by stage, so that nothing on its way is lost. */
   close(limitMs: number): Promise<void>
 }
 
-/** What must stop before what: the consumer drains what the producer has sent. */
-const STOP_ORDER = [['producer'], ['simulator', 'consumer', 'api']] as const
+interface RunningService extends Running {
+  readonly pid: number
+  readonly plan: ServicePlan
+}
+
 const UNWIND_LIMIT_MS = 3000
+const LEAST_STAGE_MS = 500
 
 /**
- * Starts them side by side, but the producer after its feed. If one fails the others are ended.
- * @param onFinal hears of a service that will not be started again
+ * Starts the services side by side. If one fails, the others are stopped.
+ *
+ * @param onFinal is called with the failure of a service that will not be started again
+ * @throws the first failure: SERVER_FAILED, CONFIG_INVALID; ABORTED
  */
 export async function startServices(
   plans: readonly ServicePlan[],
@@ -42,8 +194,8 @@ export async function startServices(
   }
   const starts = new Map<string, Promise<Supervised<RunningService>>>()
   for (const plan of plans) {
-    const feed = plan.name === 'producer' ? starts.get('simulator') : undefined
-    const start = feed === undefined ? startOne(plan) : feed.then(() => startOne(plan))
+    const before = plan.after === undefined ? undefined : starts.get(plan.after)
+    const start = before === undefined ? startOne(plan) : before.then(() => startOne(plan))
     start.catch(() => failed.abort())
     starts.set(plan.name, start)
   }
@@ -61,11 +213,93 @@ export async function startServices(
     list,
     async close(limitMs) {
       const deadlineMs = performance.now() + limitMs
-      for (const names of STOP_ORDER) {
-        const leftMs = Math.max(500, deadlineMs - performance.now())
-        const group = list.filter((one) => names.some((name) => name === one.current().name))
+      for (const stage of [1, 2]) {
+        const leftMs = Math.max(LEAST_STAGE_MS, deadlineMs - performance.now())
+        const group = list.filter((one) => one.current().plan.stopStage === stage)
         await Promise.all(group.map((one) => one.stop(leftMs)))
       }
     }
+  }
+}
+
+const READY_LIMIT_MS = 60_000
+const ASK_LIMIT_MS = 3000
+const ASK_EVERY_MS = 60
+const STOP_LIMIT_MS = 3000
+/** The exit code of a service that refuses its configuration: a restart cannot help. */
+const INVALID = 2
+
+/**
+ * Starts a service and waits until it is ready.
+ *
+ * @throws SERVER_FAILED, or CONFIG_INVALID when the service refuses its configuration; ABORTED
+ */
+async function startService(
+  plan: ServicePlan,
+  { dataDir, cacheDir, progress, guard }: ServiceSite,
+  signal: AbortSignal
+): Promise<RunningService> {
+  const file = await openLog(dataDir, plan.name)
+  const env = { NODE_COMPILE_CACHE: `${cacheDir}/node-compile`, ...plan.env }
+  const child = await guard
+    .start(process.execPath, [plan.program], { env, log: file.handle, hasChannel: true })
+    .finally(() => file.handle.close())
+  const log = followLog(plan.name, file, progress)
+  void child.exited.then(log.stop)
+  try {
+    await untilReady(plan, child, signal)
+  } catch (error) {
+    await child.stop(STOP_LIMIT_MS)
+    if (!(error instanceof TapedeckError) || error.code === 'ABORTED') throw error
+    await log.stop()
+    const why = log.lastProblem()
+    const message = `${error.message}${why === undefined ? '' : `: ${why}`} (${file.path})`
+    throw new TapedeckError(error.code, message, { cause: error })
+  }
+  const { pid, exited, stop } = child
+  return { plan, pid, exited, stop }
+}
+
+function isConfigRefused({ code }: ChildExit): boolean {
+  return code === INVALID
+}
+
+async function untilReady(
+  { name, readyUrl }: ServicePlan,
+  child: Child,
+  signal: AbortSignal
+): Promise<void> {
+  const deadlineMs = Date.now() + READY_LIMIT_MS
+  let reason: string | undefined = 'it has not started'
+  while (Date.now() < deadlineMs) {
+    if (!child.isRunning()) {
+      const exit = await child.exited
+      throw new TapedeckError(
+        isConfigRefused(exit) ? 'CONFIG_INVALID' : 'SERVER_FAILED',
+        `Cannot start the ${name}: it ended with ${exit.how}`
+      )
+    }
+    // Before the service listens, another process may answer on its port: its own report comes first.
+    if (child.hasReported()) {
+      reason = await askReady(readyUrl)
+      if (reason === undefined) return
+    }
+    await systemClock.delay(ASK_EVERY_MS, signal)
+  }
+  throw new TapedeckError(
+    'SERVER_FAILED',
+    `Cannot start the ${name} within ${READY_LIMIT_MS} ms: ${reason}`
+  )
+}
+
+/** Undefined when ready, else the reason in words. */
+async function askReady(url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ASK_LIMIT_MS) })
+    if (response.ok) return undefined
+    const { reasons } = (await response.json()) as { reasons?: readonly string[] }
+    return reasons?.join('; ') ?? `it answers ${response.status}`
+  } catch (error) {
+    return messageOf(error)
   }
 }

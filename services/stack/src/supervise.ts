@@ -1,29 +1,62 @@
 import { fullJitter, messageOf, retry, TapedeckError } from '@tapedeck/core'
-import type { ChildExit } from './child.ts'
-import type { Progress } from './progress.ts'
+import type { ChildExit } from './guard.ts'
+import type { Progress } from './screen.ts'
 
 /** Something that runs and may end by itself. */
 export interface Running {
+  /** Undefined for what is not a child of the stack. */
   readonly pid: number | undefined
+  /** Settles when it has ended; never for what is not a child of the stack. */
   readonly exited: Promise<ChildExit>
   stop(limitMs: number): Promise<void>
+}
+
+/** A broker or database: one that the stack started, or one of the user's own. */
+export interface RunningServer extends Running {
+  /** host:port of the broker, or the URI of the database. */
+  readonly address: string
+  /** In words: version and origin. */
+  readonly description: string
+}
+
+export const neverExits = new Promise<never>(() => undefined)
+
+/**
+ * The user's own server at `address`, once `ping` has resolved; a stop leaves it alone.
+ * @throws SERVER_MISSING with the name of the variable that holds its address, and the reason
+ */
+export async function externalServer(
+  variable: string,
+  address: string,
+  ping: () => Promise<unknown>
+): Promise<RunningServer> {
+  await ping().catch((cause: unknown) => {
+    throw new TapedeckError('SERVER_MISSING', `${variable}: ${messageOf(cause)}`, { cause })
+  })
+  return {
+    pid: undefined,
+    address,
+    description: `yours (${variable})`,
+    exited: neverExits,
+    stop: () => Promise.resolve()
+  }
 }
 
 /** Something that is started again whenever it ends. */
 export interface Supervised<R extends Running> {
   /** The present one, or the last one while the next is being started. */
   current(): R
-  /** Ends it for good. */
+  /** Stops it; it is not started again. */
   stop(limitMs: number): Promise<void>
 }
 
-const delayMs = fullJitter({ baseMs: 500, capMs: 15_000 })
-/** Having run this long counts as healthy: the next restart is quick again. */
+/** After a run of this length the next restart is quick again. */
 const HEALTHY_MS = 30_000
 
 /**
- * Keeps something running: `again` starts its next life, with growing pauses while it keeps ending.
- * Each end and each return is told. An exit for which `isFinal` is true is not followed by a restart.
+ * Keeps something running: when it ends, `again` starts it, after pauses that grow while it keeps ending.
+ * Each end and each restart is printed. An exit for which `isFinal` is true is not followed by a
+ * restart; it is reported to `onFinal`.
  */
 export function supervise<R extends Running>(
   name: string,
@@ -43,13 +76,13 @@ export function supervise<R extends Running>(
   const stopping = new AbortController()
   let current = first
   let isRunning = true
+  let finalExit: TapedeckError | undefined
 
-  // A server of the user's own never exits: the stop must end the watch by itself.
+  // What never exits by itself is watched until the stop.
   const stopped = Promise.withResolvers<undefined>()
   stopping.signal.addEventListener('abort', () => stopped.resolve(undefined))
 
-  // A run from its start to its end, which is always a failure, so that each is tried again.
-  let finalExit: TapedeckError | undefined
+  // From a start to the exit, which counts as a failure, so that it is tried again.
   const runOnce = async (): Promise<void> => {
     if (!isRunning) {
       current = await again(stopping.signal)
@@ -64,7 +97,7 @@ export function supervise<R extends Running>(
     throw failure
   }
   const watching = retry(runOnce, {
-    delayMs,
+    delayMs: fullJitter({ baseMs: 500, capMs: 15_000 }),
     signal: stopping.signal,
     stableMs: HEALTHY_MS,
     isRetryable: (error) => error !== finalExit,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ensureTopics, pingBroker, type KafkaConfig } from '@tapedeck/kafka'
 import { openDatabase } from '@tapedeck/mongo'
-import { readConfig, silentProgress, startServers, type Servers } from '@tapedeck/stack'
+import { readConfig, silentProgress, startServers, type Servers } from '@tapedeck/stack/testing'
 import { temporaryFolder, until } from './stack-process.ts'
 
 const RESTART_LIMIT_MS = 30_000

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
@@ -17,7 +17,7 @@ export interface StackProcess {
   output(): string
   /** Resolves when the output matches; rejects at the deadline or when the stack ends before. */
   says(pattern: RegExp, limitMs?: number): Promise<void>
-  /** What its lock says it started. */
+  /** The processes it has started, as its lock file records them; none before it has the lock. */
   children(): Promise<readonly ProcessIdentity[]>
 }
 
@@ -70,10 +70,8 @@ export function spawnStack(
       })
     },
     children: async () => {
-      const lock = JSON.parse(await readFile(path.join(dataDir, 'stack.lock'), 'utf8')) as {
-        children: ProcessIdentity[]
-      }
-      return lock.children
+      const text = await readFile(path.join(dataDir, 'stack.lock'), 'utf8').catch(() => '')
+      return text === '' ? [] : (JSON.parse(text) as { children: ProcessIdentity[] }).children
     }
   }
 }
@@ -96,23 +94,6 @@ export function allGone(processes: readonly ProcessIdentity[], limitMs: number):
     for (const one of processes) if (await isSame(one)) return false
     return true
   }, limitMs)
-}
-
-/** A PATH with Java but without setpriv: there a watcher process guards the servers. */
-export async function pathWithoutSetpriv(folder: string): Promise<string> {
-  for (const name of ['java', 'mongod']) {
-    for (const place of (process.env['PATH'] ?? '').split(path.delimiter)) {
-      const file = path.join(place, name)
-      const isThere = await access(file).then(
-        () => true,
-        () => false
-      )
-      if (!isThere) continue
-      await symlink(file, path.join(folder, name))
-      break
-    }
-  }
-  return folder
 }
 
 /** The environment without servers and ports of the run's own: this stack starts its own. */

@@ -3,7 +3,7 @@
  * Exit code 0 only when every trade stands once and any number of consumers gives the same bars.
  */
 import { argumentReader, runCommand, stopSignal, type Terminal } from '@tapedeck/core'
-import { createProgress } from '@tapedeck/stack'
+import { createProgress } from '@tapedeck/stack/testing'
 import { servers, startTestServers } from '../../support/servers.ts'
 import { fillTopic, type Backlog } from './backlog.ts'
 import { runPipeline, type PipelineRun } from './pipeline-run.ts'

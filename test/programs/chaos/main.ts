@@ -6,7 +6,7 @@
 import { access } from 'node:fs/promises'
 import path from 'node:path'
 import { runCommand, stopSignal, TapedeckError, type Terminal } from '@tapedeck/core'
-import { createProgress } from '@tapedeck/stack'
+import { createProgress } from '@tapedeck/stack/testing'
 import { readArguments, USAGE, type ChaosArguments } from './arguments.ts'
 import { loadTape } from './feed-file.ts'
 import { report } from './report.ts'

@@ -1,5 +1,5 @@
 import { TapedeckError } from '@tapedeck/core'
-import { silentProgress, type Progress } from '@tapedeck/stack'
+import { silentProgress, type Progress } from '@tapedeck/stack/testing'
 import type { TapeTrade } from '../verify-tape/tape.ts'
 import { Findings } from './findings.ts'
 import type { OwnEnd } from './kept-service.ts'

@@ -4,7 +4,7 @@
  * Exit code 0 only when all holds.
  */
 import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
-import { createProgress } from '@tapedeck/stack'
+import { createProgress } from '@tapedeck/stack/testing'
 import { startTestServers } from '../../support/servers.ts'
 import { playAll } from './play-all.ts'
 import { FEED_SCENARIOS } from './scenarios/index.ts'

@@ -8,7 +8,7 @@ import { MONGO_VARIABLES } from '@tapedeck/mongo'
 import { PRODUCER_VARIABLES } from '@tapedeck/producer'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
 import { SIMULATOR_VARIABLES } from '@tapedeck/simulator'
-import { STACK_VARIABLES } from '@tapedeck/stack'
+import { STACK_VARIABLES } from '@tapedeck/stack/testing'
 import { about, whole } from '@tapedeck/core'
 
 interface Section {

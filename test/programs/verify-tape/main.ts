@@ -3,7 +3,7 @@
  * what is stored with reference bars. Exit code 0 only when all is equal, 2 when there is no tape.
  */
 import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
-import { createProgress } from '@tapedeck/stack'
+import { createProgress } from '@tapedeck/stack/testing'
 import { servers, startTestServers } from '../../support/servers.ts'
 import { fullReport, tableHead, tableRow, type SetResult } from './report.ts'
 import { findSets, referenceOf, SETS_FOLDER, tapeSet, type TapeSet } from './sets.ts'

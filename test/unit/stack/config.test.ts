@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { describe, it } from 'node:test'
-import { readConfig } from '@tapedeck/stack'
+import { readConfig } from '@tapedeck/stack/testing'
 
 describe('readConfig()', () => {
   it('needs nothing: everything is found or simulated', () => {

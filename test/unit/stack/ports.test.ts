@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { isFree, openPortMemory } from '@tapedeck/stack'
+import { isFree, openPortMemory } from '@tapedeck/stack/testing'
 
 async function dataDir(t: TestContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-ports-'))
@@ -50,7 +50,7 @@ describe('openPortMemory()', () => {
     assert.equal(new Set([free, ...ports]).size, names.length + 1)
   })
 
-  it('chooses anew when its file is damaged', async (t) => {
+  it('chooses again when its file is damaged', async (t) => {
     const folder = await dataDir(t)
     await writeFile(path.join(folder, 'ports.json'), '{"kafka": "many", "x"')
     assert.ok(await isFree(await (await openPortMemory(folder)).choose('kafka')))

@@ -1,17 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  checkAvx,
-  checkGlibc,
-  checkKernel,
-  checkNode,
-  createProgress,
-  problemIn,
-  renderDiagnosis,
-  renderScreen,
-  withDatabase,
-  type Screen
-} from '@tapedeck/stack'
+import { createProgress, renderScreen, withDatabase, type Screen } from '@tapedeck/stack/testing'
 
 const screen: Screen = {
   feed: 'simulated',
@@ -60,50 +49,6 @@ describe('withDatabase()', () => {
   })
 })
 
-describe('problemIn()', () => {
-  it('words warnings and errors, and passes over the rest', () => {
-    assert.equal(problemIn('{"level":"info","msg":"fine"}'), undefined)
-    assert.equal(problemIn('{"level":"warn","msg":"slow"}'), 'slow')
-    const line = '{"level":"error","msg":"lost","err":{"message":"gone","code":"TIMED_OUT"}}'
-    assert.equal(problemIn(line), 'lost: gone (TIMED_OUT)')
-    assert.equal(problemIn('{"level":"warn" and no JSON'), undefined)
-  })
-
-  it('shows the line of a crash that says what happened', () => {
-    assert.equal(problemIn('Error: Cannot find module x'), 'Error: Cannot find module x')
-    assert.equal(problemIn('    at resolve (node:internal/modules:1:2)'), undefined)
-    assert.equal(problemIn('Node.js v24.21.0'), undefined)
-  })
-})
-
-describe('the doctor', () => {
-  it('knows a processor without AVX', () => {
-    assert.equal(checkAvx('x64', 'flags\t\t: fpu sse4_2 avx avx2').state, 'found')
-    assert.equal(checkAvx('x64', 'flags\t\t: fpu sse4_2').state, 'missing')
-    assert.equal(checkAvx('arm64', undefined).state, 'note')
-  })
-
-  it('knows a glibc for which mongod cannot be fetched', () => {
-    assert.equal(checkGlibc('2.36').state, 'found')
-    assert.equal(checkGlibc('2.31').state, 'note')
-    assert.equal(checkGlibc(undefined).state, 'note')
-  })
-
-  it('warns of MongoDB 8 on the kernels it is not safe on', { skip: notLinux() }, () => {
-    assert.equal(checkKernel('8.0.20', '6.19.2-generic').state, 'missing')
-    assert.equal(checkKernel('8.0.20', '7.0.14').state, 'found')
-    assert.equal(checkKernel('7.0.41', '6.19.2').state, 'found')
-  })
-
-  it('puts the remedy under what it mends', () => {
-    const checks = [checkNode('24.21.0'), checkNode('20.0.0')]
-    const text = renderDiagnosis({ checks, canStart: false })
-    assert.match(text, /Node\.js {2}ok {7}24\.21\.0/)
-    assert.match(text, /MISSING {2}20\.0\.0.*\n +-> npm ci/)
-    assert.match(text, /cannot start/)
-  })
-})
-
 describe('createProgress()', () => {
   it('begins each line with the seconds since the start', () => {
     const written: string[] = []
@@ -113,7 +58,3 @@ describe('createProgress()', () => {
     assert.match(written.join(''), /^ +\d\.\d s {2}here\n +\d\.\d s {2}! there\n$/)
   })
 })
-
-function notLinux(): string | false {
-  return process.platform === 'linux' ? false : 'a caveat of Linux kernels'
-}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { supervise, type Running } from '@tapedeck/stack'
+import { supervise, type Running } from '@tapedeck/stack/testing'
 
 interface Life extends Running {
   readonly pid: number
@@ -45,7 +45,7 @@ function listener(): {
 }
 
 describe('supervise()', { timeout: 20_000 }, () => {
-  it('stops also what never exits: a server of the user', async () => {
+  it('stops what never exits: a server of the user', async () => {
     const yours: Running = {
       pid: undefined,
       exited: new Promise<never>(() => undefined),
@@ -106,7 +106,7 @@ describe('supervise()', { timeout: 20_000 }, () => {
     await kept.stop(1000)
   })
 
-  it('reports an end that a restart cannot mend', async () => {
+  it('reports an exit that a restart cannot fix', async () => {
     const first = life(1)
     const final = Promise.withResolvers<Error>()
     const { progress } = listener()

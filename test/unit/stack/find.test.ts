@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { TapedeckError } from '@tapedeck/core'
-import { firstFound, notThere, type Step } from '@tapedeck/stack'
+import { firstFound, notThere, type Step } from '@tapedeck/stack/testing'
 
 const options = { signal: new AbortController().signal, remedy: 'Set THING' }
 const has = (name: string): Step<string> => ({ name, find: () => Promise.resolve(name) })

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { isSame, processIdentity } from '@tapedeck/core'
-import { lockDataDir } from '@tapedeck/stack'
+import { lockDataDir } from '@tapedeck/stack/testing'
 
 async function dataDir(t: TestContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-lock-'))
@@ -84,11 +84,24 @@ describe('lockDataDir()', () => {
     await locks[0]?.release()
   })
 
+  it('records every child of those that start at the same time', async (t) => {
+    const folder = await dataDir(t)
+    const lock = await lockDataDir(folder)
+    const pids = await Promise.all(Array.from({ length: 4 }, async () => (await sleeper(t)).pid))
+    const exited = new Promise<never>(() => undefined)
+    await Promise.all(pids.map((pid) => lock.record({ pid, exited })))
+    const { children } = JSON.parse(await readFile(lock.file, 'utf8')) as {
+      children: { pid: number }[]
+    }
+    assert.deepEqual(new Set(children.map(({ pid }) => pid)), new Set(pids))
+    await lock.release()
+  })
+
   it('does not come back when a child ends after the release', async (t) => {
     const folder = await dataDir(t)
     const lock = await lockDataDir(folder)
     const exit = Promise.withResolvers<{ code: number; how: string }>()
-    await lock.track({ pid: process.pid, exited: exit.promise })
+    await lock.record({ pid: process.pid, exited: exit.promise })
     await lock.release()
     exit.resolve({ code: 0, how: 'exit code 0' })
     await exit.promise

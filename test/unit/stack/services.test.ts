@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Env } from '@tapedeck/core'
-import { planServices, readConfig, type ServicePlan } from '@tapedeck/stack'
+import { planServices, readConfig, type ServicePlan } from '@tapedeck/stack/testing'
 
-const ports = { simulator: 1, simulatorHealth: 2, producer: 3, consumer: 4, api: 8080 }
+const ports = {
+  SIMULATOR_PORT: 1,
+  SIMULATOR_HEALTH_PORT: 2,
+  PRODUCER_PORT: 3,
+  CONSUMER_PORT: 4,
+  API_PORT: 8080
+}
 const addresses = { brokers: '127.0.0.1:29092', mongoUri: 'mongodb://127.0.0.1:27117' }
 
 function plansOf(env: Env): ServicePlan[] {

@@ -7,10 +7,17 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { fetchKafkaRelease, sha512In, silentProgress } from '@tapedeck/stack'
+import {
+  fetchKafkaRelease,
+  firstFound,
+  kafkaSteps,
+  silentProgress,
+  type Search
+} from '@tapedeck/stack/testing'
+import { JAVA_17, machine, options } from './machine.ts'
 
 const RELEASE = 'kafka_2.13-4.3.1'
-const { signal } = new AbortController()
+const { signal } = options
 
 /** A site with a release of one jar, and the checksum file that is given. */
 async function site(
@@ -71,15 +78,63 @@ describe('fetchKafkaRelease()', () => {
   })
 })
 
-describe('sha512In()', () => {
-  const hash = '0123456789abcdef'.repeat(8)
+async function jars(search: Search, folder: string, names: readonly string[]): Promise<string> {
+  const libs = path.join(search.cacheDir, folder, 'libs')
+  await mkdir(libs, { recursive: true })
+  for (const name of names) await writeFile(path.join(libs, name), '')
+  return path.dirname(libs)
+}
 
-  it('reads both forms of a checksum file', () => {
-    assert.equal(sha512In(`${hash}  file.tgz\n`), hash)
-    assert.equal(sha512In(apacheForm(hash)), hash)
+describe('kafkaSteps()', () => {
+  const good = ['kafka_2.13-4.3.1.jar', 'log4j-slf4j-impl-2.25.4.jar', 'kafka-clients-4.3.1.jar']
+
+  it('prefers KAFKA_HOME to the cache', async (t) => {
+    const { search, program } = await machine(t)
+    await program('bin/java', JAVA_17)
+    await jars(search, 'kafka-4.3.1', good)
+    const home = await jars(search, 'own', ['kafka_2.13-4.1.2.jar', 'log4j-slf4j-impl-2.25.4.jar'])
+    const env = { ...search.env, KAFKA_HOME: home }
+    const first = await firstFound('Kafka', kafkaSteps({ ...search, env }), options)
+    assert.equal(first.from, 'KAFKA_HOME')
+    assert.equal(first.value.version, '4.1.2')
+    const second = await firstFound('Kafka', kafkaSteps(search), options)
+    assert.equal(second.from, 'cache')
+    assert.deepEqual(
+      second.value.jars.map((jar) => path.basename(jar)),
+      good.toSorted()
+    )
   })
 
-  it('refuses a page that is no checksum file', () => {
-    assert.throws(() => sha512In('<html>404</html>'), { code: 'CHECKSUM_MISMATCH' })
+  it('refuses jars that would start silently or are too old', async (t) => {
+    const { search, program } = await machine(t)
+    await program('bin/java', JAVA_17)
+    await jars(search, 'kafka-4.3.1', ['kafka_2.13-4.3.1.jar'])
+    const home = await jars(search, 'own', ['kafka_2.13-3.7.0.jar'])
+    const env = { ...search.env, KAFKA_HOME: home }
+    await assert.rejects(
+      firstFound('Kafka', kafkaSteps({ ...search, env }), options),
+      (error: Error) => {
+        assert.match(error.message, /KAFKA_HOME: .*holds Kafka 3\.7\.0, expected 3\.9 or later/)
+        assert.match(error.message, /cache: no log4j-slf4j-impl/)
+        return true
+      }
+    )
+  })
+
+  it('names the lack of Java as the reason when the jars are there', async (t) => {
+    const { search } = await machine(t)
+    await jars(search, 'kafka-4.3.1', good)
+    await assert.rejects(
+      firstFound('Kafka', kafkaSteps(search), options),
+      /cache: Cannot find Java 17 or later/
+    )
+  })
+
+  it('names the lack of Maven as the reason when nothing is there', async (t) => {
+    const { search, program } = await machine(t)
+    await program('bin/java', JAVA_17)
+    const [, , maven] = kafkaSteps({ ...search, mayFetch: true })
+    assert.ok(maven)
+    await assert.rejects(maven.find(signal), { code: 'SERVER_MISSING', message: 'no mvn on PATH' })
   })
 })

@@ -1,0 +1,185 @@
+import { randomBytes } from 'node:crypto'
+import { copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { pingBroker } from '@tapedeck/kafka'
+import { startKafkaContainer } from './docker.ts'
+import { runCommand } from './find.ts'
+import { kafkaSteps, type KafkaProgram } from './kafka.ts'
+import { startServer, type ServerKind, type ServerSite } from './servers.ts'
+import { externalServer, type RunningServer } from './supervise.ts'
+
+const PING_LIMIT_MS = 5000
+const FORMAT_LIMIT_MS = 60_000
+
+type KafkaPort = 'kafka' | 'kafka-controller'
+type KafkaPorts = Readonly<Record<KafkaPort, number>>
+
+export const KAFKA: ServerKind<KafkaProgram, KafkaPort> = {
+  name: 'Kafka',
+  what: 'a Kafka broker',
+  remedy:
+    'Set KAFKA_BROKERS to a broker of yours, or install Java 17 and Maven (apt-get install openjdk-17-jre-headless maven)',
+  external({ kafka }) {
+    if (kafka === undefined) return undefined
+    const ping = (): Promise<unknown> => pingBroker(kafka, PING_LIMIT_MS)
+    return () => externalServer('KAFKA_BROKERS', kafka.brokers.join(','), ping)
+  },
+  steps: kafkaSteps,
+  describe: ({ version, java }) => `Kafka ${version}, Java ${java.major}`,
+  ports: { kafka: 29_092, 'kafka-controller': 29_093 },
+  start: startBroker,
+  startContainer: startKafkaContainer
+}
+
+async function startBroker(
+  program: KafkaProgram,
+  ports: KafkaPorts,
+  site: ServerSite
+): Promise<RunningServer> {
+  const { dataDir, env } = site.config
+  const folder = path.join(dataDir, 'kafka')
+  const logDir = path.join(folder, 'data')
+  await mkdir(folder, { recursive: true })
+  await formatLogDir(program, logDir, site)
+  const properties = path.join(folder, 'server.properties')
+  const log4j = path.join(folder, 'log4j2.properties')
+  await writeFile(properties, serverProperties(ports, logDir))
+  await writeFile(log4j, LOG4J_PROPERTIES)
+  const address = `127.0.0.1:${ports.kafka}`
+  return startServer(site, {
+    name: 'Kafka',
+    logName: 'kafka',
+    command: program.java.path,
+    // C1 code only: a broker of this size waits for disk and network, and starts a second sooner.
+    // prettier-ignore
+    args: ['-Xms64m', `-Xmx${site.heapMebibytes}m`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
+           '-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${log4j}`,
+           '-cp', program.jars.join(path.delimiter), 'kafka.Kafka', properties],
+    env,
+    cwd: folder,
+    startedLine: 'Kafka Server started',
+    ping: () =>
+      pingBroker({ brokers: [address], topic: '', ssl: false, sasl: undefined }, PING_LIMIT_MS),
+    address,
+    description: KAFKA.describe(program)
+  })
+}
+
+/** Broker and controller in one process, small enough to share a laptop with everything else. */
+function serverProperties(ports: KafkaPorts, logDir: string): string {
+  const controller = ports['kafka-controller']
+  return lines({
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    listeners: `PLAINTEXT://127.0.0.1:${ports.kafka},CONTROLLER://127.0.0.1:${controller}`,
+    // An address, not localhost: that may resolve to ::1, where nobody listens.
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.kafka}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'log.dirs': logDir,
+    'num.partitions': 1,
+    'auto.create.topics.enable': false,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 1,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 1,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    // A group of one need not wait three seconds for others.
+    'group.initial.rebalance.delay.ms': 0,
+    // After a kill the broker is refused until its old session has expired; the default is 9 s.
+    'broker.session.timeout.ms': 4000,
+    'broker.heartbeat.interval.ms': 1000,
+    'log.segment.bytes': 64 * 1024 * 1024,
+    'log.retention.hours': 168,
+    'log.retention.bytes': 1024 * 1024 * 1024,
+    // The default takes 128 MiB of the heap.
+    'log.cleaner.dedupe.buffer.size': 8 * 1024 * 1024,
+    'num.network.threads': 2,
+    'num.io.threads': 4,
+    'num.recovery.threads.per.data.dir': 1
+  })
+}
+
+const LOG4J_PROPERTIES = lines({
+  status: 'error',
+  'appender.console.type': 'Console',
+  'appender.console.name': 'out',
+  'appender.console.layout.type': 'PatternLayout',
+  'appender.console.layout.pattern': '%d %p %m (%c)%n',
+  'rootLogger.level': 'warn',
+  'rootLogger.appenderRef.out.ref': 'out',
+  'logger.started.name': 'kafka.server.KafkaRaftServer',
+  'logger.started.level': 'info'
+})
+
+function lines(properties: Readonly<Record<string, string | number | boolean>>): string {
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}
+
+const BOOTSTRAP = 'bootstrap.checkpoint'
+
+/**
+ * Makes a log folder ready for its first start. Formatting takes a JVM (1 to 5 seconds), but its result
+ * depends only on the version and the ids: it is kept in the cache, and the ids are drawn here. Each
+ * folder has a cluster id of its own, by which a consumer recognises another log.
+ */
+async function formatLogDir(
+  program: KafkaProgram,
+  logDir: string,
+  { config, signal }: ServerSite
+): Promise<void> {
+  const meta = path.join(logDir, 'meta.properties')
+  if (await exists(meta)) return
+  await mkdir(logDir, { recursive: true })
+  const template = path.join(config.cacheDir, `kafka-${program.version}-format`, BOOTSTRAP)
+  if (!(await exists(template))) await formatTemplate(program, template, signal)
+  await copyFile(template, path.join(logDir, BOOTSTRAP))
+  // Last, because this file marks the folder as formatted.
+  const ids = { 'cluster.id': randomId(), 'directory.id': randomId() }
+  await writeFile(`${meta}.new`, lines({ version: 1, 'node.id': 1, ...ids }))
+  await rename(`${meta}.new`, meta)
+}
+
+async function formatTemplate(
+  { jars, java }: KafkaProgram,
+  template: string,
+  signal: AbortSignal
+): Promise<void> {
+  const work = await mkdtemp(path.join(tmpdir(), 'tapedeck-format-'))
+  try {
+    const properties = path.join(work, 'server.properties')
+    const anyPorts = { kafka: 9092, 'kafka-controller': 9093 }
+    await writeFile(properties, serverProperties(anyPorts, path.join(work, 'data')))
+    await runCommand(
+      java.path,
+      // prettier-ignore
+      ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', jars.join(path.delimiter),
+       'kafka.tools.StorageTool', 'format', '-t', randomId(), '-c', properties],
+      { signal, timeoutMs: FORMAT_LIMIT_MS, cwd: work }
+    )
+    await mkdir(path.dirname(template), { recursive: true })
+    const temporary = `${template}.${process.pid}`
+    await copyFile(path.join(work, 'data', BOOTSTRAP), temporary)
+    await rename(temporary, template)
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+/** 16 random bytes in Kafka's notation; an id that begins with "-" would be read as an option. */
+function randomId(): string {
+  for (;;) {
+    const id = randomBytes(16).toString('base64url')
+    if (!id.startsWith('-')) return id
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined)) !== undefined
+}

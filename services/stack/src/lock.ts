@@ -1,0 +1,155 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import {
+  createLockFile,
+  isSame,
+  processIdentity,
+  removeStaleLock,
+  systemClock,
+  TapedeckError,
+  type ProcessIdentity
+} from '@tapedeck/core'
+
+/** The exclusive right to a data folder: other stacks are refused while it is held. */
+export interface DataLock {
+  readonly file: string
+  readonly owner: ProcessIdentity
+  /** Records a child of the owner until it exits. */
+  record(child: { readonly pid: number; readonly exited: Promise<unknown> }): Promise<void>
+  release(): Promise<void>
+}
+
+interface LockContent {
+  readonly owner: ProcessIdentity
+  readonly children: readonly ProcessIdentity[]
+}
+
+const TRIES = 5
+/** Time for the children of a killed stack to exit before they get SIGKILL. */
+const CHILDREN_LIMIT_MS = 10_000
+const CHECK_EVERY_MS = 50
+
+/**
+ * Takes the lock of a data folder and creates the folder if need be. The lock of a process that is gone
+ * is taken over once the children recorded in it have exited.
+ *
+ * @throws DATA_DIR_IN_USE with the pid of the owner
+ */
+export async function lockDataDir(dataDir: string): Promise<DataLock> {
+  await mkdir(dataDir, { recursive: true })
+  const file = lockFile(dataDir)
+  const owner = await processIdentity(process.pid)
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    if (await createLockFile(file, JSON.stringify({ owner, children: [] }))) {
+      return held(file, owner)
+    }
+    const text = await readFile(file, 'utf8').catch(() => undefined)
+    if (text === undefined) continue
+    const other = parse(text)
+    if (other !== undefined && (await isSame(other.owner))) {
+      throw new TapedeckError(
+        'DATA_DIR_IN_USE',
+        `Cannot use ${dataDir}: process ${other.owner.pid} runs there, expected a folder of its own ` +
+          `(stop it, or set TAPEDECK_DATA_DIR)`
+      )
+    }
+    // First, because the lock must refuse other stacks until the folder is free.
+    await untilExited(other?.children ?? [])
+    await removeStaleLock(file, text)
+  }
+  throw new TapedeckError(
+    'DATA_DIR_IN_USE',
+    `Cannot lock ${dataDir}: other stacks try at the same time`
+  )
+}
+
+/** The pid of the stack that uses a data folder now, if any. */
+export async function lockOwner(dataDir: string): Promise<number | undefined> {
+  const lock = await readLock(lockFile(dataDir))
+  return lock !== undefined && (await isSame(lock.owner)) ? lock.owner.pid : undefined
+}
+
+/**
+ * Ends the children recorded in a lock file: SIGTERM, after ten seconds SIGKILL. Does nothing when the
+ * lock is gone or has another owner.
+ */
+export async function endRecordedChildren(file: string, owner: ProcessIdentity): Promise<void> {
+  const lock = await readLock(file)
+  if (lock?.owner.pid !== owner.pid || lock.owner.started !== owner.started) return
+  for (const child of lock.children) if (await isSame(child)) kill(child, 'SIGTERM')
+  await untilExited(lock.children)
+}
+
+function lockFile(dataDir: string): string {
+  return path.join(dataDir, 'stack.lock')
+}
+
+function held(file: string, owner: ProcessIdentity): DataLock {
+  let children: readonly ProcessIdentity[] = []
+  let isReleased = false
+  let writing = Promise.resolve()
+  const writeNow = async (): Promise<void> => {
+    if (isReleased) return // a child that exits later must not bring the file back
+    const temporary = `${file}.${owner.pid}`
+    await writeFile(temporary, JSON.stringify({ owner, children } satisfies LockContent))
+    await rename(temporary, file)
+  }
+  const write = (): Promise<void> => {
+    writing = writing.then(writeNow)
+    return writing
+  }
+  return {
+    file,
+    owner,
+    async record({ pid, exited }) {
+      const identity = await processIdentity(pid)
+      children = [...children, identity]
+      await write()
+      const forget = async (): Promise<void> => {
+        await exited
+        children = children.filter((child) => child.pid !== pid)
+        await write()
+      }
+      // A record of a process that is gone is harmless.
+      forget().catch(() => undefined)
+    },
+    async release() {
+      await writing.catch(() => undefined)
+      isReleased = true
+      await rm(file, { force: true })
+    }
+  }
+}
+
+/** Waits until all have exited; those that have not after ten seconds get SIGKILL. */
+async function untilExited(children: readonly ProcessIdentity[]): Promise<void> {
+  const deadlineMs = Date.now() + CHILDREN_LIMIT_MS
+  for (const child of children) {
+    while (await isSame(child)) {
+      if (Date.now() > deadlineMs) kill(child, 'SIGKILL')
+      await systemClock.delay(CHECK_EVERY_MS)
+    }
+  }
+}
+
+function kill({ pid }: ProcessIdentity, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It exited in the meantime.
+  }
+}
+
+async function readLock(file: string): Promise<LockContent | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : parse(text)
+}
+
+function parse(text: string): LockContent | undefined {
+  try {
+    const lock = JSON.parse(text) as LockContent
+    return Number.isInteger(lock.owner.pid) && Array.isArray(lock.children) ? lock : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,142 @@
+import { mkdir, open, rename, stat, type FileHandle } from 'node:fs/promises'
+import path from 'node:path'
+import { redactUrl } from '@tapedeck/core'
+import type { Progress } from './screen.ts'
+
+/** A log above this size is renamed to `<name>.log.1` at the next start. */
+const ROTATE_BYTES = 10 * 1024 * 1024
+const TAIL_BYTES = 8192
+
+/** A file that a child writes to directly, so that its log survives the stack. */
+export interface LogFile {
+  readonly path: string
+  /** Its length when it was opened: all after that was written by this run. */
+  readonly begin: number
+  readonly handle: FileHandle
+}
+
+export async function openLog(dataDir: string, name: string): Promise<LogFile> {
+  const folder = path.join(dataDir, 'logs')
+  await mkdir(folder, { recursive: true })
+  const file = path.join(folder, `${name}.log`)
+  const size = (await stat(file).catch(() => undefined))?.size ?? 0
+  if (size > ROTATE_BYTES) await rename(file, `${file}.1`)
+  const handle = await open(file, 'a')
+  return { path: file, begin: size > ROTATE_BYTES ? 0 : size, handle }
+}
+
+/** What this run has written, the last 8 KiB of it. */
+export async function tailOf({ path: file, begin }: LogFile): Promise<string> {
+  const handle = await open(file, 'r')
+  try {
+    const { size } = await handle.stat()
+    const from = Math.max(begin, size - TAIL_BYTES)
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(TAIL_BYTES), 0, TAIL_BYTES, from)
+    return buffer.toString('utf8', 0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The most lines of a service that reach the terminal in one period; the file has them all. */
+const MOST_LINES = 10
+const PERIOD_MS = 10_000
+const LOOK_EVERY_MS = 200
+const READ_BYTES = 256 * 1024
+
+/** A service's log as it grows. */
+interface FollowedLog {
+  /** The last warning or error, for the message when the service fails. */
+  lastProblem(): string | undefined
+  /** Reads the rest and ends. */
+  stop(): Promise<void>
+}
+
+/**
+ * Follows the file that a service writes to and prints its warnings, errors and crashes on the terminal.
+ * The service writes to a file, not to a pipe: at exit pino never stops writing to a pipe whose reader
+ * is gone, and the log matters most when the stack was killed.
+ */
+export function followLog(
+  name: string,
+  { path: file, begin }: Pick<LogFile, 'path' | 'begin'>,
+  progress: Progress
+): FollowedLog {
+  let lastProblem: string | undefined
+  let position = begin
+  let rest = ''
+  const print = limitedWarn(progress, `${name}: more lines are only in ${file} for a while`)
+  const readOn = async (): Promise<void> => {
+    const handle = await open(file, 'r')
+    try {
+      for (;;) {
+        const piece = await handle.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, position)
+        if (piece.bytesRead === 0) return
+        position += piece.bytesRead
+        const lines = (rest + piece.buffer.toString('utf8', 0, piece.bytesRead)).split('\n')
+        rest = lines.pop() ?? ''
+        for (const line of lines) {
+          const problem = problemIn(line)
+          if (problem === undefined) continue
+          lastProblem = problem
+          print(`${name}: ${problem}`)
+        }
+      }
+    } finally {
+      await handle.close()
+    }
+  }
+  let reading = Promise.resolve()
+  const look = (): Promise<void> => {
+    // A log that cannot be read must not end the stack.
+    reading = reading.then(readOn).catch(() => undefined)
+    return reading
+  }
+  const timer = setInterval(() => void look(), LOOK_EVERY_MS)
+  return {
+    lastProblem: () => lastProblem,
+    async stop() {
+      clearInterval(timer)
+      await look()
+    }
+  }
+}
+
+/** Lines of a crash that say nothing to a person: the file has them. */
+const TRACE = /^\s|^$|^node:|^Node\.js v|^\}/
+const SHOWN = /"level":"(warn|error|fatal)"/
+
+/** The message of a log line that is a warning or worse; a line that is no JSON comes from a crash. */
+export function problemIn(line: string): string | undefined {
+  if (!line.startsWith('{')) return TRACE.test(line) ? undefined : redactUrl(line)
+  if (!SHOWN.test(line)) return undefined
+  try {
+    const { level, msg, err } = JSON.parse(line) as {
+      level?: string
+      msg?: string
+      err?: { message?: string; code?: string }
+    }
+    if (level === undefined || !['warn', 'error', 'fatal'].includes(level)) return undefined
+    const cause = err?.message === undefined ? '' : `: ${err.message}`
+    const code = err?.code === undefined ? '' : ` (${err.code})`
+    return redactUrl(`${msg ?? level}${cause}${code}`)
+  } catch {
+    return undefined
+  }
+}
+
+/** Warns of at most ten lines in ten seconds; `more` is the last of them when there are more. */
+function limitedWarn(progress: Progress, more: string): (text: string) => void {
+  let shown = 0
+  let sinceMs = -Infinity
+  return (text) => {
+    const nowMs = performance.now()
+    if (nowMs - sinceMs > PERIOD_MS) {
+      shown = 0
+      sinceMs = nowMs
+    }
+    shown++
+    if (shown <= MOST_LINES) progress.warn(text)
+    if (shown === MOST_LINES) progress.warn(more)
+  }
+}

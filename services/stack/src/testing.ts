@@ -1,0 +1,23 @@
+/** The entry for tests, benches and chaos runs. */
+export { startServers, type Servers } from './app.ts'
+export { readConfig, STACK_VARIABLES } from './config.ts'
+export { checkAvx, checkGlibc, checkKernel, checkNode, renderDiagnosis } from './doctor.ts'
+export { fetchInto, sha512In, type Fetch } from './fetch.ts'
+export { firstFound, notThere, type Search, type Step } from './find.ts'
+export { openGuard, type ChildOptions, type Guard } from './guard.ts'
+export { javaSteps } from './java.ts'
+export { fetchKafkaRelease, kafkaSteps } from './kafka.ts'
+export { lockDataDir } from './lock.ts'
+export { problemIn } from './logs.ts'
+export { mongodSteps } from './mongod.ts'
+export { isFree, openPortMemory } from './ports.ts'
+export {
+  createProgress,
+  renderScreen,
+  silentProgress,
+  withDatabase,
+  type Progress,
+  type Screen
+} from './screen.ts'
+export { planServices, type ServicePlan } from './services.ts'
+export { supervise, type Running } from './supervise.ts'
