@@ -65,18 +65,22 @@ export async function runService(
     process.exit(EXIT.invalid)
   }
   const { context, stop, stopped } = createContext(log)
+  let isAsked = false
   const onSignal = (signal: string): void => {
-    if (context.signal.aborted) process.exit(EXIT.failed)
+    if (isAsked) process.exit(EXIT.failed)
+    isAsked = true
     log.info({ signal }, 'stopping')
     stop()
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => onSignal(signal))
   }
-  // A child of the stack is told by its parent's end of the channel that the parent is gone; that is
-  // no second signal when it comes after one.
+  // The channel to the parent breaks when the parent dies. That does not count as a signal: the guard of
+  // a stack that died sends SIGTERM at the same time, and the service must still close in order.
   const onDisconnect = (): void => {
-    if (!context.signal.aborted) onSignal('disconnect')
+    if (context.signal.aborted) return
+    log.info({ signal: 'disconnect' }, 'stopping')
+    stop()
   }
   if (process.channel !== undefined) process.on('disconnect', onDisconnect)
   if (process.send !== undefined && !process.connected) onDisconnect()
