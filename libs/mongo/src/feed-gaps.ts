@@ -1,21 +1,46 @@
 import { knownGap, type GapRecord, type KnownGap } from '@tapedeck/domain'
-import type { Database } from './database.ts'
-import type { FeedGapDocument } from './feed-documents.ts'
-import { translated } from './failure.ts'
+import type { Filter } from 'mongodb'
+import { CollectionSpec, DURABLE, type Has } from './collection.ts'
+import { reading, translated } from './failure.ts'
+
+/** An outage of the feed; `_id` is the gap's id. The consumer writes it from the topic. */
+export interface FeedGapDocument {
+  readonly _id: string
+  readonly feed: string
+  /** The last frame before it; null when there was none. */
+  readonly from: Date | null
+  /** The first frame after it; null while it lasts. */
+  readonly to: Date | null
+  readonly cause: string
+  /** Empty: every symbol of the feed. */
+  readonly symbols: readonly string[]
+  /** Set where only this partition has an outage: records were removed from it before they were read. */
+  readonly log?: string
+  readonly updatedAt: Date
+}
+
+export const FEED_GAPS = new CollectionSpec<FeedGapDocument>('feed_gaps', {
+  writeConcern: DURABLE,
+  indexes: [[{ from: 1 }]]
+})
+
+type HasFeedGaps = Has<'feedGaps', FeedGapDocument>
 
 const GAPS_LOADED = 5000
 
 /**
- * Stores outages as they stand on the topic. Every partition carries each gap, and replays repeat
- * them: an open record never undoes a closed one, nor an earlier end a later one.
+ * Stores outages as the topic has them. Every partition carries each gap, and replays repeat them, so an
+ * open record never replaces a closed one, nor an earlier end a later one.
  */
-export async function storeGaps({ feedGaps }: Database, gaps: readonly GapRecord[]): Promise<void> {
+export async function storeGaps(
+  { feedGaps }: HasFeedGaps,
+  gaps: readonly GapRecord[]
+): Promise<void> {
   if (gaps.length === 0) return
   await translated('Cannot store feed gaps', () =>
     feedGaps.bulkWrite(
       gaps.map((gap) => {
         const { _id, to, ...fields } = documentOf(gap)
-        // A partition that lags may bring an earlier end after a later one: the later one stands.
         return {
           updateOne: {
             filter: { _id },
@@ -29,8 +54,8 @@ export async function storeGaps({ feedGaps }: Database, gaps: readonly GapRecord
   )
 }
 
-/** Gaps that a partition's bars may have to know: the newest of the feeds, and its own. */
-export async function loadGaps({ feedGaps }: Database, log: string): Promise<KnownGap[]> {
+/** The gaps that bars of a partition may overlap: the newest of the feeds and the partition's own. */
+export async function loadGaps({ feedGaps }: HasFeedGaps, log: string): Promise<KnownGap[]> {
   const found = await translated('Cannot load feed gaps', () =>
     feedGaps
       .find({ $or: [{ log: { $exists: false } }, { log }] })
@@ -39,6 +64,37 @@ export async function loadGaps({ feedGaps }: Database, log: string): Promise<Kno
       .toArray()
   )
   return found.map((gap) => knownGap(gapRecordOf(gap)))
+}
+
+/** The newest `limit` outages that touch the half-open range of time [fromMs, toMs), epoch ms. */
+export interface GapQuery {
+  readonly fromMs: number
+  readonly toMs: number
+  readonly limit: number
+}
+
+/** The newest outages of a range, ascending by their beginning; one without a beginning comes first. */
+export function findGaps(
+  { feedGaps }: HasFeedGaps,
+  query: GapQuery,
+  timeoutMs: number
+): Promise<FeedGapDocument[]> {
+  return reading('feed_gaps', timeoutMs, async () => {
+    const newest = await feedGaps
+      .find(touching(query), { sort: { from: -1 }, limit: query.limit, timeoutMS: timeoutMs })
+      .toArray()
+    return newest.toReversed()
+  })
+}
+
+/** A beginning of null lies before every time, an end of null after every time. */
+function touching({ fromMs, toMs }: GapQuery): Filter<FeedGapDocument> {
+  return {
+    $and: [
+      { $or: [{ from: { $lt: new Date(toMs) } }, { from: null }] },
+      { $or: [{ to: { $gte: new Date(fromMs) } }, { to: null }] }
+    ]
+  }
 }
 
 function gapRecordOf({ _id, from, to, updatedAt, ...gap }: FeedGapDocument): GapRecord {

@@ -1,62 +1,58 @@
-import type { Filter } from 'mongodb'
-import type { Database } from './database.ts'
-import type { FeedGapDocument, FeedStatusDocument, SubscriptionDocument } from './feed-documents.ts'
-import { reading } from './reading.ts'
-import { readSubscriptions, setWanted } from './subscriptions.ts'
+import { CollectionSpec, type Has } from './collection.ts'
+import { reading } from './failure.ts'
 
-/** Outages that touch a half-open range of time, [fromMs, toMs), epoch ms; the newest `limit`. */
-export interface GapQuery {
-  readonly fromMs: number
-  readonly toMs: number
-  readonly limit: number
+/** The status of a symbol at the feed, in the words that people are shown. */
+export type SymbolStanding =
+  | 'asked for'
+  | 'receiving'
+  | 'quiet, normal for the hour'
+  | 'quiet, not normal'
+  | 'over the limit'
+  | 'rejected'
+
+/** The status of a feed, which its producer writes each second; `_id` is the feed's name. */
+export interface FeedStatusDocument {
+  readonly _id: string
+  /** `connected`, `connecting`, `waiting for the lease`, `stopped`. */
+  readonly state: string
+  /** One sentence for people that says whether the feed is silent, and why. */
+  readonly explanation: string
+  /** The feed's own last error text. */
+  readonly lastError: string | null
+  readonly connection: string | null
+  readonly connectedAt: Date | null
+  readonly lastFrameAt: Date | null
+  readonly lastTradeAt: Date | null
+  readonly maxSymbols: number
+  /** Frames waiting in memory and bytes on disk while the broker is away. */
+  readonly queuedFrames: number
+  readonly spooledBytes: number
+  readonly symbols: readonly {
+    readonly symbol: string
+    readonly standing: SymbolStanding
+    readonly lastTradeAt: Date | null
+    /** The symbol's usual time between trades, ms; null while unknown. */
+    readonly usualGapMs: number | null
+    /** The feed's own message, or why the symbol is quiet. */
+    readonly reason: string | null
+  }[]
+  readonly updatedAt: Date
 }
 
-/**
- * What is known of the feed, and which symbols are asked of it. Each call rejects with
- * DATABASE_UNREACHABLE when the server is away or has not answered within the time limit.
- */
-export interface FeedReader {
-  /** What each producer last said of its feed, by the feed's name. */
-  feeds(): Promise<readonly FeedStatusDocument[]>
-  /** Ascending by their beginning; one without a beginning comes first. */
-  gaps(query: GapQuery): Promise<readonly FeedGapDocument[]>
-  subscriptions(): Promise<readonly SubscriptionDocument[]>
-  /** Adds or removes symbols for good, over the list of SYMBOLS. */
-  setWanted(symbols: readonly string[], wanted: boolean, by: string): Promise<void>
-}
+export const FEED_STATUS = new CollectionSpec<FeedStatusDocument>('feed_status')
 
-/** Feeds read at most; a producer has one. */
-const MAX_FEEDS = 100
+/** More feeds than this are not read; a producer has one. */
+const MOST_FEEDS = 100
 
-/** Reads `feed_status`, `feed_gaps` and `subscriptions`; every operation ends within `timeoutMs`. */
-export function feedReader(database: Database, { timeoutMs = 2500 } = {}): FeedReader {
-  const { feedStatus, feedGaps } = database
-  return {
-    feeds: () =>
-      reading('feed_status', timeoutMs, () =>
-        feedStatus
-          .find({}, { sort: { _id: 1 }, timeoutMS: timeoutMs })
-          .limit(MAX_FEEDS)
-          .toArray()
-      ),
-    gaps: (query) =>
-      reading('feed_gaps', timeoutMs, async () => {
-        const newest = await feedGaps
-          .find(touching(query), { sort: { from: -1 }, limit: query.limit, timeoutMS: timeoutMs })
-          .toArray()
-        return newest.toReversed()
-      }),
-    subscriptions: () => readSubscriptions(database, timeoutMs),
-    setWanted: (symbols, wanted, by) => setWanted(database, symbols, wanted, by, timeoutMs)
-  }
-}
-
-/** Null is "no frame before" and "still open": both reach without end. */
-function touching({ fromMs, toMs }: GapQuery): Filter<FeedGapDocument> {
-  return {
-    $and: [
-      { $or: [{ from: { $lt: new Date(toMs) } }, { from: null }] },
-      { $or: [{ to: { $gte: new Date(fromMs) } }, { to: null }] }
-    ]
-  }
+/** The last status that each producer wrote, by the feed's name. */
+export function findFeeds(
+  { feedStatus }: Has<'feedStatus', FeedStatusDocument>,
+  timeoutMs: number
+): Promise<FeedStatusDocument[]> {
+  return reading('feed_status', timeoutMs, () =>
+    feedStatus
+      .find({}, { sort: { _id: 1 }, timeoutMS: timeoutMs })
+      .limit(MOST_FEEDS)
+      .toArray()
+  )
 }

@@ -1,122 +1,95 @@
+export { amendmentDocuments, insertAmendments, type AmendmentDocument } from './amendments.ts'
+export { barBytes, barDocument, type BarDocument } from './bar-document.ts'
+export {
+  eachBars,
+  findBar,
+  findBars,
+  loadBars,
+  loadBarsWithin,
+  loadHead,
+  loadOpenBars,
+  logOfSymbol,
+  newestStartBefore,
+  nextFirstTrade,
+  storeBars,
+  storedTimeframes,
+  type BarRow
+} from './bars.ts'
+export { documentBytes } from './bulk.ts'
 export {
   acquirePartition,
   announceFlush,
   commitCheckpoint,
+  loadCheckpoints,
   partitionOwners,
   rulesHash,
   type Acquired,
-  type AcquireOptions
-} from './checkpoint-store.ts'
-export { barBytes, forecastBytes, tradeBytes, weighed } from './document-weights.ts'
-export { connectDatabase, connectPreparedDatabase } from './connect.ts'
+  type CheckpointDocument,
+  type PartitionOwner
+} from './checkpoint.ts'
 export {
+  connectDatabase,
+  connectPreparedDatabase,
   ensureCollections,
   MONGO_VARIABLES,
   mongoConfig,
   openDatabase,
   type Database,
   type MongoConfig
-} from './database.ts'
+} from './connect.ts'
+export { findGaps, loadGaps, storeGaps, type FeedGapDocument, type GapQuery } from './feed-gaps.ts'
+export { findFeeds, type FeedStatusDocument, type SymbolStanding } from './feed-status.ts'
 export {
-  COLLECTIONS,
-  type BarDocument,
-  type BarStatus,
-  type CheckpointDocument,
-  type LateTradeDocument,
-  type PartitionOwner,
-  type Source,
-  type SymbolDocument,
-  type TradeDocument
-} from './documents.ts'
-export type {
-  AmendmentDocument,
-  FeedGapDocument,
-  FeedStatusDocument,
-  LeaseDocument,
-  SubscriptionDocument,
-  SymbolStanding
-} from './feed-documents.ts'
-export {
-  marketReader,
-  type BarRow,
-  type MarketReader,
-  type RangeQuery,
-  type WindowQuery
-} from './market-reader.ts'
-export {
-  forecastReader,
-  type ForecastQuery,
-  type ForecastReader,
-  type ForecastRow,
-  type ForecastScoreRow,
-  type SeriesQuery,
-  type SeriesRangeQuery
-} from './forecast-reader.ts'
-export { barReader, type BarReader } from './bar-reader.ts'
-export { LATE_AGES_MS, lateReader, type LateAge, type LateReader } from './late-reader.ts'
-export type { TapePosition, TapeQuery, TapeTrade } from './tape-reader.ts'
-export {
-  amendmentDocuments,
-  barDocument,
-  storedBarOf,
-  tradeDocument,
-  type BarFrame
-} from './document-mapping.ts'
-export { loadGaps, storeGaps } from './feed-gaps.ts'
-export { feedReader, type FeedReader, type GapQuery } from './feed-status.ts'
-export type {
-  ForecastAbsenceDocument,
-  ForecastDocument,
-  ForecastEventDocument,
-  ForecastScoreDocument,
-  ForecastSeriesDocument
-} from './forecast-documents.ts'
-export { loadScores, loadSeries, seriesToTakeUp } from './forecast-history.ts'
-export { eventDocument, forecastDocument, scoreDocuments } from './forecast-mapping.ts'
-export {
+  eventDocument,
+  findForecastAbsences,
+  findForecastEvents,
   insertForecastEvents,
   storeAbsences,
-  storeForecasts,
+  type ForecastAbsenceDocument,
+  type ForecastEventDocument
+} from './forecast-events.ts'
+export {
+  findForecastScores,
+  scoreDocuments,
   storeScores,
-  storeSeries
-} from './forecast-store.ts'
-export type { Writes } from './guarded-store.ts'
+  type ForecastScoreDocument,
+  type ForecastScoreRow
+} from './forecast-scores.ts'
 export {
-  insertAmendments,
+  loadSeries,
+  seriesToTakeUp,
+  storeSeries,
+  type ForecastSeriesDocument,
+  type SeriesQuery
+} from './forecast-series.ts'
+export {
+  findForecasts,
+  forecastBytes,
+  forecastDocument,
+  loadScores,
+  storeForecasts,
+  type ForecastDocument,
+  type ForecastQuery,
+  type ForecastRow
+} from './forecasts.ts'
+export type { Writes } from './guard.ts'
+export {
+  countLateAges,
+  findLateTrades,
   insertLateTrades,
-  insertTrades,
-  storeBars,
-  storeSymbols
-} from './result-store.ts'
+  LATE_AGES_MS,
+  loadAsideIds,
+  type AsideTrade,
+  type LateAge,
+  type LateTradeDocument
+} from './late-trades.ts'
+export { holdLease, releaseLease, type LeaseDocument, type LeaseNote } from './lease.ts'
+export type { RangeQuery, WindowQuery } from './newest-rows.ts'
 export {
-  loadBars,
-  loadBarsWithin,
-  loadHead,
-  loadNamedTrades,
-  loadOpenBars,
-  type NamedTrade
-} from './stored-bars.ts'
-export { holdLease, releaseLease, type LeaseAnswer, type LeaseNote } from './lease.ts'
-export {
-  desiredSymbols,
-  mergeSymbols,
-  readSubscriptions,
-  setWanted,
-  type DesiredSymbols
-} from './subscriptions.ts'
-export {
-  BARS_SHADOW,
   clearShadowBars,
-  eachBars,
   eachSwap,
   insertShadowBars,
-  loadCheckpoints,
-  logOfSymbol,
-  newestStartBefore,
-  storedTimeframes,
   swapBars,
-  type BarGuard,
-  type BarsQuery,
   type ShadowBarDocument,
   type SwapAction
 } from './shadow-bars.ts'
@@ -125,12 +98,28 @@ export {
   dropShadowTrades,
   eachTrade,
   insertShadowTrades,
-  loadAsideIds,
   storedSymbols,
-  TRADES_SHADOW,
-  type AsideTrade,
   type ShadowTradeDocument,
   type StoredTrade,
   type TradeCollection,
   type TradeRange
-} from './stored-trades.ts'
+} from './shadow-trades.ts'
+export {
+  desiredSymbols,
+  findSymbols,
+  mergeSymbols,
+  readSubscriptions,
+  setWanted,
+  storeSymbols,
+  type SubscriptionDocument,
+  type SymbolDocument
+} from './symbols.ts'
+export { readTape, type TapePosition, type TapeQuery, type TapeTrade } from './tape.ts'
+export {
+  findTrades,
+  insertTrades,
+  loadNamedTrades,
+  tradeBytes,
+  tradeDocument,
+  type TradeDocument
+} from './trades.ts'

@@ -1,8 +1,34 @@
-import type { Database } from './database.ts'
-import type { LeaseDocument } from './feed-documents.ts'
+import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { translated } from './failure.ts'
 
-/** Yours, or whose it is. */
+/**
+ * The right to do what only one process may do at a time, such as using a feed's key; `_id` names it (a key
+ * by its hash). A producer leaves the fields from `lastFrameAt` on for its successor.
+ */
+export interface LeaseDocument {
+  readonly _id: string
+  readonly owner: string
+  /** Since when its owner has held it without a break. */
+  readonly since?: Date
+  readonly expiresAt: Date
+  /** Receive time of the last frame that its owner saw. */
+  readonly lastFrameAt: Date | null
+  /** The symbols it followed: until then (null), or until it gave them up. */
+  readonly followed?: readonly { readonly symbol: string; readonly until: Date | null }[]
+  /** The outage that was still open; the fields are those of feed_gaps. */
+  readonly open?: {
+    readonly id: string
+    readonly from: Date | null
+    readonly cause: string
+    readonly symbols: readonly string[]
+  } | null
+}
+
+export const LEASES = new CollectionSpec<LeaseDocument>('leases', { writeConcern: DURABLE })
+
+type HasLeases = Has<'leases', LeaseDocument>
+
+/** Whether the caller has the lease, and who has it otherwise. */
 export type LeaseAnswer =
   | { readonly isMine: true; readonly before: LeaseDocument | null }
   | {
@@ -12,26 +38,26 @@ export type LeaseAnswer =
       readonly expiresAt: Date
     }
 
-/** Kept in the lease for whoever comes next; what is not given stays as it was noted. */
+/** Facts that the lease keeps for the next owner; a field that is not given stays as it is. */
 export interface LeaseNote extends Partial<Pick<LeaseDocument, 'followed' | 'open'>> {
   /** Receive time of the last frame, epoch ms; null counts as not given. */
   readonly lastFrameMs?: number | null
 }
 
 /**
- * Takes or keeps a lease for `ttlMs`. It is free when nobody has it, when it has expired by the
- * database's clock, or when it is the caller's own. One writer wins.
+ * Acquires or renews a lease for `ttlMs`. A lease can be acquired when nobody has it, when it has expired by
+ * the database's clock, or when the caller has it already. One writer wins.
  * @throws DATABASE_UNREACHABLE
  */
 export async function holdLease(
-  { leases }: Database,
+  { leases }: HasLeases,
   id: string,
   owner: string,
   ttlMs: number,
   note: LeaseNote = {}
 ): Promise<LeaseAnswer> {
   return translated('Cannot hold the lease', async () => {
-    // A lease that never was begins expired, so that one and the same update takes it.
+    // A new lease begins expired, so that the same update acquires it.
     await leases.updateOne(
       { _id: id },
       { $setOnInsert: { owner: '', expiresAt: new Date(0), lastFrameAt: null } },
@@ -50,7 +76,7 @@ export async function holdLease(
           }
         }
       ],
-      { returnDocument: 'before', writeConcern: { journal: true } }
+      { returnDocument: 'before' }
     )
     if (before !== null) return { isMine: true, before }
     const holder = await leases.findOne({ _id: id })
@@ -63,9 +89,9 @@ export async function holdLease(
   })
 }
 
-/** Gives the lease back, so that the next one need not wait; what is noted stays. */
+/** Releases the lease, so that the next owner need not wait; its facts stay. */
 export async function releaseLease(
-  { leases }: Database,
+  { leases }: HasLeases,
   id: string,
   owner: string,
   note: LeaseNote = {}
@@ -80,7 +106,7 @@ function fieldsOf({ lastFrameMs, ...fields }: LeaseNote): Partial<LeaseDocument>
   return { ...fields, lastFrameAt: new Date(lastFrameMs) }
 }
 
-/** Values as they are: an update by a pipeline would take a text with a dollar for a field. */
+/** Protects values in a pipeline update, which would read a text that begins with a dollar as a field. */
 function literally(fields: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, { $literal: value as unknown }])

@@ -1,34 +1,48 @@
+import { parseTradeId } from '@tapedeck/domain'
 import type { Collection, Filter } from 'mongodb'
-import type { RangeQuery } from './market-reader.ts'
 
-/** Symbols asked for in one query: MongoDB merges at most 200 index scans in sorted order. */
+/** A half-open range of time, [fromMs, toMs), and the most rows to return: the newest ones. */
+export interface RangeQuery {
+  /** Undefined: every symbol that is stored. */
+  readonly symbols: readonly string[] | undefined
+  /** Epoch milliseconds, inclusive. */
+  readonly fromMs: number
+  /** Epoch milliseconds, exclusive. */
+  readonly toMs: number
+  readonly limit: number
+}
+
+export interface WindowQuery extends RangeQuery {
+  readonly timeframe: string
+}
+
+/** MongoDB merges at most 200 index scans in sorted order; each symbol of a query is one. */
 const SYMBOLS_PER_QUERY = 200
 
-export interface RowsAsked {
-  /** The indexed field of time, after the symbol. */
-  readonly timeField: string
-  /** Further conditions, that on the time among them. */
-  readonly range: object
-  readonly projection: object
+interface RowsQuery<D> extends Pick<RangeQuery, 'symbols' | 'limit'> {
+  /** The time that rows are ordered by; an index has it right after the symbol. */
+  readonly timeField: keyof D & string
+  /** Conditions other than the symbol, the one on the time included. */
+  readonly filter: object
+  readonly projection?: object
   readonly timeoutMs: number
 }
 
 /**
- * The newest rows of each group of symbols. "All" is answered as the list of stored symbols: an
- * index that begins with the symbol then serves it, and the work is bounded by `limit`.
+ * The newest `limit` rows, ascending in time; ties by symbol, then in the order of the feed. Without
+ * `symbols` it asks for every stored symbol by name, so that an index that begins with the symbol serves
+ * the query and `limit` bounds its work.
  */
 export async function newestRows<D extends { readonly _id: string; readonly symbol: string }>(
   collection: Collection<D>,
-  { symbols: asked, limit }: Pick<RangeQuery, 'symbols' | 'limit'>,
-  { timeField, range, projection, timeoutMs }: RowsAsked
+  { symbols, limit, timeField, filter, projection = {}, timeoutMs }: RowsQuery<D>
 ): Promise<D[]> {
-  const known = asked ?? (await collection.distinct('symbol', {}, { timeoutMS: timeoutMs }))
+  const known = symbols ?? (await collection.distinct('symbol', {}, { timeoutMS: timeoutMs }))
   const rows: D[] = []
   for (let at = 0; at < known.length; at += SYMBOLS_PER_QUERY) {
     const group = known.slice(at, at + SYMBOLS_PER_QUERY)
-    const filter = { symbol: { $in: group }, ...range } as unknown as Filter<D>
     const found = await collection
-      .find(filter, {
+      .find({ symbol: { $in: group }, ...filter } as unknown as Filter<D>, {
         projection,
         sort: { [timeField]: -1 },
         limit,
@@ -38,9 +52,33 @@ export async function newestRows<D extends { readonly _id: string; readonly symb
       .toArray()
     rows.push(...(found as unknown as D[]))
   }
-  return rows
+  const timeOf = (row: D): number => (row[timeField] as Date).getTime()
+  rows.sort(
+    (a, b) => timeOf(a) - timeOf(b) || compareTexts(a.symbol, b.symbol) || compareIds(a._id, b._id)
+  )
+  return rows.slice(-limit)
 }
 
-export function between({ fromMs, toMs }: Pick<RangeQuery, 'fromMs' | 'toMs'>): object {
+/** The filter of a time in [fromMs, toMs). */
+export function between({ fromMs, toMs }: Pick<RangeQuery, 'fromMs' | 'toMs'>): {
+  $gte: Date
+  $lt: Date
+} {
   return { $gte: new Date(fromMs), $lt: new Date(toMs) }
+}
+
+/** Orders texts by their code units. */
+export function compareTexts(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}
+
+/** Orders ids of trades by frame and index as numbers, so that 10 comes after 9. */
+function compareIds(a: string, b: string): number {
+  const [left, right] = [parseTradeId(a), parseTradeId(b)]
+  return (
+    compareTexts(left.connection, right.connection) ||
+    left.sequence - right.sequence ||
+    compareTexts(a, b)
+  )
 }

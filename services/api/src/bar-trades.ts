@@ -1,9 +1,10 @@
 import { eligibilityText, type ConditionPolicy } from '@tapedeck/domain'
 import type { Clock } from '@tapedeck/core'
-import type { BarReader, BarRow, TapePosition, TapeTrade } from '@tapedeck/mongo'
+import type { BarRow, TapePosition, TapeTrade } from '@tapedeck/mongo'
 import { BarAccount, type BarSummary } from './bar-account.ts'
 import { judge, policyOf } from './bar-verdict.ts'
 import { windowOf, type BarWindow } from './bar-window.ts'
+import type { Reader } from './database-reader.ts'
 import type { LoadCache } from './load-cache.ts'
 import { positionText } from './query.ts'
 import { refusal } from './replies.ts'
@@ -25,7 +26,7 @@ const COUNT_FOR_MS = 10_000
  * @throws what sendFailure answers with 404 when there is no such bar
  */
 export async function barTrades(
-  reader: BarReader,
+  reader: Reader,
   summaries: LoadCache<BarSummary>,
   { id, limit, after }: BarTradesQuery,
   clock: Clock
@@ -55,7 +56,7 @@ export async function barTrades(
 
 /** Counts in the order of the tape for as long as it may. */
 async function summaryOf(
-  reader: BarReader,
+  reader: Reader,
   bar: BarRow,
   window: BarWindow,
   clock: Clock
@@ -72,7 +73,7 @@ async function summaryOf(
 }
 
 async function pageOf(
-  reader: BarReader,
+  reader: Reader,
   window: BarWindow,
   limit: number
 ): Promise<{ readonly rows: readonly TapeTrade[]; readonly isLast: boolean }> {

@@ -7,7 +7,8 @@ import {
   type Print,
   type Session
 } from '@tapedeck/domain'
-import type { BarReader, BarRow, TapeQuery, TapeTrade } from '@tapedeck/mongo'
+import type { BarRow, TapeQuery, TapeTrade } from '@tapedeck/mongo'
+import type { Reader } from './database-reader.ts'
 
 /** Which trades of the tape are a bar's own: those of a range that also pass `holds`. */
 export interface BarWindow extends TapeQuery {
@@ -19,7 +20,7 @@ export interface BarWindow extends TapeQuery {
 /** The window of a stored bar, by the domain's own rules. */
 export async function windowOf(
   bar: BarRow,
-  reader: Pick<BarReader, 'nextFirstTrade'>
+  reader: Pick<Reader, 'nextFirstTrade'>
 ): Promise<BarWindow> {
   switch (windowSpec(bar.timeframe).kind) {
     case 'counted':

@@ -8,18 +8,44 @@ import {
   type Clock
 } from '@tapedeck/core'
 import {
-  barReader,
   connectDatabase,
-  feedReader,
-  forecastReader,
-  lateReader,
-  marketReader,
-  type BarReader,
-  type FeedReader,
-  type ForecastReader,
-  type LateReader,
-  type MarketReader,
-  type MongoConfig
+  countLateAges,
+  findBar,
+  findBars,
+  findFeeds,
+  findForecastAbsences,
+  findForecastEvents,
+  findForecasts,
+  findForecastScores,
+  findGaps,
+  findLateTrades,
+  findSymbols,
+  findTrades,
+  nextFirstTrade,
+  readSubscriptions,
+  readTape,
+  setWanted,
+  type BarRow,
+  type Database,
+  type FeedGapDocument,
+  type FeedStatusDocument,
+  type ForecastAbsenceDocument,
+  type ForecastEventDocument,
+  type ForecastQuery,
+  type ForecastRow,
+  type ForecastScoreRow,
+  type GapQuery,
+  type LateAge,
+  type LateTradeDocument,
+  type MongoConfig,
+  type RangeQuery,
+  type SeriesQuery,
+  type SubscriptionDocument,
+  type SymbolDocument,
+  type TapeQuery,
+  type TapeTrade,
+  type TradeDocument,
+  type WindowQuery
 } from '@tapedeck/mongo'
 import type { ServiceContext } from '@tapedeck/service'
 
@@ -29,8 +55,29 @@ const READ_TIMEOUT_MS = 2500
 /** Counting all trades of a day's bar takes longer than any other read. */
 const SCAN_TIMEOUT_MS = 15_000
 
-/** Everything the api asks of the database. */
-export type Reader = MarketReader & FeedReader & BarReader & LateReader & ForecastReader
+/**
+ * Everything the api asks of the database. Rows are ascending in time. Each call rejects with
+ * DATABASE_UNREACHABLE when the server is away or does not answer in time.
+ */
+export interface Reader {
+  ping(): Promise<void>
+  symbols(): Promise<readonly SymbolDocument[]>
+  trades(query: RangeQuery): Promise<readonly TradeDocument[]>
+  bars(query: WindowQuery): Promise<readonly BarRow[]>
+  bar(id: string): Promise<BarRow | undefined>
+  nextFirstTrade(bar: BarRow): Promise<string | undefined>
+  tape(query: TapeQuery, visit: (trade: TapeTrade) => boolean): Promise<void>
+  lateTrades(query: RangeQuery): Promise<readonly LateTradeDocument[]>
+  lateAges(query: Omit<RangeQuery, 'limit'>): Promise<readonly LateAge[]>
+  forecasts(query: ForecastQuery): Promise<readonly ForecastRow[]>
+  forecastScores(query: SeriesQuery): Promise<readonly ForecastScoreRow[]>
+  forecastEvents(query: SeriesQuery & RangeQuery): Promise<readonly ForecastEventDocument[]>
+  forecastAbsences(query: SeriesQuery & RangeQuery): Promise<readonly ForecastAbsenceDocument[]>
+  feeds(): Promise<readonly FeedStatusDocument[]>
+  gaps(query: GapQuery): Promise<readonly FeedGapDocument[]>
+  subscriptions(): Promise<readonly SubscriptionDocument[]>
+  setWanted(symbols: readonly string[], wanted: boolean, by: string): Promise<void>
+}
 
 const delayMs = fullJitter({ baseMs: 500, capMs: 5000 })
 
@@ -43,10 +90,9 @@ export function databaseReader(
   context: ServiceContext,
   clock: Clock = systemClock
 ): Reader {
-  let reader: Reader | undefined
-  let close: (() => Promise<void>) | undefined
+  let database: Database | undefined
   // Registered before the server's own closer, so that it runs after it.
-  context.defer(() => close?.())
+  context.defer(() => database?.close())
   let failure: unknown = new TapedeckError(
     'DATABASE_UNREACHABLE',
     'Cannot read: not connected to MongoDB yet, expected a server at MONGODB_URI'
@@ -54,16 +100,7 @@ export function databaseReader(
 
   async function connect(): Promise<void> {
     const options = { appName: 'tapedeck-api', timeoutMs: SELECT_TIMEOUT_MS }
-    const database = await connectDatabase(config, options)
-    close = database.close
-    const limits = { timeoutMs: READ_TIMEOUT_MS, scanTimeoutMs: SCAN_TIMEOUT_MS }
-    reader = {
-      ...marketReader(database, limits),
-      ...feedReader(database, limits),
-      ...barReader(database, limits),
-      ...lateReader(database, limits),
-      ...forecastReader(database, limits)
-    }
+    database = await connectDatabase(config, options)
     context.log.info({ database: config.database }, 'connected to MongoDB')
   }
   retry(connect, {
@@ -78,27 +115,29 @@ export function databaseReader(
     if (!hasCode(error, 'ABORTED')) context.fail(error)
   })
 
-  async function use<T>(read: (connected: Reader) => Promise<T>): Promise<T> {
-    if (reader === undefined) throw failure
-    return read(reader)
+  async function use<T>(read: (connected: Database) => Promise<T>): Promise<T> {
+    if (database === undefined) throw failure
+    return read(database)
   }
+  const limit = READ_TIMEOUT_MS
   return {
-    ping: () => use((connected) => connected.ping()),
-    symbols: () => use((connected) => connected.symbols()),
-    trades: (query) => use((connected) => connected.trades(query)),
-    bars: (query) => use((connected) => connected.bars(query)),
-    bar: (id) => use((connected) => connected.bar(id)),
-    nextFirstTrade: (bar) => use((connected) => connected.nextFirstTrade(bar)),
-    tape: (query, visit) => use((connected) => connected.tape(query, visit)),
-    lateTrades: (query) => use((connected) => connected.lateTrades(query)),
-    lateAges: (query) => use((connected) => connected.lateAges(query)),
-    forecasts: (query) => use((connected) => connected.forecasts(query)),
-    forecastScores: (query) => use((connected) => connected.forecastScores(query)),
-    forecastEvents: (query) => use((connected) => connected.forecastEvents(query)),
-    forecastAbsences: (query) => use((connected) => connected.forecastAbsences(query)),
-    feeds: () => use((connected) => connected.feeds()),
-    gaps: (query) => use((connected) => connected.gaps(query)),
-    subscriptions: () => use((connected) => connected.subscriptions()),
-    setWanted: (symbols, wanted, by) => use((connected) => connected.setWanted(symbols, wanted, by))
+    ping: () => use((connected) => connected.ping(limit)),
+    symbols: () => use((connected) => findSymbols(connected, limit)),
+    trades: (query) => use((connected) => findTrades(connected, query, limit)),
+    bars: (query) => use((connected) => findBars(connected, query, limit)),
+    bar: (id) => use((connected) => findBar(connected, id, limit)),
+    nextFirstTrade: (bar) => use((connected) => nextFirstTrade(connected, bar, limit)),
+    tape: (query, visit) => use((connected) => readTape(connected, query, SCAN_TIMEOUT_MS, visit)),
+    lateTrades: (query) => use((connected) => findLateTrades(connected, query, limit)),
+    lateAges: (query) => use((connected) => countLateAges(connected, query, limit)),
+    forecasts: (query) => use((connected) => findForecasts(connected, query, limit)),
+    forecastScores: (query) => use((connected) => findForecastScores(connected, query, limit)),
+    forecastEvents: (query) => use((connected) => findForecastEvents(connected, query, limit)),
+    forecastAbsences: (query) => use((connected) => findForecastAbsences(connected, query, limit)),
+    feeds: () => use((connected) => findFeeds(connected, limit)),
+    gaps: (query) => use((connected) => findGaps(connected, query, limit)),
+    subscriptions: () => use((connected) => readSubscriptions(connected, limit)),
+    setWanted: (symbols, wanted, by) =>
+      use((connected) => setWanted(connected, symbols, wanted, by, limit))
   }
 }

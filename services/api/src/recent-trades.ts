@@ -1,4 +1,5 @@
-import type { MarketReader, RangeQuery, TradeDocument } from '@tapedeck/mongo'
+import type { RangeQuery, TradeDocument } from '@tapedeck/mongo'
+import type { Reader } from './database-reader.ts'
 import type { LoadCache } from './load-cache.ts'
 
 const SECOND_MS = 1000
@@ -13,7 +14,7 @@ const SPARE_ROWS = 200
  * few for that (more than 200 trades in the cut-off part of a second) the exact range is read.
  */
 export async function recentTrades(
-  reader: MarketReader,
+  reader: Pick<Reader, 'trades'>,
   shared: LoadCache<readonly TradeDocument[]>,
   query: RangeQuery
 ): Promise<readonly TradeDocument[]> {

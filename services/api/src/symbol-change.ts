@@ -1,6 +1,7 @@
 import { nearestName } from '@tapedeck/core'
 import { symbolProblems } from '@tapedeck/domain'
-import { mergeSymbols, type FeedReader } from '@tapedeck/mongo'
+import { mergeSymbols } from '@tapedeck/mongo'
+import type { Reader } from './database-reader.ts'
 import type { RequestProblem } from './query.ts'
 
 /** What a change of symbols comes to. */
@@ -15,7 +16,7 @@ export type SymbolChange =
   | { readonly status: 400 | 404 | 409; readonly problems: readonly RequestProblem[] }
 
 export interface SymbolChangeDeps {
-  readonly store: Pick<FeedReader, 'subscriptions' | 'setWanted'>
+  readonly store: Pick<Reader, 'subscriptions' | 'setWanted'>
   /** SYMBOLS. */
   readonly base: readonly string[]
   /** FINNHUB_MAX_SYMBOLS. */

@@ -49,10 +49,8 @@ export async function startConsumer(
     },
     { host: config.healthHost, port: config.healthPort }
   )
-  // Without the journal, trades acknowledged just before the server was killed would be gone, while
-  // this process, still alive, goes on to a checkpoint behind them.
   const database = await servers.until(() =>
-    connectPreparedDatabase(config.mongo, { appName: 'tapedeck-consumer', journal: true })
+    connectPreparedDatabase(config.mongo, { appName: 'tapedeck-consumer' })
   )
   defer(() => database.close())
   open = { database }

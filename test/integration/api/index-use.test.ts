@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { forecastReader, lateReader, marketReader } from '@tapedeck/mongo'
+import {
+  findBars,
+  findForecasts,
+  findForecastScores,
+  findLateTrades,
+  findTrades
+} from '@tapedeck/mongo'
 import { aScore } from '../../support/forecast-parts.ts'
 import { aBar, aForecast, aLateTrade, aTrade, T0_MS } from './market-documents.ts'
 import { ownDatabase } from './running-api.ts'
 
+const TIMEOUT_MS = 2500
 const ANY_SERIES = { timeframe: undefined, horizon: undefined, model: undefined }
 
 interface Profile {
@@ -35,11 +42,6 @@ it('reads go through the index, examine only the rows they answer and sort nothi
       indexes.map((index) => aLateTrade(symbol, index * 60_000, 'too late', 90_000_000))
     )
   )
-  const reader = {
-    ...marketReader(database),
-    ...lateReader(database),
-    ...forecastReader(database)
-  }
   const range = { fromMs: T0_MS, toMs: T0_MS + 40 * 60_000, limit: 10 }
   await database.db.command({ profile: 2 })
   for (const asked of [['SYM3'], ['SYM3', 'SYM4', 'SYM5'], undefined]) {
@@ -50,12 +52,13 @@ it('reads go through the index, examine only the rows they answer and sort nothi
       horizon: undefined,
       model: undefined
     }
-    for (const read of [reader.bars, reader.trades, reader.forecasts, reader.lateTrades]) {
-      assert.equal((await read(query)).length, 10)
+    for (const read of [findBars, findTrades, findForecasts, findLateTrades]) {
+      assert.equal((await read(database, query, TIMEOUT_MS)).length, 10)
     }
   }
   await database.forecastScores.insertMany(symbols.map((symbol) => aScore(symbol, '1m', 1)))
-  await reader.forecastScores({ symbols: ['SYM3', 'SYM4'], ...ANY_SERIES })
+  const series = { symbols: ['SYM3', 'SYM4'], ...ANY_SERIES }
+  await findForecastScores(database, series, TIMEOUT_MS)
   await database.db.command({ profile: 0 })
   const [scores] = await database.db
     .collection<Profile>('system.profile')

@@ -22,7 +22,7 @@ function acquire(
 }
 
 describe('checkpoint', () => {
-  it('goes on where the last owner ended, under a higher epoch', options, async (t) => {
+  it('continues where the last owner ended, under a higher epoch', options, async (t) => {
     const market = await openMarket(t)
     const first = await acquire(market, { endOffset: 0 })
     await announceFlush(market.database, first, {
@@ -47,7 +47,7 @@ describe('checkpoint', () => {
   })
 
   it(
-    'is not taken for one of an older log because its owner read on since the last look',
+    'survives that its owner reads on while the next one acquires the partition',
     options,
     async (t) => {
       const market = await openMarket(t)
@@ -62,7 +62,7 @@ describe('checkpoint', () => {
     }
   )
 
-  it('begins anew when the log is shorter than it, or of another cluster', options, async (t) => {
+  it('starts from 0 when the log is shorter than it, or of another cluster', options, async (t) => {
     const market = await openMarket(t)
     const first = await acquire(market, { endOffset: 0 })
     await commitCheckpoint(market.database, first, {
@@ -81,22 +81,26 @@ describe('checkpoint', () => {
     assert.deepEqual([other.nextOffset, other.logEpoch], [0, 3])
   })
 
-  it('begins anew when the log lost records that a cut-off flush had read', options, async (t) => {
-    const market = await openMarket(t)
-    const first = await acquire(market, { endOffset: 100 })
-    await commitCheckpoint(market.database, first, {
-      nextOffset: 90,
-      state: STATE,
-      configHash: 'h'
-    })
-    await announceFlush(market.database, first, {
-      flushingTo: 130,
-      storedUntilMs: 0,
-      watermarkMs: 4000
-    })
-    const kept = await acquire(market, { endOffset: 100, endNow: 130 })
-    assert.deepEqual([kept.nextOffset, kept.flushingTo, kept.logEpoch], [90, 130, 1])
-    const cut = await acquire(market, { endOffset: 100, endNow: 120 })
-    assert.deepEqual([cut.nextOffset, cut.flushingTo, cut.logEpoch], [0, 0, 3])
-  })
+  it(
+    'starts from 0 when the log lost records that an unfinished flush had read',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      const first = await acquire(market, { endOffset: 100 })
+      await commitCheckpoint(market.database, first, {
+        nextOffset: 90,
+        state: STATE,
+        configHash: 'h'
+      })
+      await announceFlush(market.database, first, {
+        flushingTo: 130,
+        storedUntilMs: 0,
+        watermarkMs: 4000
+      })
+      const kept = await acquire(market, { endOffset: 100, endNow: 130 })
+      assert.deepEqual([kept.nextOffset, kept.flushingTo, kept.logEpoch], [90, 130, 1])
+      const cut = await acquire(market, { endOffset: 100, endNow: 120 })
+      assert.deepEqual([cut.nextOffset, cut.flushingTo, cut.logEpoch], [0, 0, 3])
+    }
+  )
 })

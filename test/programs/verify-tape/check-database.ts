@@ -1,4 +1,4 @@
-import { COLLECTIONS, openDatabase } from '@tapedeck/mongo'
+import { openDatabase } from '@tapedeck/mongo'
 import { checkTimeframes } from './check-timeframes.ts'
 import { compareBars, type Comparison } from './compare-bars.ts'
 import { recountTrades } from './recount.ts'
@@ -46,9 +46,7 @@ export async function checkDatabase({
   })
   try {
     const documents = await database.trades.countDocuments()
-    const redelivered = await database.db
-      .collection(COLLECTIONS.lateTrades)
-      .countDocuments({ reason: 'redelivered' })
+    const redelivered = await database.lateTrades.countDocuments({ reason: 'redelivered' })
     const stored = await database.bars.find({ timeframe: '1m' }).toArray()
     const comparison = compareBars(reference, stored)
     const recount = await recountTrades(database)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Clock } from '@tapedeck/core'
-import type { BarReader, BarRow, TapeTrade } from '@tapedeck/mongo'
+import type { BarRow, TapeQuery, TapeTrade } from '@tapedeck/mongo'
 import { aBar, aTrade, T0_MS } from '../../integration/api/market-documents.ts'
 import { apiOn } from './reader-double.ts'
 
@@ -30,7 +30,10 @@ async function answerAt(msPerTrade: number): Promise<Answer> {
   let nowMs = T0_MS
   const clock: Clock = { now: () => nowMs, delay: () => Promise.reject(new Error('not used')) }
   const bar: BarRow = aBar('AAPL', '1h', HOUR_MS, 0, { tradeCount: 10 })
-  const tape: BarReader['tape'] = async ({ isForCounting = false }, visit) => {
+  const tape = async (
+    { isForCounting = false }: TapeQuery,
+    visit: (trade: TapeTrade) => boolean
+  ): Promise<void> => {
     for (let index = 0; index < 10; index++) {
       if (isForCounting) nowMs += msPerTrade
       if (!visit(tapeTrade(index))) return

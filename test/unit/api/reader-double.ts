@@ -1,15 +1,8 @@
 import { readConfig, buildApi } from '@tapedeck/api'
 import { systemClock, type Env } from '@tapedeck/core'
-import type {
-  BarReader,
-  FeedReader,
-  ForecastReader,
-  LateReader,
-  MarketReader
-} from '@tapedeck/mongo'
 import { createContext, createLogger } from '@tapedeck/service'
 
-type Reader = MarketReader & FeedReader & BarReader & LateReader & ForecastReader
+type Reader = Parameters<typeof buildApi>[0]['reader']
 
 /** A reader that holds nothing; a test replaces what it looks at. */
 export function emptyReader(parts: Partial<Reader> = {}): Reader {

@@ -5,7 +5,6 @@ import {
   dropShadowTrades,
   insertShadowBars,
   storedSymbols,
-  TRADES_SHADOW,
   type BarDocument,
   type Database
 } from '@tapedeck/mongo'
@@ -76,7 +75,7 @@ async function reprocess(
   const timeframes = args.timeframes ?? consumer.fold.timeframes
   const startedMs = performance.now()
   if (args.source === 'topic') await readTopic(args, config, database, terminal)
-  const collection = args.source === 'topic' ? TRADES_SHADOW : 'trades'
+  const collection = args.source === 'topic' ? 'trades_shadow' : 'trades'
   const deps: DayDeps = {
     database,
     store: tradeStore(database, collection, { includeLate: args.includeLate }),

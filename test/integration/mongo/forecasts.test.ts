@@ -8,8 +8,8 @@ import { aForecast, T0_MS } from '../api/market-documents.ts'
 const OWNER = { log: 'raw_data/0', epoch: 1 }
 const MINUTE_MS = 60_000
 
-describe('the history of a series', () => {
-  it('has the newest 500 scores of each model, whichever has more', async (t) => {
+describe('loadScores()', () => {
+  it('returns the newest 500 scores of each model, whichever has more', async (t) => {
     const { database } = await openMarket(t)
     const id = seriesId('AAPL', '1m', 1)
     const counts = [700, 620, 480] as const

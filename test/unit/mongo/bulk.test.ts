@@ -8,7 +8,7 @@ import {
   forecastBytes,
   tradeBytes,
   tradeDocument,
-  weighed,
+  documentBytes,
   type TradeDocument
 } from '@tapedeck/mongo'
 import { aForecast } from '../../integration/api/market-documents.ts'
@@ -57,8 +57,8 @@ function documentsOf(list: readonly TradeRecord[], gapId: string) {
   return { trades, bars }
 }
 
-describe('document weights', () => {
-  it('are never below what a document takes', () => {
+describe('the size bounds of documents', () => {
+  it('are never below their exact sizes', () => {
     fc.assert(
       fc.property(
         records(8),
@@ -75,10 +75,10 @@ describe('document weights', () => {
             trades: record.trades.map((trade) => ({ ...trade, c: codes, i: name }))
           }))
           const { trades, bars } = documentsOf(hostile, gapId)
-          for (const trade of trades) assert.ok(tradeBytes(trade) >= weighed(trade))
+          for (const trade of trades) assert.ok(tradeBytes(trade) >= documentBytes(trade))
           for (const bar of bars) {
             assert.ok(bar.timeframe === '3t' || bar.gapIds.length === 3)
-            assert.ok(barBytes(bar) >= weighed(bar))
+            assert.ok(barBytes(bar) >= documentBytes(bar))
           }
           const correction = { rewrite: 1, was: 1.5, wasRevision: 1, reason: null, at: 5 }
           const forecast = aForecast(name, 1, undefined, {
@@ -86,7 +86,7 @@ describe('document weights', () => {
             reason: gapId,
             corrections: Array.from({ length: codes.length }, () => correction)
           })
-          assert.ok(forecastBytes(forecast) >= weighed(forecast))
+          assert.ok(forecastBytes(forecast) >= documentBytes(forecast))
         }
       )
     )

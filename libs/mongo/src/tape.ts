@@ -1,62 +1,74 @@
 import { precedes, parseTradeId, type Print } from '@tapedeck/domain'
 import type { Collection, Filter, FindCursor } from 'mongodb'
-import type { Database } from './database.ts'
-import type { LateTradeDocument, TradeDocument } from './documents.ts'
+import { reading } from './failure.ts'
+import type { HasLateTrades, LateTradeDocument } from './late-trades.ts'
+import type { HasTrades, TradeDocument } from './trades.ts'
 
-/** A trade with its place on the tape, and why it was kept out of every bar, if it was. */
+/** A trade with its place on the tape, and why it is excluded from every bar, if it is. */
 export interface TapeTrade {
   readonly trade: TradeDocument
   readonly print: Print
   readonly aside: Pick<LateTradeDocument, 'reason' | 'byMs'> | undefined
 }
 
-/** The trades of one symbol in [fromMs, toMs), those kept out of bars among them. */
+/** The trades of one symbol in [fromMs, toMs), those excluded from bars among them. */
 export interface TapeQuery {
   readonly symbol: string
   readonly fromMs: number
   readonly toMs: number
-  /** Only what comes after this place. */
+  /** Only trades after this position. */
   readonly after?: TapePosition
-  /** Only what a bar is counted from; reading the rest of each trade takes as long again. */
+  /** Only the fields that a bar is computed from; reading the others takes as long again. */
   readonly isForCounting?: boolean
 }
 
-/** A place in the order of a symbol's trades: by time, then as the feed sent them. */
+/** A position in the order of a symbol's trades: by time, then in the order of the feed. */
 export interface TapePosition {
   readonly tMs: number
   readonly id: string
 }
 
-/** What no count of a bar looks at. */
+/** No bar is computed from these. */
 const UNCOUNTED = { symbol: 0, receivedAt: 0, tradeDate: 0, eligible: 0, vendorId: 0 } as const
-/** Documents fetched at once; a page reads hardly more than it shows. */
+/** Documents fetched at once; a page reads few more than it shows. */
 const BATCH = 2000
 
 /**
- * Hands out the trades of a range in order (time, connection, frame, index) until `visit` answers
- * false. What was kept out of bars comes from `late_trades`; of redelivered trades only that is stored.
- * Holds one batch and the trades of one millisecond at a time, however long the range is.
+ * Calls `visit` with the trades of a range in order (time, connection, frame, index) until it returns false.
+ * The trades excluded from bars come from `late_trades`; redelivered ones are stored only there. It holds one
+ * batch and the trades of one millisecond at a time, however long the range is.
+ * @throws DATABASE_UNREACHABLE when the whole range takes longer than `timeoutMs`
  */
-export async function readTape(
-  { trades, lateTrades }: Database,
+export function readTape(
+  database: HasTrades & HasLateTrades,
   query: TapeQuery,
   timeoutMs: number,
   visit: (trade: TapeTrade) => boolean
 ): Promise<void> {
-  const kept = new Moments(find(trades, query, timeoutMs))
-  const aside = new Moments(find(lateTrades, query, timeoutMs))
+  return reading('trades', timeoutMs, () => merge(database, query, timeoutMs, visit))
+}
+
+async function merge(
+  { trades, lateTrades }: HasTrades & HasLateTrades,
+  query: TapeQuery,
+  timeoutMs: number,
+  visit: (trade: TapeTrade) => boolean
+): Promise<void> {
+  const kept = new MillisecondCursor(find(trades, query, timeoutMs))
+  const aside = new MillisecondCursor(find(lateTrades, query, timeoutMs))
   const start = query.after === undefined ? undefined : positionOf(query.after)
   try {
     for (;;) {
-      // Most moments are at hand: waiting for each would cost more than the moment itself.
+      // Most are in the batch: awaiting each would cost more than the merge itself.
       const next = kept.next ?? (await kept.load())
       const nextAside = aside.next ?? (await aside.load())
       const atMs = Math.min(next, nextAside)
       if (atMs === Infinity) return
-      const own = kept.take(atMs)
-      if (kept.next === undefined && own.length > 0) own.push(...(await kept.takeFurther(atMs)))
-      const left = aside.take(atMs)
-      if (aside.next === undefined && left.length > 0) left.push(...(await aside.takeFurther(atMs)))
+      const own = kept.drain(atMs)
+      if (kept.next === undefined && own.length > 0) own.push(...(await kept.drainFurther(atMs)))
+      const left = aside.drain(atMs)
+      if (aside.next === undefined && left.length > 0)
+        left.push(...(await aside.drainFurther(atMs)))
       for (const one of joined(own, left)) {
         if (start !== undefined && !precedes(start, one.print)) continue
         if (!visit(one)) return
@@ -82,8 +94,8 @@ function find<D extends TradeDocument>(
   }) as unknown as FindCursor<D>
 }
 
-/** A cursor by ascending time, taken millisecond by millisecond. */
-class Moments<D extends TradeDocument> {
+/** A cursor over ascending times that returns the trades of a millisecond together. */
+class MillisecondCursor<D extends TradeDocument> {
   readonly #cursor: FindCursor<D>
   #batch: D[] = []
   #at = 0
@@ -93,13 +105,13 @@ class Moments<D extends TradeDocument> {
     this.#cursor = cursor
   }
 
-  /** The next moment, epoch ms, Infinity at the end; undefined when it must be loaded first. */
+  /** The next time, epoch ms; Infinity at the end, undefined when it must be loaded first. */
   get next(): number | undefined {
     const ms = this.#batch[this.#at]?.tradedAt.getTime()
     return ms ?? (this.#isAtEnd ? Infinity : undefined)
   }
 
-  /** Fetches what comes next; answers its moment, Infinity at the end. */
+  /** Fetches the next batch and returns its first time; Infinity at the end. */
   async load(): Promise<number> {
     this.#at = 0
     this.#isAtEnd = !(await this.#cursor.hasNext())
@@ -107,18 +119,19 @@ class Moments<D extends TradeDocument> {
     return this.next ?? Infinity
   }
 
-  /** The trades of a moment that are at hand, if it is the next. */
-  take(atMs: number): D[] {
-    const taken: D[] = []
-    while (this.next === atMs) taken.push(this.#batch[this.#at++] as D)
-    return taken
+  /** The trades of a time that are in the batch. */
+  drain(atMs: number): D[] {
+    const drained: D[] = []
+    while (this.next === atMs) drained.push(this.#batch[this.#at++] as D)
+    return drained
   }
 
-  /** Those of the same moment in the batches that follow. */
-  async takeFurther(atMs: number): Promise<D[]> {
-    const taken: D[] = []
-    while (this.next === undefined && (await this.load()) === atMs) taken.push(...this.take(atMs))
-    return taken
+  /** The trades of the same time in the batches that follow. */
+  async drainFurther(atMs: number): Promise<D[]> {
+    const drained: D[] = []
+    while (this.next === undefined && (await this.load()) === atMs)
+      drained.push(...this.drain(atMs))
+    return drained
   }
 
   close(): Promise<void> {
@@ -131,8 +144,8 @@ function joined(
   aside: readonly LateTradeDocument[]
 ): readonly TapeTrade[] {
   if (aside.length === 0) {
-    const moment = kept.map((trade) => tapeTrade(trade, undefined))
-    return moment.length < 2 ? moment : moment.toSorted(byPlace)
+    const all = kept.map((trade) => tapeTrade(trade, undefined))
+    return all.length < 2 ? all : all.toSorted(byPlace)
   }
   const reasons = new Map(aside.map((trade) => [trade._id, trade]))
   const ids = new Set(kept.map(({ _id }) => _id))

@@ -1,11 +1,27 @@
 import { parseTradeId } from '@tapedeck/domain'
 import type { Filter } from 'mongodb'
-import { insertAll } from './bulk-write.ts'
-import type { Database } from './database.ts'
-import type { TradeDocument } from './documents.ts'
+import type { HasBars } from './bars.ts'
+import { insertAll } from './bulk.ts'
+import { CollectionSpec, type HasDb } from './collection.ts'
 import { translated } from './failure.ts'
+import type { HasTrades, TradeDocument } from './trades.ts'
 
-/** A stored trade with its place on the tape, for reading a tape again. */
+/** A trade as `reprocess --source topic` read it again, with what decides whether it is in a bar. */
+export interface ShadowTradeDocument extends TradeDocument {
+  /** The offset of its record. */
+  readonly offset: number
+  /** It is excluded from every bar. */
+  readonly aside: boolean
+}
+
+/** The trades that the present run of `reprocess --source topic` has read. */
+const SHADOW_TRADES = new CollectionSpec<ShadowTradeDocument>('trades_shadow', {
+  indexes: [[{ symbol: 1, tradedAt: 1 }]]
+})
+
+export type TradeCollection = 'trades' | 'trades_shadow'
+
+/** A stored trade with its place on the tape. */
 export interface StoredTrade {
   readonly connection: string
   readonly frame: number
@@ -31,16 +47,6 @@ export interface TradeRange {
   readonly receivedToMs?: number
 }
 
-/** A trade as read anew from the topic: what decides over bars is noted beside it. */
-export interface ShadowTradeDocument extends TradeDocument {
-  readonly offset: number
-  readonly aside: boolean
-}
-
-/** Where `reprocess --source topic` keeps what it read; begun anew by each run. */
-export const TRADES_SHADOW = 'trades_shadow'
-export type TradeCollection = 'trades' | typeof TRADES_SHADOW
-
 const BATCH = 5000
 const FIELDS = {
   price: 1,
@@ -56,12 +62,12 @@ type Read = Pick<TradeDocument, '_id' | 'price' | 'size' | 'tradedAt' | 'receive
   Partial<Pick<ShadowTradeDocument, 'conditions' | 'vendorId' | 'offset'>>
 
 /**
- * Shows each trade of a range to `visit`, by time; `stop` ends it. Of a shadow those that stand aside
- * are left out; of `trades` see `loadAsideIds`.
+ * Calls `visit` with each trade of a range by time until it returns `stop`. Of `trades_shadow` it leaves out
+ * the trades that are excluded from every bar; of `trades` see `loadAsideIds`.
  * @throws DATABASE_UNREACHABLE
  */
 export async function eachTrade(
-  { db }: Database,
+  { db }: HasDb,
   collection: TradeCollection,
   { symbol, fromMs, toMs, receivedFromMs, receivedToMs }: TradeRange,
   visit: (trade: StoredTrade) => 'stop' | undefined,
@@ -76,7 +82,7 @@ export async function eachTrade(
         ...(receivedToMs !== undefined && { $lte: new Date(receivedToMs) })
       }
     }),
-    ...(collection === TRADES_SHADOW && { aside: false })
+    ...(collection === 'trades_shadow' && { aside: false })
   }
   const known = new Map<string, string>()
   await translated(`Cannot read ${collection}`, async () => {
@@ -97,7 +103,7 @@ export async function eachTrade(
   })
 }
 
-/** `known` keeps one text for each connection: millions of trades name a handful. */
+/** `known` holds each connection's name once: millions of trades share a handful of them. */
 function tradeOf(document: Read, known: Map<string, string>): StoredTrade {
   const {
     _id: id,
@@ -128,58 +134,28 @@ function tradeOf(document: Read, known: Map<string, string>): StoredTrade {
   }
 }
 
-/** Why a stored trade is in no bar, and when it happened. */
-export interface AsideTrade {
-  readonly reason: string
-  readonly tMs: number
-}
-
-/** The stored trades that are in no bar, by id; redelivered ones are not in `trades`. */
-export async function loadAsideIds(
-  { lateTrades }: Database,
-  { symbol, fromMs, toMs }: TradeRange
-): Promise<Map<string, AsideTrade>> {
-  return translated('Cannot read late_trades', async () => {
-    const found = await lateTrades
-      .find({
-        symbol,
-        tradedAt: { $gte: new Date(fromMs), $lt: new Date(toMs) },
-        reason: { $ne: 'redelivered' }
-      })
-      .project<{ _id: string; reason: string; tradedAt: Date }>({ reason: 1, tradedAt: 1 })
-      .toArray()
-    return new Map(
-      found.map(({ _id, reason, tradedAt }) => [_id, { reason, tMs: tradedAt.getTime() }])
-    )
-  })
-}
-
-/** Every symbol of which trades or bars are stored, by name. */
-export async function storedSymbols({ trades, bars }: Database): Promise<string[]> {
+/** Every symbol that has stored trades or bars, by name. */
+export async function storedSymbols({ trades, bars }: HasTrades & HasBars): Promise<string[]> {
   const found = await translated('Cannot read the symbols', () =>
     Promise.all([trades.distinct('symbol'), bars.distinct('symbol')])
   )
   return [...new Set(found.flat())].toSorted()
 }
 
-/** Begins the shadow of trades anew. */
-export async function clearShadowTrades({ db }: Database): Promise<void> {
-  await translated(`Cannot begin ${TRADES_SHADOW}`, async () => {
-    await db.collection(TRADES_SHADOW).drop()
-    await db.collection(TRADES_SHADOW).createIndex({ symbol: 1, tradedAt: 1 })
-  })
+/** Removes what an earlier run left in `trades_shadow`. */
+export async function clearShadowTrades({ db }: HasDb): Promise<void> {
+  await translated('Cannot clear trades_shadow', () => SHADOW_TRADES.recreate(db))
 }
 
 export async function insertShadowTrades(
-  { db }: Database,
+  { db }: HasDb,
   documents: readonly ShadowTradeDocument[]
 ): Promise<void> {
   if (documents.length === 0) return
-  const shadow = db.collection<ShadowTradeDocument>(TRADES_SHADOW)
-  await translated(`Cannot store ${TRADES_SHADOW}`, () => insertAll(shadow, documents))
+  await translated('Cannot store trades_shadow', () => insertAll(SHADOW_TRADES.in(db), documents))
 }
 
-/** Removes the shadow of trades. */
-export async function dropShadowTrades({ db }: Database): Promise<void> {
-  await translated(`Cannot remove ${TRADES_SHADOW}`, () => db.collection(TRADES_SHADOW).drop())
+/** Removes the collection. */
+export async function dropShadowTrades({ db }: HasDb): Promise<void> {
+  await translated('Cannot remove trades_shadow', () => SHADOW_TRADES.in(db).drop())
 }

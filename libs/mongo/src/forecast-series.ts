@@ -1,31 +1,54 @@
 import {
-  contributionOf,
-  FORECAST_MODELS,
-  LONG_WINDOW,
   seriesOfId,
   type FinalBar,
-  type ScoreParts,
   type SeriesHistory,
   type SeriesRequest,
-  type SeriesScores
+  type SeriesState
 } from '@tapedeck/domain'
-import type { Database } from './database.ts'
-import type { BarDocument } from './documents.ts'
-import { ledgerEntry } from './forecast-mapping.ts'
+import type { Filter } from 'mongodb'
+import type { BarDocument } from './bar-document.ts'
+import type { HasBars } from './bars.ts'
+import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { translated } from './failure.ts'
+import { ledgerEntry, type HasForecasts } from './forecasts.ts'
+import { storeDocuments, type Owner, type Source } from './guard.ts'
 
-/** Series read at the same time; each takes a few queries. */
-const AT_ONCE = 20
+/** The state from which a series' forecasts are continued; `_id` is `<symbol>|<timeframe>|<horizon>`. */
+export interface ForecastSeriesDocument {
+  readonly _id: string
+  readonly state: SeriesState
+  readonly updatedAt: Date
+  readonly source: Source
+}
 
-/** What the engine asks for before it can go on: states, entries and bars of series. */
+export const FORECAST_SERIES = new CollectionSpec<ForecastSeriesDocument>('forecast_series', {
+  writeConcern: DURABLE,
+  indexes: [[{ 'source.log': 1, 'source.offset': 1 }]]
+})
+
+type HasForecastSeries = Has<'forecastSeries', ForecastSeriesDocument>
+
+/** Stores the states of series under the guard; after their forecasts, never before. */
+export async function storeSeries(
+  { forecastSeries }: HasForecastSeries,
+  owner: Owner,
+  changed: readonly ForecastSeriesDocument[]
+): Promise<number> {
+  return storeDocuments(forecastSeries, owner, { fresh: [], changed })
+}
+
+/** Series that are loaded at the same time; each takes a few queries. */
+const CONCURRENCY = 20
+
+/** Loads the states, forecasts and bars of series that the engine asks for. */
 export async function loadSeries(
-  database: Database,
+  database: HasForecasts & HasForecastSeries & HasBars,
   requests: readonly SeriesRequest[]
 ): Promise<SeriesHistory[]> {
   const found: SeriesHistory[] = []
   await translated('Cannot load the history of forecasts', async () => {
-    for (let i = 0; i < requests.length; i += AT_ONCE) {
-      const group = requests.slice(i, i + AT_ONCE)
+    for (let i = 0; i < requests.length; i += CONCURRENCY) {
+      const group = requests.slice(i, i + CONCURRENCY)
       found.push(...(await Promise.all(group.map((request) => loadOne(database, request)))))
     }
   })
@@ -35,12 +58,11 @@ export async function loadSeries(
 type SeriesKey = Pick<SeriesRequest, 'symbol' | 'timeframe' | 'horizon' | 'lookback'>
 
 /**
- * The series of a log that its owner must know at once: those with forecasts that are still open, so
- * that they end without a further trade, and those last changed at `unscoredFrom` or later, whose
- * scores may not be written.
+ * The series of a log that its owner must restore at once: those with open forecasts, which end without a
+ * further trade, and those that last changed at `unscoredFrom` or later, whose scores may be outdated.
  */
 export async function seriesToTakeUp(
-  { forecasts, forecastSeries }: Database,
+  { forecasts, forecastSeries }: HasForecasts & HasForecastSeries,
   log: string,
   unscoredFrom: number
 ): Promise<SeriesKey[]> {
@@ -72,7 +94,10 @@ export async function seriesToTakeUp(
   })
 }
 
-async function loadOne(database: Database, request: SeriesRequest): Promise<SeriesHistory> {
+async function loadOne(
+  database: HasForecasts & HasForecastSeries & HasBars,
+  request: SeriesRequest
+): Promise<SeriesHistory> {
   const { id, symbol, timeframe, horizon, beforeMs, targetsMs } = request
   const series = { symbol, timeframe, horizon }
   const { forecasts, forecastSeries } = database
@@ -84,75 +109,17 @@ async function loadOne(database: Database, request: SeriesRequest): Promise<Seri
   const state = (await forecastSeries.findOne({ _id: id }))?.state ?? null
   const through = new Date(state?.throughMs ?? 0)
   const [ahead, bars] = await Promise.all([
-    // Those open as well: what a state has behind it is settled. By the target alone the index serves.
+    // Open ones included: a state has settled all targets before it. The index serves the target alone.
     forecasts.find({ ...series, target: { $gt: through } }).toArray(),
-    state === null ? loadBars(database, request) : []
+    state === null ? loadFinalBars(database, request) : []
   ])
   const entries = ahead.map(ledgerEntry)
   return { request, state, bars, entries }
 }
 
-/** The newest scores of series with their entries in the ledger; read beside the work, a few at a time. */
-export async function loadScores(
-  database: Database,
-  ids: readonly string[]
-): Promise<SeriesScores[]> {
-  return translated('Cannot load the scores of forecasts', () =>
-    Promise.all(ids.map((id) => loadScoresOf(database, id)))
-  )
-}
-
-const SCORE_FIELDS = {
-  _id: 0,
-  model: 1,
-  target: 1,
-  error: 1,
-  naiveError: 1,
-  driftError: 1,
-  scale: 1,
-  lower: 1,
-  upper: 1,
-  bandLower: 1,
-  bandUpper: 1,
-  inOls: 1,
-  inBand: 1
-} as const
-
-type ScoreRow = Omit<ScoreParts, 'targetMs'> & { readonly model: string; readonly target: Date }
-
-async function loadScoresOf({ forecasts }: Database, id: string): Promise<SeriesScores> {
-  const series = { ...seriesOfId(id), status: 'scored' } as const
-  const newest = (filter: object, limit: number): Promise<ScoreRow[]> =>
-    forecasts
-      .find({ ...series, ...filter })
-      .project<ScoreRow>(SCORE_FIELDS)
-      .sort({ target: -1 })
-      .limit(limit)
-      .toArray()
-  const limit = LONG_WINDOW * FORECAST_MODELS.length
-  const all = await newest({}, limit)
-  const byModel = Map.groupBy(all, ({ model }) => model)
-  for (const { name: model } of FORECAST_MODELS) {
-    const isShort = (byModel.get(model)?.length ?? 0) < LONG_WINDOW && all.length === limit
-    // One may have fewer than another, after a change point for example.
-    if (isShort) byModel.set(model, await newest({ model }, LONG_WINDOW))
-  }
-  return {
-    id,
-    byModel: new Map(
-      [...byModel].map(([model, rows]) => [
-        model,
-        rows
-          .slice(0, LONG_WINDOW)
-          .map(({ target, ...row }) => contributionOf({ ...row, targetMs: target.getTime() }))
-      ])
-    )
-  }
-}
-
-/** The final bars that a new series begins with, ascending. */
-async function loadBars(
-  { bars }: Database,
+/** The final bars that a new series starts from, ascending. */
+async function loadFinalBars(
+  { bars }: HasBars,
   { symbol, timeframe, lookback, beforeMs }: SeriesRequest
 ): Promise<FinalBar[]> {
   const before = beforeMs === undefined || beforeMs === Infinity ? {} : { $lt: new Date(beforeMs) }
@@ -185,4 +152,26 @@ function finalBarOf(document: BarDocument): FinalBar {
     feed,
     revision
   }
+}
+
+/** The series that a reader asks for; undefined is every one. */
+export interface SeriesQuery {
+  readonly symbols: readonly string[] | undefined
+  readonly timeframe: string | undefined
+  readonly horizon: number | undefined
+  readonly model: string | undefined
+}
+
+/**
+ * The filter of documents whose ids begin with a series' id. It asks by `_id` so that its index serves the
+ * query; `}` is the character after `|`.
+ */
+export function ofSeries<D>({ symbols, timeframe, horizon, model }: SeriesQuery): Filter<D> {
+  const ranges = symbols?.map((symbol) => ({ _id: { $gte: `${symbol}|`, $lt: `${symbol}}` } }))
+  return {
+    ...(ranges !== undefined && { $or: ranges }),
+    ...(timeframe !== undefined && { timeframe }),
+    ...(horizon !== undefined && { horizon }),
+    ...(model !== undefined && { model })
+  } as Filter<D>
 }

@@ -1,0 +1,125 @@
+import { BSON, MongoServerError, WriteConcern, type Collection, type Document } from 'mongodb'
+
+/**
+ * An upper bound of the bytes that a document takes in a command; it decides how many go together. A bound
+ * that is cheap to compute pays for kinds that are written in masses.
+ */
+export type SizeBound<T> = (document: T) => number
+
+/** The exact size of a document of any kind; computing it takes half as long as writing the document. */
+export function documentBytes(document: Document): number {
+  return BSON.calculateObjectSize(document)
+}
+
+/** UTF-8 encodes a UTF-16 code unit in at most 3 bytes. */
+export const MOST_BYTES_PER_CHARACTER = 3
+
+/** Throughput does not rise with more documents in one command. */
+const MOST_DOCUMENTS = 2000
+/** Bytes of documents in one command, at most about; MongoDB allows a message 48 MB and a document 16 MB. */
+const MOST_BYTES = 8 * 1024 * 1024
+const DUPLICATE_KEY = 11_000
+
+interface WriteError {
+  readonly index: number
+  readonly code: number
+  readonly errmsg: string
+}
+
+/**
+ * Inserts documents in any order and returns the indexes of those whose `_id` was stored already.
+ *
+ * It sends the command itself, because the driver's insertMany measures every document before it serialises
+ * it, which takes nearly half of the time (5.3 instead of 3.0 us a trade).
+ *
+ * @throws MongoServerError for the first document that was refused for another reason
+ */
+export async function insertAll<T extends Document>(
+  collection: Collection<T>,
+  documents: readonly T[],
+  sizeOf: SizeBound<T> = documentBytes
+): Promise<number[]> {
+  const present: number[] = []
+  await inCommands(documents, sizeOf, async (part, from) => {
+    const command: Document = { insert: collection.collectionName, documents: part, ordered: false }
+    const { writeErrors = [] } = await run(collection, command)
+    for (const { index } of writeErrors) present.push(from + index)
+  })
+  return present
+}
+
+/**
+ * Replaces the stored document of each `_id`, or inserts it where none is stored; in any order. The stored
+ * document stays where the aggregation expression `mustStay` is true of it. Returns how many stayed (or
+ * were equal in every byte).
+ *
+ * The server needs no query plan for a filter that holds nothing but `_id`: a bar takes 115 us, and 190 us
+ * with the condition in the filter.
+ *
+ * @throws MongoServerError for the first document that was refused
+ */
+export async function replaceAll<T extends { readonly _id: unknown }>(
+  collection: Collection<T>,
+  documents: readonly T[],
+  mustStay: (document: T) => Document,
+  sizeOf: SizeBound<T> = documentBytes
+): Promise<number> {
+  let stayed = 0
+  await inCommands(documents, sizeOf, async (part) => {
+    const updates = part.map((document) => ({
+      q: { _id: document._id },
+      u: [{ $replaceWith: { $cond: [mustStay(document), '$$ROOT', { $literal: document }] } }],
+      upsert: true
+    }))
+    const command = { update: collection.collectionName, updates, ordered: false }
+    const { n = 0, nModified = 0, upserted = [], writeErrors = [] } = await run(collection, command)
+    stayed += n - nModified - upserted.length
+    // Another writer inserted these at the same moment; now the filter finds them.
+    const again = writeErrors.flatMap(({ index }) => part[index] ?? [])
+    if (again.length > 0) stayed += await replaceAll(collection, again, mustStay, sizeOf)
+  })
+  return stayed
+}
+
+/** Runs the commands of parts that are small enough, one after the other. */
+async function inCommands<T>(
+  all: readonly T[],
+  sizeOf: SizeBound<T>,
+  command: (part: readonly T[], from: number) => Promise<void>
+): Promise<void> {
+  let from = 0
+  let bytes = 0
+  for (const [index, one] of all.entries()) {
+    const size = sizeOf(one)
+    if (index > from && (index - from >= MOST_DOCUMENTS || bytes + size > MOST_BYTES)) {
+      await command(all.slice(from, index), from)
+      from = index
+      bytes = 0
+    }
+    bytes += size
+  }
+  if (from < all.length) await command(from === 0 ? all : all.slice(from), from)
+}
+
+/** The server's answer to a bulk write. */
+interface BulkAnswer {
+  readonly n?: number
+  readonly nModified?: number
+  readonly upserted?: readonly unknown[]
+  readonly writeErrors?: readonly WriteError[]
+  readonly writeConcernError?: Document
+}
+
+/** @throws MongoServerError unless every document was written or has an `_id` that is stored already */
+async function run<T extends Document>(
+  { db, writeConcern }: Collection<T>,
+  command: Document
+): Promise<BulkAnswer> {
+  if (writeConcern !== undefined) WriteConcern.apply(command, writeConcern)
+  const answer: BulkAnswer = await db.command(command)
+  const { writeConcernError, writeErrors = [] } = answer
+  const refused = writeErrors.find(({ code }) => code !== DUPLICATE_KEY)
+  if (refused !== undefined) throw new MongoServerError(refused)
+  if (writeConcernError !== undefined) throw new MongoServerError(writeConcernError)
+  return answer
+}

@@ -1,0 +1,74 @@
+import type {
+  Collection,
+  CreateIndexesOptions,
+  Db,
+  Document,
+  IndexSpecification,
+  WriteConcernSettings
+} from 'mongodb'
+
+/**
+ * The guarantee rests on these writes: MongoDB acknowledges them when they are on disk, so a server that
+ * is killed and restarted has lost none that its client believes in.
+ */
+export const DURABLE: WriteConcernSettings = { journal: true }
+
+/** The part of a Database that a function uses: the collection of this name. */
+export type Has<Name extends string, D extends Document> = { readonly [N in Name]: Collection<D> }
+
+/** The part of a Database by which a function opens a collection itself. */
+export interface HasDb {
+  readonly db: Db
+}
+
+interface CollectionParts {
+  readonly indexes?: readonly (readonly [IndexSpecification, CreateIndexesOptions?])[]
+  /** How its documents are written; MongoDB's default for those that are written again soon. */
+  readonly writeConcern?: WriteConcernSettings
+  /** The time field by which documents expire where a retention is configured. */
+  readonly expiresBy?: string
+}
+
+const NAMESPACE_EXISTS = 48
+const ZSTD = { storageEngine: { wiredTiger: { configString: 'block_compressor=zstd' } } }
+
+/** A collection as the file of its documents declares it; `Database` is derived from all of them. */
+export class CollectionSpec<D extends Document> {
+  readonly name: string
+  readonly #parts: CollectionParts
+
+  constructor(name: string, parts: CollectionParts = {}) {
+    this.name = name
+    this.#parts = parts
+  }
+
+  in(db: Db): Collection<D> {
+    const { writeConcern } = this.#parts
+    return db.collection<D>(this.name, writeConcern === undefined ? {} : { writeConcern })
+  }
+
+  /** Creates the collection, compressed by zstd, unless it exists. */
+  async create(db: Db): Promise<void> {
+    try {
+      await db.createCollection(this.name, ZSTD)
+    } catch (error) {
+      if ((error as { code?: number }).code !== NAMESPACE_EXISTS) throw error
+    }
+  }
+
+  /** Creates the indexes that do not exist. @param retentionMs documents older than this are removed */
+  async createIndexes(db: Db, retentionMs: number | undefined): Promise<void> {
+    const { indexes = [], expiresBy } = this.#parts
+    const collection = this.in(db)
+    for (const [keys, options] of indexes) await collection.createIndex(keys, options)
+    if (expiresBy === undefined || retentionMs === undefined) return
+    const expireAfterSeconds = Math.ceil(retentionMs / 1000)
+    await collection.createIndex({ [expiresBy]: 1 }, { expireAfterSeconds })
+  }
+
+  /** Removes everything that is stored in the collection and begins it again. */
+  async recreate(db: Db): Promise<void> {
+    await this.in(db).drop()
+    await this.createIndexes(db, undefined)
+  }
+}

@@ -1,0 +1,230 @@
+import {
+  contributionOf,
+  FORECAST_MODELS,
+  LONG_WINDOW,
+  seriesOfId,
+  type LedgerEntry,
+  type ScoreParts,
+  type SeriesScores
+} from '@tapedeck/domain'
+import { MOST_BYTES_PER_CHARACTER } from './bulk.ts'
+import { CollectionSpec, DURABLE, type Has } from './collection.ts'
+import { reading, translated } from './failure.ts'
+import { storeDocuments, type Owner, type Source, type Writes } from './guard.ts'
+import { between, newestRows, type WindowQuery } from './newest-rows.ts'
+
+/**
+ * One forecast of the close of one bar by one model, written before its outcome.
+ * `_id` is `<symbol>|<timeframe>|<target start>|<horizon>|<model>`. Prices in quote currency; errors are
+ * actual less forecast.
+ */
+export interface ForecastDocument
+  // Each field stands in libs/domain/src/forecast/{ledger-entry,model-track}.ts; times are Dates here.
+  extends Omit<LedgerEntry, 'id' | 'targetMs' | 'targetEndMs' | 'madeFromMs' | 'createdAtMs'> {
+  readonly _id: string
+  /** Start and end of the bar whose close is forecast. */
+  readonly target: Date
+  readonly targetEnd: Date
+  /** Start of the last final bar it was made from. */
+  readonly madeFrom: Date
+  /** When it was made; it was made from records below `madeAtOffset`. */
+  readonly createdAt: Date
+  readonly scoredAt: Date | null
+  readonly source: Source
+}
+
+export const FORECASTS = new CollectionSpec<ForecastDocument>('forecasts', {
+  writeConcern: DURABLE,
+  indexes: [
+    [{ symbol: 1, timeframe: 1, target: 1 }],
+    [
+      { 'source.log': 1, target: 1 },
+      { name: 'open_forecasts', partialFilterExpression: { status: 'open' } }
+    ]
+  ]
+})
+
+export type HasForecasts = Has<'forecasts', ForecastDocument>
+
+/** A ledger entry as it is stored. A literal, because copying by spread costs more than the forecast. */
+export function forecastDocument(entry: LedgerEntry, source: Source, now: Date): ForecastDocument {
+  return {
+    _id: entry.id,
+    symbol: entry.symbol,
+    timeframe: entry.timeframe,
+    horizon: entry.horizon,
+    lookback: entry.lookback,
+    model: entry.model,
+    modelVersion: entry.modelVersion,
+    target: new Date(entry.targetMs),
+    targetEnd: new Date(entry.targetEndMs),
+    tradeDate: entry.tradeDate,
+    madeFrom: new Date(entry.madeFromMs),
+    lastClose: entry.lastClose,
+    n: entry.n,
+    slope: entry.slope,
+    intercept: entry.intercept,
+    r2: entry.r2,
+    standardError: entry.standardError,
+    forecast: entry.forecast,
+    lower: entry.lower,
+    upper: entry.upper,
+    bandLower: entry.bandLower,
+    bandUpper: entry.bandUpper,
+    bandFrom: entry.bandFrom,
+    naive: entry.naive,
+    drift: entry.drift,
+    scale: entry.scale,
+    feed: entry.feed,
+    status: entry.status,
+    reason: entry.reason,
+    actual: entry.actual,
+    actualRevision: entry.actualRevision,
+    error: entry.error,
+    naiveError: entry.naiveError,
+    driftError: entry.driftError,
+    inOls: entry.inOls,
+    inBand: entry.inBand,
+    scoreRevision: entry.scoreRevision,
+    corrections: entry.corrections,
+    createdAt: new Date(entry.createdAtMs),
+    madeAtOffset: entry.madeAtOffset,
+    scoredAt: entry.status === 'open' ? null : now,
+    source
+  }
+}
+
+/** A stored forecast as the engine restores it. */
+export function ledgerEntry(document: ForecastDocument): LedgerEntry {
+  const {
+    _id,
+    target,
+    targetEnd,
+    madeFrom,
+    createdAt,
+    scoredAt: _s,
+    source: _o,
+    ...rest
+  } = document
+  return {
+    ...rest,
+    id: _id,
+    targetMs: target.getTime(),
+    targetEndMs: targetEnd.getTime(),
+    madeFromMs: madeFrom.getTime(),
+    createdAtMs: createdAt.getTime()
+  }
+}
+
+/** Bytes of field names, numbers and the texts that tapedeck itself writes. */
+const FIXED_BYTES = 1600
+const CORRECTION_BYTES = 300
+
+/** A SizeBound of forecasts. */
+export function forecastBytes(forecast: ForecastDocument): number {
+  const { _id, symbol, feed, reason, corrections } = forecast
+  const characters = _id.length + symbol.length + feed.length + (reason?.length ?? 0)
+  return FIXED_BYTES + CORRECTION_BYTES * corrections.length + MOST_BYTES_PER_CHARACTER * characters
+}
+
+/** Stores forecasts under the guard. Returns how many stored forecasts were newer and stayed. */
+export async function storeForecasts(
+  { forecasts }: HasForecasts,
+  owner: Owner,
+  writes: Writes<ForecastDocument>
+): Promise<number> {
+  return storeDocuments(forecasts, owner, writes, forecastBytes)
+}
+
+/** A range of the starts of the bars that are forecast. */
+export interface ForecastQuery extends WindowQuery {
+  readonly horizon: number | undefined
+  readonly model: string | undefined
+  /** Only forecasts made from bars that began before it; epoch ms. */
+  readonly madeBeforeMs?: number
+}
+
+/** A forecast without what only the consumer needs. */
+export type ForecastRow = Omit<ForecastDocument, 'source'>
+
+/** The newest forecasts of a range, ascending by target. */
+export function findForecasts(
+  { forecasts }: HasForecasts,
+  query: ForecastQuery,
+  timeoutMs: number
+): Promise<ForecastRow[]> {
+  const { timeframe, horizon, model, madeBeforeMs } = query
+  return reading('forecasts', timeoutMs, () =>
+    newestRows(forecasts, {
+      ...query,
+      timeField: 'target',
+      filter: {
+        timeframe,
+        target: between(query),
+        ...(horizon !== undefined && { horizon }),
+        ...(model !== undefined && { model }),
+        ...(madeBeforeMs !== undefined && { madeFrom: { $lt: new Date(madeBeforeMs) } })
+      },
+      projection: { source: 0 },
+      timeoutMs
+    })
+  )
+}
+
+/** The newest scores of series, read from their forecasts. */
+export async function loadScores(
+  database: HasForecasts,
+  ids: readonly string[]
+): Promise<SeriesScores[]> {
+  return translated('Cannot load the scores of forecasts', () =>
+    Promise.all(ids.map((id) => loadScoresOf(database, id)))
+  )
+}
+
+const SCORE_FIELDS = {
+  _id: 0,
+  model: 1,
+  target: 1,
+  error: 1,
+  naiveError: 1,
+  driftError: 1,
+  scale: 1,
+  lower: 1,
+  upper: 1,
+  bandLower: 1,
+  bandUpper: 1,
+  inOls: 1,
+  inBand: 1
+} as const
+
+type ScoreRow = Omit<ScoreParts, 'targetMs'> & { readonly model: string; readonly target: Date }
+
+async function loadScoresOf({ forecasts }: HasForecasts, id: string): Promise<SeriesScores> {
+  const series = { ...seriesOfId(id), status: 'scored' } as const
+  const newest = (filter: object, limit: number): Promise<ScoreRow[]> =>
+    forecasts
+      .find({ ...series, ...filter })
+      .project<ScoreRow>(SCORE_FIELDS)
+      .sort({ target: -1 })
+      .limit(limit)
+      .toArray()
+  const limit = LONG_WINDOW * FORECAST_MODELS.length
+  const all = await newest({}, limit)
+  const byModel = Map.groupBy(all, ({ model }) => model)
+  for (const { name: model } of FORECAST_MODELS) {
+    const isShort = (byModel.get(model)?.length ?? 0) < LONG_WINDOW && all.length === limit
+    // One model may have fewer scores than another, for example after a change point.
+    if (isShort) byModel.set(model, await newest({ model }, LONG_WINDOW))
+  }
+  return {
+    id,
+    byModel: new Map(
+      [...byModel].map(([model, rows]) => [
+        model,
+        rows
+          .slice(0, LONG_WINDOW)
+          .map(({ target, ...row }) => contributionOf({ ...row, targetMs: target.getTime() }))
+      ])
+    )
+  }
+}

@@ -1,0 +1,116 @@
+import { eligibilityText, type FoldedTrade, type TradeRecord } from '@tapedeck/domain'
+import { insertAll, MOST_BYTES_PER_CHARACTER } from './bulk.ts'
+import { CollectionSpec, DURABLE, type Has } from './collection.ts'
+import { reading, translated } from './failure.ts'
+import { between, newestRows, type RangeQuery } from './newest-rows.ts'
+import type { HasSymbols } from './symbols.ts'
+
+/** One trade (print), kept whole and never changed. `_id` is `<connection>-<frame>-<index>`. */
+export interface TradeDocument {
+  readonly _id: string
+  readonly symbol: string
+  readonly price: number
+  readonly size: number
+  readonly tradedAt: Date
+  readonly receivedAt: Date
+  /** Finnhub's codes as sent; null when the feed sent none. */
+  readonly conditions: readonly string[] | null
+  readonly session: string
+  /** The exchange's trading date, YYYY-MM-DD; it rolls at 20:00 New York for stocks. */
+  readonly tradeDate: string
+  /** What its conditions let it do to a bar under the consumer's policy: `price and volume`, `volume`, ... */
+  readonly eligible: string
+  readonly feed: string
+  /** The vendor's own id, where it has one. */
+  readonly vendorId?: string
+}
+
+export const TRADES = new CollectionSpec<TradeDocument>('trades', {
+  writeConcern: DURABLE,
+  indexes: [[{ symbol: 1, tradedAt: 1 }]],
+  expiresBy: 'tradedAt'
+})
+
+export type HasTrades = Has<'trades', TradeDocument>
+
+/** A trade as it is stored. */
+export function tradeDocument(
+  { symbol, receivedAt, feed }: TradeRecord,
+  { id, trade, session, tradeDate, eligibility }: FoldedTrade
+): TradeDocument {
+  const document: TradeDocument = {
+    _id: id,
+    symbol,
+    price: trade.p,
+    size: trade.v,
+    tradedAt: new Date(trade.t),
+    receivedAt: new Date(receivedAt),
+    conditions: trade.c ?? null,
+    session,
+    tradeDate,
+    eligible: eligibilityText(eligibility),
+    feed
+  }
+  return trade.i === undefined ? document : { ...document, vendorId: trade.i }
+}
+
+/** Bytes of field names, numbers and the texts that tapedeck itself writes. */
+const FIXED_BYTES = 320
+
+/** A SizeBound of trades. */
+export function tradeBytes(trade: TradeDocument): number {
+  const { _id, symbol, feed, vendorId = '', conditions } = trade
+  let characters = _id.length + symbol.length + feed.length + vendorId.length
+  if (conditions !== null) for (const code of conditions) characters += code.length + 8
+  return FIXED_BYTES + MOST_BYTES_PER_CHARACTER * characters
+}
+
+/** Inserts trades and returns how many were stored already. */
+export async function insertTrades(
+  { trades }: HasTrades,
+  documents: readonly TradeDocument[]
+): Promise<number> {
+  if (documents.length === 0) return 0
+  const present = await translated('Cannot store trades', () =>
+    insertAll(trades, documents, tradeBytes)
+  )
+  return present.length
+}
+
+/** The newest trades of a range, ascending; those of one millisecond in the order of the feed. */
+export function findTrades(
+  { trades }: HasTrades,
+  query: RangeQuery,
+  timeoutMs: number
+): Promise<TradeDocument[]> {
+  return reading('trades', timeoutMs, () =>
+    newestRows(trades, {
+      ...query,
+      timeField: 'tradedAt',
+      filter: { tradedAt: between(query) },
+      timeoutMs
+    })
+  )
+}
+
+interface TradeWithVendorId extends Pick<TradeDocument, '_id' | 'symbol' | 'tradedAt'> {
+  readonly vendorId: string
+}
+
+/** The trades since `fromMs` that have a vendor's id, so that a deduplicator can be restored. */
+export async function loadNamedTrades(
+  { trades, symbols }: HasTrades & HasSymbols,
+  fromMs: number
+): Promise<TradeWithVendorId[]> {
+  return translated('Cannot load trades with vendor ids', async () => {
+    const known = await symbols.distinct('_id')
+    return trades
+      .find({
+        symbol: { $in: known },
+        tradedAt: { $gte: new Date(fromMs) },
+        vendorId: { $exists: true }
+      })
+      .project<TradeWithVendorId>({ symbol: 1, tradedAt: 1, vendorId: 1 })
+      .toArray()
+  })
+}
