@@ -2,9 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
-
-const root = path.resolve(import.meta.dirname, '../..')
+import { importedFiles, importsOf, manifestOf, root, sources, type SourceFile } from './sources.ts'
 
 /** Which of our own packages each may import: docs/ARCHITECTURE.md draws the same. */
 const ADAPTERS = ['feed', 'finnhub', 'alpaca', 'kafka', 'mongo', 'service']
@@ -42,36 +40,6 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '@grafana/grafana-foundation-sdk': ['grafana']
 }
 
-interface SourceFile {
-  readonly file: string
-  /** The package, by the last part of its name. */
-  readonly owner: string
-  readonly text: string
-  readonly imports: readonly string[]
-}
-
-const sources: readonly SourceFile[] = globSync(
-  ['libs/*/src/**/*.ts', 'services/*/src/**/*.ts', 'grafana/src/**/*.ts'],
-  { cwd: root }
-).map((file) => {
-  const text = readFileSync(path.join(root, file), 'utf8')
-  return {
-    file,
-    owner: file.startsWith('grafana') ? 'grafana' : (file.split(path.sep)[1] ?? ''),
-    text,
-    imports: importsOf(text)
-  }
-})
-
-function importsOf(text: string): string[] {
-  const found = [
-    ...text.matchAll(/^\s*(?:import|export)\s[^'"]*?from\s+['"]([^'"]+)['"]/gm),
-    ...text.matchAll(/^\s*import\s+['"]([^'"]+)['"]/gm),
-    ...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)
-  ]
-  return found.map(([, specifier = '']) => specifier)
-}
-
 function packageOf(specifier: string): string {
   return specifier
     .split('/')
@@ -88,12 +56,8 @@ function reachableFrom(files: readonly string[]): Set<string> {
   const byFile = new Map(sources.map((source) => [source.file, source]))
   const reached = new Set(files)
   for (const file of reached) {
-    for (const specifier of byFile.get(file)?.imports ?? []) {
-      if (specifier.startsWith('.')) reached.add(path.join(path.dirname(file), specifier))
-      else if (isOurs(specifier)) {
-        reached.add(path.relative(root, fileURLToPath(import.meta.resolve(specifier))))
-      }
-    }
+    const imported = importedFiles(file, byFile.get(file)?.imports ?? [])
+    for (const other of imported) reached.add(other)
   }
   return reached
 }
@@ -176,12 +140,7 @@ describe('layers', () => {
 
   it('every import is declared by its package', () => {
     const undeclared = sources.flatMap(({ file, owner, imports }) => {
-      const home = owner === 'grafana' ? 'grafana' : file.split(path.sep).slice(0, 2).join('/')
-      const manifest = JSON.parse(readFileSync(path.join(root, home, 'package.json'), 'utf8')) as {
-        dependencies?: Record<string, string>
-        optionalDependencies?: Record<string, string>
-        devDependencies?: Record<string, string>
-      }
+      const manifest = manifestOf(owner)
       const declared = {
         ...manifest.dependencies,
         ...manifest.optionalDependencies,

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { aChange, aScore } from '../../support/forecast-parts.ts'
-import { aBar, aForecast, aLateTrade, aSymbol, aTrade, T0_MS } from './market-documents.ts'
+import {
+  aBar,
+  aForecast,
+  aLateTrade,
+  aSymbol,
+  aTrade,
+  T0_MS
+} from '../../support/market-documents.ts'
 import { ownDatabase, runningApi, untilReady, type Answer } from './running-api.ts'
 
 type Row = Record<string, number | string | boolean | null | string[]>

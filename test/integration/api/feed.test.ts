@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { aFeedStatus, aGap, T0_MS } from './market-documents.ts'
+import { aFeedStatus, aGap, T0_MS } from '../../support/market-documents.ts'
 import { ownDatabase, runningApi, untilReady } from './running-api.ts'
 
 const options = { timeout: 60_000 }

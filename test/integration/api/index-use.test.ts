@@ -8,7 +8,7 @@ import {
   findTrades
 } from '@tapedeck/mongo'
 import { aScore } from '../../support/forecast-parts.ts'
-import { aBar, aForecast, aLateTrade, aTrade, T0_MS } from './market-documents.ts'
+import { aBar, aForecast, aLateTrade, aTrade, T0_MS } from '../../support/market-documents.ts'
 import { ownDatabase } from './running-api.ts'
 
 const TIMEOUT_MS = 2500

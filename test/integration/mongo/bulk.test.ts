@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { hasCode } from '@tapedeck/core'
 import { insertTrades, storeBars } from '@tapedeck/mongo'
 import { openMarket } from '../../support/market.ts'
-import { aBar, aTrade } from '../api/market-documents.ts'
+import { aBar, aTrade } from '../../support/market-documents.ts'
 
 const options = { timeout: 60_000 }
 const SECOND_MS = 1000

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { FORECAST_MODELS, seriesId } from '@tapedeck/domain'
 import { loadScores, storeForecasts } from '@tapedeck/mongo'
 import { openMarket } from '../../support/market.ts'
-import { aForecast, T0_MS } from '../api/market-documents.ts'
+import { aForecast, T0_MS } from '../../support/market-documents.ts'
 
 const OWNER = { log: 'raw_data/0', epoch: 1 }
 const MINUTE_MS = 60_000

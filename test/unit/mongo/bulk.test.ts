@@ -11,7 +11,7 @@ import {
   documentBytes,
   type TradeDocument
 } from '@tapedeck/mongo'
-import { aForecast } from '../../integration/api/market-documents.ts'
+import { aForecast } from '../../support/market-documents.ts'
 import { records } from '../../support/trades.ts'
 
 const text = fc.string({ unit: 'binary', maxLength: 60 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { BarRow, TradeDocument } from '@tapedeck/mongo'
-import { aBar, aTrade } from '../../integration/api/market-documents.ts'
+import { aBar, aTrade } from '../../support/market-documents.ts'
 import { apiOn } from './reader-double.ts'
 
 type Row = Readonly<Record<string, unknown>>

@@ -7,7 +7,7 @@ import type {
   SymbolDocument,
   TradeDocument
 } from '@tapedeck/mongo'
-import { BAR_PARTS, forecastParts } from '../../support/bar-parts.ts'
+import { BAR_PARTS, forecastParts } from './bar-parts.ts'
 
 /** A Friday's regular session in New York. */
 export const T0_MS = Date.UTC(2025, 0, 31, 15, 0, 0)

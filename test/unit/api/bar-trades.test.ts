@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Clock } from '@tapedeck/core'
 import type { BarRow, TapeQuery, TapeTrade } from '@tapedeck/mongo'
-import { aBar, aTrade, T0_MS } from '../../integration/api/market-documents.ts'
+import { aBar, aTrade, T0_MS } from '../../support/market-documents.ts'
 import { apiOn } from './reader-double.ts'
 
 const HOUR_MS = 3_600_000

@@ -7,7 +7,7 @@ import type {
   GapQuery,
   SubscriptionDocument
 } from '@tapedeck/mongo'
-import { aFeedStatus, aGap, T0_MS } from '../../integration/api/market-documents.ts'
+import { aFeedStatus, aGap, T0_MS } from '../../support/market-documents.ts'
 import { apiOn } from './reader-double.ts'
 
 const NOW_MS = T0_MS + 600_000

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { importsOf, root } from './sources.ts'
+
+/** Unit tests that still have no source of their name: this list only shrinks. */
+const UNPLACED: readonly string[] = [
+  'backtest/arguments',
+  'backtest/backtest',
+  'domain/feed-state',
+  'domain/forecast/band',
+  'domain/forecast/desk',
+  'domain/forecast/models',
+  'domain/forecast/spec',
+  'domain/settings',
+  'domain/windows',
+  'producer/capture',
+  'producer/outbox',
+  'producer/spool',
+  'reprocess/arguments',
+  'simulator/market',
+  'simulator/pace',
+  'simulator/scenario',
+  'simulator/tape',
+  'stack/find-programs',
+  'stack/kafka-release'
+]
+
+/** Where the source of test/unit/OWNER/REST.test.ts may lie. */
+function placesOf(owner: string, rest: string): string[] {
+  const homes = [`libs/${owner}/src`, `services/${owner}/src`, `${owner}/src`, `test/${owner}`]
+  return homes.map((home) => `${home}/${rest}.ts`)
+}
+
+describe('unit tests', () => {
+  const tests = globSync('**/*.test.ts', { cwd: path.join(root, 'test/unit') })
+    .map((file) => file.slice(0, -'.test.ts'.length))
+    .toSorted()
+
+  it('lie where their source lies', () => {
+    assert.ok(tests.length > 50)
+    const without = tests.filter((test) => {
+      const [owner = '', ...rest] = test.split('/')
+      const places = placesOf(owner, rest.join('/'))
+      return !places.some((place) => existsSync(path.join(root, place)))
+    })
+    assert.deepEqual(
+      without.filter((test) => !UNPLACED.includes(test)),
+      []
+    )
+  })
+
+  it('share nothing with the tests of another layer', () => {
+    const strangers = globSync('test/{unit,integration,e2e}/**/*.ts', { cwd: root }).flatMap(
+      (file) => {
+        const layer = file.split('/').slice(0, 2).join('/')
+        return importsOf(readFileSync(path.join(root, file), 'utf8'))
+          .filter((specifier) => specifier.startsWith('.'))
+          .map((specifier) => path.posix.join(path.posix.dirname(file), specifier))
+          .filter((target) => !/^test\/(support|programs)\//.test(target))
+          .filter((target) => !target.startsWith(`${layer}/`))
+          .map((target) => `${file} imports ${target}`)
+      }
+    )
+    assert.deepEqual(strangers, [])
+  })
+})
