@@ -6,8 +6,6 @@ import { importsOf, root } from './sources.ts'
 
 /** Unit tests that still have no source of their name: this list only shrinks. */
 const UNPLACED: readonly string[] = [
-  'backtest/arguments',
-  'backtest/backtest',
   'domain/feed-state',
   'domain/forecast/band',
   'domain/forecast/desk',
@@ -18,7 +16,6 @@ const UNPLACED: readonly string[] = [
   'producer/capture',
   'producer/outbox',
   'producer/spool',
-  'reprocess/arguments',
   'simulator/market',
   'simulator/pace',
   'simulator/scenario',
