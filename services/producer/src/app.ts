@@ -1,86 +1,81 @@
 import { redactUrl } from '@tapedeck/core'
-import { openDeadLetters } from '@tapedeck/kafka'
+import { ensureTopics, openDeadLetters, Publisher } from '@tapedeck/kafka'
 import { clientLog, serveHealth, type ServiceContext } from '@tapedeck/service'
-import { DeadLetterSink } from './aside.ts'
-import { captureMetrics } from './capture/capture-metrics.ts'
-import { createCapture } from './capture/capture.ts'
+import { Capture } from './capture.ts'
 import type { ProducerConfig } from './config.ts'
-import { FeedSupervisor } from './feed-desk.ts'
-import { outageTrackerOf } from './gap-keeper.ts'
-import { openOutbox } from './open-outbox.ts'
-import { producerMetrics } from './producer-metrics.ts'
+import { DeadLetterSink } from './dead-letter-sink.ts'
+import { producerMetrics } from './metrics.ts'
+import { OutageTracker } from './outage-tracker.ts'
+import { Outbox } from './outbox/outbox.ts'
+import { Spool } from './outbox/spool.ts'
+import { FeedSupervisor } from './supervisor.ts'
 
 export { PRODUCER_VARIABLES, readConfig, type ProducerConfig } from './config.ts'
-export { createCapture, type Capture, type CaptureConfig } from './capture/capture.ts'
-export { captureMetrics } from './capture/capture-metrics.ts'
-export { feedStatus, type FeedFacts } from './feed-status.ts'
-export { FollowedSymbols, type Followed } from './followed-symbols.ts'
-export {
-  OutageTracker,
-  type PreviousRun,
-  type OutageTrackerDeps,
-  type Handover,
-  type OpenGap
-} from './gap-keeper.ts'
-export { LeaseKeeper, leaseId, type LeaseKeeperOptions } from './lease-keeper.ts'
-export { Outbox, type Depth, type OutboxDeps } from './outbox/outbox.ts'
-export type { Loss } from './outbox/loss-report.ts'
-export type { QueuedRecord } from './outbox/spool-entry.ts'
-export { SilenceDetector, type SymbolState } from './silence-detector.ts'
-export { spoolMetrics } from './outbox/spool-metrics.ts'
-export type { SpoolConfig } from './outbox/spool-writer.ts'
-export { Spool } from './outbox/spool.ts'
-export { producerMetrics } from './producer-metrics.ts'
 
-/** After the stop, how long what is queued may still take to reach the broker. */
+/** After the stop, how long the queued records may still take to reach the broker. */
 const DRAIN_LIMIT_MS = 2500
 
 /**
  * Follows the feed and publishes one record per (frame, symbol) to `raw_data`, in order.
  *
  * Flow: socket -> bounded queue (pauses the socket) -> parse and group -> outbox (memory, then disk)
- * -> one send in flight. Broker and database may both come later than this service.
+ * -> one send in flight. Broker and database may both start later than this service. Closing
+ * publishes what it can and leaves the rest in the spool.
+ * @throws CONFIG_INVALID, DATA_DIR_IN_USE when a folder cannot be used
  */
 export async function startProducer(
   config: ProducerConfig,
   context: ServiceContext
 ): Promise<{ healthUrl: string }> {
   const { log, defer } = context
+  const { kafka, feedName: feed } = config
   const metrics = producerMetrics(context.metrics)
-  const deadLetters = openDeadLetters(config.kafka, {
+  const letters = openDeadLetters(kafka, {
     clientId: 'tapedeck-producer-dead',
     log: clientLog(log)
   })
-  defer(() => deadLetters.close())
-  const aside = new DeadLetterSink(deadLetters, metrics, log)
-  const capture =
-    config.capture && (await createCapture(config.capture, captureMetrics(context.metrics), log))
+  defer(() => letters.close())
+  const deadLetters = new DeadLetterSink(letters, metrics, log)
+  const capture = config.capture && (await Capture.open(config.capture, metrics, log))
   if (capture !== undefined) defer(() => capture.close())
-  const outbox = await openOutbox(config, context, {
+  const publisher = new Publisher(kafka, {
+    clientId: 'tapedeck-producer',
+    topic: kafka.topic,
+    log: clientLog(log)
+  })
+  defer(() => publisher.close())
+  const outbox = new Outbox({
+    feed,
+    publisher,
+    prepare: () => ensureTopics(kafka),
+    spool: await Spool.open(config.spool, log),
+    spoolAfterMs: config.spoolAfterMs,
+    deadLetters,
     metrics,
-    aside,
-    onLoss: ({ fromMs, toMs, symbols }) =>
-      gaps.dropped(
-        'received, but neither the broker nor the spool took it',
-        { fromMs, toMs, symbols },
-        Date.now()
-      )
+    log
   })
   defer(() => outbox.close(DRAIN_LIMIT_MS))
-  const gaps = outageTrackerOf(config.feedName, outbox)
-  const engine = new FeedSupervisor(config, { outbox, aside, gaps, metrics, capture, context })
-  defer(() => engine.close())
+  const outages = new OutageTracker({ feed, outbox })
+  const supervisor = new FeedSupervisor(config, {
+    outbox,
+    deadLetters,
+    outages,
+    metrics,
+    capture,
+    context
+  })
+  defer(() => supervisor.close())
 
   const { url: healthUrl } = await serveHealth(
     'producer',
     context,
-    () => [...engine.problems(), ...(outbox.failure === undefined ? [] : [outbox.failure.message])],
+    () => [
+      ...supervisor.problems(),
+      ...(outbox.failure === undefined ? [] : [outbox.failure.message])
+    ],
     { host: config.healthHost, port: config.healthPort }
   )
-  log.info(
-    { feed: config.feedName, url: redactUrl(config.vendor.url), symbols: config.symbols },
-    'producing'
-  )
-  engine.open()
+  log.info({ feed, url: redactUrl(config.vendor.url), symbols: config.symbols }, 'producing')
+  supervisor.open()
   return { healthUrl }
 }

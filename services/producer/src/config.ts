@@ -18,8 +18,8 @@ import type { RestOptions } from '@tapedeck/finnhub'
 import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
-import type { CaptureConfig } from './capture/capture.ts'
-import type { SpoolConfig } from './outbox/spool-writer.ts'
+import type { CaptureConfig } from './capture.ts'
+import type { SpoolConfig } from './outbox/spool.ts'
 
 const FINNHUB = 'wss://ws.finnhub.io'
 const GIBIBYTE = 1024 ** 3

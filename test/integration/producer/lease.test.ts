@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Secret } from '@tapedeck/core'
-import { LeaseKeeper, leaseId } from '@tapedeck/producer'
+import { LeaseKeeper, leaseId } from '@tapedeck/producer/testing'
 import { createLogger } from '@tapedeck/service'
 import { eventually } from '../../support/eventually.ts'
 import { openMarket } from '../../support/market.ts'

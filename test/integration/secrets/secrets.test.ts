@@ -35,7 +35,7 @@ describe('secrets', () => {
     assert.ok(feed.asked[0]?.includes(encodeURIComponent(TOKEN)), 'the token was used at all')
     feed.send('{', '{"type":"trade"}', '{"type":"odd"}', '[1]', trade)
     feed.send('{"type":"error","msg":"Subscribing to too many symbols"}')
-    await producer.says(/kept aside/)
+    await producer.says(/sent to the dead letters/)
     await eventually(async () => {
       await producer.visit('/metrics')
       const metrics = (await producer.evidence()).get('GET /metrics') ?? ''
@@ -93,7 +93,7 @@ describe('secrets', () => {
     await producer.says(/feed connected/)
     feed.send(`{"type":"error","msg":"No such key as ${TOKEN}"}`, `{"token":"${TOKEN}"`)
     await producer.says(/No such key/)
-    await producer.says(/kept aside/)
+    await producer.says(/sent to the dead letters/)
     await producer.visit('/readyz', '/metrics')
     await eventually(async () => {
       const [status] = await market.database.feedStatus.find().toArray()

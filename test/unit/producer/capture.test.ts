@@ -3,10 +3,10 @@ import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { createGunzip, gunzipSync } from 'node:zlib'
-import { captureMetrics, createCapture, type Capture } from '@tapedeck/producer'
+import { Capture, producerMetrics } from '@tapedeck/producer/testing'
 import { createMetrics } from '@tapedeck/service'
 import { eventually } from '../../support/eventually.ts'
-import { log, temporaryFolder } from './outbox-stage.ts'
+import { log, temporaryFolder } from './outbox/outbox-harness.ts'
 
 const START_MS = Date.UTC(2026, 2, 10, 14, 0, 0, 123)
 const CONFIG = { rotateMs: 3_600_000, maxFileBytes: 64 * 1024 * 1024 }
@@ -23,7 +23,7 @@ function open(
   more: Partial<typeof CONFIG> = {},
   metrics = createMetrics()
 ): Promise<Capture> {
-  return createCapture({ dir, ...CONFIG, ...more }, captureMetrics(metrics), log)
+  return Capture.open({ dir, ...CONFIG, ...more }, producerMetrics(metrics), log)
 }
 
 function linesOf(text: string): Line[] {

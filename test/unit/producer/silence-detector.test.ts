@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { SilenceDetector } from '@tapedeck/producer'
+import { SilenceDetector } from '@tapedeck/producer/testing'
 
 const at = (iso: string): number => Date.parse(iso)
 

@@ -1,82 +1,129 @@
 import { systemClock, TapedeckError } from '@tapedeck/core'
-import { encodeTradeRecord, type TradeRecord } from '@tapedeck/domain'
-import { Dispatch, type DispatchDeps } from './dispatch.ts'
-import { LossReport } from './loss-report.ts'
-import { Movement } from './movement.ts'
-import { RecordQueue, type WaitingRecord } from './record-queue.ts'
-import { exposedCount, Spill } from './spill.ts'
-import type { QueuedRecord } from './spool-entry.ts'
+import {
+  encodeGapRecord,
+  encodeTradeRecord,
+  type GapRecord,
+  type TradeRecord
+} from '@tapedeck/domain'
+import { connectionId } from '@tapedeck/feed'
+import { MAX_SEND_RECORDS } from '@tapedeck/kafka'
+import type { DeadLetterSink } from '../dead-letter-sink.ts'
+import { SendLoop, type SendLoopDeps } from './send-loop.ts'
+import type { Position, QueuedRecord } from './spool-format.ts'
+import type { Appended, Spool } from './spool.ts'
 
-export interface OutboxDeps extends DispatchDeps {
+export interface OutboxDeps extends SendLoopDeps {
+  /** Origin that the gap of a loss names. */
+  readonly feed: string
+  readonly spool: Spool
   /** How long a record may be in memory alone before it is written to the spool, ms. */
   readonly spoolAfterMs: number
+  readonly deadLetters: Pick<DeadLetterSink, 'add'>
 }
 
-/** What waits between feed and broker. */
-export interface Depth {
-  /** In memory alone. */
-  readonly records: number
-  /** On disk. */
-  readonly bytes: number
-  /** Since the oldest was received, ms; 0 when nothing waits. */
-  readonly oldestMs: number
+/** A record in memory, with the monotonic time at which it came. */
+type WaitingRecord = QueuedRecord & { readonly addedMs: number }
+
+/** The oldest records, on their way to the broker in one send. */
+interface Batch {
+  readonly records: readonly QueuedRecord[]
+  /** How many of them, the last ones, only memory has. */
+  inMemory: number
+  /** Behind the others in the spool; undefined when all are in memory. */
+  end: Position | undefined
+  readonly sentMs: number
 }
 
-/** Between two tries of a spool that takes nothing. */
-const RETRY_MS = 1000
+/** What was received and given up, by receive time in epoch ms. */
+interface Loss {
+  readonly sinceMs: number
+  fromMs: number
+  toMs: number
+  /** Empty: any symbol. */
+  readonly symbols: Set<string>
+}
+
+/** Records in memory at most; few, because a kill loses what only memory has. */
+const CAPACITY_RECORDS = 4000
+const CAPACITY_BYTES = 16 * 1024 * 1024
+/** Room beyond the capacity for gaps, which say what was lost or missed. */
+const RESERVE_RECORDS = 1000
+/** One send at most, so that a batch of large records stays below a broker's usual 1 MiB. */
+const MAX_SEND_BYTES = 900_000
+/** Between two tries of a disk that fails. */
+const DISK_RETRY_MS = 1000
+/** A loss that lasts is published this often. */
+const LOSS_EVERY_MS = 10_000
+
+/** An id that no other gap has; rises with time. */
+export function gapId(nowMs: number): string {
+  return `gap-${connectionId(nowMs)}`
+}
 
 /**
- * Everything received on its way to the broker, in order: first what a former life left in the
+ * Everything received on its way to the broker, in order: first what the previous run left in the
  * spool, then memory. `docs/adr/0009-spool.md` says what can be lost when.
  *
- * While sends succeed nothing touches the disk: a full memory makes `add` wait. What waits longer
- * than `spoolAfterMs` goes to the spool, and so does a full memory behind a spool that is not empty.
- * When the spool takes nothing and nothing gets through, the newest are given up and reported.
+ * While sends succeed nothing touches the disk: a full memory makes `add` wait. What waits longer than
+ * `spoolAfterMs` overflows to the spool, and so does a full memory behind a spool that is not empty.
+ * When the spool takes nothing and nothing gets through, the newest records are given up, and a gap
+ * takes their place.
+ *
+ * A record is either in `#memory`, which a kill loses, or in the spool. It leaves memory when it is
+ * acknowledged or spooled, so the batch in flight is the head of one of the two.
  */
 export class Outbox {
   readonly #deps: OutboxDeps
-  readonly #memory = new RecordQueue()
-  readonly #spill: Spill
-  readonly #dispatch: Dispatch
-  readonly #loss: LossReport
-  readonly #movement = new Movement()
-  #timer: NodeJS.Timeout | undefined
+  readonly #sendLoop: SendLoop
+  readonly #progress = new Signal()
+  readonly #stop = new AbortController()
+  /** What only memory has, the oldest first. */
+  readonly #memory: WaitingRecord[] = []
+  #memoryBytes = 0
+  #batch: Batch | undefined
+  #sending: Promise<void> | undefined
+  #sendError: unknown
+  #overflowing: Promise<void> | undefined
+  #spoolProblem: TapedeckError | undefined
+  #ageTimer: NodeJS.Timeout | undefined
+  #loss: Loss | undefined
+  #lastSentReceivedAt = systemClock.now()
+  /** Receive time of the last record before a damaged place of the spool, until the first one after it. */
+  #damagedFromMs: number | undefined
   #isClosed = false
 
   constructor(deps: OutboxDeps) {
-    const { spool, spoolMetrics, log } = deps
     this.#deps = deps
-    this.#spill = new Spill(spool, spoolMetrics, log)
-    this.#dispatch = new Dispatch(deps, this.#memory, this.#spill, () => this.#moved())
-    this.#loss = new LossReport(spoolMetrics, deps.onLoss)
-    spoolMetrics.spoolCutBytes.inc(spool.cutBytes)
-    this.#moved()
-    this.#dispatch.start()
+    this.#sendLoop = new SendLoop(deps)
+    deps.metrics.spoolCutBytes.inc(deps.spool.cutBytes)
+    this.#reportProgress()
+    this.#startSending()
   }
 
   /** Why nothing gets through, or nothing more can be kept, at present. */
   get failure(): TapedeckError | undefined {
-    return this.#dispatch.failure ?? this.#spill.problem
+    return this.#sendLoop.failure ?? this.#spoolProblem
   }
 
-  get depth(): Depth {
-    const { inFlight } = this.#dispatch
-    const oldest = inFlight?.records[0] ?? this.#spill.moving[0] ?? this.#memory.oldest
-    return {
-      records: this.#exposedRecords,
-      bytes: this.#deps.spool.bytes,
-      oldestMs: oldest === undefined ? 0 : Math.max(0, systemClock.now() - oldest.receivedAt)
-    }
+  /** What waits for the broker: records in memory alone, and bytes on disk. */
+  get depth(): { readonly records: number; readonly bytes: number } {
+    return { records: this.#memory.length, bytes: this.#deps.spool.bytes }
+  }
+
+  /** True when the broker has everything. */
+  get isEmpty(): boolean {
+    return this.#memory.length === 0 && this.#batch === undefined && this.#deps.spool.isEmpty
   }
 
   /** Receive time of the oldest record that only memory has; undefined while a kill would lose none. */
   get exposedSinceMs(): number | undefined {
-    const { inFlight } = this.#dispatch
-    const exposed = exposedCount(inFlight) > 0 ? inFlight?.records[inFlight.spooled] : undefined
-    return (exposed ?? this.#spill.moving[0] ?? this.#memory.oldest)?.receivedAt
+    return this.#memory[0]?.receivedAt
   }
 
-  /** Takes records in, after waiting for room if need be. @throws what ended the sending */
+  /**
+   * Takes records in, after waiting for room if need be.
+   * @throws QUEUE_CLOSED, or the error that ended the sending
+   */
   async add(records: readonly TradeRecord[]): Promise<void> {
     const addedMs = performance.now()
     for (const record of records) {
@@ -90,137 +137,320 @@ export class Outbox {
         receivedAt,
         addedMs
       }
-      if (this.#memory.isFull && !(await this.#makeRoom())) this.#lose(waiting)
+      if (this.#isFull && !(await this.#makeRoom())) this.#giveUp(waiting)
       else this.#push(waiting)
     }
   }
 
-  /**
-   * Takes in a record that says something of those around it, such as a gap: it keeps its place in
-   * the order, never waits, and may use room that trades may not.
-   */
-  announce(record: Omit<QueuedRecord, 'trades'>): void {
+  /** Takes in a gap: it keeps its place in the order, never waits, and may use the reserve. */
+  announce(gap: GapRecord): void {
+    const record = { ...encodeGapRecord(gap), partition: 'all', receivedAt: gap.at } as const
     const waiting: WaitingRecord = { ...record, trades: 0, addedMs: performance.now() }
-    if (this.#memory.isReserveFull) this.#lose(waiting)
+    if (this.#isReserveFull) this.#giveUp(waiting)
     else this.#push(waiting)
-  }
-
-  /** True as soon as the broker has everything, false when it has not after `limitMs`. */
-  async drained(limitMs: number): Promise<boolean> {
-    const deadlineMs = performance.now() + limitMs
-    for (;;) {
-      this.#throwIfEnded()
-      const leftMs = deadlineMs - performance.now()
-      if (this.#isEmpty || leftMs <= 0) return this.#isEmpty
-      await this.#movement.wait(leftMs)
-    }
   }
 
   /**
    * Ends the sending. What the broker has not taken after `limitMs`, or while it does not answer,
-   * goes to the spool, synced, for the next life.
+   * goes to the spool, synced, for the next run.
    *
    * @throws SPOOL_FULL or SPOOL_FAILED when something could not be kept
    */
   async close(limitMs: number): Promise<void> {
     const deadlineMs = performance.now() + limitMs
-    while (!this.#isEmpty && this.failure === undefined && this.#dispatch.error === undefined) {
+    this.#publishLoss()
+    while (!this.isEmpty && this.failure === undefined && this.#sendError === undefined) {
       const leftMs = deadlineMs - performance.now()
       if (leftMs <= 0) break
-      await this.#movement.wait(leftMs)
+      await this.#progress.wait(leftMs)
     }
     this.#isClosed = true
-    this.#dispatch.giveUp()
-    clearTimeout(this.#timer)
-    await this.#spill.settled()
-    const { inFlight } = this.#dispatch
-    await this.#spill.run(inFlight, this.#memory)
-    const left = [...(inFlight?.records.slice(inFlight.spooled) ?? []), ...this.#memory.takeAll()]
-    for (const record of left) this.#loss.add(record, 'stopped')
-    this.#loss.flush()
+    this.#stop.abort()
+    clearTimeout(this.#ageTimer)
+    while (this.#overflowing !== undefined) await this.#overflowing
+    await this.#overflow()
+    for (const record of this.#memory) this.#countLoss(record, 'stopped')
     await this.#deps.spool.close()
-    if (left.length > 0 && this.#spill.problem !== undefined) throw this.#spill.problem
+    if (this.#memory.length > 0 && this.#spoolProblem !== undefined) throw this.#spoolProblem
   }
 
-  get #isEmpty(): boolean {
-    const { spool } = this.#deps
-    return this.#exposedRecords === 0 && this.#dispatch.inFlight === undefined && spool.isEmpty
+  get #isFull(): boolean {
+    return this.#memory.length >= CAPACITY_RECORDS || this.#memoryBytes >= CAPACITY_BYTES
   }
 
-  /** Records that only memory has: waiting, in flight, or on their way to the disk. */
-  get #exposedRecords(): number {
-    const { moving } = this.#spill
-    return this.#memory.length + moving.length + exposedCount(this.#dispatch.inFlight)
+  get #isReserveFull(): boolean {
+    return this.#memory.length >= CAPACITY_RECORDS + RESERVE_RECORDS
   }
 
-  /** Nothing got through for as long as it may take. */
-  get #isStalled(): boolean {
-    const sentMs = this.#dispatch.inFlight?.sentMs ?? Infinity
-    const isSlow = performance.now() - sentMs > this.#deps.spoolAfterMs
-    return isSlow || this.#dispatch.failure !== undefined
-  }
-
-  /** Age of the oldest record that is in memory alone, ms; -Infinity when there is none. */
-  get #exposedMs(): number {
-    const { inFlight } = this.#dispatch
-    const oldest = exposedCount(inFlight) > 0 ? inFlight : this.#memory.oldest
+  /** How long the oldest record has been in memory alone, ms; -Infinity when there is none. */
+  get #ageMs(): number {
+    const [oldest] = this.#memory
     return oldest === undefined ? -Infinity : performance.now() - oldest.addedMs
   }
 
   #push(record: WaitingRecord): void {
     if (this.#isClosed) throw new TapedeckError('QUEUE_CLOSED', 'Cannot add to a closed outbox')
-    this.#loss.flush() // the report may announce: it comes before what follows the loss
+    this.#publishLoss()
     this.#memory.push(record)
-    this.#dispatch.start()
+    this.#memoryBytes += record.value.length
+    this.#startSending()
     this.#watchAge()
   }
 
-  #lose(record: QueuedRecord): void {
-    const isFull = this.#spill.problem?.code === 'SPOOL_FULL'
-    this.#loss.add(record, isFull ? 'spool_full' : 'spool_failed')
+  /** Removes the oldest records from memory: the broker or the spool has them. */
+  #drop(count: number): void {
+    for (const { value } of this.#memory.splice(0, count)) this.#memoryBytes -= value.length
   }
 
   /** Waits until memory has room; false when waiting would not help. */
   async #makeRoom(): Promise<boolean> {
-    while (this.#memory.isFull) {
-      this.#throwIfEnded()
-      const { problem } = this.#spill
-      const isBehind = !this.#deps.spool.isEmpty || this.#exposedMs >= this.#deps.spoolAfterMs
-      if (problem === undefined && isBehind) {
-        await this.#spill.run(this.#dispatch.inFlight, this.#memory)
-      } else if (problem !== undefined && this.#isStalled) return false
-      else await this.#movement.wait(this.#deps.spoolAfterMs)
+    const { spool, spoolAfterMs } = this.#deps
+    while (this.#isFull) {
+      if (this.#sendError !== undefined) throw this.#sendError
+      const hasProblem = this.#spoolProblem !== undefined
+      if (!hasProblem && (!spool.isEmpty || this.#ageMs >= spoolAfterMs)) await this.#overflow()
+      else if (hasProblem && this.#isStalled) return false
+      else await this.#progress.wait(spoolAfterMs)
     }
     return true
   }
 
-  #watchAge(): void {
-    if (this.#timer !== undefined || this.#isClosed) return
-    const ageMs = this.#exposedMs
-    if (ageMs === -Infinity) return
-    const { spoolAfterMs } = this.#deps
-    const waitMs = this.#spill.problem === undefined ? Math.max(1, spoolAfterMs - ageMs) : RETRY_MS
-    this.#timer = setTimeout(() => void this.#lookAtAge(), waitMs)
+  /** Nothing got through for as long as it may take. */
+  get #isStalled(): boolean {
+    const sentMs = this.#batch?.sentMs ?? Infinity
+    const isSlow = performance.now() - sentMs > this.#deps.spoolAfterMs
+    return isSlow || this.#sendLoop.failure !== undefined
   }
 
-  async #lookAtAge(): Promise<void> {
-    if (this.#exposedMs >= this.#deps.spoolAfterMs) {
-      await this.#spill.run(this.#dispatch.inFlight, this.#memory)
+  // From memory to the broker
+
+  #startSending(): void {
+    const isEnded = this.#stop.signal.aborted || this.#sendError !== undefined
+    if (this.#sending !== undefined || isEnded) return
+    this.#sending = this.#sendAll()
+      .catch((error: unknown) => {
+        if (!this.#stop.signal.aborted) this.#sendError = error
+      })
+      .finally(() => {
+        this.#sending = undefined
+        // A record may have come between the last look and this moment.
+        if (this.#memory.length > 0) this.#startSending()
+        this.#reportProgress()
+      })
+  }
+
+  /** Sends one batch after the other: the spool first, as it is older, then memory. */
+  async #sendAll(): Promise<void> {
+    const { signal } = this.#stop
+    for (let batch = await this.#next(); batch !== undefined; batch = await this.#next()) {
+      const refused = await this.#sendLoop.send(batch.records, signal)
+      // The outbox is being closed: the next run sends the batch again, and readers know it.
+      signal.throwIfAborted()
+      for (const { record, reason } of refused) this.#deps.deadLetters.add(reason, record.value)
+      this.#lastSentReceivedAt = batch.records.at(-1)?.receivedAt ?? this.#lastSentReceivedAt
+      while (this.#overflowing !== undefined) await this.#overflowing
+      this.#drop(batch.inMemory)
+      batch.inMemory = 0
+      if (batch.end !== undefined) await this.#acknowledge(batch.end)
+      this.#batch = undefined
+      this.#reportProgress()
     }
-    if (this.#loss.isDue) this.#loss.flush()
-    this.#timer = undefined
-    this.#moved()
+  }
+
+  /** The oldest records; from here on they are in flight. */
+  async #next(): Promise<Batch | undefined> {
+    const { spool, metrics, log } = this.#deps
+    for (;;) {
+      this.#stop.signal.throwIfAborted()
+      if (this.#overflowing !== undefined) await this.#overflowing
+      else if (!spool.hasUnread) {
+        const records = this.#oldestInMemory()
+        this.#publishDamage(records[0])
+        return records.length === 0 ? undefined : this.#begin(records, records.length, undefined)
+      } else {
+        try {
+          const { records, end, damagedBytes } = await spool.read(MAX_SEND_RECORDS, MAX_SEND_BYTES)
+          this.#publishDamage(records[0])
+          if (damagedBytes > 0) this.#noteDamage(damagedBytes, records.at(-1))
+          if (records.length > 0) return this.#begin(records, 0, end)
+          await this.#acknowledge(end)
+        } catch (error) {
+          metrics.spoolErrors.inc()
+          log.error({ err: error }, 'the spool cannot be read')
+          await systemClock.delay(DISK_RETRY_MS, this.#stop.signal)
+        }
+      }
+    }
+  }
+
+  #begin(records: readonly QueuedRecord[], inMemory: number, end: Position | undefined): Batch {
+    return (this.#batch = { records, inMemory, end, sentMs: performance.now() })
+  }
+
+  /** As many as one send takes; a single one may be larger. */
+  #oldestInMemory(): readonly WaitingRecord[] {
+    let count = 0
+    let bytes = 0
+    for (const { value } of this.#memory) {
+      const isTooLong = count > 0 && bytes + value.length > MAX_SEND_BYTES
+      if (count >= MAX_SEND_RECORDS || isTooLong) break
+      count++
+      bytes += value.length
+    }
+    return this.#memory.slice(0, count)
+  }
+
+  /** When the disk cannot note it, the next run sends some records again. */
+  async #acknowledge(end: Position): Promise<void> {
+    try {
+      if (await this.#deps.spool.acknowledge(end)) this.#spoolProblem = undefined
+    } catch (error) {
+      this.#deps.metrics.spoolErrors.inc()
+      this.#deps.log.error({ err: error }, 'the spool cannot note what was published')
+    }
+  }
+
+  // From memory to the spool
+
+  /** One at a time. Never rejects: what was not written stays in memory. */
+  #overflow(): Promise<void> {
+    this.#overflowing ??= this.#writeMemory().finally(() => {
+      this.#overflowing = undefined
+    })
+    return this.#overflowing
+  }
+
+  async #writeMemory(): Promise<void> {
+    const batch = this.#batch
+    let problem: TapedeckError | undefined
+    if (batch !== undefined && batch.inMemory > 0) {
+      const appended = await this.#writeOldest(batch.inMemory)
+      problem = appended.problem
+      batch.inMemory -= appended.taken
+      if (appended.end !== undefined) {
+        batch.end = appended.end
+        this.#deps.spool.skipTo(appended.end)
+      }
+    }
+    if (problem === undefined && this.#memory.length > 0) {
+      problem = (await this.#writeOldest(this.#memory.length)).problem
+    }
+    const { metrics, log } = this.#deps
+    if (problem?.code === 'SPOOL_FAILED') metrics.spoolErrors.inc()
+    if (problem?.code !== this.#spoolProblem?.code) {
+      if (problem === undefined) log.info('the spool takes records again')
+      else log.error({ err: problem }, 'the spool takes no more records')
+    }
+    this.#spoolProblem = problem
+  }
+
+  async #writeOldest(count: number): Promise<Appended> {
+    const appended = await this.#deps.spool.append(this.#memory.slice(0, count))
+    this.#drop(appended.taken)
+    this.#deps.metrics.recordsSpooled.inc(appended.taken)
+    return appended
+  }
+
+  #watchAge(): void {
+    if (this.#ageTimer !== undefined || this.#isClosed || this.#memory.length === 0) return
+    const leftMs = Math.max(1, this.#deps.spoolAfterMs - this.#ageMs)
+    const waitMs = this.#spoolProblem === undefined ? leftMs : DISK_RETRY_MS
+    this.#ageTimer = setTimeout(() => void this.#checkAge(), waitMs)
+  }
+
+  async #checkAge(): Promise<void> {
+    if (this.#ageMs >= this.#deps.spoolAfterMs) await this.#overflow()
+    const lostForMs = this.#loss === undefined ? 0 : performance.now() - this.#loss.sinceMs
+    if (lostForMs >= LOSS_EVERY_MS) this.#publishLoss()
+    this.#ageTimer = undefined
+    this.#reportProgress()
     this.#watchAge()
   }
 
-  #moved(): void {
-    const { spoolBytes, queuedRecords } = this.#deps.spoolMetrics
-    spoolBytes.set(this.#deps.spool.bytes)
-    queuedRecords.set(this.#exposedRecords)
-    this.#movement.tell()
+  // What is lost
+
+  #giveUp(record: QueuedRecord): void {
+    const isFull = this.#spoolProblem?.code === 'SPOOL_FULL'
+    this.#countLoss(record, isFull ? 'spool_full' : 'spool_failed')
+    const { receivedAt, key, trades } = record
+    this.#loss ??= {
+      sinceMs: performance.now(),
+      fromMs: receivedAt,
+      toMs: receivedAt,
+      symbols: new Set()
+    }
+    this.#loss.fromMs = Math.min(this.#loss.fromMs, receivedAt)
+    this.#loss.toMs = Math.max(this.#loss.toMs, receivedAt)
+    if (trades > 0) this.#loss.symbols.add(key)
   }
 
-  #throwIfEnded(): void {
-    if (this.#dispatch.error !== undefined) throw this.#dispatch.error
+  #countLoss({ trades }: QueuedRecord, reason: 'spool_full' | 'spool_failed' | 'stopped'): void {
+    this.#deps.metrics.recordsLost.inc({ reason })
+    this.#deps.metrics.tradesLost.inc({ reason }, trades)
+  }
+
+  /** Publishes the records given up since the last time as one gap, before what follows them. */
+  #publishLoss(): void {
+    if (this.#loss === undefined || this.#isReserveFull || this.#isClosed) return
+    const { fromMs, toMs, symbols } = this.#loss
+    this.#loss = undefined
+    this.#announceLoss(fromMs, toMs, [...symbols].toSorted())
+  }
+
+  #noteDamage(bytes: number, last: QueuedRecord | undefined): void {
+    this.#deps.metrics.spoolCutBytes.inc(bytes)
+    this.#deps.log.error({ bytes }, 'a damaged part of the spool is skipped')
+    this.#damagedFromMs ??= last?.receivedAt ?? this.#lastSentReceivedAt
+  }
+
+  #publishDamage(first: QueuedRecord | undefined): void {
+    const fromMs = this.#damagedFromMs
+    if (fromMs === undefined || first === undefined || first.receivedAt < fromMs) return
+    this.#damagedFromMs = undefined
+    this.#announceLoss(fromMs, first.receivedAt, [])
+  }
+
+  #announceLoss(fromMs: number, toMs: number, symbols: readonly string[]): void {
+    const nowMs = systemClock.now()
+    this.announce({
+      version: 1,
+      kind: 'gap',
+      id: gapId(nowMs),
+      feed: this.#deps.feed,
+      fromMs,
+      toMs,
+      cause: 'received, but neither the broker nor the spool took it',
+      symbols,
+      at: nowMs
+    })
+  }
+
+  #reportProgress(): void {
+    const { metrics, spool } = this.#deps
+    metrics.spoolBytes.set(spool.bytes)
+    metrics.queuedRecords.set(this.#memory.length)
+    this.#progress.notify()
+  }
+}
+
+/** Lets several callers wait for the next notification, each no longer than it wants to. */
+class Signal {
+  #next = Promise.withResolvers<void>()
+
+  notify(): void {
+    const { resolve } = this.#next
+    this.#next = Promise.withResolvers<void>()
+    resolve()
+  }
+
+  /** Resolves at the next `notify`, or after `limitMs`. */
+  async wait(limitMs: number): Promise<void> {
+    const limit = Promise.withResolvers<void>()
+    const timer = setTimeout(limit.resolve, limitMs)
+    try {
+      await Promise.race([this.#next.promise, limit.promise])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }

@@ -1,54 +1,119 @@
+import { mkdir, open, readFile, rm, unlink, type FileHandle } from 'node:fs/promises'
+import path from 'node:path'
+import {
+  createLockFile,
+  isSame,
+  messageOf,
+  processIdentity,
+  removeStaleLock,
+  TapedeckError,
+  type ProcessIdentity
+} from '@tapedeck/core'
 import type { Logger } from '@tapedeck/service'
-import type { QueuedRecord } from './spool-entry.ts'
-import { MAGIC, SpoolFolder, type Position, type Segment } from './spool-folder.ts'
-import { readEntries } from './spool-reader.ts'
-import { SpoolWriter, type Appended, type SpoolConfig } from './spool-writer.ts'
+import {
+  createSegment,
+  encodeCursor,
+  encodeEntries,
+  entrySize,
+  inventoryOf,
+  readEntries,
+  SEGMENT_MAGIC,
+  segmentPath,
+  writeAll,
+  type Inventory,
+  type Position,
+  type QueuedRecord,
+  type Segment
+} from './spool-format.ts'
+
+export interface SpoolConfig {
+  readonly dir: string
+  /** Bytes on disk at most. */
+  readonly maxBytes: number
+  /** When what is written is synced: `always` before it counts as written, or each SYNC_MS. */
+  readonly fsync: 'interval' | 'always'
+}
+
+export interface Appended {
+  /** How many of the records were written, from the first on. */
+  readonly taken: number
+  /** Behind the last one written; undefined when none was. */
+  readonly end: Position | undefined
+  /** SPOOL_FULL or SPOOL_FAILED when some were not written. */
+  readonly problem: TapedeckError | undefined
+}
+
+interface OpenSegment {
+  readonly segment: Segment
+  readonly file: FileHandle
+}
+
+/** Between two syncs in the mode `interval`: the most that a power cut takes of what was written. */
+const SYNC_MS = 200
+/** Encoded and written at once. */
+const CHUNK_BYTES = 1024 * 1024
+const SEGMENT_BYTES = 16 * 1024 * 1024
+/** A full spool has at least this many files: removing one makes room again. */
+const SEGMENTS = 8
+const LOCK_TRIES = 5
 
 /**
  * An append-only queue on disk for what the broker has not taken. Entries are read in the order in
- * which they were appended, also by a later process; a file is removed once the broker has all of it.
- *
- * One appends and one reads at a time, side by side.
+ * which they were appended, also by a later process; a segment is removed once the broker has all of
+ * it. One append and one read may run side by side.
  */
 export class Spool {
-  readonly #folder: SpoolFolder
-  readonly #writer: SpoolWriter
-  /** Oldest first; the writer adds to it. */
+  readonly #config: SpoolConfig
+  readonly #log: Logger
+  readonly #cursor: FileHandle
+  readonly #unlock: () => Promise<void>
+  readonly #segmentBytes: number
+  /** Oldest first. */
   readonly #segments: Segment[]
+  #nextNumber: number
   #read: Position
+  /** The segment that is written at present. */
+  #active: OpenSegment | undefined
   #isAppending = false
-  /** Bytes cut when opened: an entry whose writing was not finished. */
+  #syncTimer: NodeJS.Timeout | undefined
+  /** Syncs and closes run one after the other. */
+  #settling: Promise<void> = Promise.resolve()
+  /** Bytes cut when the spool was opened: an entry whose writing was not finished. */
   readonly cutBytes: number
 
   private constructor(
-    folder: SpoolFolder,
-    writer: SpoolWriter,
-    segments: Segment[],
-    read: Position,
-    cutBytes: number
+    config: SpoolConfig,
+    log: Logger,
+    { cursor, unlock }: Folder,
+    { segments, acknowledged, cutBytes }: Inventory
   ) {
-    this.#folder = folder
-    this.#writer = writer
+    this.#config = config
+    this.#log = log
+    this.#cursor = cursor
+    this.#unlock = unlock
+    this.#segmentBytes = Math.min(SEGMENT_BYTES, Math.floor(config.maxBytes / SEGMENTS))
     this.#segments = segments
-    this.#read = read
+    this.#nextNumber = Math.max((segments.at(-1)?.number ?? 0) + 1, acknowledged.segment)
+    this.#read = acknowledged
     this.cutBytes = cutBytes
   }
 
   /** @throws CONFIG_INVALID when the folder cannot be written to; DATA_DIR_IN_USE */
   static async open(config: SpoolConfig, log: Logger): Promise<Spool> {
-    const folder = await SpoolFolder.open(config.dir)
-    const { segments, acknowledged, cutBytes } = await folder.inventory()
-    const next = Math.max((segments.at(-1)?.number ?? 0) + 1, acknowledged.segment)
-    const writer = new SpoolWriter(folder, segments, next, config, log)
-    const spool = new Spool(folder, writer, segments, acknowledged, cutBytes)
-    await spool.acknowledge(acknowledged) // a former life may have ended before it removed the file
-    if (spool.bytes > 0 || cutBytes > 0) {
-      log.info({ dir: config.dir, bytes: spool.bytes, cutBytes }, 'a former life left a spool')
+    const { dir } = config
+    const folder = await openFolder(dir)
+    const inventory = await inventoryOf(dir)
+    const spool = new Spool(config, log, folder, inventory)
+    // The previous run may have ended before it removed a file.
+    await spool.acknowledge(inventory.acknowledged)
+    const { bytes, cutBytes } = spool
+    if (bytes > 0 || cutBytes > 0) {
+      log.info({ dir, bytes, cutBytes }, 'the previous run left records in the spool')
     }
     return spool
   }
 
-  /** Bytes on disk, those included that the broker has but whose file it does not yet have whole. */
+  /** Bytes on disk, including what the broker has of a segment that it does not have whole. */
   get bytes(): number {
     return this.#segments.reduce((sum, { size }) => sum + size, 0)
   }
@@ -59,72 +124,234 @@ export class Spool {
   }
 
   get hasUnread(): boolean {
-    return this.#segments.some(
-      ({ number, size }) =>
-        number >= this.#read.segment && size > Math.max(this.#offsetIn(number), MAGIC.length)
-    )
+    return this.#unread !== undefined
   }
 
-  /** Writes the leading records that fit in order; says how many, and what kept it from the rest. */
+  /** Writes as many of the records, from the first on, as fit. Never throws. */
   async append(records: readonly QueuedRecord[]): Promise<Appended> {
+    const { dir, maxBytes, fsync } = this.#config
+    let taken = 0
+    let end: Position | undefined
     this.#isAppending = true
     try {
-      return await this.#writer.append(records)
+      while (taken < records.length) {
+        const count = this.#countThatFits(records, taken)
+        if (count === 0) {
+          const full = `The spool in ${dir} is full: ${maxBytes} bytes (SPOOL_MAX_BYTES)`
+          return { taken, end, problem: new TapedeckError('SPOOL_FULL', full) }
+        }
+        const { segment, file } = await this.#openSegment()
+        const bytes = encodeEntries(records.slice(taken, taken + count))
+        await writeAll(file, bytes, segment.size)
+        if (fsync === 'always') await file.datasync()
+        else this.#syncSoon()
+        segment.size += bytes.length
+        taken += count
+        end = { segment: segment.number, offset: segment.size }
+      }
+      return { taken, end, problem: undefined }
+    } catch (cause) {
+      await this.#abandonSegment()
+      const failed = `Cannot write to the spool in ${dir}: ${messageOf(cause)}`
+      return { taken, end, problem: new TapedeckError('SPOOL_FAILED', failed, { cause }) }
     } finally {
       this.#isAppending = false
     }
   }
 
   /**
-   * The next records, which must be acknowledged with `end` once the broker has them.
-   * `damagedBytes` were passed over before `end`: their checksum did not fit.
+   * The next records; acknowledge them with `end` once the broker has them. `damagedBytes` were
+   * skipped before `end`: their checksum did not match.
    */
   async read(
     maxRecords: number,
     maxBytes: number
-  ): Promise<{ records: QueuedRecord[]; end: Position; damagedBytes: number }> {
-    const segment = this.#segments.find(
-      ({ number, size }) =>
-        number >= this.#read.segment && size > Math.max(this.#offsetIn(number), MAGIC.length)
-    )
+  ): Promise<{ records: readonly QueuedRecord[]; end: Position; damagedBytes: number }> {
+    const segment = this.#unread
     if (segment === undefined) return { records: [], end: this.#read, damagedBytes: 0 }
-    const { number, size } = segment
-    const from = Math.max(this.#offsetIn(number), MAGIC.length)
-    const limits = { from, to: size, maxRecords, maxBytes }
-    const { records, offset, damagedBytes } = await readEntries(this.#folder.path(number), limits)
+    const { number, size: to } = segment
+    const from = this.#readOffset(number)
+    const file = segmentPath(this.#config.dir, number)
+    const { records, offset, damagedBytes } = await readEntries(file, {
+      from,
+      to,
+      maxRecords,
+      maxBytes
+    })
     this.#read = { segment: number, offset }
     return { records, end: this.#read, damagedBytes }
   }
 
-  /** What stands before `end` need not be read: it is on its way to the broker already. */
+  /** Skips what stands before `end`: it is on its way to the broker already. */
   skipTo(end: Position): void {
     this.#read = end
   }
 
-  /** The broker has all before `end`. True when a file was removed: there is room again. */
+  /** The broker has everything before `end`. True when a file was removed: there is room again. */
   async acknowledge(end: Position): Promise<boolean> {
     const done = this.#segments.filter(
       ({ number, size }) =>
         number < end.segment || (number === end.segment && size <= end.offset && !this.#isAppending)
     )
     this.#segments.splice(0, done.length)
-    const last = done.at(-1)
-    // The number is not given again, or the cursor would point into another file.
-    const cursor = last?.number === end.segment ? { segment: end.segment + 1, offset: 0 } : end
-    if (this.#read.segment <= end.segment && cursor !== end) this.#read = cursor
-    await this.#writer.leave(done)
-    await this.#folder.moveCursor(cursor)
-    for (const { number } of done) await this.#folder.remove(number)
+    // A number is not used again, or the cursor would point into another file.
+    const isWhole = done.at(-1)?.number === end.segment
+    const cursor = isWhole ? { segment: end.segment + 1, offset: 0 } : end
+    if (this.#read.segment <= end.segment && isWhole) this.#read = cursor
+    const active = this.#active
+    if (active !== undefined && done.includes(active.segment)) {
+      this.#active = undefined
+      await this.#settle(() => active.file.close())
+    }
+    // Not synced: after a power cut some records are published twice.
+    await writeAll(this.#cursor, encodeCursor(cursor), 0)
+    for (const { number } of done) await unlink(segmentPath(this.#config.dir, number))
     return done.length > 0
   }
 
-  /** Everything written is on the disk when this resolves. */
+  /** Resolves when everything written is on the disk. */
   async close(): Promise<void> {
-    await this.#writer.close()
-    await this.#folder.close()
+    clearTimeout(this.#syncTimer)
+    await this.#closeSegment()
+    await this.#cursor.close()
+    await this.#unlock()
   }
 
-  #offsetIn(segment: number): number {
-    return segment === this.#read.segment ? this.#read.offset : 0
+  /** The oldest segment that holds more than was read. */
+  get #unread(): Segment | undefined {
+    return this.#segments.find(
+      ({ number, size }) => number >= this.#read.segment && size > this.#readOffset(number)
+    )
   }
+
+  #readOffset(segment: number): number {
+    const offset = segment === this.#read.segment ? this.#read.offset : 0
+    return Math.max(offset, SEGMENT_MAGIC.length)
+  }
+
+  #countThatFits(records: readonly QueuedRecord[], from: number): number {
+    const used = this.bytes + SEGMENT_MAGIC.length
+    let bytes = 0
+    let count = 0
+    for (const record of records.slice(from)) {
+      const size = entrySize(record)
+      if (used + bytes + size > this.#config.maxBytes) break
+      if (count > 0 && bytes + size > Math.min(CHUNK_BYTES, this.#segmentBytes)) break
+      bytes += size
+      count++
+    }
+    return count
+  }
+
+  /** The segment to write to, a new one when the last is long enough. */
+  async #openSegment(): Promise<OpenSegment> {
+    if (this.#active !== undefined && this.#active.segment.size >= this.#segmentBytes) {
+      await this.#closeSegment()
+    }
+    if (this.#active === undefined) {
+      const number = this.#nextNumber++
+      const file = await createSegment(this.#config.dir, number)
+      const segment: Segment = { number, size: SEGMENT_MAGIC.length }
+      this.#segments.push(segment)
+      this.#active = { segment, file }
+    }
+    return this.#active
+  }
+
+  async #closeSegment(): Promise<void> {
+    const active = this.#active
+    this.#active = undefined
+    if (active === undefined) return
+    await this.#settle(async () => {
+      await active.file.datasync().finally(() => active.file.close())
+    })
+  }
+
+  /** After an error nothing more goes to this file: what follows its good bytes is unknown. */
+  async #abandonSegment(): Promise<void> {
+    const active = this.#active
+    this.#active = undefined
+    if (active === undefined) return
+    const { segment, file } = active
+    await this.#settle(async () => {
+      await file.truncate(segment.size).catch(() => undefined)
+      await file.close()
+      if (segment.size > SEGMENT_MAGIC.length) return
+      this.#segments.splice(this.#segments.indexOf(segment), 1)
+      await unlink(segmentPath(this.#config.dir, segment.number))
+    }).catch(() => undefined)
+  }
+
+  #syncSoon(): void {
+    this.#syncTimer ??= setTimeout(() => {
+      this.#syncTimer = undefined
+      const file = this.#active?.file
+      if (file === undefined) return
+      this.#settle(() => file.datasync()).catch((error: unknown) => {
+        this.#log.error({ err: error }, 'the spool could not be synced')
+      })
+    }, SYNC_MS)
+  }
+
+  #settle(work: () => Promise<void>): Promise<void> {
+    const settled = this.#settling.then(work)
+    this.#settling = settled.catch(() => undefined)
+    return settled
+  }
+}
+
+interface Folder {
+  readonly cursor: FileHandle
+  readonly unlock: () => Promise<void>
+}
+
+async function openFolder(dir: string): Promise<Folder> {
+  try {
+    await mkdir(dir, { recursive: true })
+    const unlock = await lockFolder(dir)
+    const file = path.join(dir, 'cursor')
+    // Mode `a` creates the file, only `r+` writes in place.
+    await (await open(file, 'a')).close()
+    return { cursor: await open(file, 'r+'), unlock }
+  } catch (cause) {
+    if (cause instanceof TapedeckError) throw cause
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `Cannot start: SPOOL_DIR '${dir}' cannot be written to (${messageOf(cause)}), expected a ` +
+        `folder for what the broker has not taken yet`,
+      { cause }
+    )
+  }
+}
+
+/**
+ * Locks a spool folder for this process; the result unlocks it. The lock of a process that is gone is
+ * taken over, so that the successor of a killed producer starts at once.
+ */
+async function lockFolder(dir: string): Promise<() => Promise<void>> {
+  const file = path.join(dir, 'lock')
+  const { pid, started } = await processIdentity(process.pid)
+  for (let attempt = 0; attempt < LOCK_TRIES; attempt++) {
+    if (await createLockFile(file, `${pid} ${started}`)) return () => rm(file, { force: true })
+    const text = await readFile(file, 'utf8').catch(() => undefined)
+    if (text === undefined) continue
+    const owner = ownerOf(text)
+    // In a container a later producer often has the pid of the earlier one: its start time differs.
+    if (owner !== undefined && (await isSame(owner))) {
+      throw new TapedeckError(
+        'DATA_DIR_IN_USE',
+        `Cannot use ${dir}: process ${owner.pid} spools there, expected a folder of its own ` +
+          `(stop it, or set SPOOL_DIR)`
+      )
+    }
+    await removeStaleLock(file, text)
+  }
+  throw new TapedeckError('DATA_DIR_IN_USE', `Cannot lock ${dir}: others try at the same time`)
+}
+
+/** The process that a lock file names; undefined when it names none. */
+function ownerOf(text: string): ProcessIdentity | undefined {
+  const [number, ...started] = text.split(' ')
+  const pid = Number(number)
+  return Number.isInteger(pid) && pid > 0 ? { pid, started: started.join(' ') } : undefined
 }

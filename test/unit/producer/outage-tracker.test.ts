@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { GapRecord } from '@tapedeck/domain'
-import { FollowedSymbols, OutageTracker, type Handover } from '@tapedeck/producer'
+import { FollowedSymbols, OutageTracker, type Handover } from '@tapedeck/producer/testing'
 
-describe('GapKeeper', () => {
+describe('OutageTracker', () => {
   function tracker(): { gaps: GapRecord[]; beginnings: GapRecord[]; tracker: OutageTracker } {
     const gaps: GapRecord[] = []
     const beginnings: GapRecord[] = []
     let next = 0
     const made = new OutageTracker({
       feed: 'finnhub',
-      publish(gap) {
-        if (gap.fromMs === null) beginnings.push(gap)
-        else gaps.push(gap)
+      outbox: {
+        announce(gap) {
+          if (gap.fromMs === null) beginnings.push(gap)
+          else gaps.push(gap)
+        }
       },
       nextId: () => `gap-${++next}`
     })
@@ -82,7 +84,7 @@ describe('GapKeeper', () => {
     )
   })
 
-  it('makes the time between two lives a gap, or goes on with the one left open', () => {
+  it('makes the time between two runs a gap, or goes on with the one left open', () => {
     const first = tracker()
     first.tracker.resume({ lastFrameMs: 5000 }, 60_000)
     first.tracker.frame(61_000, true)
@@ -107,24 +109,13 @@ describe('GapKeeper', () => {
       ]
     )
   })
-
-  it('records dropped trades as a gap that is over', () => {
-    const { gaps, tracker: made } = tracker()
-    made.frame(1, true)
-    made.dropped('the spool is full', { fromMs: 10, toMs: 20, symbols: ['MSFT'] }, 30)
-    assert.deepEqual(
-      gaps.map(({ fromMs, toMs, symbols }) => [fromMs, toMs, symbols]),
-      [[10, 20, ['MSFT']]]
-    )
-    assert.equal(made.current, undefined)
-  })
 })
 
-/** One life after another, each with what the former left, and all that they published. */
-function lives(): {
+/** One run after another, each with what the previous one left, and all that they published. */
+function runs(): {
   gaps: GapRecord[]
-  live(symbols: readonly string[], nowMs: number): OutageTracker
-  /** Notes what the present life leaves: what it does afterwards, a kill undoes. */
+  run(symbols: readonly string[], nowMs: number): OutageTracker
+  /** Notes what the present run leaves: a kill undoes what it does afterwards. */
   note(tracker: OutageTracker, exposedSinceMs?: number): void
 } {
   const gaps: GapRecord[] = []
@@ -132,9 +123,9 @@ function lives(): {
   let next = 0
   return {
     gaps,
-    live(symbols, nowMs) {
-      const publish = (gap: GapRecord): void => void gaps.push(gap)
-      const tracker = new OutageTracker({ feed: 'finnhub', publish, nextId: () => `gap-${++next}` })
+    run(symbols, nowMs) {
+      const outbox = { announce: (gap: GapRecord): void => void gaps.push(gap) }
+      const tracker = new OutageTracker({ feed: 'finnhub', outbox, nextId: () => `gap-${++next}` })
       tracker.setSymbols(symbols)
       if (left !== undefined) {
         const { open, followed } = left.handover ?? {}
@@ -166,14 +157,14 @@ function stored(gaps: readonly GapRecord[]): unknown[] {
   return [...byId.values()].map(({ fromMs, toMs, symbols }) => [fromMs, toMs, symbols])
 }
 
-describe('GapKeeper over several lives', () => {
-  it('says of a symbol that is new in a later life that nothing is known of it before', () => {
-    const { gaps, live, note } = lives()
-    const first = live(['AAPL'], 0)
+describe('OutageTracker over several runs', () => {
+  it('says of a symbol that is new in a later run that nothing is known of it before', () => {
+    const { gaps, run, note } = runs()
+    const first = run(['AAPL'], 0)
     first.frame(1000, true)
     first.lost('the producer was stopped', 1500)
     note(first)
-    const second = live(['AAPL', 'TSLA'], 60_000)
+    const second = run(['AAPL', 'TSLA'], 60_000)
     second.frame(60_500, false)
     second.frame(61_000, true)
     second.frame(62_000, true)
@@ -184,11 +175,11 @@ describe('GapKeeper over several lives', () => {
     ])
   })
 
-  it('says of a symbol that comes back when it was last followed, however many lives ago', () => {
-    const { gaps, live, note } = lives()
+  it('says of a symbol that comes back when it was last followed, however many runs ago', () => {
+    const { gaps, run, note } = runs()
     let nowMs = 0
     for (const symbols of [['AAPL', 'MSFT'], ['AAPL'], ['AAPL'], ['AAPL', 'MSFT']]) {
-      const tracker = live(symbols, nowMs + 500)
+      const tracker = run(symbols, nowMs + 500)
       tracker.frame(nowMs + 1000, true)
       tracker.frame(nowMs + 5000, true)
       tracker.lost('the producer was stopped', nowMs + 5500)
@@ -206,12 +197,12 @@ describe('GapKeeper over several lives', () => {
   })
 
   it('leaves one gap for each event, however often it is killed before it noted that', () => {
-    const { gaps, live, note } = lives()
-    const first = live(['AAPL', 'MSFT'], 0)
+    const { gaps, run, note } = runs()
+    const first = run(['AAPL', 'MSFT'], 0)
     first.frame(1000, true)
     note(first)
-    for (let life = 1; life <= 4; life++) {
-      live(['AAPL', 'TSLA', 'NVDA'], life * 10_000).frame(life * 10_000 + 1000, true)
+    for (let count = 1; count <= 4; count++) {
+      run(['AAPL', 'TSLA', 'NVDA'], count * 10_000).frame(count * 10_000 + 1000, true)
     }
     assert.deepEqual(stored(gaps), [
       [null, 1000, []],
@@ -221,25 +212,25 @@ describe('GapKeeper over several lives', () => {
   })
 
   it('repeats the beginning of all until it is noted, as one gap', () => {
-    const { gaps, live } = lives()
-    live(['AAPL'], 0).frame(1000, true)
-    live(['AAPL'], 5000).frame(6000, true)
+    const { gaps, run } = runs()
+    run(['AAPL'], 0).frame(1000, true)
+    run(['AAPL'], 5000).frame(6000, true)
     assert.deepEqual(stored(gaps), [[null, 6000, []]])
   })
 
   it('takes nothing for told that only memory has', () => {
-    const { gaps, live, note } = lives()
-    const first = live(['AAPL'], 0)
+    const { gaps, run, note } = runs()
+    const first = run(['AAPL'], 0)
     first.frame(1000, true)
     note(first)
-    const second = live(['AAPL', 'TSLA'], 10_000)
+    const second = run(['AAPL', 'TSLA'], 10_000)
     second.frame(11_000, true)
     gaps.length = 1 // killed: none of it reached the broker
     note(second, 10_000)
-    const third = live(['AAPL', 'TSLA'], 20_000)
+    const third = run(['AAPL', 'TSLA'], 20_000)
     third.frame(21_000, true)
     note(third, 21_500)
-    live(['AAPL', 'TSLA'], 30_000).frame(31_000, true)
+    run(['AAPL', 'TSLA'], 30_000).frame(31_000, true)
     assert.deepEqual(stored(gaps), [
       [null, 1000, []],
       [11_000, 21_000, ['AAPL']],
@@ -249,13 +240,13 @@ describe('GapKeeper over several lives', () => {
   })
 
   it('counts a symbol as missed that was left out while the others went on', () => {
-    const { gaps, live, note } = lives()
-    const first = live(['AAPL', 'MSFT'], 0)
+    const { gaps, run, note } = runs()
+    const first = run(['AAPL', 'MSFT'], 0)
     first.frame(1000, true)
     first.setSymbols(['AAPL'])
     first.frame(2000, true)
     note(first)
-    live(['AAPL', 'MSFT'], 10_000).frame(11_000, true)
+    run(['AAPL', 'MSFT'], 10_000).frame(11_000, true)
     assert.deepEqual(stored(gaps), [
       [null, 1000, []],
       [2000, 11_000, ['AAPL']],
@@ -264,8 +255,8 @@ describe('GapKeeper over several lives', () => {
   })
 
   it('takes the symbols of now for those of then where nothing was noted of them', () => {
-    const { gaps, live } = lives()
-    const tracker = live(['AAPL', 'TSLA'], 0)
+    const { gaps, run } = runs()
+    const tracker = run(['AAPL', 'TSLA'], 0)
     tracker.resume({ lastFrameMs: 500 }, 900)
     tracker.frame(1000, true)
     assert.deepEqual(stored(gaps), [[500, 1000, ['AAPL', 'TSLA']]])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { feedStatus, type FeedFacts, type SymbolState } from '@tapedeck/producer'
+import { feedStatus, type FeedFacts, type SymbolState } from '@tapedeck/producer/testing'
 
 const OPEN_MS = Date.parse('2026-11-24T15:00:00Z')
 const SATURDAY_MS = Date.parse('2026-11-28T15:00:00Z')
@@ -24,7 +24,7 @@ function explain(given: Partial<FeedFacts>): string {
     queuedFrames: 0,
     spooledBytes: 0,
     symbols: [symbol('AAPL', 'receiving')],
-    verdicts: new Map(),
+    problems: new Map(),
     ...given
   }).explanation
 }
@@ -59,14 +59,14 @@ describe('feedStatus()', () => {
     assert.match(
       explain({
         symbols: [symbol('AAPL', 'receiving'), symbol('X', 'asked for')],
-        verdicts: new Map([['X', { standing: 'over the limit', reason: 'too many' }]])
+        problems: new Map([['X', { standing: 'over the limit', reason: 'too many' }]])
       }),
       /over the plan’s limit: X$/
     )
   })
 
   it('believes a trade more than a verdict', () => {
-    const verdicts = new Map([['AAPL', { standing: 'rejected', reason: 'not listed' } as const]])
-    assert.equal(explain({ verdicts }), 'connected, 1 of 1 symbols receiving')
+    const problems = new Map([['AAPL', { standing: 'rejected', reason: 'not listed' } as const]])
+    assert.equal(explain({ problems }), 'connected, 1 of 1 symbols receiving')
   })
 })

@@ -1,16 +1,16 @@
 import { withoutSecrets } from '@tapedeck/core'
 import type { DeadLetter, DeadLetters } from '@tapedeck/kafka'
 import type { Logger } from '@tapedeck/service'
-import type { ProducerMetrics } from './producer-metrics.ts'
+import type { ProducerMetrics } from './metrics.ts'
 
-/** Letters waiting for the broker at most; more are counted and sampled in the log only. */
+/** Letters that may wait for the broker; further ones are counted and sampled in the log only. */
 const CAPACITY = 5000
-/** Of each reason the first is logged, then one in so many. */
+/** The first letter of each reason is logged, then one in this many. */
 const SAMPLE = 1000
 
 /**
- * Keeps aside what did not fit: counts it by reason, logs a sample, and sends it to the dead-letter
- * topic in the background, so that a flood of bad frames never holds up good ones.
+ * Takes what did not fit: counts it by reason, logs a sample, and sends it to the dead-letter topic in
+ * the background, so that a flood of bad frames never holds up good ones.
  */
 export class DeadLetterSink {
   readonly #letters: DeadLetters
@@ -28,19 +28,20 @@ export class DeadLetterSink {
 
   add(reason: string, text: string): void {
     const raw = withoutSecrets(text)
-    // What follows the colon differs from frame to frame: no label.
+    // The part behind the colon differs from frame to frame, so it cannot be a label.
     const label = reason.split(':')[0] ?? reason
     const count = (this.#counts.get(label) ?? 0) + 1
     this.#counts.set(label, count)
     this.#metrics.refused.inc({ reason: label })
-    if (count % SAMPLE === 1)
-      this.#log.warn({ reason, count, raw: raw.slice(0, 500) }, 'kept aside')
+    if (count % SAMPLE === 1) {
+      this.#log.warn({ reason, count, raw: raw.slice(0, 500) }, 'sent to the dead letters')
+    }
     if (this.#waiting.length < CAPACITY) this.#waiting.push({ reason, raw, stage: 'producer' })
-    else this.#metrics.asideDropped.inc()
+    else this.#metrics.deadLettersDropped.inc()
     this.#sending ??= this.#send()
   }
 
-  /** Resolves when all that waits was sent or given up. */
+  /** Resolves when every waiting letter was sent or given up. */
   async drained(): Promise<void> {
     await this.#sending
   }

@@ -1,28 +1,39 @@
 import assert from 'node:assert/strict'
+import { open, stat } from 'node:fs/promises'
+import path from 'node:path'
 import { describe, it } from 'node:test'
 import { hasCode } from '@tapedeck/core'
-import { eventually } from '../../support/eventually.ts'
+import { GAP_KEY, type GapRecord } from '@tapedeck/domain'
+import { eventually } from '../../../support/eventually.ts'
 import {
   asKilled,
   frameOf,
   frames,
-  openLife,
+  openOutbox,
   ScriptedBroker,
   segmentFiles,
   temporaryFolder
-} from './outbox-stage.ts'
+} from './outbox-harness.ts'
 
 const numbers = (from: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => from + i)
 const LONG_MS = 10_000
 
+/** Overwrites one byte, counted from the end of the file. */
+async function damage(file: string, fromEnd: number): Promise<void> {
+  const { size } = await stat(file)
+  const handle = await open(file, 'r+')
+  await handle.write(Buffer.from([0]), 0, 1, size + fromEnd)
+  await handle.close()
+}
+
 describe('Outbox', { timeout: 60_000 }, () => {
   it('touches no disk while sends succeed', async (t) => {
     const broker = new ScriptedBroker()
     const dir = await temporaryFolder(t)
-    const { outbox, metric } = await openLife(t, broker, dir, { spoolAfterMs: LONG_MS })
+    const { outbox, metric, drained } = await openOutbox(t, broker, dir, { spoolAfterMs: LONG_MS })
     for (let i = 1; i <= 200; i++) await outbox.add(frames(i * 10, 10))
-    assert.ok(await outbox.drained(LONG_MS))
+    await drained()
     assert.deepEqual(broker.taken.map(frameOf), numbers(10, 2000))
     assert.equal(await metric('records_spooled_total'), 0)
     assert.deepEqual(await segmentFiles(dir), [])
@@ -32,7 +43,7 @@ describe('Outbox', { timeout: 60_000 }, () => {
     const broker = new ScriptedBroker()
     broker.mood = 'hangs'
     const dir = await temporaryFolder(t)
-    const { outbox } = await openLife(t, broker, dir, { spoolAfterMs: 200 })
+    const { outbox, drained } = await openOutbox(t, broker, dir, { spoolAfterMs: 200 })
     assert.equal(outbox.exposedSinceMs, undefined)
     await outbox.add(frames(1, 2, 1000))
     await outbox.add(frames(3, 2, 2000))
@@ -50,42 +61,43 @@ describe('Outbox', { timeout: 60_000 }, () => {
     await outbox.add(frames(5, 1, 3000))
     assert.equal(outbox.exposedSinceMs, 3000)
     broker.wake('takes')
-    assert.ok(await outbox.drained(LONG_MS))
+    await drained()
     assert.equal(outbox.exposedSinceMs, undefined)
   })
 
-  it('makes the feed wait, without a disk, when memory is full and sends succeed', async (t) => {
+  it('makes the feed wait, without the disk, when memory is full and sends succeed', async (t) => {
     const broker = new ScriptedBroker()
     broker.mood = 'hangs'
-    const { outbox, metric, losses } = await openLife(t, broker, await temporaryFolder(t), {
+    const { outbox, metric, drained } = await openOutbox(t, broker, await temporaryFolder(t), {
       spoolAfterMs: LONG_MS
     })
     const adding = outbox.add(frames(1, 12_000))
     await eventually(() => assert.ok(outbox.depth.records >= 4000))
-    assert.ok(outbox.depth.records <= 5000, 'the others wait outside')
+    assert.ok(outbox.depth.records <= 5000, 'the others wait in the feed')
     broker.wake('takes')
     await adding
-    assert.ok(await outbox.drained(LONG_MS))
+    await drained()
     assert.deepEqual(broker.taken.map(frameOf), numbers(1, 12_000))
     assert.equal(await metric('records_spooled_total'), 0)
-    assert.deepEqual(losses, [])
+    assert.equal(await metric('records_lost_total'), 0)
+    assert.equal(broker.taken.length, 12_000)
   })
 
-  it('writes what waits too long to disk, in order, the batch in flight included', async (t) => {
+  it('writes what waits too long to disk, in order, including the batch in flight', async (t) => {
     const broker = new ScriptedBroker()
     broker.mood = 'hangs'
     const dir = await temporaryFolder(t)
-    const first = await openLife(t, broker, dir)
+    const first = await openOutbox(t, broker, dir)
     for (let i = 1; i <= 300; i++) await first.outbox.add(frames(i, 1))
     // Looked at whenever anything can happen: until the disk has all, memory says that it has them.
     await eventually(() => assert.equal(first.outbox.depth.records, 0), { everyMs: 1 })
     assert.equal(await first.metric('records_spooled_total'), 300)
     assert.equal(await first.metric('queued_records'), 0)
-    // Killed here: the next life finds all of it.
+    // Killed here: the next run finds all of it.
     const next = new ScriptedBroker()
-    const second = await openLife(t, next, await asKilled(t, dir))
+    const second = await openOutbox(t, next, await asKilled(t, dir))
     await second.outbox.add(frames(301, 5))
-    assert.ok(await second.outbox.drained(LONG_MS))
+    await second.drained()
     assert.deepEqual(next.taken.map(frameOf), numbers(1, 305))
   })
 
@@ -93,17 +105,17 @@ describe('Outbox', { timeout: 60_000 }, () => {
     const broker = new ScriptedBroker()
     broker.mood = 'hangs'
     const dir = await temporaryFolder(t)
-    const { outbox, metric } = await openLife(t, broker, dir)
+    const { outbox, metric, drained } = await openOutbox(t, broker, dir)
     await outbox.add(frames(1, 2500))
     await eventually(async () => assert.equal(await metric('records_spooled_total'), 2500))
     broker.wake('takes') // the send in flight succeeds after all
     await outbox.add(frames(2501, 2500))
-    assert.ok(await outbox.drained(LONG_MS))
+    await drained()
     assert.deepEqual(broker.taken.map(frameOf), numbers(1, 5000))
     assert.deepEqual(await segmentFiles(dir), [])
     // Direct again: the disk is left alone.
     await outbox.add(frames(5001, 100))
-    assert.ok(await outbox.drained(LONG_MS))
+    await drained()
     assert.equal(broker.taken.length, 5100)
     assert.deepEqual(await segmentFiles(dir), [])
   })
@@ -111,27 +123,21 @@ describe('Outbox', { timeout: 60_000 }, () => {
   it('keeps the order when memory overflows again and again behind a spool', async (t) => {
     const broker = new ScriptedBroker()
     broker.mood = 'away'
-    const { outbox, metric } = await openLife(t, broker, await temporaryFolder(t))
+    const { outbox, metric, drained } = await openOutbox(t, broker, await temporaryFolder(t))
     await outbox.add(frames(1, 30_000))
     assert.ok((await metric('records_spooled_total')) >= 26_000)
     broker.mood = 'takes'
     await outbox.add(frames(30_001, 10_000))
-    assert.ok(await outbox.drained(LONG_MS))
+    await drained()
     assert.deepEqual(broker.taken.map(frameOf), numbers(1, 40_000))
   })
 
-  it('gives up the newest when the spool is full, counts them and says so in order', async (t) => {
+  it('gives up the newest when the spool is full, counts them and publishes a gap in their place', async (t) => {
     const broker = new ScriptedBroker()
     broker.mood = 'away'
-    const stage = await openLife(t, broker, await temporaryFolder(t), {
-      maxBytes: 300_000,
-      onLoss: () => {
-        const [loss] = stage.losses
-        const value = JSON.stringify({ frame: -1, loss })
-        stage.outbox.announce({ key: ' gap', value, partition: 'all', receivedAt: 1 })
-      }
+    const { outbox, drained, metric } = await openOutbox(t, broker, await temporaryFolder(t), {
+      maxBytes: 300_000
     })
-    const { outbox, losses, metric } = stage
     await outbox.add(frames(1, 20_000, 5000))
     const lost = await metric('records_lost_total{reason="spool_full"}')
     assert.ok(lost > 10_000, `${lost} lost`)
@@ -140,26 +146,40 @@ describe('Outbox', { timeout: 60_000 }, () => {
     broker.mood = 'takes'
     await eventually(() => assert.ok(outbox.depth.records < 4000))
     await outbox.add(frames(20_001, 10, 6000))
-    assert.ok(await outbox.drained(LONG_MS))
-    assert.deepEqual(losses, [
-      { fromMs: 5000, toMs: 5000, trades: lost, symbols: ['AAPL', 'MSFT'] }
-    ])
-    const kept = numbers(1, 20_000 - lost)
-    const said = [-1, -1, -1] // on each of three partitions
-    assert.deepEqual(broker.taken.map(frameOf), [...kept, ...said, ...numbers(20_001, 10)])
+    await drained()
+    const gaps = broker.taken.filter(({ key }) => key === GAP_KEY)
     assert.deepEqual(
-      broker.taken.filter(({ key }) => key === ' gap').map(({ partition }) => partition),
+      gaps.map(({ partition }) => partition),
       [0, 1, 2]
     )
+    for (const { value } of gaps) {
+      const { id: _id, at: _at, ...gap } = JSON.parse(value) as GapRecord
+      assert.deepEqual(gap, {
+        version: 1,
+        kind: 'gap',
+        feed: 'finnhub',
+        fromMs: 5000,
+        toMs: 5000,
+        cause: 'received, but neither the broker nor the spool took it',
+        symbols: ['AAPL', 'MSFT']
+      })
+    }
+    const kept = numbers(1, 20_000 - lost)
+    const announced = [undefined, undefined, undefined] // on each of three partitions
+    assert.deepEqual(broker.taken.map(frameOf), [...kept, ...announced, ...numbers(20_001, 10)])
     assert.equal(outbox.failure, undefined)
   })
 
-  it('puts aside the one record that the broker refuses and sends the others', async (t) => {
+  it('sends all but the one record that the broker refuses, which becomes a dead letter', async (t) => {
     const broker = new ScriptedBroker()
     broker.poison = (record) => frameOf(record) === 777
-    const { outbox, refused, metric } = await openLife(t, broker, await temporaryFolder(t))
+    const { outbox, refused, metric, drained } = await openOutbox(
+      t,
+      broker,
+      await temporaryFolder(t)
+    )
     await outbox.add(frames(1, 1500))
-    assert.ok(await outbox.drained(LONG_MS))
+    await drained()
     assert.deepEqual(
       broker.taken.map(frameOf),
       numbers(1, 1500).filter((number) => number !== 777)
@@ -170,30 +190,69 @@ describe('Outbox', { timeout: 60_000 }, () => {
     assert.equal(await metric('records_published_total'), 1499)
   })
 
-  it('leaves to the next life what it cannot send before it closes', async (t) => {
+  it('leaves to the next run what it cannot send before it closes', async (t) => {
     for (const mood of ['hangs', 'away'] as const) {
       const broker = new ScriptedBroker()
       broker.mood = mood
       const dir = await temporaryFolder(t)
-      const { outbox } = await openLife(t, broker, dir, { spoolAfterMs: LONG_MS })
+      const { outbox } = await openOutbox(t, broker, dir, { spoolAfterMs: LONG_MS })
       await outbox.add(frames(1, 1700))
       await outbox.close(50)
       await assert.rejects(outbox.add(frames(1701, 1)), { code: 'QUEUE_CLOSED' })
       const next = new ScriptedBroker()
-      const second = await openLife(t, next, dir)
-      assert.ok(await second.outbox.drained(LONG_MS))
+      const second = await openOutbox(t, next, dir)
+      await second.drained()
       assert.deepEqual(next.taken.map(frameOf), numbers(1, 1700))
     }
   })
 
-  it('loses nothing over many lives with a broker that comes and goes', async (t) => {
+  it('counts what neither broker nor spool takes before it closes, and unlocks the folder', async (t) => {
+    const broker = new ScriptedBroker()
+    broker.mood = 'away'
+    const dir = await temporaryFolder(t)
+    const { outbox, metric } = await openOutbox(t, broker, dir, { maxBytes: 100_000 })
+    await outbox.add(frames(1, 5000))
+    const given = await metric('records_lost_total{reason="spool_full"}')
+    assert.ok(given > 0)
+    await assert.rejects(outbox.close(50), { code: 'SPOOL_FULL' })
+    const stopped = await metric('records_lost_total{reason="stopped"}')
+    assert.ok(stopped >= 4000, `${stopped} lost`)
+    const next = new ScriptedBroker()
+    await (await openOutbox(t, next, dir)).drained()
+    assert.deepEqual(next.taken.map(frameOf), numbers(1, next.taken.length))
+    assert.ok(next.taken.length + given + stopped >= 5000)
+  })
+
+  it('publishes a gap for a damaged part of the spool', async (t) => {
+    const broker = new ScriptedBroker()
+    broker.mood = 'away'
+    const dir = await temporaryFolder(t)
+    const first = await openOutbox(t, broker, dir)
+    await first.outbox.add(frames(1, 3, 1000))
+    await first.outbox.close(0)
+    const [file = ''] = await segmentFiles(dir)
+    const second = await openOutbox(t, broker, dir)
+    await second.outbox.add(frames(4, 1, 9000))
+    await second.outbox.close(0)
+    await damage(path.join(dir, file), -20)
+    const next = new ScriptedBroker()
+    await (await openOutbox(t, next, dir)).drained()
+    const trades = next.taken.filter(({ key }) => key !== GAP_KEY)
+    assert.deepEqual(trades.map(frameOf), [1, 2, 4])
+    const gaps = next.taken.filter(({ key }) => key === GAP_KEY)
+    assert.equal(gaps.length, 3)
+    const { fromMs, toMs, symbols } = JSON.parse(gaps[0]?.value ?? '') as GapRecord
+    assert.deepEqual({ fromMs, toMs, symbols }, { fromMs: 1000, toMs: 9000, symbols: [] })
+  })
+
+  it('loses nothing over many runs with a broker that comes and goes', async (t) => {
     const broker = new ScriptedBroker()
     const dir = await temporaryFolder(t)
     let frame = 1
-    for (let life = 0; life < 8; life++) {
-      const { outbox } = await openLife(t, broker, dir, { spoolAfterMs: 1 + life * 3 })
+    for (let run = 0; run < 8; run++) {
+      const { outbox } = await openOutbox(t, broker, dir, { spoolAfterMs: 1 + run * 3 })
       for (let step = 0; step < 12; step++) {
-        if (step % 4 === life % 4) broker.mood = 'hangs'
+        if (step % 4 === run % 4) broker.mood = 'hangs'
         else broker.wake(step % 3 === 0 ? 'away' : 'takes')
         const count = 1 + ((frame * 31 + step) % 700)
         await outbox.add(frames(frame, count))
@@ -203,8 +262,8 @@ describe('Outbox', { timeout: 60_000 }, () => {
       await outbox.close(20)
     }
     broker.wake('takes')
-    const { outbox } = await openLife(t, broker, dir)
-    assert.ok(await outbox.drained(LONG_MS))
+    const { drained } = await openOutbox(t, broker, dir)
+    await drained()
     // A send that was given up may still have reached the broker: repeated, never lost or overtaken.
     assert.deepEqual([...new Set(broker.taken.map(frameOf))], numbers(1, frame - 1))
   })

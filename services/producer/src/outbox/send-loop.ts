@@ -1,17 +1,21 @@
 import { fullJitter, hasCode, retry, TapedeckError } from '@tapedeck/core'
 import { MAX_SEND_RECORDS, type Publisher } from '@tapedeck/kafka'
 import type { Logger } from '@tapedeck/service'
-import type { ProducerMetrics } from '../producer-metrics.ts'
-import type { QueuedRecord } from './spool-entry.ts'
+import type { ProducerMetrics } from '../metrics.ts'
+import type { QueuedRecord } from './spool-format.ts'
 
-export interface RecordSenderDeps {
+export interface SendLoopDeps {
   readonly publisher: Pick<Publisher, 'send'>
-  /** Makes the topic ready before the first send and answers its partitions; tried until it works. */
+  /** Creates the topic and counts its partitions; repeated until it succeeds. */
   readonly prepare: () => Promise<number>
   readonly metrics: ProducerMetrics
   readonly log: Logger
-  /** Takes a record that the broker will never take. */
-  readonly refuse: (reason: string, raw: string) => void
+}
+
+/** A record that the broker will never take, and why. */
+export interface RefusedRecord {
+  readonly record: QueuedRecord
+  readonly reason: string
 }
 
 /** A record for one partition. */
@@ -19,13 +23,13 @@ type Addressed = QueuedRecord & { readonly partition: number | undefined }
 
 const delayMs = fullJitter({ baseMs: 200, capMs: 5000 })
 
-/** Sends until the broker has everything; only a record that it refuses for good is put aside. */
-export class RecordSender {
-  readonly #deps: RecordSenderDeps
+/** Repeats each send until the broker has everything; only what it refuses permanently is left out. */
+export class SendLoop {
+  readonly #deps: SendLoopDeps
   #partitions: number | undefined
   #failure: TapedeckError | undefined
 
-  constructor(deps: RecordSenderDeps) {
+  constructor(deps: SendLoopDeps) {
     this.#deps = deps
   }
 
@@ -34,38 +38,47 @@ export class RecordSender {
     return this.#failure
   }
 
-  /** @throws ABORTED by the signal, or what no retry can mend */
-  async send(records: readonly QueuedRecord[], signal: AbortSignal): Promise<void> {
+  /**
+   * Sends records in order and returns those that the broker refused.
+   * @throws ABORTED by the signal, or an error that no retry can mend
+   */
+  async send(records: readonly QueuedRecord[], signal: AbortSignal): Promise<RefusedRecord[]> {
     const partitions = (this.#partitions ??= await this.#untilItWorks(
       () => this.#deps.prepare(),
-      records,
+      records.length,
       signal
     ))
     const outgoing = records.every(isAddressed)
       ? records
       : records.flatMap((record) => copiesOf(record, partitions))
+    const refused: RefusedRecord[] = []
     for (let i = 0; i < outgoing.length; i += MAX_SEND_RECORDS) {
-      await this.#sendOrHalve(outgoing.slice(i, i + MAX_SEND_RECORDS), signal)
+      refused.push(...(await this.#sendOrHalve(outgoing.slice(i, i + MAX_SEND_RECORDS), signal)))
     }
+    return refused
   }
 
-  /** The broker names no record of a batch that it refuses: halves find it, in order. */
-  async #sendOrHalve(records: readonly Addressed[], signal: AbortSignal): Promise<void> {
+  /** The broker does not say which record of a batch it refuses: halving finds it, in order. */
+  async #sendOrHalve(
+    records: readonly Addressed[],
+    signal: AbortSignal
+  ): Promise<readonly RefusedRecord[]> {
     const [first] = records
-    if (first === undefined) return
+    if (first === undefined) return []
+    const { recordsPublished, tradesPublished } = this.#deps.metrics
     try {
-      await this.#untilItWorks(() => this.#sendOnce(records), records, signal)
-      this.#deps.metrics.recordsPublished.inc(records.length)
-      this.#deps.metrics.tradesPublished.inc(records.reduce((sum, { trades }) => sum + trades, 0))
+      await this.#untilItWorks(() => this.#sendOnce(records), records.length, signal)
+      recordsPublished.inc(records.length)
+      tradesPublished.inc(records.reduce((sum, { trades }) => sum + trades, 0))
+      return []
     } catch (error) {
       if (!hasCode(error, 'RECORD_REFUSED')) throw error
       if (records.length === 1) {
-        this.#deps.refuse(`the broker refuses the record: ${error.message}`, first.value)
-        return
+        return [{ record: first, reason: `the broker refuses the record: ${error.message}` }]
       }
       const half = Math.ceil(records.length / 2)
-      await this.#sendOrHalve(records.slice(0, half), signal)
-      await this.#sendOrHalve(records.slice(half), signal)
+      const refused = await this.#sendOrHalve(records.slice(0, half), signal)
+      return [...refused, ...(await this.#sendOrHalve(records.slice(half), signal))]
     }
   }
 
@@ -75,15 +88,11 @@ export class RecordSender {
     endTimer()
   }
 
-  async #untilItWorks<T>(
-    work: () => Promise<T>,
-    records: readonly unknown[],
-    signal: AbortSignal
-  ): Promise<T> {
+  async #untilItWorks<T>(work: () => Promise<T>, records: number, signal: AbortSignal): Promise<T> {
     const onRetry = (error: unknown, waitMs: number): void => {
       if (error instanceof TapedeckError) this.#failure = error
       this.#deps.metrics.publishRetries.inc()
-      this.#deps.log.warn({ err: error, waitMs, records: records.length }, 'publishing again')
+      this.#deps.log.warn({ err: error, waitMs, records }, 'publishing again')
     }
     const result = await retry(work, { delayMs, signal, onRetry })
     this.#failure = undefined

@@ -18,7 +18,7 @@ export function producerMetrics(metrics: Metrics) {
       'Trades or frames that did not fit, kept in the dead-letter topic',
       ['reason']
     ),
-    asideDropped: metrics.counter(
+    deadLettersDropped: metrics.counter(
       'dead_letters_dropped_total',
       'Refused frames and trades that were counted but not kept: too many at once'
     ),
@@ -35,7 +35,26 @@ export function producerMetrics(metrics: Metrics) {
       'publish_seconds',
       'Time of one send to the broker',
       [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
-    )
+    ),
+    recordsSpooled: metrics.counter(
+      'records_spooled_total',
+      'Records written to the spool because the broker did not take them in time'
+    ),
+    spoolBytes: metrics.gauge('spool_bytes', 'Bytes in the spool'),
+    queuedRecords: metrics.gauge('queued_records', 'Records that only memory has'),
+    spoolErrors: metrics.counter('spool_errors_total', 'Writes to the spool that failed'),
+    spoolCutBytes: metrics.counter(
+      'spool_cut_bytes_total',
+      'Bytes of the spool that were no whole entry: unfinished when a process ended, or damaged'
+    ),
+    recordsLost: metrics.counter('records_lost_total', 'Records received and given up', ['reason']),
+    tradesLost: metrics.counter('trades_lost_total', 'Trades received and given up', ['reason']),
+    framesCaptured: metrics.counter('capture_frames_total', 'Frames written to capture files'),
+    framesNotCaptured: metrics.counter(
+      'capture_frames_dropped_total',
+      'Frames that were not captured: the disk was too slow or failed'
+    ),
+    bytesCaptured: metrics.counter('capture_bytes_total', 'Compressed bytes of capture files')
   }
 }
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { open, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { Spool, type QueuedRecord, type SpoolConfig } from '@tapedeck/producer'
+import { Spool, type QueuedRecord, type SpoolConfig } from '@tapedeck/producer/testing'
 import fc from 'fast-check'
-import { asKilled, log, segmentFiles, temporaryFolder } from './outbox-stage.ts'
+import { asKilled, log, segmentFiles, temporaryFolder } from './outbox-harness.ts'
 
 const MAX_BYTES = 64 * 1024 * 1024
 
@@ -43,20 +43,20 @@ const anyRecord: fc.Arbitrary<QueuedRecord> = fc.record(
 )
 
 describe('Spool', { timeout: 60_000 }, () => {
-  it('gives back what was appended, in order, also in a later life', async (t) => {
+  it('gives back what was appended, in order, also to a later run', async (t) => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(anyRecord, { maxLength: 12 }), { maxLength: 4 }),
         fc.boolean(),
-        async (lives, isAlways) => {
+        async (runs, isAlways) => {
           const dir = await temporaryFolder(t)
-          for (const records of lives) {
+          for (const records of runs) {
             const spool = await openSpool(t, dir, { fsync: isAlways ? 'always' : 'interval' })
             assert.equal((await spool.append(records)).taken, records.length)
             await spool.close()
           }
           const last = await openSpool(t, dir)
-          assert.deepEqual(await readAll(last), lives.flat())
+          assert.deepEqual(await readAll(last), runs.flat())
         }
       ),
       { numRuns: 40 }

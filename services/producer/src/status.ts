@@ -2,6 +2,12 @@ import { marketState, tradesRoundTheClock } from '@tapedeck/domain'
 import type { FeedStatusDocument, SymbolStanding } from '@tapedeck/mongo'
 import type { SymbolState } from './silence-detector.ts'
 
+/** Why a symbol cannot be expected to trade. */
+export interface SymbolProblem {
+  readonly standing: SymbolStanding
+  readonly reason: string
+}
+
 /** What is known of the feed at a moment; times are epoch ms. */
 export interface FeedFacts {
   readonly feed: string
@@ -19,13 +25,13 @@ export interface FeedFacts {
   readonly queuedFrames: number
   readonly spooledBytes: number
   readonly symbols: readonly SymbolState[]
-  /** Symbols the feed or its REST side spoke against, with the words. */
-  readonly verdicts: ReadonlyMap<string, { standing: SymbolStanding; reason: string }>
+  /** Symbols that the feed or the vendor's list refuses. */
+  readonly problems: ReadonlyMap<string, SymbolProblem>
 }
 
 type Row = FeedStatusDocument['symbols'][number]
 
-/** The feed's standing as one document: state, one sentence for people, and every symbol. */
+/** The state of the feed as one document, with one sentence for people and a row for every symbol. */
 export function feedStatus(facts: FeedFacts): FeedStatusDocument {
   const symbols = facts.symbols.map((state) => rowOf(state, facts))
   return {
@@ -54,19 +60,19 @@ function rowOf(
   { symbol, standing, lastTradeMs, usualGapMs, reason }: SymbolState,
   facts: FeedFacts
 ): Row {
-  const verdict = facts.verdicts.get(symbol)
-  // What trades is not rejected, whatever a list says.
-  const isSpokenAgainst = verdict !== undefined && standing !== 'receiving'
+  const problem = facts.problems.get(symbol)
+  // A symbol that trades is not rejected, whatever a list says.
+  const isRefused = problem !== undefined && standing !== 'receiving'
   return {
     symbol,
-    standing: isSpokenAgainst ? verdict.standing : standing,
+    standing: isRefused ? problem.standing : standing,
     lastTradeAt: dateOf(lastTradeMs),
     usualGapMs,
-    reason: isSpokenAgainst ? verdict.reason : reason
+    reason: isRefused ? problem.reason : reason
   }
 }
 
-/** One sentence: why it is silent, or that it is not. */
+/** One sentence: why the feed is silent, or that it is not. */
 function explain(facts: FeedFacts, symbols: readonly Row[]): string {
   const { waitsFor, outage, nowMs } = facts
   if (waitsFor !== undefined) return `waiting: ${waitsFor} uses this key`
@@ -79,8 +85,9 @@ function explain(facts: FeedFacts, symbols: readonly Row[]): string {
     return `not connected: ${outage.cause}${again}`
   }
   const receiving = symbols.filter(({ standing }) => standing === 'receiving').length
-  if (receiving > 0)
+  if (receiving > 0) {
     return `connected, ${receiving} of ${symbols.length} symbols receiving${troubles(symbols)}`
+  }
   const market = marketState(nowMs)
   const expectsTrades =
     market.isTrading || symbols.some(({ symbol }) => tradesRoundTheClock(symbol))

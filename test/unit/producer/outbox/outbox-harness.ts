@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -5,9 +6,10 @@ import type { TestContext } from 'node:test'
 import { TapedeckError } from '@tapedeck/core'
 import type { TradeRecord } from '@tapedeck/domain'
 import type { OutgoingRecord } from '@tapedeck/kafka'
-import { Outbox, producerMetrics, Spool, spoolMetrics, type Loss } from '@tapedeck/producer'
-import { createLogger, createMetrics, type Metrics } from '@tapedeck/service'
-import { aRecord } from '../../support/trades.ts'
+import { Outbox, producerMetrics, Spool } from '@tapedeck/producer/testing'
+import { createLogger, createMetrics } from '@tapedeck/service'
+import { eventually } from '../../../support/eventually.ts'
+import { aRecord } from '../../../support/trades.ts'
 
 export const log = createLogger('test', 'silent')
 
@@ -55,49 +57,42 @@ export class ScriptedBroker {
   }
 }
 
-export interface Life {
+export interface OutboxRun {
   readonly outbox: Outbox
-  readonly metrics: Metrics
-  readonly losses: Loss[]
   readonly refused: { reason: string; raw: string }[]
+  /** Resolves when the broker has everything. */
+  drained(): Promise<void>
   /** The value of a metric with its labels as written. */
   metric(name: string): Promise<number>
 }
 
-/** One life of a producer's outbox on a spool folder; closed with the test. */
-export async function openLife(
+/** One run of a producer's outbox on a spool folder; closed with the test. */
+export async function openOutbox(
   t: TestContext,
   broker: ScriptedBroker,
   dir: string,
   {
     maxBytes = 64 * 1024 * 1024,
-    spoolAfterMs = 40,
-    onLoss
-  }: { maxBytes?: number; spoolAfterMs?: number; onLoss?: () => void } = {}
-): Promise<Life> {
+    spoolAfterMs = 40
+  }: { maxBytes?: number; spoolAfterMs?: number } = {}
+): Promise<OutboxRun> {
   const metrics = createMetrics()
-  const losses: Loss[] = []
   const refused: { reason: string; raw: string }[] = []
   const outbox = new Outbox({
+    feed: 'finnhub',
     publisher: broker,
     prepare: () => Promise.resolve(3),
     spool: await Spool.open({ dir, maxBytes, fsync: 'interval' }, log),
     spoolAfterMs,
     metrics: producerMetrics(metrics),
-    spoolMetrics: spoolMetrics(metrics),
     log,
-    refuse: (reason, raw) => refused.push({ reason, raw }),
-    onLoss: (loss) => {
-      losses.push(loss)
-      onLoss?.()
-    }
+    deadLetters: { add: (reason, raw) => refused.push({ reason, raw }) }
   })
   t.after(() => outbox.close(0).catch(() => undefined))
   return {
     outbox,
-    metrics,
-    losses,
     refused,
+    drained: () => eventually(() => assert.ok(outbox.isEmpty), { everyMs: 2 }),
     async metric(name) {
       const { body } = await metrics.expose()
       const line = body.split('\n').find((text) => text.startsWith(`tapedeck_${name} `))

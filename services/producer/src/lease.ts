@@ -5,12 +5,14 @@ import {
   holdLease,
   releaseLease,
   type Database,
+  type FeedGapDocument,
   type LeaseDocument,
   type LeaseNote
 } from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
+import type { Handover, OpenGap, PreviousRun } from './outage-tracker.ts'
 
-/** A holder that is gone keeps the key from others so long. */
+/** For this long the lease of a holder that is gone keeps others from the key. */
 const TTL_MS = 8000
 const RENEW_MS = 2000
 const RETRY_MS = 1000
@@ -32,10 +34,10 @@ export interface LeaseKeeperOptions {
 }
 
 /**
- * Holds the right to use a feed's key: Finnhub drops both connections when a second one comes, so the
+ * Holds the right to use a feed's key: Finnhub drops both connections when a second one opens, so the
  * second producer waits here and says for whom.
  *
- * While the database is away a held lease is kept in good faith: nobody else can take it either.
+ * While the database is away the holder keeps its lease: nobody else can take it either.
  */
 export class LeaseKeeper {
   readonly #database: Database
@@ -57,7 +59,7 @@ export class LeaseKeeper {
   }
 
   /**
-   * Waits until the lease is this one's. Answers what the last holder left.
+   * Waits until this producer holds the lease. Returns what the last holder left.
    * @throws ABORTED
    */
   async acquire(signal: AbortSignal): Promise<LeaseDocument | null> {
@@ -83,7 +85,7 @@ export class LeaseKeeper {
 
   /**
    * Renews the lease until the signal aborts; resolves with the new owner when it was lost.
-   * `note` is asked each time what to leave to whoever comes next.
+   * Each renewal notes what `note` returns for the next run.
    */
   async keep(note: () => LeaseNote, signal: AbortSignal): Promise<string | undefined> {
     const { id, log, ttlMs = TTL_MS, renewMs = RENEW_MS } = this.#options
@@ -103,4 +105,75 @@ export class LeaseKeeper {
   async release(note: LeaseNote): Promise<void> {
     await releaseLease(this.#database, this.#options.id, this.#owner, note)
   }
+}
+
+/**
+ * What the last producer of this feed left in its lease, perhaps under another key, and in the gaps
+ * that the consumer stored since.
+ * @param ownLease of the other leases only expired ones count: a held one is not of a previous run
+ */
+export async function previousRun(
+  { leases, feedGaps }: Database,
+  feed: string,
+  ownLease: string
+): Promise<PreviousRun> {
+  const [lease] = await leases
+    .find({
+      _id: { $gte: `${feed}|`, $lt: `${feed}}` },
+      $or: [{ _id: ownLease }, { $expr: { $lt: ['$expiresAt', '$$NOW'] } }]
+    })
+    .sort({ lastFrameAt: -1 })
+    .limit(1)
+    .toArray()
+  const [stored] = await feedGaps
+    .find({ feed, to: null })
+    .sort({ updatedAt: -1 })
+    .limit(1)
+    .toArray()
+  const open = openGap(lease, stored)
+  const followed = lease?.followed?.map(
+    ({ symbol, until }) => [symbol, until?.getTime() ?? null] as const
+  )
+  return {
+    ...(open !== undefined && { open }),
+    lastFrameMs: lease?.lastFrameAt?.getTime() ?? null,
+    ...(followed !== undefined && { followed: new Map(followed) })
+  }
+}
+
+/** What a run leaves to the next one, as its lease keeps it. */
+export function noteOf(lastFrameMs: number | null, handover: Handover | undefined): LeaseNote {
+  if (handover === undefined) return { lastFrameMs }
+  const { open, followed } = handover
+  return {
+    lastFrameMs,
+    open:
+      open === undefined
+        ? null
+        : { id: open.id, from: dateOf(open.fromMs), cause: open.cause, symbols: open.symbols },
+    followed: [...followed].map(([symbol, untilMs]) => ({ symbol, until: dateOf(untilMs) }))
+  }
+}
+
+/**
+ * The outage that was left open. One that only the consumer stored counts if it began after the lease
+ * was last renewed; an older one is closed on the topic already, but the consumer has not read that.
+ */
+function openGap(
+  lease: LeaseDocument | undefined,
+  stored: FeedGapDocument | undefined
+): OpenGap | undefined {
+  if (lease?.open !== undefined && lease.open !== null) {
+    const { id, from, cause, symbols } = lease.open
+    return { id, fromMs: from?.getTime() ?? null, cause, symbols }
+  }
+  if (stored === undefined) return undefined
+  const { _id: id, from, cause, symbols } = stored
+  const lastFrameAt = lease?.lastFrameAt ?? null
+  if (from !== null && lastFrameAt !== null && from < lastFrameAt) return undefined
+  return { id, fromMs: from?.getTime() ?? null, cause, symbols }
+}
+
+function dateOf(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms)
 }

@@ -1,0 +1,196 @@
+import { alpacaProtocol } from '@tapedeck/alpaca'
+import { withoutSecrets } from '@tapedeck/core'
+import { recordsOf, type FeedProtocol, type Frame } from '@tapedeck/domain'
+import {
+  createFeed,
+  type Feed,
+  type FeedEvent,
+  type FrameEvent,
+  type StandingEvent
+} from '@tapedeck/feed'
+import { finnhubProtocol } from '@tapedeck/finnhub'
+import type { Logger } from '@tapedeck/service'
+import type { Capture } from './capture.ts'
+import type { ProducerConfig } from './config.ts'
+import type { DeadLetterSink } from './dead-letter-sink.ts'
+import type { ProducerMetrics } from './metrics.ts'
+import type { OutageTracker } from './outage-tracker.ts'
+import type { Outbox } from './outbox/outbox.ts'
+import { SilenceDetector } from './silence-detector.ts'
+import type { FeedFacts, SymbolProblem } from './status.ts'
+
+export interface FrameHandlerDeps {
+  readonly outbox: Pick<Outbox, 'add'>
+  readonly deadLetters: Pick<DeadLetterSink, 'add'>
+  readonly outages: OutageTracker
+  readonly metrics: ProducerMetrics
+  readonly capture: Capture | undefined
+  readonly log: Logger
+}
+
+/** The part of FeedFacts that the events of a feed tell. */
+type EventFacts = Pick<
+  FeedFacts,
+  'connection' | 'connectedMs' | 'outage' | 'lastError' | 'lastTradeMs' | 'symbols' | 'problems'
+>
+
+/** Follows the feed: turns its frames into records, its outages into gaps, and knows each symbol's state. */
+export class FrameHandler {
+  readonly #config: ProducerConfig
+  readonly #deps: FrameHandlerDeps
+  readonly #protocol: FeedProtocol
+  readonly #silence = new SilenceDetector()
+  readonly #problems = new Map<string, SymbolProblem>()
+  #symbols: readonly string[] = []
+  #feed: Feed | undefined
+  #connection: string | null = null
+  #connectedMs: number | null = null
+  /** Every wanted symbol was subscribed to on this connection. */
+  #isSubscribed = false
+  #outage: FeedFacts['outage'] = null
+  #lastError: string | null = null
+  #lastTradeMs: number | null = null
+  #handledMs: number | null = null
+
+  constructor(config: ProducerConfig, deps: FrameHandlerDeps) {
+    this.#config = config
+    this.#deps = deps
+    this.#protocol = protocolOf(config)
+  }
+
+  /** Receive time of the last frame that the outbox took completely; null before the first. */
+  get handledMs(): number | null {
+    return this.#handledMs
+  }
+
+  /** Handles the feed's events one after the other until the signal aborts. @throws FEED_REFUSED */
+  async follow(signal: AbortSignal): Promise<void> {
+    const { vendor, feedTimes } = this.#config
+    const { capture } = this.#deps
+    const feed = createFeed(
+      this.#protocol,
+      {
+        symbols: this.#symbols,
+        credentials: vendor.credentialName,
+        ...(capture !== undefined && { onRaw: (...frame) => capture.frame(...frame) }),
+        ...(feedTimes !== undefined && { times: feedTimes })
+      },
+      signal
+    )
+    this.#feed = feed
+    for await (const event of feed.events) await this.#handle(event)
+    this.#feed = undefined
+    this.#connectedMs = null
+  }
+
+  /** @param overLimit wanted as well, but beyond the plan's limit: shown, not followed */
+  setSymbols(symbols: readonly string[], overLimit: readonly string[], nowMs: number): void {
+    this.#symbols = symbols
+    this.#silence.setSymbols([...symbols, ...overLimit], nowMs)
+    this.#deps.outages.setSymbols(symbols)
+    this.#feed?.setSymbols(symbols)
+  }
+
+  /** Notes why a symbol cannot be expected to trade, from another source than the feed. */
+  noteProblem(symbol: string, problem: SymbolProblem): void {
+    this.#problems.set(symbol, problem)
+  }
+
+  /** Subscribes again to symbols that are silent for longer than usual, once in each silence. */
+  resubscribeSilent(nowMs: number): void {
+    if (this.#connectedMs === null) return
+    for (const symbol of this.#silence.drainSilent(nowMs)) {
+      this.#deps.log.warn({ symbol }, 'silent for longer than usual: subscribing again')
+      this.#deps.metrics.resubscriptions.inc()
+      this.#feed?.resubscribe(symbol)
+    }
+  }
+
+  facts(nowMs: number): EventFacts {
+    return {
+      connection: this.#connection,
+      connectedMs: this.#connectedMs,
+      outage: this.#outage,
+      lastError: this.#lastError,
+      lastTradeMs: this.#lastTradeMs,
+      symbols: this.#silence.states(nowMs),
+      problems: this.#problems
+    }
+  }
+
+  async #handle(event: FeedEvent): Promise<void> {
+    const { metrics, log, outages } = this.#deps
+    switch (event.kind) {
+      case 'frame':
+        await this.#handleFrame(event)
+        return
+      case 'connected':
+        this.#connection = event.connection
+        this.#connectedMs = event.atMs
+        this.#isSubscribed = false
+        this.#outage = null
+        this.#silence.restarted(event.atMs)
+        metrics.connections.inc()
+        metrics.connected.set(1)
+        log.info({ connection: event.connection }, 'feed connected')
+        return
+      case 'subscribed':
+        this.#isSubscribed = true
+        log.info({ connection: event.connection }, 'subscribed to all symbols')
+        return
+      case 'standing':
+        this.#handleStanding(event)
+        return
+      case 'disconnected':
+        this.#connectedMs = null
+        this.#outage = { cause: event.cause, retryMs: event.atMs + event.retryInMs }
+        outages.lost(event.cause, event.atMs)
+        metrics.disconnections.inc()
+        metrics.connected.set(0)
+        log.warn({ cause: event.cause, retryInMs: event.retryInMs }, 'feed disconnected')
+    }
+  }
+
+  async #handleFrame(event: FrameEvent): Promise<void> {
+    const { metrics, outages, deadLetters, log } = this.#deps
+    metrics.lastFrame.set(event.receivedAt / 1000)
+    outages.frame(event.receivedAt, this.#isSubscribed)
+    const frame = this.#protocol.parse(event.text)
+    metrics.frames.inc({ kind: frame.kind })
+    if (frame.kind === 'trades') await this.#handleTrades(frame, event)
+    if (frame.kind === 'malformed') deadLetters.add(frame.reason, event.text)
+    if (frame.kind === 'error') {
+      this.#lastError = withoutSecrets(frame.message)
+      log.warn({ message: this.#lastError, meaning: frame.meaning }, 'error from the feed')
+    }
+    this.#handledMs = event.receivedAt
+  }
+
+  async #handleTrades(
+    { trades, amendments, refused }: Extract<Frame, { kind: 'trades' }>,
+    event: FrameEvent
+  ): Promise<void> {
+    const { outbox, deadLetters, metrics } = this.#deps
+    for (const { reason, raw } of refused) deadLetters.add(reason, raw)
+    const records = recordsOf(trades, { ...event, feed: this.#config.feedName }, amendments)
+    metrics.tradesReceived.inc(trades.length)
+    if (trades.length > 0) this.#lastTradeMs = event.receivedAt
+    for (const { symbol } of records) this.#silence.traded(symbol, event.receivedAt)
+    await outbox.add(records)
+  }
+
+  #handleStanding({ symbol, standing, reason }: StandingEvent): void {
+    if (standing === 'over the limit') {
+      const words = reason ?? 'the feed sends no more symbols'
+      this.#problems.set(symbol, { standing: 'over the limit', reason: words })
+      this.#deps.log.warn({ symbol, reason: words }, 'over the limit of the plan: not followed')
+    } else if (this.#problems.get(symbol)?.standing === 'over the limit') {
+      this.#problems.delete(symbol)
+    }
+  }
+}
+
+/** The protocol of the configured vendor. A further vendor is one more case here and a lib of its own. */
+function protocolOf({ vendor }: ProducerConfig): FeedProtocol {
+  return vendor.kind === 'alpaca' ? alpacaProtocol(vendor) : finnhubProtocol(vendor)
+}

@@ -1,0 +1,229 @@
+import { hasCode, messageOf, repeat, withTimeout } from '@tapedeck/core'
+import { checkSymbols, finnhubRest } from '@tapedeck/finnhub'
+import { connectDatabase, desiredSymbols, type Database } from '@tapedeck/mongo'
+import { startWait, type ServiceContext, type StartWait } from '@tapedeck/service'
+import type { ProducerConfig } from './config.ts'
+import type { DeadLetterSink } from './dead-letter-sink.ts'
+import { FrameHandler, type FrameHandlerDeps } from './frame-handler.ts'
+import { LeaseKeeper, leaseId, noteOf, previousRun } from './lease.ts'
+import type { Outbox } from './outbox/outbox.ts'
+import { feedStatus, type FeedFacts } from './status.ts'
+
+export interface SupervisorDeps extends Omit<FrameHandlerDeps, 'log'> {
+  readonly outbox: Outbox
+  readonly deadLetters: DeadLetterSink
+  readonly context: ServiceContext
+}
+
+/** Symbols are compared, silent ones subscribed to again and the status written this often. */
+const TICK_MS = 1000
+const SHUTDOWN_LIMIT_MS = 1000
+
+/**
+ * Decides when the feed is followed and for which symbols: with a database only while this producer
+ * holds the lease of the key, for SYMBOLS plus and minus what people changed at run time. Without a
+ * database it follows SYMBOLS.
+ */
+export class FeedSupervisor {
+  readonly #config: ProducerConfig
+  readonly #deps: SupervisorDeps
+  readonly #handler: FrameHandler
+  readonly #servers: StartWait
+  #symbols: readonly string[]
+  #lease: LeaseKeeper | undefined
+  #database: Database | undefined
+  #following: Promise<void> = Promise.resolve()
+  #hasFailed = false
+
+  constructor(config: ProducerConfig, deps: SupervisorDeps) {
+    this.#config = config
+    this.#deps = deps
+    this.#symbols = config.symbols
+    this.#servers = startWait(deps.context)
+    this.#handler = new FrameHandler(config, { ...deps, log: deps.context.log })
+    this.#handler.setSymbols(config.symbols, [], Date.now())
+  }
+
+  /** Begins to follow; a failure that no retry can mend ends the service. */
+  open(): void {
+    this.#following = this.#run().catch((error: unknown) => {
+      if (hasCode(error, 'ABORTED')) return
+      this.#hasFailed = true
+      this.#deps.context.fail(error)
+    })
+  }
+
+  /** Ends after the signal of the context: the outage begins and the lease is released. */
+  async close(): Promise<void> {
+    const { outages, deadLetters } = this.#deps
+    await this.#following
+    outages.lost(this.#hasFailed ? 'the producer failed' : 'the producer was stopped', Date.now())
+    await this.#bestEffort(deadLetters.drained(), 'not every dead letter was sent')
+    await this.#bestEffort(this.#release(), 'the lease was not released: it expires by itself')
+    await this.#database?.close()
+  }
+
+  /** Why the feed is not followed as it should be, in sentences. */
+  problems(): readonly string[] {
+    const waiting = this.#servers.reasons()
+    if (waiting.length > 0) return waiting
+    const { state, explanation } = feedStatus(this.#facts(Date.now()))
+    return state === 'connected' ? [] : [`the feed is not connected: ${explanation}`]
+  }
+
+  async #run(): Promise<void> {
+    const { context, outages } = this.#deps
+    const { signal, log } = context
+    const { mongo, feedName, leaseTtlMs, vendor } = this.#config
+    if (mongo === undefined) {
+      log.info('no MONGODB_URI: no lease, no symbols at run time, no status')
+      await this.#follow(signal)
+      return
+    }
+    const database = await this.#servers.until(() =>
+      connectDatabase(mongo, { appName: 'tapedeck-producer', maxPoolSize: 3, timeoutMs: 2000 })
+    )
+    this.#database = database
+    const id = leaseId(feedName, vendor.credential)
+    const lease = new LeaseKeeper(database, {
+      id,
+      log,
+      ...(leaseTtlMs !== undefined && { ttlMs: leaseTtlMs, renewMs: leaseTtlMs / 3 })
+    })
+    this.#lease = lease
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      await lease.acquire(signal)
+      if (isFirst) {
+        // Wanted symbols come first: otherwise those added at run time would look unsubscribed.
+        await this.#lookUpSymbols()
+        outages.resume(await previousRun(database, feedName, id), Date.now())
+      }
+      const lost = new AbortController()
+      const held = AbortSignal.any([signal, lost.signal])
+      void this.#watchLease(lease, held, lost)
+      await this.#follow(held)
+      if (!signal.aborted) outages.lost('another producer took the key over', Date.now())
+    }
+  }
+
+  async #watchLease(lease: LeaseKeeper, held: AbortSignal, lost: AbortController): Promise<void> {
+    const { outages, outbox, context } = this.#deps
+    const owner = await lease.keep(
+      () => noteOf(this.#safeFrameMs(), outages.handover(outbox.exposedSinceMs)),
+      held
+    )
+    if (owner === undefined) return
+    context.log.error({ owner }, 'another producer took the key over')
+    lost.abort()
+  }
+
+  /** The broker or the disk has every frame up to here; a gap begins here if this process is killed. */
+  #safeFrameMs(): number | null {
+    const { handledMs } = this.#handler
+    const { exposedSinceMs } = this.#deps.outbox
+    if (exposedSinceMs === undefined || handledMs === null) return handledMs
+    return Math.min(handledMs, exposedSinceMs - 1)
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    await this.#lookUpSymbols()
+    void this.#checkSymbols(signal)
+    const stopTicking = repeat(
+      TICK_MS,
+      () => this.#tick(),
+      (error) => this.#deps.context.fail(error)
+    )
+    try {
+      await this.#handler.follow(signal)
+    } finally {
+      await stopTicking()
+    }
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.#lookUpSymbols()
+      this.#handler.resubscribeSilent(Date.now())
+      await this.#writeStatus()
+    } catch (error) {
+      const { log } = this.#deps.context
+      log.debug({ err: error }, 'status and symbols could not be exchanged with the database')
+    }
+  }
+
+  /** Follows the symbols that are wanted now. */
+  async #lookUpSymbols(): Promise<void> {
+    if (this.#database === undefined) return
+    const { log } = this.#deps.context
+    const { symbols, maxSymbols } = this.#config
+    try {
+      const wanted = await desiredSymbols(this.#database, symbols, maxSymbols)
+      if (wanted.symbols.join('\n') === this.#symbols.join('\n')) return
+      const overLimit = wanted.overflow
+      log.info({ symbols: wanted.symbols, overLimit }, 'symbols changed')
+      this.#symbols = wanted.symbols
+      this.#handler.setSymbols(wanted.symbols, overLimit, Date.now())
+      for (const symbol of overLimit) {
+        const reason = `the plan allows ${maxSymbols} symbols (FINNHUB_MAX_SYMBOLS)`
+        this.#handler.noteProblem(symbol, { standing: 'over the limit', reason })
+      }
+    } catch (error) {
+      log.debug({ reason: messageOf(error) }, 'symbols not looked up: the known ones are kept')
+    }
+  }
+
+  /** Looks symbols up in the vendor's list, where a key allows it; unknown ones are followed all the same. */
+  async #checkSymbols(signal: AbortSignal): Promise<void> {
+    const { rest } = this.#config
+    if (rest === undefined) return
+    const { log } = this.#deps.context
+    const answer = await checkSymbols(finnhubRest(rest), this.#symbols, { signal })
+    if (!answer.isChecked) {
+      log.info({ reason: answer.reason }, 'symbols were not checked')
+      return
+    }
+    for (const { symbol, reason } of answer.unknown) {
+      log.warn({ symbol, reason }, 'symbol is not known')
+      this.#handler.noteProblem(symbol, { standing: 'rejected', reason })
+    }
+  }
+
+  async #writeStatus(state?: 'stopped'): Promise<void> {
+    if (this.#database === undefined || this.#lease?.waitsFor !== undefined) return
+    const { _id, ...status } = feedStatus(this.#facts(Date.now()))
+    const written =
+      state === undefined ? status : { ...status, state, explanation: 'the producer was stopped' }
+    await this.#database.feedStatus.replaceOne({ _id }, written, { upsert: true })
+  }
+
+  /** Shutdown is best effort: it does not wait for an unreachable server. */
+  async #bestEffort(work: Promise<void>, otherwise: string): Promise<void> {
+    try {
+      await withTimeout(work, SHUTDOWN_LIMIT_MS, 'Ending')
+    } catch (error) {
+      this.#deps.context.log.warn({ err: error }, otherwise)
+    }
+  }
+
+  async #release(): Promise<void> {
+    await this.#writeStatus('stopped')
+    const { outages } = this.#deps
+    // What is still in memory is published or spooled after this.
+    await this.#lease?.release(noteOf(outages.lastFrameMs, outages.handover(undefined)))
+  }
+
+  #facts(nowMs: number): FeedFacts {
+    const { outbox, outages } = this.#deps
+    const { records, bytes } = outbox.depth
+    return {
+      ...this.#handler.facts(nowMs),
+      feed: this.#config.feedName,
+      nowMs,
+      waitsFor: this.#lease?.waitsFor,
+      lastFrameMs: outages.lastFrameMs,
+      maxSymbols: this.#config.maxSymbols,
+      queuedFrames: records,
+      spooledBytes: bytes
+    }
+  }
+}
