@@ -1,7 +1,55 @@
-export { Bar, barId, type BarStatus, type RevisionCause, type StoredBar } from './bar.ts'
-export { BarAggregator, type BarAggregatorOptions } from './bar-book.ts'
-export { holidayName, tradingDayOf, type TradingDay } from './calendar.ts'
-export { addDays, isoDate, type CalendarDate } from './calendar-date.ts'
+export {
+  ACCUMULATOR_SUMS,
+  BarAccumulator,
+  precedes,
+  type BarTrade,
+  type ExactParts,
+  type Print,
+  type StoredAccumulator
+} from './bars/accumulator.ts'
+export type {
+  ActivityBar,
+  ActivitySpan,
+  HeadRequest,
+  StoredActivityBar,
+  TapePlace
+} from './bars/activity-bars.ts'
+export type { Bar, BarStatus, ChangedBars, RevisionCause, StoredBar } from './bars/bar.ts'
+export { FrameDeduplicator, VendorIdDeduplicator } from './bars/deduplication.ts'
+export { ExactSum, type StoredSum } from './bars/exact-sum.ts'
+export {
+  PartitionFold,
+  type AsideReason,
+  type FoldedTrade,
+  type FoldOptions,
+  type FoldState
+} from './bars/fold.ts'
+export { TickRule, type TickState } from './bars/tick-rule.ts'
+export { Watermark } from './bars/watermark.ts'
+export {
+  DEFAULT_TIMEFRAMES,
+  finalAt,
+  isActivity,
+  lengthOf,
+  PANE_MS,
+  stepOf,
+  TIMEFRAME_FORMS,
+  timeframeProblem,
+  timeframesVariable,
+  windowAt,
+  windowsAt,
+  windowSpec,
+  type Timeframe,
+  type WindowSpec
+} from './bars/window.ts'
+export {
+  addDays,
+  holidayName,
+  isoDate,
+  tradingDayOf,
+  type CalendarDate,
+  type TradingDay
+} from './calendar.ts'
 export {
   CONDITION_POLICIES,
   CONDITION_TABLE_VERSION,
@@ -13,15 +61,15 @@ export {
   type HinderingRule
 } from './conditions.ts'
 export {
-  ActivityBarAggregator,
-  type ActivityBar,
-  type ActivitySpan,
-  type HeadRequest,
-  type StoredActivityBar,
-  type TapePlace
-} from './counted-book.ts'
-export { coverageOf, GapList, knownGap, type GapSpan, type KnownGap } from './coverage.ts'
-export { ExactSum, type StoredSum } from './exact-sum.ts'
+  coverageOf,
+  GAP_KEY,
+  GapList,
+  gapProblem,
+  knownGap,
+  type GapRecord,
+  type GapSpan,
+  type KnownGap
+} from './feed-gaps.ts'
 export {
   rawOf,
   type FeedErrorMeaning,
@@ -30,26 +78,16 @@ export {
   type RefusedTrade
 } from './feed-protocol.ts'
 export * from './forecast/index.ts'
-export { FrameDeduplicator, type SeenConnection } from './frame-ledger.ts'
-export { GAP_KEY, gapProblem, type GapRecord } from './gap-record.ts'
-export {
-  PartitionFold,
-  type AsideReason,
-  type FoldedTrade,
-  type FoldOptions,
-  type FoldState
-} from './partition-fold.ts'
-export { precedes, type Print } from './print.ts'
-export { VendorIdDeduplicator } from './redelivery.ts'
 export { RULE_VARIABLES, rulesOf, type Rules } from './rules.ts'
 export {
+  marketState,
   sessionAt,
   sessionOfTrade,
   tradingDateAt,
+  type MarketState,
   type Session,
   type TradingDate
 } from './sessions.ts'
-export { marketState, type MarketState } from './market-hours.ts'
 export { studentT975 } from './student-t.ts'
 export {
   DEFAULT_SYMBOLS,
@@ -59,27 +97,6 @@ export {
   symbolsVariable,
   tradesRoundTheClock
 } from './symbols.ts'
-export {
-  BarAccumulator,
-  ACCUMULATOR_SUMS,
-  type ExactParts,
-  type StoredAccumulator,
-  type BarTrade
-} from './tally.ts'
-export { TickRule, type Tick, type TickState } from './tick-rule.ts'
-export {
-  DEFAULT_TIMEFRAMES,
-  lengthOf,
-  PANE_MS,
-  stepOf,
-  TIMEFRAME_FORMS,
-  timeframeProblem,
-  timeframesVariable,
-  windowSpec,
-  type Measure,
-  type Timeframe,
-  type WindowSpec
-} from './timeframe.ts'
 export {
   decodeRecord,
   encodeGapRecord,
@@ -103,5 +120,3 @@ export {
   type TradePlace,
   type TradeRecord
 } from './trade-record.ts'
-export { Watermark, type WatermarkState } from './watermark.ts'
-export { settlesAt, windowAt, windowsAt, type Window } from './window.ts'

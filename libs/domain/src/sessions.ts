@@ -1,11 +1,17 @@
-import { addDays, isoDate, type CalendarDate } from './calendar-date.ts'
-import { tradingDayOf } from './calendar.ts'
+import {
+  addDays,
+  holidayName,
+  isoDate,
+  tradingDayOf,
+  weekdayOf,
+  type CalendarDate
+} from './calendar.ts'
 import calendar from './market-calendar.json' with { type: 'json' }
 import { tradesRoundTheClock } from './symbols.ts'
 
 export type Session = 'pre' | 'regular' | 'post' | 'overnight' | 'closed' | 'continuous'
 
-/** The trading day a moment belongs to, [startMs, endMs), and where its sessions lie (epoch ms). */
+/** A trading day, [startMs, endMs), with the limits of its sessions; epoch ms. */
 export interface TradingDate {
   /** YYYY-MM-DD. */
   readonly tradeDate: string
@@ -20,24 +26,24 @@ export interface TradingDate {
 
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
-/** Auction prints and official closes come seconds after the bell without the extended-hours code. */
-const CLOSING_PRINTS_MS = 10 * MINUTE_MS
+/** Auction prints and official closes are reported up to minutes after the bell. */
+export const CLOSING_PRINTS_MS = 10 * MINUTE_MS
 const CLOSING_CODES: readonly string[] = ['16', '35', '36', '39']
 
 /** Minutes after midnight, New York. */
-function minutes(time: string): number {
+function minutesOf(time: string): number {
   const [hour, minute] = time.split(':').map(Number)
   return (hour ?? 0) * 60 + (minute ?? 0)
 }
 
 const TIMES = calendar.sessionsNewYork
-const PRE = minutes(TIMES.pre)
-const OPEN = minutes(TIMES.open)
-const CLOSE = minutes(TIMES.close)
-const EARLY_CLOSE = minutes(TIMES.earlyClose)
-const EARLY_POST_END = minutes(TIMES.earlyPostEnd)
+const PRE = minutesOf(TIMES.pre)
+const OPEN = minutesOf(TIMES.open)
+const CLOSE = minutesOf(TIMES.close)
+const EARLY_CLOSE = minutesOf(TIMES.earlyClose)
+const EARLY_POST_END = minutesOf(TIMES.earlyPostEnd)
 /** The trade date rolls where the post session ends and overnight begins. */
-const ROLL = minutes(TIMES.roll)
+const ROLL = minutesOf(TIMES.roll)
 
 const newYork = new Intl.DateTimeFormat('en-US', {
   timeZone: 'America/New_York',
@@ -80,6 +86,43 @@ export function sessionOfTrade(
     : session
 }
 
+/** The state of the US stock market at a moment. */
+export interface MarketState {
+  readonly session: Session
+  /** True in pre-market, regular and after-hours sessions. */
+  readonly isTrading: boolean
+  /** Start of the running session, or of the next one when the market is closed; epoch ms. */
+  readonly opensMs: number
+  /** For people: "regular session until 16:00 New York", "closed for Thanksgiving: …". */
+  readonly text: string
+}
+
+const US_STOCK = 'US'
+const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
+
+/** The state of the US stock market at `nowMs` by the exchange's calendar. */
+export function marketState(nowMs: number): MarketState {
+  const date = tradingDateAt(US_STOCK, nowMs)
+  const session = sessionAt(US_STOCK, date, nowMs)
+  switch (session) {
+    case 'pre':
+      return trading(session, date.preMs, `pre-market until ${clockText(date.openMs)}`)
+    case 'regular':
+      return trading(session, date.openMs, `regular session until ${clockText(date.closeMs)}`)
+    case 'post':
+      return trading(session, date.closeMs, `after-hours until ${clockText(date.postEndMs)}`)
+    default: {
+      const next = nowMs < date.preMs ? date : tradingDateAt(US_STOCK, date.endMs)
+      return {
+        session,
+        isTrading: false,
+        opensMs: next.preMs,
+        text: `${closedBecause(nowMs, session)}: pre-market opens ${dateText(next.preMs)} ${clockText(next.preMs)}, the regular session ${clockText(next.openMs)} New York`
+      }
+    }
+  }
+}
+
 let lastUtcDay: TradingDate | undefined
 
 function utcDay(atMs: number): TradingDate {
@@ -101,7 +144,7 @@ function utcDay(atMs: number): TradingDate {
   return lastUtcDay
 }
 
-/** Pure memory of computed days: Intl is slow and a tape stays on one day for long. */
+/** Computed days are cached: Intl is slow, and consecutive trades share a day. */
 const MEMORY_DAYS = 64
 const newYorkDays: TradingDate[] = []
 
@@ -136,7 +179,7 @@ function computeNewYorkDay(atMs: number): TradingDate {
 }
 
 /** The New York wall clock of a moment. */
-export function newYorkTime(atMs: number): { date: CalendarDate; minutes: number } {
+function newYorkTime(atMs: number): { date: CalendarDate; minutes: number } {
   const parts: Record<string, number> = {}
   for (const { type, value } of newYork.formatToParts(atMs)) parts[type] = Number(value)
   const { year = 0, month = 0, day = 0, hour = 0, minute = 0 } = parts
@@ -151,4 +194,27 @@ function newYorkMs({ year, month, day }: CalendarDate, atMinutes: number): numbe
   const back =
     Date.UTC(local.date.year, local.date.month - 1, local.date.day) + local.minutes * MINUTE_MS
   return summer + (asUtcMs - back)
+}
+
+function trading(session: Session, opensMs: number, text: string): MarketState {
+  return { session, isTrading: true, opensMs, text: `${text} New York` }
+}
+
+function closedBecause(nowMs: number, session: Session): string {
+  const { date } = newYorkTime(nowMs)
+  const holiday = holidayName(date)
+  if (holiday !== undefined) return `closed for ${holiday}`
+  const weekday = weekdayOf(date)
+  if (weekday === 0 || weekday === 6) return 'closed for the weekend'
+  return session === 'overnight' ? 'overnight' : `closed on ${isoDate(date)}`
+}
+
+function clockText(atMs: number): string {
+  const { minutes } = newYorkTime(atMs)
+  return `${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`
+}
+
+function dateText(atMs: number): string {
+  const { date } = newYorkTime(atMs)
+  return `${WEEKDAYS[weekdayOf(date)] ?? ''} ${isoDate(date)}`
 }

@@ -1,5 +1,5 @@
 import { messageOf } from '@tapedeck/core'
-import { GAP_KEY, gapProblem, type GapRecord } from './gap-record.ts'
+import { GAP_KEY, gapProblem, type GapRecord } from './feed-gaps.ts'
 
 /** A trade as Finnhub sends it, without its symbol: price, epoch ms, size, condition codes. */
 export interface FeedTrade {

@@ -1,7 +1,7 @@
 import {
   CONDITION_TABLE_VERSION,
   coverageOf,
-  settlesAt,
+  finalAt,
   type ActivitySpan,
   type Bar,
   type ExactParts,
@@ -89,7 +89,7 @@ export function storedBarOf(document: BarDocument, { log, logEpoch }: Ownership)
     timeframe,
     startMs: document.start.getTime(),
     endMs,
-    settlesMs: settlesAt(timeframe, symbol, endMs),
+    finalAtMs: finalAt(timeframe, symbol, endMs),
     status: document.status,
     revision: document.revision,
     revisionCause: document.revisionCause,

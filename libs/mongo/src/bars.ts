@@ -1,8 +1,8 @@
 import {
+  isActivity,
   lengthOf,
   precedes,
   parseTradeId,
-  windowSpec,
   type GapSpan,
   type HeadRequest,
   type Print,
@@ -66,7 +66,7 @@ export async function loadOpenBars({ bars }: HasBars, owner: Ownership): Promise
     bars.find({ 'source.log': owner.log, status: 'provisional' }).toArray()
   )
   return found
-    .filter(({ timeframe }) => windowSpec(timeframe).kind !== 'counted')
+    .filter(({ timeframe }) => !isActivity(timeframe))
     .map((document) => storedBarOf(document, owner))
 }
 

@@ -1,6 +1,6 @@
 import {
   precedes,
-  settlesAt,
+  finalAt,
   parseTradeId,
   windowsAt,
   windowSpec,
@@ -23,7 +23,7 @@ export async function windowOf(
   reader: Pick<Reader, 'nextFirstTrade'>
 ): Promise<BarWindow> {
   switch (windowSpec(bar.timeframe).kind) {
-    case 'counted':
+    case 'activity':
       return activityWindow(bar, await reader.nextFirstTrade(bar))
     case 'regular session':
       return regularSession(bar)
@@ -44,7 +44,7 @@ function windowInTime({ symbol, start, end }: BarRow): BarWindow {
 
 /** Closing prints come after the end; what else trades then is of another session. */
 function regularSession({ symbol, timeframe, start, end }: BarRow): BarWindow {
-  const toMs = settlesAt(timeframe, symbol, end.getTime())
+  const toMs = finalAt(timeframe, symbol, end.getTime())
   return {
     symbol,
     fromMs: start.getTime(),

@@ -48,7 +48,7 @@ function gridOf(timeframe: Timeframe): number {
       return HOUR_MS
     case 'regular session':
       return HOUR_MS / 2
-    case 'counted':
+    case 'activity':
       return 1000
     default:
       return stepOf(timeframe) ?? 1000

@@ -25,19 +25,19 @@ export class FoldStore {
   /** What must be there before the first record: open bars, feed gaps, ids that may come again. */
   async restore(): Promise<void> {
     const { database } = this.#deps
-    const { book, gaps, redelivery, hasVendorIds, watermark } = this.#fold
+    const { bars: book, gaps, vendorIds, hasVendorIds, watermark } = this.#fold
     for (const gap of await loadGaps(database, this.#owner.log)) gaps.add(gap)
     book.adopt(await loadOpenBars(database, this.#owner))
     if (!hasVendorIds || watermark.ms === -Infinity) return
     const fromMs = VendorIdDeduplicator.rememberedFromMs(watermark.ms)
     for (const { _id, symbol, vendorId, tradedAt } of await loadNamedTrades(database, fromMs)) {
-      redelivery.remember(symbol, vendorId, _id, tradedAt.getTime())
+      vendorIds.remember(symbol, vendorId, _id, tradedAt.getTime())
     }
   }
 
   /** Puts what is sealed into bars. */
   async mergeBatch(): Promise<void> {
-    const { book, counted } = this.#fold
+    const { bars: book, activity: counted } = this.#fold
     const { database } = this.#deps
     const ids = book.missing()
     if (ids.length > 0) {
@@ -62,9 +62,9 @@ export class FoldStore {
         const stored = await this.#retried(() =>
           loadBarsWithin(database, this.#owner, timeframes, gap)
         )
-        this.#fold.book.adopt(stored)
+        this.#fold.bars.adopt(stored)
       }
-      this.#fold.book.cover(gap)
+      this.#fold.bars.cover(gap)
     }
   }
 

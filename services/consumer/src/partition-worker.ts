@@ -1,11 +1,11 @@
 import { TapedeckError, whileWaiting } from '@tapedeck/core'
-import { PartitionFold, type Bar } from '@tapedeck/domain'
+import { PartitionFold, type Bar, type KnownGap } from '@tapedeck/domain'
 import type { RecordBatch } from '@tapedeck/kafka'
 import { insertTrades, type Acquired } from '@tapedeck/mongo'
 import { FoldStore } from './fold-store.ts'
 import { forecastWritesOf, isEmpty, type ForecastWrites } from './forecast-writes.ts'
 import { Forecaster } from './forecaster.ts'
-import { RecordIntake, type Intake } from './record-intake.ts'
+import { RecordIntake } from './record-intake.ts'
 import {
   retriedWrite,
   writeCheckpoint,
@@ -13,6 +13,7 @@ import {
   type Results,
   type WriterDeps
 } from './result-writer.ts'
+import type { SideResults } from './side-results.ts'
 import { TradeWriter } from './trade-writer.ts'
 
 export interface WorkerDeps extends WriterDeps {
@@ -26,7 +27,10 @@ const FLUSH_PANES = 2000
 const CHUNK = 500
 
 /** The state of the fold at one offset, and what was taken in up to there. */
-type Sealed = Intake & Pick<Results, 'nextOffset' | 'state' | 'watermarkMs'>
+type Sealed = SideResults &
+  Pick<Results, 'nextOffset' | 'state' | 'watermarkMs'> & {
+    readonly gapsToCover: readonly KnownGap[]
+  }
 
 /**
  * One partition under one epoch: folds its records and flushes trades, forecasts, bars and, last,
@@ -104,7 +108,7 @@ export class PartitionWorker {
   }
 
   get barsInMemory(): number {
-    return this.#fold.book.size
+    return this.#fold.bars.size
   }
 
   /** Within the records of a flush that was announced and perhaps not finished. */
@@ -136,7 +140,7 @@ export class PartitionWorker {
         }
         await beat()
         await this.#trades.room(beat)
-        const isFull = this.#fold.book.paneCount >= FLUSH_PANES
+        const isFull = this.#fold.bars.paneCount >= FLUSH_PANES
         if (isFull && !this.#isRepeating) await this.#flushBehind(beat)
       }
       this.#nextOffset = Math.max(this.#nextOffset, batch.nextOffset)
@@ -192,9 +196,10 @@ export class PartitionWorker {
       await this.#forecaster.restore()
       this.#hasRepeated = true
     }
-    const finals = this.#fold.book.finalise(sealed.watermarkMs)
-    const bars = this.#fold.book.drainChanged(sealed.watermarkMs)
-    const counted = this.#fold.counted.drainChanged()
+    const finals = this.#fold.bars.finalise(sealed.watermarkMs)
+    const drained = this.#fold.bars.drainChanged(sealed.watermarkMs)
+    const bars = [...drained.fresh, ...drained.changed]
+    const activity = this.#fold.activity.drainChanged()
     for (const { startMs } of bars) this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
     const forecasts = await this.#forecast(finals, bars, sealed, isLast)
     const isMoved = sealed.nextOffset > this.#storedOffset
@@ -207,8 +212,8 @@ export class PartitionWorker {
     }
     await writeResults(this.#deps, this.#owner, {
       ...sealed,
-      bars,
-      counted,
+      bars: drained,
+      activity,
       forecasts,
       trades: this.#trades,
       storedUntilMs: this.#storedUntilMs
@@ -216,7 +221,7 @@ export class PartitionWorker {
     this.#storedOffset = sealed.nextOffset
     this.#storedWatermarkMs = sealed.watermarkMs
     if (isMoved) this.#deps.committed(this.partition, sealed.nextOffset)
-    for (const [code, count] of this.#fold.takeUnknownCodes()) {
+    for (const [code, count] of this.#fold.drainUnknownCodes()) {
       metrics.unknownConditions.inc({ code }, count)
     }
     endTimer()
@@ -230,10 +235,11 @@ export class PartitionWorker {
     if (!this.#isTaking && this.#nextOffset >= this.#endOffset) {
       this.#fold.watermark.idle(Date.now())
     }
-    this.#fold.book.closeBatch()
-    this.#fold.counted.closeBatch()
+    this.#fold.bars.closeBatch()
+    this.#fold.activity.closeBatch()
     return {
-      ...this.#intake.closeBatch(),
+      ...this.#intake.drain(),
+      gapsToCover: this.#fold.drainGaps(),
       nextOffset: this.#nextOffset,
       watermarkMs: this.#fold.watermark.ms,
       state: this.#fold.toState()

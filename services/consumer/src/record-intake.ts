@@ -1,8 +1,6 @@
 import {
   decodeRecord,
-  knownGap,
   type GapRecord,
-  type KnownGap,
   type PartitionFold,
   type TradeRecord
 } from '@tapedeck/domain'
@@ -10,11 +8,6 @@ import { tradeDocument, type Acquired } from '@tapedeck/mongo'
 import type { WriterDeps } from './result-writer.ts'
 import { SideCollector, type SideResults } from './side-results.ts'
 import type { TradeWriter } from './trade-writer.ts'
-
-/** What was taken in beside trades and bars since the last flush. */
-export interface Intake extends SideResults {
-  readonly gapsToCover: readonly KnownGap[]
-}
 
 /** Reads the records of one partition into its fold: trades, feed gaps, and what does not fit. */
 export class RecordIntake {
@@ -24,7 +17,6 @@ export class RecordIntake {
   readonly #fold: PartitionFold
   readonly #trades: TradeWriter
   readonly #side = new SideCollector()
-  #gapsToCover: KnownGap[] = []
   /** First offset that is gone from the topic, until the next record says since when. */
   #goneFrom: number | undefined
 
@@ -59,17 +51,14 @@ export class RecordIntake {
     const { record, gap, problem } = decodeRecord(key, value)
     if (gap !== undefined) {
       metrics.gapsRead.inc()
-      this.#fold.takeGap(gap, Date.now())
       this.#takeGap(gap)
     } else if (record === undefined) this.#putAside(problem, offset, value)
     else this.#takeTrades(record, offset)
   }
 
-  /** What came in beside trades and bars, for the flush that begins now. */
-  closeBatch(): Intake {
-    const gapsToCover = this.#gapsToCover
-    this.#gapsToCover = []
-    return { ...this.#side.take(), gapsToCover }
+  /** What was read beside trades and gaps since the last call. */
+  drain(): SideResults {
+    return this.#side.take()
   }
 
   #putAside(reason: string, offset: number, value: Buffer | null): void {
@@ -81,26 +70,27 @@ export class RecordIntake {
   #takeTrades(record: TradeRecord, offset: number): void {
     const { metrics } = this.#deps
     if (this.#goneFrom !== undefined) this.#takeRetentionGap(record, offset, this.#goneFrom)
-    const isNew = this.#fold.take(record, offset, Date.now(), (folded) => {
-      const { aside } = folded
-      // What the feed delivers again stands among the trades already.
-      if (aside !== 'redelivered') this.#trades.add(tradeDocument(record, folded))
-      if (aside === undefined) return
-      metrics.tradesAside.inc({ reason: aside })
-      if (aside === 'too late') metrics.lateAge.observe(folded.byMs / 1000)
-      this.#side.aside(record, folded, aside)
-    })
-    if (!isNew) {
+    const folded = this.#fold.take(record, offset, Date.now())
+    if (folded === undefined) {
       metrics.recordsRepeated.inc()
       return
+    }
+    for (const one of folded) {
+      const { aside } = one
+      // What the feed delivers again is among the trades already.
+      if (aside !== 'redelivered') this.#trades.add(tradeDocument(record, one))
+      if (aside === undefined) continue
+      metrics.tradesAside.inc({ reason: aside })
+      if (aside === 'too late') metrics.lateAge.observe(one.byMs / 1000)
+      this.#side.aside(record, one, aside)
     }
     metrics.tradesRead.inc(record.trades.length)
     this.#side.seen(record)
   }
 
   #takeGap(gap: GapRecord): void {
+    this.#fold.takeGap(gap, Date.now())
     this.#side.gap(gap)
-    this.#gapsToCover.push(knownGap(gap))
   }
 
   /** What retention removed unread is a gap of this partition, from the last record to this one. */

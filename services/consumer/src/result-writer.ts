@@ -1,5 +1,11 @@
 import { fullJitter, retry } from '@tapedeck/core'
-import { tradingDateAt, type Bar, type ActivityBar, type FoldState } from '@tapedeck/domain'
+import {
+  tradingDateAt,
+  type ActivityBar,
+  type Bar,
+  type ChangedBars,
+  type FoldState
+} from '@tapedeck/domain'
 import type { DeadLetter, SerialPublisher } from '@tapedeck/kafka'
 import {
   announceFlush,
@@ -45,8 +51,8 @@ export interface Results extends SideResults {
   readonly state: FoldState
   /** No bar of this partition begins later, these included. */
   readonly storedUntilMs: number
-  readonly bars: readonly Bar[]
-  readonly counted: readonly ActivityBar[]
+  readonly bars: ChangedBars<Bar>
+  readonly activity: ChangedBars<ActivityBar>
   readonly forecasts: ForecastWrites
   /** Holds the trades that are not inserted yet. */
   readonly trades: TradeWriter
@@ -62,7 +68,7 @@ export async function writeResults(
   results: Results
 ): Promise<void> {
   const { database, config, metrics } = deps
-  const { nextOffset, watermarkMs, storedUntilMs, bars, forecasts } = results
+  const { nextOffset, watermarkMs, storedUntilMs, forecasts } = results
   // Documents are made first, at once: afterwards nothing may see a bar that moved on.
   const barWrites = barWritesOf(results, owner, config.fold.policy)
   const barRecords = deps.bars === undefined ? [] : barRecordsOf(barWrites)
@@ -90,9 +96,9 @@ export async function writeResults(
   await writeCheckpoint(deps, owner, results)
 
   metrics.writesFenced.inc(newer)
-  for (const { status } of bars) metrics.barsStored.inc({ status })
-  for (const { bar } of results.counted) metrics.barsStored.inc({ status: bar.status })
-  if (deps.bars !== undefined) metrics.barsPublished.inc(bars.length + results.counted.length)
+  const written = [...barWrites.fresh, ...barWrites.changed]
+  for (const { status } of written) metrics.barsStored.inc({ status })
+  if (deps.bars !== undefined) metrics.barsPublished.inc(written.length)
   const { made, changed } = forecasts.result
   if (deps.forecasts !== undefined) metrics.forecastsPublished.inc(made.length + changed.length)
 }
@@ -125,24 +131,19 @@ export function retriedWrite<T>(
 }
 
 function barWritesOf(
-  { bars, counted }: Pick<Results, 'bars' | 'counted'>,
+  { bars, activity }: Pick<Results, 'bars' | 'activity'>,
   owner: Acquired,
   policy: string
 ): Writes<BarDocument> {
   const updatedAt = new Date()
-  const fresh: BarDocument[] = []
-  const changed: BarDocument[] = []
-  const put = (bar: Bar, document: BarDocument): void => {
-    if (bar.isStored) changed.push(document)
-    else fresh.push(document)
-    bar.isStored = true
-  }
-  for (const bar of bars) {
+  const ofBar = (bar: Bar): BarDocument => {
     const { tradeDate } = tradingDateAt(bar.symbol, bar.startMs)
-    put(bar, barDocument(bar, owner, { policy, tradeDate, updatedAt }))
+    return barDocument(bar, owner, { policy, tradeDate, updatedAt })
   }
-  for (const { bar, tradeDate, ...span } of counted) {
-    put(bar, barDocument(bar, owner, { policy, tradeDate, updatedAt, span }))
+  const ofActivity = ({ bar, tradeDate, ...span }: ActivityBar): BarDocument =>
+    barDocument(bar, owner, { policy, tradeDate, updatedAt, span })
+  return {
+    fresh: [...bars.fresh.map(ofBar), ...activity.fresh.map(ofActivity)],
+    changed: [...bars.changed.map(ofBar), ...activity.changed.map(ofActivity)]
   }
-  return { fresh, changed }
 }

@@ -31,7 +31,7 @@ export function measureMemory(
   const { fold } = foldAll(records, { timeframes, isLeftOpen: true })
   collectGarbage()
   const used = process.memoryUsage().heapUsed - before
-  const bars = fold.book.size
+  const bars = fold.bars.size
   const stateBytes = JSON.stringify(fold.toState()).length
   assert(records.length > 0, 'records live until the heap was looked at')
   return {

@@ -57,7 +57,7 @@ export function foldAll(
   { timeframes, flushPanes = FLUSH_PANES, onBars, isLeftOpen = false }: EngineOptions
 ): EngineResult {
   const fold = new PartitionFold(foldOptions(timeframes), undefined, -Infinity)
-  const { book, counted, watermark } = fold
+  const { bars: book, activity: counted, watermark } = fold
   let trades = 0
   let aside = 0
   let panes = 0
@@ -71,17 +71,17 @@ export function foldAll(
     counted.missing()
     counted.mergeBatch()
     book.finalise(watermarkMs)
-    const bars = book.drainChanged(watermarkMs)
+    const { fresh, changed } = book.drainChanged(watermarkMs)
     counted.drainChanged()
-    onBars?.(bars)
+    onBars?.([...fresh, ...changed])
   }
   for (let i = 0; i < records.length; i++) {
     const given = records[i] as TradeRecord | EncodedRecord
     const record = 'value' in given ? decoded(given) : given
-    fold.take(record, i, record.receivedAt, (folded) => {
+    for (const folded of fold.take(record, i, record.receivedAt) ?? []) {
       trades++
       if (folded.aside !== undefined) aside++
-    })
+    }
     if (i % CHUNK === CHUNK - 1 && book.paneCount >= flushPanes) settle(watermark.ms)
   }
   settle(isLeftOpen ? watermark.ms : Number.MAX_SAFE_INTEGER)

@@ -1,4 +1,4 @@
-import { settlesAt } from '@tapedeck/domain'
+import { finalAt } from '@tapedeck/domain'
 import type { BarDocument, Database } from '@tapedeck/mongo'
 import { exactBars, type ExactBar } from './exact-bars.ts'
 import type { Findings } from './findings.ts'
@@ -101,7 +101,7 @@ export async function overdueBars(
       .limit(MOST_OVERDUE)
       .toArray()
     const due = found.filter(
-      ({ timeframe, end }) => settlesAt(timeframe, symbol, end.getTime()) <= watermarkMs
+      ({ timeframe, end }) => finalAt(timeframe, symbol, end.getTime()) <= watermarkMs
     )
     overdue.push(...due.map(({ _id }) => _id))
   }

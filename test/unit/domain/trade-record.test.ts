@@ -6,13 +6,15 @@ import {
   encodeTradeRecord,
   MAX_FRAME_INDEX,
   parseTradeId,
+  recordProblem,
   recordsOf,
   tradeId,
   tradePlace,
+  tradeProblem,
   type GapRecord
 } from '@tapedeck/domain'
 import fc from 'fast-check'
-import { aRecord } from '../../support/trades.ts'
+import { aRecord, aTrade } from '../../support/trades.ts'
 
 const ORIGIN = { feed: 'finnhub', connection: 'c', frame: 4, receivedAt: 1_764_000_600_200 }
 
@@ -96,5 +98,57 @@ describe('record codec', () => {
       'key is not the symbol',
       'value has 1000000 bytes'
     ])
+  })
+})
+
+describe('recordProblem()', () => {
+  it('finds nothing wrong with a record', () => {
+    assert.equal(recordProblem(JSON.parse(JSON.stringify(aRecord())), 'AAPL'), undefined)
+  })
+
+  const bad: readonly [string, unknown, RegExp][] = [
+    ['a text', 'x', /not an object/],
+    ['another version', { ...aRecord(), version: 2 }, /version/],
+    ['another key', { ...aRecord(), symbol: 'MSFT' }, /key is not the symbol/],
+    ['no trades', { ...aRecord(), trades: [] }, /trades are missing/],
+    ['indexes that do not match', { ...aRecord(), indexes: [0, 1] }, /indexes do not match/],
+    [
+      'indexes that fall',
+      aRecord({ trades: [aTrade(), aTrade()], indexes: [1, 0] }),
+      /do not rise/
+    ],
+    ['a price of zero', aRecord({ trades: [aTrade({ p: 0 })] }), /price is not positive/]
+  ]
+  for (const [name, value, expected] of bad) {
+    it(`refuses ${name}`, () => assert.match(recordProblem(value, 'AAPL') ?? '', expected))
+  }
+})
+
+describe('tradeProblem()', () => {
+  it('accepts conditions that are absent, null, empty or codes, and sizes of zero and fractions', () => {
+    for (const trade of [
+      { p: 1, t: 1, v: 0 },
+      { p: 1, t: 1, v: 0.000_08, c: null },
+      { p: 1, t: 1, v: 1, c: [] },
+      { p: 1, t: 1, v: 1, c: ['1', '12'] }
+    ]) {
+      assert.equal(tradeProblem(trade), undefined)
+    }
+  })
+
+  it('refuses numbers as text, infinite numbers, negative sizes and times that are no ms', () => {
+    for (const trade of [
+      { p: '1', t: 1, v: 1 },
+      { p: NaN, t: 1, v: 1 },
+      { p: Infinity, t: 1, v: 1 },
+      { p: 1, t: 1.5, v: 1 },
+      { p: 1, t: 1, v: -1 },
+      { p: 1, t: 1, v: null },
+      { p: 1, t: 1, v: 1, c: '1' },
+      { p: 1, t: 1, v: 1, c: [1] },
+      null
+    ]) {
+      assert.notEqual(tradeProblem(trade), undefined)
+    }
   })
 })

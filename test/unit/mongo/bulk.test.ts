@@ -36,9 +36,10 @@ function documentsOf(list: readonly TradeRecord[], gapId: string) {
   const fold = newFold()
   const trades: TradeDocument[] = []
   list.forEach((record, offset) => {
-    fold.take(record, offset, 0, (folded) => trades.push(tradeDocument(record, folded)))
+    const folded = fold.take(record, offset, 0) ?? []
+    trades.push(...folded.map((one) => tradeDocument(record, one)))
   })
-  const { book, counted, gaps, watermark } = fold
+  const { bars: book, activity: counted, gaps, watermark } = fold
   const [first] = list
   for (let i = 0; i < 3; i++) {
     const span = { id: `${gapId}${i}`, fromMs: -Infinity, toMs: Infinity }
@@ -51,8 +52,10 @@ function documentsOf(list: readonly TradeRecord[], gapId: string) {
   const frame = { policy: 'feed', tradeDate: '2026-03-10', updatedAt: new Date() }
   const owner = { log: 'raw_data/0', epoch: 3 }
   const bars = [
-    ...book.drainChanged(watermark.ms).map((bar) => barDocument(bar, owner, frame)),
-    ...counted.drainChanged().map(({ bar, ...span }) => barDocument(bar, owner, { ...frame, span }))
+    ...book.drainChanged(watermark.ms).fresh.map((bar) => barDocument(bar, owner, frame)),
+    ...counted
+      .drainChanged()
+      .fresh.map(({ bar, ...span }) => barDocument(bar, owner, { ...frame, span }))
   ]
   return { trades, bars }
 }

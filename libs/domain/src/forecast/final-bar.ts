@@ -1,5 +1,5 @@
-import type { Bar } from '../bar.ts'
-import { coverageOf, type GapList } from '../coverage.ts'
+import type { Bar } from '../bars/bar.ts'
+import { coverageOf, type GapList } from '../feed-gaps.ts'
 import { tradingDateAt } from '../sessions.ts'
 
 /** A final (or revised) bar as the forecasts need it; times are epoch ms, prices in quote currency. */

@@ -13,7 +13,7 @@ export class BarMemory {
       if (bar.status === 'provisional') continue
       // In the order of their last change, so that forgetting looks at the oldest ones only.
       this.#bars.delete(bar.id)
-      this.#bars.set(bar.id, storedOf(bar))
+      this.#bars.set(bar.id, bar.toStored())
     }
   }
 
@@ -26,36 +26,6 @@ export class BarMemory {
     for (const [id, { endMs }] of this.#bars) {
       if (endMs >= beforeMs) return
       this.#bars.delete(id)
-    }
-  }
-}
-
-function storedOf(bar: Bar): StoredBar {
-  const { accumulator } = bar
-  const { high, low, tradeCount, firstTradeMs, lastTradeMs, session, feed } = accumulator
-  return {
-    id: bar.id,
-    symbol: bar.symbol,
-    timeframe: bar.timeframe,
-    startMs: bar.startMs,
-    endMs: bar.endMs,
-    settlesMs: bar.settlesMs,
-    status: bar.status,
-    revision: bar.revision,
-    revisionCause: bar.revisionCause,
-    lateCount: bar.lateCount,
-    lateVolume: bar.lateVolume.toStored(),
-    gaps: bar.gaps,
-    offset: bar.offset,
-    accumulator: {
-      ...accumulator.exactParts(),
-      high,
-      low,
-      tradeCount,
-      firstTradeMs,
-      lastTradeMs,
-      session,
-      feed
     }
   }
 }

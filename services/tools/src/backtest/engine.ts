@@ -89,7 +89,10 @@ export class BacktestEngine {
   /** Folds one record; forecasts follow when a bar may have become final. */
   take(record: TradeRecord): void {
     const { watermark } = this.#fold
-    this.#fold.take(record, this.#records++, record.receivedAt, this.#count)
+    for (const { aside } of this.#fold.take(record, this.#records++, record.receivedAt) ?? []) {
+      this.#trades++
+      if (aside !== undefined) this.#aside++
+    }
     const step = Math.floor(watermark.ms / this.#stepMs)
     if (step === this.#step) return
     this.#step = step
@@ -109,7 +112,7 @@ export class BacktestEngine {
       finalBars: this.#finalBars,
       forecasts: this.#forecasts,
       absences: Object.fromEntries(this.#absences),
-      unknownCodes: Object.fromEntries(this.#fold.takeUnknownCodes())
+      unknownCodes: Object.fromEntries(this.#fold.drainUnknownCodes())
     }
   }
 
@@ -125,19 +128,15 @@ export class BacktestEngine {
     })
   }
 
-  readonly #count = ({ aside }: { readonly aside: string | undefined }): void => {
-    this.#trades++
-    if (aside !== undefined) this.#aside++
-  }
-
   #settle(watermarkMs: number, nowMs: number): void {
-    const { book, redelivery } = this.#fold
+    const { bars: book, vendorIds } = this.#fold
     book.closeBatch()
     const asked = book.missing()
     if (asked.length > 0) book.adopt(this.#bars.find(asked))
     book.mergeBatch()
     const finals = book.finalise(watermarkMs)
-    const changed = book.drainChanged(watermarkMs)
+    const drained = book.drainChanged(watermarkMs)
+    const changed = [...drained.fresh, ...drained.changed]
     this.#finalBars += finals.length
     this.#bars.keep(changed)
     const bars = forecastBars(finals, changed, this.#timeframes)
@@ -145,7 +144,7 @@ export class BacktestEngine {
     const reachMs = watermarkMs - this.#latenessLimitMs
     this.#bars.forget(reachMs)
     for (const { entries } of this.#engines) entries.forget(reachMs - LONGEST_TARGET_MS)
-    redelivery.forget(watermarkMs)
+    vendorIds.forget(watermarkMs)
   }
 
   #forecast(

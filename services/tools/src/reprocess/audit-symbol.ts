@@ -1,4 +1,5 @@
 import {
+  isActivity,
   coverageOf,
   tradeId,
   type ConditionPolicy,
@@ -10,7 +11,6 @@ import { contentDifferences, gapDifferences, type FieldDifference } from './comp
 import { Day, policyOf, settledMs, type DayDeps } from './day.ts'
 import { Explainer, type Explanation, type NamedTrade } from './explain.ts'
 import { isLetGo } from './log-state.ts'
-import { isActivity } from './rebuild.ts'
 
 export type AuditKind =
   'different' | 'missing' | 'unexpected' | 'coverage' | 'not final' | 'sums' | 'repeated trade'

@@ -1,7 +1,8 @@
 import {
+  isActivity,
   CONDITION_POLICIES,
   CONDITION_TABLE_VERSION,
-  settlesAt,
+  finalAt,
   tradingDateAt,
   type ConditionPolicy,
   type KnownGap,
@@ -18,7 +19,7 @@ import {
   type Database
 } from '@tapedeck/mongo'
 import type { LogState } from './log-state.ts'
-import { isActivity, rebuild, type RebuiltBar } from './rebuild.ts'
+import { rebuild, type RebuiltBar } from './rebuild.ts'
 import { loadSlice, type TapeSlice } from './tape-slice.ts'
 import type { TradeStore } from './trade-store.ts'
 
@@ -127,7 +128,7 @@ export function policyOf({ policy, conditionVersion }: BarDocument): ConditionPo
 /** When a stored bar became final, epoch ms. */
 export function settledMs({ symbol, timeframe, end }: BarDocument): number {
   const endMs = end.getTime()
-  return isActivity(timeframe) ? endMs : settlesAt(timeframe, symbol, endMs)
+  return isActivity(timeframe) ? endMs : finalAt(timeframe, symbol, endMs)
 }
 
 /** Whether the trading date of a symbol is another one than the date asked for: a holiday. */

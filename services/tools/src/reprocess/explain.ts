@@ -1,8 +1,7 @@
-import { CONDITION_POLICIES, tradeId, tradePlace } from '@tapedeck/domain'
+import { isActivity, CONDITION_POLICIES, tradeId, tradePlace } from '@tapedeck/domain'
 import type { BarDocument, StoredTrade } from '@tapedeck/mongo'
 import { contentDifferences, isOfTapeOrder, type FieldDifference } from './compare.ts'
 import type { Day } from './day.ts'
-import { isActivity } from './rebuild.ts'
 
 /** A trade that a bar names but that is not among the stored ones. */
 export interface NamedTrade {

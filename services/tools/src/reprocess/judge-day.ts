@@ -1,10 +1,9 @@
-import type { ConditionPolicy, Timeframe } from '@tapedeck/domain'
+import { isActivity, type ConditionPolicy, type Timeframe } from '@tapedeck/domain'
 import type { BarDocument, ShadowBarDocument } from '@tapedeck/mongo'
 import type { Day } from './day.ts'
 import { settledMs } from './day.ts'
 import { judgeMissing, judgeStored, shadowOf, type Judged } from './judge.ts'
 import { isBeyondLateness, isLetGo } from './log-state.ts'
-import { isActivity } from './rebuild.ts'
 
 export interface JudgeOptions {
   readonly policy: ConditionPolicy

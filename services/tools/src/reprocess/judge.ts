@@ -1,8 +1,7 @@
-import type { ConditionPolicy } from '@tapedeck/domain'
+import { isActivity, type ConditionPolicy } from '@tapedeck/domain'
 import type { BarDocument, ShadowBarDocument, SwapAction } from '@tapedeck/mongo'
 import { contentDifferences, isOfOtherRules, type FieldDifference } from './compare.ts'
 import { policyOf, type Day } from './day.ts'
-import { isActivity } from './rebuild.ts'
 
 /** What was found out about one bar. */
 export interface Judged {

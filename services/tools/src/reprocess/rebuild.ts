@@ -6,7 +6,6 @@ import {
   MAY,
   sessionOfTrade,
   tradingDateAt,
-  windowSpec,
   type Bar,
   type ConditionPolicy,
   type ActivitySpan,
@@ -62,7 +61,7 @@ export function rebuild(slice: TapeSlice, options: RebuildOptions): Map<string, 
   let unsettled = 0
   let offset = 0
   for (const record of recordsOf(symbol, trades)) {
-    fold.take(record, offset++, 0, ignore)
+    fold.take(record, offset++, 0)
     unsettled += record.trades.length
     if (unsettled < SETTLE_TRADES) continue
     settle(fold, options)
@@ -70,18 +69,16 @@ export function rebuild(slice: TapeSlice, options: RebuildOptions): Map<string, 
   }
   settle(fold, options)
   const rebuilt = new Map<string, RebuiltBar>()
-  for (const bar of fold.book.drainChanged(-Infinity)) {
+  const bars = fold.bars.drainChanged(-Infinity)
+  for (const bar of [...bars.fresh, ...bars.changed]) {
     if (bar.startMs < date.startMs || bar.startMs >= date.endMs) continue
     rebuilt.set(bar.id, { bar, tradeDate: date.tradeDate })
   }
-  for (const { bar, tradeDate } of fold.counted.drainChanged()) {
+  const activity = fold.activity.drainChanged()
+  for (const { bar, tradeDate } of [...activity.fresh, ...activity.changed]) {
     if (tradeDate === date.tradeDate) rebuilt.set(bar.id, { bar, tradeDate })
   }
   return rebuilt
-}
-
-export function isActivity(timeframe: Timeframe): boolean {
-  return windowSpec(timeframe).kind === 'counted'
 }
 
 /** The trades as the records they came in: consecutive ones of a frame. */
@@ -113,14 +110,14 @@ function* recordsOf(symbol: string, trades: readonly StoredTrade[]): Generator<T
 }
 
 function settle(fold: PartitionFold, { activityFromMs }: RebuildOptions): void {
-  fold.book.closeBatch()
-  fold.book.mergeBatch()
-  fold.counted.closeBatch()
-  for (const head of fold.counted.missing()) {
+  fold.bars.closeBatch()
+  fold.bars.mergeBatch()
+  fold.activity.closeBatch()
+  for (const head of fold.activity.missing()) {
     const startMs = activityFromMs.get(head.timeframe)
-    fold.counted.adopt(head, startMs === undefined ? undefined : closedBar(head, startMs))
+    fold.activity.adopt(head, startMs === undefined ? undefined : closedBar(head, startMs))
   }
-  fold.counted.mergeBatch()
+  fold.activity.mergeBatch()
 }
 
 /** What the tick rule knows before the first trade of the slice. */
@@ -160,8 +157,4 @@ function closedBar({ symbol, timeframe }: HeadRequest, startMs: number): StoredA
       feed: 'mixed'
     }
   }
-}
-
-function ignore(): void {
-  // What is stored of each trade is stored already.
 }

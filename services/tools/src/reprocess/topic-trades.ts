@@ -107,16 +107,16 @@ class ShadowWriter {
       const { record } = decodeRecord(key, value)
       if (record === undefined) continue
       const isWanted = symbols?.includes(record.symbol) ?? true
-      fold.take(record, offset, 0, (folded) => {
+      for (const folded of fold.take(record, offset, 0) ?? []) {
         const { aside, trade } = folded
-        if (!isWanted || aside === 'redelivered' || trade.t < fromMs || trade.t >= toMs) return
+        if (!isWanted || aside === 'redelivered' || trade.t < fromMs || trade.t >= toMs) continue
         this.#waiting.push({
           ...tradeDocument(record, folded),
           offset,
           aside: aside !== undefined
         })
-      })
-      // The book of what was delivered before is cut down when the state is taken.
+      }
+      // The state forgets the vendor ids that are too old.
       if (offset % FORGET_EVERY === 0) fold.toState()
       if (this.#waiting.length < INSERT_SIZE) continue
       await this.flush()

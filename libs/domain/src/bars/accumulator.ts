@@ -1,17 +1,27 @@
-import { MAY } from './conditions.ts'
+import { MAY } from '../conditions.ts'
+import type { Session } from '../sessions.ts'
 import { ExactSum, ExactSums, type StoredSum } from './exact-sum.ts'
-import {
-  earlier,
-  later,
-  precedes,
-  printOf,
-  storedPrint,
-  type Print,
-  type StoredPrint
-} from './print.ts'
-import type { Session } from './sessions.ts'
 
-/** The sums of a accumulator in their stored order. */
+/** A price with its place on the tape: by time, then by the producer's order. */
+export interface Print {
+  readonly tMs: number
+  /** Connection ids ascend as text. */
+  readonly connection: string
+  /** Frame x MAX_FRAME_INDEX + index in the frame. */
+  readonly sequence: number
+  readonly price: number
+}
+
+type StoredPrint = readonly [tMs: number, connection: string, sequence: number, price: number]
+
+/** Whether `a` comes before `b` on the tape. */
+export function precedes(a: Print, b: Print): boolean {
+  if (a.tMs !== b.tMs) return a.tMs < b.tMs
+  if (a.connection !== b.connection) return a.connection < b.connection
+  return a.sequence < b.sequence
+}
+
+/** The sums of an accumulator in their stored order. */
 export const ACCUMULATOR_SUMS = [
   'volume',
   'notional',
@@ -33,18 +43,18 @@ const UP = ACCUMULATOR_SUMS.indexOf('upVolume')
 const DOWN = ACCUMULATOR_SUMS.indexOf('downVolume')
 const UNCHANGED = ACCUMULATOR_SUMS.indexOf('unchangedVolume')
 
-/** What a stored bar needs beside its readable fields to be taken up again exactly. */
+/** What a stored bar needs in addition to its readable fields so that it can be restored exactly. */
 export interface ExactParts {
-  /** The sums in the order of their names above. */
+  /** In the order of ACCUMULATOR_SUMS. */
   readonly sums: readonly StoredSum[]
-  /** Trades that set the price. */
+  /** Number of trades that set the price. */
   readonly priceCount: number
   readonly first: StoredPrint | null
   readonly last: StoredPrint | null
   readonly fallback: StoredPrint | null
 }
 
-/** All of a accumulator, as it stands in the store. */
+/** A stored accumulator. */
 export interface StoredAccumulator extends ExactParts {
   readonly high: number | null
   readonly low: number | null
@@ -55,7 +65,7 @@ export interface StoredAccumulator extends ExactParts {
   readonly feed: string
 }
 
-/** One trade as the accumulator takes it. */
+/** A trade with all that a bar needs of it. */
 export interface BarTrade extends Print {
   readonly size: number
   /** Bits of MAY. */
@@ -64,29 +74,28 @@ export interface BarTrade extends Print {
   readonly feed: string
   /** By the tick rule: 1 up, -1 down, 0 unchanged or unknown; see TickRule. */
   readonly direction: number
-  /** Squared log return from the price before on the tape, in units of 1e-8; 0 for the first. */
+  /** Squared log return from the previous price on the tape, in units of 1e-8; 0 for the first. */
   readonly squaredReturn: number
 }
 
-/** Squared returns are summed in units of 1e-8, which makes the sum's own unit 1e-16. */
+/** Squared returns are summed in units of 1e-8, so that the resolution of the sum is 1e-16. */
 export const RETURN_SCALE = 1e8
 const UNIT_SQUARED = 1e48
 
 /**
- * Trades of one symbol in one window, reduced to exact sums and extremes.
+ * The trades of one symbol in one window, reduced to exact sums and extremes.
  *
- * Adding trades and merging tallies is commutative and associative: open and close follow
- * (time, producer's order), and sums never round. So any order of arrival, any split and any batch
- * boundary give the same accumulator. Ratios such as the VWAP are derived on read. Mutable on purpose:
- * one is touched for every trade.
+ * Adding and merging are commutative and associative: open and close are chosen by (time, producer's
+ * order), and sums never round. So any order of arrival, any split and any batch boundary give the same
+ * result. Ratios such as the VWAP are derived on read, because averages cannot be merged. Mutable for
+ * speed: `add` runs once per trade.
  */
 export class BarAccumulator {
-  /** By their place in ACCUMULATOR_SUMS. */
   readonly #sums = new ExactSums(ACCUMULATOR_SUMS.length)
   #priceCount = 0
   #first: Print | undefined
   #last: Print | undefined
-  /** Earliest trade that may set the price only while no other does. */
+  /** The earliest trade that may set the price only if no other trade does. */
   #fallback: Print | undefined
   #high = -Infinity
   #low = Infinity
@@ -166,19 +175,19 @@ export class BarAccumulator {
     return this.#sums.toNumber(VOLUME)
   }
 
-  /** The volume as a sum that others can be added to. */
+  /** A copy of the volume's sum. */
   get exactVolume(): ExactSum {
     const sum = new ExactSum()
     sum.set(this.#sums.toStored(VOLUME))
     return sum
   }
 
-  /** Sum of price x size over the trades that set the price and count as volume. */
+  /** Sum of price x size of the trades that set the price and count as volume. */
   get notional(): number {
     return this.#sums.toNumber(NOTIONAL)
   }
 
-  /** Volume by the way its trade moved the price, inferred by the tick rule. */
+  /** Volume of the trades that moved the price up, by the tick rule. */
   get upVolume(): number {
     return this.#sums.toNumber(UP)
   }
@@ -199,7 +208,7 @@ export class BarAccumulator {
     return (this.#last ?? this.#fallback)?.price ?? null
   }
 
-  /** A trade that sets open or close but not the high and low still bounds neither. */
+  /** Null without a trade that may set it, also when there is an open and a close. */
   get high(): number | null {
     return this.#high === -Infinity ? null : this.#high
   }
@@ -208,19 +217,19 @@ export class BarAccumulator {
     return this.#low === Infinity ? null : this.#low
   }
 
-  /** Sum of price x size over sum of size; null when nothing with volume set a price. */
+  /** Volume-weighted average price; null when no trade with volume set a price. */
   get vwap(): number | null {
     return this.#sums.isZero(VWAP_VOLUME) ? null : this.notional / this.#sums.toNumber(VWAP_VOLUME)
   }
 
-  /** Mean of the prices that set the price, each trade counting once; null without one. */
+  /** Mean over the trades that set the price; null without one. */
   get meanPrice(): number | null {
     return this.#priceCount === 0 ? null : this.#sums.toNumber(PRICES) / this.#priceCount
   }
 
   /**
-   * Standard deviation of those prices (of the population: divided by n). From exact sums, so that
-   * n Σp² - (Σp)² loses nothing to cancellation, at any price.
+   * Population standard deviation of the same prices. From exact sums, so that n Σp² - (Σp)² loses
+   * nothing to cancellation.
    */
   get sdPrice(): number | null {
     if (this.#priceCount === 0) return null
@@ -236,8 +245,8 @@ export class BarAccumulator {
   }
 
   /**
-   * Square root of the summed squared log returns from print to print on the tape, not annualised.
-   * Source: Andersen, Bollerslev, Diebold & Labys (2003), realised volatility.
+   * Square root of the sum of squared log returns between consecutive prints on the tape, not
+   * annualised. Source: Andersen, Bollerslev, Diebold & Labys (2003), realised volatility.
    */
   get realisedVolatility(): number | null {
     return this.#priceCount === 0
@@ -275,8 +284,33 @@ export class BarAccumulator {
     }
   }
 
+  toStored(): StoredAccumulator {
+    const { high, low, tradeCount, firstTradeMs, lastTradeMs, session, feed } = this
+    return { ...this.exactParts(), high, low, tradeCount, firstTradeMs, lastTradeMs, session, feed }
+  }
+
   #mix(session: Session | 'mixed', feed: string): void {
     if (this.#session !== session) this.#session = this.#session === undefined ? session : 'mixed'
     if (this.#feed !== feed) this.#feed = this.#feed === undefined ? feed : 'mixed'
   }
+}
+
+function earlier(a: Print | undefined, b: Print | undefined): Print | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return precedes(b, a) ? b : a
+}
+
+function later(a: Print | undefined, b: Print | undefined): Print | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return precedes(a, b) ? b : a
+}
+
+function printOf(stored: StoredPrint | null | undefined): Print | undefined {
+  if (stored === null || stored === undefined) return undefined
+  const [tMs, connection, sequence, price] = stored
+  return { tMs, connection, sequence, price }
+}
+
+function storedPrint(print: Print | undefined): StoredPrint | null {
+  return print === undefined ? null : [print.tMs, print.connection, print.sequence, print.price]
 }

@@ -1,21 +1,21 @@
-/** What must survive a restart. Times are epoch ms. */
+/** The part of a watermark that is kept in the checkpoint. Times are epoch ms. */
 export interface WatermarkState {
   readonly maxEventMs: number
-  /** Wall clock when maxEventMs last moved; time in which the feed was down does not count. */
+  /** Wall clock when maxEventMs last rose, moved on by every outage of the feed since. */
   readonly movedAtMs: number
   /** Wall clock when the feed went down; null while it is up. */
   readonly frozenAtMs?: number | null
-  /** Where the clock had moved it while idle, so that a restart does not take it back. */
+  /** The watermark itself, which the clock may have moved: a restart must not lower it. */
   readonly watermarkMs?: number
 }
 
 /**
- * The watermark of one partition: event time up to which no more trades are expected.
+ * The watermark of one partition: the event time up to which no more trades are expected.
  *
- * It follows the newest trade, less the allowed delay. While the partition is idle and all of it is
- * read, it moves on with the wall clock by the time gone since the newest trade, so that a quiet
- * symbol's bar becomes final without a further trade. While the feed is down it is frozen: no trade
- * then means nothing. Trades from the future never reach it.
+ * It is the time of the newest trade less the allowed delay. When the partition is read to its end, it
+ * rises with the wall clock by the time since the newest trade, so that the bar of a quiet symbol
+ * becomes final without a further trade. While the feed is down it is frozen, because silence then
+ * means nothing. Trades from the future must not be passed to it.
  */
 export class Watermark {
   readonly #allowedDelayMs: number
@@ -40,7 +40,7 @@ export class Watermark {
     return this.#maxEventMs
   }
 
-  /** A trade happened at `eventMs`; `nowMs` is the wall clock. */
+  /** Raises the watermark for a trade at `eventMs`; `nowMs` is the wall clock. */
   observe(eventMs: number, nowMs: number): void {
     if (eventMs <= this.#maxEventMs) return
     this.#maxEventMs = eventMs
@@ -48,14 +48,14 @@ export class Watermark {
     this.#raise(eventMs - this.#allowedDelayMs)
   }
 
-  /** Nothing is left to read: moves on by the time gone since the newest trade. */
+  /** Raises the watermark by the time since the newest trade. Call only when nothing is left to read. */
   idle(nowMs: number): void {
     if (this.#maxEventMs === -Infinity || this.#frozenAtMs !== null) return
     const elapsedMs = Math.max(0, nowMs - this.#movedAtMs)
     this.#raise(this.#maxEventMs + elapsedMs - this.#allowedDelayMs)
   }
 
-  /** An earlier owner of the partition had moved it here, at the offset that is reached now. */
+  /** Raises the watermark to where an earlier owner of the partition had moved it. */
   reach(toMs: number): void {
     this.#raise(toMs)
   }
@@ -64,12 +64,12 @@ export class Watermark {
     return this.#frozenAtMs !== null
   }
 
-  /** The feed is down from now on: idle time no longer counts. */
+  /** The feed is down: the clock stops. */
   freeze(nowMs: number): void {
     this.#frozenAtMs ??= nowMs
   }
 
-  /** The feed is up again: the time in between is as if it had not been. */
+  /** The feed is up again: the clock goes on from where it stopped. */
   thaw(nowMs: number): void {
     if (this.#frozenAtMs === null) return
     this.#movedAtMs += Math.max(0, nowMs - this.#frozenAtMs)

@@ -3,13 +3,12 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import {
   PartitionFold,
-  type ActivityBar,
   type FoldOptions,
   type HeadRequest,
   type StoredActivityBar,
   type TradeRecord
 } from '@tapedeck/domain'
-import { aRecord, aTrade, records, START_MS } from '../../support/trades.ts'
+import { aRecord, aTrade, records, START_MS } from '../../../support/trades.ts'
 
 const OPTIONS: FoldOptions = {
   timeframes: ['3t', '700v', '20000usd'],
@@ -20,45 +19,20 @@ const OPTIONS: FoldOptions = {
   redelivered: 'drop'
 }
 
-function storedOf({ bar, ...span }: ActivityBar): StoredActivityBar {
-  const { accumulator } = bar
-  return {
-    id: bar.id,
-    symbol: bar.symbol,
-    timeframe: bar.timeframe,
-    startMs: bar.startMs,
-    endMs: bar.endMs,
-    status: bar.status,
-    revision: bar.revision,
-    lateCount: bar.lateCount,
-    offset: bar.offset,
-    ...span,
-    accumulator: {
-      ...accumulator.exactParts(),
-      high: accumulator.high,
-      low: accumulator.low,
-      tradeCount: accumulator.tradeCount,
-      firstTradeMs: accumulator.firstTradeMs,
-      lastTradeMs: accumulator.lastTradeMs,
-      session: accumulator.session,
-      feed: accumulator.feed
-    }
-  }
-}
-
 /** A store in memory that knows the newest bar of each symbol and timeframe in tape order. */
-class TimeframeSlot {
+class BarStore {
   readonly bars = new Map<string, StoredActivityBar>()
 
-  /** `checkpoint`: where the fold took over; `only`: which of the bars reach the slot. */
-  flush({ counted }: PartitionFold, checkpoint = 0, only?: (index: number) => boolean): void {
-    counted.closeBatch()
-    for (const request of counted.missing()) {
-      counted.adopt(request, this.#head(request, checkpoint))
+  /** `checkpoint`: where the fold took over; `only`: which of the bars reach the store. */
+  flush({ activity }: PartitionFold, checkpoint = 0, only?: (index: number) => boolean): void {
+    activity.closeBatch()
+    for (const request of activity.missing()) {
+      activity.adopt(request, this.#head(request, checkpoint))
     }
-    counted.mergeBatch()
-    counted.drainChanged().forEach((one, index) => {
-      if (only?.(index) ?? true) this.bars.set(one.bar.id, storedOf(one))
+    activity.mergeBatch()
+    const { fresh, changed } = activity.drainChanged()
+    ;[...fresh, ...changed].forEach((one, index) => {
+      if (only?.(index) ?? true) this.bars.set(one.bar.id, { ...one, ...one.bar.toStored() })
     })
   }
 
@@ -75,18 +49,18 @@ class TimeframeSlot {
   }
 }
 
-function run(list: readonly TradeRecord[], flushAfter: (index: number) => boolean): TimeframeSlot {
-  const slot = new TimeframeSlot()
+function run(list: readonly TradeRecord[], flushAfter: (index: number) => boolean): BarStore {
+  const store = new BarStore()
   const fold = new PartitionFold(OPTIONS, undefined, -Infinity)
   list.forEach((record, index) => {
-    fold.take(record, index, START_MS, () => undefined)
-    if (flushAfter(index)) slot.flush(fold)
+    fold.take(record, index, START_MS)
+    if (flushAfter(index)) store.flush(fold)
   })
-  slot.flush(fold)
-  return slot
+  store.flush(fold)
+  return store
 }
 
-describe('CountedBook', () => {
+describe('ActivityBarAggregator', () => {
   it('closes a bar by the trade that fills it, and never splits one', () => {
     const trades = [400, 500, 100, 700, 50].map((v) => aTrade({ v, p: 10 }))
     const bars = run([aRecord({ trades })], () => false).contents()
@@ -146,24 +120,24 @@ describe('CountedBook', () => {
           const [checkpoint, crash] = [a % list.length, b % list.length].toSorted(
             (x, y) => x - y
           ) as [number, number]
-          const slot = new TimeframeSlot()
+          const store = new BarStore()
           const before = new PartitionFold(OPTIONS, undefined, -Infinity)
           list.slice(0, checkpoint).forEach((record, index) => {
-            before.take(record, index, START_MS, () => undefined)
+            before.take(record, index, START_MS)
           })
-          slot.flush(before)
+          store.flush(before)
           const state = before.toState()
           list.slice(checkpoint, crash).forEach((record, index) => {
-            before.take(record, checkpoint + index, START_MS, () => undefined)
+            before.take(record, checkpoint + index, START_MS)
           })
           // The crash: of the last flush any part may be missing.
-          slot.flush(before, 0, () => flags.next().value === true)
+          store.flush(before, 0, () => flags.next().value === true)
           const after = new PartitionFold(OPTIONS, state, Infinity)
           list.slice(checkpoint).forEach((record, index) => {
-            after.take(record, checkpoint + index, START_MS, () => undefined)
+            after.take(record, checkpoint + index, START_MS)
           })
-          slot.flush(after, checkpoint)
-          assert.deepEqual(slot.contents(), run(list, () => false).contents())
+          store.flush(after, checkpoint)
+          assert.deepEqual(store.contents(), run(list, () => false).contents())
         }
       )
     )

@@ -1,12 +1,12 @@
-import { RETURN_SCALE } from './tally.ts'
+import { RETURN_SCALE } from './accumulator.ts'
 
-/** The last price of each symbol, its direction and trading date, as text: small in a checkpoint. */
+/** The last prints by trading date, each as text, such as 189.25uAAPL: compact in a checkpoint. */
 export type TickState = Readonly<Record<string, string>>
 
 interface LastPrint {
   readonly symbol: string
   price: number
-  /** 1 up, -1 down, 0 while no other price was seen. */
+  /** 1 up, -1 down, 0 until a second price was seen. */
   direction: number
   tradeDate: string
 }
@@ -17,20 +17,20 @@ export interface Tick {
   readonly squaredReturn: number
 }
 
-/** One print of the state: price, direction, symbol, as in 189.25uAAPL. */
+/** One print of the state: price, direction, symbol. */
 const PRINT = /^([\d.e+-]+)([dzu])(.+)$/
 const SIGNS = ['d', 'z', 'u']
 const STILL_SIGN = 'z'
 
 /**
- * Which way each trade moved the price, inferred by the tick rule: above the last price is up, below
- * it down, at it the same as the last move. "Last" is the print before on the tape, in the order the
- * feed sent it, so that the answer belongs to the trade and not to when it is looked at.
+ * Infers the direction of each trade by the tick rule: up above the previous price, down below it, and
+ * the direction of the last move at the same price. "Previous" follows the order in which the feed sent
+ * the trades, so that the direction is a property of the trade.
  * Source: Lee & Ready (1991), Inferring trade direction from intraday data, the tick test.
  */
 export class TickRule {
   readonly #last = new Map<string, LastPrint>()
-  /** Of the symbol asked for last: a record's trades are all of one. */
+  /** Of the last symbol: all trades of a record are of one symbol. */
   #recent: LastPrint | undefined
 
   constructor(state: TickState = {}) {
@@ -48,7 +48,7 @@ export class TickRule {
     }
   }
 
-  /** The next price-setting trade of a symbol, in tape order. */
+  /** Takes the next price-setting trade of a symbol, in tape order. */
   next(symbol: string, price: number, tradeDate: string): Tick {
     const last = this.#recent?.symbol === symbol ? this.#recent : this.#last.get(symbol)
     if (last === undefined) {

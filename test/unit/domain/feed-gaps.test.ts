@@ -113,16 +113,17 @@ describe('bars around a feed gap', () => {
       fold: made,
       take(t) {
         const offset = frame++
-        made.take(aRecord({ frame, trades: [aTrade({ t })] }), offset, 0, () => undefined)
+        made.take(aRecord({ frame, trades: [aTrade({ t })] }), offset, 0)
       }
     }
   }
 
-  const settle = ({ book, watermark }: PartitionFold) => {
+  const settle = ({ bars: book, watermark }: PartitionFold) => {
     book.closeBatch()
     book.mergeBatch()
     book.finalise(watermark.ms)
-    return new Map(book.drainChanged(watermark.ms).map((bar) => [bar.id, bar]))
+    const { fresh, changed } = book.drainChanged(watermark.ms)
+    return new Map([...fresh, ...changed].map((bar) => [bar.id, bar]))
   }
 
   it('takes the gap in while open, corrects it when it is closed, and changes a final bar only once', () => {
@@ -130,13 +131,13 @@ describe('bars around a feed gap', () => {
     take(START_MS + 1000)
     take(START_MS + 61_000)
     settle(made)
-    made.book.cover(knownGap(aGap(START_MS + 30_000, null)))
+    made.bars.cover(knownGap(aGap(START_MS + 30_000, null)))
     const first = settle(made).get(`AAPL|1m|${START_MS}`)
     assert.deepEqual(
       [first?.status, first?.revision, first?.revisionCause],
       ['revised', 1, 'feed gap']
     )
-    made.book.cover(knownGap(aGap(START_MS + 30_000, START_MS + 90_000)))
+    made.bars.cover(knownGap(aGap(START_MS + 30_000, START_MS + 90_000)))
     const second = settle(made)
     // The end of the gap lies in the next minute: nothing is new for the first.
     assert.equal(second.get(`AAPL|1m|${START_MS}`), undefined)
@@ -145,7 +146,7 @@ describe('bars around a feed gap', () => {
       [next?.status, next?.gaps.map(({ fromMs, toMs }) => toMs - fromMs)],
       ['provisional', [30_000]]
     )
-    made.book.cover(knownGap(aGap(START_MS + 30_000, START_MS + 90_000)))
+    made.bars.cover(knownGap(aGap(START_MS + 30_000, START_MS + 90_000)))
     assert.equal(settle(made).size, 0)
   })
 

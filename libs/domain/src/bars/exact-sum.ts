@@ -1,33 +1,29 @@
-import {
-  FAST_SCALE,
-  fastProduct,
-  fastUnits,
-  MAX_SAFE,
-  nearestDouble,
-  SLOW_PER_FAST,
-  slowProduct,
-  slowUnits
-} from './exact-units.ts'
-
-/**
- * A sum as stored: whole units of 1e-8 while that is all, else whole units of 1e-24 as decimal digits.
- */
+/** A stored sum: a number of units of 1e-8 when that is exact, else units of 1e-24 as decimal digits. */
 export type StoredSum = number | string
 
-/** Copied for new sums: an array that was never anything but doubles stays one, without boxes. */
+/** Fast lane: units of 1e-8 as a safe integer. */
+const FAST_SCALE = 1e8
+/** Slow lane: units of 1e-24 as a bigint. */
+const SLOW_PER_FAST = 10n ** 16n
+const MAX_SAFE = Number.MAX_SAFE_INTEGER
+const DECIMALS = 24
+/** Slow units in one of 1e-12. */
+const SLOW_PER_FACTOR = 10n ** 12n
+
+/** The template of new sums: V8 stores an array that never held anything but doubles unboxed. */
 const ZEROS: readonly number[] = Array.from({ length: 16 }, () => 0.5).fill(0)
 
 /**
- * Sums of decimal numbers that never round, so that the same terms give the same sum in any order
- * and any grouping; several side by side, as one array costs less than an object each.
+ * Several sums of decimal numbers. They never round, so that the same terms give the same sum in any
+ * order and any grouping. One array for all sums costs less than one object for each.
  *
- * Terms are read as the shortest decimal that names the double, which is what the feed wrote.
- * Nearly all fit the fast lane (one safe integer); the rest, and what overflows it, goes to a bigint.
- * Terms beyond 12 decimals a factor are rounded half up to 12.
+ * A term is read as the shortest decimal that names the double, which is what the feed sent. Nearly
+ * all terms fit the fast lane; the others, and overflow of the fast lane, go to the slow lane. A factor
+ * with more than 12 decimals is rounded half up to 12.
  */
 export class ExactSums {
   readonly #fast: number[]
-  /** As long as the other once there is anything for it. */
+  /** Undefined until a term needs it, then as long as #fast. */
   #slow: bigint[] | undefined
 
   /** @param count of sums, 16 at most */
@@ -35,7 +31,7 @@ export class ExactSums {
     this.#fast = ZEROS.slice(0, count)
   }
 
-  /** Takes up a stored sum. */
+  /** Restores a stored sum. */
   set(index: number, stored: StoredSum): void {
     this.#fast[index] = typeof stored === 'number' ? stored : 0
     if (typeof stored === 'string') this.#slowLane()[index] = BigInt(stored)
@@ -56,7 +52,7 @@ export class ExactSums {
     else this.#addFast(index, units)
   }
 
-  /** Adds all of the other's, each to its counterpart. */
+  /** Adds each sum of `other` to the sum at the same index. */
   merge(other: ExactSums): void {
     const fast = this.#fast
     const added = other.#fast
@@ -76,7 +72,7 @@ export class ExactSums {
     return isFast ? this.#fastOf(index) / FAST_SCALE : nearestDouble(this.units(index))
   }
 
-  /** One form for one value, however the terms were grouped. */
+  /** The stored form. Equal values have equal forms, however the terms were grouped. */
   toStored(index: number): StoredSum {
     if (this.#slow === undefined || this.#slow[index] === 0n) return this.#fastOf(index)
     const units = this.units(index)
@@ -117,7 +113,7 @@ export class ExactSums {
   }
 }
 
-/** One sum on its own. */
+/** A single exact sum; see ExactSums. */
 export class ExactSum {
   readonly #sums = new ExactSums(1)
 
@@ -149,4 +145,56 @@ export class ExactSum {
   units(): bigint {
     return this.#sums.units(0)
   }
+}
+
+/** A non-negative number in fast units; undefined when that is not an integer or too large. */
+function fastUnits(value: number): number | undefined {
+  const units = Math.round(value * FAST_SCALE)
+  return units <= MAX_SAFE && units / FAST_SCALE === value ? units : undefined
+}
+
+/** A non-negative number in slow units, rounded half up to 12 decimals. */
+function slowUnits(value: number): bigint {
+  return twelveDecimals(value) * SLOW_PER_FACTOR
+}
+
+/** The product of two non-negative numbers in fast units; undefined when that is not an integer or too large. */
+function fastProduct(price: number, size: number): number | undefined {
+  return (
+    product(price, 1e4, size, 1e4) ?? product(price, 1e2, size, 1e6) ?? product(price, 1e8, size, 1)
+  )
+}
+
+/** The product of two non-negative numbers, each rounded half up to 12 decimals, in slow units. */
+function slowProduct(price: number, size: number): bigint {
+  return twelveDecimals(price) * twelveDecimals(size)
+}
+
+/** The double nearest to a number of slow units. */
+function nearestDouble(units: bigint): number {
+  const digits = units.toString().padStart(DECIMALS + 1, '0')
+  return Number(`${digits.slice(0, -DECIMALS)}.${digits.slice(-DECIMALS)}`)
+}
+
+/** The product in units of 1 / (scaleA x scaleB); undefined when that is not an integer or too large. */
+function product(a: number, scaleA: number, b: number, scaleB: number): number | undefined {
+  const unitsA = Math.round(a * scaleA)
+  if (unitsA / scaleA !== a) return undefined
+  const unitsB = Math.round(b * scaleB)
+  if (unitsB / scaleB !== b) return undefined
+  const units = unitsA * unitsB
+  return units <= MAX_SAFE ? units : undefined
+}
+
+/** A non-negative double in units of 1e-12, read from its shortest decimal text. */
+function twelveDecimals(value: number): bigint {
+  const units = fastUnits(value)
+  if (units !== undefined) return BigInt(units) * 10_000n
+  const [mantissa = '', exponentText] = String(value).split('e')
+  const [whole = '', fraction = ''] = mantissa.split('.')
+  const shift = Number(exponentText ?? 0) - fraction.length + 12
+  const digits = BigInt(whole + fraction)
+  if (shift >= 0) return digits * 10n ** BigInt(shift)
+  const divisor = 10n ** BigInt(-shift)
+  return (digits + divisor / 2n) / divisor
 }

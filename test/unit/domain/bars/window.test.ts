@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { readEnv } from '@tapedeck/core'
+import {
+  timeframeProblem,
+  timeframesVariable,
+  windowAt,
+  windowsAt,
+  windowSpec,
+  type Session
+} from '@tapedeck/domain'
 import fc from 'fast-check'
-import { windowAt, windowsAt, windowSpec, type Session } from '@tapedeck/domain'
 
 const at = (iso: string): number => Date.parse(iso)
 const starts = (timeframe: string, iso: string, session: Session = 'regular'): string[] =>
@@ -48,7 +56,7 @@ describe('windowsAt()', () => {
     assert.deepEqual(starts('regular', '2026-11-24T21:00:05Z', 'regular'), [
       '2026-11-24T14:30:00.000Z'
     ])
-    assert.equal(winter.settlesMs, winter.endMs + 600_000)
+    assert.equal(winter.finalAtMs, winter.endMs + 600_000)
   })
 
   it('takes the whole UTC day for a symbol that trades around the clock', () => {
@@ -59,12 +67,45 @@ describe('windowsAt()', () => {
       'continuous'
     )
     assert.equal(window?.startMs, at('2026-11-24T00:00:00Z'))
-    assert.equal(window?.settlesMs, at('2026-11-25T00:00:00Z'))
+    assert.equal(window?.finalAtMs, at('2026-11-25T00:00:00Z'))
   })
 
-  it('says what counted windows count', () => {
-    assert.deepEqual(windowSpec('100t'), { kind: 'counted', of: 'trades', size: 100 })
-    assert.deepEqual(windowSpec('50000v'), { kind: 'counted', of: 'volume', size: 50_000 })
-    assert.deepEqual(windowSpec('1000000usd'), { kind: 'counted', of: 'notional', size: 1_000_000 })
+  it('reads the measure and the size of activity bars', () => {
+    assert.deepEqual(windowSpec('100t'), { kind: 'activity', of: 'trades', size: 100 })
+    assert.deepEqual(windowSpec('50000v'), { kind: 'activity', of: 'volume', size: 50_000 })
+    assert.deepEqual(windowSpec('1000000usd'), {
+      kind: 'activity',
+      of: 'notional',
+      size: 1_000_000
+    })
+  })
+})
+
+describe('TIMEFRAMES', () => {
+  it('sorts the list by length and names every bad entry', () => {
+    const read = (found: string): readonly string[] =>
+      readEnv({ TIMEFRAMES: found }, { TIMEFRAMES: timeframesVariable() }).TIMEFRAMES
+    assert.deepEqual(read('1d,1s,5m'), ['1s', '5m', '1d'])
+    assert.deepEqual(read('1000000usd,regular,5m/1m,30s,100t'), [
+      '30s',
+      '5m/1m',
+      'regular',
+      '1000000usd',
+      '100t'
+    ])
+    assert.throws(() => read('7m,1s,1s'), /'7m' does not divide a day.*\n.*'1s' is repeated/)
+  })
+
+  it('says what is wrong with each name', () => {
+    for (const [name, problem] of [
+      ['60s', /has another name, expected 1m/],
+      ['1w', /is unknown, expected one of 1s/],
+      ['24h', /expected a length that does, or 1d/],
+      ['5m/2m', /a multiple of the hop, such as 5m\/1m/],
+      ['1h/1s', /over 60 windows at once/],
+      ['0t', /is empty/]
+    ] as const) {
+      assert.match(timeframeProblem(name) ?? '', problem)
+    }
   })
 })

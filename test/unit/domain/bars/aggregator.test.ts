@@ -4,12 +4,11 @@ import fc from 'fast-check'
 import {
   ExactSum,
   PartitionFold,
-  type Bar,
   type FoldOptions,
   type StoredBar,
   type TradeRecord
 } from '@tapedeck/domain'
-import { aRecord, aTrade, records, START_MS } from '../../support/trades.ts'
+import { aRecord, aTrade, records, START_MS } from '../../../support/trades.ts'
 
 const OPTIONS: FoldOptions = {
   timeframes: ['1s', '5s', '1m', '5m', '1h', '1d'],
@@ -22,34 +21,6 @@ const OPTIONS: FoldOptions = {
 
 function newFold(storedUntilMs = -Infinity): PartitionFold {
   return new PartitionFold(OPTIONS, undefined, storedUntilMs)
-}
-
-function storedOf(bar: Bar): StoredBar {
-  const { accumulator } = bar
-  return {
-    symbol: bar.symbol,
-    timeframe: bar.timeframe,
-    startMs: bar.startMs,
-    endMs: bar.endMs,
-    status: bar.status,
-    revision: bar.revision,
-    lateCount: bar.lateCount,
-    lateVolume: bar.lateVolume.toStored(),
-    revisionCause: bar.revisionCause,
-    settlesMs: bar.settlesMs,
-    gaps: bar.gaps,
-    offset: bar.offset,
-    accumulator: {
-      ...accumulator.exactParts(),
-      high: accumulator.high,
-      low: accumulator.low,
-      tradeCount: accumulator.tradeCount,
-      firstTradeMs: accumulator.firstTradeMs,
-      lastTradeMs: accumulator.lastTradeMs,
-      session: accumulator.session,
-      feed: accumulator.feed
-    }
-  }
 }
 
 /** What a bar says, its revisions included; only how far its reader was is left out. */
@@ -83,18 +54,19 @@ function orderless(bar: StoredBar): unknown {
 }
 
 /** A store in memory that bars go to and come back from. */
-class TimeframeSlot {
+class BarStore {
   readonly bars = new Map<string, StoredBar>()
 
   flush(fold: PartitionFold, nextOffset?: number): void {
-    fold.book.closeBatch()
-    const wanted = fold.book.missing()
-    fold.book.adopt(wanted.map((id) => this.bars.get(id)).filter((bar) => bar !== undefined))
-    fold.book.mergeBatch()
-    fold.book.finalise(fold.watermark.ms)
-    for (const bar of fold.book.drainChanged(fold.watermark.ms)) {
+    fold.bars.closeBatch()
+    const wanted = fold.bars.missing()
+    fold.bars.adopt(wanted.map((id) => this.bars.get(id)).filter((bar) => bar !== undefined))
+    fold.bars.mergeBatch()
+    fold.bars.finalise(fold.watermark.ms)
+    const { fresh, changed } = fold.bars.drainChanged(fold.watermark.ms)
+    for (const bar of [...fresh, ...changed]) {
       assert.ok(nextOffset === undefined || bar.offset <= nextOffset)
-      this.bars.set(bar.id, storedOf(bar))
+      this.bars.set(bar.id, bar.toStored())
     }
   }
 
@@ -105,18 +77,18 @@ class TimeframeSlot {
   }
 }
 
-function run(list: readonly TradeRecord[], flushAfter: (index: number) => boolean): TimeframeSlot {
-  const slot = new TimeframeSlot()
+function run(list: readonly TradeRecord[], flushAfter: (index: number) => boolean): BarStore {
+  const store = new BarStore()
   const fold = newFold()
   list.forEach((record, index) => {
-    fold.take(record, index, START_MS, () => undefined)
-    if (flushAfter(index)) slot.flush(fold, index + 1)
+    fold.take(record, index, START_MS)
+    if (flushAfter(index)) store.flush(fold, index + 1)
   })
-  slot.flush(fold)
-  return slot
+  store.flush(fold)
+  return store
 }
 
-describe('BarBook', () => {
+describe('BarAggregator', () => {
   it('gives the same bars and revisions whatever the batch boundaries', () => {
     fc.assert(
       fc.property(records(), fc.infiniteStream(fc.boolean()), (list, flags) => {
@@ -160,60 +132,55 @@ describe('BarBook', () => {
           Math.min(a, b) % list.length,
           Math.max(a, b) % list.length
         ].toSorted((x, y) => x - y) as [number, number]
-        // Before the crash: flushed to the slot beyond the checkpoint.
-        const slot = new TimeframeSlot()
+        // Before the crash: flushed to the store beyond the checkpoint.
+        const store = new BarStore()
         const before = newFold()
         let state = before.toState()
         list.slice(0, crash).forEach((record, index) => {
           if (index === checkpoint) state = before.toState()
-          before.take(record, index, START_MS, () => undefined)
-          if (index % 3 === 0) slot.flush(before)
+          before.take(record, index, START_MS)
+          if (index % 3 === 0) store.flush(before)
         })
-        slot.flush(before)
+        store.flush(before)
         if (crash === checkpoint) state = before.toState()
         // After: from the checkpoint, record by record while documents may be ahead.
         const after = new PartitionFold(OPTIONS, state, Infinity)
-        after.book.adopt([...slot.bars.values()].filter(({ status }) => status === 'provisional'))
+        after.bars.adopt([...store.bars.values()].filter(({ status }) => status === 'provisional'))
         list.forEach((record, index) => {
           if (index < checkpoint) return
-          after.take(record, index, START_MS, () => undefined)
+          after.take(record, index, START_MS)
           if (index < crash) {
-            after.book.closeBatch()
-            after.book.adopt(
-              after.book
+            after.bars.closeBatch()
+            after.bars.adopt(
+              after.bars
                 .missing()
-                .map((id) => slot.bars.get(id))
+                .map((id) => store.bars.get(id))
                 .filter((bar) => bar !== undefined)
             )
-            after.book.mergeBatch()
+            after.bars.mergeBatch()
           }
         })
-        slot.flush(after)
-        assert.deepEqual(slot.contents(), run(list, () => false).contents())
+        store.flush(after)
+        assert.deepEqual(store.contents(), run(list, () => false).contents())
       })
     )
   })
 
   it('revises a final bar once for each record with late trades, and says why and by how much', () => {
-    const slot = new TimeframeSlot()
+    const store = new BarStore()
     const fold = newFold()
     const take = (offset: number, t: number, p: number): void => {
-      fold.take(
-        aRecord({ frame: offset + 1, trades: [aTrade({ t, p })] }),
-        offset,
-        START_MS,
-        () => undefined
-      )
+      fold.take(aRecord({ frame: offset + 1, trades: [aTrade({ t, p })] }), offset, START_MS)
     }
     take(0, START_MS, 100)
     take(1, START_MS + 120_000, 105)
-    slot.flush(fold)
+    store.flush(fold)
     const id = `AAPL|1m|${START_MS}`
-    assert.equal(slot.bars.get(id)?.status, 'final')
+    assert.equal(store.bars.get(id)?.status, 'final')
     take(2, START_MS + 1000, 90)
     take(3, START_MS + 2000, 110)
-    slot.flush(fold)
-    const bar = slot.bars.get(id)
+    store.flush(fold)
+    const bar = store.bars.get(id)
     assert.deepEqual(
       [bar?.status, bar?.revision, bar?.revisionCause, bar?.lateCount, bar?.lateVolume],
       ['revised', 2, 'late trades', 2, 20 * 1e8]
@@ -222,37 +189,31 @@ describe('BarBook', () => {
   })
 
   it('takes a bar that left memory up again from the store', () => {
-    const slot = new TimeframeSlot()
+    const store = new BarStore()
     const fold = newFold()
     const take = (offset: number, t: number): void => {
-      fold.take(
-        aRecord({ frame: offset + 1, trades: [aTrade({ t })] }),
-        offset,
-        START_MS,
-        () => undefined
-      )
-      slot.flush(fold)
+      fold.take(aRecord({ frame: offset + 1, trades: [aTrade({ t })] }), offset, START_MS)
+      store.flush(fold)
     }
     take(0, START_MS)
     take(1, START_MS + 3_600_000)
     take(2, START_MS + 7_200_000)
     take(3, START_MS + 500)
-    assert.equal(slot.bars.get(`AAPL|1s|${START_MS}`)?.accumulator.tradeCount, 2)
-    assert.equal(slot.bars.get(`AAPL|1h|${START_MS}`)?.accumulator.tradeCount, 2)
+    assert.equal(store.bars.get(`AAPL|1s|${START_MS}`)?.accumulator.tradeCount, 2)
+    assert.equal(store.bars.get(`AAPL|1h|${START_MS}`)?.accumulator.tradeCount, 2)
   })
 
   it('keeps memory bounded over a long tape', () => {
-    const slot = new TimeframeSlot()
+    const store = new BarStore()
     const fold = newFold()
     for (let i = 0; i < 5000; i++) {
       fold.take(
         aRecord({ frame: i + 1, trades: [aTrade({ t: START_MS + i * 1000 })] }),
         i,
-        START_MS,
-        () => undefined
+        START_MS
       )
-      if (i % 50 === 0) slot.flush(fold)
+      if (i % 50 === 0) store.flush(fold)
     }
-    assert.ok(fold.book.size < 250, `${fold.book.size} bars in memory`)
+    assert.ok(fold.bars.size < 250, `${fold.bars.size} bars in memory`)
   })
 })

@@ -1,72 +1,71 @@
-import { BarAggregator } from './bar-book.ts'
-import { ActivityBarAggregator } from './counted-book.ts'
-import { GapList } from './coverage.ts'
-import { eligibilityOf, MAY, type ConditionPolicy } from './conditions.ts'
-import { FrameDeduplicator, type SeenConnection } from './frame-ledger.ts'
-import type { GapRecord } from './gap-record.ts'
-import { VendorIdDeduplicator } from './redelivery.ts'
-import { sessionOfTrade, tradingDateAt, type Session } from './sessions.ts'
+import { eligibilityOf, MAY, type ConditionPolicy } from '../conditions.ts'
+import { GapList, knownGap, type GapRecord, type KnownGap } from '../feed-gaps.ts'
+import { sessionOfTrade, tradingDateAt, type Session } from '../sessions.ts'
+import { frameId, sequenceOf, type FeedTrade, type TradeRecord } from '../trade-record.ts'
+import { ActivityBarAggregator } from './activity-bars.ts'
+import { BarAggregator } from './aggregator.ts'
+import { FrameDeduplicator, VendorIdDeduplicator, type SeenConnection } from './deduplication.ts'
 import { TickRule, type TickState } from './tick-rule.ts'
-import type { Timeframe } from './timeframe.ts'
-import { frameId, sequenceOf, type FeedTrade, type TradeRecord } from './trade-record.ts'
 import { Watermark, type WatermarkState } from './watermark.ts'
+import type { Timeframe } from './window.ts'
 
 export interface FoldOptions {
   readonly timeframes: readonly Timeframe[]
   readonly policy: ConditionPolicy
-  /** How long to wait for stragglers before a bar is final. */
+  /** How far the watermark stays behind the newest trade, so that bars wait for disordered trades. */
   readonly allowedDelayMs: number
-  /** Trades further behind the watermark are kept aside. */
+  /** Trades further behind the watermark are set aside. */
   readonly latenessLimitMs: number
-  /** Trades further ahead of their receipt are kept aside and never move the watermark. */
+  /** Trades further ahead of their receipt are set aside and do not raise the watermark. */
   readonly futureLimitMs: number
-  /** What becomes of a trade whose vendor's id was met before. */
+  /** Whether trades with a vendor id that was seen before are set aside. */
   readonly redelivered: 'drop' | 'keep'
 }
 
-/** What survives a restart beside the stored bars; small, whatever the number of symbols. */
+/** What the checkpoint keeps of a fold. Small, because the stored bars hold the rest. */
 export interface FoldState {
   readonly watermark: WatermarkState | null
   readonly connections: readonly SeenConnection[]
   readonly ticks?: TickState
-  /** When the newest record was received; null before the first. */
+  /** When the newest record was received, epoch ms; null before the first. */
   readonly receivedAtMs?: number | null
-  /** The feed names its trades, so that repeated ones can be told. */
+  /** The feed sends vendor ids, so that trades delivered again are recognised. */
   readonly hasVendorIds?: boolean
 }
 
 /** Why a trade is in no bar. */
 export type AsideReason = 'too late' | 'from the future' | 'redelivered'
 
-/** A trade with everything that is stored of it. */
+/** A trade with all that is stored of it. */
 export interface FoldedTrade {
   readonly id: string
   readonly trade: FeedTrade
   readonly session: Session
   readonly tradeDate: string
-  /** What it may do to a bar, as bits of MAY; also while it is kept aside. */
+  /** What it may do to a bar, as bits of MAY; also when it is set aside. */
   readonly eligibility: number
-  /** Why it is in no bar; undefined when it is. */
+  /** Why it is in no bar; undefined when it is in its bars. */
   readonly aside: AsideReason | undefined
-  /** How far behind the watermark, or ahead of its receipt, when aside. */
+  /** How far it is behind the watermark or ahead of its receipt, ms; 0 when it is in its bars. */
   readonly byMs: number
 }
 
 /**
- * Turns the records of one partition, in offset order, into panes, a watermark and trades to store.
+ * Folds the records of one partition, in offset order, into bars, a watermark and trades to store.
  *
- * Depends on nothing but the records and the state, so a replay from the checkpoint gives the same
- * again; the wall clock only moves an idle watermark.
+ * Depends on the records and the state only, so that a replay from the checkpoint gives the same
+ * results. The wall clock only raises the watermark of an idle partition.
  */
 export class PartitionFold {
   readonly gaps = new GapList()
-  readonly book: BarAggregator
-  readonly counted: ActivityBarAggregator
+  readonly bars: BarAggregator
+  readonly activity: ActivityBarAggregator
   readonly watermark: Watermark
-  readonly redelivery = new VendorIdDeduplicator()
+  readonly vendorIds = new VendorIdDeduplicator()
   readonly #options: FoldOptions
-  readonly #ledger: FrameDeduplicator
+  readonly #frames: FrameDeduplicator
   readonly #ticks: TickRule
+  #gapsToCover: KnownGap[] = []
   readonly #unknownCodes = new Map<string, number>()
   #receivedAtMs: number | null
   #hasVendorIds: boolean
@@ -74,10 +73,10 @@ export class PartitionFold {
   constructor(options: FoldOptions, state: FoldState | undefined, storedUntilMs: number) {
     this.#options = options
     const { timeframes } = options
-    this.book = new BarAggregator({ timeframes, storedUntilMs, gaps: this.gaps })
-    this.counted = new ActivityBarAggregator(timeframes, this.gaps)
+    this.bars = new BarAggregator({ timeframes, storedUntilMs, gaps: this.gaps })
+    this.activity = new ActivityBarAggregator(timeframes, this.gaps)
     this.watermark = new Watermark(options.allowedDelayMs, state?.watermark ?? undefined)
-    this.#ledger = new FrameDeduplicator(state?.connections)
+    this.#frames = new FrameDeduplicator(state?.connections)
     this.#ticks = new TickRule(state?.ticks)
     this.#receivedAtMs = state?.receivedAtMs ?? null
     this.#hasVendorIds = state?.hasVendorIds ?? false
@@ -88,23 +87,18 @@ export class PartitionFold {
     return this.#receivedAtMs
   }
 
-  /** Whether `redelivery` must be told of stored trades after a restart. */
+  /** Whether `vendorIds` needs the stored trades after a restart. */
   get hasVendorIds(): boolean {
     return this.#hasVendorIds
   }
 
   /**
-   * Folds one record; `store` gets each of its trades. False when the record was published before
-   * (same connection, frame and symbol): nothing is folded or stored then.
+   * Folds one record and returns its trades. Returns undefined and folds nothing when the record was
+   * published before (same connection, frame and symbol).
    */
-  take(
-    record: TradeRecord,
-    offset: number,
-    nowMs: number,
-    store: (folded: FoldedTrade) => void
-  ): boolean {
+  take(record: TradeRecord, offset: number, nowMs: number): readonly FoldedTrade[] | undefined {
     const { symbol, connection, frame, receivedAt, feed } = record
-    if (!this.#ledger.accept(connection, frame, symbol)) return false
+    if (!this.#frames.accept(connection, frame, symbol)) return undefined
     if (this.#receivedAtMs === null || receivedAt > this.#receivedAtMs) {
       this.#receivedAtMs = receivedAt
     }
@@ -112,6 +106,7 @@ export class PartitionFold {
     const watermarkMs = this.watermark.ms
     const idOfFrame = frameId(connection, frame)
     const firstSequence = sequenceOf(frame, 0)
+    const folded: FoldedTrade[] = []
     let newestMs = -Infinity
     for (let i = 0; i < record.trades.length; i++) {
       const trade = record.trades[i] as FeedTrade
@@ -139,11 +134,11 @@ export class PartitionFold {
             direction: tick.direction,
             squaredReturn: tick.squaredReturn
           }
-          this.book.fold(symbol, barTrade, offset, watermarkMs)
-          this.counted.fold(symbol, id, barTrade, date.tradeDate, [offset, index])
+          this.bars.fold(symbol, barTrade, offset, watermarkMs)
+          this.activity.fold(symbol, id, barTrade, date.tradeDate, [offset, index])
         }
       }
-      store({
+      folded.push({
         id,
         trade,
         session,
@@ -154,27 +149,39 @@ export class PartitionFold {
       })
     }
     if (newestMs > -Infinity) this.watermark.observe(newestMs, nowMs)
-    return true
+    return folded
   }
 
-  /** The feed went down, or is up again: the watermark stands still in between. */
-  takeGap({ toMs, fromMs }: GapRecord, nowMs: number): void {
-    if (toMs === null) this.watermark.freeze(nowMs)
-    else if (fromMs !== null) this.watermark.thaw(nowMs)
+  /**
+   * Takes a gap, or its newer version, into the bars of the batch that is closed next. The watermark is
+   * frozen while the feed is down; a gap of this partition alone (`log`) says nothing of the feed.
+   */
+  takeGap(gap: GapRecord, nowMs: number): void {
+    this.#gapsToCover.push(knownGap(gap))
+    if (gap.log !== undefined) return
+    if (gap.toMs === null) this.watermark.freeze(nowMs)
+    else if (gap.fromMs !== null) this.watermark.thaw(nowMs)
   }
 
-  /** Unknown condition codes met since the last call, with how often. */
-  takeUnknownCodes(): ReadonlyMap<string, number> {
-    const taken = new Map(this.#unknownCodes)
+  /** The gaps taken since the last call. */
+  drainGaps(): readonly KnownGap[] {
+    const drained = this.#gapsToCover
+    this.#gapsToCover = []
+    return drained
+  }
+
+  /** Unknown condition codes since the last call, with the number of their trades. */
+  drainUnknownCodes(): ReadonlyMap<string, number> {
+    const drained = new Map(this.#unknownCodes)
     this.#unknownCodes.clear()
-    return taken
+    return drained
   }
 
   toState(): FoldState {
-    this.redelivery.forget(this.watermark.ms)
+    this.vendorIds.forget(this.watermark.ms)
     return {
       watermark: this.watermark.toState(),
-      connections: this.#ledger.toState(),
+      connections: this.#frames.toState(),
       ticks: this.#ticks.toState(),
       receivedAtMs: this.#receivedAtMs,
       hasVendorIds: this.#hasVendorIds
@@ -191,22 +198,24 @@ export class PartitionFold {
     const { latenessLimitMs, futureLimitMs, redelivered } = this.#options
     if (i !== undefined) {
       this.#hasVendorIds = true
-      if (redelivered === 'drop' && this.redelivery.isRepeat(symbol, i, id, t)) return 'redelivered'
+      if (redelivered === 'drop' && this.vendorIds.isRepeat(symbol, i, id, t)) return 'redelivered'
     }
     if (t - receivedAt > futureLimitMs) return 'from the future'
     return t < watermarkMs - latenessLimitMs ? 'too late' : undefined
   }
 
   readonly #countUnknown = (code: string): void => {
-    if (this.#unknownCodes.size < 100 || this.#unknownCodes.has(code)) {
+    if (this.#unknownCodes.size < MAX_UNKNOWN_CODES || this.#unknownCodes.has(code)) {
       this.#unknownCodes.set(code, (this.#unknownCodes.get(code) ?? 0) + 1)
     }
   }
 }
 
+/** Further codes are not counted by name. */
+const MAX_UNKNOWN_CODES = 100
 const NO_TICK = { direction: 0, squaredReturn: 0 }
 
-/** How far behind the watermark, or ahead of its receipt, a trade kept aside was. */
+/** See FoldedTrade.byMs. */
 function byMs(
   aside: AsideReason | undefined,
   tMs: number,

@@ -1,37 +1,36 @@
-import { Bar, type StoredBar } from './bar.ts'
-import { NO_GAPS, type GapList } from './coverage.ts'
-import type { BarAccumulator, BarTrade } from './tally.ts'
-import { windowSpec, type Measure, type Timeframe } from './timeframe.ts'
+import type { GapList } from '../feed-gaps.ts'
+import type { BarAccumulator, BarTrade } from './accumulator.ts'
+import { Bar, byNovelty, type ChangedBars, type StoredBar } from './bar.ts'
+import { windowSpec, type Measure, type Timeframe } from './window.ts'
 
-/** A place on the partition: the trade at `index` of the record at `offset`. */
+/** A trade's place on the partition: the `index`-th trade in the frame of the record at `offset`. */
 export type TapePlace = readonly [offset: number, index: number]
 
-/** What a store must keep beside a counted bar: its trading date, its first and its last trade. */
+/** What is stored of an activity bar in addition to the bar. */
 export interface ActivitySpan {
   readonly tradeDate: string
+  /** The places of its first and its last trade. */
   readonly from: TapePlace
   readonly through: TapePlace
 }
 
-/** A counted bar as stored. */
-export interface StoredActivityBar extends StoredBar, ActivitySpan {
-  readonly id: string
+export interface ActivityBar extends ActivitySpan {
+  readonly bar: Bar
 }
 
+export interface StoredActivityBar extends StoredBar, ActivitySpan {}
+
+/** Asks for the newest stored bar of a symbol and timeframe. */
 export interface HeadRequest {
   readonly symbol: string
   readonly timeframe: Timeframe
 }
 
-/** A bar of a counted window, with what a store must keep beside it. */
-export interface ActivityBar extends ActivitySpan {
-  readonly bar: Bar
-}
-
+/** The newest bar of a symbol and timeframe. */
 interface Head {
-  /** Undefined after a restart whose newest bar was closed. */
+  /** Undefined while the newest bar is full. */
   open: { readonly bar: Bar; readonly tradeDate: string; readonly from: TapePlace } | undefined
-  /** Start of the newest bar; the next does not start before it, so that starts sort as the tape. */
+  /** Start of the newest bar. No later bar starts before it, so that starts ascend along the tape. */
   startMs: number
   through: TapePlace
 }
@@ -45,26 +44,26 @@ interface Waiting {
 }
 
 /**
- * Bars of n trades, of a volume, of a notional: closed by the trade that fills them, which is never
- * split; what it brings too much stays in its bar. A new trading date begins a new bar.
+ * The activity bars of one partition: bars of a number of trades, of a volume or of a notional. The
+ * trade that fills a bar closes it and is not split: the excess stays in the bar. A new trading date
+ * begins a new bar. A bar is named by its first trade.
  *
- * They follow the tape in the order the feed sent it, so nothing is late for them and a replay gives
- * the same bars. A bar is named by its first trade. Order of use as in BarAggregator: fold, seal, missing,
- * adopt, settle, drainChanged.
+ * They follow the order in which the feed sent the trades, so that no trade is late and a replay gives
+ * the same bars. The steps are those of BarAggregator.
  */
 export class ActivityBarAggregator {
   readonly #timeframes: readonly { name: Timeframe; of: Measure; size: number }[]
   readonly #gaps: GapList
   readonly #heads = new Map<string, Head>()
   #waiting: Waiting[] = []
-  #sealed: Waiting[] = []
-  readonly #dirty = new Map<string, ActivityBar>()
+  #closed: Waiting[] = []
+  readonly #changed = new Map<string, ActivityBar>()
 
   constructor(timeframes: readonly Timeframe[], gaps: GapList) {
     this.#gaps = gaps
     this.#timeframes = timeframes.flatMap((name) => {
       const spec = windowSpec(name)
-      return spec.kind === 'counted' ? [{ name, of: spec.of, size: spec.size }] : []
+      return spec.kind === 'activity' ? [{ name, of: spec.of, size: spec.size }] : []
     })
   }
 
@@ -72,20 +71,21 @@ export class ActivityBarAggregator {
     return this.#timeframes.length === 0
   }
 
-  /** Takes the next trade of a symbol in tape order; `id` names it. */
+  /** Adds the next trade of a symbol in tape order. */
   fold(symbol: string, id: string, trade: BarTrade, tradeDate: string, place: TapePlace): void {
     if (!this.isEmpty) this.#waiting.push({ symbol, id, trade, tradeDate, place })
   }
 
+  /** Closes the batch: trades folded from now on belong to the next one. */
   closeBatch(): void {
-    this.#sealed.push(...this.#waiting)
+    this.#closed = this.#waiting
     this.#waiting = []
   }
 
-  /** The symbols and timeframes whose newest stored bar must be handed to `adopt`. */
+  /** The symbols and timeframes of which `adopt` needs the newest stored bar. */
   missing(): HeadRequest[] {
     const requests = new Map<string, HeadRequest>()
-    for (const { symbol } of this.#sealed) {
+    for (const { symbol } of this.#closed) {
       for (const { name } of this.#timeframes) {
         const key = `${symbol}|${name}`
         if (!this.#heads.has(key)) requests.set(key, { symbol, timeframe: name })
@@ -95,8 +95,8 @@ export class ActivityBarAggregator {
   }
 
   /**
-   * The newest stored bar of what was asked for that began before the checkpoint; undefined when there
-   * is none. Later ones are of a flush that a crash may have cut off: they are made anew, the same.
+   * Restores the newest stored bar that began before the checkpoint; undefined when there is none. Later
+   * ones belong to a flush that a crash may have interrupted: a replay makes the same bars again.
    */
   adopt({ symbol, timeframe }: HeadRequest, stored: StoredActivityBar | undefined): void {
     const isOpen = stored?.status === 'provisional'
@@ -107,19 +107,19 @@ export class ActivityBarAggregator {
     })
   }
 
-  /** Puts the sealed trades into their bars. */
+  /** Adds the trades of the closed batch to their bars. */
   mergeBatch(): void {
-    for (const waiting of this.#sealed) {
+    for (const waiting of this.#closed) {
       for (const timeframe of this.#timeframes) this.#put(waiting, timeframe)
     }
-    this.#sealed = []
+    this.#closed = []
   }
 
-  /** The bars that changed since the last call. */
-  drainChanged(): ActivityBar[] {
-    const dirty = [...this.#dirty.values()]
-    this.#dirty.clear()
-    return dirty
+  /** The bars that changed since the last call, all to be stored. */
+  drainChanged(): ChangedBars<ActivityBar> {
+    const drained = byNovelty(this.#changed.values(), ({ bar }) => bar)
+    this.#changed.clear()
+    return drained
   }
 
   #put(
@@ -137,10 +137,7 @@ export class ActivityBarAggregator {
     const { bar } = head.open
     head.startMs = bar.startMs
     head.through = place
-    bar.accumulator.add(trade)
-    bar.endMs = Math.max(bar.startMs, bar.accumulator.lastTradeMs)
-    bar.offset = place[0] + 1
-    bar.gaps = this.#gaps.within(symbol, bar.startMs, bar.endMs)
+    bar.append(trade, place[0], this.#gaps)
     this.#mark(head)
     if (measureOf(bar.accumulator, of) >= size) this.#close(head)
   }
@@ -155,7 +152,7 @@ export class ActivityBarAggregator {
   #mark({ open, through }: Head): void {
     if (open === undefined) return
     const { bar, tradeDate, from } = open
-    this.#dirty.set(bar.id, { bar, tradeDate, from, through })
+    this.#changed.set(bar.id, { bar, tradeDate, from, through })
   }
 
   #headOf(key: string): Head {
@@ -178,7 +175,6 @@ function newBar(symbol: string, timeframe: Timeframe, tradeId: string, startMs: 
     status: 'provisional',
     revision: 0,
     lateCount: 0,
-    gaps: NO_GAPS,
     offset: 0
   })
 }
