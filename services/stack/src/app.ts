@@ -52,7 +52,7 @@ export async function startServers(
   { progress, signal, heapMebibytes = 384, preferredPorts = true }: ServerOptions
 ): Promise<Servers> {
   const lock = await lockDataDir(config.dataDir)
-  const guard = openGuard(lock)
+  const guard = openGuard(lock, config.env)
   const ports = await openPortMemory(config.dataDir)
   const failed = new AbortController()
   const site: ServerSite = {

@@ -34,7 +34,7 @@ export interface StackConfig {
   readonly apiPort: number
   /** The user asked for this very port. */
   readonly isApiPortGiven: boolean
-  /** The whole environment: services get it with the addresses of the servers added. */
+  /** Of every process that the stack starts: the stack's own, with Node's compile cache, which saves time and memory. */
   readonly env: Env
 }
 
@@ -85,9 +85,10 @@ export function readConfig(env: Env): StackConfig {
       `Cannot start: STACK is external and ${missing.join(' and ')} not set, expected the addresses of your servers`
     )
   }
+  const cacheDir = path.resolve(values.TAPEDECK_CACHE_DIR ?? defaultCacheDir(env))
   return Object.freeze({
     mode: STACK,
-    cacheDir: path.resolve(values.TAPEDECK_CACHE_DIR ?? defaultCacheDir(env)),
+    cacheDir,
     dataDir: path.resolve(values.TAPEDECK_DATA_DIR),
     kafka: KAFKA_BROKERS === undefined ? undefined : kafkaConfig({ ...values, KAFKA_BROKERS }),
     topic: values.KAFKA_TOPIC,
@@ -98,7 +99,7 @@ export function readConfig(env: Env): StackConfig {
     apiHost: values.API_HOST,
     apiPort: values.API_PORT ?? DEFAULT_API_PORT,
     isApiPortGiven: values.API_PORT !== undefined,
-    env
+    env: { NODE_COMPILE_CACHE: path.join(cacheDir, 'node-compile'), ...env }
   })
 }
 

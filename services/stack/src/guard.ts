@@ -62,12 +62,12 @@ const KILL_LIMIT_MS = 2000
 const WAIT_UNTIL_RECORDED = 'read -r line && exec "$@" </dev/null'
 
 /** Opens the guard of the stack that holds `lock`. A guard process that ends is started again. */
-export function openGuard(lock: DataLock): Guard {
+export function openGuard(lock: DataLock, guardEnv: Env): Guard {
   let isClosing = false
-  let guard = startGuard(lock)
+  let guard = startGuard(lock, guardEnv)
   const restart = (): void => {
     if (isClosing) return
-    guard = startGuard(lock)
+    guard = startGuard(lock, guardEnv)
     guard.once('exit', restartLater)
   }
   const restartLater = (): void => void setTimeout(restart, GUARD_RESTART_MS).unref()
@@ -106,8 +106,9 @@ export function openGuard(lock: DataLock): Guard {
   }
 }
 
-function startGuard({ file, owner: { pid, started } }: DataLock): ChildProcess {
+function startGuard({ file, owner: { pid, started } }: DataLock, env: Env): ChildProcess {
   const guard = spawn(process.execPath, [GUARD_PROGRAM, file, String(pid), started], {
+    env,
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true // a signal to the stack's process group must not reach it
   })

@@ -149,7 +149,6 @@ function feedUrl({ SIMULATOR_PORT }: ServicePorts): string {
 
 interface ServiceSite {
   readonly dataDir: string
-  readonly cacheDir: string
   readonly progress: Progress
   readonly guard: Guard
 }
@@ -236,13 +235,12 @@ const INVALID = 2
  */
 async function startService(
   plan: ServicePlan,
-  { dataDir, cacheDir, progress, guard }: ServiceSite,
+  { dataDir, progress, guard }: ServiceSite,
   signal: AbortSignal
 ): Promise<RunningService> {
   const file = await openLog(dataDir, plan.name)
-  const env = { NODE_COMPILE_CACHE: `${cacheDir}/node-compile`, ...plan.env }
   const child = await guard
-    .start(process.execPath, [plan.program], { env, log: file.handle, hasChannel: true })
+    .start(process.execPath, [plan.program], { env: plan.env, log: file.handle, hasChannel: true })
     .finally(() => file.handle.close())
   const log = followLog(plan.name, file, progress)
   void child.exited.then(log.stop)

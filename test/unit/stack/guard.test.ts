@@ -24,7 +24,7 @@ async function guarded(
 ): Promise<{ guard: Guard; options: ChildOptions; logFile: string }> {
   const folder = await dataDir(t)
   const lock = await lockDataDir(folder)
-  const guard = openGuard(lock)
+  const guard = openGuard(lock, {})
   const logFile = path.join(folder, 'child.log')
   const log = await open(logFile, 'a')
   t.after(async () => {
@@ -88,12 +88,15 @@ describe('openGuard()', { timeout: 30_000 }, () => {
 
   it('begins no program that could not be recorded', async (t) => {
     const { options, logFile } = await guarded(t)
-    const guard = openGuard({
-      file: path.join(path.dirname(logFile), 'none'),
-      owner: { pid: process.pid, started: '' },
-      record: () => Promise.reject(new Error('the disk is full')),
-      release: () => Promise.resolve()
-    })
+    const guard = openGuard(
+      {
+        file: path.join(path.dirname(logFile), 'none'),
+        owner: { pid: process.pid, started: '' },
+        record: () => Promise.reject(new Error('the disk is full')),
+        release: () => Promise.resolve()
+      },
+      {}
+    )
     await assert.rejects(guard.start('/bin/echo', ['begun'], options), {
       code: 'SERVER_FAILED',
       message: 'Cannot run /bin/echo: the disk is full'

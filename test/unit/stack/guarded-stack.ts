@@ -5,7 +5,7 @@ import { processIdentity } from '@tapedeck/core'
 import { lockDataDir, openGuard } from '@tapedeck/stack/testing'
 
 const [dataDir = ''] = process.argv.slice(2)
-const guard = openGuard(await lockDataDir(dataDir))
+const guard = openGuard(await lockDataDir(dataDir), {})
 const log = await open(path.join(dataDir, 'child.log'), 'a')
 const child = await guard.start('/bin/sleep', ['60'], { env: {}, log })
 process.stdout.write(`${JSON.stringify(await processIdentity(child.pid))}\n`)
