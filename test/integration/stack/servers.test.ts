@@ -3,7 +3,8 @@ import { describe, it } from 'node:test'
 import { ensureTopics, pingBroker, type KafkaConfig } from '@tapedeck/kafka'
 import { openDatabase } from '@tapedeck/mongo'
 import { readConfig, silentProgress, startServers, type Servers } from '@tapedeck/stack/testing'
-import { temporaryFolder, until } from './stack-process.ts'
+import { until } from '../../support/until.ts'
+import { temporaryFolder } from './stack-process.ts'
 
 const RESTART_LIMIT_MS = 30_000
 const { signal } = new AbortController()
@@ -21,7 +22,7 @@ async function killed(server: Servers['kafka']): Promise<void> {
   const { pid } = server.current()
   assert.ok(pid !== undefined)
   process.kill(pid, 'SIGKILL')
-  await until(() => server.current().pid !== pid, RESTART_LIMIT_MS)
+  await until('a restart', () => server.current().pid !== pid, RESTART_LIMIT_MS)
 }
 
 describe('startServers()', { timeout: 120_000 }, () => {

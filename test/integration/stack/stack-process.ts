@@ -4,11 +4,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { isSame, type ProcessIdentity } from '@tapedeck/core'
+import { until } from '../../support/until.ts'
 
 const PROGRAM = path.join(import.meta.dirname, '../../../services/stack/src/main.ts')
-const ATTEMPT_EVERY_MS = 50
 
 /** `npm start` as a process of its own, in a process group of its own as under a terminal. */
 export interface StackProcess {
@@ -61,11 +60,15 @@ export function spawnStack(
     exited,
     output: () => output,
     async says(pattern, limitMs = 60_000) {
-      await until(() => {
-        if (pattern.test(output)) return true
-        if (child.exitCode !== null) throw new Error(`The stack ended: ${output}`)
-        return false
-      }, limitMs).catch((cause: unknown) => {
+      await until(
+        `a match of ${pattern}`,
+        () => {
+          if (pattern.test(output)) return true
+          if (child.exitCode !== null) throw new Error(`The stack ended: ${output}`)
+          return false
+        },
+        limitMs
+      ).catch((cause: unknown) => {
         throw new Error(`The stack does not say ${pattern}: ${output}`, { cause })
       })
     },
@@ -76,24 +79,16 @@ export function spawnStack(
   }
 }
 
-/** Polls until the condition holds; rejects at the deadline. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  limitMs: number
-): Promise<void> {
-  const deadlineMs = Date.now() + limitMs
-  while (!(await condition())) {
-    if (Date.now() > deadlineMs) throw new Error(`not within ${limitMs} ms`)
-    await delay(ATTEMPT_EVERY_MS)
-  }
-}
-
 /** Resolves when none of the processes runs any more. */
 export function allGone(processes: readonly ProcessIdentity[], limitMs: number): Promise<void> {
-  return until(async () => {
-    for (const one of processes) if (await isSame(one)) return false
-    return true
-  }, limitMs)
+  return until(
+    'the end of every process',
+    async () => {
+      for (const one of processes) if (await isSame(one)) return false
+      return true
+    },
+    limitMs
+  )
 }
 
 /** The environment without servers and ports of the run's own: this stack starts its own. */

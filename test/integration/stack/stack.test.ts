@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { describe, it } from 'node:test'
-import { allGone, spawnStack, temporaryFolder, until } from './stack-process.ts'
+import { until } from '../../support/until.ts'
+import { allGone, spawnStack, temporaryFolder } from './stack-process.ts'
 
 /** Kafka, MongoDB, simulator, consumer, api, producer. */
 const CHILDREN = 6
@@ -49,7 +50,7 @@ describe('the stack as a process', { timeout: 240_000 }, () => {
 
   it('leaves nothing when it is killed while it starts', async (t) => {
     const stack = spawnStack(t, await temporaryFolder(t))
-    await until(async () => (await stack.children()).length > 0, 20_000)
+    await until('a first child', async () => (await stack.children()).length > 0, 20_000)
     const children = await stack.children()
     process.kill(stack.pid, 'SIGKILL')
     await stack.exited
@@ -59,7 +60,7 @@ describe('the stack as a process', { timeout: 240_000 }, () => {
   it('stops in order when the terminal is closed while it starts', async (t) => {
     const stack = spawnStack(t, await temporaryFolder(t))
     await stack.says(/Starting Kafka/)
-    await until(async () => (await stack.children()).length > 0, 10_000)
+    await until('a first child', async () => (await stack.children()).length > 0, 10_000)
     const children = await stack.children()
     process.kill(stack.pid, 'SIGHUP')
     assert.deepEqual(await stack.exited, { code: 0, signal: null }, stack.output())
