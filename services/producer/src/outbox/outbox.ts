@@ -227,7 +227,9 @@ export class Outbox {
   #startSending(): void {
     const isEnded = this.#stop.signal.aborted || this.#sendError !== undefined
     if (this.#sending !== undefined || isEnded) return
-    this.#sending = this.#sendAll()
+    // Not at once: the records of a frame belong into one batch.
+    this.#sending = Promise.resolve()
+      .then(() => this.#sendAll())
       .catch((error: unknown) => {
         if (!this.#stop.signal.aborted) this.#sendError = error
       })

@@ -39,6 +39,14 @@ describe('Outbox', { timeout: 60_000 }, () => {
     assert.deepEqual(await segmentFiles(dir), [])
   })
 
+  it('sends the records of one frame together', async (t) => {
+    const broker = new ScriptedBroker()
+    const { outbox, drained } = await openOutbox(t, broker, await temporaryFolder(t))
+    await outbox.add(frames(1, 10))
+    await drained()
+    assert.equal(broker.sends, 1)
+  })
+
   it('says since when a kill would lose records: in memory, in flight, on the way to disk', async (t) => {
     const broker = new ScriptedBroker()
     broker.mood = 'hangs'
