@@ -1,8 +1,7 @@
 import { runCommand } from '@tapedeck/core'
 import { BACKTEST_USAGE, readBacktestArguments } from './backtest/arguments.ts'
 import { runBacktest } from './backtest/backtest.ts'
-import { writeReport } from './backtest/report.ts'
-import { resultText } from './backtest/result-text.ts'
+import { resultText, writeReport } from './backtest/report.ts'
 
 /** `npm run backtest -- --file TAPE`: exit code 0 it ran, 1 it failed on the way, 2 cannot begin. */
 await runCommand({

@@ -1,12 +1,15 @@
 import { runCommand } from '@tapedeck/core'
-import { DEAD_USAGE, readDeadArguments } from './dead-letters/arguments.ts'
-import { runDeadCommand } from './dead-letters/command.ts'
-import { readDeadConfig } from './dead-letters/config.ts'
+import { readTopicConfig } from './command/config.ts'
+import {
+  DEAD_LETTERS_USAGE,
+  readDeadLettersArguments,
+  runDeadLetters
+} from './dead-letters/command.ts'
 
 /** `npm run dead -- list | show | replay | drop`: exit code 0 done, 1 not all of it, 2 cannot begin. */
 await runCommand({
-  usage: DEAD_USAGE,
-  read: readDeadArguments,
+  usage: DEAD_LETTERS_USAGE,
+  read: readDeadLettersArguments,
   run: async (args, { write }) =>
-    (await runDeadCommand(args, readDeadConfig(process.env), write)) ? 0 : 1
+    (await runDeadLetters(args, readTopicConfig(process.env), write)) ? 0 : 1
 })

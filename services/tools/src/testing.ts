@@ -1,10 +1,6 @@
-export { readBacktestArguments, type BacktestArguments } from './backtest/arguments.ts'
+export { readAuditArguments } from './audit/audit.ts'
+export { readBacktestArguments } from './backtest/arguments.ts'
 export { runBacktest, type BacktestResult } from './backtest/backtest.ts'
 export { writeReport } from './backtest/report.ts'
-export type { ScoreRow } from './backtest/score-rows.ts'
-export {
-  readAuditArguments,
-  readReprocessArguments,
-  type AuditArguments,
-  type ReprocessArguments
-} from './reprocess/arguments.ts'
+export type { ScoreRow } from './backtest/scores.ts'
+export { readReprocessArguments } from './reprocess/arguments.ts'

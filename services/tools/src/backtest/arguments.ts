@@ -1,36 +1,37 @@
 import { argumentReader, Problems } from '@tapedeck/core'
 import { CONDITION_POLICIES, type ConditionPolicy, type ForecastSpec } from '@tapedeck/domain'
-import { readRange, type RangeEnd } from '../reprocess/dates.ts'
+import { readRange, type RangeEnd } from '../command/arguments.ts'
 import { gridOf, specsOf } from './grid.ts'
 
-export const BACKTEST_USAGE = `Makes and scores the forecasts of recorded or stored trades, by the code that runs live.
+export const BACKTEST_USAGE = `Plays recorded or stored trades through the code of the consumer, and scores the forecasts.
 
   npm run backtest -- --file TAPE.ndjson.gz [--file …] [--grid "1m:20,60:1,5"]
   npm run backtest -- --from WHEN --to WHEN [--symbols A,B]
 
-  --file F         a recorded tape, .ndjson or .ndjson.gz: a trade, a Finnhub frame or a frame of a
-                   capture on each line; several are played one after another; needs no server
-  --from, --to W   stored trades instead: trading dates (2026-03-10, inclusive) or moments
-                   (2026-03-10T14:00Z, trading dates are always played whole)
-  --symbols A,B    only these
+  --file F         a recorded tape, .ndjson or .ndjson.gz, with a trade, a Finnhub frame or a frame of a
+                   capture on each line; several are played one after another; no server is used
+  --from, --to W   stored trades: trading dates (2026-03-10, inclusive) or moments (2026-03-10T14:00Z);
+                   trading dates are always played whole
+  --symbols A,B    only these symbols
   --forecasts L    timeframe:lookback:horizon, … (FORECASTS)
-  --grid G         timeframe:lookbacks:horizons, every combination; several grids with ; between
-  --policy P       ${CONDITION_POLICIES.join(', ')}: by which rules conditions count (CONDITION_POLICY)
-  --seed N         of the resampling behind the ranges of skill (1)
-  --report DIR     writes report.md with plots there
-  --json           one JSON object on the last line
+  --grid G         timeframe:lookbacks:horizons, every combination; several grids are separated by ;
+  --policy P       which trades set prices: ${CONDITION_POLICIES.join(', ')} (CONDITION_POLICY)
+  --seed N         seed of the resampling that gives the range of skill (1)
+  --report DIR     write report.md with plots to this folder
+  --json           print one JSON object as the last line
 
-Exit codes: 0 it ran, 1 it failed on the way, 2 a mistake in the command or a server missing.
+Without MONGODB_URI the database of the npm start that runs from TAPEDECK_DATA_DIR is used.
+Exit codes: 0 it ran, 1 it failed, 2 wrong arguments or a server is missing.
 `
 
 /** Where trades come from. */
-export type TradesWanted =
+type TradesWanted =
   | { readonly kind: 'files'; readonly files: readonly string[] }
   | { readonly kind: 'stored'; readonly from: RangeEnd; readonly to: RangeEnd }
 
 export interface BacktestArguments {
   readonly trades: TradesWanted
-  /** Undefined: every symbol there is. */
+  /** Undefined: every symbol. */
   readonly symbols: readonly string[] | undefined
   /** Undefined: as the environment says. */
   readonly specs: readonly ForecastSpec[] | undefined

@@ -1,19 +1,23 @@
 import path from 'node:path'
-import { TapedeckError, type Env, type Terminal } from '@tapedeck/core'
-import type { ForecastSpec, KnownGap, TradeRecord } from '@tapedeck/domain'
-import { readCommandConfig } from '../reprocess/command-config.ts'
-import { openCommandDatabase } from '../reprocess/command-database.ts'
+import { readEnv, TapedeckError, type Env, type Terminal } from '@tapedeck/core'
+import {
+  RULE_VARIABLES,
+  rulesOf,
+  type FoldOptions,
+  type ForecastSpec,
+  type KnownGap,
+  type TradeRecord
+} from '@tapedeck/domain'
+import type { RangeEnd } from '../command/arguments.ts'
+import { readDatabaseConfig, withDatabase } from '../command/config.ts'
 import type { BacktestArguments } from './arguments.ts'
-import { readBacktestConfig } from './backtest-config.ts'
 import { BacktestEngine, type EngineCounts } from './engine.ts'
 import { specName } from './grid.ts'
-import { scoreRows, type ScoreRow } from './score-rows.ts'
+import { scoreRows, timeOfDay, type HalfHour, type ScoreRow } from './scores.ts'
 import { storedGaps, storedRecords } from './stored-records.ts'
-import { TapeRecords } from './tape-records.ts'
-import { assertReadable } from './text-lines.ts'
-import { timeOfDay, type HalfHour } from './time-of-day.ts'
+import { assertReadable, TapeRecords } from './tape-records.ts'
 
-/** What a backtest found. All but `speed` is the same whenever the same is asked for. */
+/** The result of a backtest. Everything but `speed` is the same for the same arguments and trades. */
 export interface BacktestResult {
   readonly source: readonly string[]
   readonly policy: string
@@ -25,13 +29,11 @@ export interface BacktestResult {
   }
   readonly rows: readonly ScoreRow[]
   readonly halfHours: readonly HalfHour[]
-  readonly speed: BacktestSpeed
-}
-
-export interface BacktestSpeed {
-  /** Reading and playing, without the evaluation at the end. */
-  readonly seconds: number
-  readonly tradesPerSecond: number
+  readonly speed: {
+    /** Time of reading and playing, without the evaluation. */
+    readonly seconds: number
+    readonly tradesPerSecond: number
+  }
 }
 
 export interface BacktestContext {
@@ -41,103 +43,111 @@ export interface BacktestContext {
   now(): number
 }
 
-interface Opened {
+/** Trades to play, in order. */
+interface Source {
   readonly names: readonly string[]
   readonly gaps: readonly KnownGap[]
   readonly records: AsyncIterable<readonly TradeRecord[]>
+  /** Trades left out so far. */
   refused(): number
-  close(): Promise<void>
+}
+
+interface Play {
+  readonly fold: FoldOptions
+  readonly specs: readonly ForecastSpec[]
+  readonly symbols: readonly string[] | undefined
+  readonly seed: number
 }
 
 /**
- * Plays trades through the code that runs live and evaluates every forecast.
- * @throws CONFIG_INVALID, SERVER_MISSING before anything is played; TAPE_INVALID
+ * Plays trades through the code of the consumer and evaluates every forecast.
+ * @throws CONFIG_INVALID, SERVER_MISSING before anything is played; TAPE_INVALID, DATABASE_UNREACHABLE
  */
 export async function runBacktest(
   args: BacktestArguments,
   context: BacktestContext
 ): Promise<BacktestResult> {
-  const { terminal, now, env } = context
-  const { fold, specs } = readBacktestConfig(env, args)
-  const opened = await openTrades(args, env)
-  try {
-    const engine = new BacktestEngine(fold, specs, opened.gaps)
-    const startedMs = now()
-    await play(opened, args.symbols, engine, terminal)
-    const seconds = (now() - startedMs) / 1000
-    terminal.progress('evaluating')
-    const results = engine.results()
-    const counts = { ...engine.counts(), refused: opened.refused() }
-    return {
-      source: opened.names,
-      policy: fold.policy,
-      forecasts: specs.map((spec: ForecastSpec) => specName(spec)),
-      seed: args.seed,
-      counts,
-      rows: scoreRows(results, args.seed),
-      halfHours: timeOfDay(results.map(({ outcomes }) => outcomes)),
-      speed: { seconds, tradesPerSecond: Math.round(counts.trades / Math.max(seconds, 1e-3)) }
-    }
-  } finally {
-    await opened.close()
+  const { env } = context
+  const { trades, symbols, seed } = args
+  const { fold: rules, forecasts } = rulesOf(readEnv(env, RULE_VARIABLES))
+  const fold = { ...rules, ...(args.policy !== undefined && { policy: args.policy }) }
+  const played = { fold, specs: args.specs ?? forecasts, symbols, seed }
+  if (trades.kind === 'stored') {
+    const { from, to } = trades
+    return withDatabase(readDatabaseConfig(env), async (database) => {
+      const source = {
+        names: [`trades ${textOf(from)} to ${textOf(to)}`],
+        gaps: await storedGaps(database),
+        records: storedRecords(database, trades, symbols),
+        refused: () => 0
+      }
+      return evaluate(source, played, context)
+    })
+  }
+  await Promise.all(trades.files.map(assertReadable))
+  const tapes = trades.files.map((file, index) => new TapeRecords(file, index))
+  const source = {
+    names: trades.files.map((file) => path.basename(file)),
+    gaps: [],
+    records: inTurn(tapes),
+    refused: () => tapes.reduce((sum, tape) => sum + tape.refused, 0)
+  }
+  return evaluate(source, played, context)
+}
+
+async function evaluate(
+  source: Source,
+  { fold, specs, symbols, seed }: Play,
+  { terminal, now }: BacktestContext
+): Promise<BacktestResult> {
+  const engine = new BacktestEngine(fold, specs, source.gaps)
+  const startedMs = now()
+  await play(source, symbols, engine, terminal)
+  const seconds = (now() - startedMs) / 1000
+  terminal.progress('evaluating')
+  const results = engine.results()
+  const counts = { ...engine.counts(), refused: source.refused() }
+  return {
+    source: source.names,
+    policy: fold.policy,
+    forecasts: specs.map(specName),
+    seed,
+    counts,
+    rows: scoreRows(results, seed),
+    halfHours: timeOfDay(results.map(({ outcomes }) => outcomes)),
+    speed: { seconds, tradesPerSecond: Math.round(counts.trades / Math.max(seconds, 1e-3)) }
   }
 }
 
 async function play(
-  { records }: Opened,
+  { records }: Source,
   symbols: readonly string[] | undefined,
   engine: BacktestEngine,
   terminal: Pick<Terminal, 'progress'>
 ): Promise<void> {
   const wanted = symbols === undefined ? undefined : new Set(symbols)
   let trades = 0
-  for await (const some of records) {
-    for (const record of some) {
+  for await (const batch of records) {
+    for (const record of batch) {
       if (wanted?.has(record.symbol) === false) continue
       engine.take(record)
       trades += record.trades.length
     }
-    const at = some.at(-1)?.receivedAt
-    if (at !== undefined) terminal.progress(`${trades} trades, at ${new Date(at).toISOString()}`)
+    const atMs = batch.at(-1)?.receivedAt
+    if (atMs !== undefined) {
+      terminal.progress(`${trades} trades, at ${new Date(atMs).toISOString()}`)
+    }
   }
   if (trades === 0) {
     throw new TapedeckError(
       'CONFIG_INVALID',
-      'Cannot backtest: no trade was found, expected some of these symbols there'
+      'Cannot backtest: no trades of these symbols were found, expected some'
     )
   }
   engine.finish()
 }
 
-async function openTrades({ trades, symbols }: BacktestArguments, env: Env): Promise<Opened> {
-  if (trades.kind === 'files') {
-    await Promise.all(trades.files.map(assertReadable))
-    const tapes = trades.files.map((file, index) => new TapeRecords(file, index))
-    return {
-      names: trades.files.map((file) => path.basename(file)),
-      gaps: [],
-      records: inTurn(tapes),
-      refused: () => tapes.reduce((sum, tape) => sum + tape.refused, 0),
-      close: () => Promise.resolve()
-    }
-  }
-  const database = await openCommandDatabase(readCommandConfig(env))
-  try {
-    const { from, to } = trades
-    return {
-      names: [`trades ${nameOf(from)} to ${nameOf(to)}`],
-      gaps: await storedGaps(database),
-      records: storedRecords(database, trades, symbols),
-      refused: () => 0,
-      close: () => database.close()
-    }
-  } catch (error) {
-    await database.close()
-    throw error
-  }
-}
-
-function nameOf(end: { readonly date: string } | { readonly ms: number }): string {
+function textOf(end: RangeEnd): string {
   return 'date' in end ? end.date : new Date(end.ms).toISOString()
 }
 

@@ -6,8 +6,8 @@ import {
   type ForecastSpec
 } from '@tapedeck/domain'
 
-/** More would take hours and gigabytes. */
-export const MAX_SPECS = 200
+/** Combinations of one run; more would take hours and gigabytes. */
+const MAX_SPECS = 200
 
 const forecasts = forecastsVariable(
   (timeframe) => hasWindows(timeframe) && timeframeProblem(timeframe) === undefined
@@ -48,7 +48,7 @@ export function gridOf(text: string): readonly ForecastSpec[] {
   return parsed(entries)
 }
 
-/** A engine keeps one lookback for a timeframe and horizon: as few groups as fit that. */
+/** The fewest groups without two lookbacks of one timeframe and horizon: an engine keeps one of them. */
 export function engineGroups(specs: readonly ForecastSpec[]): ForecastSpec[][] {
   const groups: ForecastSpec[][] = []
   for (const spec of specs) {
@@ -79,7 +79,7 @@ function parsed(entries: readonly string[]): readonly ForecastSpec[] {
   return [...specs.values()]
 }
 
-/** As it is written: timeframe:lookback:horizon. */
+/** The text form of a forecast: timeframe:lookback:horizon. */
 export function specName({ timeframe, lookback, horizon }: ForecastSpec): string {
   return `${timeframe}:${lookback}:${horizon}`
 }

@@ -1,6 +1,6 @@
 import { isScored, type LedgerEntry, type ModelEvent } from '@tapedeck/domain'
 
-/** One scored forecast, as much of it as evaluating needs. Prices in quote currency. */
+/** One scored forecast. Errors in quote currency. */
 export interface Outcome {
   readonly targetMs: number
   readonly error: number
@@ -15,7 +15,7 @@ const IN_OLS = 1
 const IN_BAND = 2
 const SCORED = 4
 
-/** What became of every forecast of one model on one series: 32 bytes each. */
+/** The outcomes of all forecasts of one model on one series, 32 bytes each. */
 export class Outcomes {
   readonly symbol: string
   readonly timeframe: string
@@ -35,7 +35,7 @@ export class Outcomes {
     this.model = model
   }
 
-  /** Takes a settled entry in, or its rewrite. */
+  /** Adds a settled entry, or replaces its earlier version. */
   put(entry: LedgerEntry): void {
     let place = this.#places.get(entry.targetMs)
     if (place === undefined) {
@@ -66,7 +66,7 @@ export class Outcomes {
     return voids
   }
 
-  /** The scored ones by target. */
+  /** The scored ones, ascending by target. */
   scored(): Outcome[] {
     const all: Outcome[] = []
     for (let at = 0; at < this.#length * ROW; at += ROW) {
@@ -88,7 +88,7 @@ export class Outcomes {
 export class OutcomeBook {
   readonly #all = new Map<string, Outcomes>()
 
-  /** Entries that are open still are passed over. */
+  /** Adds a settled entry; open ones are ignored. */
   put(entry: LedgerEntry): void {
     if (entry.status === 'open') return
     const key = keyOf(entry)

@@ -1,6 +1,4 @@
-import { element, label, line } from './svg.ts'
-
-/** Where a panel lies and which values its height shows. */
+/** Position of a panel and the range of values on its vertical axis. */
 export interface PanelFrame {
   readonly x: number
   readonly y: number
@@ -9,7 +7,7 @@ export interface PanelFrame {
   readonly title: string
   readonly least: number
   readonly most: number
-  /** How a value on the axis is written. */
+  /** Text of a value on the axis. */
   format(value: number): string
 }
 
@@ -21,7 +19,7 @@ const RIGHT = 12
 const TOP = 28
 const BOTTOM = 34
 
-/** One plot among several of the same kind: a title, an axis with its lines, and a place for marks. */
+/** One plot of a sheet: its title, axis and grid lines, and the coordinates for marks. Coordinates are pixels. */
 export class Panel {
   readonly #frame: PanelFrame
   readonly left: number
@@ -37,34 +35,34 @@ export class Panel {
     this.bottom = frame.y + frame.height - BOTTOM
   }
 
-  /** The height of a value; what lies outside is drawn on the edge. */
-  at(value: number): number {
+  /** The y coordinate of a value; values outside the range are drawn on the edge. */
+  y(value: number): number {
     const { least, most } = this.#frame
     const part = Math.min(1, Math.max(0, (value - least) / (most - least)))
     return this.bottom - part * (this.bottom - this.top)
   }
 
-  /** The middle of one of `count` columns. */
-  column(index: number, count: number): number {
+  /** The x coordinate of the middle of one of `count` columns. */
+  x(index: number, count: number): number {
     return this.left + ((index + 0.5) / count) * (this.right - this.left)
   }
 
-  /** Title and lines across, the one at `reference` darker. */
+  /** Title and grid lines, the one at `reference` darker. */
   backdrop(reference: number): string[] {
     const { title, least, most, x, y, format } = this.#frame
     return [
       label(x + 4, y + 16, title, 'strong'),
       ...ticksBetween(least, most).flatMap((value) => [
-        line(this.left, this.at(value), this.right, this.at(value), 'grid'),
-        label(this.left - 6, this.at(value) + 4, format(value), 'small', 'end')
+        line(this.left, this.y(value), this.right, this.y(value), 'grid'),
+        label(this.left - 6, this.y(value) + 4, format(value), 'small', 'end')
       ]),
-      line(this.left, this.at(reference), this.right, this.at(reference), 'axis')
+      line(this.left, this.y(reference), this.right, this.y(reference), 'axis')
     ]
   }
 
-  /** The values that are aimed at, as a stripe. */
-  goal(least: number, most: number): string {
-    const [y, height] = [this.at(most), this.at(least) - this.at(most)]
+  /** A stripe over a range of values. */
+  stripe(least: number, most: number): string {
+    const [y, height] = [this.y(most), this.y(least) - this.y(most)]
     return element('rect', {
       x: this.left,
       y,
@@ -78,7 +76,7 @@ export class Panel {
 const MOST_TICKS = 7
 
 /** Round values across a range, at most seven. */
-export function ticksBetween(least: number, most: number): number[] {
+function ticksBetween(least: number, most: number): number[] {
   const rough = (most - least) / (MOST_TICKS - 1)
   const power = 10 ** Math.floor(Math.log10(rough))
   const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= rough) ?? rough
@@ -89,7 +87,7 @@ export function ticksBetween(least: number, most: number): number[] {
   return ticks
 }
 
-/** A circle, a square or a triangle, so that colour is not all that tells series apart. */
+/** A circle, a square or a triangle, so that series differ by more than colour. */
 export function mark(index: number, x: number, y: number, isOpen = false): string {
   const style = `mark c${index % 3}${isOpen ? ' open' : ''}`
   const size = 4
@@ -113,3 +111,70 @@ export function mark(index: number, x: number, y: number, isOpen = false): strin
     class: style
   })
 }
+
+/** An SVG element as text; numbers are rounded to 0.1 pixel, so that files are small and stable. */
+export function element(
+  name: string,
+  attributes: Readonly<Record<string, string | number>>,
+  content = ''
+): string {
+  const list = Object.entries(attributes)
+    .map(([key, value]) => ` ${key}="${typeof value === 'number' ? round(value) : escaped(value)}"`)
+    .join('')
+  return content === '' ? `<${name}${list}/>` : `<${name}${list}>${content}</${name}>`
+}
+
+export function line(x1: number, y1: number, x2: number, y2: number, style: string): string {
+  return element('line', { x1, y1, x2, y2, class: style })
+}
+
+export function label(
+  x: number,
+  y: number,
+  text: string,
+  style = '',
+  anchor: 'start' | 'middle' | 'end' = 'start'
+): string {
+  return element('text', { x, y, class: `text ${style}`, 'text-anchor': anchor }, escaped(text))
+}
+
+/** A complete SVG document; its colours follow the reader's light or dark scheme. */
+export function drawing(
+  { width, height, title }: { width: number; height: number; title: string },
+  parts: readonly string[]
+): string {
+  const content = [
+    `<title>${escaped(title)}</title>`,
+    `<style>${STYLE}</style>`,
+    element('rect', { width, height, class: 'surface' }),
+    ...parts
+  ].join('\n')
+  const head = { xmlns: 'http://www.w3.org/2000/svg', viewBox: `0 0 ${width} ${height}` }
+  return `${element('svg', { ...head, width, height, role: 'img' }, content)}\n`
+}
+
+function escaped(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+}
+
+function round(value: number): string {
+  return String(Math.round(value * 10) / 10)
+}
+
+const STYLE = `
+.surface{fill:#fcfcfb}.text{fill:#52514e;font:12px system-ui,sans-serif}
+.strong{fill:#0b0b0b;font-weight:600}.title{font-size:14px}.small{font-size:11px}
+.grid{stroke:#e4e3df}.axis{stroke:#8a8984}.goal{fill:#898781;fill-opacity:.16}
+.c0{fill:#2a78d6;stroke:#2a78d6}.c1{fill:#c2571a;stroke:#c2571a}.c2{fill:#12805a;stroke:#12805a}
+.mark{stroke-width:1.5}.open{fill:#fcfcfb}.range{stroke-width:1.5}.path{fill:none;stroke-width:2}
+.reference{stroke-dasharray:5 3}
+@media (prefers-color-scheme:dark){
+.surface,.open{fill:#1a1a19}.text{fill:#c3c2b7}.strong{fill:#fff}
+.grid{stroke:#33332f}.axis{stroke:#84837c}
+.c0{fill:#5a9cec;stroke:#5a9cec}.c1{fill:#e8874f;stroke:#e8874f}.c2{fill:#3cb98c;stroke:#3cb98c}
+.open{fill:#1a1a19}.path{fill:none}
+}`

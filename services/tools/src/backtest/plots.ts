@@ -1,24 +1,33 @@
 import { FORECAST_MODELS } from '@tapedeck/domain'
-import { mark, Panel, PANEL_HEIGHT, PANEL_WIDTH, type PanelFrame } from './panel.ts'
-import type { ScoreRow } from './score-rows.ts'
-import { drawing, element, label, line } from './svg.ts'
-import type { HalfHour } from './time-of-day.ts'
+import { specName } from './grid.ts'
+import {
+  drawing,
+  element,
+  label,
+  line,
+  mark,
+  Panel,
+  PANEL_HEIGHT,
+  PANEL_WIDTH,
+  type PanelFrame
+} from './panel.ts'
+import type { HalfHour, ScoreRow } from './scores.ts'
 
-/** More panels would not be read; those with the most scores are shown. */
+/** Panels on one sheet; symbols with the most scores come first. */
 const MAX_PANELS = 6
 const HEAD = 62
-/** With more kinds of forecasts a panel is as wide as the sheet. */
+/** With more forecasts on the horizontal axis a panel takes the full width. */
 const MAX_NARROW = 6
-/** More names do not fit below a wide panel, also on two lines. */
+/** Names that fit below a full-width panel, on two lines. */
 const MAX_NAMES = 26
 const MODELS = FORECAST_MODELS.map(({ name }) => name)
-/** Within this share of all targets a 95 % band does what it says. */
-const GOAL = [0.92, 0.97] as const
+/** A 95 % band whose coverage is in this range counts as reliable. */
+const RELIABLE = [0.92, 0.97] as const
 const NOMINAL = 0.95
-/** A half hour with fewer scores says little about its coverage. */
+/** Half hours with fewer scores are left out. */
 const MIN_SCORES = 50
 
-/** Skill against naive for each kind of forecast, with its range, a panel a symbol. */
+/** Skill against naive with its range for each forecast, one panel a symbol. */
 export function skillPlot(rows: readonly ScoreRow[]): string {
   const values = rows.flatMap(({ skill, skillLower, skillUpper }) =>
     [skill, skillLower, skillUpper].filter((one) => one !== null)
@@ -33,20 +42,20 @@ export function skillPlot(rows: readonly ScoreRow[]): string {
     most: most + margin,
     format: (value) => value.toFixed(1),
     reference: 0,
-    goal: undefined,
+    stripe: undefined,
     marks: ({ skill, skillLower, skillUpper }, model, x, panel) =>
       skill === null
         ? []
         : [
             ...(skillLower === null || skillUpper === null
               ? []
-              : [line(x, panel.at(skillLower), x, panel.at(skillUpper), `range c${model}`)]),
-            mark(model, x, panel.at(skill))
+              : [line(x, panel.y(skillLower), x, panel.y(skillUpper), `range c${model}`)]),
+            mark(model, x, panel.y(skill))
           ]
   })
 }
 
-/** Coverage of both bands for each kind of forecast, a panel a symbol. */
+/** Coverage of both bands for each forecast, one panel a symbol. */
 export function coveragePlot(rows: readonly ScoreRow[]): string {
   const found = rows.flatMap(({ coverageOls, coverageBand }) => [
     coverageOls ?? 1,
@@ -59,32 +68,32 @@ export function coveragePlot(rows: readonly ScoreRow[]): string {
     most: 1,
     format: asPercent,
     reference: NOMINAL,
-    goal: GOAL,
+    stripe: RELIABLE,
     marks: ({ coverageOls, coverageBand }, model, x, panel) => [
-      ...(coverageOls === null ? [] : [mark(model, x, panel.at(coverageOls), true)]),
-      ...(coverageBand === null ? [] : [mark(model, x, panel.at(coverageBand))])
+      ...(coverageOls === null ? [] : [mark(model, x, panel.y(coverageOls), true)]),
+      ...(coverageBand === null ? [] : [mark(model, x, panel.y(coverageBand))])
     ]
   })
 }
 
-/** Coverage over the day, all symbols and models together, a panel for each kind of forecast. */
+/** Coverage over the day of all symbols and models, one panel a forecast. */
 export function timeOfDayPlot(all: readonly HalfHour[]): string {
   const halfHours = all.filter(({ n }) => n >= MIN_SCORES)
-  const kinds = [...Map.groupBy(halfHours, kindOf)].slice(0, MAX_PANELS)
+  const forecasts = [...Map.groupBy(halfHours, specName)].slice(0, MAX_PANELS)
   const least = Math.max(
     0,
     Math.min(0.85, ...halfHours.map(({ coverageOls }) => coverageOls)) - 0.03
   )
   const minutes = halfHours.map(({ minute }) => minute)
   const [first, last] = [Math.min(...minutes), Math.max(...minutes)]
-  const count = kinds.length === 0 ? 1 : (last - first) / 30 + 1
-  const panels = kinds.flatMap(([title, own], index) => {
+  const count = forecasts.length === 0 ? 1 : (last - first) / 30 + 1
+  const panels = forecasts.flatMap(([title, own], index) => {
     const panel = new Panel({ ...placeOf(index), title, least, most: 1, format: asPercent })
-    const xOf = ({ minute }: HalfHour): number => panel.column((minute - first) / 30, count)
+    const xOf = ({ minute }: HalfHour): number => panel.x((minute - first) / 30, count)
     const path = (yOf: (one: HalfHour) => number): string =>
-      own.map((one) => `${xOf(one).toFixed(1)},${panel.at(yOf(one)).toFixed(1)}`).join(' ')
+      own.map((one) => `${xOf(one).toFixed(1)},${panel.y(yOf(one)).toFixed(1)}`).join(' ')
     return [
-      panel.goal(...GOAL),
+      panel.stripe(...RELIABLE),
       ...panel.backdrop(NOMINAL),
       element('polyline', {
         points: path(({ coverageOls }) => coverageOls),
@@ -94,15 +103,7 @@ export function timeOfDayPlot(all: readonly HalfHour[]): string {
       ...Array.from({ length: count }, (_, column) => first + 30 * column).flatMap(
         (minute, column) =>
           minute % 120 === 0
-            ? [
-                label(
-                  panel.column(column, count),
-                  panel.bottom + 16,
-                  clock(minute),
-                  'small',
-                  'middle'
-                )
-              ]
+            ? [label(panel.x(column, count), panel.bottom + 16, clock(minute), 'small', 'middle')]
             : []
       )
     ]
@@ -114,7 +115,7 @@ export function timeOfDayPlot(all: readonly HalfHour[]): string {
     label(180, 50, 'least squares'),
     label(290, 50, 'half hours, New York (round-the-clock symbols UTC); the stripe is 92 to 97 %')
   ]
-  return sheet('Coverage of the 95 % bands over the day', Math.ceil(kinds.length / 2), [
+  return sheet('Coverage of the 95 % bands over the day', Math.ceil(forecasts.length / 2), [
     ...legend,
     ...panels
   ])
@@ -124,31 +125,31 @@ interface BySymbol extends Pick<PanelFrame, 'least' | 'most' | 'format'> {
   readonly title: string
   readonly note: string
   readonly reference: number
-  readonly goal: readonly [number, number] | undefined
+  readonly stripe: readonly [number, number] | undefined
   marks(row: ScoreRow, model: number, x: number, panel: Panel): string[]
 }
 
 function bySymbol(rows: readonly ScoreRow[], plot: BySymbol): string {
-  const kinds = [...new Set(rows.map(kindOf))]
+  const forecasts = [...new Set(rows.map(specName))]
   const symbols = [...Map.groupBy(rows, ({ symbol }) => symbol)]
     .sort(([, a], [, b]) => scores(b) - scores(a))
     .slice(0, MAX_PANELS)
-  const across = kinds.length > MAX_NARROW ? 1 : 2
-  const step = Math.min(16, (2 * PANEL_WIDTH) / across / (kinds.length * 5))
-  const every = Math.ceil(kinds.length / MAX_NAMES)
+  const across = forecasts.length > MAX_NARROW ? 1 : 2
+  const step = Math.min(16, (2 * PANEL_WIDTH) / across / (forecasts.length * 5))
+  const every = Math.ceil(forecasts.length / MAX_NAMES)
   const panels = symbols.flatMap(([symbol, own], index) => {
     const panel = new Panel({ ...plot, ...placeOf(index, across), title: symbol })
     return [
-      ...(plot.goal === undefined ? [] : [panel.goal(...plot.goal)]),
+      ...(plot.stripe === undefined ? [] : [panel.stripe(...plot.stripe)]),
       ...panel.backdrop(plot.reference),
-      ...kinds.flatMap((kind, column) => {
+      ...forecasts.flatMap((name, column) => {
         const below = across === 1 && (column / every) % 2 === 1 ? 29 : 16
-        const x = panel.column(column, kinds.length)
-        return column % every === 0 ? [label(x, panel.bottom + below, kind, 'small', 'middle')] : []
+        const x = panel.x(column, forecasts.length)
+        return column % every === 0 ? [label(x, panel.bottom + below, name, 'small', 'middle')] : []
       }),
       ...own.flatMap((row) => {
         const model = Math.max(0, MODELS.indexOf(row.model))
-        const middle = panel.column(kinds.indexOf(kindOf(row)), kinds.length)
+        const middle = panel.x(forecasts.indexOf(specName(row)), forecasts.length)
         return plot.marks(row, model, middle + (model - 1) * step, panel)
       })
     ]
@@ -161,7 +162,7 @@ function bySymbol(rows: readonly ScoreRow[], plot: BySymbol): string {
   return sheet(plot.title, Math.ceil(symbols.length / across), [...legend, note, ...panels])
 }
 
-/** Rows of panels under a title. */
+/** Panels in rows under a title. */
 function sheet(title: string, rows: number, parts: readonly string[]): string {
   const size = { width: 2 * PANEL_WIDTH, height: HEAD + rows * PANEL_HEIGHT }
   return drawing({ ...size, title }, [label(12, 24, title, 'strong title'), ...parts])
@@ -179,10 +180,6 @@ function placeOf(
     width,
     height: PANEL_HEIGHT
   }
-}
-
-function kindOf({ timeframe, lookback, horizon }: ScoreRow | HalfHour): string {
-  return `${timeframe}:${lookback}:${horizon}`
 }
 
 function scores(rows: readonly ScoreRow[]): number {

@@ -7,16 +7,17 @@ import {
   type Database,
   type StoredTrade
 } from '@tapedeck/mongo'
-import { tradingDatesOf, type RangeEnd } from '../reprocess/dates.ts'
+import { tradingDatesOf, type RangeEnd } from '../command/arguments.ts'
 
-interface Named {
+interface SymbolTrade {
   readonly symbol: string
   readonly trade: StoredTrade
 }
 
 /**
- * Stored trades as the records they came in, in the order in which they were received, a trading date
- * of all symbols at a time. A trade received after its date is played at that date's end.
+ * Stored trades as the records they arrived in, by time of receipt, one trading date of all symbols at a
+ * time. A trade that was received after its date is yielded at the end of that date.
+ * @throws DATABASE_UNREACHABLE
  */
 export async function* storedRecords(
   database: Database,
@@ -34,7 +35,7 @@ export async function* storedRecords(
     }
   }
   for (const [, parts] of [...dates].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const found: Named[] = []
+    const found: SymbolTrade[] = []
     for (const { symbol, fromMs, toMs } of parts) {
       await eachTrade(database, 'trades', { symbol, fromMs, toMs }, (trade) => {
         found.push({ symbol, trade })
@@ -45,7 +46,7 @@ export async function* storedRecords(
   }
 }
 
-/** Every feed outage that is known, those of any partition included. */
+/** Every recorded feed outage, of all partitions. @throws DATABASE_UNREACHABLE */
 export async function storedGaps(database: Database): Promise<KnownGap[]> {
   const logs = new Set((await loadCheckpoints(database)).map(({ _id }) => _id))
   const gaps = new Map<string, KnownGap>()
@@ -55,11 +56,11 @@ export async function storedGaps(database: Database): Promise<KnownGap[]> {
   return [...gaps.values()]
 }
 
-/** Trades that stood in one frame come in one record again. */
-function recordsOf(all: readonly Named[]): TradeRecord[] {
+/** Successive trades of one symbol and frame are one record. */
+function recordsOf(all: readonly SymbolTrade[]): TradeRecord[] {
   const records: TradeRecord[] = []
   let open: { indexes: number[]; trades: FeedTrade[] } | undefined
-  let last: Named | undefined
+  let last: SymbolTrade | undefined
   for (const one of all) {
     const { symbol, trade } = one
     const { connection, frame, index, feed, receivedAtMs: receivedAt } = trade
@@ -87,7 +88,7 @@ function feedTradeOf({ price, tMs, size, conditions, vendorId }: StoredTrade): F
   return vendorId === undefined ? trade : { ...trade, i: vendorId }
 }
 
-function isSameFrame(a: Named, b: Named): boolean {
+function isSameFrame(a: SymbolTrade, b: SymbolTrade): boolean {
   return (
     a.symbol === b.symbol &&
     a.trade.connection === b.trade.connection &&
@@ -95,8 +96,8 @@ function isSameFrame(a: Named, b: Named): boolean {
   )
 }
 
-/** By receipt; connections rise in time, frames within one. */
-function byReceipt(a: Named, b: Named): number {
+/** By time of receipt, connection and frame. Both ascend in time. */
+function byReceipt(a: SymbolTrade, b: SymbolTrade): number {
   const [left, right] = [a.trade, b.trade]
   if (left.receivedAtMs !== right.receivedAtMs) return left.receivedAtMs - right.receivedAtMs
   if (left.connection !== right.connection) return left.connection < right.connection ? -1 : 1

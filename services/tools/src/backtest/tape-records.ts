@@ -1,5 +1,8 @@
+import { createReadStream } from 'node:fs'
+import { access } from 'node:fs/promises'
 import path from 'node:path'
-import { TapedeckError } from '@tapedeck/core'
+import { createGunzip } from 'node:zlib'
+import { messageOf, TapedeckError } from '@tapedeck/core'
 import {
   MAX_FRAME_INDEX,
   MAX_RECORD_TRADES,
@@ -8,7 +11,6 @@ import {
   type FeedTrade,
   type TradeRecord
 } from '@tapedeck/domain'
-import { linesOf } from './text-lines.ts'
 
 const EXPECTED =
   'expected {"s":symbol,"p":price,"t":epoch ms,"v":size,"c":[codes] or null}, ' +
@@ -19,9 +21,9 @@ const FEED = 'recorded'
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * A recorded tape as the records that a producer would have made of it, in the order of the file.
- * Where the tape does not say when a line was received, it is the time of its newest trade so far.
- * A trade that a producer would refuse is counted and left out.
+ * The records that a producer would make of a recorded tape, in the order of the file. A line without
+ * a receive time gets the time of the newest trade so far. Trades that a producer would refuse are
+ * counted and left out.
  */
 export class TapeRecords {
   readonly #file: string
@@ -30,7 +32,7 @@ export class TapeRecords {
   #newestMs = 0
   #refused = 0
 
-  /** @param index tells the tapes of one run apart, in their order */
+  /** @param index position of this tape in the run; it goes into the connection id */
   constructor(file: string, index: number) {
     this.#file = file
     this.#connection = `tape${String(index).padStart(4, '0')}`
@@ -62,7 +64,7 @@ export class TapeRecords {
     else if (typeof value['type'] !== 'string') throw this.#invalid(line)
   }
 
-  /** A capture holds whatever came over the wire; what is no frame of trades has none. */
+  /** A capture holds every frame of the connection; those without trades are skipped. */
   #addCaptured(records: TradeRecord[], { t }: Fields, text: string): void {
     let frame: unknown
     try {
@@ -83,12 +85,12 @@ export class TapeRecords {
   ): void {
     const groups = new Map<string, { indexes: number[]; trades: FeedTrade[] }>()
     for (const [index, value] of values.entries()) {
-      const named = tradeOf(value)
-      if (named === undefined || index >= Math.min(MAX_FRAME_INDEX, MAX_RECORD_TRADES)) {
+      const found = tradeOf(value)
+      if (found === undefined || index >= Math.min(MAX_FRAME_INDEX, MAX_RECORD_TRADES)) {
         this.#refused++
         continue
       }
-      const { symbol, trade } = named
+      const { symbol, trade } = found
       this.#newestMs = Math.max(this.#newestMs, trade.t)
       let group = groups.get(symbol)
       if (group === undefined) groups.set(symbol, (group = { indexes: [], trades: [] }))
@@ -116,7 +118,7 @@ export class TapeRecords {
         return value as Fields
       }
     } catch {
-      // said below
+      // reported below
     }
     throw this.#invalid(line)
   }
@@ -133,10 +135,55 @@ export class TapeRecords {
 function tradeOf(value: unknown): { symbol: string; trade: FeedTrade } | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { s, p, t, v, c, i, id } = value as Fields
-  // Recorded tapes say `id`, a number with some sources; frames say `i`.
-  const named = i ?? id
-  const hasId = typeof named === 'number' || (typeof named === 'string' && named !== '')
-  const trade = { p, t, v, ...(c !== undefined && { c }), ...(hasId && { i: String(named) }) }
+  // The vendor's id is `id` in recorded tapes, a number in some of them, and `i` in frames.
+  const vendorId = i ?? id
+  const hasId = typeof vendorId === 'number' || (typeof vendorId === 'string' && vendorId !== '')
+  const trade = { p, t, v, ...(c !== undefined && { c }), ...(hasId && { i: String(vendorId) }) }
   if (typeof s !== 'string' || s === '' || tradeProblem(trade) !== undefined) return undefined
   return { symbol: s, trade: trade as FeedTrade }
+}
+
+/** A longer line is neither a trade nor a frame; without a limit a wrong file would fill the memory. */
+const MAX_LINE = 16 * 1024 * 1024
+
+/** @throws CONFIG_INVALID for a file that cannot be read */
+export async function assertReadable(file: string): Promise<void> {
+  try {
+    await access(file)
+  } catch (cause) {
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `Cannot backtest: --file ${file} cannot be read, expected a .ndjson or .ndjson.gz file`,
+      { cause }
+    )
+  }
+}
+
+/**
+ * The lines of a text file, gzipped or not, in batches of one read.
+ * @throws TAPE_INVALID
+ */
+async function* linesOf(file: string): AsyncGenerator<readonly string[]> {
+  const stream = createReadStream(file, { highWaterMark: 1 << 20 })
+  const text = file.endsWith('.gz') ? stream.pipe(createGunzip({ chunkSize: 1 << 18 })) : stream
+  // A pipe does not forward errors.
+  if (text !== stream) stream.on('error', (error) => text.destroy(error))
+  text.setEncoding('utf8')
+  let rest = ''
+  try {
+    for await (const chunk of text) {
+      const lines = (rest + String(chunk)).split('\n')
+      rest = lines.pop() ?? ''
+      if (rest.length > MAX_LINE) throw new RangeError(`a line is longer than ${MAX_LINE}`)
+      if (lines.length > 0) yield lines
+    }
+  } catch (cause) {
+    if (cause instanceof TapedeckError) throw cause
+    throw new TapedeckError('TAPE_INVALID', `Cannot read the tape ${file}: ${messageOf(cause)}`, {
+      cause
+    })
+  } finally {
+    stream.destroy()
+  }
+  if (rest !== '') yield [rest]
 }

@@ -1,65 +1,154 @@
-import { printable } from '@tapedeck/core'
-import { deadTopicOf } from '@tapedeck/kafka'
-import type { DeadArguments } from './arguments.ts'
-import type { DeadConfig } from './config.ts'
-import { isOpen, type LetterEntry } from './journal.ts'
-import { markLetters, replayConnection, replayLetters, type ReplayOutcome } from './replay.ts'
-import { groupLetters, renderLetter, renderList } from './screen.ts'
-import { eachPass, reachBroker, readEntries, withTargets } from './topic.ts'
+import { argumentReader, printable, table, TapedeckError } from '@tapedeck/core'
+import { deadTopicOf, pingBroker } from '@tapedeck/kafka'
+import type { TopicConfig } from '../command/config.ts'
+import {
+  eachLetterBatch,
+  isOpen,
+  readEntries,
+  type Letter,
+  type LetterEntry,
+  type LetterState
+} from './journal.ts'
+import {
+  markLetters,
+  replayConnection,
+  replayLetters,
+  withTargets,
+  type ReplayOutcome
+} from './replay.ts'
 
-/** Letters that stayed refused are listed up to here. */
+export const DEAD_LETTERS_USAGE = `Lists, shows, replays and drops dead letters: frames and records that did not fit the schema.
+
+  npm run dead -- list [--all] [--json]           counts by stage and reason
+  npm run dead -- show   SELECTION [--limit N]    prints letters with their raw text (10)
+  npm run dead -- replay SELECTION [--dry-run]    publishes what fits the schema now
+  npm run dead -- drop   SELECTION [--dry-run]    marks letters as handled
+
+SELECTION  one of OFFSET…, --reason TEXT, --all; the last two select open letters only
+  --reason TEXT  letters whose reason begins with TEXT
+  --all          every letter; with list, also those that were replayed or dropped
+  --limit N      at most N letters, oldest first
+  --feed NAME    feed of letters that do not name theirs (FEED_NAME, else by FINNHUB_TOKEN)
+  --dry-run      reports what would be done, and changes nothing
+  --json         prints the list as one JSON object
+
+Letters are on the topic KAFKA_TOPIC.dead at KAFKA_BROKERS. Without KAFKA_BROKERS the broker of the npm start
+that runs from TAPEDECK_DATA_DIR is used.
+Exit codes: 0 done, 1 not all could be done, 2 wrong arguments or no broker.
+`
+
+const COMMANDS = ['list', 'show', 'replay', 'drop'] as const
+
+/** Letters that `show` prints unless --limit says otherwise. */
+const SHOWN = 10
+
+/** Refused letters that a replay lists. */
 const LISTED = 20
+
+const REACH_LIMIT_MS = 5000
+
+interface DeadLettersArguments {
+  readonly command: (typeof COMMANDS)[number]
+  readonly offsets: readonly number[]
+  readonly reason: string | undefined
+  readonly isAll: boolean
+  readonly isDryRun: boolean
+  readonly isJson: boolean
+  readonly limit: number
+  readonly feed: string | undefined
+}
+
+/** @throws CONFIG_INVALID that names every mistake */
+export const readDeadLettersArguments = argumentReader({
+  name: 'dead',
+  options: {
+    reason: 'text',
+    all: 'flag',
+    'dry-run': 'flag',
+    json: 'flag',
+    limit: 'text',
+    feed: 'text'
+  },
+  operand: 'a command, then offsets',
+  read(given): DeadLettersArguments {
+    const [name, ...rest] = given.operands
+    if (name === undefined) given.mistake(`no command found, expected ${COMMANDS.join(', ')}`)
+    const command =
+      (name === undefined ? undefined : given.choiceOf('command', name, COMMANDS)) ?? 'list'
+    const offsets = rest.map(
+      (text) => given.wholeOf('offset', text, 0, Number.MAX_SAFE_INTEGER) ?? 0
+    )
+    const reason = given.text('reason')
+    const isAll = given.flag('all')
+    const ways = [offsets.length > 0, reason !== undefined, isAll].filter(Boolean).length
+    if (command === 'list' && (offsets.length > 0 || reason !== undefined)) {
+      given.mistake('a selection found for list, expected none; show takes one')
+    }
+    if (command !== 'list' && ways !== 1) {
+      given.mistake(`${ways} selections found, expected one of OFFSET…, --reason TEXT, --all`)
+    }
+    const limit = given.whole('limit', 1, Number.MAX_SAFE_INTEGER)
+    return {
+      command,
+      offsets,
+      reason,
+      isAll,
+      isDryRun: given.flag('dry-run'),
+      isJson: given.flag('json'),
+      limit: limit ?? (command === 'show' ? SHOWN : Number.MAX_SAFE_INTEGER),
+      feed: given.text('feed')
+    }
+  }
+})
 
 type Write = (text: string) => void
 
-/** The letters that a command is about, and whether there were all that it names. */
-interface Chosen {
-  readonly letters: readonly LetterEntry[]
-  readonly isComplete: boolean
-}
-
 /**
- * Does one command and answers whether all of it could be done.
+ * Runs one command.
+ * @returns whether all of it could be done
  * @throws SERVER_MISSING without a broker, BROKER_UNREACHABLE or PUBLISH_FAILED when it goes away
  */
-export async function runDeadCommand(
-  args: DeadArguments,
-  config: DeadConfig,
+export async function runDeadLetters(
+  args: DeadLettersArguments,
+  config: TopicConfig,
   write: Write
 ): Promise<boolean> {
   await reachBroker(config)
-  const entries = await readEntries(config)
-  const { command } = args
-  if (command === 'list') return list(args, config, entries, write)
-  const chosen = choose(args, config, entries, write)
-  if (command === 'show') await show(config, chosen.letters, write)
-  if (command === 'drop') await drop(args, config, chosen.letters, write)
-  const isDone =
-    command !== 'replay' || (await replay(args, config, entries, chosen.letters, write))
-  return isDone && chosen.isComplete
+  const { kafka } = config
+  const entries = await readEntries(kafka)
+  if (args.command === 'list') {
+    write(listText(deadTopicOf(kafka.topic), entries, args))
+    return true
+  }
+  const { letters, isComplete } = select(args, deadTopicOf(kafka.topic), entries, write)
+  if (args.command === 'show') await show(config, letters, write)
+  if (args.command === 'drop') await drop(args, config, letters, write)
+  const isDone = args.command !== 'replay' || (await replay(args, config, entries, letters, write))
+  return isDone && isComplete
 }
 
-function list(
-  { isAll, isJson }: DeadArguments,
-  { kafka }: DeadConfig,
-  entries: readonly LetterEntry[],
-  write: Write
-): boolean {
-  const topic = deadTopicOf(kafka.topic)
-  const groups = groupLetters(entries)
-  write(isJson ? `${JSON.stringify({ topic, groups })}\n` : renderList(topic, entries, { isAll }))
-  return true
+async function reachBroker({ kafka, kafkaFrom }: TopicConfig): Promise<void> {
+  try {
+    await pingBroker(kafka, REACH_LIMIT_MS)
+  } catch (cause) {
+    throw new TapedeckError(
+      'SERVER_MISSING',
+      `Cannot reach Kafka at ${kafka.brokers.join(', ')} (from ${kafkaFrom}), expected a broker: is npm start running?`,
+      { cause }
+    )
+  }
 }
 
-function choose(
-  { command, offsets, reason, isAll, limit }: DeadArguments,
-  { kafka }: DeadConfig,
+/** The selected letters, and whether every offset that was named has a letter. */
+function select(
+  { command, offsets, reason = '', isAll, limit }: DeadLettersArguments,
+  topic: string,
   entries: readonly LetterEntry[],
   write: Write
-): Chosen {
+): { readonly letters: readonly LetterEntry[]; readonly isComplete: boolean } {
   if (offsets.length === 0) {
     const letters = entries.filter(
-      (entry) => isOpen(entry) && (isAll || entry.reason.startsWith(reason ?? ''))
+      (entry) => isOpen(entry) && (isAll || entry.reason.startsWith(reason))
     )
     return { letters: letters.slice(0, limit), isComplete: true }
   }
@@ -68,12 +157,12 @@ function choose(
   const letters = [...new Set(offsets)].flatMap((offset) => {
     const entry = byOffset.get(offset)
     if (entry === undefined) {
-      write(`offset ${offset}: no letter on ${deadTopicOf(kafka.topic)}\n`)
+      write(`offset ${offset}: no letter on ${topic}\n`)
       isComplete = false
       return []
     }
     if (command === 'show' || isOpen(entry)) return [entry]
-    // Asked for twice is no mistake: it is done.
+    // Not a failure: the same command may be run twice.
     write(`offset ${offset}: ${entry.state} already\n`)
     return []
   })
@@ -81,55 +170,56 @@ function choose(
 }
 
 async function show(
-  config: DeadConfig,
+  { kafka }: TopicConfig,
   entries: readonly LetterEntry[],
   write: Write
 ): Promise<void> {
   const byOffset = new Map(entries.map((entry) => [entry.offset, entry]))
-  await eachPass(config, entries, (letters) => {
+  await eachLetterBatch(kafka, entries, (letters) => {
     for (const letter of letters) {
-      write(`${renderLetter(letter, byOffset.get(letter.offset)?.state ?? 'open')}\n`)
+      write(letterText(letter, byOffset.get(letter.offset)?.state ?? 'open'))
     }
   })
   if (entries.length === 0) write('no letter to show\n')
 }
 
 async function drop(
-  { isDryRun }: DeadArguments,
-  config: DeadConfig,
+  { isDryRun }: DeadLettersArguments,
+  { kafka }: TopicConfig,
   entries: readonly LetterEntry[],
   write: Write
 ): Promise<void> {
   const offsets = entries.map(({ offset }) => offset)
-  if (!isDryRun) {
-    await withTargets(config, (targets) => markLetters('dropped', offsets, targets))
-  }
+  if (!isDryRun) await withTargets(kafka, (targets) => markLetters('dropped', offsets, targets))
   write(`${offsets.length} letters ${isDryRun ? 'would be ' : ''}dropped\n`)
 }
 
 /**
- * What a killed run left in doubt comes first, all of it under the names it had: the consumer passes
- * over what it has, and only then takes frames of that connection in their order.
+ * Letters in doubt, left by an interrupted run, are replayed first and completely, under the names they
+ * had: the consumer skips the records it already has, and takes frames of a connection only in order.
  */
 async function replay(
-  { isDryRun, feed = '' }: DeadArguments,
-  config: DeadConfig,
+  { isDryRun, feed }: DeadLettersArguments,
+  config: TopicConfig,
   entries: readonly LetterEntry[],
-  chosen: readonly LetterEntry[],
+  selected: readonly LetterEntry[],
   write: Write
 ): Promise<boolean> {
   const doubtful = entries.filter(({ state }) => state === 'in doubt')
   const runs = Map.groupBy(doubtful, ({ connection }) => connection ?? '')
-  const fresh = chosen.filter(({ state }) => state === 'open')
-  runs.set(replayConnection(Date.now()), [...fresh])
-  if (doubtful.length > 0)
-    write(`${doubtful.length} letters of a run that did not end come first\n`)
+  runs.set(
+    replayConnection(Date.now()),
+    selected.filter(({ state }) => state === 'open')
+  )
+  if (doubtful.length > 0) {
+    write(`${doubtful.length} letters of an interrupted run are replayed first\n`)
+  }
   const outcomes: ReplayOutcome[] = []
-  await withTargets(config, async (targets) => {
+  await withTargets(config.kafka, async (targets) => {
     for (const [connection, letters] of runs) {
-      await eachPass(config, letters, async (pass) => {
-        const names = { connection, feed: feed === '' ? config.feed : feed }
-        outcomes.push(await replayLetters(pass, names, isDryRun ? undefined : targets))
+      await eachLetterBatch(config.kafka, letters, async (batch) => {
+        const names = { connection, feed: feed ?? config.feed }
+        outcomes.push(await replayLetters(batch, names, isDryRun ? undefined : targets))
       })
     }
   })
@@ -138,8 +228,8 @@ async function replay(
     write(`offset ${offset}: does not fit: ${printable(problem)}\n`)
   }
   if (refused.length > LISTED) write(`and ${refused.length - LISTED} more that do not fit\n`)
-  const letters = total(outcomes.map((one) => one.replayed))
-  const trades = total(outcomes.map((one) => one.trades))
+  const letters = outcomes.reduce((sum, { replayed }) => sum + replayed, 0)
+  const trades = outcomes.reduce((sum, one) => sum + one.trades, 0)
   write(
     `${letters} letters with ${trades} trades ${isDryRun ? 'would be ' : ''}replayed, ` +
       `${refused.length} do not fit\n`
@@ -147,6 +237,62 @@ async function replay(
   return refused.length === 0
 }
 
-function total(numbers: readonly number[]): number {
-  return numbers.reduce((sum, one) => sum + one, 0)
+/** The count of each stage, reason and state, largest first, with the newest letter. */
+function groupsOf(entries: readonly LetterEntry[]) {
+  const groups = Map.groupBy(entries, (entry) =>
+    JSON.stringify([entry.stage, labelOf(entry), entry.state])
+  )
+  return [...groups.values()]
+    .flatMap((group) => {
+      const newest = group.at(-1)
+      if (newest === undefined) return []
+      return [
+        {
+          stage: newest.stage,
+          reason: labelOf(newest),
+          state: newest.state,
+          count: group.length,
+          newestAt: new Date(newest.storedAtMs).toISOString(),
+          newestOffset: newest.offset
+        }
+      ]
+    })
+    .toSorted((a, b) => b.count - a.count || a.newestOffset - b.newestOffset)
+}
+
+/** The reason up to its colon: what follows differs from letter to letter. */
+function labelOf({ reason }: LetterEntry): string {
+  return reason.split(':', 1)[0] ?? reason
+}
+
+function listText(
+  topic: string,
+  entries: readonly LetterEntry[],
+  { isAll, isJson }: DeadLettersArguments
+): string {
+  if (isJson) return `${JSON.stringify({ topic, groups: groupsOf(entries) })}\n`
+  const open = entries.filter(isOpen)
+  const done = entries.length - open.length
+  const doneText =
+    done === 0 ? '' : `, ${done} replayed or dropped${isAll ? '' : ' (--all lists them)'}`
+  const head = `${topic}: ${open.length} letters open${doneText}\n`
+  const groups = groupsOf(isAll ? entries : open)
+  if (groups.length === 0) return head
+  const rows = groups.map((group) => [
+    group.count,
+    group.stage,
+    printable(group.reason),
+    group.state,
+    group.newestAt,
+    group.newestOffset
+  ])
+  const columns = ['letters', 'stage', 'reason', 'state', 'newest', 'offset']
+  return `${head}\n${table([columns, ...rows])}`
+}
+
+function letterText(letter: Letter, state: LetterState): string {
+  const { offset, stage, reason, partition, recordOffset, storedAtMs, raw } = letter
+  const place = partition === undefined ? '' : `, record ${partition}/${recordOffset ?? '?'}`
+  const head = `offset ${offset}, ${new Date(storedAtMs).toISOString()}, ${stage}${place}, ${state}`
+  return `${head}\n  reason  ${printable(reason)}\n  raw     ${printable(raw)}\n\n`
 }

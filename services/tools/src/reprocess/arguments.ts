@@ -1,58 +1,42 @@
 import { argumentReader } from '@tapedeck/core'
-import {
-  CONDITION_POLICIES,
-  timeframeProblem,
-  type ConditionPolicy,
-  type Timeframe
-} from '@tapedeck/domain'
-import { readRange, readRangeEnd, type RangeEnd } from './dates.ts'
+import { CONDITION_POLICIES, type ConditionPolicy, type Timeframe } from '@tapedeck/domain'
+import { checkTimeframes, readRange, type RangeEnd } from '../command/arguments.ts'
 
-export const REPROCESS_USAGE = `Builds bars anew from what is kept of the trades, shows what differs, swaps it in on request.
+export const REPROCESS_USAGE = `Rebuilds bars from the stored trades, prints the differences, and replaces the stored bars on request.
 
   npm run reprocess -- --from WHEN --to WHEN [--symbols A,B] [--policy feed|sip|all] [--timeframes 1m,1d]
 
   --from, --to WHEN  a trading date (2026-03-10, inclusive) or a moment (2026-03-10T14:00Z);
                      trading dates are always rebuilt whole
-  --policy P         by which rules conditions count (CONDITION_POLICY)
-  --timeframes …     which bars (TIMEFRAMES)
-  --source S         trades: from the collection (default); topic: from raw_data, read from its start
-  --include-late     also trades that were too late or from the future
-  --swap             replace the bars that differ; asks before, unless --yes
-  --force            also bars of which the trades are not proven to be these
-  --all              every difference, not only the first 50
-  --json             one JSON object on the last line
+  --symbols A,B      only these symbols
+  --policy P         which trades set prices: ${CONDITION_POLICIES.join(', ')} (CONDITION_POLICY)
+  --timeframes …     which bars to rebuild (TIMEFRAMES)
+  --source S         trades: the collection (default); topic: raw_data, read from its start
+  --include-late     also use trades that were too late or from the future
+  --swap             replace the bars that differ; asks first, unless --yes is given
+  --force            also replace bars whose trades are not proven to be the same
+  --all              print every difference, not only the first 50
+  --json             print one JSON object as the last line
 
-Rebuilt bars stand in bars_shadow. Forecasts are not touched. MONGODB_URI says where; not set: the
-database that npm start runs from TAPEDECK_DATA_DIR.
-Exit codes: 0 done, 1 not all could be swapped, 2 a mistake in the command or a server missing.
-`
-
-export const AUDIT_USAGE = `Counts a trading date anew from the stored trades and compares every bar, to the last digit.
-
-  npm run audit -- --date 2026-03-10 [--symbols A,B] [--timeframes 1m,1d] [--all] [--json]
-
-Exit codes: 0 no difference, 1 some, 2 a mistake in the command or a server missing.
+Rebuilt bars are stored in bars_shadow. Forecasts do not change. Without MONGODB_URI and KAFKA_BROKERS the
+servers of the npm start that runs from TAPEDECK_DATA_DIR are used.
+Exit codes: 0 done, 1 not all could be replaced, 2 wrong arguments or a server is missing.
 `
 
 export interface ReprocessArguments {
   readonly from: RangeEnd
   readonly to: RangeEnd
+  /** Undefined: every stored symbol. */
   readonly symbols: readonly string[] | undefined
+  /** Undefined: as the environment says. */
   readonly policy: ConditionPolicy | undefined
   readonly timeframes: readonly Timeframe[] | undefined
   readonly source: 'trades' | 'topic'
   readonly includeLate: boolean
   readonly isSwap: boolean
   readonly isForced: boolean
+  /** Swap without asking. */
   readonly isSure: boolean
-  readonly isAll: boolean
-  readonly isJson: boolean
-}
-
-export interface AuditArguments {
-  readonly date: RangeEnd
-  readonly symbols: readonly string[] | undefined
-  readonly timeframes: readonly Timeframe[] | undefined
   readonly isAll: boolean
   readonly isJson: boolean
 }
@@ -80,13 +64,11 @@ export const readReprocessArguments = argumentReader({
         given.mistake(`--${flag} found without --swap, expected both or neither`)
       }
     }
-    const timeframes = given.list('timeframes')
-    given.mistake(...timeframeMistakes(timeframes))
     return {
       ...readRange(given, given.text('from'), given.text('to')),
       symbols: given.list('symbols'),
       policy: given.choice('policy', CONDITION_POLICIES),
-      timeframes,
+      timeframes: checkTimeframes(given, given.list('timeframes')),
       source: given.choice('source', ['trades', 'topic']) ?? 'trades',
       includeLate: given.flag('include-late'),
       isSwap: given.flag('swap'),
@@ -97,29 +79,3 @@ export const readReprocessArguments = argumentReader({
     }
   }
 })
-
-/** @throws CONFIG_INVALID that names every mistake */
-export const readAuditArguments = argumentReader({
-  name: 'audit',
-  options: { date: 'text', symbols: 'text', timeframes: 'text', all: 'flag', json: 'flag' },
-  read(given): AuditArguments {
-    const date = readRangeEnd(given, '--date', given.text('date'))
-    if (date !== undefined && !('date' in date)) {
-      given.mistake(`--date ${given.text('date')} found, expected a date such as 2026-03-10`)
-    }
-    const timeframes = given.list('timeframes')
-    given.mistake(...timeframeMistakes(timeframes))
-    return {
-      date: date ?? { ms: 0 },
-      symbols: given.list('symbols'),
-      timeframes,
-      isAll: given.flag('all'),
-      isJson: given.flag('json')
-    }
-  }
-})
-
-function timeframeMistakes(names: readonly string[] | undefined): string[] {
-  const problems = names?.map(timeframeProblem).filter((one) => one !== undefined) ?? []
-  return problems.map((problem) => `--timeframes: ${problem}`)
-}

@@ -2,37 +2,37 @@ import { hostname } from 'node:os'
 import { isSame, processIdentity, repeat, TapedeckError } from '@tapedeck/core'
 import { holdLease, releaseLease, type Database } from '@tapedeck/mongo'
 
-/** The right to use the shadow collections, which one run has at a time. */
+/** The lease of the shadow collections, which one run holds at a time. */
 export interface SoleRun {
-  /** Makes sure, and for another while. @throws RUN_IN_PROGRESS when another run has taken over */
+  /** Renews the lease. @throws RUN_IN_PROGRESS when another run has taken it */
   renew(): Promise<void>
-  /** The same, but asks only if the last answer is old. @throws RUN_IN_PROGRESS */
+  /** The same, but only when it was last renewed some time ago. @throws RUN_IN_PROGRESS */
   check(): Promise<void>
 }
 
 const LEASE = 'reprocess'
 /**
- * Longer than the longest stretch of work without a pause. A run that was killed on this machine is
- * found dead at once; one of another machine holds the next one up so long.
+ * Longer than any work between two renewals. A killed run on this machine is recognised at once; one on
+ * another machine blocks the next run until its lease expires.
  */
 const TTL_MS = 60_000
 const RENEW_MS = 5000
 
 /**
- * Does work that no other run may do meanwhile, on any machine.
- * @throws RUN_IN_PROGRESS that names who is at it: host, process, since when
+ * Does work that only one run at a time may do, over all machines.
+ * @throws RUN_IN_PROGRESS that names the host, the process and the start of the other run
  */
 export async function asSoleRun<T>(
   database: Database,
   work: (run: SoleRun) => Promise<T>
 ): Promise<T> {
-  const owner = wordsOf({ host: hostname(), ...(await processIdentity(process.pid)) })
-  await take(database, owner)
+  const owner = textOfRunner({ host: hostname(), ...(await processIdentity(process.pid)) })
+  await acquire(database, owner)
   let isLost = false
   let renewedMs = performance.now()
   const renew = async (): Promise<void> => {
     const answer = await holdLease(database, LEASE, owner, TTL_MS)
-    // Free again, but somebody had it in between: the shadow is not what this run made it.
+    // Another run held the lease in between, so the shadow holds its results.
     isLost ||= !answer.isMine || answer.before?.owner !== owner
     renewedMs = performance.now()
     assertHeld()
@@ -41,14 +41,14 @@ export async function asSoleRun<T>(
     if (!isLost) return
     throw new TapedeckError(
       'RUN_IN_PROGRESS',
-      'Cannot go on: another run took over while this one stood still, expected to be the only one'
+      'Cannot continue: another run took the lease while this one was paused, expected no other run'
     )
   }
   const check = async (): Promise<void> => {
     assertHeld()
     if (performance.now() - renewedMs > 2 * RENEW_MS) await renew()
   }
-  // A failed renewal shows at the next look: a loss is remembered, a database away tells itself.
+  // A failed renewal is noticed later: a lost lease by `check`, an unreachable database by any access.
   const stopRenewing = repeat(
     RENEW_MS,
     () => renew().catch(() => undefined),
@@ -62,8 +62,8 @@ export async function asSoleRun<T>(
   }
 }
 
-/** Takes the lease; that of a run on this machine whose process is dead is freed first. */
-async function take(database: Database, owner: string): Promise<void> {
+/** Acquires the lease; first releases that of a dead process on this machine. */
+async function acquire(database: Database, owner: string): Promise<void> {
   for (let isFirst = true; ; isFirst = false) {
     const answer = await holdLease(database, LEASE, owner, TTL_MS)
     if (answer.isMine) return
@@ -77,26 +77,28 @@ async function take(database: Database, owner: string): Promise<void> {
     const since = answer.since === undefined ? '' : ` since ${answer.since.toISOString()}`
     throw new TapedeckError(
       'RUN_IN_PROGRESS',
-      `Cannot reprocess: ${who} is at it${since}, expected no other run` +
-        (mayBeDead ? '' : ` (if it was killed, it is free at ${answer.expiresAt.toISOString()})`)
+      `Cannot reprocess: ${who} is running it${since}, expected no other run` +
+        (mayBeDead
+          ? ''
+          : ` (if that was killed, its lease expires at ${answer.expiresAt.toISOString()})`)
     )
   }
 }
 
-/** Who has the right, told from a later process of the same number by when it started. */
+/** The holder of the lease; `started` tells it from a later process with the same id. */
 interface Runner {
   readonly host: string
   readonly pid: number
   readonly started: string
 }
 
-function wordsOf({ host, pid, started }: Runner): string {
+function textOfRunner({ host, pid, started }: Runner): string {
   return JSON.stringify({ host, pid, started })
 }
 
-function runnerOf(words: string): Runner | undefined {
+function runnerOf(text: string): Runner | undefined {
   try {
-    const { host, pid, started } = JSON.parse(words) as Partial<Runner>
+    const { host, pid, started } = JSON.parse(text) as Partial<Runner>
     if (host === undefined || pid === undefined || started === undefined) return undefined
     return { host, pid, started }
   } catch {

@@ -1,47 +1,50 @@
+import type { ConditionPolicy, Rules } from '@tapedeck/domain'
 import { eachSwap, swapBars, type Database, type ShadowBarDocument } from '@tapedeck/mongo'
-import type { ConditionPolicy } from '@tapedeck/domain'
-import type { ToolConfig } from './command-config.ts'
-import { settledMs } from './day.ts'
-import { isBeyondLateness, isLetGo, logStates, type LogState } from './log-state.ts'
+import { isBeyondLateness, isReleased, logStates, finalMsOf, type LogState } from './symbol-day.ts'
 
-export interface SwapOptions {
+interface SwapOptions {
   readonly policy: ConditionPolicy
   readonly isForced: boolean
 }
 
-/** What became of the bars that differ. */
+/** The result of a swap. */
 export interface SwapOutcome {
   readonly replaced: number
-  /** Their content is the same; only the rules they name are new. */
+  /** Same content: only the policy's name changed. */
   readonly labelled: number
   readonly inserted: number
   readonly removed: number
-  /** Those that stayed, by reason. */
+  /** Bars that were not swapped, by reason. */
   readonly skipped: Readonly<Record<string, number>>
 }
 
-const CHANGED = 'changed while this ran; run it again'
+const CHANGED = 'changed during the run; run it again'
 const IN_MEMORY = 'ended less than a minute ago, the consumer may still hold it'
 const OTHER_RULES =
-  'trades may still come in late, and the consumer would put them in under other rules: ' +
+  'trades may still come in late, and the consumer would add them under other rules: ' +
   'set CONDITION_POLICY, restart the consumer, run this again'
+const IN_DOUBT = 'is in doubt; see the list above'
+const IN_DOUBT_AND_OPEN = 'is in doubt while the consumer runs and trades may still come in late'
 
-/** Puts the rebuilt bars that differ in the place of the stored ones, each guarded. */
+/**
+ * Replaces each stored bar that differs from its rebuilt one, unless it changed since the comparison.
+ * @throws DATABASE_UNREACHABLE
+ */
 export async function swapIn(
   database: Database,
-  config: ToolConfig,
-  options: Pick<SwapOptions, 'policy' | 'isForced'>
+  rules: Rules,
+  options: SwapOptions
 ): Promise<SwapOutcome> {
-  const states = await logStates(database, config, Date.now())
+  const states = await logStates(database, rules, Date.now())
   const counts = { replace: 0, label: 0, insert: 0, remove: 0, keep: 0 }
   const skipped = new Map<string, number>()
   const skip = (reason: string): void => void skipped.set(reason, (skipped.get(reason) ?? 0) + 1)
   await eachSwap(database, async (batch) => {
     const ready: ShadowBarDocument[] = []
     for (const bar of batch) {
-      const hindrance = hindranceOf(bar, states.get(bar.source.log), config, options)
-      if (hindrance === undefined) ready.push(bar)
-      else skip(hindrance)
+      const obstacle = obstacleTo(bar, states.get(bar.source.log), rules, options)
+      if (obstacle === undefined) ready.push(bar)
+      else skip(obstacle)
     }
     if (ready.length === 0) return
     const stayed = await swapBars(database, ready, new Date())
@@ -59,22 +62,19 @@ export async function swapIn(
   }
 }
 
-/** Why a bar may not be swapped now; pure. */
-export function hindranceOf(
+/** Why a bar may not be swapped now; undefined when it may. */
+function obstacleTo(
   bar: ShadowBarDocument,
   state: LogState | undefined,
-  config: ToolConfig,
-  { policy, isForced }: Pick<SwapOptions, 'policy' | 'isForced'>
+  { fold }: Rules,
+  { policy, isForced }: SwapOptions
 ): string | undefined {
-  const settles = settledMs(bar)
-  const isOld = isBeyondLateness(state, settles, config.fold.latenessLimitMs)
+  const finalMs = finalMsOf(bar)
+  const isComplete = isBeyondLateness(state, finalMs, fold.latenessLimitMs)
   const isRead = state?.isRead === true
-  if (!isLetGo(state, settles)) return IN_MEMORY
-  const isOtherPolicy = config.fold.policy !== policy || (isRead && state.policy !== policy)
-  if (isOtherPolicy && !isOld) return OTHER_RULES
-  const { doubt } = bar.reprocess
-  if (doubt === null || (isForced && (isOld || !isRead))) return undefined
-  return isForced
-    ? 'is in doubt while the consumer runs and trades may still come in late'
-    : 'is in doubt; see the list above'
+  if (!isReleased(state, finalMs)) return IN_MEMORY
+  const isOtherPolicy = fold.policy !== policy || (isRead && state.policy !== policy)
+  if (isOtherPolicy && !isComplete) return OTHER_RULES
+  if (bar.reprocess.doubt === null || (isForced && (isComplete || !isRead))) return undefined
+  return isForced ? IN_DOUBT_AND_OPEN : IN_DOUBT
 }

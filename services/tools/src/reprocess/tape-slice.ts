@@ -1,33 +1,48 @@
 import {
   eligibilityOf,
-  tradeId,
   MAY,
   sessionOfTrade,
+  tradeId,
   tradingDateAt,
   windowSpec,
   type Timeframe,
   type TradingDate
 } from '@tapedeck/domain'
-import type { StoredTrade } from '@tapedeck/mongo'
-import type { TradeStore } from './trade-store.ts'
+import {
+  eachTrade,
+  loadAsideIds,
+  type AsideTrade,
+  type Database,
+  type StoredTrade,
+  type TradeCollection,
+  type TradeRange
+} from '@tapedeck/mongo'
 
-/** What a symbol's trading date is rebuilt from, in the order in which the feed sent it. */
+/** The trades that a symbol's trading date is rebuilt from, in tape order. */
 export interface TapeSlice {
   readonly symbol: string
   readonly date: TradingDate
-  /** Those of the date, of windows that reach beyond it, and whatever stands between them on the tape. */
+  /** Trades of the date, of windows that end after it, and those between them on the tape. */
   readonly trades: readonly StoredTrade[]
-  /** What stands before, as far back as the tick rule looks. */
+  /** Trades before them on the tape, as far back as the tick rule needs. */
   readonly before: readonly StoredTrade[]
   /** Trades of the date that are in no bar, by id. */
   readonly aside: ReadonlyMap<string, AsideOfDate>
-  /** Trades of the date itself, aside ones too. */
+  /** Trades of the date itself, those in no bar included. */
   readonly tradeCount: number
 }
 
-export interface AsideOfDate {
+interface AsideOfDate {
   readonly reason: string
   readonly trade: StoredTrade
+}
+
+/** Where trades are read from. */
+export interface TapeSource {
+  readonly database: Database
+  readonly collection: TradeCollection
+  /** Reads trades that were too late or from the future like all others. */
+  readonly includeLate: boolean
 }
 
 export interface SliceOptions {
@@ -36,30 +51,32 @@ export interface SliceOptions {
   readonly reachMs: number
 }
 
-/** Producers' clocks may be set: receive times rise along the tape, give or take this. */
+/** Receive times ascend along the tape, except when a producer's clock is set: by this much at most. */
 const CLOCK_SLACK_MS = 60_000
-/** Trades looked through for the last two prices before a date. */
+
+/** Trades read in search of the last two prices before a date. */
 const LOOK_BACK = 20_000
 
 /**
- * Reads a symbol's trading date. Beside its own trades those of other dates that stand among them on
- * the tape: the tick rule and counted windows follow the tape, whatever the trades' times.
+ * Reads a symbol's trading date. The tick rule and activity bars depend on tape order, so trades of
+ * other dates that stand between those of the date on the tape are read too.
+ * @throws DATABASE_UNREACHABLE
  */
 export async function loadSlice(
-  store: TradeStore,
+  source: TapeSource,
   symbol: string,
   date: TradingDate,
   { timeframes, reachMs }: SliceOptions
 ): Promise<TapeSlice> {
   const { startMs, endMs } = date
-  const overEndMs = Math.max(...timeframes.map((timeframe) => reachOf(timeframe, endMs)), endMs)
+  const overEndMs = Math.max(...timeframes.map((timeframe) => lastEndMs(timeframe, endMs)), endMs)
   const all: StoredTrade[] = []
-  await store.each({ symbol, fromMs: startMs, toMs: overEndMs }, (trade) => {
+  await each(source, { symbol, fromMs: startMs, toMs: overEndMs }, (trade) => {
     all.push(trade)
     return undefined
   })
-  // Afterwards: a trade is stored before it is said to stand aside.
-  const aside = await store.asideIds({ symbol, fromMs: startMs, toMs: overEndMs + reachMs })
+  // After the trades: a trade is stored before its entry in late_trades.
+  const aside = await asideIds(source, { symbol, fromMs: startMs, toMs: overEndMs + reachMs })
   const ofDate = new Map<string, AsideOfDate>()
   let tradeCount = 0
   const trades = all.filter((trade) => {
@@ -73,7 +90,7 @@ export async function loadSlice(
   const first = trades[0]
   if (first === undefined) return { symbol, date, trades, before: [], aside: ofDate, tradeCount }
   const before: StoredTrade[] = []
-  const earlier = await loadEarlier(store, symbol, startMs, first, reachMs)
+  const earlier = await loadEarlier(source, symbol, startMs, first, reachMs)
   for (const trade of earlier) (byPlace(trade, first) < 0 ? before : trades).push(trade)
   let last = first
   let receivedToMs = first.receivedAtMs
@@ -87,7 +104,7 @@ export async function loadSlice(
     toMs: overEndMs + reachMs,
     receivedToMs: receivedToMs + CLOCK_SLACK_MS
   }
-  await store.each(later, (trade) => {
+  await each(source, later, (trade) => {
     if (byPlace(trade, last) < 0 && byPlace(trade, first) > 0 && !aside.has(tradeId(trade))) {
       trades.push(trade)
     }
@@ -98,8 +115,8 @@ export async function loadSlice(
   return { symbol, date, trades, before, aside: ofDate, tradeCount }
 }
 
-/** Which of two trades of a symbol the feed sent first. */
-export function byPlace(a: StoredTrade, b: StoredTrade): number {
+/** Orders two trades of a symbol as the feed sent them. */
+function byPlace(a: StoredTrade, b: StoredTrade): number {
   if (a.offset !== undefined && b.offset !== undefined && a.offset !== b.offset) {
     return a.offset - b.offset
   }
@@ -107,19 +124,20 @@ export function byPlace(a: StoredTrade, b: StoredTrade): number {
   return a.frame - b.frame || a.index - b.index
 }
 
-/** Trades that happened before the date but stand on the tape from the last price moves before it on. */
+/** Trades before the date in time that stand on the tape after the last price move before it. */
 async function loadEarlier(
-  store: TradeStore,
+  source: TapeSource,
   symbol: string,
   startMs: number,
   first: StoredTrade,
   reachMs: number
 ): Promise<StoredTrade[]> {
-  const asideBefore = await store.asideIds({ symbol, fromMs: startMs - reachMs, toMs: startMs })
-  // Two prices that every policy takes, and that differ: from there on the last move is known.
+  const asideBefore = await asideIds(source, { symbol, fromMs: startMs - reachMs, toMs: startMs })
+  // Two different prices that count under every policy: they determine the last move.
   const anchors: StoredTrade[] = []
   let looked = 0
-  await store.each(
+  await each(
+    source,
     { symbol, fromMs: 0, toMs: startMs },
     (trade) => {
       if (++looked > LOOK_BACK) return 'stop'
@@ -136,8 +154,8 @@ async function loadEarlier(
   const receivedFromMs = (anchor ?? first).receivedAtMs - CLOCK_SLACK_MS
   const found: StoredTrade[] = []
   const range = { symbol, fromMs: Math.max(0, oldestMs - reachMs), toMs: startMs, receivedFromMs }
-  const aside = await store.asideIds(range)
-  await store.each(range, (trade) => {
+  const aside = await asideIds(source, range)
+  await each(source, range, (trade) => {
     const isOlder = anchor !== undefined && byPlace(trade, anchor) < 0
     if (!isOlder && !aside.has(tradeId(trade))) found.push(trade)
     return undefined
@@ -145,13 +163,31 @@ async function loadEarlier(
   return found
 }
 
+function each(
+  { database, collection }: TapeSource,
+  range: TradeRange,
+  visit: (trade: StoredTrade) => 'stop' | undefined,
+  order: 1 | -1 = 1
+): Promise<void> {
+  return eachTrade(database, collection, range, visit, order)
+}
+
+/** Trades of a range that are in no bar, by id. */
+async function asideIds(
+  { database, collection, includeLate }: TapeSource,
+  range: TradeRange
+): Promise<ReadonlyMap<string, AsideTrade>> {
+  // `eachTrade` leaves them out of `trades_shadow` by itself.
+  return includeLate || collection !== 'trades' ? new Map() : loadAsideIds(database, range)
+}
+
 function setsPriceAlways(symbol: string, { tMs, conditions }: StoredTrade): boolean {
   const session = sessionOfTrade(symbol, tradingDateAt(symbol, tMs), tMs, conditions)
   return (eligibilityOf(conditions, 'sip', session) & MAY.setLast) !== 0
 }
 
-/** Where the last window ends that begins before a moment, epoch ms. */
-function reachOf(timeframe: Timeframe, beforeMs: number): number {
+/** End of the last window that begins before a moment, epoch ms. */
+function lastEndMs(timeframe: Timeframe, beforeMs: number): number {
   const spec = windowSpec(timeframe)
   if (spec.kind === 'tumbling') return Math.ceil(beforeMs / spec.lengthMs) * spec.lengthMs
   if (spec.kind === 'hopping') {

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { TapedeckError } from '@tapedeck/core'
-import { decodeRecord, PartitionFold } from '@tapedeck/domain'
-import { createClient, forgetGroup, openTradeSource, type RecordBatch } from '@tapedeck/kafka'
+import { decodeRecord, PartitionFold, type FoldOptions } from '@tapedeck/domain'
+import {
+  createClient,
+  forgetGroup,
+  openTradeSource,
+  type KafkaConfig,
+  type RecordBatch
+} from '@tapedeck/kafka'
 import {
   clearShadowTrades,
   insertShadowTrades,
@@ -9,10 +15,11 @@ import {
   type Database,
   type ShadowTradeDocument
 } from '@tapedeck/mongo'
-import type { ToolConfig } from './command-config.ts'
 
 export interface TopicReadOptions {
-  /** Trades outside [fromMs, toMs) are not kept; all are read. */
+  /** Rules by which trades are too late, from the future or delivered again. */
+  readonly fold: FoldOptions
+  /** Trades outside [fromMs, toMs), epoch ms, are read and not kept. */
   readonly fromMs: number
   readonly toMs: number
   readonly symbols: readonly string[] | undefined
@@ -28,31 +35,34 @@ interface Bounds {
 const INSERT_SIZE = 2000
 const IDLE_LIMIT_MS = 20_000
 const NEVER_MS = 1e15
+/** Records between two removals of expired vendor ids. */
+const FORGET_EVERY = 1000
 
 /**
- * Reads the whole topic once more, judges each trade as the consumer does, and keeps those of the range
- * in `trades_shadow`, each with its offset. Uses a group of its own that is forgotten afterwards.
- * @throws BROKER_UNREACHABLE, also when the broker falls silent
+ * Reads the whole topic, classifies each trade as the consumer does, and stores those of the range in
+ * `trades_shadow`, each with its offset. Uses a consumer group of its own, and deletes it afterwards.
+ * @throws SERVER_MISSING without a broker that has the topic; BROKER_UNREACHABLE, also when the broker
+ *   sends nothing for 20 s
  */
 export async function readTopicTrades(
-  config: ToolConfig,
+  kafka: KafkaConfig,
   database: Database,
   options: TopicReadOptions
 ): Promise<void> {
   await clearShadowTrades(database)
-  const bounds = await boundsOf(config)
+  const bounds = await boundsOf(kafka)
   const total = [...bounds.values()].reduce((sum, { position, end }) => sum + end - position, 0)
   if (total === 0) return
   const groupId = `tapedeck-reprocess-${randomBytes(6).toString('hex')}`
-  const shadow = new ShadowWriter(config, database, options)
+  const shadow = new ShadowWriter(database, options)
   const done = Promise.withResolvers<void>()
-  done.promise.catch(() => undefined) // thrown by the await below
+  done.promise.catch(() => undefined) // reported by the await below
   const silent = (): void =>
-    done.reject(unreachable(config, `nothing came for ${IDLE_LIMIT_MS / 1000} s`))
+    done.reject(unreachable(kafka, `nothing received for ${IDLE_LIMIT_MS / 1000} s`))
   let idle = setTimeout(silent, IDLE_LIMIT_MS)
   let read = 0
   const source = await openTradeSource(
-    config.kafka,
+    kafka,
     { groupId, clientId: 'tapedeck-reprocess' },
     {
       assigned: () => undefined,
@@ -61,7 +71,7 @@ export async function readTopicTrades(
         clearTimeout(idle)
         const place = bounds.get(batch.partition)
         if (place !== undefined && place.position < place.end) {
-          await shadow.take(batch, place)
+          await shadow.write(batch, place.end)
           read += batch.nextOffset - place.position
           place.position = batch.nextOffset
           options.progress(Math.min(read, total), total)
@@ -80,26 +90,25 @@ export async function readTopicTrades(
     await shadow.flush()
   } finally {
     clearTimeout(idle)
-    await source.close().catch(() => undefined) // nothing depends on how it leaves
-    await forgetGroup(config.kafka, groupId)
+    await source.close().catch(() => undefined) // the group is deleted next
+    await forgetGroup(kafka, groupId)
   }
 }
 
-/** Folds each partition's records for the judgement alone; no bars are made. */
+/** Folds the records of each partition only to classify their trades; it makes no bars. */
 class ShadowWriter {
-  readonly #config: ToolConfig
   readonly #database: Database
   readonly #options: TopicReadOptions
   readonly #folds = new Map<number, PartitionFold>()
   #waiting: ShadowTradeDocument[] = []
 
-  constructor(config: ToolConfig, database: Database, options: TopicReadOptions) {
-    this.#config = config
+  constructor(database: Database, options: TopicReadOptions) {
     this.#database = database
     this.#options = options
   }
 
-  async take({ partition, records, heartbeat }: RecordBatch, { end }: Bounds): Promise<void> {
+  /** Stores the wanted trades of the records below offset `end`. */
+  async write({ partition, records, heartbeat }: RecordBatch, end: number): Promise<void> {
     const { fromMs, toMs, symbols } = this.#options
     const fold = this.#foldOf(partition)
     for (const { offset, key, value } of records) {
@@ -116,7 +125,7 @@ class ShadowWriter {
           aside: aside !== undefined
         })
       }
-      // The state forgets the vendor ids that are too old.
+      // Taking the state also removes expired vendor ids.
       if (offset % FORGET_EVERY === 0) fold.toState()
       if (this.#waiting.length < INSERT_SIZE) continue
       await this.flush()
@@ -133,10 +142,8 @@ class ShadowWriter {
   #foldOf(partition: number): PartitionFold {
     let fold = this.#folds.get(partition)
     if (fold === undefined) {
-      const { fold: rules } = this.#config
-      const limits = this.#options.includeLate
-        ? { latenessLimitMs: NEVER_MS, futureLimitMs: NEVER_MS }
-        : {}
+      const { fold: rules, includeLate } = this.#options
+      const limits = includeLate ? { latenessLimitMs: NEVER_MS, futureLimitMs: NEVER_MS } : {}
       fold = new PartitionFold({ ...rules, ...limits, timeframes: [] }, undefined, -Infinity)
       this.#folds.set(partition, fold)
     }
@@ -144,9 +151,7 @@ class ShadowWriter {
   }
 }
 
-const FORGET_EVERY = 1000
-
-async function boundsOf({ kafka }: ToolConfig): Promise<Map<number, Bounds>> {
+async function boundsOf(kafka: KafkaConfig): Promise<Map<number, Bounds>> {
   const admin = createClient(kafka, 'tapedeck-reprocess-bounds', undefined, 2).admin()
   try {
     await admin.connect()
@@ -168,9 +173,9 @@ async function boundsOf({ kafka }: ToolConfig): Promise<Map<number, Bounds>> {
   }
 }
 
-function unreachable({ kafka }: ToolConfig, found: string): TapedeckError {
+function unreachable({ topic }: KafkaConfig, found: string): TapedeckError {
   return new TapedeckError(
     'BROKER_UNREACHABLE',
-    `Cannot read ${kafka.topic}: ${found}, expected records up to the end`
+    `Cannot read ${topic}: ${found}, expected records up to the end`
   )
 }

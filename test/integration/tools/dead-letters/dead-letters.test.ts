@@ -174,7 +174,7 @@ describe('npm run dead', () => {
     // Whatever is asked for: what is in doubt comes first, and all of it.
     const run = await dead(market.env, 'replay', '1')
     assert.equal(run.code, 0, run.output)
-    assert.match(run.output, /2 letters of a run that did not end come first/)
+    assert.match(run.output, /2 letters of an interrupted run are replayed first/)
     await eventually(async () => assert.equal(await volumeOf(market, 'AAPL'), 22))
     assert.equal(await market.database.trades.countDocuments(), 2)
     assert.match((await dead(market.env, 'list')).output, /0 letters open, 2 replayed or dropped/)
@@ -211,10 +211,10 @@ describe('npm run dead', () => {
 
   it('names mistakes in the command, and ends with 2', options, async () => {
     for (const [args, expected] of [
-      [[], /'' found, expected list, show, replay, drop/],
+      [[], /no command found, expected list, show, replay, drop/],
       [['show'], /0 selections found, expected one of/],
       [['replay', '1', '--all'], /2 selections found/],
-      [['drop', 'x'], /'x' found for an offset/],
+      [['drop', 'x'], /offset x found, expected a whole number/],
       [['list', '--bogus'], /--bogus/]
     ] as const) {
       const { code, output } = await dead({}, ...args)

@@ -79,7 +79,7 @@ describe('npm run reprocess', () => {
       const early = await command('reprocess', env, ...RANGE, '--swap', '--yes')
       assert.equal(early.code, 1)
       assert.equal((resultOf(early) as Report).swap?.replaced, 0)
-      assert.match(early.output, /stayed: trades may still come in late.*CONDITION_POLICY/)
+      assert.match(early.output, /not swapped: trades may still come in late.*CONDITION_POLICY/)
 
       await inService(t, (context) =>
         startConsumer(market.consumer({ TIMEFRAMES, CONDITION_POLICY: 'sip' }), context)
@@ -149,7 +149,7 @@ describe('npm run reprocess', () => {
       const env = { ...market.env, TIMEFRAMES: '1m,1d' }
       const cautious = await command('reprocess', env, ...RANGE, '--swap', '--yes')
       assert.equal(cautious.code, 1)
-      assert.match(cautious.output, /AAPL 1d .* in doubt: built anew under its own policy feed/)
+      assert.match(cautious.output, /AAPL 1d .* in doubt: a rebuild under its own policy feed/)
       assert.deepEqual(await bars.findOne(day), before)
       // Its windows ended longer ago than anything may still come in.
       const forced = { ...env, LATENESS_LIMIT: '1h' }

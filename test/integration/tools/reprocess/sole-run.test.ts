@@ -42,7 +42,7 @@ describe('npm run reprocess, twice at once', () => {
     const first = await haltedRun(t, market)
     const second = await command('reprocess', market.env, ...RANGE)
     assert.equal(second.code, 1)
-    const expected = `Cannot reprocess: process ${first.pid} on host ${hostname()} is at it since 20`
+    const expected = `Cannot reprocess: process ${first.pid} on host ${hostname()} is running it since 20`
     assert.ok(second.output.startsWith(expected), second.output)
 
     const exited = once(first, 'exit')
@@ -84,7 +84,7 @@ describe('npm run reprocess, twice at once', () => {
       assert.equal(refused.code, 1)
       assert.match(
         refused.output,
-        /^Cannot reprocess: process 7 on host elsewhere is at it since 2026-03-10T00:00:00.000Z, .* it is free at 20/
+        /^Cannot reprocess: process 7 on host elsewhere is running it since 2026-03-10T00:00:00.000Z, .* its lease expires at 20/
       )
       await leases.updateOne({}, { $set: { expiresAt: new Date(0) } })
       const next = await command('reprocess', market.env, ...RANGE)

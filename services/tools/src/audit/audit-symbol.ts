@@ -1,46 +1,51 @@
 import {
-  isActivity,
   coverageOf,
+  isActivity,
   tradeId,
   type ConditionPolicy,
   type Timeframe,
   type TradingDate
 } from '@tapedeck/domain'
 import { storedTimeframes, type BarDocument } from '@tapedeck/mongo'
-import { contentDifferences, gapDifferences, type FieldDifference } from './compare.ts'
-import { Day, policyOf, settledMs, type DayDeps } from './day.ts'
+import { contentDifferences, gapDifferences, type FieldDifference } from '../reprocess/compare.ts'
+import {
+  isReleased,
+  policyOf,
+  finalMsOf,
+  SymbolDay,
+  type SymbolDayDeps
+} from '../reprocess/symbol-day.ts'
 import { Explainer, type Explanation, type NamedTrade } from './explain.ts'
-import { isLetGo } from './log-state.ts'
 
-export type AuditKind =
+type AuditKind =
   'different' | 'missing' | 'unexpected' | 'coverage' | 'not final' | 'sums' | 'repeated trade'
 
-/** Something that is not as it should be. */
+/** A stored bar or trade that is not as expected. */
 export interface AuditDifference {
   readonly kind: AuditKind
   readonly symbol: string
   readonly timeframe: string
-  /** Of the bar; empty where it is not about one. */
+  /** Start of the bar; empty when the difference is not of one bar. */
   readonly start: string
   readonly fields: readonly FieldDifference[]
   readonly explanation: string
   readonly trades: readonly string[]
 }
 
-/** One line of the audit's table. */
+/** The audit of one symbol, a row of the table. */
 export interface SymbolAudit {
   readonly symbol: string
   readonly tradeDate: string
   readonly trades: number
-  /** Stored trades that are in no bar by rule. */
+  /** Stored trades that are in no bar: too late, from the future, or delivered again. */
   readonly aside: number
   readonly bars: number
   readonly equal: number
-  /** Bars that may still change: not judged. */
+  /** Bars that may still change; they are not compared. */
   readonly open: number
-  /** Bars of a table of conditions that is gone: not judged. */
+  /** Bars of an older condition table; they cannot be rebuilt and are not compared. */
   readonly unjudged: number
-  /** Bars made by another policy than CONDITION_POLICY, judged by their own. */
+  /** Bars of another policy than CONDITION_POLICY, compared under their own. */
   readonly otherPolicy: number
   readonly gaps: number
   /** Of the trading date, 0 to 1; null before the feed was first followed. */
@@ -50,13 +55,13 @@ export interface SymbolAudit {
 
 export interface AuditSymbolOptions {
   readonly timeframes: readonly Timeframe[]
-  /** Bars of further timeframes that are stored are judged too. */
+  /** Compare only these timeframes, and no others that are stored. */
   readonly isStrict: boolean
   readonly policy: ConditionPolicy
   readonly dropsRepeated: boolean
 }
 
-/** A vendor's id that comes again within this time is the same trade; see VendorIdDeduplicator. */
+/** Two trades with one vendor id within this time are one trade, as for VendorIdDeduplicator. */
 const REPEATED_MS = 900_000
 
 interface Suspect {
@@ -65,16 +70,19 @@ interface Suspect {
   readonly fields: readonly FieldDifference[]
 }
 
-/** Builds every bar of a symbol's trading date anew, each under its own policy, and compares. */
+/**
+ * Rebuilds every bar of a symbol's trading date, each under its own policy, and compares it.
+ * @throws DATABASE_UNREACHABLE
+ */
 export async function auditSymbol(
-  deps: DayDeps,
+  deps: SymbolDayDeps,
   symbol: string,
   date: TradingDate,
   options: AuditSymbolOptions
 ): Promise<SymbolAudit> {
   const present = options.isStrict ? [] : await storedTimeframes(deps.database, symbol)
   const timeframes = [...new Set([...options.timeframes, ...present])]
-  const day = await Day.load(deps, symbol, date, timeframes)
+  const day = await SymbolDay.load(deps, symbol, date, timeframes)
   const explainer = new Explainer(day)
   const found: AuditDifference[] = repeatedTrades(day, options)
   const suspects: Suspect[] = []
@@ -88,30 +96,31 @@ export async function auditSymbol(
         counts.bars++
         seen.add(stored._id)
         tradeCounts.set(timeframe, (tradeCounts.get(timeframe) ?? 0) + stored.tradeCount)
-        const policy = policyOf(stored)
+        const own = policyOf(stored)
         if (stored.policy !== options.policy) counts.otherPolicy++
-        if (policy !== undefined) policies.set(policy, (policies.get(policy) ?? 0) + 1)
+        if (own !== undefined) policies.set(own, (policies.get(own) ?? 0) + 1)
         if (isOpen(day, stored)) counts.open++
-        else if (policy === undefined) counts.unjudged++
+        else if (own === undefined) counts.unjudged++
         else {
-          const expected = day.documentOf(stored._id, policy)
+          const expected = day.documentOf(stored._id, own)
           const fields = expected === undefined ? [] : contentDifferences(stored, expected)
-          const side = expected === undefined ? undefined : besideContent(day, stored, expected)
-          if (side !== undefined) found.push(side)
+          const beside = expected && metadataDifference(day, stored, expected)
+          if (beside !== undefined) found.push(beside)
           if (expected === undefined || fields.length > 0)
             suspects.push({ stored, expected, fields })
-          else if (side === undefined) counts.equal++
+          else if (beside === undefined) counts.equal++
         }
       }
     })
   }
   const strangers = suspects.flatMap(({ stored }) => explainer.strangers(stored))
-  const missing = missingBars(day, seen, options.timeframes, most(policies, options.policy))
-  const passed = missing.filter((bar) => !isOpen(day, { ...bar, status: 'provisional' }))
-  counts.open += missing.length - passed.length
+  const policy = mostFrequent(policies) ?? options.policy
+  const missing = missingBars(day, seen, options.timeframes, policy)
+  const closed = missing.filter((bar) => !isOpen(day, { ...bar, status: 'provisional' }))
+  counts.open += missing.length - closed.length
   found.push(
     ...explained(explainer, suspects, strangers),
-    ...passed.map((bar) => differenceOf('missing', bar, [], explainer.ofMissing(bar, strangers)))
+    ...closed.map((bar) => differenceOf('missing', bar, [], explainer.ofMissing(bar, strangers)))
   )
   if (suspects.length === 0 && counts.open === 0) found.push(...sumProblems(symbol, tradeCounts))
   const { startMs, endMs, preMs, postEndMs } = date
@@ -133,28 +142,28 @@ export async function auditSymbol(
   }
 }
 
-/** A bar that more trades may still go into, or of which the newest version is only in memory. */
-function isOpen({ state, date }: Day, bar: BarDocument): boolean {
+/** Whether more trades may be added to a bar, or the consumer may hold a newer version in memory. */
+function isOpen({ state, date }: SymbolDay, bar: BarDocument): boolean {
   if (isActivity(bar.timeframe)) {
-    return bar.status === 'provisional' && !isLetGo(state, date.endMs)
+    return bar.status === 'provisional' && !isReleased(state, date.endMs)
   }
-  return !isLetGo(state, settledMs(bar))
+  return !isReleased(state, finalMsOf(bar))
 }
 
-/** What a bar says beside its trades: the feed's gaps, and that it is final. */
-function besideContent(
-  day: Day,
+/** A wrong coverage, or a bar that should be final by now. */
+function metadataDifference(
+  day: SymbolDay,
   stored: BarDocument,
   expected: BarDocument
 ): AuditDifference | undefined {
   if (isActivity(stored.timeframe)) return undefined
   const gaps = gapDifferences(stored, expected)
   if (gaps.length > 0) {
-    const explanation = `feed_gaps has ${expected.gapIds.length} gaps in its window, the bar ${stored.gapIds.length}`
-    return differenceOf('coverage', stored, gaps, { text: explanation, trades: [] })
+    const text = `feed_gaps has ${expected.gapIds.length} gaps in its window, the bar ${stored.gapIds.length}`
+    return differenceOf('coverage', stored, gaps, { text, trades: [] })
   }
   if (stored.status !== 'provisional' || day.state?.isRead !== true) return undefined
-  const text = 'its window has passed, but nobody made it final'
+  const text = 'its window has ended, but it was not made final'
   return differenceOf('not final', stored, [], { text, trades: [] })
 }
 
@@ -176,7 +185,7 @@ function explained(
 }
 
 function missingBars(
-  day: Day,
+  day: SymbolDay,
   seen: ReadonlySet<string>,
   timeframes: readonly Timeframe[],
   policy: ConditionPolicy
@@ -186,15 +195,12 @@ function missingBars(
     .map(([, rebuilt]) => day.toDocument(rebuilt, policy))
 }
 
-/** A bar that is not there cannot say by which policy it would be: most of the others tell. */
-function most(
-  policies: ReadonlyMap<ConditionPolicy, number>,
-  fallback: ConditionPolicy
-): ConditionPolicy {
-  return [...policies].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? fallback
+/** Missing bars are expected under the policy of most others. */
+function mostFrequent(policies: ReadonlyMap<ConditionPolicy, number>): ConditionPolicy | undefined {
+  return [...policies].toSorted((a, b) => b[1] - a[1])[0]?.[0]
 }
 
-/** The minutes of a day hold as many trades as the day. */
+/** The bars of 1m must hold as many trades as that of 1d. */
 function sumProblems(symbol: string, counts: ReadonlyMap<Timeframe, number>): AuditDifference[] {
   const [minutes, day] = [counts.get('1m'), counts.get('1d')]
   if (minutes === undefined || day === undefined || minutes === day) return []
@@ -203,16 +209,16 @@ function sumProblems(symbol: string, counts: ReadonlyMap<Timeframe, number>): Au
   return [{ kind: 'sums', symbol, timeframe: '1d', start: '', fields, explanation, trades: [] }]
 }
 
-/** One id of the vendor's on two trades: delivered twice, and not noticed. */
-function repeatedTrades(day: Day, { dropsRepeated }: AuditSymbolOptions): AuditDifference[] {
+/** Two trades with one vendor id: the second delivery was not recognised. */
+function repeatedTrades(day: SymbolDay, { dropsRepeated }: AuditSymbolOptions): AuditDifference[] {
   if (!dropsRepeated) return []
-  const met = new Map<string, (typeof day.slice.trades)[number]>()
+  const seen = new Map<string, (typeof day.slice.trades)[number]>()
   const found: AuditDifference[] = []
   for (const trade of day.slice.trades) {
     const { vendorId, tMs } = trade
     if (vendorId === undefined) continue
-    const before = met.get(vendorId)
-    met.set(vendorId, trade)
+    const before = seen.get(vendorId)
+    seen.set(vendorId, trade)
     if (before === undefined || Math.abs(before.tMs - tMs) >= REPEATED_MS) continue
     found.push({
       kind: 'repeated trade',
@@ -220,7 +226,7 @@ function repeatedTrades(day: Day, { dropsRepeated }: AuditSymbolOptions): AuditD
       timeframe: '',
       start: new Date(tMs).toISOString(),
       fields: [],
-      explanation: `the vendor's id ${vendorId} stands on two trades`,
+      explanation: `two trades have the vendor id ${vendorId}`,
       trades: [tradeId(before), tradeId(trade)]
     })
   }

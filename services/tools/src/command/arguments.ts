@@ -1,12 +1,12 @@
-import { tradingDateAt, type TradingDate } from '@tapedeck/domain'
+import { timeframeProblem, tradingDateAt, type Timeframe, type TradingDate } from '@tapedeck/domain'
 
 /** One end of a range: a trading date (YYYY-MM-DD, inclusive) or a moment (epoch ms). */
 export type RangeEnd = { readonly date: string } | { readonly ms: number }
 
-/** Noon in New York, or an hour off: inside the trading date of every symbol. */
+/** Noon in New York in winter, one o'clock in summer: within the trading date of every symbol. */
 const NOON_UTC_MS = 16 * 3_600_000
 
-/** Reads `2026-03-10` or an ISO moment such as 2026-03-10T14:00Z; undefined when it is neither. */
+/** Parses `2026-03-10` or an ISO moment such as 2026-03-10T14:00Z; undefined for anything else. */
 function rangeEndOf(text: string): RangeEnd | undefined {
   if (/^\d{4}-\d{2}-\d{2}$/.test(text)) {
     const ms = Date.parse(`${text}T00:00:00Z`)
@@ -19,12 +19,12 @@ function rangeEndOf(text: string): RangeEnd | undefined {
   return Number.isNaN(ms) ? undefined : { ms }
 }
 
-/** Where mistakes of the arguments are noted. */
+/** Collects the mistakes of a command line. */
 interface Noting {
-  mistake(text: string): void
+  mistake(...texts: readonly string[]): void
 }
 
-/** The range from `--from` to `--to`; the ends are of no use when a mistake was noted. */
+/** The range from `--from` to `--to`. After a mistake its ends have no meaning. */
 export function readRange(
   given: Noting,
   fromText: string | undefined,
@@ -38,8 +38,8 @@ export function readRange(
   return { from: from ?? { ms: 0 }, to: to ?? { ms: 0 } }
 }
 
-/** One end of a range; undefined when a mistake was noted. */
-export function readRangeEnd(
+/** One end of a range; undefined after a mistake. */
+function readRangeEnd(
   given: Noting,
   option: string,
   text: string | undefined
@@ -52,15 +52,35 @@ export function readRangeEnd(
   return end
 }
 
-/** Whether a range has anything between its ends. */
+/** The date of an option such as `--date`; empty after a mistake. */
+export function readDate(given: Noting, option: string, text: string | undefined): string {
+  const end = readRangeEnd(given, option, text)
+  if (end !== undefined && 'date' in end) return end.date
+  if (end !== undefined) {
+    given.mistake(`${option} ${text} found, expected a date such as 2026-03-10`)
+  }
+  return ''
+}
+
+/** Checks the names of `--timeframes`. */
+export function checkTimeframes(
+  given: Noting,
+  names: readonly Timeframe[] | undefined
+): readonly Timeframe[] | undefined {
+  const problems = names?.map(timeframeProblem).filter((one) => one !== undefined) ?? []
+  given.mistake(...problems.map((problem) => `--timeframes: ${problem}`))
+  return names
+}
+
+/** Whether a range is not empty. */
 function isForward(from: RangeEnd, to: RangeEnd): boolean {
   if ('date' in from && 'date' in to) return from.date <= to.date
   return startOf(from) < endOf(to)
 }
 
 /**
- * The trading dates of a symbol that a range touches, each whole: a bar is never rebuilt from part of
- * its trades. A date includes itself; a moment at the end is exclusive.
+ * The trading dates of a symbol that overlap a range. They are used whole, because a bar is never
+ * rebuilt from a part of its trades. An end that is a date is inclusive, one that is a moment exclusive.
  */
 export function* tradingDatesOf(
   symbol: string,

@@ -1,9 +1,9 @@
-import { isActivity, CONDITION_POLICIES, tradeId, tradePlace } from '@tapedeck/domain'
+import { CONDITION_POLICIES, isActivity, tradeId, tradePlace } from '@tapedeck/domain'
 import type { BarDocument, StoredTrade } from '@tapedeck/mongo'
-import { contentDifferences, isOfTapeOrder, type FieldDifference } from './compare.ts'
-import type { Day } from './day.ts'
+import { contentDifferences, isOfTapeOrder, type FieldDifference } from '../reprocess/compare.ts'
+import type { SymbolDay } from '../reprocess/symbol-day.ts'
 
-/** A trade that a bar names but that is not among the stored ones. */
+/** A trade that a bar names and that is not stored. */
 export interface NamedTrade {
   readonly id: string
   readonly tMs: number
@@ -12,24 +12,24 @@ export interface NamedTrade {
 
 export interface Explanation {
   readonly text: string
-  /** Ids of the trades involved, as far as they can be found out. */
+  /** Ids of the trades that cause the difference, as far as they are known. */
   readonly trades: readonly string[]
 }
 
-/** Ids shown at most. */
+/** Ids in one explanation at most. */
 const SHOWN = 5
 
-/** Knows the trades of one day, to say which of them a wrong bar has too many or too few. */
+/** Finds the trades of a date that a bar lacks, or holds although it should not. */
 export class Explainer {
-  readonly #day: Day
+  readonly #day: SymbolDay
   readonly #ids: ReadonlySet<string>
 
-  constructor(day: Day) {
+  constructor(day: SymbolDay) {
     this.#day = day
     this.#ids = new Set(day.slice.trades.map(tradeId))
   }
 
-  /** The trades that a stored bar names (first, last) and that are in none of the day's bars. */
+  /** The trades that a stored bar names, such as its first and last, and that are not stored. */
   strangers({ exact }: BarDocument): NamedTrade[] {
     const { first, last, fallback } = (exact ?? {}) as Readonly<Record<string, unknown>>
     return [first, last, fallback]
@@ -38,7 +38,7 @@ export class Explainer {
       .filter((one) => one !== undefined)
   }
 
-  /** Why a stored bar is not the one that its trades give; `strangers` are those of all of the day. */
+  /** Why a stored bar differs from the rebuilt one; `strangers` are those of every bar of the date. */
   ofDifferent(
     stored: BarDocument,
     expected: BarDocument,
@@ -52,12 +52,12 @@ export class Explainer {
     })
     if (other !== undefined) {
       return {
-        text: `it was made under policy ${other} though it says ${stored.policy}`,
+        text: `it was made under policy ${other}, but it names ${stored.policy}`,
         trades: []
       }
     }
     if (isOfTapeOrder(differences)) return this.#ofTapeOrder(stored, strangers)
-    if (isActivity(stored.timeframe) && strangers.length > 0) return ofSuccession(strangers)
+    if (isActivity(stored.timeframe) && strangers.length > 0) return ofSequence(strangers)
     const surplus = stored.tradeCount - expected.tradeCount
     if (surplus > 0)
       return this.#ofSurplus(stored, surplus, stored.volume - expected.volume, strangers)
@@ -65,15 +65,15 @@ export class Explainer {
     return { text: 'as many trades, other values: the document or a trade was changed', trades: [] }
   }
 
-  /** Why there is a bar without a trade. */
+  /** Why a bar without trades is stored. */
   ofUnexpected(stored: BarDocument, strangers: readonly NamedTrade[]): Explanation {
-    if (isActivity(stored.timeframe) && strangers.length > 0) return ofSuccession(strangers)
+    if (isActivity(stored.timeframe) && strangers.length > 0) return ofSequence(strangers)
     return this.#ofSurplus(stored, stored.tradeCount, stored.volume, strangers)
   }
 
-  /** Why there is no bar. */
+  /** Why a bar is not stored. */
   ofMissing(expected: BarDocument, strangers: readonly NamedTrade[]): Explanation {
-    if (isActivity(expected.timeframe) && strangers.length > 0) return ofSuccession(strangers)
+    if (isActivity(expected.timeframe) && strangers.length > 0) return ofSequence(strangers)
     return {
       text: `${expected.tradeCount} trades are in no bar; was ${expected.timeframe} in TIMEFRAMES then?`,
       trades: this.#within(expected).slice(0, SHOWN).map(tradeId)
@@ -83,7 +83,7 @@ export class Explainer {
   #ofTapeOrder(bar: BarDocument, strangers: readonly NamedTrade[]): Explanation {
     if (strangers.length > 0) {
       return {
-        text: `only moves from one price to the next differ: ${idsOf(strangers).join(', ')} is not there to be moved from`,
+        text: `only moves from one price to the next differ: ${idsOf(strangers).join(', ')} before them is not stored`,
         trades: idsOf(strangers)
       }
     }
@@ -91,9 +91,9 @@ export class Explainer {
     const isFirst = first !== undefined && isWithin(bar, first.tMs)
     return {
       text: isFirst
-        ? 'only moves from one price to the next differ: the trades before the date are not those of then'
-        : 'only what follows the order of the tape differs: two connections were under way at once; ' +
-          'npm run reprocess -- --source topic knows the order',
+        ? 'only moves from one price to the next differ: the trades before the date were changed'
+        : 'only what depends on tape order differs: the trades of two connections alternate on the topic; ' +
+          'npm run reprocess -- --source topic uses that order',
       trades: []
     }
   }
@@ -105,18 +105,17 @@ export class Explainer {
     strangers: readonly NamedTrade[]
   ): Explanation {
     const aside = [...this.#day.slice.aside].filter(([, { trade }]) => isWithin(bar, trade.tMs))
-    const inIt = aside.filter(([, { trade }]) => count > 1 || isClose(trade.size, volume))
-    const [one] = inIt
+    const held = aside.filter(([, { trade }]) => count > 1 || isClose(trade.size, volume))
+    const [one] = held
     if (one !== undefined) {
       const [, { reason }] = one
-      const trades = inIt.slice(0, SHOWN).map(([id]) => id)
+      const trades = held.slice(0, SHOWN).map(([id]) => id)
       return {
         text: `it holds ${trades.join(', ')}, kept aside in late_trades as ${reason}`,
         trades
       }
     }
-    const gone = strangers.filter(({ tMs }) => isWithin(bar, tMs))
-    const trades = idsOf(gone)
+    const trades = idsOf(strangers.filter(({ tMs }) => isWithin(bar, tMs)))
     const names = trades.length === 0 ? '' : `: ${trades.join(', ')}`
     return { text: `it holds ${count} trades that are not stored${names}`, trades }
   }
@@ -135,10 +134,10 @@ export class Explainer {
   }
 }
 
-/** Counted bars follow one another: where one has another trade, the next begin elsewhere. */
-function ofSuccession(strangers: readonly NamedTrade[]): Explanation {
+/** Activity bars follow one another: a trade more in one moves the start of all later ones. */
+function ofSequence(strangers: readonly NamedTrade[]): Explanation {
   const trades = idsOf(strangers)
-  return { text: `bars of that many trades begin elsewhere without ${trades.join(', ')}`, trades }
+  return { text: `activity bars start at other trades without ${trades.join(', ')}`, trades }
 }
 
 function idsOf(trades: readonly NamedTrade[]): string[] {
@@ -149,7 +148,7 @@ function isWithin({ start, end, timeframe }: BarDocument, tMs: number): boolean 
   return tMs >= start.getTime() && (tMs < end.getTime() || isActivity(timeframe))
 }
 
-/** Volumes are compared as doubles of exact sums. */
+/** Volumes are doubles rounded from exact sums. */
 function isClose(a: number, b: number): boolean {
   return Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a))
 }
