@@ -58,7 +58,7 @@ interface Found {
 }
 
 /** The arguments that were given. A value that does not fit is a mistake and reads as undefined. */
-export class Arguments<O extends OptionKinds> {
+class Arguments<O extends OptionKinds> {
   /** The arguments that are no options, in order. */
   readonly operands: readonly string[]
   readonly #named: Found['named']

@@ -1,56 +1,46 @@
 import { access, constants } from 'node:fs/promises'
 import { hasCode, messageOf, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
-import { serveHealth, type ServiceContext } from '@tapedeck/service'
-import type { SimulatorConfig } from './config.ts'
-import { createCounts, type SimulatorStats } from './counts.ts'
-import { readScenario } from './faults/built-in.ts'
+import { serveHealth, type Logger, type ServiceContext } from '@tapedeck/service'
+import type { SimulatorConfig, TapeConfig } from './config.ts'
+import { createCounts, type Counts, type SimulatorStats } from './counts.ts'
 import { controlRequests } from './faults/control.ts'
-import { Director, type Progress } from './faults/director.ts'
+import { Director, type ScenarioProgress } from './faults/director.ts'
 import type { Fault } from './faults/fault.ts'
-import type { Scenario } from './faults/scenario.ts'
-import { Admission } from './feed/admission.ts'
-import { Audience } from './feed/audience.ts'
-import { openFeedServer } from './feed/server.ts'
-import { Session } from './feed/session.ts'
-import { Market } from './market/market.ts'
-import { playMarket, playTape } from './play-source.ts'
-import { tapeFormatOf } from './tape/tape-source.ts'
-
-export { readCommandLine, SETTINGS, USAGE } from './command-line.ts'
-export { readConfig, SIMULATOR_VARIABLES, type SimulatorConfig } from './config.ts'
-export type { SimulatorStats } from './counts.ts'
-export { BUILT_IN, readScenario } from './faults/built-in.ts'
-export { CONTENT_NAMES, contentOf, filled, type ContentName } from './faults/content.ts'
-export type { Progress } from './faults/director.ts'
-export { FAULT_KINDS, faultProblems, type Fault } from './faults/fault.ts'
-export { scenarioOf, type Scenario, type Step, type Trigger } from './faults/scenario.ts'
-export type { Frame } from './feed/frame.ts'
-export { recordedPace } from './feed/pace.ts'
-export { Market, type MarketOptions } from './market/market.ts'
-export { readTape } from './tape/tape-source.ts'
+import { readScenario, type Scenario } from './faults/scenario.ts'
+import { Audience, Client } from './feed/client.ts'
+import {
+  fullSpeed,
+  livePace,
+  play,
+  recordedPace,
+  StartGate,
+  type PlayOptions
+} from './feed/playback.ts'
+import { AccessRules, openFeedServer } from './feed/server.ts'
+import { Market, marketBatches, SLICE_MS } from './market/market.ts'
+import { readTape, tapeFormatOf } from './tape/tape.ts'
 
 export interface RunningSimulator {
   /** For FINNHUB_URL, without a token. */
   readonly url: string
   readonly healthUrl: string
-  /** GET says what is going on, POST lets something go wrong. */
+  /** GET answers the state of connections and faults, POST takes a fault. */
   readonly controlUrl: string
   stats(): SimulatorStats
-  /** Lets something go wrong at once. */
+  /** Performs a fault at once. */
   perform(fault: Fault): void
-  /** Begins a scenario in place of the one that is played. */
+  /** Begins a scenario; it replaces the current one. */
   play(scenario: Scenario): void
-  /** How far the scenario has come; undefined: there is none. */
-  progress(): Progress | undefined
+  /** Undefined while there is no scenario. */
+  progress(): ScenarioProgress | undefined
 }
 
 /**
  * Serves Finnhub's protocol and plays its source in the background until the context's signal.
  *
- * A file that cannot be played ends the service with TAPE_INVALID, when it is played and not before:
- * a tape is streamed, so a bad line is found when its turn comes.
+ * A tape is streamed, so a bad line ends the service with TAPE_INVALID only when its turn comes.
  *
- * @throws CONFIG_INVALID when the file or the scenario is not there or wrong; PORT_IN_USE.
+ * @throws CONFIG_INVALID when the file or the scenario is missing or invalid; PORT_IN_USE.
  */
 export async function startSimulator(
   config: SimulatorConfig,
@@ -64,43 +54,43 @@ export async function startSimulator(
   const hasOwnPings = source.kind === 'tape' && (await isCapture(source.path))
 
   const audience = new Audience()
-  const admission = new Admission(config.token, maxSymbols)
+  const accessRules = new AccessRules(config.token, maxSymbols)
   const clients = metrics.gauge('simulator_clients', 'Connected clients')
-  const counts = createCounts(metrics, () => audience.sessions.size)
-  const director = new Director({ audience, admission, counts, clock, signal, log })
+  const counts = createCounts(metrics, () => audience.clients.size)
+  const director = new Director({ audience, accessRules, counts, clock, signal, log })
   const onChange = (): void => {
     audience.refresh()
-    clients.set(audience.sessions.size)
+    clients.set(audience.clients.size)
     director.changed()
   }
   const server = await openFeedServer({
     ...config,
     admit(url) {
-      const answer = admission.answer(url, audience.openTokens)
+      const answer = accessRules.answer(url, audience.openTokens)
       counts.handshake(answer.status)
       return answer
     },
-    onRequest: controlRequests({ director, audience, admission }),
+    onRequest: controlRequests({ director, audience, accessRules }),
     onConnection(socket, stream, token) {
-      const session = new Session(socket, stream, {
+      const client = new Client(socket, stream, {
         number: counts.stats().connections,
         token,
-        maxSymbols: () => admission.maxSymbols,
+        maxSymbols: () => accessRules.maxSymbols,
         pingMs,
-        // What is captured has its pings: others in between would shift the numbers of its frames.
+        // A capture has pings of its own; others in between would shift the numbers of its frames.
         pings: () => !hasOwnPings || counts.stats().tapeEnded,
         log,
         onChange,
         onFrame: () => director.frameSent()
       })
-      audience.sessions.add(session)
+      audience.clients.add(client)
       onChange()
-      director.connected(session)
+      director.connected(client)
     }
   })
   defer(async () => {
     const closing = server.close()
-    await Promise.all([...audience.sessions].map((session) => session.close()))
+    await Promise.all([...audience.clients].map((client) => client.close()))
     await closing
   })
   const { url: healthUrl } = await serveHealth('simulator', context, () => [], {
@@ -112,11 +102,11 @@ export async function startSimulator(
   log.info({ url, controlUrl, ...source }, 'feed is served')
   if (scenario !== undefined) director.play(scenario)
 
-  const parts = { audience, clock, signal, onPlayed: counts.played }
+  const target = { audience, clock, signal, log, counts }
   const playing =
     source.kind === 'tape'
-      ? playTape(source, parts, log, counts)
-      : playMarket(new Market({ ...source, startMs: clock.now() }), parts, log, counts)
+      ? playTape(source, target)
+      : playMarket(new Market({ ...source, startMs: clock.now() }), target)
   const ended = playing.catch((error: unknown) => {
     if (!hasCode(error, 'ABORTED')) context.fail(error)
   })
@@ -132,6 +122,39 @@ export async function startSimulator(
   }
 }
 
+interface PlayTarget extends Pick<PlayOptions, 'audience' | 'clock' | 'signal'> {
+  readonly log: Logger
+  readonly counts: Counts
+}
+
+/** Plays a market until the signal aborts. @throws ABORTED */
+async function playMarket(market: Market, target: PlayTarget): Promise<void> {
+  const { audience, clock, log, counts } = target
+  const batches = marketBatches(market, audience, clock, (skippedMs) => {
+    log.warn({ skippedMs }, 'held up: market time is skipped')
+    counts.skipped(skippedMs)
+  })
+  await play(batches, { ...target, onPlayed: counts.played, pace: livePace, gate: undefined })
+}
+
+/** Plays a tape or capture to its end. @throws ABORTED, TAPE_INVALID */
+async function playTape(
+  { path, speed, skipGaps, start }: TapeConfig,
+  target: PlayTarget
+): Promise<void> {
+  const { audience, clock, log, counts } = target
+  const pace = speed === Infinity ? fullSpeed : recordedPace(speed, skipGaps, clock)
+  const gate = new StartGate(start, audience, clock)
+  log.info({ start }, 'tape waits for subscriptions')
+  const batches = readTape(path, SLICE_MS * speed, (note) =>
+    log.warn({ note }, 'tape is incomplete')
+  )
+  await play(batches, { ...target, onPlayed: counts.played, pace, gate })
+  counts.ended()
+  const { framesSent, tradesSent } = counts.stats()
+  log.info({ framesSent, tradesSent }, 'tape ended')
+}
+
 async function expectFile(path: string): Promise<void> {
   try {
     await access(path, constants.R_OK)
@@ -144,7 +167,7 @@ async function expectFile(path: string): Promise<void> {
   }
 }
 
-/** A file that cannot be read as one ends the service later, when it is played. */
+/** A file that cannot be read counts as none: it ends the service when it is played. */
 async function isCapture(path: string): Promise<boolean> {
   try {
     return (await tapeFormatOf(path)) === 'capture'

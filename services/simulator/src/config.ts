@@ -1,5 +1,6 @@
 import {
   about,
+  argumentReader,
   duration,
   flag,
   optional,
@@ -13,10 +14,10 @@ import {
   type Variable
 } from '@tapedeck/core'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
-import { startVariable, type StartRule } from './feed/start-gate.ts'
+import { startVariable, type StartRule } from './feed/playback.ts'
 
-/** Trades that are made up. */
-export interface MarketConfig {
+/** Synthetic trades. */
+interface MarketConfig {
   readonly kind: 'market'
   readonly seed: number
   readonly tradesPerSecond: number
@@ -42,7 +43,7 @@ export interface SimulatorConfig {
   readonly maxSymbols: number
   readonly pingMs: number
   readonly source: MarketConfig | TapeConfig
-  /** Name of a built-in scenario, or a path; undefined: nothing goes wrong by itself. */
+  /** The name of a built-in scenario, or the path of one; undefined: no faults. */
   readonly scenario: string | undefined
 }
 
@@ -78,7 +79,7 @@ export const SIMULATOR_VARIABLES = {
 } as const
 
 /**
- * The simulator's settings, all from the environment (docs/simulator.md).
+ * The simulator's settings, all from the environment.
  * @throws CONFIG_INVALID that names every mistake.
  */
 export function readConfig(env: Env): SimulatorConfig {
@@ -117,4 +118,63 @@ function speedVariable(): Variable<number> {
     expected: `${number.expected}, or max`,
     parse: (found) => (found.toLowerCase() === 'max' ? Infinity : number.parse(found))
   }
+}
+
+/** A flag of the command line: --max-symbols stands for SIMULATOR_MAX_SYMBOLS. */
+interface Flag {
+  readonly flag: string
+  readonly name: string
+  readonly variable: Variable<unknown>
+  readonly isSwitch: boolean
+}
+
+const FLAGS: readonly Flag[] = Object.entries({
+  ...SIMULATOR_VARIABLES,
+  LOG_LEVEL: SERVICE_VARIABLES.LOG_LEVEL
+}).map(([name, variable]) => ({
+  flag: name
+    .replace(/^SIMULATOR_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-'),
+  name,
+  variable,
+  isSwitch: typeof variable.fallback === 'boolean'
+}))
+
+/**
+ * The variables that the flags of the command line stand for, or 'help'.
+ * @throws CONFIG_INVALID for flags that do not exist or lack their value.
+ */
+export const readFlags = argumentReader({
+  name: 'simulator',
+  options: Object.fromEntries(
+    FLAGS.map(({ flag: name, isSwitch }) => [name, isSwitch ? 'switch' : 'text'] as const)
+  ),
+  read: (given) =>
+    Object.fromEntries(
+      FLAGS.flatMap(({ flag: option, name }) => {
+        const value = given.text(option)
+        return value === undefined ? [] : [[name, value] as const]
+      })
+    )
+})
+
+export const USAGE = `A server that speaks Finnhub's WebSocket protocol, for work without a key.
+
+  npm run simulator -- [flags]      flags win over the environment; --no-<switch> turns one off
+
+${FLAGS.map(usageLine).join('\n')}
+
+Examples
+  npm run simulator -- --port 9200
+  npm run simulator -- --port 9200 --seed 7 --rate 500
+  npm run simulator -- --file tape.ndjson.gz --speed 60 --skip-gaps
+  npm run simulator -- --port 9200 --scenario half-open
+  SIMULATOR_FILE=tape.ndjson.gz SIMULATOR_SPEED=max npm run simulator -- --start subscribed:4
+`
+
+function usageLine({ flag: option, name, variable, isSwitch }: Flag): string {
+  const shown = `--${option}${isSwitch ? '' : ' VALUE'}`
+  const fallback = variable.shown === undefined ? '' : ` (${variable.shown})`
+  return `  ${shown.padEnd(20)} ${name.padEnd(22)} ${variable.about ?? ''}${fallback}`
 }

@@ -1,27 +1,27 @@
 import type { Metrics } from '@tapedeck/service'
 import type { FaultKind } from './faults/fault.ts'
-import type { Played } from './feed/session.ts'
+import type { Played } from './feed/client.ts'
 
-/** What the simulator did so far. */
+/** Totals since the start. */
 export interface SimulatorStats {
   /**
-   * Frames of the source, over all clients; without injected ones, pings and error answers of the
-   * protocol.
+   * Frames of the source, over all clients; without injected frames, and without the protocol's pings
+   * and errors.
    */
   readonly framesSent: number
   /** Trades in them. */
   readonly tradesSent: number
-  /** Trades that a client was too slow for; only a live market drops. */
+  /** Trades dropped because a client was too slow; only a market drops. */
   readonly tradesDropped: number
-  /** Trades that a fault kept back: the connection was muted or frozen. */
+  /** Trades not sent because a fault had muted or frozen the connection. */
   readonly tradesWithheld: number
-  /** Frames of a fault's own. */
+  /** Frames sent by a fault. */
   readonly framesInjected: number
-  /** Handshakes that were let in, since the start. */
+  /** Accepted handshakes. */
   readonly connections: number
-  /** Handshakes that were not. */
+  /** Refused handshakes. */
   readonly refusals: number
-  /** The file was played to its end, and every client took all of it. */
+  /** The file was played to its end, and every client received all of it. */
   readonly tapeEnded: boolean
   /** Connected now. */
   readonly clients: number
@@ -37,7 +37,7 @@ export interface Counts {
   readonly skipped: (skippedMs: number) => void
 }
 
-/** Counts once, for `stats` and for /metrics. */
+/** Counts each event once, for `stats` and for /metrics. */
 export function createCounts(metrics: Metrics, clients: () => number): Counts {
   const trades = metrics.counter(
     'simulator_trades_sent_total',
@@ -64,7 +64,7 @@ export function createCounts(metrics: Metrics, clients: () => number): Counts {
   )
   const skippedSeconds = metrics.counter(
     'simulator_market_skipped_seconds_total',
-    'Time that the live market passed over because the process was held up'
+    'Market time skipped because the process was held up'
   )
   const tapeEnded = metrics.gauge('simulator_tape_ended', '1 once the file was played to its end')
   const stats = {

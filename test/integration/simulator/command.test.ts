@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { USAGE } from '@tapedeck/simulator'
+import { USAGE } from '@tapedeck/simulator/testing'
 import { aTapeFile, handshakeStatus, until } from './feed-client.ts'
 
 const options = { timeout: 60_000 }
@@ -19,8 +19,8 @@ describe('npm run simulator', () => {
 
   it('refuses bad flags and settings with exit code 2', options, async () => {
     for (const [args, message] of [
-      [['--bogus'], /'--bogus'/],
-      [['--port', 'x', '--rate', 'y'], /SIMULATOR_PORT is 'x'[^]*SIMULATOR_RATE is 'y'/]
+      [['--bogus'], /--bogus/],
+      [['--port', 'x', '--rate', 'y'], /SIMULATOR_RATE is 'y'[^]*SIMULATOR_PORT is 'x'/]
     ] as const) {
       const run = promisify(execFile)(process.execPath, [MAIN, ...args], { env })
       await assert.rejects(run, (error: Error & { code: number; stderr: string }) => {

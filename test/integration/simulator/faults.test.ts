@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
-import type { Fault } from '@tapedeck/simulator'
+import type { Fault } from '@tapedeck/simulator/testing'
 import {
   aClient,
   aSimulator,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { createContext, createLogger } from '@tapedeck/service'
-import { readConfig, startSimulator, type RunningSimulator } from '@tapedeck/simulator'
+import { readConfig, startSimulator, type RunningSimulator } from '@tapedeck/simulator/testing'
 import { WebSocket } from 'ws'
 
 export interface TestedSimulator extends RunningSimulator {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { hasCode } from '@tapedeck/core'
 import { createContext, createLogger } from '@tapedeck/service'
-import { readConfig, startSimulator } from '@tapedeck/simulator'
+import { readConfig, startSimulator } from '@tapedeck/simulator/testing'
 import { aClient, aSimulator, handshakeStatus, tradesIn, until } from './feed-client.ts'
 
 const options = { timeout: 60_000 }

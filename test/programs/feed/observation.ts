@@ -1,5 +1,5 @@
 import type { Database, FeedGapDocument } from '@tapedeck/mongo'
-import type { SimulatorStats } from '@tapedeck/simulator'
+import type { SimulatorStats } from '@tapedeck/simulator/testing'
 import type { LogLine } from './recorded-log.ts'
 
 /** Everything that is seen of a scenario, from the simulator to the database. */

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { messageOf, TapedeckError } from '@tapedeck/core'
 import { readDeadTopic, type DeadLetter } from '@tapedeck/kafka'
-import { BUILT_IN } from '@tapedeck/simulator'
+import { BUILT_IN } from '@tapedeck/simulator/testing'
 import { reactionSeen, unmet } from './expectation.ts'
 import type { Observation } from './observation.ts'
 import { SHORT_TIMES, type FeedScenario } from './scenario.ts'

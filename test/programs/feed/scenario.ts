@@ -1,5 +1,5 @@
 import type { FeedTimes } from '@tapedeck/feed'
-import type { Scenario } from '@tapedeck/simulator'
+import type { Scenario } from '@tapedeck/simulator/testing'
 import type { Expectation } from './expectation.ts'
 import type { Stage } from './stage.ts'
 

@@ -6,7 +6,7 @@ import { readConfig as readConsumerConfig, startConsumer } from '@tapedeck/consu
 import type { FeedTimes } from '@tapedeck/feed'
 import { readConfig as readProducerConfig, startProducer } from '@tapedeck/producer'
 import { createContext, type ServiceContext } from '@tapedeck/service'
-import { readConfig, startSimulator, type RunningSimulator } from '@tapedeck/simulator'
+import { readConfig, startSimulator, type RunningSimulator } from '@tapedeck/simulator/testing'
 import { openMarket, type Market } from '../../support/market.ts'
 import { causesIn, feedErrorsIn, storedIn, valuesOf, type Observation } from './observation.ts'
 import { recordedLog, type LogLine } from './recorded-log.ts'

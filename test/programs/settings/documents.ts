@@ -7,7 +7,7 @@ import { KAFKA_VARIABLES } from '@tapedeck/kafka'
 import { MONGO_VARIABLES } from '@tapedeck/mongo'
 import { PRODUCER_VARIABLES } from '@tapedeck/producer'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
-import { SIMULATOR_VARIABLES } from '@tapedeck/simulator'
+import { SIMULATOR_VARIABLES } from '@tapedeck/simulator/testing'
 import { STACK_VARIABLES } from '@tapedeck/stack/testing'
 import { about, whole } from '@tapedeck/core'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { hasCode } from '@tapedeck/core'
-import { readCommandLine, readConfig, SETTINGS, USAGE } from '@tapedeck/simulator'
+import { readConfig, readFlags, SIMULATOR_VARIABLES, USAGE } from '@tapedeck/simulator/testing'
 
 describe('readConfig of the simulator', () => {
   it('needs nothing: a seeded market on a free port of this machine', () => {
@@ -53,39 +53,44 @@ describe('readConfig of the simulator', () => {
       { get: (_target, name) => void read.add(String(name)) }
     )
     readConfig(spy)
-    assert.deepEqual([...read].sort(), SETTINGS.map(({ variable }) => variable).sort())
+    const named = USAGE.matchAll(/^ {2}--\S+(?: VALUE)? +([A-Z_]+) /gm)
+    assert.deepEqual([...read].sort(), [...named].map(([, name = '']) => name).sort())
   })
 
   it('has the defaults that help names', () => {
-    const shown = SETTINGS.filter(({ fallback }) => fallback !== '')
-    const env = Object.fromEntries(shown.map(({ variable, fallback }) => [variable, fallback]))
+    const env: Record<string, string> = {}
+    for (const [name, { fallback, shown }] of Object.entries(SIMULATOR_VARIABLES)) {
+      if (fallback !== undefined && shown !== undefined) env[name] = shown
+      if (shown !== undefined) assert.match(USAGE, new RegExp(` ${name} .*\\(${shown}\\)$`, 'm'))
+    }
     assert.deepEqual(readConfig(env), readConfig({}))
   })
 })
 
-describe('readCommandLine', () => {
+describe('readFlags', () => {
   it('turns flags into variables', () => {
     const args = ['--port', '9200', '--file=t.ndjson', '--skip-gaps', '--no-always-open']
-    assert.deepEqual(readCommandLine(args), {
+    assert.deepEqual(readFlags(args), {
       SIMULATOR_PORT: '9200',
       SIMULATOR_FILE: 't.ndjson',
       SIMULATOR_SKIP_GAPS: 'true',
       SIMULATOR_ALWAYS_OPEN: 'false'
     })
-    assert.deepEqual(readCommandLine([]), {})
+    assert.deepEqual(readFlags([]), {})
   })
 
-  it('answers --help, which shows every flag and variable', () => {
-    assert.equal(readCommandLine(['--help']), 'help')
-    for (const { flag, variable } of SETTINGS) {
-      assert.ok(USAGE.includes(`--${flag} `) && USAGE.includes(` ${variable} `), flag)
-    }
+  it('answers --help, which shows every flag beside its variable', () => {
+    assert.equal(readFlags(['--help']), 'help')
+    assert.match(USAGE, /--max-symbols VALUE +SIMULATOR_MAX_SYMBOLS /)
+    assert.match(USAGE, /--health-host VALUE +HEALTH_HOST /)
+    assert.match(USAGE, /--log-level VALUE +LOG_LEVEL /)
+    assert.match(USAGE, /--skip-gaps +SIMULATOR_SKIP_GAPS /)
   })
 
   it('refuses a flag that does not exist, one without its value, and loose words', () => {
     for (const args of [['--speeed', '2'], ['--port'], ['tape.ndjson']]) {
       assert.throws(
-        () => readCommandLine(args),
+        () => readFlags(args),
         (error) => hasCode(error, 'CONFIG_INVALID')
       )
     }

@@ -8,8 +8,8 @@ const at = (time: string): string => plain(`"p":100,"s":"$symbol","t":${time},"v
 const sized = (size: string): string => plain(`"p":100,"s":"$symbol","t":$now,"v":${size}`)
 
 /**
- * Frames as they should not be, or seldom are, by name; `$symbol` is the first symbol of a
- * connection, `$other` its second or else the first, `$now` the time. Each is one text frame.
+ * Invalid or rare frames by name, each one text frame. `$symbol` is the first symbol of a connection,
+ * `$other` its second if it has one, else the first, and `$now` the time.
  */
 const CONTENTS = {
   'conditions-absent': frame(trade('')),
@@ -56,7 +56,7 @@ const CONTENTS = {
 export type ContentName = keyof typeof CONTENTS
 export const CONTENT_NAMES = Object.keys(CONTENTS) as readonly ContentName[]
 
-/** The text of a content, its places not yet filled in: see `filled`. */
+/** The text of a content with its placeholders, see `filled`. */
 export function contentOf(name: ContentName): string {
   return CONTENTS[name]
 }

@@ -1,16 +1,15 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { messageOf } from '@tapedeck/core'
-import type { Admission } from '../feed/admission.ts'
-import type { Audience } from '../feed/audience.ts'
-import { readScenario } from './built-in.ts'
+import type { AccessRules } from '../feed/server.ts'
+import type { Audience } from '../feed/client.ts'
 import type { Director } from './director.ts'
 import { faultProblems, shown, type Fault } from './fault.ts'
-import { scenarioOf } from './scenario.ts'
+import { readScenario, scenarioOf } from './scenario.ts'
 
-export interface ControlParts {
+interface ControlParts {
   readonly director: Director
   readonly audience: Audience
-  readonly admission: Admission
+  readonly accessRules: AccessRules
 }
 
 const MAX_BODY_BYTES = 1024 * 1024
@@ -18,9 +17,9 @@ const EXPECTED =
   'a fault such as {"do":"cut"}, a list of faults, {"signal":NAME} or {"scenario":NAME or {"steps":[…]}}'
 
 /**
- * `/control` beside the feed: GET says who is connected and what goes wrong, POST lets it go wrong.
- * Only for this machine, and only as JSON, which no page of a browser can send unasked. Everything
- * else that is no WebSocket gets 426.
+ * Serves `/control` on the feed's port: GET answers the state of connections and faults, POST performs
+ * faults. Only from this machine and only as JSON, which a browser sends to another origin only after
+ * asking. Any other request that is no WebSocket handshake gets 426.
  */
 export function controlRequests(parts: ControlParts): RequestListener {
   return (request, response) => {
@@ -46,7 +45,7 @@ async function answer(request: IncomingMessage, parts: ControlParts): Promise<[n
   return problems.length === 0 ? [200, stateOf(parts)] : [400, { problems }]
 }
 
-/** Does what the body asks for: all of it, or nothing when there is a mistake. */
+/** Performs what the body asks for: all of it, or nothing when it has a mistake. */
 async function perform(body: unknown, { director }: ControlParts): Promise<string[]> {
   if (typeof body !== 'object' || body === null)
     return [`found ${shown(body)}, expected ${EXPECTED}`]
@@ -72,17 +71,17 @@ async function perform(body: unknown, { director }: ControlParts): Promise<strin
   return problems
 }
 
-function stateOf({ director, audience, admission }: ControlParts): unknown {
+function stateOf({ director, audience, accessRules }: ControlParts): unknown {
   return {
-    connections: [...audience.sessions].map((session) => ({
-      number: session.number,
-      symbols: [...session.subscribed],
-      voice: session.voice,
-      isFrozen: session.isFrozen
+    connections: [...audience.clients].map((client) => ({
+      number: client.number,
+      symbols: [...client.subscribed],
+      voice: client.voice,
+      isFrozen: client.isFrozen
     })),
-    refusing: admission.refusing ?? null,
-    keyRule: admission.keyRule,
-    maxSymbols: admission.maxSymbols,
+    refusing: accessRules.refusing ?? null,
+    keyRule: accessRules.keyRule,
+    maxSymbols: accessRules.maxSymbols,
     scenario: director.progress ?? null
   }
 }

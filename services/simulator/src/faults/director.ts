@@ -1,24 +1,23 @@
 import { hasCode, type Clock } from '@tapedeck/core'
 import type { Logger } from '@tapedeck/service'
 import type { Counts } from '../counts.ts'
-import type { Admission } from '../feed/admission.ts'
-import type { Audience } from '../feed/audience.ts'
-import type { Session } from '../feed/session.ts'
+import type { AccessRules } from '../feed/server.ts'
+import type { Audience, Client } from '../feed/client.ts'
+import { contentOf, filled } from './content.ts'
 import type { Fault } from './fault.ts'
-import { performFault } from './perform-fault.ts'
 import type { Scenario, Trigger } from './scenario.ts'
 
-export interface DirectorParts {
+interface DirectorParts {
   readonly audience: Audience
-  readonly admission: Admission
+  readonly accessRules: AccessRules
   readonly counts: Counts
   readonly clock: Clock
   readonly signal: AbortSignal
   readonly log: Logger
 }
 
-/** How far a scenario has come. */
-export interface Progress {
+/** The progress of a scenario. */
+export interface ScenarioProgress {
   readonly name: string
   readonly stepsDone: number
   readonly steps: number
@@ -28,7 +27,7 @@ export interface Progress {
 
 interface Playing {
   readonly scenario: Scenario
-  /** Connections that were gone when it began: its first is the first of the others. */
+  /** Connections that had ended when it began; those still open count as its first ones. */
   readonly connectionsBefore: number
   done: number
   /** Frames of the source and signals since the last step. */
@@ -38,8 +37,8 @@ interface Playing {
 }
 
 /**
- * Lets things go wrong: at once, or step by step as a scenario says. Steps are done in the very
- * event that their trigger waits for, so `frames: 10` comes between the tenth frame and the next.
+ * Performs faults: at once, or step by step as a scenario says. A step is performed inside the event
+ * that its trigger waits for, so `frames: 10` comes between the tenth frame and the next.
  */
 export class Director {
   readonly #parts: DirectorParts
@@ -51,18 +50,18 @@ export class Director {
     this.#parts = parts
   }
 
-  get progress(): Progress | undefined {
+  get progress(): ScenarioProgress | undefined {
     if (this.#playing === undefined) return undefined
     const { scenario, done } = this.#playing
     const { name, steps } = scenario
     return { name, stepsDone: done, steps: steps.length, waitsFor: steps[done]?.when }
   }
 
-  /** Begins a scenario in place of the one that is played; what that one did stays. */
+  /** Begins a scenario; it replaces the current one, whose faults stay. */
   play(scenario: Scenario): void {
     this.#playing = {
       scenario,
-      connectionsBefore: this.#connections - this.#parts.audience.sessions.size,
+      connectionsBefore: this.#connections - this.#parts.audience.clients.size,
       done: 0,
       frames: 0,
       signals: new Set(),
@@ -79,15 +78,15 @@ export class Director {
     performFault(fault, this.#parts)
   }
 
-  /** A connection was let in. */
-  connected(session: Session): void {
+  /** A handshake was accepted. */
+  connected(client: Client): void {
     this.#connections++
-    const { audience, admission } = this.#parts
-    const rivals = [...audience.sessions].filter(
-      (other) => other !== session && other.isOpen && other.token === session.token
+    const { audience, accessRules } = this.#parts
+    const rivals = [...audience.clients].filter(
+      (other) => other !== client && other.isOpen && other.token === client.token
     )
-    if (admission.keyRule === 'kill' && rivals.length > 0) {
-      for (const one of [session, ...rivals]) one.cut()
+    if (accessRules.keyRule === 'kill' && rivals.length > 0) {
+      for (const one of [client, ...rivals]) one.cut()
     }
     this.#advance()
   }
@@ -97,7 +96,7 @@ export class Director {
     this.#advance()
   }
 
-  /** A frame of the source went out. */
+  /** A frame of the source was sent. */
   frameSent(): void {
     if (this.#playing === undefined) return
     this.#playing.frames++
@@ -110,7 +109,7 @@ export class Director {
   }
 
   #advance(): void {
-    // A fault changes things, which leads here again: the step after it waits for its end.
+    // A fault can cause an event that calls this again: the next step waits for the end of the fault.
     if (this.#isAdvancing) return
     this.#isAdvancing = true
     try {
@@ -136,7 +135,7 @@ export class Director {
     return true
   }
 
-  /** Starts the clock of a step that waits for time. */
+  /** Starts the timer of a step that waits for time. */
   #await(playing: Playing): void {
     const ms = playing.scenario.steps[playing.done]?.when?.ms
     if (ms !== undefined) void this.#timeUp(playing, ms)
@@ -147,7 +146,7 @@ export class Director {
     try {
       await this.#parts.clock.delay(ms, this.#parts.signal)
     } catch (error) {
-      if (!hasCode(error, 'ABORTED')) this.#parts.log.error({ err: error }, 'scenario stands still')
+      if (!hasCode(error, 'ABORTED')) this.#parts.log.error({ err: error }, 'scenario stopped')
       return
     }
     if (playing !== this.#playing || playing.done !== done) return
@@ -163,7 +162,65 @@ export class Director {
       return this.#connections - playing.connectionsBefore >= when.connection
     }
     if (when.signal !== undefined) return playing.signals.has(when.signal)
-    const newest = [...this.#parts.audience.sessions].at(-1)
+    const newest = [...this.#parts.audience.clients].at(-1)
     return when.subscribed !== undefined && (newest?.subscribed.size ?? -1) >= when.subscribed
+  }
+}
+
+/** What faults apply to. */
+interface FaultTargets {
+  readonly audience: Audience
+  readonly accessRules: AccessRules
+  readonly counts: Counts
+  readonly clock: Clock
+}
+
+/** Applies a fault to the next handshakes or to every open connection. */
+function performFault(fault: Fault, targets: FaultTargets): void {
+  const { accessRules, audience } = targets
+  const open = [...audience.clients].filter(({ isOpen }) => isOpen)
+  switch (fault.do) {
+    case 'refuse':
+      return accessRules.refuse(fault.status, fault.times)
+    case 'accept':
+      return accessRules.accept()
+    case 'key':
+      accessRules.keyRule = fault.rule
+      return
+    case 'limit':
+      accessRules.maxSymbols = fault.symbols
+      return
+    case 'close':
+      return open.forEach((one) => one.end(fault.code ?? 1000, fault.reason ?? ''))
+    case 'cut':
+      return open.forEach((one) => one.cut())
+    case 'mute':
+      return open.forEach((one) => (one.voice = fault.pings === false ? 'nothing' : 'pings'))
+    case 'unmute':
+      return open.forEach((one) => (one.voice = 'all'))
+    case 'freeze':
+      return open.forEach((one) => one.freeze())
+    case 'thaw':
+      return open.forEach((one) => one.thaw())
+    case 'send':
+      return inject(fault.text, fault.times ?? 1, open, targets)
+    case 'content':
+      return inject(contentOf(fault.content), fault.times ?? 1, open, targets)
+    case 'repeat':
+      return open.forEach((one) => one.repeat(fault.times, fault.frames))
+    case 'wait':
+  }
+}
+
+function inject(
+  text: string,
+  times: number,
+  open: readonly Client[],
+  { clock, counts }: FaultTargets
+): void {
+  for (const one of open) {
+    for (let i = 0; i < times; i++) {
+      if (one.inject(filled(text, clock.now(), one.subscribed))) counts.injected()
+    }
   }
 }

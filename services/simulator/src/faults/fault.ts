@@ -1,7 +1,7 @@
-import { KEY_RULES, type KeyRule } from '../feed/admission.ts'
+import { KEY_RULES, type KeyRule } from '../feed/server.ts'
 import { CONTENT_NAMES, type ContentName } from './content.ts'
 
-/** Something that goes wrong, or right again. What concerns connections is done to all open ones. */
+/** A fault, or its end. A fault of connections applies to all that are open. */
 export type Fault =
   /** Handshakes are answered with this status, `times` of them or until `accept`. */
   | { readonly do: 'refuse'; readonly status: number; readonly times?: number }
@@ -11,21 +11,21 @@ export type Fault =
   /** Symbols a connection may have from now on. */
   | { readonly do: 'limit'; readonly symbols: number }
   | { readonly do: 'close'; readonly code?: number; readonly reason?: string }
-  /** The line ends without a goodbye. */
+  /** Ends the connection without a closing handshake. */
   | { readonly do: 'cut' }
-  /** No trades; without `pings` no JSON pings and no answers either. Protocol pings are answered. */
+  /** Sends no trades; without `pings` no JSON pings and no answers either. Protocol pings are answered. */
   | { readonly do: 'mute'; readonly pings?: boolean }
   | { readonly do: 'unmute' }
-  /** Half open: nothing is read, answered or sent, and the line stays. */
+  /** Half open: nothing is read, answered or sent, and the connection stays up. */
   | { readonly do: 'freeze' }
   | { readonly do: 'thaw' }
   /** A text of your own; `$now`, `$now-40m` and `$symbol` are filled in. */
   | { readonly do: 'send'; readonly text: string; readonly times?: number }
   /** A text with a mistake in it, by name. */
   | { readonly do: 'content'; readonly content: ContentName; readonly times?: number }
-  /** The next `frames` frames of the source come so many times each. */
+  /** Sends each of the next `frames` frames of the source this many times. */
   | { readonly do: 'repeat'; readonly times: number; readonly frames: number }
-  /** Nothing: a step that only waits. */
+  /** Does nothing: a step that only waits. */
   | { readonly do: 'wait' }
 
 export type FaultKind = Fault['do']

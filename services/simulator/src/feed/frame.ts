@@ -7,19 +7,19 @@ export interface TradeText {
   readonly text: string
 }
 
-/** One WebSocket text frame; the text is made once and shared by all clients that want all of it. */
-export interface Frame {
+/** One WebSocket text frame; its text is made once for all clients that subscribed to all of it. */
+export interface TextFrame {
   readonly text: string
   /** Each symbol once; none for a frame that carries no trades, such as a recorded ping. */
   readonly symbols: readonly string[]
   readonly tradeCount: number
-  /** Only asked for when a client wants a part of the frame. */
+  /** Called only when a client subscribed to a part of the frame. */
   trades(): readonly TradeText[]
 }
 
 /** Packs trades into frames of ten, in their order, symbols mixed as they come. */
-export function framesOf(trades: readonly TradeText[]): Frame[] {
-  const frames: Frame[] = []
+export function framesOf(trades: readonly TradeText[]): TextFrame[] {
+  const frames: TextFrame[] = []
   for (let from = 0; from < trades.length; from += FRAME_TRADES) {
     frames.push(frameOf(trades.slice(from, from + FRAME_TRADES)))
   }
@@ -27,7 +27,7 @@ export function framesOf(trades: readonly TradeText[]): Frame[] {
 }
 
 /** One frame of the given trades, in their order. */
-export function frameOf(trades: readonly TradeText[]): Frame {
+export function frameOf(trades: readonly TradeText[]): TextFrame {
   const symbols: string[] = []
   let data = ''
   for (const { symbol, text } of trades) {
@@ -42,8 +42,11 @@ export function frameOf(trades: readonly TradeText[]): Frame {
   }
 }
 
-/** What a client subscribed to of a frame: the frame itself, a smaller one, or nothing. */
-export function portionOf(frame: Frame, subscribed: ReadonlySet<string>): Frame | undefined {
+/** The part of a frame that a client subscribed to: the frame itself, a smaller one, or undefined. */
+export function portionOf(
+  frame: TextFrame,
+  subscribed: ReadonlySet<string>
+): TextFrame | undefined {
   if (frame.symbols.every((symbol) => subscribed.has(symbol))) return frame
   if (!frame.symbols.some((symbol) => subscribed.has(symbol))) return undefined
   return frameOf(frame.trades().filter(({ symbol }) => subscribed.has(symbol)))

@@ -1,26 +1,26 @@
 import { createServer, STATUS_CODES, type RequestListener, type Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { TapedeckError } from '@tapedeck/core'
+import { TapedeckError, type Secret } from '@tapedeck/core'
 import { WebSocketServer, type WebSocket } from 'ws'
 
-export interface FeedServerOptions {
+interface FeedServerOptions {
   readonly host: string
   /** 0 picks a free one. */
   readonly port: number
-  /** The status of a handshake with this address, 101 to let it in; and the token in it. */
+  /** The status for a handshake with this address, 101 to accept it; and its token. */
   readonly admit: (url: string) => { readonly status: number; readonly token: string }
   /** `stream` is the connection under the WebSocket. */
   readonly onConnection: (socket: WebSocket, stream: Duplex, token: string) => void
-  /** Answers what is no WebSocket handshake. */
+  /** Answers any request that is no WebSocket handshake. */
   readonly onRequest: RequestListener
 }
 
-/** A subscription is 60 bytes long; ws cuts whoever sends more than this at once. */
+/** A subscription is about 60 bytes long; ws closes a connection that sends a longer message. */
 const MAX_MESSAGE_BYTES = 4096
 
 /**
- * Listens for WebSocket connections and answers the handshake as `admit` says. Sessions are the
- * caller's; `close` stops listening and cuts who was told to leave and is still there.
+ * Listens for WebSocket connections and answers the handshake as `admit` says. The caller closes its
+ * clients; `close` stops listening and cuts connections that are still closing.
  *
  * @throws PORT_IN_USE when somebody else has the port.
  */
@@ -50,7 +50,7 @@ export async function openFeedServer(
       const closed = Promise.withResolvers<void>()
       server.close(() => closed.resolve())
       server.closeAllConnections()
-      // Open ones get a goodbye from their session; the others had theirs.
+      // Its `Client` closes an open one; one that is closing already is cut.
       for (const client of sockets.clients) {
         if (client.readyState !== client.OPEN) client.terminate()
       }
@@ -61,7 +61,7 @@ export async function openFeedServer(
 
 function refuse(socket: Duplex, status: number): void {
   socket.on('error', () => socket.destroy())
-  // Some answers, such as 524 of the proxy before the feed, are in nobody's list.
+  // Some codes, such as 524 of a proxy, are not in the standard list.
   const reason = STATUS_CODES[status] ?? 'Refused'
   socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
@@ -82,4 +82,66 @@ async function listen(server: Server, { host, port }: FeedServerOptions): Promis
   }
   const address = server.address()
   return typeof address === 'object' && address !== null ? address.port : port
+}
+
+/**
+ * What happens to a second connection with the token of an open one. `share`: both stay. `kill`: it is
+ * accepted, then both are cut. `refuse`: it gets 429 until the first is gone.
+ */
+export const KEY_RULES = ['share', 'kill', 'refuse'] as const
+export type KeyRule = (typeof KEY_RULES)[number]
+
+/** Connections at once: a simulator serves one producer and a few people. */
+const MAX_CLIENTS = 64
+
+/** Which handshakes are accepted, and how many symbols a client may have; faults change both. */
+export class AccessRules {
+  /** Symbols a connection may have. */
+  maxSymbols: number
+  keyRule: KeyRule = 'share'
+  readonly #token: Secret | undefined
+  #refusal: { readonly status: number; times: number } | undefined
+
+  /** @param token the only accepted one; undefined: any that is not empty */
+  constructor(token: Secret | undefined, maxSymbols: number) {
+    this.#token = token
+    this.maxSymbols = maxSymbols
+  }
+
+  /** The status for the next handshakes; undefined while none is refused. */
+  get refusing(): number | undefined {
+    return this.#refusal?.status
+  }
+
+  /** Answers the next `times` handshakes with this status, whatever their token. */
+  refuse(status: number, times = Infinity): void {
+    this.#refusal = { status, times }
+  }
+
+  accept(): void {
+    this.#refusal = undefined
+  }
+
+  /**
+   * The HTTP status of a handshake: 101 accepts it.
+   * @param openTokens the tokens of all open connections
+   */
+  answer(url: string, openTokens: readonly string[]): { status: number; token: string } {
+    const address = URL.parse(url, 'ws://simulator')
+    const token = address?.searchParams.get('token') ?? ''
+    return { status: this.#statusFor(address, token, openTokens), token }
+  }
+
+  #statusFor(address: URL | null, token: string, openTokens: readonly string[]): number {
+    if (address === null) return 400
+    if (address.pathname !== '/') return 404
+    if (this.#refusal !== undefined) {
+      const { status } = this.#refusal
+      if (--this.#refusal.times <= 0) this.#refusal = undefined
+      return status
+    }
+    if (token === '' || (this.#token !== undefined && token !== this.#token.reveal())) return 401
+    if (this.keyRule === 'refuse' && openTokens.includes(token)) return 429
+    return openTokens.length >= MAX_CLIENTS ? 503 : 101
+  }
 }

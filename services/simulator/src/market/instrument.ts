@@ -1,7 +1,7 @@
 import { tradesRoundTheClock } from '@tapedeck/domain'
 import { randomOf } from './random.ts'
 
-/** What the market needs to know of a symbol to make up its trades. */
+/** The properties of a symbol from which its trades are generated. */
 export interface Instrument {
   readonly symbol: string
   readonly kind: 'stock' | 'crypto' | 'forex'
@@ -14,7 +14,7 @@ export interface Instrument {
   readonly priceUnits: number
 }
 
-/** Plausible, not true: made-up prices near those of late 2024. */
+/** Invented prices near those of late 2024. */
 const STOCK_PRICES: Readonly<Record<string, number>> = {
   AAPL: 230,
   AMD: 140,
@@ -43,7 +43,7 @@ const STOCK_PRICES: Readonly<Record<string, number>> = {
   XOM: 120
 }
 
-/** By the beginning of the pair, so that any exchange's spelling is known. */
+/** By the beginning of the pair, which all exchanges spell alike. */
 const COIN_PRICES: readonly (readonly [RegExp, number])[] = [
   [/^(BTC|XBT)/, 91_000],
   [/^ETH/, 3100],
@@ -63,7 +63,7 @@ const STOCK_VOLATILITY = { from: 0.5e-4, to: 0.9e-4 } as const
 const CRYPTO_VOLATILITY = 0.8e-4
 const FOREX_VOLATILITY = 0.2e-4
 
-/** Any symbol has an instrument; what is not known is drawn from a hash of its name. */
+/** The instrument of any symbol; what is not known is drawn from a hash of its name. */
 export function instrumentOf(symbol: string): Instrument {
   const random = randomOf(`instrument ${symbol}`)
   const share = random.uniform()
@@ -97,7 +97,7 @@ export function instrumentOf(symbol: string): Instrument {
   }
 }
 
-/** Evenly spread in the logarithm: as many cheap as dear ones. */
+/** Log-uniform: as many low prices as high ones. */
 function between(low: number, high: number, share: number): number {
   return low * (high / low) ** share
 }

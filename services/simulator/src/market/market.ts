@@ -1,8 +1,13 @@
+import type { Clock } from '@tapedeck/core'
 import { symbolProblems } from '@tapedeck/domain'
-import { framesOf, type Frame } from '../feed/frame.ts'
-import { instrumentOf } from './instrument.ts'
-import type { Print } from './print-maker.ts'
-import { SymbolMarket } from './symbol-market.ts'
+import type { Audience } from '../feed/client.ts'
+import { framesOf, type TextFrame } from '../feed/frame.ts'
+import { CATCH_UP_LIMIT_MS, type FrameBatch } from '../feed/playback.ts'
+import { instrumentOf, type Instrument } from './instrument.ts'
+import { PriceWalk } from './price-walk.ts'
+import { MEAN_PRINTS, PrintMaker, type Print } from './prints.ts'
+import { randomOf, type Random } from './random.ts'
+import { activityAt, Auctions, HIGHEST_ACTIVITY, type Auction } from './schedule.ts'
 
 export interface MarketOptions {
   /** Same seed and start: same tape. */
@@ -11,14 +16,14 @@ export interface MarketOptions {
   readonly startMs: number
   /** Mean trades a second and symbol. */
   readonly tradesPerSecond: number
-  /** Stocks trade when the exchange is closed, too. */
+  /** Stocks trade also while the exchange is closed. */
   readonly alwaysOpen: boolean
 }
 
-/** Symbols whose price is remembered while nobody wants them. */
+/** The number of symbols whose price is kept while nobody subscribes to them. */
 const MEMORY_SYMBOLS = 1024
 
-/** A made-up market of whatever symbols are in demand; pure, its time is what it is told. */
+/** A synthetic market of the subscribed symbols; pure: the caller supplies the time. */
 export class Market {
   readonly #options: MarketOptions
   readonly #symbols = new Map<string, SymbolMarket>()
@@ -31,12 +36,12 @@ export class Market {
     this.#atMs = options.startMs
   }
 
-  /** How far the market has come, epoch ms. */
+  /** Trades before this moment have been generated, epoch ms. */
   get atMs(): number {
     return this.#atMs
   }
 
-  /** From now on these symbols trade; one that is not a legal symbol stays silent. */
+  /** From now on these symbols trade; an invalid symbol stays silent. */
   want(symbols: ReadonlySet<string>): void {
     if (symbols === this.#demand) return
     const before = this.#demand
@@ -52,14 +57,14 @@ export class Market {
     this.#forget()
   }
 
-  /** Passes over a time in which nothing trades. */
+  /** Skips a time in which nothing trades. */
   skipTo(atMs: number): void {
     this.#atMs = Math.max(this.#atMs, atMs)
     for (const market of this.#active) market.resume(this.#atMs)
   }
 
   /** The trades that arrive before `endMs`, packed into frames in the order of arrival. */
-  framesUntil(endMs: number): Frame[] {
+  framesUntil(endMs: number): TextFrame[] {
     const prints: Print[] = []
     for (const market of this.#active) market.printsUntil(endMs, prints)
     if (this.#active.length > 1) prints.sort((a, b) => a.arrivesAtMs - b.arrivesAtMs)
@@ -78,5 +83,101 @@ export class Market {
       if (this.#symbols.size <= MEMORY_SYMBOLS) return
       if (!this.#demand.has(symbol)) this.#symbols.delete(symbol)
     }
+  }
+}
+
+interface SymbolMarketOptions {
+  readonly seed: number
+  readonly startMs: number
+  /** Mean trades a second. */
+  readonly tradesPerSecond: number
+  readonly alwaysOpen: boolean
+}
+
+/**
+ * The trades of one symbol. Events are a Poisson process whose rate follows the day (thinned from the
+ * highest rate), each with one or several prints. They depend only on the options and the symbol, not
+ * on other symbols nor on how the time is cut into calls.
+ */
+class SymbolMarket {
+  readonly #instrument: Instrument
+  readonly #options: SymbolMarketOptions
+  readonly #random: Random
+  readonly #price: PriceWalk
+  readonly #auctions: Auctions
+  readonly #prints: PrintMaker
+  readonly #meanGapMs: number
+  #atMs: number
+  #nextMs: number
+
+  constructor(instrument: Instrument, options: SymbolMarketOptions) {
+    const name = `${options.seed} ${instrument.symbol} ${options.startMs}`
+    this.#instrument = instrument
+    this.#options = options
+    this.#random = randomOf(`arrivals ${name}`)
+    this.#price = new PriceWalk(instrument, randomOf(`price ${name}`), options.startMs)
+    this.#auctions = new Auctions(instrument, randomOf(`auctions ${name}`), options.startMs)
+    this.#prints = new PrintMaker(instrument, randomOf(`prints ${name}`))
+    this.#meanGapMs = (1000 * MEAN_PRINTS) / (options.tradesPerSecond * HIGHEST_ACTIVITY)
+    this.#atMs = options.startMs
+    this.#nextMs = options.startMs + this.#gapMs()
+  }
+
+  /** Continues at `atMs` after a time without subscriptions. */
+  resume(atMs: number): void {
+    this.#atMs = atMs
+    this.#nextMs = atMs + this.#gapMs()
+  }
+
+  /** Appends the prints that arrive before `endMs`, in the order of arrival. */
+  printsUntil(endMs: number, into: Print[]): void {
+    while (this.#nextMs < endMs) {
+      const atMs = this.#nextMs
+      this.#auctionsUntil(atMs, into)
+      this.#nextMs += this.#gapMs()
+      const activity = activityAt(this.#instrument, atMs, this.#options.alwaysOpen)
+      if (this.#random.uniform() * HIGHEST_ACTIVITY >= activity) continue
+      this.#prints.event(atMs, this.#price.priceAt(atMs), into)
+    }
+    this.#auctionsUntil(endMs - 1, into)
+  }
+
+  #auctionsUntil(untilMs: number, into: Print[]): void {
+    const next = (): Auction | undefined => this.#auctions.next(this.#atMs, untilMs)
+    for (let auction = next(); auction !== undefined; auction = next()) {
+      this.#prints.auction(auction, this.#price.priceAt(auction.atMs), into)
+      this.#atMs = auction.atMs
+    }
+    this.#atMs = Math.max(this.#atMs, untilMs)
+  }
+
+  #gapMs(): number {
+    return this.#meanGapMs * this.#random.exponential()
+  }
+}
+
+/** The market is played in slices of this length, which is the longest delay of a trade. */
+export const SLICE_MS = 20
+
+/**
+ * The market as endless batches. When the process was held up for more than a second (a sleeping
+ * laptop, a rate beyond the machine), the missed time is skipped, as a live market would.
+ */
+export async function* marketBatches(
+  market: Market,
+  audience: Audience,
+  clock: Clock,
+  onSkipped: (skippedMs: number) => void
+): AsyncGenerator<FrameBatch> {
+  for (;;) {
+    const nowMs = Math.floor(clock.now())
+    const behindMs = nowMs - market.atMs
+    if (behindMs > CATCH_UP_LIMIT_MS) {
+      market.skipTo(nowMs)
+      onSkipped(behindMs)
+    }
+    market.want(audience.symbols)
+    const positionMs = market.atMs + SLICE_MS
+    yield { frames: market.framesUntil(positionMs), positionMs }
   }
 }

@@ -2,9 +2,9 @@ import type { Instrument } from './instrument.ts'
 import type { Random } from './random.ts'
 
 /*
- * All strengths are multiples of the instrument's volatility, chosen by trial so that a linear
- * regression over 20 bars is now a little better and now a little worse than "the price stays put"
- * for bars of a second to a minute, and worse for longer ones, where trends have turned meanwhile.
+ * All strengths are multiples of the instrument's volatility. They were chosen by trial so that a linear
+ * regression over 20 bars is close to "the price stays put" for bars of a second to a minute, sometimes
+ * better and sometimes worse, and worse for longer bars, because trends turn within them.
  */
 /** Flutter: quick noise around the fair price, gone within about a second. */
 const FLUTTER = 3
@@ -17,7 +17,7 @@ const MEAN_TREND_MS = 1_800_000
 const SHORTEST_TREND_MS = 120_000
 /** The pull back to the start price halves a distance in about four hours. */
 const PULL_PER_SECOND = 1 / 21_600
-/** A symbol that nobody wanted for a day has not moved for all of it. */
+/** The longest time by which the price moves at once, after a pause. */
 const LONGEST_STEP_MS = 3_600_000
 
 /**
@@ -42,7 +42,7 @@ export class PriceWalk {
     this.#trendEndMs = startMs
   }
 
-  /** Moves on to `toMs` (never back) and answers the price there. */
+  /** Moves to `toMs`, never back, and returns the price there. */
   priceAt(toMs: number): number {
     if (toMs > this.#atMs) {
       if (toMs >= this.#trendEndMs) this.#turn(toMs)

@@ -1,4 +1,4 @@
-/** A stream of random numbers that is the same for the same seed, on every machine. */
+/** Random numbers that are the same for the same seed on every machine. */
 export interface Random {
   /** Uniform in [0, 1). */
   uniform(): number
@@ -11,8 +11,8 @@ export interface Random {
 }
 
 /**
- * Seeds by a text. Sources: sfc32 by C. Doty-Humphrey (PractRand); normal numbers by Box and Muller,
- * 1958. Math.random would be neither seeded nor the same twice.
+ * Random numbers seeded by a text. Sources: sfc32 by C. Doty-Humphrey (PractRand); normal numbers by
+ * Box and Muller, 1958.
  */
 export function randomOf(seed: string): Random {
   const uniform = sfc32(hashOf(seed))
@@ -48,12 +48,12 @@ function sfc32(state: State): () => number {
     c = (c + sum) | 0
     return (sum >>> 0) / 4294967296
   }
-  // Close seeds give close first numbers: let them part.
+  // Similar seeds give similar first numbers: these are discarded.
   for (let round = 0; round < 15; round++) uniform()
   return uniform
 }
 
-/** Four FNV-1a hashes with different starts, each stirred at the end (murmur3's finalizer). */
+/** Four FNV-1a hashes with different starts, each with murmur3's finalizer. */
 function hashOf(text: string): State {
   const part = (start: number): number => {
     let hash = start

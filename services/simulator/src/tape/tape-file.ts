@@ -10,22 +10,22 @@ export interface TapeLines {
   /** Number of the first of them; lines count from 1. */
   readonly firstLine: number
   readonly lines: readonly string[]
-  /** The file ended without an end of this line; it is then the only one. */
+  /** This is the only line, and the file ended without an end of line. */
   readonly isUnended: boolean
 }
 
-/** Bytes read at once: what a tape costs in memory, whatever its length. */
+/** Bytes read at once, which bounds the memory of a tape of any length. */
 const CHUNK_BYTES = 64 * 1024
 
 export interface TapeFileOptions {
   readonly longestLine: number
-  /** The writer may have been killed: a gzip that ends too early ends the tape and is no mistake. */
+  /** The writer may have been killed: an incomplete gzip ends the tape without an error. */
   readonly mayBeTorn: boolean
 }
 
 /**
- * Streams the lines of an NDJSON file, packed by gzip (one member or several) or not, told by its
- * first bytes. A last line without an end is a line.
+ * Streams the lines of an NDJSON file, plain or gzip (one member or several) by its first bytes. A last
+ * line without an end of line counts.
  *
  * @throws TAPE_INVALID when the file cannot be read, its gzip is damaged or a line has no end.
  */
@@ -66,7 +66,7 @@ async function openText(path: string, { mayBeTorn }: TapeFileOptions): Promise<R
     finishFlush: mayBeTorn ? constants.Z_SYNC_FLUSH : constants.Z_FINISH
   })
   gunzip.setEncoding('utf8')
-  // The reader of `gunzip` gets the error of either; the callback only keeps it from being thrown.
+  // The reader of `gunzip` receives the error of either; the callback only prevents that it is thrown.
   pipeline(file, gunzip, () => {})
   return gunzip
 }

@@ -1,9 +1,9 @@
 import { TapedeckError } from '@tapedeck/core'
-import type { Frame, TradeText } from '../feed/frame.ts'
+import type { TextFrame, TradeText } from '../feed/frame.ts'
 
 /**
- * A flat tape has one trade a line, a frame tape one WebSocket frame a line, a capture one frame with
- * its receive time, connection and number a line.
+ * A flat tape has one trade a line, a frame tape one WebSocket frame a line, a capture one frame a line
+ * with its receive time, connection and number.
  */
 export type TapeFormat = 'trades' | 'frames' | 'capture'
 
@@ -11,8 +11,8 @@ export interface TapeTrade extends TradeText {
   readonly atMs: number
 }
 
-export interface TapeFrame {
-  readonly frame: Frame
+interface TapeFrame {
+  readonly frame: TextFrame
   /** Of its newest trade; undefined when it has none. */
   readonly atMs: number | undefined
 }
@@ -21,12 +21,12 @@ const TRADE_FORM =
   '{"s":symbol,"p":price,"t":epoch ms,"v":size,"c":[codes] or null}, and "id" where there is one'
 const FRAME_FORM = '{"data":[trades],"type":"trade"} or another object with a type'
 
-export const CAPTURE_FORM =
+const CAPTURE_FORM =
   '{"t":received ms,"c":connection,"n":number of the frame,"f":text of the frame}'
 const ANY_FORM = `${TRADE_FORM}, ${FRAME_FORM}, or ${CAPTURE_FORM}`
 
 /**
- * Told by a line: a frame has a `type`, a trade a symbol, a line of a capture a number and a text.
+ * The format of a line: a frame has a `type`, a trade a symbol, a line of a capture a number and a text.
  * @throws TAPE_INVALID
  */
 export function formatOf(line: string, lineNumber: number): TapeFormat {
@@ -39,16 +39,16 @@ export function formatOf(line: string, lineNumber: number): TapeFormat {
 
 const NUMBER = String.raw`-?(?:0|[1-9]\d{0,15})(?:\.\d+)?(?:[eE][+-]?\d{1,2})?`
 const TEXT = String.raw`"[^"\\\x00-\x1f]+"`
-/** The usual line, in one step and with every number as it was written. */
+/** Matches the usual line in one step and keeps every number as it was written. */
 const USUAL = new RegExp(
   String.raw`^\{"s":(${TEXT}),"p":(${NUMBER}),"t":([1-9]\d{0,14}),"v":(${NUMBER}),` +
     String.raw`"c":(null|\[\]|\[${TEXT}(?:,${TEXT})*\])(?:,"id":(${TEXT}|${NUMBER}))?\}\r?$`
 )
 
 /**
- * One line of a flat tape as Finnhub would send it. Only the form is checked: a price of 0 is
- * played, since what comes after the simulator must be able to meet it. The source's own `id`, which
- * Finnhub does not have, goes along as the text `i`: only by it are copies of a trade known.
+ * One line of a flat tape as Finnhub would send it. Only the form is checked: a price of 0 is played,
+ * because the consumer of a feed must handle it. The source's own `id`, which Finnhub does not have, is
+ * passed on as the text `i`, the only way to recognise copies of a trade.
  *
  * @throws TAPE_INVALID with the number of the line, what was found and expected.
  */
@@ -73,7 +73,7 @@ function readUnusualTrade(line: string, lineNumber: number): TapeTrade {
 }
 
 /**
- * One line of a frame tape; the text is kept as recorded. Frames of other types than `trade` (pings,
+ * One line of a frame tape; the text is kept as recorded. Frames of types other than `trade` (pings,
  * errors) go to every client.
  *
  * @throws TAPE_INVALID with the number of the line, what was found and expected.
@@ -111,7 +111,7 @@ export function readFrameLine(line: string, lineNumber: number): TapeFrame {
   }
 }
 
-/** Why a value has not the form of a trade. */
+/** Why a value does not have the form of a trade. */
 function problemOf(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return 'no object'
   const { s, p, t, v, c } = value as Record<string, unknown>
@@ -128,11 +128,7 @@ function tradeOf({ c, p, s, t, v, i }: Record<string, unknown>): TapeTrade {
   return { symbol: s as string, atMs: t as number, text: JSON.stringify({ c, p, s, t, v, i }) }
 }
 
-export function objectOf(
-  line: string,
-  lineNumber: number,
-  expected: string
-): Record<string, unknown> {
+function objectOf(line: string, lineNumber: number, expected: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(line)
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
@@ -146,7 +142,7 @@ export function objectOf(
 
 const SHOWN_CHARACTERS = 120
 
-export function invalid(
+function invalid(
   lineNumber: number,
   line: string,
   expected: string,
@@ -160,4 +156,39 @@ export function invalid(
     `Cannot play tape line ${lineNumber}: found ${found}, expected ${expected}`,
     { details: { line: lineNumber } }
   )
+}
+
+/** One line of a capture: a frame that a producer received, with its time, connection and number. */
+export interface CapturedFrame {
+  readonly frame: TextFrame
+  readonly atMs: number
+  readonly connection: string
+  readonly number: number
+}
+
+/**
+ * One line of a capture; the text of its frame is kept as it is. A frame that does not consist of
+ * readable trades only goes to every client.
+ *
+ * @throws TAPE_INVALID with the number of the line, what was found and expected.
+ */
+export function readCaptureLine(line: string, lineNumber: number): CapturedFrame {
+  const { t, c, n, f } = objectOf(line, lineNumber, CAPTURE_FORM)
+  if (typeof t !== 'number' || !Number.isSafeInteger(t)) {
+    throw invalid(lineNumber, line, CAPTURE_FORM, 't is no whole number')
+  }
+  if (typeof n !== 'number' || !Number.isSafeInteger(n)) {
+    throw invalid(lineNumber, line, CAPTURE_FORM, 'n is no whole number')
+  }
+  if (typeof c !== 'string') throw invalid(lineNumber, line, CAPTURE_FORM, 'c is no text')
+  if (typeof f !== 'string') throw invalid(lineNumber, line, CAPTURE_FORM, 'f is no text')
+  return { frame: capturedFrame(f), atMs: t, connection: c, number: n }
+}
+
+function capturedFrame(text: string): TextFrame {
+  try {
+    return { ...readFrameLine(text, 0).frame, text }
+  } catch {
+    return { text, symbols: [], tradeCount: 0, trades: () => [] }
+  }
 }

@@ -1,4 +1,4 @@
-import type { ContentName } from '@tapedeck/simulator'
+import type { ContentName } from '@tapedeck/simulator/testing'
 import type { Expectation } from '../expectation.ts'
 import type { FeedScenario } from '../scenario.ts'
 import type { Stage } from '../stage.ts'

@@ -4,16 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { hasCode } from '@tapedeck/core'
-import {
-  BUILT_IN,
-  CONTENT_NAMES,
-  contentOf,
-  FAULT_KINDS,
-  faultProblems,
-  filled,
-  readScenario,
-  scenarioOf
-} from '@tapedeck/simulator'
+import { BUILT_IN, FAULT_KINDS, readScenario, scenarioOf } from '@tapedeck/simulator/testing'
 
 function aFile(t: TestContext, content: string): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'tapedeck-scenario-'))
@@ -106,37 +97,6 @@ describe('readScenario', () => {
     assert.deepEqual((await readScenario(file)).steps, [{ do: 'cut' }])
     for (const wrong of [aFile(t, '{'), '/does/not/exist']) {
       await assert.rejects(readScenario(wrong), /expected a JSON file or one of refused-401, /)
-    }
-  })
-})
-
-describe('faultProblems', () => {
-  it('refuses what is no fault', () => {
-    assert.deepEqual(faultProblems({ do: 'cut' }), [])
-    assert.match(faultProblems(null)[0]!, /found null, expected an object/)
-    assert.match(faultProblems({ do: 'cut', when: { ms: 1 } })[0]!, /'when' is no field of cut/)
-  })
-})
-
-describe('filled', () => {
-  const NOW = 1_764_000_600_000
-
-  it('fills in times and symbols', () => {
-    const symbols = new Set(['A"B', 'MSFT'])
-    assert.equal(
-      filled('$now $now-40m $now+1h $now-24ms $symbol $other $price', NOW, symbols),
-      `${NOW} ${NOW - 2_400_000} ${NOW + 3_600_000} ${NOW - 24} A\\"B MSFT $price`
-    )
-    assert.equal(filled('$symbol $other', NOW, new Set(['X'])), 'X X')
-  })
-
-  it('makes one frame of each content, JSON or meant not to be', () => {
-    for (const name of CONTENT_NAMES) {
-      const text = filled(contentOf(name), NOW, new Set(['AAPL', 'MSFT']))
-      assert.doesNotMatch(text, /\$/)
-      if (name === 'malformed-json' || name === 'no-json') {
-        assert.throws(() => JSON.parse(text) as unknown)
-      } else assert.doesNotThrow(() => JSON.parse(text) as unknown, name)
     }
   })
 })

@@ -1,12 +1,9 @@
 import type { TradeText } from '../feed/frame.ts'
-import { isExtendedHours } from './activity.ts'
-import type { Auction } from './auctions.ts'
-import { conditionsText } from './conditions-text.ts'
 import type { Instrument } from './instrument.ts'
 import type { Random } from './random.ts'
-import { sizeOf, type SizeKind } from './size.ts'
+import { isExtendedHours, type Auction } from './schedule.ts'
 
-/** A trade and the moment at which it reaches the feed, which is not before its own time. */
+/** A trade and the moment at which it reaches the feed, never before its own time. */
 export interface Print extends TradeText {
   readonly arrivesAtMs: number
 }
@@ -21,23 +18,23 @@ export const MEAN_PRINTS =
   SWEEPS.share * ((SWEEPS.from + SWEEPS.to) / 2 - 1)
 
 const ISO_SHARE = { single: 0.25, burst: 0.6 } as const
-/** A sweep takes one more level of the book every so many prints. */
+/** Prints of a sweep on each level of the order book. */
 const PRINTS_A_LEVEL = 5
-/** Odd lots that are reported off exchange, within the spread and finer than a cent. */
+/** Odd lots reported off exchange, within the spread and finer than a cent. */
 const SUB_PENNY_SHARE = 0.25
-/** Single prints that come behind others: a little, or by seconds. */
+/** Single prints that arrive out of order: by milliseconds, or by seconds. */
 const BEHIND_SHARE = 0.01
 const LATE_SHARE = 0.002
 /** Prints at a price of their own: average price (3), derivatively priced (32). */
 const AVERAGE_SHARE = 0.001
 const DERIVED_SHARE = 0.0005
 
-/** Makes the prints of one symbol: how many, at what price and size, with which conditions. */
+/** Makes the prints of one symbol: their number, prices, sizes and conditions. */
 export class PrintMaker {
   readonly #instrument: Instrument
   readonly #random: Random
   readonly #symbolText: string
-  /** 1 buyers, -1 sellers; stays for a while, as orders come in runs. */
+  /** 1 buyers, -1 sellers; it persists because orders come in runs. */
   #side = 1
 
   constructor(instrument: Instrument, random: Random) {
@@ -124,4 +121,48 @@ export class PrintMaker {
     const text = `{"c":${c},"p":${p},"s":${this.#symbolText},"t":${t},"v":${size}}`
     return { arrivesAtMs, symbol, text }
   }
+}
+
+/** `slice`: one of several equal parts of an order. */
+type SizeKind = 'any' | 'slice'
+
+const ODD_LOT_SHARE = 0.5
+const MIXED_LOT_SHARE = 0.08
+/** Value of a usual crypto trade in its quote currency. */
+const CRYPTO_VALUE = 300
+const CRYPTO_UNITS = 1e8
+/** Keeps the text free of exponents: JSON writes 1e-7 for less. */
+const SMALLEST_CRYPTO = 1e-6
+
+/**
+ * The size of a trade. Stocks: odd lots below 100, round lots, some mixed; whole shares. Crypto:
+ * eight decimals around a usual value. Forex: 0, a price without a trade, as Finnhub sends it.
+ */
+function sizeOf({ kind }: Instrument, price: number, sizeKind: SizeKind, random: Random): number {
+  if (kind === 'forex') return 0
+  if (kind === 'crypto') {
+    const size = (CRYPTO_VALUE * Math.exp(1.5 * random.normal())) / price
+    return Math.max(SMALLEST_CRYPTO, Math.round(size * CRYPTO_UNITS) / CRYPTO_UNITS)
+  }
+  if (sizeKind === 'slice') return 100
+  const draw = random.uniform()
+  if (draw < ODD_LOT_SHARE) return 1 + Math.floor(99 * random.uniform() ** 2)
+  const lots = 100 * (1 + Math.floor(1.5 * random.exponential()))
+  return draw < ODD_LOT_SHARE + MIXED_LOT_SHARE ? lots + random.whole(1, 99) : lots
+}
+
+const KNOWN = new Map<string, string>()
+
+/**
+ * The conditions of a stock trade as JSON, in the order in which genuine frames have them: regular,
+ * a special code, sweep (8), extended hours (24), odd lot (12). There are few: each is made once.
+ */
+function conditionsText(isIso: boolean, isExtended: boolean, isOddLot: boolean, code = ''): string {
+  const key = `${isIso ? 'i' : ''}${isExtended ? 'e' : ''}${isOddLot ? 'o' : ''}${code}`
+  const known = KNOWN.get(key)
+  if (known !== undefined) return known
+  const codes = ['1', code, isIso ? '8' : '', isExtended ? '24' : '', isOddLot ? '12' : '']
+  const text = JSON.stringify(codes.filter((one) => one !== ''))
+  KNOWN.set(key, text)
+  return text
 }

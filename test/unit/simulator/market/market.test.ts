@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Market, type MarketOptions } from '@tapedeck/simulator'
+import { Market, type MarketOptions } from '@tapedeck/simulator/testing'
 import fc from 'fast-check'
 
 interface Trade {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { recordedPace } from '@tapedeck/simulator'
+import { recordedPace } from '@tapedeck/simulator/testing'
 import type { Clock } from '@tapedeck/core'
 
 function aClock(): Clock & { nowMs: number } {

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { hasCode } from '@tapedeck/core'
-import { readTape } from '@tapedeck/simulator'
+import { readTape } from '@tapedeck/simulator/testing'
 import fc from 'fast-check'
 
 type Batches = { texts: string[]; positionMs: number | undefined }[]

@@ -1,27 +1,27 @@
 import type { Duplex } from 'node:stream'
+import { TapedeckError } from '@tapedeck/core'
 import type { Logger } from '@tapedeck/service'
 import type { RawData, WebSocket } from 'ws'
-import { readClientMessage } from './client-message.ts'
-import { portionOf, type Frame } from './frame.ts'
+import { portionOf, type TextFrame } from './frame.ts'
 
 /** Above this backlog a lossless source waits for the client. */
 const WAIT_ABOVE_BYTES = 1024 * 1024
 /** Above this backlog a live market no longer waits: frames for this client are dropped. */
 const DROP_ABOVE_BYTES = 8 * 1024 * 1024
-/** A client that takes nothing for so long is cut, so that it cannot hold a tape for ever. */
+/** A client that takes nothing for this long is cut, because a tape waits for every client. */
 const STALL_LIMIT_MS = 600_000
 const CLOSE_LIMIT_MS = 500
 const GOING_AWAY = 1001
 const PING = '{"type":"ping"}'
 const TOO_MANY = 'Subscribing to too many symbols'
 
-export interface SessionOptions {
+interface ClientOptions {
   /** Counts the connections from 1. */
   readonly number: number
   readonly token: string
   readonly maxSymbols: () => number
   readonly pingMs: number
-  /** False while the source brings pings of its own. */
+  /** False while the source has pings of its own. */
   readonly pings: () => boolean
   readonly log: Logger
   /** Something was subscribed, unsubscribed, or the connection is gone. */
@@ -40,24 +40,24 @@ export interface Played {
   readonly withheldTrades: number
 }
 
-/** What a connection still does: `pings` says no trades, `nothing` not even JSON pings. */
-export type Voice = 'all' | 'pings' | 'nothing'
+/** What a connection still sends: `pings` excludes trades, `nothing` excludes JSON pings as well. */
+type Voice = 'all' | 'pings' | 'nothing'
 
-/** One connection: what the client asks for, what it gets, how fast it takes it, what goes wrong. */
-export class Session {
+/** One connected client: its subscriptions, its backlog and the faults of its connection. */
+export class Client {
   readonly number: number
   readonly token: string
   readonly subscribed = new Set<string>()
   voice: Voice = 'all'
   readonly #socket: WebSocket
   readonly #stream: Duplex
-  readonly #options: SessionOptions
+  readonly #options: ClientOptions
   readonly #pinging: NodeJS.Timeout
   #isFrozen = false
   #repeat = { times: 1, frames: 0 }
   #waiting: { readonly belowBytes: number; readonly resolve: () => void } | undefined
 
-  constructor(socket: WebSocket, stream: Duplex, options: SessionOptions) {
+  constructor(socket: WebSocket, stream: Duplex, options: ClientOptions) {
     this.number = options.number
     this.token = options.token
     this.#socket = socket
@@ -81,7 +81,7 @@ export class Session {
   }
 
   /** Sends what the client subscribed to of each frame; `lossless` never drops, see `drained`. */
-  play(frames: readonly Frame[], lossless: boolean): Played {
+  play(frames: readonly TextFrame[], lossless: boolean): Played {
     let sentFrames = 0
     let trades = 0
     let droppedTrades = 0
@@ -121,7 +121,7 @@ export class Session {
     this.#repeat = { times, frames }
   }
 
-  /** Half open: nothing is read, answered or sent any more, and the line is not closed either. */
+  /** Half open: nothing is read, answered or sent any more, and the connection stays up. */
   freeze(): void {
     this.#isFrozen = true
     this.#socket.pause()
@@ -138,7 +138,7 @@ export class Session {
     this.#options.onChange()
   }
 
-  /** Cuts the line without a goodbye. */
+  /** Ends the connection without a closing handshake. */
   cut(): void {
     this.#socket.terminate()
   }
@@ -167,7 +167,7 @@ export class Session {
     }
   }
 
-  /** Says goodbye; a client that does not answer is cut after half a second. */
+  /** Does the closing handshake; a client that does not answer is cut after half a second. */
   async close(code = GOING_AWAY, reason = 'simulator stops'): Promise<void> {
     if (this.#socket.readyState === this.#socket.CLOSED) return
     const gone = Promise.withResolvers<void>()
@@ -218,5 +218,87 @@ export class Session {
     this.subscribed.clear()
     this.#waiting?.resolve()
     this.#options.onChange()
+  }
+}
+
+/** What a client may ask. `silent`: Finnhub knows it, but the simulator has nothing to send for it. */
+type ClientMessage =
+  | { readonly kind: 'subscribe' | 'unsubscribe'; readonly symbol: string }
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'wrong'; readonly problem: string }
+
+const SILENT: readonly string[] = [
+  'subscribe-news',
+  'unsubscribe-news',
+  'subscribe-pr',
+  'unsubscribe-pr'
+]
+
+/** Reads one text message; never throws. The problem is for the client, in an error frame. */
+function readClientMessage(text: string): ClientMessage {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return wrong('message is not JSON')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return wrong('message is not an object')
+  }
+  const { type, symbol } = value as Record<string, unknown>
+  if (typeof type !== 'string') return wrong('type is missing')
+  if (SILENT.includes(type)) return { kind: 'silent' }
+  if (type !== 'subscribe' && type !== 'unsubscribe') {
+    return wrong(`unknown type '${type.slice(0, 40)}'`)
+  }
+  if (typeof symbol !== 'string' || symbol === '') return wrong('symbol is missing')
+  return { kind: type, symbol }
+}
+
+function wrong(problem: string): ClientMessage {
+  return { kind: 'wrong', problem: `Invalid message: ${problem}` }
+}
+
+/** The connected clients, and the symbols that at least one of them subscribed to. */
+export class Audience {
+  readonly clients = new Set<Client>()
+  #symbols: ReadonlySet<string> = new Set()
+  #next = Promise.withResolvers<void>()
+
+  /** Subscribed symbols, in the order of their first subscription. */
+  get symbols(): ReadonlySet<string> {
+    return this.#symbols
+  }
+
+  /** The token of each open connection. */
+  get openTokens(): readonly string[] {
+    return [...this.clients].filter(({ isOpen }) => isOpen).map(({ token }) => token)
+  }
+
+  /** To be called after any change; resolves `changed`. */
+  refresh(): void {
+    const symbols = new Set<string>()
+    for (const client of this.clients) {
+      if (!client.isOpen) this.clients.delete(client)
+      else for (const symbol of client.subscribed) symbols.add(symbol)
+    }
+    this.#symbols = symbols
+    const woken = this.#next
+    this.#next = Promise.withResolvers<void>()
+    woken.resolve()
+  }
+
+  /** Resolves on the next change. @throws ABORTED when `signal` aborts first. */
+  async changed(signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<never>()
+    const onAbort = (): void =>
+      aborted.reject(new TapedeckError('ABORTED', 'Waiting for subscriptions was aborted'))
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      await Promise.race([this.#next.promise, aborted.promise])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
   }
 }
