@@ -19,9 +19,7 @@ const UNPLACED: readonly string[] = [
   'simulator/market',
   'simulator/pace',
   'simulator/scenario',
-  'simulator/tape',
-  'stack/find-programs',
-  'stack/kafka-release'
+  'simulator/tape'
 ]
 
 /** Where the source of test/unit/OWNER/REST.test.ts may lie. */
