@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { createServer, connect, type Socket } from 'node:net'
-import type { TestContext } from 'node:test'
+import type { Scope } from './scope.ts'
 
 /** A door to the real mongod that can be shut, left open without letting anything pass, or reopened. */
-export async function openDoor(t: TestContext, mongoUri: string) {
+export async function openDoor(t: Scope, mongoUri: string) {
   const target = new URL(mongoUri.replace(/^mongodb:/, 'http:'))
   const sockets = new Set<Socket>()
   let holds = false

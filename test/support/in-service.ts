@@ -1,5 +1,5 @@
-import type { TestContext } from 'node:test'
 import { createContext, createLogger, type ServiceContext } from '@tapedeck/service'
+import type { Scope } from './scope.ts'
 
 export interface InService<T> {
   readonly result: T
@@ -11,7 +11,7 @@ export interface InService<T> {
 
 /** Runs a start function in this process with a context of its own, ended with the test. */
 export async function inService<T>(
-  t: TestContext,
+  t: Scope,
   start: (context: ServiceContext) => Promise<T>
 ): Promise<InService<T>> {
   const { context, stop, stopped } = createContext(createLogger('test', 'silent'))
@@ -27,7 +27,7 @@ export async function inService<T>(
   return { result: await start(context), stop: end, stopped }
 }
 
-async function report(t: TestContext, stopped: InService<unknown>['stopped']): Promise<void> {
+async function report(t: Scope, stopped: InService<unknown>['stopped']): Promise<void> {
   const failure = await stopped
   if (failure !== undefined) t.diagnostic(`service failed: ${String(failure.error)}`)
 }

@@ -1,12 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import type { TestContext } from 'node:test'
 import { readConfig, type ConsumerConfig } from '@tapedeck/consumer'
-import { encodeTradeRecord, type TradeRecord } from '@tapedeck/domain'
-import { ensureTopics, Publisher, type KafkaConfig } from '@tapedeck/kafka'
+import {
+  encodeGapRecord,
+  encodeTradeRecord,
+  type GapRecord,
+  type TradeRecord
+} from '@tapedeck/domain'
+import { ensureTopics, partitionEnds, Publisher, type KafkaConfig } from '@tapedeck/kafka'
 import { ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
 import { servers } from './servers.ts'
+import { temporaryFolder, type Scope } from './scope.ts'
 
 /** A topic and a database of a test's own on the servers of this run. */
 export interface Market {
@@ -16,16 +18,21 @@ export interface Market {
   /** Publishes in order; resolves when the broker has all. */
   publish(records: readonly TradeRecord[]): Promise<void>
   publishRaw(key: string, value: string): Promise<void>
+  /** Publishes a gap on every partition, as the producer does. */
+  publishGap(gap: Pick<GapRecord, 'id' | 'fromMs' | 'toMs'> & Partial<GapRecord>): Promise<void>
   consumer(more?: Readonly<Record<string, string>>): ConsumerConfig
 }
 
-async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-market-'))
-  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }))
-  return folder
-}
+const A_GAP = {
+  version: 1,
+  kind: 'gap',
+  feed: 'simulated',
+  cause: 'closed with code 1006',
+  symbols: [],
+  at: 2000
+} as const
 
-export async function openMarket(t: TestContext): Promise<Market> {
+export async function openMarket(t: Scope): Promise<Market> {
   const { brokers, mongoUri, topic, database: name } = servers()
   const kafka: KafkaConfig = { brokers, topic, ssl: false, sasl: undefined }
   await ensureTopics(kafka)
@@ -66,6 +73,11 @@ export async function openMarket(t: TestContext): Promise<Market> {
       }
     },
     publishRaw: (key, value) => publisher.send([{ key, value }]),
+    async publishGap(given) {
+      const gap = { ...A_GAP, ...given }
+      const partitions = [...(await partitionEnds(kafka)).keys()]
+      await publisher.send(partitions.map((partition) => ({ ...encodeGapRecord(gap), partition })))
+    },
     consumer: (more = {}) => readConfig({ ...env, ...more })
   }
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import type { TestContext } from 'node:test'
 import { GAP_KEY } from '@tapedeck/domain'
 import { createClient, type KafkaConfig } from '@tapedeck/kafka'
 import { eventually } from './eventually.ts'
+import type { Scope } from './scope.ts'
 
 export interface TopicRecord {
   readonly partition: number
@@ -13,7 +13,7 @@ export interface TopicRecord {
 
 /** Reads a topic from its beginning until it has at least `count` records of trades; gaps are left out. */
 export async function readTopic(
-  t: TestContext,
+  t: Scope,
   config: KafkaConfig,
   topic: string,
   count: number

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { TestContext } from 'node:test'
 import { WebSocketServer, type WebSocket } from 'ws'
+import type { Scope } from './scope.ts'
 
 /** A feed whose every step the test decides; speaks WebSocket for real. */
 export interface ScriptedFeed {
@@ -18,7 +18,7 @@ export interface ScriptedFeed {
   refuse(status: number | undefined): void
 }
 
-export async function startScriptedFeed(t: TestContext): Promise<ScriptedFeed> {
+export async function startScriptedFeed(t: Scope): Promise<ScriptedFeed> {
   const http = createServer()
   const sockets = new WebSocketServer({ noServer: true })
   const connections: { socket: WebSocket; symbols: string[]; unsubscribed: string[] }[] = []

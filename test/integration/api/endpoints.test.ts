@@ -9,13 +9,14 @@ import {
   aTrade,
   T0_MS
 } from '../../support/market-documents.ts'
+import { OwnScope } from '../../support/scope.ts'
 import { ownDatabase, runningApi, untilReady, type Answer } from './running-api.ts'
 
 type Row = Record<string, number | string | boolean | null | string[]>
 
 const options = { timeout: 60_000 }
 const MINUTE_MS = 60_000
-const cleanups: (() => Promise<void>)[] = []
+const scope = new OwnScope()
 let get: (path: string) => Promise<Answer>
 
 async function rowsOf(path: string): Promise<Row[]> {
@@ -41,8 +42,7 @@ const range = `from=${T0_MS}&to=${T0_MS + 3_600_000}`
 
 describe('the endpoints of the api', options, () => {
   before(async () => {
-    const t = { after: (clean: () => Promise<void>) => void cleanups.push(clean) } as never
-    const { database, config } = await ownDatabase(t)
+    const { database, config } = await ownDatabase(scope)
     await database.trades.insertMany([
       ...[4, 0, 2, 1, 3].map((index) => aTrade('AAPL', index * 1000)),
       // One millisecond, several trades: in the order of the feed, not of their texts.
@@ -110,13 +110,11 @@ describe('the endpoints of the api', options, () => {
       to: minute(8)
     })
     await database.symbols.insertMany([aSymbol('OLD'), aSymbol('AAPL', { feed: 'finnhub' })])
-    const api = await runningApi(t, { uri: config.uri, database: config.database })
+    const api = await runningApi(scope, { uri: config.uri, database: config.database })
     get = api.get
     await untilReady(get)
   })
-  after(async () => {
-    for (const clean of cleanups.toReversed()) await clean()
-  })
+  after(() => scope.end())
 
   it('symbols: configured ones in their order, then what was seen, and where it comes from', async () => {
     const { body } = await get('/api/v1/symbols')

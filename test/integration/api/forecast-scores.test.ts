@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it, type TestContext } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import { FORECAST_MODELS, type TradeRecord } from '@tapedeck/domain'
 import type { Database, ForecastScoreDocument } from '@tapedeck/mongo'
@@ -7,6 +7,7 @@ import { countScores } from '../../support/count-scores.ts'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
+import { OwnScope, type Scope } from '../../support/scope.ts'
 import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
 import { runningApi, untilReady } from './running-api.ts'
 
@@ -64,7 +65,7 @@ interface Stage {
   readonly name: string
 }
 
-async function scoredTape(t: TestContext): Promise<Stage> {
+async function scoredTape(t: Scope): Promise<Stage> {
   const market = await openMarket(t)
   const records = tape()
   await market.publish(records)
@@ -94,12 +95,11 @@ async function scoredTape(t: TestContext): Promise<Stage> {
 }
 
 describe('forecast_scores', { timeout: 120_000 }, () => {
-  const cleanups: (() => unknown)[] = []
-  const t = { after: (clean: () => unknown) => void cleanups.push(clean) } as unknown as TestContext
+  const scope = new OwnScope()
   let stage: Stage
 
   before(async () => {
-    stage = await scoredTape(t)
+    stage = await scoredTape(scope)
   })
 
   it('have more than sixty scored forecasts of every series and model', () => {
@@ -145,7 +145,7 @@ describe('forecast_scores', { timeout: 120_000 }, () => {
   }
 
   it('are what the api answers, flat and nested', async () => {
-    const api = await runningApi(t, { uri: stage.uri, database: stage.name })
+    const api = await runningApi(scope, { uri: stage.uri, database: stage.name })
     await untilReady(api.get)
     const flat = await api.get('/api/v1/forecast-scores?symbol=AAPL&horizon=5&model=shrunk')
     const nested = await api.get('/api/v1/forecast-scores/AAPL?horizon=5&model=shrunk')
@@ -160,9 +160,7 @@ describe('forecast_scores', { timeout: 120_000 }, () => {
     assert.deepEqual([row?.['label'], row?.['p']], [stored?.label, stored?.p])
   })
 
-  after(async () => {
-    for (const clean of cleanups.toReversed()) await clean()
-  })
+  after(() => scope.end())
 })
 
 function isClose(found: number, expected: number): boolean {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it, type TestContext } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import { ABSENCE_REASONS, type TradeRecord } from '@tapedeck/domain'
 import type { Database, ForecastDocument } from '@tapedeck/mongo'
@@ -13,6 +13,7 @@ import { readTopicTruth, type TopicTrade } from '../../programs/chaos/topic-trut
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
+import { OwnScope, type Scope } from '../../support/scope.ts'
 import { aRecord, aTrade } from '../../support/trades.ts'
 
 // Goal: every kind of thing that can be wrong with stored forecasts is found, and nothing else is.
@@ -57,7 +58,7 @@ interface Stage {
   readonly topic: string
 }
 
-async function forecastTape(t: TestContext): Promise<Stage> {
+async function forecastTape(t: Scope): Promise<Stage> {
   const { database, kafka, publish, consumer } = await openMarket(t)
   const records = tape()
   await publish(records)
@@ -82,12 +83,11 @@ async function forecastTape(t: TestContext): Promise<Stage> {
 }
 
 describe('the checks of forecasts', { timeout: 120_000 }, () => {
-  const cleanups: (() => unknown)[] = []
-  const t = { after: (clean: () => unknown) => void cleanups.push(clean) } as unknown as TestContext
+  const scope = new OwnScope()
   let stage: Stage
 
   before(async () => {
-    stage = await forecastTape(t)
+    stage = await forecastTape(scope)
   })
 
   async function check(): Promise<ForecastCheck & { readonly shown: readonly string[] }> {
@@ -276,9 +276,7 @@ describe('the checks of forecasts', { timeout: 120_000 }, () => {
     })
   }
 
-  after(async () => {
-    for (const clean of cleanups.toReversed()) await clean()
-  })
+  after(() => scope.end())
 })
 
 const KEPT = ['forecasts', 'forecastSeries', 'forecastScores', 'forecastAbsences'] as const

@@ -1,7 +1,8 @@
+import { checkBars, type BarCheck } from '../bars/check-bars.ts'
+import { BarRecount, TIMEFRAMES } from '../bars/expected-bars.ts'
 import { compareBars, type Comparison } from '../verify-tape/compare-bars.ts'
 import { readReferenceBars } from '../verify-tape/reference-bars.ts'
 import type { TapeTrade } from '../verify-tape/tape.ts'
-import { checkBars, type BarCheck } from './check-bars.ts'
 import { checkMissing, type MissingCheck } from './missing-trades.ts'
 import { checkTrades, type TradeCheck } from './check-trades.ts'
 import type { Findings } from './findings.ts'
@@ -10,7 +11,6 @@ import { FORECASTS } from './forecasts/specs.ts'
 import { ALLOWED_DELAY_MS, type Stage } from './stage.ts'
 import { readTopicTruth } from './topic-truth.ts'
 import type { Victim } from './strikes.ts'
-import { TIMEFRAMES } from './windows.ts'
 
 export interface Checks {
   readonly tape: number
@@ -38,11 +38,16 @@ export async function checkAll(
   },
   findings: Findings
 ): Promise<Checks> {
-  const { trades: truth, records, repeated } = await readTopicTruth(kafka)
+  const { trades: truth, records, repeated, ends } = await readTopicTruth(kafka)
   const trades = await checkTrades(database, truth, findings)
+  const gaps = await database.feedGaps.find().toArray()
+  const recount = new BarRecount(truth, ALLOWED_DELAY_MS)
   const bars: BarCheck[] = []
   for (const timeframe of TIMEFRAMES) {
-    bars.push(await checkBars(database, truth, timeframe, findings))
+    const expected = recount.bars(timeframe)
+    const facts = { gaps, topic: kafka.topic, ends }
+    const onProblem = (problem: string): void => findings.add(`bar ${timeframe}`, problem)
+    bars.push(await checkBars(database, timeframe, expected, facts, onProblem))
   }
   const forecasts = await checkForecasts(
     database,
@@ -50,7 +55,6 @@ export async function checkAll(
     { topic: kafka.topic, specs: FORECASTS, allowedDelayMs: ALLOWED_DELAY_MS },
     findings
   )
-  const gaps = await database.feedGaps.find().toArray()
   const missing = checkMissing(tape, truth, gaps, findings)
   if (spared.includes('producer') && missing.missing > 0) {
     findings.add('spared', `${missing.missing} trades are missing although no producer was killed`)

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TapedeckError } from '@tapedeck/core'
+import { settlesAt } from '@tapedeck/domain'
 import { partitionEnds } from '@tapedeck/kafka'
+import type { BarDocument, Database } from '@tapedeck/mongo'
 import type { TapeTrade } from '../verify-tape/tape.ts'
-import { overdueBars } from './check-bars.ts'
 import type { Findings } from './findings.ts'
 import type { Movement } from './movement.ts'
 import type { Recoveries } from './recoveries.ts'
@@ -22,6 +23,8 @@ const STALL_LIMIT_MS = 60_000
 const OVERDUE_LIMIT_MS = 30_000
 /** What is on its way from the socket to the topic is seen by no counter: look more than once. */
 const STORED_LOOKS = 5
+/** Of one symbol: enough to see that some are. */
+const MOST_OVERDUE = 20
 
 /** The loop of a run: looks at the pipeline a few times a second and acts on what it sees. */
 export class RunLoop {
@@ -155,4 +158,28 @@ export class RunLoop {
       `Nothing was stored for ${STALL_LIMIT_MS / 1000} s: ${this.#state()}, checkpoints ${marks.join(', ')}\n${said.join('\n')}`
     )
   }
+}
+
+/** Bars that are over by the trades stored of their symbol, and still provisional. */
+async function overdueBars(
+  { bars, trades }: Database,
+  symbols: readonly string[],
+  allowedDelayMs: number
+): Promise<string[]> {
+  const overdue: string[] = []
+  for (const symbol of symbols) {
+    const [newest] = await trades.find({ symbol }).sort({ tradedAt: -1 }).limit(1).toArray()
+    if (newest === undefined) continue
+    const watermarkMs = newest.tradedAt.getTime() - allowedDelayMs
+    const found = await bars
+      .find({ symbol, status: 'provisional', end: { $lte: new Date(watermarkMs) } })
+      .project<Pick<BarDocument, '_id' | 'timeframe' | 'end'>>({ timeframe: 1, end: 1 })
+      .limit(MOST_OVERDUE)
+      .toArray()
+    const due = found.filter(
+      ({ timeframe, end }) => settlesAt(timeframe, symbol, end.getTime()) <= watermarkMs
+    )
+    overdue.push(...due.map(({ _id }) => _id))
+  }
+  return overdue
 }

@@ -11,7 +11,7 @@ import type { TapeTrade } from '../verify-tape/tape.ts'
 import { writeFeedFile } from './feed-file.ts'
 import { FORECASTS, nameOf } from './forecasts/specs.ts'
 import { KeptService, type OwnEnd } from './kept-service.ts'
-import { TIMEFRAMES } from './windows.ts'
+import { TIMEFRAMES } from '../bars/expected-bars.ts'
 
 export interface StageOptions {
   readonly trades: readonly TapeTrade[]

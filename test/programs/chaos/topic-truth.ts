@@ -2,20 +2,11 @@ import { TapedeckError } from '@tapedeck/core'
 import { GAP_KEY, tradeId, type TradeRecord } from '@tapedeck/domain'
 import { createClient, partitionEnds, type KafkaConfig } from '@tapedeck/kafka'
 import { until } from '../../support/until.ts'
+import { byPlace, type PlacedTrade } from '../bars/expected-bars.ts'
 
 /** A trade as it stands on the topic. */
-export interface TopicTrade {
+export interface TopicTrade extends PlacedTrade {
   readonly id: string
-  readonly symbol: string
-  readonly p: number
-  readonly t: number
-  readonly v: number
-  readonly c: readonly string[] | null
-  readonly connection: string
-  readonly frame: number
-  readonly index: number
-  /** When the producer received its frame, epoch ms. */
-  readonly receivedAt: number
   /** Where its record first stands. */
   readonly partition: number
   readonly offset: number
@@ -25,6 +16,8 @@ export interface TopicTruth {
   /** Each once, by connection, frame and index. */
   readonly trades: readonly TopicTrade[]
   readonly records: number
+  /** The end of each partition. */
+  readonly ends: ReadonlyMap<number, number>
   /** Records that stand there more than once: the producer did not hear that they had arrived. */
   readonly repeated: number
 }
@@ -46,11 +39,11 @@ export async function readTopicTruth(kafka: KafkaConfig): Promise<TopicTruth> {
     if (seen.has(name)) return
     seen.add(name)
     record.trades.forEach(({ p, t, v, c = null }, i) => {
-      const { symbol, connection, frame, receivedAt } = record
+      const { symbol, feed, connection, frame, receivedAt } = record
       const index = record.indexes[i] ?? NaN
       const id = tradeId({ connection, frame, index })
       const place = { connection, frame, index, receivedAt, partition, offset }
-      trades.push({ id, symbol, p, t, v, c, ...place })
+      trades.push({ id, symbol, feed, p, t, v, c, ...place })
     })
   }
   const reader = createClient(kafka, 'tapedeck-chaos').consumer({
@@ -81,11 +74,5 @@ export async function readTopicTruth(kafka: KafkaConfig): Promise<TopicTruth> {
     await reader.disconnect()
   }
   if (trades.length === 0) throw new TapedeckError('TIMED_OUT', 'No trade stands on the topic')
-  return { trades: trades.sort(byOrigin), records, repeated: records - seen.size }
-}
-
-/** The order in which the feed sent them: connections rise with time, also as text. */
-export function byOrigin(a: TopicTrade, b: TopicTrade): number {
-  if (a.connection !== b.connection) return a.connection < b.connection ? -1 : 1
-  return a.frame - b.frame || a.index - b.index
+  return { trades: trades.sort(byPlace), records, ends, repeated: records - seen.size }
 }

@@ -5,8 +5,8 @@ import { BUILT_IN } from '@tapedeck/simulator/testing'
 import { reactionSeen, unmet } from './expectation.ts'
 import type { Observation } from './observation.ts'
 import { SHORT_TIMES, type FeedScenario } from './scenario.ts'
-import { Scope } from './scope.ts'
 import { openStage, type Stage } from './stage.ts'
+import { OwnScope } from '../../support/scope.ts'
 import { until } from '../../support/until.ts'
 
 /** One line of the table. */
@@ -35,7 +35,7 @@ const FRAMES_AFTERWARDS = 10
 /** Plays one scenario through simulator, producer, broker, consumer and database. */
 export async function playScenario(scenario: FeedScenario): Promise<Result> {
   const startedMs = performance.now()
-  const scope = new Scope()
+  const scope = new OwnScope()
   const problems: string[] = []
   let seen: Observation | undefined
   try {

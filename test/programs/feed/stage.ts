@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { messageOf, TapedeckError } from '@tapedeck/core'
 import { readConfig as readConsumerConfig, startConsumer } from '@tapedeck/consumer'
 import type { FeedTimes } from '@tapedeck/feed'
@@ -8,9 +5,9 @@ import { readConfig as readProducerConfig, startProducer } from '@tapedeck/produ
 import { createContext, type ServiceContext } from '@tapedeck/service'
 import { readConfig, startSimulator, type RunningSimulator } from '@tapedeck/simulator/testing'
 import { openMarket, type Market } from '../../support/market.ts'
+import { temporaryFolder, type Scope } from '../../support/scope.ts'
 import { causesIn, feedErrorsIn, storedIn, valuesOf, type Observation } from './observation.ts'
 import { recordedLog, type LogLine } from './recorded-log.ts'
-import type { Scope } from './scope.ts'
 
 export const TOKEN = 'stage-token'
 
@@ -45,9 +42,8 @@ export async function openStage(
   scope: Scope,
   { symbols, env, times }: StageOptions
 ): Promise<Stage> {
-  const market = await openMarket(scope.context)
-  const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-feed-'))
-  scope.after(() => rm(folder, { recursive: true, force: true }))
+  const market = await openMarket(scope)
+  const folder = await temporaryFolder(scope)
   const simulator = await start(scope, 'simulator', (context) =>
     startSimulator(readConfig(env), context)
   )

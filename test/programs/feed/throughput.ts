@@ -1,12 +1,11 @@
-import { freePort } from '../../support/free-port.ts'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { ensureTopics } from '@tapedeck/kafka'
+import { freePort } from '../../support/free-port.ts'
 import { servers } from '../../support/servers.ts'
 import { startService } from '../verify-tape/pipeline.ts'
-import { Scope } from './scope.ts'
+import { OwnScope, temporaryFolder } from '../../support/scope.ts'
 import { until } from '../../support/until.ts'
 
 /** What one producer does when the feed is faster than it. */
@@ -27,10 +26,9 @@ const START_MS = Date.UTC(2026, 2, 10, 14)
 
 /** Plays a made-up tape at full speed to a producer, each a real process. */
 export async function measureThroughput(): Promise<Throughput> {
-  const scope = new Scope()
+  const scope = new OwnScope()
   try {
-    const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-feed-'))
-    scope.after(() => rm(folder, { recursive: true, force: true }))
+    const folder = await temporaryFolder(scope)
     const tape = path.join(folder, 'tape.ndjson')
     await writeFile(tape, tapeText())
     const { brokers, topic, mongoUri, database } = servers()

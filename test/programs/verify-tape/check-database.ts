@@ -1,9 +1,9 @@
-import { openDatabase } from '@tapedeck/mongo'
-import { checkTimeframes } from './check-timeframes.ts'
+import { openDatabase, type Database } from '@tapedeck/mongo'
+import { checkBars } from '../bars/check-bars.ts'
+import { BarRecount, type PlacedTrade } from '../bars/expected-bars.ts'
 import { compareBars, type Comparison } from './compare-bars.ts'
-import { recountTrades } from './recount.ts'
 import type { ReferenceBar } from './reference-bars.ts'
-import { totalsProblems, type TapeTotals } from './tape-totals.ts'
+import { addTo, totalsProblems, type SymbolTotals, type TapeTotals } from './tape-totals.ts'
 
 export interface DatabaseCheck extends Comparison {
   /** Trades on the tape. */
@@ -21,21 +21,28 @@ export interface DatabaseCheck extends Comparison {
 export interface DatabaseCheckOptions {
   readonly mongoUri: string
   readonly database: string
+  readonly topic: string
   readonly totals: TapeTotals
   readonly reference: readonly ReferenceBar[]
   readonly timeframes: readonly string[]
+  /** ALLOWED_DELAY of the consumer. */
+  readonly allowedDelayMs: number
 }
+
+const MOST_SHOWN = 20
 
 /**
  * Compares a database with the tape that was played into it: every trade once, with the exact sums
- * of each symbol; the 1-minute bars with the reference; every bar with the stored trades.
+ * of each symbol; the 1-minute bars with the reference; every field of every bar with the stored trades.
  */
 export async function checkDatabase({
   mongoUri,
   database: name,
+  topic,
   totals,
   reference,
-  timeframes
+  timeframes,
+  allowedDelayMs
 }: DatabaseCheckOptions): Promise<DatabaseCheck> {
   const database = await openDatabase({
     uri: mongoUri,
@@ -45,26 +52,37 @@ export async function checkDatabase({
     tradesTtlMs: undefined
   })
   try {
-    const documents = await database.trades.countDocuments()
     const redelivered = await database.lateTrades.countDocuments({ reason: 'redelivered' })
     const stored = await database.bars.find({ timeframe: '1m' }).toArray()
     const comparison = compareBars(reference, stored)
-    const recount = await recountTrades(database)
-    const check = await checkTimeframes(database, recount, timeframes)
+    const trades = await storedTrades(database)
+    const recount = new BarRecount(trades, allowedDelayMs)
+    const facts = { gaps: await database.feedGaps.find().toArray(), topic }
+    const barProblems: string[] = []
+    let windows = 0
+    let wrongBars = 0
+    for (const timeframe of timeframes) {
+      const expected = recount.bars(timeframe)
+      windows += expected.size
+      await checkBars(database, timeframe, expected, facts, (problem) => {
+        wrongBars++
+        if (barProblems.length < MOST_SHOWN) barProblems.push(problem)
+      })
+    }
     const differences = [
-      ...countProblems(totals, documents, redelivered),
-      ...totalsProblems(totals.bySymbol, recount.bySymbol),
+      ...countProblems(totals, trades.length, redelivered),
+      ...totalsProblems(totals.bySymbol, totalsOf(trades)),
       ...comparison.differences,
-      ...check.problems
+      ...barProblems
     ]
     return {
       ...comparison,
       differences,
       trades: totals.trades,
-      documents,
+      documents: trades.length,
       redelivered,
-      windows: check.windows,
-      wrongBars: check.wrong,
+      windows,
+      wrongBars,
       holds: differences.length === 0 && comparison.equal === reference.length
     }
   } finally {
@@ -72,12 +90,40 @@ export async function checkDatabase({
   }
 }
 
+/** The collection `trades`, with the place in the feed that each `_id` names. */
+export async function storedTrades({ trades }: Database): Promise<PlacedTrade[]> {
+  const found: PlacedTrade[] = []
+  for await (const document of trades.find({}, { batchSize: 5000 })) {
+    const { _id, symbol, price, size, tradedAt, conditions, feed, receivedAt } = document
+    const [connection = '', frame, index] = _id.split('-')
+    found.push({
+      symbol,
+      p: price,
+      t: tradedAt.getTime(),
+      v: size,
+      c: conditions,
+      feed,
+      connection,
+      frame: Number(frame),
+      index: Number(index),
+      receivedAt: receivedAt.getTime()
+    })
+  }
+  return found
+}
+
+function totalsOf(trades: readonly PlacedTrade[]): Map<string, SymbolTotals> {
+  const bySymbol = new Map<string, SymbolTotals>()
+  for (const { symbol, p, v } of trades) addTo(bySymbol, symbol, p, v)
+  return bySymbol
+}
+
 function countProblems(totals: TapeTotals, documents: number, redelivered: number): string[] {
   const problems: string[] = []
   const expected = totals.trades - totals.redelivered
   if (documents !== expected) problems.push(`${documents} trades stored, expected ${expected}`)
   if (redelivered !== totals.redelivered) {
-    problems.push(`${redelivered} trades kept aside, expected ${totals.redelivered} redelivered`)
+    problems.push(`${redelivered} redelivered trades set aside, expected ${totals.redelivered}`)
   }
   return problems
 }

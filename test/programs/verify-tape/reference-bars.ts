@@ -1,4 +1,4 @@
-import { decimalUnits, unitsToNumber } from './decimal-units.ts'
+import { decimalUnits, unitsToNumber } from '../bars/decimal-units.ts'
 import { tradesOf, linesOf } from './tape.ts'
 
 /** A 1-minute bar as computed apart from the pipeline; decimals as text. */

@@ -1,4 +1,4 @@
-import { decimalUnits } from './decimal-units.ts'
+import { decimalUnits } from '../bars/decimal-units.ts'
 import { tradesOf } from './tape.ts'
 
 /**

@@ -34,6 +34,7 @@ export interface Verification extends DatabaseCheck {
 
 /** Each is compared with the stored trades. */
 const VERIFIED: readonly string[] = ['1s', '5s', '15s', '1m', '5m', '15m', '1h', '1d']
+const ALLOWED_DELAY_MS = 2000
 
 /**
  * Plays a tape at full speed through simulator, producer, Kafka, consumer and MongoDB, each a real
@@ -49,9 +50,16 @@ export async function verifyTape(options: VerifyOptions): Promise<Verification> 
     const { seconds, processes } = await play(options, totals, services)
     // A graceful stop writes what is still open and the last checkpoint.
     for (const service of services.toReversed()) await service.stop()
-    const check = { mongoUri, database, totals, reference, timeframes: VERIFIED }
     return {
-      ...(await checkDatabase(check)),
+      ...(await checkDatabase({
+        mongoUri,
+        database,
+        topic: options.topic,
+        totals,
+        reference,
+        timeframes: VERIFIED,
+        allowedDelayMs: ALLOWED_DELAY_MS
+      })),
       symbols: totals.bySymbol.size,
       seconds,
       tradesPerSecond: Math.round(totals.trades / seconds),
@@ -97,6 +105,7 @@ async function play(
     }),
     start('consumer', {
       CONDITION_POLICY: 'all',
+      ALLOWED_DELAY: `${ALLOWED_DELAY_MS}ms`,
       LATENESS_LIMIT: '36500d',
       REDELIVERED: options.redelivered ?? 'drop',
       TIMEFRAMES: VERIFIED.join(',')

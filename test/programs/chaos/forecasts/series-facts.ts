@@ -1,5 +1,6 @@
 import { MIN_COVERAGE, sessionAt, tradingDateAt, type ForecastSpec } from '@tapedeck/domain'
 import type { BarDocument, FeedGapDocument } from '@tapedeck/mongo'
+import { isUnknown, outagesIn, shareOf } from '../../bars/outages.ts'
 import type { TruthBar } from './truth-bars.ts'
 
 /** What is read of a stored bar. */
@@ -58,27 +59,15 @@ export function isMadeLate(bar: StoredBar | undefined): boolean {
   return bar !== undefined && bar.lateCount >= bar.tradeCount
 }
 
-/** Share of a stretch in which the feed was down, 0 to 1, by the recorded gaps. */
+/** The share of a stretch in which the feed was down, 0 to 1; where nothing is known it counts as up. */
 export function downShare(
   gaps: readonly FeedGapDocument[],
   symbol: string,
   fromMs: number,
   toMs: number
 ): number {
-  const spans = gaps
-    .filter(({ symbols }) => symbols.length === 0 || symbols.includes(symbol))
-    .map(({ from, to }) => [from?.getTime() ?? -Infinity, to?.getTime() ?? Infinity] as const)
-    .filter(([begin, end]) => begin < toMs && end > fromMs)
-    .sort(([a], [b]) => a - b)
-  // Before the feed was first followed nothing is known of it.
-  if (toMs <= fromMs || spans.some(([begin, end]) => begin === -Infinity && end >= toMs)) return 0
-  let downMs = 0
-  let reachedMs = fromMs
-  for (const [begin, end] of spans) {
-    downMs += Math.max(0, Math.min(end, toMs) - Math.max(begin, reachedMs))
-    reachedMs = Math.max(reachedMs, Math.min(end, toMs))
-  }
-  return downMs / (toMs - fromMs)
+  const outages = outagesIn(gaps, symbol, fromMs, toMs)
+  return isUnknown(outages, toMs) ? 0 : shareOf(outages, fromMs, toMs)
 }
 
 /** Whether the target of a bar lies whole in its session and trading date. */

@@ -1,6 +1,6 @@
 import { sessionOfTrade, tradingDateAt } from '@tapedeck/domain'
 import type { TopicTrade } from '../topic-truth.ts'
-import { windowStart } from '../windows.ts'
+import { windowOf } from '../../bars/expected-bars.ts'
 
 /** A bar as the topic gives it, at each offset. */
 export interface TruthBar {
@@ -19,7 +19,10 @@ export interface TruthBar {
 /** The bars of one symbol, ascending. @param trades of that symbol, in the order of the feed */
 export function truthBars(trades: readonly TopicTrade[], timeframe: string): TruthBar[] {
   const bars: TruthBar[] = []
-  for (const [startMs, group] of Map.groupBy(trades, (trade) => windowStart(timeframe, trade))) {
+  for (const [startMs, group] of Map.groupBy(
+    trades,
+    (trade) => windowOf(timeframe, trade)?.startMs
+  )) {
     if (startMs !== undefined) bars.push(truthBar(startMs, group))
   }
   return bars.sort((a, b) => a.startMs - b.startMs)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { decimalUnits, unitsToNumber } from '../../../programs/verify-tape/decimal-units.ts'
+import { decimalUnits, unitsToNumber } from '../../../programs/bars/decimal-units.ts'
 
 describe('decimalUnits()', () => {
   it('reads a number by its digits, and back', () => {
