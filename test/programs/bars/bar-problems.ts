@@ -133,8 +133,7 @@ export function barProblems(bar: BarDocument, expected: ExpectedBar, facts: BarF
 }
 
 function shown(found: unknown): string {
-  if (found instanceof Date) return String(found.getTime())
-  return typeof found === 'object' ? JSON.stringify(found) : String(found)
+  return found instanceof Date ? String(found.getTime()) : (JSON.stringify(found) ?? 'nothing')
 }
 
 function isWhole(value: unknown): value is number {

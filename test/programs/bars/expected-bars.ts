@@ -77,11 +77,11 @@ export const TIMEFRAMES: readonly string[] = [...Object.keys(LENGTHS_MS), '1d', 
 /** Closing prints are waited for so long after the bell. */
 const CLOSING_PRINTS_MS = 600_000
 
-/** Epoch ms; `settlesMs` is the watermark at which the bar is final. */
+/** Epoch ms; `finalMs` is the watermark at which the bar is final. */
 export interface ExpectedWindow {
   readonly startMs: number
   readonly endMs: number
-  readonly settlesMs: number
+  readonly finalMs: number
 }
 
 /**
@@ -95,17 +95,17 @@ export function windowOf(
   const lengthMs = LENGTHS_MS[timeframe]
   if (lengthMs !== undefined) {
     const startMs = Math.floor(t / lengthMs) * lengthMs
-    return { startMs, endMs: startMs + lengthMs, settlesMs: startMs + lengthMs }
+    return { startMs, endMs: startMs + lengthMs, finalMs: startMs + lengthMs }
   }
   const date = tradingDateAt(symbol, t)
   if (timeframe === '1d') {
-    return { startMs: date.startMs, endMs: date.endMs, settlesMs: date.endMs }
+    return { startMs: date.startMs, endMs: date.endMs, finalMs: date.endMs }
   }
   const session = sessionOfTrade(symbol, date, t, c)
   const { openMs, closeMs } = date
-  if (session === 'continuous') return { startMs: openMs, endMs: closeMs, settlesMs: closeMs }
+  if (session === 'continuous') return { startMs: openMs, endMs: closeMs, finalMs: closeMs }
   if (session !== 'regular') return undefined
-  return { startMs: openMs, endMs: closeMs, settlesMs: closeMs + CLOSING_PRINTS_MS }
+  return { startMs: openMs, endMs: closeMs, finalMs: closeMs + CLOSING_PRINTS_MS }
 }
 
 /** A trade with what follows from the trades of its symbol before it. */
@@ -188,13 +188,13 @@ function measured(own: readonly PlacedTrade[], allowedDelayMs: number): Measured
 
 function barOf(
   timeframe: string,
-  { startMs, endMs, settlesMs }: ExpectedWindow,
+  { startMs, endMs, finalMs }: ExpectedWindow,
   group: readonly MeasuredTrade[]
 ): ExpectedBar {
   // Sorting is stable: trades of one time keep the order in which the feed sent them.
   const sorted = group.map(({ trade }) => trade).sort((a, b) => a.t - b.t)
   const [first] = sorted as [PlacedTrade]
-  const late = group.filter(({ watermarkMs }) => watermarkMs >= settlesMs)
+  const late = group.filter(({ watermarkMs }) => watermarkMs >= finalMs)
   return {
     symbol: first.symbol,
     timeframe,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TapedeckError } from '@tapedeck/core'
-import { settlesAt } from '@tapedeck/domain'
+import { finalAt } from '@tapedeck/domain'
 import { partitionEnds } from '@tapedeck/kafka'
 import type { BarDocument, Database } from '@tapedeck/mongo'
 import type { TapeTrade } from '../verify-tape/tape.ts'
@@ -177,7 +177,7 @@ async function overdueBars(
       .limit(MOST_OVERDUE)
       .toArray()
     const due = found.filter(
-      ({ timeframe, end }) => settlesAt(timeframe, symbol, end.getTime()) <= watermarkMs
+      ({ timeframe, end }) => finalAt(timeframe, symbol, end.getTime()) <= watermarkMs
     )
     overdue.push(...due.map(({ _id }) => _id))
   }
