@@ -1,4 +1,4 @@
-/** How a symbol stands with the feed on the present connection. */
+/** The state of a symbol's subscription on the present connection. */
 export type FeedStanding = 'asked for' | 'acknowledged' | 'over the limit' | 'unsubscribed'
 
 /** What happens on a feed, in order. Times are epoch ms. */
@@ -6,9 +6,9 @@ export type FeedEvent =
   | { readonly kind: 'connected'; readonly connection: string; readonly atMs: number }
   | FrameEvent
   | StandingEvent
-  /** For the first time on this connection all that is wanted was asked for or is over the limit. */
+  /** Once a connection: every wanted symbol was subscribed to or is over the limit. */
   | { readonly kind: 'subscribed'; readonly connection: string; readonly atMs: number }
-  /** No symbol stands any more; all are asked for again on the next connection. */
+  /** Every subscription ended; all symbols are subscribed to again on the next connection. */
   | {
       readonly kind: 'disconnected'
       /** Undefined when the connection never opened. */
@@ -33,6 +33,6 @@ export interface StandingEvent {
   readonly atMs: number
   readonly symbol: string
   readonly standing: FeedStanding
-  /** The feed's own words; null when it said none. */
+  /** The feed's own words; null when it gave none. */
   readonly reason: string | null
 }

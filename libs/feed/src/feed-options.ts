@@ -1,13 +1,13 @@
 import type { Clock } from '@tapedeck/core'
 
 export interface FeedOptions {
-  /** Asked for from the start; see Feed.setSymbols. */
+  /** The symbols to follow from the start; see Feed.setSymbols. */
   readonly symbols: readonly string[]
   /** What to correct when the feed refuses, such as `FINNHUB_TOKEN`. */
   readonly credentials?: string
   /**
-   * Told of every frame as it comes in, before it is queued: for a capture. Called from the socket's
-   * own event, so it must neither throw nor take long.
+   * Called with every frame before it is queued, for a capture. It runs in the socket's own event, so
+   * it must neither throw nor take long.
    */
   readonly onRaw?: (text: string, receivedAt: number, connection: string, frame: number) => void
   /** Frames held between the socket and the reader of the events; the socket is paused at half. */
@@ -20,23 +20,23 @@ export interface FeedOptions {
 
 /** Every wait of a session, ms. */
 export interface FeedTimes {
-  /** Until the WebSocket stands. */
+  /** Until the WebSocket is open. */
   readonly handshakeMs: number
   /** Until the feed accepts the credentials, for protocols that wait for it. */
   readonly welcomeMs: number
   /** Between two protocol pings. */
   readonly pingEveryMs: number
-  /** Until a ping is answered; with the above a half-open line is found in 45 s. */
+  /** Until a ping is answered; with the above a half-open connection is detected within 45 s. */
   readonly pongMs: number
   /** Without any frame: two and a half of the about 60 s between Finnhub's own pings. */
   readonly silenceMs: number
-  /** Between two subscription messages, so that a long list is no burst. */
+  /** Between two subscription messages, so that a long list is not a burst. */
   readonly paceMs: number
   readonly backoffBaseMs: number
   readonly backoffCapMs: number
-  /** A connection that lasted so long and brought a frame starts the back-off anew. */
+  /** A connection that lasted this long and brought a frame resets the back-off. */
   readonly stableMs: number
-  /** At least so long while another session holds the key: trying soon only keeps it there. */
+  /** The least wait while another session holds the key: an early try only keeps the key busy. */
   readonly busyMs: number
 }
 

@@ -1,24 +1,22 @@
-import { systemClock, TapedeckError, type Clock } from '@tapedeck/core'
+import { randomBytes } from 'node:crypto'
+import { fullJitter, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
 import type { FeedProtocol } from '@tapedeck/domain'
-import { connectionId } from './connection-id.ts'
+import { FeedConnection, type ConnectionEnd } from './feed-connection.ts'
 import type { FeedEvent } from './feed-event.ts'
-import { FeedConnection } from './feed-line.ts'
 import { FEED_TIMES, type FeedOptions, type FeedTimes } from './feed-options.ts'
-import { Retry } from './retry.ts'
 import { Subscriptions } from './subscriptions.ts'
-import { waited } from './watch.ts'
 
-/** A feed that is followed for ever. */
+/** A feed that is followed until its signal aborts. */
 export interface Feed {
   /**
-   * What happens, for one reader. Connects when first read; ends when the signal aborts, after what
-   * was queued is read.
-   * @throws FEED_REFUSED when the credentials are wrong: no retry can help.
+   * The events of the feed, for one reader. It connects when first read, and ends when the signal
+   * aborts, after the queued events were read.
+   * @throws FEED_REFUSED when the credentials are wrong: no retry can help
    */
   readonly events: AsyncGenerator<FeedEvent, void, undefined>
-  /** The symbols wanted from now on; asked for and given up at a pace, and anew on each connection. */
+  /** Sets the wanted symbols; the feed subscribes at a pace, and again on each connection. */
   setSymbols(symbols: readonly string[]): void
-  /** Takes one symbol off and asks for it again: for a symbol that is silent on a live connection. */
+  /** Subscribes again to a symbol that is silent on a live connection. */
   resubscribe(symbol: string): void
 }
 
@@ -45,7 +43,7 @@ class FeedSession implements Feed {
   readonly #clock: Clock
   readonly #times: FeedTimes
   readonly #subscriptions: Subscriptions
-  #line: FeedConnection | undefined
+  #connection: FeedConnection | undefined
 
   constructor(protocol: FeedProtocol, options: FeedOptions, signal: AbortSignal) {
     this.#protocol = protocol
@@ -59,49 +57,49 @@ class FeedSession implements Feed {
 
   setSymbols(symbols: readonly string[]): void {
     this.#subscriptions.want(symbols)
-    this.#line?.ask()
+    this.#connection?.updateSubscriptions()
   }
 
   resubscribe(symbol: string): void {
-    this.#subscriptions.again(symbol)
-    this.#line?.ask()
+    this.#subscriptions.renew(symbol)
+    this.#connection?.updateSubscriptions()
   }
 
   async *#follow(): AsyncGenerator<FeedEvent, void, undefined> {
-    const retry = new Retry(this.#times, this.#options.random)
+    const delays = new ReconnectDelay(this.#times, this.#options.random)
     while (!this.#signal.aborted) {
-      const connection = connectionId(this.#clock.now())
-      const line = this.#connect(connection)
-      const stop = (): void => line.end('asked to stop')
+      const id = connectionId(this.#clock.now())
+      const connection = this.#connect(id)
+      const stop = (): void => connection.end('asked to stop')
       this.#signal.addEventListener('abort', stop, { once: true })
       try {
         for (;;) {
-          const event = await line.next()
+          const event = await connection.next()
           if (event === undefined) break
           yield event
         }
       } finally {
-        this.#line = undefined
+        this.#connection = undefined
         this.#signal.removeEventListener('abort', stop)
-        line.end('no longer read')
+        connection.end('no longer read')
       }
       if (this.#signal.aborted) return
-      if (line.refusal !== undefined) throw this.#refused(line.refusal)
-      const { ending } = line
-      const retryInMs = retry.delayAfterMs(ending)
+      const { ending, refusal } = connection
+      if (refusal !== undefined) throw this.#refused(refusal)
+      const retryInMs = delays.afterMs(ending)
       yield {
         kind: 'disconnected',
-        connection: ending.lastedMs === undefined ? undefined : connection,
+        connection: ending.lastedMs === undefined ? undefined : id,
         atMs: this.#clock.now(),
         cause: ending.cause,
         retryInMs
       }
-      if (!(await waited(retryInMs, this.#clock, this.#signal))) return
+      await this.#clock.delay(retryInMs, this.#signal).catch(() => undefined)
     }
   }
 
   #connect(connection: string): FeedConnection {
-    this.#line = new FeedConnection({
+    this.#connection = new FeedConnection({
       protocol: this.#protocol,
       options: this.#options,
       times: this.#times,
@@ -109,7 +107,7 @@ class FeedSession implements Feed {
       connection,
       subscriptions: this.#subscriptions
     })
-    return this.#line
+    return this.#connection
   }
 
   #refused(words: string): TapedeckError {
@@ -119,4 +117,42 @@ class FeedSession implements Feed {
       `Cannot follow ${this.#protocol.name}: ${words}, expected a valid ${credentials}`
     )
   }
+}
+
+/**
+ * The waits between connections: full jitter from 1 s up to 60 s. Only a connection that both lasted
+ * and brought a frame resets them: a server that closes at once, again and again, or that sends
+ * nothing, must not be tried every second.
+ */
+export class ReconnectDelay {
+  readonly #times: FeedTimes
+  readonly #jitterMs: (attempt: number) => number
+  #attempt = 0
+
+  constructor(times: FeedTimes, random: () => number = Math.random) {
+    this.#times = times
+    this.#jitterMs = fullJitter({
+      baseMs: times.backoffBaseMs,
+      capMs: times.backoffCapMs,
+      random
+    })
+  }
+
+  afterMs({ isBusy, lastedMs, frames }: ConnectionEnd): number {
+    const { stableMs, busyMs } = this.#times
+    if (lastedMs !== undefined && lastedMs >= stableMs && frames > 0) this.#attempt = 0
+    const jitterMs = this.#jitterMs(this.#attempt++)
+    return isBusy ? busyMs + jitterMs : jitterMs
+  }
+}
+
+let lastMs = 0
+
+/**
+ * A name for a connection: nine characters of base-36 milliseconds, then four random hex digits. It
+ * rises with time also as text, so that trades of a later connection come after those of an earlier one.
+ */
+export function connectionId(nowMs: number): string {
+  lastMs = Math.max(lastMs + 1, nowMs)
+  return lastMs.toString(36).padStart(9, '0') + randomBytes(2).toString('hex')
 }

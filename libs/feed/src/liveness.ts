@@ -1,25 +1,27 @@
+import type { Clock } from '@tapedeck/core'
 import type { FeedTimes } from './feed-options.ts'
 
-export type LivenessTimes = Pick<FeedTimes, 'pingEveryMs' | 'pongMs' | 'silenceMs' | 'welcomeMs'>
+type LivenessTimes = Pick<FeedTimes, 'pingEveryMs' | 'pongMs' | 'silenceMs' | 'welcomeMs'>
 
 /** What to do now, and when to look again. */
-export type LivenessVerdict =
+type LivenessVerdict =
   | { readonly kind: 'dead'; readonly cause: string }
   | { readonly kind: 'ping' | 'wait'; readonly inMs: number }
 
-/** Looked at so much later than asked, the process itself stood still; the line is not to blame. */
+/** A check that is late by this much means that the process stood still, not the connection. */
 const STALL_MS = 5000
 
 /**
- * Judges whether a line lives, from what was heard and when: a protocol ping must be answered, and
- * frames must come. Pure: told the time, and looked at when it says so. A frame costs one assignment.
+ * Decides whether a connection is alive from the times of its frames and pongs: a protocol ping must
+ * be answered, and frames must arrive. Pure: it is given the time, and checked when it asks for it. A
+ * frame costs one assignment.
  *
- * Not counted: time in which we did not read (paused, or the process stood still), and steps of the
- * wall clock.
+ * Not counted: time in which the socket was not read (paused, or the process stood still), and steps
+ * of the wall clock.
  */
 export class Liveness {
   readonly #times: LivenessTimes
-  /** Silence counts from here at the earliest. */
+  /** Silence counts from this time at the earliest. */
   #baseMs: number
   #frameMs = -Infinity
   #pongMs = -Infinity
@@ -71,7 +73,7 @@ export class Liveness {
   #judge(nowMs: number): LivenessVerdict {
     const { pingEveryMs, pongMs, silenceMs, welcomeMs } = this.#times
     if (this.#paused) return { kind: 'wait', inMs: pingEveryMs }
-    // Whatever came after the ping answers it: a busy line may hold the pong back.
+    // Any frame after the ping answers it: a busy connection may delay the pong.
     if (this.#pingedMs !== undefined && Math.max(this.#frameMs, this.#pongMs) >= this.#pingedMs) {
       this.#pingedMs = undefined
     }
@@ -106,4 +108,23 @@ export class Liveness {
     this.#nextPingMs = nowMs
     if (this.#welcomeByMs !== Infinity) this.#welcomeByMs = nowMs + this.#times.welcomeMs
   }
+}
+
+/**
+ * Checks a connection whenever its liveness is due, until it is dead or the signal aborts.
+ * @returns why it is dead; undefined when the signal aborted
+ */
+export async function watch(
+  liveness: Liveness,
+  ping: () => void,
+  clock: Clock,
+  signal: AbortSignal
+): Promise<string | undefined> {
+  while (!signal.aborted) {
+    const verdict = liveness.check(clock.now())
+    if (verdict.kind === 'dead') return verdict.cause
+    if (verdict.kind === 'ping') ping()
+    await clock.delay(verdict.inMs, signal).catch(() => undefined)
+  }
+  return undefined
 }

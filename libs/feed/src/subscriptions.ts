@@ -1,35 +1,37 @@
-import type { FeedStanding } from './feed-event.ts'
+import type { Clock } from '@tapedeck/core'
+import type { FeedProtocol } from '@tapedeck/domain'
+import type { FeedEvent, FeedStanding } from './feed-event.ts'
 
 /** The next message about one symbol. */
-export interface SubscriptionStep {
+interface SubscriptionStep {
   readonly action: 'subscribe' | 'unsubscribe'
   readonly symbol: string
 }
 
-export interface StandingChange {
+interface StandingChange {
   readonly symbol: string
   readonly standing: FeedStanding
   readonly reason: string | null
 }
 
 /**
- * The set of symbols wanted and the set asked for on the present connection; says step by step how to
- * make the second the first. Pure: it sends nothing and knows no time.
+ * The wanted symbols and those requested on the present connection; yields step by step what makes the
+ * second set the first. Pure: it sends nothing and knows no time.
  *
- * A feed's "too many" names no symbol, so it is taken to mean the last one asked for that is not
- * acknowledged. From then on the connection has no more room than what stands; a symbol left out is
- * asked for again as soon as another goes.
+ * A feed's "too many" names no symbol, so it is taken to mean the last one requested that is not
+ * acknowledged. From then on the connection has room for the remaining ones only; a symbol left out is
+ * requested again as soon as another is unsubscribed.
  */
 export class Subscriptions {
   #wanted: Set<string>
-  /** In the order of asking. */
-  readonly #asked = new Map<string, 'asked for' | 'acknowledged'>()
-  readonly #over = new Set<string>()
-  readonly #again = new Set<string>()
-  /** Just taken off to be asked for again: before any other. */
-  #first: string | undefined
+  /** In the order of the requests. */
+  readonly #requested = new Map<string, 'asked for' | 'acknowledged'>()
+  readonly #leftOut = new Set<string>()
+  readonly #renewals = new Set<string>()
+  /** Just unsubscribed to be requested again: before any other. */
+  #renewed: string | undefined
   #room = Infinity
-  #limit: string | null = null
+  #limitReason: string | null = null
   #changes: StandingChange[] = []
 
   constructor(wanted: readonly string[]) {
@@ -38,106 +40,196 @@ export class Subscriptions {
 
   want(symbols: readonly string[]): void {
     this.#wanted = new Set(symbols)
-    for (const symbol of this.#over) {
+    for (const symbol of this.#leftOut) {
       if (this.#wanted.has(symbol)) continue
-      this.#over.delete(symbol)
+      this.#leftOut.delete(symbol)
       this.#changed(symbol, 'unsubscribed', null)
     }
   }
 
-  /** Takes a symbol off and asks for it anew; nothing when it is not asked for at present. */
-  again(symbol: string): void {
-    if (this.#asked.has(symbol)) this.#again.add(symbol)
+  /** Unsubscribes and requests a symbol again; nothing when it is not requested at present. */
+  renew(symbol: string): void {
+    if (this.#requested.has(symbol)) this.#renewals.add(symbol)
   }
 
-  /** A new connection: nothing was asked for, no limit is known. */
+  /** A new connection: nothing is requested, no limit is known. */
   restart(): void {
-    this.#asked.clear()
-    this.#over.clear()
-    this.#again.clear()
-    this.#first = undefined
+    this.#requested.clear()
+    this.#leftOut.clear()
+    this.#renewals.clear()
+    this.#renewed = undefined
     this.#room = Infinity
-    this.#limit = null
+    this.#limitReason = null
     this.#changes = []
   }
 
-  /** The next message to send, taken as sent; undefined when wanted and asked for agree. */
+  /** The next message to send, counted as sent; undefined when wanted and requested agree. */
   next(): SubscriptionStep | undefined {
     return this.#removal() ?? this.#addition()
   }
 
-  /** The feed says that it now sends these. */
+  /** The feed confirms that it sends these. */
   acknowledge(symbols: readonly string[]): void {
     for (const symbol of symbols) {
-      if (this.#asked.get(symbol) !== 'asked for') continue
-      this.#asked.set(symbol, 'acknowledged')
+      if (this.#requested.get(symbol) !== 'asked for') continue
+      this.#requested.set(symbol, 'acknowledged')
       this.#changed(symbol, 'acknowledged', null)
     }
   }
 
-  /** The feed says that it was asked for too many. */
+  /** The feed refuses the number of symbols. */
   overLimit(reason: string): void {
-    const asked = [...this.#asked]
+    const requested = [...this.#requested]
     const [symbol] =
-      asked.findLast(([, standing]) => standing === 'asked for') ?? asked.at(-1) ?? []
-    this.#limit = reason
+      requested.findLast(([, standing]) => standing === 'asked for') ?? requested.at(-1) ?? []
+    this.#limitReason = reason
     if (symbol === undefined) {
       this.#room = 0
       return
     }
-    this.#asked.delete(symbol)
-    this.#room = this.#asked.size
+    this.#requested.delete(symbol)
+    this.#room = this.#requested.size
     this.#leaveOut(symbol)
   }
 
-  /** What changed since the last call. */
-  takeChanges(): readonly StandingChange[] {
+  /** The changes since the last call. */
+  drainChanges(): readonly StandingChange[] {
     const changes = this.#changes
     this.#changes = []
     return changes
   }
 
   #removal(): SubscriptionStep | undefined {
-    for (const symbol of this.#asked.keys()) {
+    for (const symbol of this.#requested.keys()) {
       if (this.#wanted.has(symbol)) continue
-      this.#asked.delete(symbol)
+      this.#requested.delete(symbol)
       this.#changed(symbol, 'unsubscribed', null)
       return { action: 'unsubscribe', symbol }
     }
-    for (const symbol of this.#again) {
-      this.#again.delete(symbol)
-      if (!this.#asked.delete(symbol)) continue
-      this.#first = symbol
+    for (const symbol of this.#renewals) {
+      this.#renewals.delete(symbol)
+      if (!this.#requested.delete(symbol)) continue
+      this.#renewed = symbol
       return { action: 'unsubscribe', symbol }
     }
     return undefined
   }
 
   #addition(): SubscriptionStep | undefined {
-    const first = this.#first
-    this.#first = undefined
-    if (first !== undefined && this.#wanted.has(first)) return this.#ask(first)
+    const renewed = this.#renewed
+    this.#renewed = undefined
+    if (renewed !== undefined && this.#wanted.has(renewed)) return this.#request(renewed)
     for (const symbol of this.#wanted) {
-      if (this.#asked.has(symbol)) continue
-      if (this.#asked.size < this.#room) return this.#ask(symbol)
-      if (!this.#over.has(symbol)) this.#leaveOut(symbol)
+      if (this.#requested.has(symbol)) continue
+      if (this.#requested.size < this.#room) return this.#request(symbol)
+      if (!this.#leftOut.has(symbol)) this.#leaveOut(symbol)
     }
     return undefined
   }
 
-  #ask(symbol: string): SubscriptionStep {
-    this.#over.delete(symbol)
-    this.#asked.set(symbol, 'asked for')
+  #request(symbol: string): SubscriptionStep {
+    this.#leftOut.delete(symbol)
+    this.#requested.set(symbol, 'asked for')
     this.#changed(symbol, 'asked for', null)
     return { action: 'subscribe', symbol }
   }
 
   #leaveOut(symbol: string): void {
-    this.#over.add(symbol)
-    this.#changed(symbol, 'over the limit', this.#limit)
+    this.#leftOut.add(symbol)
+    this.#changed(symbol, 'over the limit', this.#limitReason)
   }
 
   #changed(symbol: string, standing: FeedStanding, reason: string | null): void {
     this.#changes.push({ symbol, standing, reason })
+  }
+}
+
+interface SubscriberSetup {
+  readonly protocol: FeedProtocol
+  readonly subscriptions: Subscriptions
+  readonly connection: string
+  readonly paceMs: number
+  readonly clock: Clock
+  /** Aborts with the connection. */
+  readonly signal: AbortSignal
+  readonly send: (text: string) => void
+  readonly offer: (event: FeedEvent) => void
+}
+
+/**
+ * Sends the subscription messages of one connection at a pace, one symbol a message, so that an error
+ * can be attributed to it. It is held while the connection is, so that the acknowledgements of a
+ * reader that lags do not pile up.
+ */
+export class Subscriber {
+  readonly #setup: SubscriberSetup
+  #isStarted = false
+  #isHeld = false
+  #isSending = false
+  #isSubscribed = false
+
+  constructor(setup: SubscriberSetup) {
+    this.#setup = setup
+    setup.subscriptions.restart()
+  }
+
+  /** The feed accepts subscriptions from now on. */
+  start(): void {
+    this.#isStarted = true
+    this.update()
+  }
+
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  release(): void {
+    this.#isHeld = false
+    this.update()
+  }
+
+  /** Sends what is missing; call it when the wanted symbols may have changed. */
+  update(): void {
+    if (this.#isSending || !this.#maySend) return
+    this.#isSending = true
+    void this.#sendSteps()
+  }
+
+  acknowledged(symbols: readonly string[]): void {
+    this.#setup.subscriptions.acknowledge(symbols)
+    this.#reportChanges()
+  }
+
+  overLimit(reason: string): void {
+    this.#setup.subscriptions.overLimit(reason)
+    this.#reportChanges()
+    this.update()
+  }
+
+  get #maySend(): boolean {
+    return this.#isStarted && !this.#isHeld && !this.#setup.signal.aborted
+  }
+
+  async #sendSteps(): Promise<void> {
+    const { protocol, subscriptions, connection, paceMs, clock, signal, send, offer } = this.#setup
+    while (this.#maySend) {
+      const step = subscriptions.next()
+      this.#reportChanges()
+      if (step === undefined) {
+        if (!this.#isSubscribed) offer({ kind: 'subscribed', connection, atMs: clock.now() })
+        this.#isSubscribed = true
+        break
+      }
+      for (const text of protocol[step.action]([step.symbol])) send(text)
+      await clock.delay(paceMs, signal).catch(() => undefined)
+    }
+    this.#isSending = false
+  }
+
+  #reportChanges(): void {
+    const { subscriptions, connection, clock, offer } = this.#setup
+    for (const change of subscriptions.drainChanges()) {
+      offer({ kind: 'standing', connection, atMs: clock.now(), ...change })
+    }
   }
 }

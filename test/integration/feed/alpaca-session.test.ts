@@ -6,7 +6,7 @@ import { recordProblem, recordsOf } from '@tapedeck/domain'
 import { eventually } from '../../support/eventually.ts'
 import { TestClock } from '../../support/test-clock.ts'
 import { follow } from './followed.ts'
-import { startLineServer, type LineScript, type ServedLine } from './line-server.ts'
+import { startScriptedServer, type ServerScript, type ServedClient } from './scripted-server.ts'
 
 const options = { timeout: 60_000 }
 const soon = { everyMs: 2, timeoutMs: 10_000 }
@@ -26,44 +26,44 @@ interface AlpacaScript {
 }
 
 /** Alpaca's stream as its documentation describes it. */
-function alpaca({ symbols = 30, error, connections = 1 }: AlpacaScript = {}): LineScript {
-  const open = new Set<ServedLine>()
-  const subscribed = new WeakMap<ServedLine, Set<string>>()
-  const fail = (line: ServedLine, code: number, msg: string): void => {
-    line.send([{ T: 'error', code, msg }])
+function alpaca({ symbols = 30, error, connections = 1 }: AlpacaScript = {}): ServerScript {
+  const open = new Set<ServedClient>()
+  const subscribed = new WeakMap<ServedClient, Set<string>>()
+  const fail = (client: ServedClient, code: number, msg: string): void => {
+    client.send([{ T: 'error', code, msg }])
   }
-  const authenticate = (line: ServedLine, key: unknown, secret: unknown): void => {
-    if (error !== undefined) fail(line, error.code, error.msg)
-    else if (key !== KEY || secret !== SECRET) fail(line, 402, 'auth failed')
-    else if (subscribed.has(line)) fail(line, 403, 'already authenticated')
+  const authenticate = (client: ServedClient, key: unknown, secret: unknown): void => {
+    if (error !== undefined) fail(client, error.code, error.msg)
+    else if (key !== KEY || secret !== SECRET) fail(client, 402, 'auth failed')
+    else if (subscribed.has(client)) fail(client, 403, 'already authenticated')
     else {
-      subscribed.set(line, new Set())
-      line.send([{ T: 'success', msg: 'authenticated' }])
+      subscribed.set(client, new Set())
+      client.send([{ T: 'success', msg: 'authenticated' }])
     }
   }
   return {
-    onLine(line) {
+    onClient(client) {
       if (open.size >= connections) {
-        fail(line, 406, 'connection limit exceeded')
+        fail(client, 406, 'connection limit exceeded')
         return
       }
-      open.add(line)
-      line.socket.on('close', () => open.delete(line))
-      line.send([{ T: 'success', msg: 'connected' }])
-      const { headers } = line.request
+      open.add(client)
+      client.socket.on('close', () => open.delete(client))
+      client.send([{ T: 'success', msg: 'connected' }])
+      const { headers } = client.request
       if (headers['apca-api-key-id'] !== undefined) {
-        authenticate(line, headers['apca-api-key-id'], headers['apca-api-secret-key'])
+        authenticate(client, headers['apca-api-key-id'], headers['apca-api-secret-key'])
       }
     },
-    onText(line, text) {
+    onText(client, text) {
       const { action, key, secret, trades } = JSON.parse(text) as Record<string, unknown>
       if (action === 'auth') {
-        authenticate(line, key, secret)
+        authenticate(client, key, secret)
         return
       }
-      const set = subscribed.get(line)
+      const set = subscribed.get(client)
       if (set === undefined) {
-        fail(line, 401, 'not authenticated')
+        fail(client, 401, 'not authenticated')
         return
       }
       const asked = trades as string[]
@@ -72,12 +72,12 @@ function alpaca({ symbols = 30, error, connections = 1 }: AlpacaScript = {}): Li
           ? new Set([...set, ...asked])
           : new Set([...set].filter((symbol) => !asked.includes(symbol)))
       if (after.size > symbols) {
-        fail(line, 405, 'symbol limit exceeded')
+        fail(client, 405, 'symbol limit exceeded')
         return
       }
-      subscribed.set(line, after)
+      subscribed.set(client, after)
       const all = [...after]
-      line.send([
+      client.send([
         { T: 'subscription', trades: all, quotes: [], corrections: all, cancelErrors: all }
       ])
     }
@@ -98,7 +98,7 @@ const TRADE = {
 
 describe('Alpaca feed session', () => {
   it('authenticates, waits for the welcome, subscribes and is acknowledged', options, async (t) => {
-    const server = await startLineServer(t, alpaca())
+    const server = await startScriptedServer(t, alpaca())
     const { of } = follow(t, alpacaAt(server.url), {
       symbols: ['FAKEPACA', 'AAPL'],
       times: { paceMs: 1 }
@@ -112,31 +112,31 @@ describe('Alpaca feed session', () => {
       )
     }, soon)
     assert.deepEqual(
-      server.lines[0]?.texts.map((text) => (JSON.parse(text) as { action: string }).action),
+      server.clients[0]?.texts.map((text) => (JSON.parse(text) as { action: string }).action),
       ['auth', 'subscribe', 'subscribe']
     )
   })
 
   it('authenticates by headers', options, async (t) => {
-    const server = await startLineServer(t, alpaca())
+    const server = await startScriptedServer(t, alpaca())
     const protocol = alpacaAt(server.url, { credentialsIn: 'headers' })
     const { of } = follow(t, protocol, { symbols: ['FAKEPACA'] })
     await eventually(() => assert.equal(of('standing').at(-1)?.standing, 'acknowledged'), soon)
-    assert.deepEqual(server.lines[0]?.texts, ['{"action":"subscribe","trades":["FAKEPACA"]}'])
+    assert.deepEqual(server.clients[0]?.texts, ['{"action":"subscribe","trades":["FAKEPACA"]}'])
   })
 
   it(
     'brings trades with ids, corrections and cancels, which fit records of raw_data',
     options,
     async (t) => {
-      const server = await startLineServer(t, alpaca())
+      const server = await startScriptedServer(t, alpaca())
       const protocol = alpacaAt(server.url)
       const { of } = follow(t, protocol, { symbols: ['FAKEPACA'] })
       await eventually(() => assert.equal(of('standing').at(-1)?.standing, 'acknowledged'), soon)
       const before = of('frame').length
       const t2 = '2026-11-20T15:31:00Z'
-      server.lines[0]?.send([TRADE, { ...TRADE, i: 96_922 }])
-      server.lines[0]?.send([
+      server.clients[0]?.send([TRADE, { ...TRADE, i: 96_922 }])
+      server.clients[0]?.send([
         {
           T: 'c',
           S: 'FAKEPACA',
@@ -187,7 +187,7 @@ describe('Alpaca feed session', () => {
     [409, 'insufficient subscription']
   ] as const) {
     it(`stops at ${code} with the feed's own words and without the secret`, options, async (t) => {
-      const server = await startLineServer(t, alpaca({ error: { code, msg } }))
+      const server = await startScriptedServer(t, alpaca({ error: { code, msg } }))
       const { ended } = follow(t, alpacaAt(server.url), {
         symbols: ['FAKEPACA'],
         credentials: 'ALPACA_KEY'
@@ -202,7 +202,7 @@ describe('Alpaca feed session', () => {
   }
 
   it('waits 30 s and more while another connection is open', options, async (t) => {
-    const server = await startLineServer(t, alpaca({ connections: 0 }))
+    const server = await startScriptedServer(t, alpaca({ connections: 0 }))
     const { of } = follow(t, alpacaAt(server.url), {
       symbols: ['FAKEPACA'],
       clock: new TestClock()
@@ -214,10 +214,10 @@ describe('Alpaca feed session', () => {
   })
 
   it('gives up a connection that never answers the credentials', options, async (t) => {
-    const server = await startLineServer(t)
+    const server = await startScriptedServer(t)
     const clock = new TestClock()
     const { of } = follow(t, alpacaAt(server.url), { symbols: ['FAKEPACA'], clock })
-    await eventually(() => assert.equal(server.lines[0]?.texts.length, 1), soon)
+    await eventually(() => assert.equal(server.clients[0]?.texts.length, 1), soon)
     await clock.advance(15_000)
     await eventually(
       () =>
@@ -230,7 +230,7 @@ describe('Alpaca feed session', () => {
     'keeps the symbols within the plan, names the others, and takes them when there is room',
     options,
     async (t) => {
-      const server = await startLineServer(t, alpaca({ symbols: 2 }))
+      const server = await startScriptedServer(t, alpaca({ symbols: 2 }))
       const { feed, of } = follow(t, alpacaAt(server.url), {
         symbols: ['A', 'B', 'C', 'D'],
         times: { paceMs: 1 }

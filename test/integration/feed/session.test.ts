@@ -7,7 +7,7 @@ import { createFeed, type FeedEvent } from '@tapedeck/feed'
 import { eventually } from '../../support/eventually.ts'
 import { TestClock } from '../../support/test-clock.ts'
 import { finnhubAt, follow, TOKEN } from './followed.ts'
-import { startLineServer, type ServedLine } from './line-server.ts'
+import { startScriptedServer, type ServedClient } from './scripted-server.ts'
 
 const options = { timeout: 60_000 }
 const soon = { everyMs: 2, timeoutMs: 10_000 }
@@ -18,9 +18,9 @@ describe('feed session: frames', () => {
     'yields each frame once, numbered and stamped, and tells the capture first',
     options,
     async (t) => {
-      const server = await startLineServer(t, {
-        onLine(line) {
-          for (const text of [PING, 'not json', '{"data":[],"type":"trade"}']) line.send(text)
+      const server = await startScriptedServer(t, {
+        onClient(client) {
+          for (const text of [PING, 'not json', '{"data":[],"type":"trade"}']) client.send(text)
         }
       })
       const raw: unknown[] = []
@@ -51,7 +51,7 @@ describe('feed session: frames', () => {
   )
 
   it('holds the sender back while the reader lags, and drops nothing', options, async (t) => {
-    const server = await startLineServer(t)
+    const server = await startScriptedServer(t)
     const stopping = new AbortController()
     t.after(() => stopping.abort())
     let came = 0
@@ -64,7 +64,7 @@ describe('feed session: frames', () => {
     while (first.value?.kind !== 'subscribed') first = await events.next()
     const pad = 'x'.repeat(10_000)
     const total = 3000
-    for (let i = 1; i <= total; i++) server.lines[0]?.send({ type: 'news', i, pad })
+    for (let i = 1; i <= total; i++) server.clients[0]?.send({ type: 'news', i, pad })
     await eventually(() => assert.ok(came >= 50), soon)
     let seen = 0
     let most = 0
@@ -81,7 +81,7 @@ describe('feed session: frames', () => {
 
 describe('feed session: connecting', () => {
   it('stops at 401 with a clear text and without the token', options, async (t) => {
-    const server = await startLineServer(t)
+    const server = await startScriptedServer(t)
     server.upgrade = 401
     const { ended } = follow(t, finnhubAt(server.url), {
       symbols: ['A'],
@@ -99,8 +99,8 @@ describe('feed session: connecting', () => {
     'stops when the feed itself refuses the key, after the frame that says so',
     options,
     async (t) => {
-      const server = await startLineServer(t, {
-        onLine: (line) => line.send({ type: 'error', msg: 'Invalid API key' })
+      const server = await startScriptedServer(t, {
+        onClient: (client) => client.send({ type: 'error', msg: 'Invalid API key' })
       })
       const { ended, of } = follow(t, finnhubAt(server.url), { symbols: ['A'] })
       const error = await ended
@@ -114,7 +114,7 @@ describe('feed session: connecting', () => {
     'names the status of any other answer, and waits 30 s and more after 429',
     options,
     async (t) => {
-      const server = await startLineServer(t)
+      const server = await startScriptedServer(t)
       const clock = new TestClock()
       const { of } = follow(t, finnhubAt(server.url), { symbols: ['A'], clock })
       const statuses = [200, 524, 503, 429, 'cut'] as const
@@ -135,20 +135,20 @@ describe('feed session: connecting', () => {
   )
 
   it('gives up a server that takes the connection and never answers', options, async (t) => {
-    const server = await startLineServer(t)
+    const server = await startScriptedServer(t)
     server.upgrade = 'silence'
     const { of } = follow(t, finnhubAt(server.url), { symbols: ['A'], times: { handshakeMs: 50 } })
     await eventually(() => assert.match(of('disconnected')[0]?.cause ?? '', /handshake/), soon)
   })
 
-  it('finds a half-open line within a minute', options, async (t) => {
-    const server = await startLineServer(t, { answersPings: false })
+  it('detects a half-open connection within a minute', options, async (t) => {
+    const server = await startScriptedServer(t, { answersPings: false })
     const clock = new TestClock()
     const { of } = follow(t, finnhubAt(server.url), { symbols: [], clock })
     await eventually(() => assert.equal(of('subscribed').length, 1), soon)
     const startedMs = clock.now()
     await clock.advance(25_000)
-    await eventually(() => assert.equal(server.lines[0]?.pings, 1), soon)
+    await eventually(() => assert.equal(server.clients[0]?.pings, 1), soon)
     await clock.advance(20_000)
     await eventually(() => assert.equal(of('disconnected').length, 1), soon)
     const [ending] = of('disconnected')
@@ -156,30 +156,34 @@ describe('feed session: connecting', () => {
     assert.equal((ending?.atMs ?? 0) - startedMs, 45_000)
   })
 
-  it('leaves a line that answers pings alone until 150 s without a frame', options, async (t) => {
-    const server = await startLineServer(t)
-    const clock = new TestClock()
-    const { of } = follow(t, finnhubAt(server.url), { symbols: [], clock })
-    await eventually(() => assert.equal(of('subscribed').length, 1), soon)
-    for (let pings = 1; pings <= 5; pings++) {
+  it(
+    'leaves a connection that answers pings alone until 150 s without a frame',
+    options,
+    async (t) => {
+      const server = await startScriptedServer(t)
+      const clock = new TestClock()
+      const { of } = follow(t, finnhubAt(server.url), { symbols: [], clock })
+      await eventually(() => assert.equal(of('subscribed').length, 1), soon)
+      for (let pings = 1; pings <= 5; pings++) {
+        await clock.advance(25_000)
+        // The pong comes back within this moment of the test's time.
+        await eventually(() => assert.equal(server.clients[0]?.pings, pings), soon)
+        await pongArrived(server.clients[0])
+      }
+      assert.equal(of('disconnected').length, 0)
       await clock.advance(25_000)
-      // The pong comes back within this moment of the test's time.
-      await eventually(() => assert.equal(server.lines[0]?.pings, pings), soon)
-      await pongArrived(server.lines[0])
+      await eventually(
+        () => assert.equal(of('disconnected')[0]?.cause, 'no frame for 150000 ms'),
+        soon
+      )
     }
-    assert.equal(of('disconnected').length, 0)
-    await clock.advance(25_000)
-    await eventually(
-      () => assert.equal(of('disconnected')[0]?.cause, 'no frame for 150000 ms'),
-      soon
-    )
-  })
+  )
 
   it(
     'survives 1 000 closes in a row: delays bounded, stack flat, nothing left behind',
     options,
     async (t) => {
-      const server = await startLineServer(t, { onLine: ({ socket }) => socket.close(1012) })
+      const server = await startScriptedServer(t, { onClient: ({ socket }) => socket.close(1012) })
       const clock = new TestClock()
       const stopping = new AbortController()
       t.after(() => stopping.abort())
@@ -219,7 +223,7 @@ describe('feed session: connecting', () => {
       assert.ok(resources() <= timersEarly + 1)
       assert.equal(clock.waiting, 0)
       assert.equal(getEventListeners(stopping.signal, 'abort').length, 0)
-      assert.equal(server.lines.length, 1000)
+      assert.equal(server.clients.length, 1000)
       stopping.abort()
       assert.equal((await feed.events.next()).done, true)
     }
@@ -228,7 +232,7 @@ describe('feed session: connecting', () => {
 
 describe('feed session: stopping', () => {
   it('ends after what was queued, leaving no wait and no listener', options, async (t) => {
-    const server = await startLineServer(t)
+    const server = await startScriptedServer(t)
     const clock = new TestClock()
     const stopping = new AbortController()
     const { events } = createFeed(
@@ -237,7 +241,7 @@ describe('feed session: stopping', () => {
       stopping.signal
     )
     assert.equal((await events.next()).value?.kind, 'connected')
-    for (let i = 0; i < 3; i++) server.lines[0]?.send(PING)
+    for (let i = 0; i < 3; i++) server.clients[0]?.send(PING)
     const seen: (string | undefined)[] = []
     while (seen.at(-1) !== 'frame') seen.push((await events.next()).value?.kind)
     stopping.abort()
@@ -245,11 +249,11 @@ describe('feed session: stopping', () => {
     assert.ok(!seen.includes('disconnected'))
     assert.equal(clock.waiting, 0)
     assert.equal(getEventListeners(stopping.signal, 'abort').length, 0)
-    await eventually(() => assert.equal(server.lines[0]?.socket.readyState, 3), soon)
+    await eventually(() => assert.equal(server.clients[0]?.socket.readyState, 3), soon)
   })
 
   it('ends at once while it waits to connect again', options, async (t) => {
-    const server = await startLineServer(t)
+    const server = await startScriptedServer(t)
     server.upgrade = 503
     const { ended, of, stop } = follow(t, finnhubAt(server.url), {
       symbols: ['A'],
@@ -261,12 +265,12 @@ describe('feed session: stopping', () => {
   })
 })
 
-async function pongArrived(line: ServedLine | undefined): Promise<void> {
+async function pongArrived(client: ServedClient | undefined): Promise<void> {
   // An answered message of our own, behind the pong on the same socket, shows that the pong is through.
-  assert.ok(line !== undefined)
+  assert.ok(client !== undefined)
   const { promise, resolve } = Promise.withResolvers<void>()
-  line.socket.once('pong', () => resolve())
-  line.socket.ping()
+  client.socket.once('pong', () => resolve())
+  client.socket.ping()
   await promise
 }
 

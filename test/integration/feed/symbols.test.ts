@@ -3,46 +3,48 @@ import { describe, it } from 'node:test'
 import { eventually } from '../../support/eventually.ts'
 import { TestClock } from '../../support/test-clock.ts'
 import { finnhubAt, follow } from './followed.ts'
-import { startLineServer, type LineScript, type ServedLine } from './line-server.ts'
+import { startScriptedServer, type ServerScript, type ServedClient } from './scripted-server.ts'
 
 const options = { timeout: 60_000 }
 const soon = { everyMs: 2, timeoutMs: 10_000 }
 
 /** A Finnhub with room for so many symbols; a further one is answered by the error. */
-function finnhubWithRoomFor(limit: number): LineScript & { standing(line: ServedLine): string[] } {
-  const subscribed = new WeakMap<ServedLine, Set<string>>()
+function finnhubWithRoomFor(
+  limit: number
+): ServerScript & { standing(client: ServedClient): string[] } {
+  const subscribed = new WeakMap<ServedClient, Set<string>>()
   return {
-    onLine: (line) => subscribed.set(line, new Set()),
-    onText(line, text) {
+    onClient: (client) => subscribed.set(client, new Set()),
+    onText(client, text) {
       const { type, symbol } = JSON.parse(text) as { type: string; symbol: string }
-      const set = subscribed.get(line)
+      const set = subscribed.get(client)
       if (type === 'unsubscribe') set?.delete(symbol)
       else if ((set?.size ?? 0) < limit) set?.add(symbol)
-      else line.send({ type: 'error', msg: 'Subscribing to too many symbols' })
+      else client.send({ type: 'error', msg: 'Subscribing to too many symbols' })
     },
-    standing: (line) => [...(subscribed.get(line) ?? [])]
+    standing: (client) => [...(subscribed.get(client) ?? [])]
   }
 }
 
 describe('feed session: symbols', () => {
   it('follows the wanted set while running and on the next connection', options, async (t) => {
     const script = finnhubWithRoomFor(100)
-    const server = await startLineServer(t, script)
+    const server = await startScriptedServer(t, script)
     const { feed, of } = follow(t, finnhubAt(server.url), {
       symbols: ['A', 'B'],
       times: { paceMs: 1, backoffBaseMs: 2 }
     })
     const standing = (): string[] => {
-      const line = server.lines.at(-1)
-      return line === undefined ? [] : script.standing(line)
+      const client = server.clients.at(-1)
+      return client === undefined ? [] : script.standing(client)
     }
     await eventually(() => assert.deepEqual(standing(), ['A', 'B']), soon)
     feed.setSymbols(['B', 'C'])
     await eventually(() => assert.deepEqual(standing(), ['B', 'C']), soon)
-    server.lines[0]?.socket.close()
+    server.clients[0]?.socket.close()
     feed.setSymbols(['C', 'D', 'IC MARKETS:1'])
     await eventually(() => {
-      assert.equal(server.lines.length, 2)
+      assert.equal(server.clients.length, 2)
       assert.deepEqual(standing(), ['C', 'D', 'IC MARKETS:1'])
     }, soon)
     await eventually(
@@ -52,10 +54,10 @@ describe('feed session: symbols', () => {
   })
 
   it('sends subscriptions at a pace', options, async (t) => {
-    const server = await startLineServer(t)
+    const server = await startScriptedServer(t)
     const clock = new TestClock()
     follow(t, finnhubAt(server.url), { symbols: ['A', 'B', 'C'], clock })
-    const texts = (): number => server.lines[0]?.texts.length ?? 0
+    const texts = (): number => server.clients[0]?.texts.length ?? 0
     await eventually(() => assert.equal(texts(), 1), soon)
     await clock.advance(29)
     assert.equal(texts(), 1)
@@ -70,7 +72,7 @@ describe('feed session: symbols', () => {
     options,
     async (t) => {
       const script = finnhubWithRoomFor(51)
-      const server = await startLineServer(t, script)
+      const server = await startScriptedServer(t, script)
       const symbols = Array.from({ length: 54 }, (_, i) => `S${i + 1}`)
       const { feed, of } = follow(t, finnhubAt(server.url), { symbols, times: { paceMs: 1 } })
       const over = (): string[] =>
@@ -78,9 +80,9 @@ describe('feed session: symbols', () => {
           standing === 'over the limit' ? [symbol] : []
         )
       await eventually(() => assert.deepEqual(over().toSorted(), ['S52', 'S53', 'S54']), soon)
-      const line = server.lines[0]
-      assert.ok(line !== undefined)
-      assert.equal(script.standing(line).length, 51)
+      const client = server.clients[0]
+      assert.ok(client !== undefined)
+      assert.equal(script.standing(client).length, 51)
       assert.ok(
         of('standing').every(
           ({ standing, reason }) =>
@@ -88,14 +90,14 @@ describe('feed session: symbols', () => {
         )
       )
       feed.setSymbols(symbols.slice(1))
-      await eventually(() => assert.ok(script.standing(line).includes('S52')), soon)
-      assert.ok(!script.standing(line).includes('S1'))
-      assert.equal(line.socket.readyState, line.socket.OPEN)
+      await eventually(() => assert.ok(script.standing(client).includes('S52')), soon)
+      assert.ok(!script.standing(client).includes('S1'))
+      assert.equal(client.socket.readyState, client.socket.OPEN)
     }
   )
 
   it('asks for one symbol again on a live connection', options, async (t) => {
-    const server = await startLineServer(t)
+    const server = await startScriptedServer(t)
     const { feed, of } = follow(t, finnhubAt(server.url), {
       symbols: ['A', 'B'],
       times: { paceMs: 1 }
@@ -104,13 +106,13 @@ describe('feed session: symbols', () => {
     feed.resubscribe('A')
     await eventually(() => {
       assert.deepEqual(
-        server.lines[0]?.texts.slice(2).map((text) => JSON.parse(text) as unknown),
+        server.clients[0]?.texts.slice(2).map((text) => JSON.parse(text) as unknown),
         [
           { type: 'unsubscribe', symbol: 'A' },
           { type: 'subscribe', symbol: 'A' }
         ]
       )
     }, soon)
-    assert.equal(server.lines.length, 1)
+    assert.equal(server.clients.length, 1)
   })
 })

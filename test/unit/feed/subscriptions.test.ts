@@ -13,7 +13,7 @@ function steps(book: Subscriptions): string[] {
 
 function changes(book: Subscriptions): string[] {
   return book
-    .takeChanges()
+    .drainChanges()
     .map(({ symbol, standing, reason }) =>
       reason === null ? `${symbol} ${standing}` : `${symbol} ${standing}: ${reason}`
     )
@@ -39,7 +39,7 @@ describe('Subscriptions', () => {
   it('leaves the last one asked for out when there are too many, and names all left out', () => {
     const book = new Subscriptions(['A', 'B', 'C', 'D'])
     for (const _ of ['A', 'B', 'C']) book.next()
-    book.takeChanges()
+    book.drainChanges()
     book.overLimit('too many')
     assert.deepEqual(steps(book), [])
     assert.deepEqual(changes(book), ['C over the limit: too many', 'D over the limit: too many'])
@@ -69,8 +69,8 @@ describe('Subscriptions', () => {
     const book = new Subscriptions(['A', 'B', 'C'])
     steps(book)
     book.overLimit('too many')
-    book.again('A')
-    book.again('not there')
+    book.renew('A')
+    book.renew('not there')
     assert.deepEqual(steps(book), ['unsubscribe A', 'subscribe A'])
   })
 
@@ -102,7 +102,7 @@ describe('Subscriptions', () => {
             let answers: { inTurns: number; tell: () => void }[] = []
             for (let turn = 0; ; turn++) {
               const step = book.next()
-              for (const { symbol, standing } of book.takeChanges()) {
+              for (const { symbol, standing } of book.drainChanges()) {
                 if (standing === 'asked for') asked.add(symbol)
                 else if (standing !== 'acknowledged') asked.delete(symbol)
               }

@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 import { WebSocketServer, type WebSocket } from 'ws'
 
 /** One connection as the server sees it. */
-export interface ServedLine {
+export interface ServedClient {
   readonly socket: WebSocket
   readonly request: IncomingMessage
   /** Texts the client sent, in order. */
@@ -14,33 +14,33 @@ export interface ServedLine {
   send(value: unknown): void
 }
 
-export interface LineServer {
+export interface ScriptedServer {
   readonly url: string
-  readonly lines: readonly ServedLine[]
+  readonly clients: readonly ServedClient[]
   /** What the next upgrades are answered: a status, a cut connection, silence, or a WebSocket. */
   upgrade: number | 'cut' | 'silence' | 'accept'
 }
 
-export interface LineScript {
-  readonly onLine?: (line: ServedLine) => void
-  readonly onText?: (line: ServedLine, text: string) => void
-  /** False: protocol pings stay unanswered, as on a half-open line. */
+export interface ServerScript {
+  readonly onClient?: (client: ServedClient) => void
+  readonly onText?: (client: ServedClient, text: string) => void
+  /** False: protocol pings stay unanswered, as on a half-open connection. */
   readonly answersPings?: boolean
 }
 
 /** A WebSocket server on a port of its own that does what the script says; ends with the test. */
-export async function startLineServer(
+export async function startScriptedServer(
   t: TestContext,
-  script: LineScript = {}
-): Promise<LineServer> {
+  script: ServerScript = {}
+): Promise<ScriptedServer> {
   const http = createServer()
   const sockets = new WebSocketServer({
     noServer: true,
     autoPong: script.answersPings ?? true,
     perMessageDeflate: false
   })
-  const lines: ServedLine[] = []
-  const server = { url: '', lines, upgrade: 'accept' as LineServer['upgrade'] }
+  const clients: ServedClient[] = []
+  const server = { url: '', clients, upgrade: 'accept' as ScriptedServer['upgrade'] }
   http.on('upgrade', (request: IncomingMessage, socket, head) => {
     const { upgrade } = server
     if (upgrade === 'cut') socket.destroy()
@@ -51,28 +51,28 @@ export async function startLineServer(
     }
   })
   const accept = (socket: WebSocket, request: IncomingMessage): void => {
-    const line: ServedLine = {
+    const client: ServedClient = {
       socket,
       request,
       texts: [],
       pings: 0,
       send: (value) => socket.send(typeof value === 'string' ? value : JSON.stringify(value))
     }
-    lines.push(line)
+    clients.push(client)
     socket.on('message', (data: Buffer) => {
-      line.texts.push(data.toString())
-      script.onText?.(line, data.toString())
+      client.texts.push(data.toString())
+      script.onText?.(client, data.toString())
     })
-    socket.on('ping', () => line.pings++)
+    socket.on('ping', () => client.pings++)
     socket.on('error', () => undefined)
-    script.onLine?.(line)
+    script.onClient?.(client)
   }
   const listening = Promise.withResolvers<void>()
   http.listen(0, '127.0.0.1', listening.resolve)
   await listening.promise
   server.url = `ws://127.0.0.1:${(http.address() as AddressInfo).port}`
   t.after(() => {
-    for (const { socket } of lines) socket.terminate()
+    for (const { socket } of clients) socket.terminate()
     sockets.close()
     http.close()
     http.closeAllConnections()

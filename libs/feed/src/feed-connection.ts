@@ -3,18 +3,25 @@ import type { FeedProtocol, Frame } from '@tapedeck/domain'
 import { WebSocket } from 'ws'
 import type { FeedEvent } from './feed-event.ts'
 import type { FeedOptions, FeedTimes } from './feed-options.ts'
-import { Liveness } from './liveness.ts'
-import type { ConnectionEnd } from './retry.ts'
-import { Subscriber } from './subscriber.ts'
-import type { Subscriptions } from './subscriptions.ts'
-import { watch } from './watch.ts'
+import { Liveness, watch } from './liveness.ts'
+import { Subscriber, type Subscriptions } from './subscriptions.ts'
 
 const QUEUE_FRAMES = 20_000
-/** Places for events beside frames: standings of all symbols of the largest plan, some times over. */
+/** Room for events beside frames: the standings of all symbols of the largest plan, several times. */
 const OTHER_EVENTS = 50_000
 const MAX_FRAME_BYTES = 4 * 1024 * 1024
 
-export interface ConnectionSetup {
+/** How a connection ended. */
+export interface ConnectionEnd {
+  readonly cause: string
+  /** Another session holds the key (429, or the feed says so). */
+  readonly isBusy: boolean
+  /** How long it was open, ms; undefined when it never opened. */
+  readonly lastedMs: number | undefined
+  readonly frames: number
+}
+
+interface ConnectionSetup {
   readonly protocol: FeedProtocol
   readonly options: FeedOptions
   readonly times: FeedTimes
@@ -23,7 +30,7 @@ export interface ConnectionSetup {
   readonly subscriptions: Subscriptions
 }
 
-/** One connection: its socket, queue, subscriber and watch. Nothing of it outlives `end`. */
+/** One connection: its socket, event queue, subscriber and liveness. Nothing of it outlives `end`. */
 export class FeedConnection {
   readonly #setup: ConnectionSetup
   readonly #socket: WebSocket
@@ -58,15 +65,15 @@ export class FeedConnection {
     this.#listen()
   }
 
-  /** The next event; undefined when the line has ended and all was read. */
+  /** The next event; undefined when the connection has ended and every event was read. */
   next(): Promise<FeedEvent | undefined> {
     if (this.#isHeld && this.#queue.size <= this.#resumeAt) this.#release()
     return this.#queue.take()
   }
 
-  /** What is wanted may have changed. */
-  ask(): void {
-    this.#subscriber?.ask()
+  /** Subscribes and unsubscribes after the wanted symbols changed. */
+  updateSubscriptions(): void {
+    this.#subscriber?.update()
   }
 
   end(cause: string): void {
@@ -78,12 +85,12 @@ export class FeedConnection {
     this.#queue.close()
   }
 
-  /** The feed's or the server's words when the credentials are wrong. */
+  /** The words of the feed or the server when the credentials are wrong. */
   get refusal(): string | undefined {
     return this.#refusal
   }
 
-  /** How it ended; ask only when it has. */
+  /** How it ended; meaningful only after it has. */
   get ending(): ConnectionEnd {
     const opened = this.#openedMs
     const endedMs = this.#endedMs ?? this.#setup.clock.now()
@@ -124,18 +131,17 @@ export class FeedConnection {
     this.#openedMs = atMs
     this.#offer({ kind: 'connected', connection, atMs })
     this.#liveness = new Liveness(times, atMs, protocol.waitsForWelcome)
-    void this.#watch(this.#liveness)
+    void this.#endWhenDead(this.#liveness)
     for (const text of protocol.greeting()) this.#socket.send(text)
     this.#subscriber = new Subscriber({
       protocol,
       subscriptions,
+      connection,
       paceMs: times.paceMs,
       clock,
       signal: this.#ended.signal,
       send: (text) => this.#socket.send(text),
-      onStanding: (change) =>
-        this.#offer({ kind: 'standing', connection, atMs: clock.now(), ...change }),
-      onSubscribed: () => this.#offer({ kind: 'subscribed', connection, atMs: clock.now() })
+      offer: (event) => this.#offer(event)
     })
     if (!protocol.waitsForWelcome) this.#subscriber.start()
   }
@@ -148,11 +154,11 @@ export class FeedConnection {
     this.#liveness?.frame(receivedAt)
     options.onRaw?.(text, receivedAt, connection, frame)
     this.#offer({ kind: 'frame', connection, frame, receivedAt, text })
-    if (protocol.isTradeFrame?.(text) !== true) this.#hear(protocol.parse(text))
+    if (protocol.isTradeFrame?.(text) !== true) this.#handleControl(protocol.parse(text))
     if (this.#queue.size >= this.#pauseAt) this.#hold()
   }
 
-  #hear(frame: Frame): void {
+  #handleControl(frame: Frame): void {
     if (frame.kind === 'welcome') {
       this.#liveness?.welcomed()
       this.#subscriber?.start()
@@ -167,7 +173,7 @@ export class FeedConnection {
     }
   }
 
-  /** The reader lags: TCP now holds the sender back. Our silence is not the line's. */
+  /** The reader lags: TCP now holds the sender back, and the silence is not the connection's fault. */
   #hold(): void {
     if (this.#isEnded || this.#isHeld) return
     this.#isHeld = true
@@ -184,7 +190,7 @@ export class FeedConnection {
     this.#subscriber?.release()
   }
 
-  async #watch(liveness: Liveness): Promise<void> {
+  async #endWhenDead(liveness: Liveness): Promise<void> {
     const { clock } = this.#setup
     const cause = await watch(liveness, () => this.#socket.ping(), clock, this.#ended.signal)
     if (cause !== undefined) this.end(cause)
@@ -192,7 +198,7 @@ export class FeedConnection {
 
   #offer(event: FeedEvent): void {
     if (this.#queue.isClosed) return
-    // Cannot happen while pausing works; if it does, a reconnect makes the loss visible.
+    // Pausing prevents this; if it happens all the same, reconnecting makes the loss visible.
     if (!this.#queue.offer(event)) this.end('more events than the queue holds')
   }
 }
