@@ -49,7 +49,7 @@ const signal = stopSignal()
 const readPlans = argumentReader({
   name: 'test',
   options: {},
-  operand: 'a layer or a word',
+  takesOperands: true,
   read(given) {
     const words = given.operands.filter((operand) => !(operand in LAYERS))
     const plans = Object.entries(LAYERS)

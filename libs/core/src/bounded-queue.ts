@@ -3,8 +3,8 @@ import { assert, TapedeckError } from './errors.ts'
 /**
  * A first-in, first-out queue between an event handler, which must not wait, and a loop, which may.
  *
- * `offer` never blocks: it answers false when the queue is full, and the caller applies its stated
- * policy. `take` waits for an item; after `close` it drains what is left and then answers undefined.
+ * `offer` never blocks: it returns false when the queue is full, and the caller applies its policy.
+ * `take` waits for an item; after `close` it drains the queue and then returns undefined.
  */
 export class BoundedQueue<T> {
   readonly capacity: number
@@ -26,7 +26,7 @@ export class BoundedQueue<T> {
     return this.#closed
   }
 
-  /** Adds an item. False: full, nothing was added. Throws QUEUE_CLOSED after `close`. */
+  /** Adds an item; false when the queue is full. @throws QUEUE_CLOSED after `close` */
   offer(item: T): boolean {
     if (this.#closed) throw new TapedeckError('QUEUE_CLOSED', 'Cannot add to a closed queue')
     if (this.#taker !== undefined) {
@@ -40,7 +40,7 @@ export class BoundedQueue<T> {
     return true
   }
 
-  /** The next item, or undefined once the queue is closed and empty. One taker at a time. */
+  /** Waits for the next item; undefined once the queue is closed and empty. One taker at a time. */
   take(): Promise<T | undefined> {
     assert(this.#taker === undefined, 'a bounded queue has one taker at a time')
     const item = this.poll()
@@ -51,11 +51,11 @@ export class BoundedQueue<T> {
     return waiting.promise
   }
 
-  /** The next item if there is one now. */
+  /** The next item; undefined when the queue is empty. */
   poll(): T | undefined {
     if (this.#head >= this.#items.length) return undefined
     const item = this.#items[this.#head]
-    this.#items[this.#head] = undefined as T // let the item go before the array is compacted
+    this.#items[this.#head] = undefined as T // releases the item before the array is compacted
     this.#head++
     if (this.#head >= 1024 && this.#head * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#head)
@@ -64,7 +64,7 @@ export class BoundedQueue<T> {
     return item
   }
 
-  /** No more items come in; what is queued can still be taken. */
+  /** Refuses further items; the queued ones can still be taken. */
   close(): void {
     this.#closed = true
     if (this.#taker !== undefined) {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TapedeckError } from './errors.ts'
 
-/** The one seam to wall time: code that waits or stamps takes a Clock, so that tests can turn it. */
+/** Wall time. Code that waits or reads the time takes a Clock, so that tests can control it. */
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number
@@ -21,8 +21,8 @@ export const systemClock: Clock = {
 }
 
 /**
- * The promise, or TIMED_OUT after `timeoutMs`. The work itself is not cancelled: pass it a signal
- * when it can be.
+ * Waits for work at most `timeoutMs`. The work itself is not cancelled: pass it a signal for that.
+ * @throws TIMED_OUT
  */
 export async function withTimeout<T>(
   work: Promise<T>,

@@ -20,26 +20,25 @@ interface CommandLine<T, O extends OptionKinds> {
   readonly name: string
   /** `--help` and `-h` are always added. */
   readonly options: O
-  /** What an argument that is no option is, such as "a tape"; undefined when there is none. */
-  readonly operand?: string
-  /** Reads the values; mistakes are noted, not thrown. */
+  /** Whether an argument that is no option is allowed; it is a mistake unless true. */
+  readonly takesOperands?: boolean
+  /** Reads the values; mistakes are collected, not thrown. */
   read(given: Arguments<O>): T
 }
 
 /**
- * The function that reads arguments as `line` declares them.
- * @returns a function that answers 'help' when help is asked for, and throws CONFIG_INVALID with every
- *   mistake at once
+ * Makes the function that reads the arguments of a command. It returns 'help' when help is asked for and
+ * throws CONFIG_INVALID with every mistake at once.
  */
 export function argumentReader<T, const O extends OptionKinds>({
   name,
   options,
-  operand,
+  takesOperands = false,
   read
 }: CommandLine<T, O>): (args: readonly string[]) => T | 'help' {
   return (args) => {
     const mistakes: string[] = []
-    const found = scan(args, { ...options, help: 'flag' }, operand, mistakes)
+    const found = scan(args, { ...options, help: 'flag' }, takesOperands, mistakes)
     if (found.named.has('help')) return 'help'
     const values = read(new Arguments<O>(found, mistakes))
     if (mistakes.length === 0) return values
@@ -57,7 +56,7 @@ interface Found {
   readonly operands: readonly string[]
 }
 
-/** The arguments that were given. A value that does not fit is a mistake and reads as undefined. */
+/** The given arguments. A value that does not fit is noted as a mistake and reads as undefined. */
 class Arguments<O extends OptionKinds> {
   /** The arguments that are no options, in order. */
   readonly operands: readonly string[]
@@ -79,7 +78,7 @@ class Arguments<O extends OptionKinds> {
     return this.#named.has(name)
   }
 
-  /** Undefined when it was not named; `true` or `false` as a text for a switch. */
+  /** Undefined when not given; `true` or `false` as a text for a switch. */
   text(name: NamesOf<O, 'text'> | NamesOf<O, 'switch'>): string | undefined {
     return this.#named.get(name)?.[0]
   }
@@ -103,7 +102,7 @@ class Arguments<O extends OptionKinds> {
     return text === undefined ? undefined : this.choiceOf(`--${name}`, text, choices)
   }
 
-  /** The same of a text that is not a whole option: an operand, or a part of a list. */
+  /** The same for an operand or a part of a list. */
   choiceOf<T extends string>(what: string, text: string, choices: readonly T[]): T | undefined {
     const choice = choices.find((one) => one === text)
     if (choice === undefined) this.mistake(`${what} ${text} found, expected ${choices.join(', ')}`)
@@ -115,7 +114,7 @@ class Arguments<O extends OptionKinds> {
     return text === undefined ? undefined : this.wholeOf(`--${name}`, text, min, max)
   }
 
-  /** The same of a text that is not a whole option. */
+  /** The same for an operand or a part of a list. */
   wholeOf(what: string, text: string, min: number, max: number): number | undefined {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN
     if (value >= min && value <= max) return value
@@ -127,15 +126,15 @@ class Arguments<O extends OptionKinds> {
 function scan(
   args: readonly string[],
   kinds: OptionKinds,
-  operand: string | undefined,
+  takesOperands: boolean,
   mistakes: string[]
 ): Found {
   const named = new Map<string, string[]>()
   const operands: string[] = []
   for (const token of tokensOf(args, kinds)) {
     if (token.kind === 'positional') {
-      if (operand === undefined) mistakes.push(`'${token.value}' found, expected only options`)
-      else operands.push(token.value)
+      if (takesOperands) operands.push(token.value)
+      else mistakes.push(`'${token.value}' found, expected only options`)
     }
     if (token.kind !== 'option') continue
     const { rawName, value } = token
@@ -143,7 +142,7 @@ function scan(
     const name = isNegated ? token.name.slice(3) : token.name
     const kind = kinds[name]
     const takesText = kind === 'text' || kind === 'texts'
-    // Not strict, the parser takes whatever follows for the text, the next option as well.
+    // The parser is not strict: it takes whatever follows as the text, even the next option.
     const isText = value !== undefined && value !== ''
     const isNextOption = token.inlineValue === false && /^-\D/.test(value ?? '')
     if (kind === undefined) mistakes.push(unknown(rawName, Object.keys(kinds)))
@@ -164,7 +163,7 @@ function unknown(rawName: string, names: readonly string[]): string {
   return `unknown option ${rawName} found${near === undefined ? '' : `, did you mean --${near}?`}`
 }
 
-/** Not strict, so that every mistake is found at once. */
+/** Not strict, so that all mistakes are found at once. */
 function tokensOf(args: readonly string[], kinds: OptionKinds) {
   const options = Object.entries(kinds).map(([name, kind]) => {
     const type = kind === 'text' || kind === 'texts' ? ('string' as const) : ('boolean' as const)
@@ -179,7 +178,7 @@ function tokensOf(args: readonly string[], kinds: OptionKinds) {
   }).tokens
 }
 
-/** Where a command writes. */
+/** The output of a command. */
 export interface Terminal {
   /** Writes a part of the result to standard output. */
   write(text: string): void
@@ -193,7 +192,7 @@ interface Command<T> {
   readonly usage: string
   /** From `argumentReader`. */
   read(args: readonly string[]): T | 'help'
-  /** Answers the exit code. */
+  /** Returns the exit code. */
   run(args: T, terminal: Terminal): Promise<0 | 1>
 }
 
@@ -211,10 +210,14 @@ const CANNOT_BEGIN: readonly ErrorCode[] = [
   'DATA_DIR_IN_USE'
 ]
 
+/** 2 for a failure before the work began, such as invalid arguments or a missing server; else 1. */
+export function exitCodeOf(error: unknown): 1 | 2 {
+  return CANNOT_BEGIN.some((code) => hasCode(error, code)) ? 2 : 1
+}
+
 /**
- * Runs a command of this process: results on standard output, all else on standard error. Only a
- * `*main.ts` calls this. Exit codes: as the command answers, 1 when it failed on the way, 2 when it
- * could not begin.
+ * Runs a command of this process: results to standard output, everything else to standard error. Only a
+ * `*main.ts` calls this. The exit code is the command's own, or `exitCodeOf` the error it throws.
  */
 export async function runCommand<T>(
   { usage, read, run }: Command<T>,
@@ -226,7 +229,7 @@ export async function runCommand<T>(
     else process.exitCode = await run(args, terminalOf(process))
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`)
-    process.exitCode = CANNOT_BEGIN.some((code) => hasCode(error, code)) ? 2 : 1
+    process.exitCode = exitCodeOf(error)
   }
 }
 
@@ -247,8 +250,8 @@ function terminalOf({ stdout, stderr }: CommandProcess): Terminal {
 }
 
 /**
- * Aborts when this process is asked to stop, by SIGINT, SIGTERM or SIGHUP; a second request ends it at
- * once. For commands with something to close; without it a signal ends the process by itself.
+ * Aborts at the first SIGINT, SIGTERM or SIGHUP; a second one ends the process at once. For commands that
+ * must close something; without it the first signal ends the process.
  */
 export function stopSignal(): AbortSignal {
   const stopping = new AbortController()

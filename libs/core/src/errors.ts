@@ -55,12 +55,12 @@ export class TapedeckError extends Error {
   }
 }
 
-/** True when `error` is a TapedeckError of that code; anything else is simply no match. */
+/** Whether `error` is a TapedeckError with that code. */
 export function hasCode(error: unknown, code: ErrorCode): error is TapedeckError {
   return error instanceof TapedeckError && error.code === code
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

@@ -1,6 +1,13 @@
 export { BoundedQueue } from './bounded-queue.ts'
 export { repeat, systemClock, whileWaiting, withTimeout, type Clock } from './clock.ts'
-export { argumentReader, LimitedLines, runCommand, stopSignal, type Terminal } from './command.ts'
+export {
+  argumentReader,
+  exitCodeOf,
+  LimitedLines,
+  runCommand,
+  stopSignal,
+  type Terminal
+} from './command.ts'
 export {
   choice,
   about,
@@ -28,8 +35,14 @@ export {
   type ErrorCode,
   type TapedeckErrorOptions
 } from './errors.ts'
-export { createLockFile, removeStaleLock } from './lock-file.ts'
-export { isAlive, isSame, processIdentity, type ProcessIdentity } from './process-identity.ts'
+export {
+  isSame,
+  processIdentity,
+  readLock,
+  takeLock,
+  type LockContent,
+  type ProcessIdentity
+} from './lock-file.ts'
 export { fullJitter, retry } from './retry.ts'
 export { redactUrl, Secret, withoutSecrets } from './secret.ts'
 export { editsBetween, nearestName, printable, table } from './text.ts'

@@ -1,12 +1,116 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { link, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { TapedeckError } from './errors.ts'
+
+/** A process; its start time tells it from a later process with the same pid. */
+export interface ProcessIdentity {
+  readonly pid: number
+  /** As the system prints it; empty when it is unknown. */
+  readonly started: string
+}
+
+export async function processIdentity(pid: number): Promise<ProcessIdentity> {
+  return { pid, started: await startOf(pid) }
+}
+
+/** Whether that very process still runs. */
+export async function isSame({ pid, started }: ProcessIdentity): Promise<boolean> {
+  if (!isAlive(pid)) return false
+  const now = await startOf(pid)
+  return started === '' || now === '' || now === started
+}
+
+/** Whether a process with that pid exists; one of another user counts. */
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+const FIELD_STATE = 0
+const FIELD_START = 19
+
+async function startOf(pid: number): Promise<string> {
+  if (process.platform === 'linux') {
+    const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+    // The name in brackets may contain spaces: fields are counted from its end.
+    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ')
+    if (fields[FIELD_STATE] === 'Z') return 'ended' // waits only for its parent to notice
+    return fields[FIELD_START] ?? ''
+  }
+  return promisify(execFile)('ps', ['-o', 'lstart=', '-p', String(pid)], { timeout: 5000 }).then(
+    ({ stdout }) => stdout.trim(),
+    () => ''
+  )
+}
+
+/** The content of a lock file: its owner, and what the owner adds. */
+export interface LockContent {
+  readonly owner: ProcessIdentity
+}
+
+const TRIES = 5
 
 /**
- * Creates a file that must not be there yet. True: it is ours, with all of its content, for a link
- * appears whole or not at all; false: somebody else's is there.
+ * Creates the lock file of a folder for this process. The lock of a process that is gone is taken over.
+ *
+ * @param variable the environment variable that names the folder, for the message
+ * @param beforeTakeover runs while the stale lock still keeps other processes out
+ * @returns the owner in the file, which is this process
+ * @throws DATA_DIR_IN_USE with the pid of the owner
  */
-export async function createLockFile(file: string, content: string): Promise<boolean> {
-  const temporary = besides(file)
+export async function takeLock(
+  file: string,
+  variable: string,
+  beforeTakeover: (stale: LockContent) => Promise<void> = () => Promise.resolve()
+): Promise<ProcessIdentity> {
+  const folder = path.dirname(file)
+  const owner = await processIdentity(process.pid)
+  for (let tried = 0; tried < TRIES; tried++) {
+    if (await createWhole(file, JSON.stringify({ owner } satisfies LockContent))) return owner
+    const text = await readFile(file, 'utf8').catch(() => undefined)
+    if (text === undefined) continue
+    const other = contentOf(text)
+    // In a container a later process often has the pid of the earlier one: its start time differs.
+    if (other !== undefined && (await isSame(other.owner))) {
+      throw new TapedeckError(
+        'DATA_DIR_IN_USE',
+        `Cannot use ${folder}: process ${other.owner.pid} runs there, expected a folder of its own ` +
+          `(stop it, or set ${variable})`
+      )
+    }
+    if (other !== undefined) await beforeTakeover(other)
+    await removeStale(file, text)
+  }
+  throw new TapedeckError(
+    'DATA_DIR_IN_USE',
+    `Cannot lock ${folder}: other processes try at the same time`
+  )
+}
+
+/** Undefined when the file is missing or is no lock file. */
+export async function readLock(file: string): Promise<LockContent | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : contentOf(text)
+}
+
+function contentOf(text: string): LockContent | undefined {
+  try {
+    const content = JSON.parse(text) as LockContent
+    return Number.isInteger(content.owner.pid) ? content : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Creates a file with all of its content at once, by a link; false when it exists. */
+async function createWhole(file: string, content: string): Promise<boolean> {
+  const temporary = `${file}.${randomBytes(6).toString('hex')}`
   try {
     await writeFile(temporary, content)
     await link(temporary, file)
@@ -19,40 +123,28 @@ export async function createLockFile(file: string, content: string): Promise<boo
   }
 }
 
-/** Taking over lasts some milliseconds; whoever needs longer was killed in the middle of it. */
+/** A takeover lasts milliseconds; a guard that is older belongs to a killed process. */
 const TAKEOVER_LIMIT_MS = 10_000
 
 /**
- * Removes a lock whose owner is gone. True: the one that was `seen` is gone by our hand; false: somebody
- * else is at it, or was.
- *
- * Only one at a time may remove, under a guard beside the lock. Without it two could see the same stale
- * lock, and the slower one would remove what the quicker one had made meanwhile.
+ * Removes a stale lock with the content `seen`, one process at a time, under a guard file. Without the
+ * guard two processes could see the same stale lock, and the slower one would remove the new lock of the
+ * faster one.
  */
-export async function removeStaleLock(file: string, seen: string): Promise<boolean> {
+async function removeStale(file: string, seen: string): Promise<void> {
   const guard = `${file}.takeover`
-  if (!(await createLockFile(guard, ''))) {
-    await removeAbandoned(guard)
-    return false
+  if (!(await createWhole(guard, ''))) {
+    const ageMs = await stat(guard).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0
+    )
+    if (ageMs > TAKEOVER_LIMIT_MS) await rm(guard, { force: true })
+    return
   }
   try {
     const present = await readFile(file, 'utf8').catch(() => undefined)
-    if (present !== seen) return false
-    await rm(file, { force: true })
-    return true
+    if (present === seen) await rm(file, { force: true })
   } finally {
     await rm(guard, { force: true })
   }
-}
-
-async function removeAbandoned(guard: string): Promise<void> {
-  const age = await stat(guard).then(
-    ({ mtimeMs }) => Date.now() - mtimeMs,
-    () => 0
-  )
-  if (age > TAKEOVER_LIMIT_MS) await rm(guard, { force: true })
-}
-
-function besides(file: string): string {
-  return `${file}.${randomBytes(6).toString('hex')}`
 }

@@ -2,13 +2,13 @@ import { inspect } from 'node:util'
 
 const REDACTED = '[secret]'
 
-/** Shorter values are words that stand everywhere ("simulated"): hiding them would hide too much. */
+/** Shorter values may be common words ("simulated"): hiding them would hide too much. */
 const LEAST_LENGTH = 10
 
-/** Every form in which a secret of this process could stand in a text. */
+/** Every form in which a text could contain a secret of this process. */
 const forms = new Set<string>()
 
-/** A value that shows itself only when asked by `reveal()`: JSON, logs and inspection get a label. */
+/** A value that only `reveal()` shows; JSON, logs and inspection show a label. */
 export class Secret {
   readonly #value: string
 
@@ -37,15 +37,15 @@ export class Secret {
   }
 }
 
-/** A URL as a person may read it: user, password and every query value replaced. */
+/** A URL safe to show: user, password and every query value are replaced. */
 export function redactUrl(url: string): string {
   const withoutUser = url.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/@\s]*@/gi, `$1${REDACTED}@`)
   return withoutUser.replace(/([?&][^=&#\s]+)=[^&#\s]*/g, `$1=${REDACTED}`)
 }
 
 /**
- * A text in which no secret of this process stands: the last guard, for texts that come from others,
- * such as a feed that repeats the token in its error.
+ * The text with every secret of this process replaced: the last guard, for texts from outside, such as a
+ * feed's error that repeats the token.
  */
 export function withoutSecrets(text: string): string {
   let clean = text

@@ -2,11 +2,11 @@ import { messageOf, TapedeckError } from '@tapedeck/core'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { ServiceContext } from './run-service.ts'
 
-/** Why a service is not ready, one sentence a reason; empty when it is. */
+/** The reasons why a service is not ready, each a sentence; empty when it is ready. */
 export type Readiness = () => readonly string[] | Promise<readonly string[]>
 
 /**
- * Adds /healthz (the process answers), /readyz (200, or 503 with reasons) and /metrics to a server.
+ * Adds /healthz (200 while the process answers), /readyz (200, or 503 with reasons) and /metrics to a server.
  */
 export function addHealthRoutes(
   server: FastifyInstance,
@@ -35,7 +35,7 @@ async function reasonsOf(readiness: Readiness): Promise<readonly string[]> {
   }
 }
 
-/** Serves only the health routes, on 127.0.0.1 unless told; port 0 picks a free one. */
+/** Serves only the health routes, by default on a free port of 127.0.0.1. */
 export async function serveHealth(
   name: string,
   context: ServiceContext,
@@ -51,8 +51,8 @@ export async function serveHealth(
 }
 
 /**
- * Binds a server and answers its URL.
- * @throws PORT_IN_USE when somebody else has the port.
+ * Binds a server and returns its URL.
+ * @throws PORT_IN_USE
  */
 export async function listen(server: FastifyInstance, host: string, port: number): Promise<string> {
   try {

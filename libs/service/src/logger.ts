@@ -4,15 +4,15 @@ import { pino, stdSerializers, type Logger, type LoggerOptions } from 'pino'
 export type { Logger } from 'pino'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
+type LogLevel = (typeof LOG_LEVELS)[number]
 
 /**
- * One JSON line an event on standard output. Secrets are wrapped by `Secret`; as a second guard
- * URLs in messages and in error texts are redacted, since the feed's token travels in a URL; as a
- * third, no line leaves with a value that was wrapped.
+ * Logs one JSON line an event to standard output. Three guards keep secrets out: `Secret` wraps them,
+ * URLs in messages and error texts are redacted because the feed's token is part of a URL, and wrapped
+ * values are removed from every line.
  */
 export function createLogger(service: string, level: LogLevel): Logger {
-  // Not pino's own destination: it writes for ever at exit when the reader of a pipe is gone.
+  // Not pino's own destination: when the reader of a pipe is gone it never stops writing at exit.
   dropWhenUnread()
   const options: LoggerOptions = {
     level,
@@ -34,7 +34,7 @@ export function createLogger(service: string, level: LogLevel): Logger {
 
 let isGuarded = false
 
-/** A log nobody reads any more is no reason to fail. */
+/** A process whose log is no longer read must not fail. */
 function dropWhenUnread(): void {
   if (isGuarded) return
   isGuarded = true
@@ -49,5 +49,20 @@ function serializeError(error: unknown): unknown {
     message: redactUrl(message),
     stack: redactUrl(stack),
     ...(error instanceof TapedeckError && { code: error.code, ...error.details })
+  }
+}
+
+/** Logs the lines of a client library, in the form in which libs/kafka passes them on. */
+export function clientLog(
+  log: Logger
+): (
+  level: 'debug' | 'info' | 'warn' | 'error',
+  message: string,
+  details: Record<string, unknown>
+) => void {
+  return (level, message, { error, stack: _stack, timestamp: _timestamp, ...details }) => {
+    // Never above warn: the service itself reports the failure that ends it.
+    const quieter = level === 'error' ? 'warn' : level === 'info' ? 'debug' : level
+    log[quieter]({ client: { ...details, error } }, message)
   }
 }

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-/** Names end in the unit or `_total`; labels are few and bounded. docs/operations.md lists them. */
+/** Names end in a unit or `_total`; labels are few and bounded. docs/operations.md lists all metrics. */
 export interface Metrics {
   counter<L extends string = never>(name: string, help: string, labels?: readonly L[]): Counter<L>
   gauge<L extends string = never>(name: string, help: string, labels?: readonly L[]): Gauge<L>
@@ -10,11 +10,11 @@ export interface Metrics {
     buckets: readonly number[],
     labels?: readonly L[]
   ): Histogram<L>
-  /** The Prometheus text of everything registered, and its content type. */
+  /** The Prometheus text of all metrics, and its content type. */
   expose(): Promise<{ body: string; contentType: string }>
 }
 
-/** A registry of its own for each service, so that several run in one test process. */
+/** A registry of its own, so that several services can run in one test process. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })

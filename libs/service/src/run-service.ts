@@ -12,15 +12,15 @@ import {
 import { createLogger, LOG_LEVELS, type Logger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 
-/** What a service gets from its process; a test hands in its own. */
+/** What a service gets from its process; a test passes in its own. */
 export interface ServiceContext {
   readonly log: Logger
   readonly metrics: Metrics
-  /** Aborts when the service is asked to stop: first SIGINT or SIGTERM, or the parent is gone. */
+  /** Aborts when the service is asked to stop: at the first signal, or when its parent is gone. */
   readonly signal: AbortSignal
   /** Registers a closer; closers run in reverse order, each under a time limit. */
   defer(close: () => Promise<void> | void): void
-  /** Ends the service with a failure from the background, where nobody awaits. */
+  /** Ends the service with a failure in the background, which nothing awaits. */
   fail(error: unknown): void
 }
 
@@ -36,11 +36,12 @@ export const SERVICE_VARIABLES = {
   )
 } as const
 
-export const EXIT = { stopped: 0, failed: 1, invalid: 2 } as const
+const EXIT = { stopped: 0, failed: 1, invalid: 2 } as const
+/** Not PORT_IN_USE or DATA_DIR_IN_USE: a service that is started again may find them free. */
 const INVALID: readonly ErrorCode[] = ['CONFIG_INVALID', 'SERVER_MISSING']
 
 const CLOSE_LIMIT_MS = 4000
-/** All closers together: a stop is over in less than ten seconds. */
+/** For all closers together, so that a stop takes less than ten seconds. */
 const STOP_LIMIT_MS = 9000
 
 /**
@@ -54,7 +55,7 @@ export async function runService(
   start: (context: ServiceContext) => Promise<unknown>,
   env: Env = process.env
 ): Promise<void> {
-  // Node's crash report lists the environment, and with it every secret.
+  // Node's crash report would list the environment with every secret.
   process.report.excludeEnv = true
   let log: Logger
   try {
@@ -107,7 +108,7 @@ export async function runService(
   process.exit(exitCode)
 }
 
-/** A context outside any process; `close` runs the closers and answers whether all went well. */
+/** A context outside any process; `close` runs the closers and returns whether all succeeded. */
 export function createContext(log: Logger): {
   context: ServiceContext & { close(): Promise<boolean> }
   stop: () => void

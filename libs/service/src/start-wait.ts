@@ -1,18 +1,18 @@
 import { fullJitter, messageOf, retry, systemClock, type Clock } from '@tapedeck/core'
 import type { ServiceContext } from './run-service.ts'
 
-/** How long a service waits at its start for a server that is away. */
+/** The longest wait of a starting service for a server. */
 export const START_LIMIT_MS = 600_000
 const delayMs = fullJitter({ baseMs: 100, capMs: 5000 })
 
-/** Waiting at the start for servers that are not there yet. */
+/** The wait of a starting service for its servers. */
 export interface StartWait {
-  /** What is waited for at present, in sentences for /readyz; empty when nothing is. */
+  /** Reasons for /readyz; empty while nothing is waited for. */
   reasons(): readonly string[]
   /**
-   * Repeats work that fails with a retryable code, 50 ms to 5 s apart. Every other error, such as a
-   * mistake in the configuration, is thrown at once.
-   * @throws the last error after START_LIMIT_MS: whoever supervises the service begins anew; ABORTED
+   * Repeats work that fails with a retryable code, with delays of up to 5 s. Every other error, such as
+   * a mistake in the configuration, is thrown at once.
+   * @throws the last error after START_LIMIT_MS, so that a supervisor starts the service again; ABORTED
    */
   until<T>(work: () => Promise<T>): Promise<T>
 }

@@ -1,12 +1,12 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import {
-  createLockFile,
   isSame,
   processIdentity,
-  removeStaleLock,
+  readLock,
   systemClock,
-  TapedeckError,
+  takeLock,
+  type LockContent,
   type ProcessIdentity
 } from '@tapedeck/core'
 
@@ -19,12 +19,10 @@ export interface DataLock {
   release(): Promise<void>
 }
 
-interface LockContent {
-  readonly owner: ProcessIdentity
+interface StackLock extends LockContent {
   readonly children: readonly ProcessIdentity[]
 }
 
-const TRIES = 5
 /** Time for the children of a killed stack to exit before they get SIGKILL. */
 const CHILDREN_LIMIT_MS = 10_000
 const CHECK_EVERY_MS = 50
@@ -38,29 +36,9 @@ const CHECK_EVERY_MS = 50
 export async function lockDataDir(dataDir: string): Promise<DataLock> {
   await mkdir(dataDir, { recursive: true })
   const file = lockFile(dataDir)
-  const owner = await processIdentity(process.pid)
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    if (await createLockFile(file, JSON.stringify({ owner, children: [] }))) {
-      return held(file, owner)
-    }
-    const text = await readFile(file, 'utf8').catch(() => undefined)
-    if (text === undefined) continue
-    const other = parse(text)
-    if (other !== undefined && (await isSame(other.owner))) {
-      throw new TapedeckError(
-        'DATA_DIR_IN_USE',
-        `Cannot use ${dataDir}: process ${other.owner.pid} runs there, expected a folder of its own ` +
-          `(stop it, or set TAPEDECK_DATA_DIR)`
-      )
-    }
-    // First, because the lock must refuse other stacks until the folder is free.
-    await untilExited(other?.children ?? [])
-    await removeStaleLock(file, text)
-  }
-  throw new TapedeckError(
-    'DATA_DIR_IN_USE',
-    `Cannot lock ${dataDir}: other stacks try at the same time`
-  )
+  // Before the lock is taken over, because it must refuse other stacks until the folder is free.
+  const owner = await takeLock(file, 'TAPEDECK_DATA_DIR', (stale) => untilExited(childrenOf(stale)))
+  return held(file, owner)
 }
 
 /** The pid of the stack that uses a data folder now, if any. */
@@ -76,8 +54,9 @@ export async function lockOwner(dataDir: string): Promise<number | undefined> {
 export async function endRecordedChildren(file: string, owner: ProcessIdentity): Promise<void> {
   const lock = await readLock(file)
   if (lock?.owner.pid !== owner.pid || lock.owner.started !== owner.started) return
-  for (const child of lock.children) if (await isSame(child)) kill(child, 'SIGTERM')
-  await untilExited(lock.children)
+  const children = childrenOf(lock)
+  for (const child of children) if (await isSame(child)) kill(child, 'SIGTERM')
+  await untilExited(children)
 }
 
 function lockFile(dataDir: string): string {
@@ -91,7 +70,7 @@ function held(file: string, owner: ProcessIdentity): DataLock {
   const writeNow = async (): Promise<void> => {
     if (isReleased) return // a child that exits later must not bring the file back
     const temporary = `${file}.${owner.pid}`
-    await writeFile(temporary, JSON.stringify({ owner, children } satisfies LockContent))
+    await writeFile(temporary, JSON.stringify({ owner, children } satisfies StackLock))
     await rename(temporary, file)
   }
   const write = (): Promise<void> => {
@@ -140,16 +119,7 @@ function kill({ pid }: ProcessIdentity, signal: NodeJS.Signals): void {
   }
 }
 
-async function readLock(file: string): Promise<LockContent | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : parse(text)
-}
-
-function parse(text: string): LockContent | undefined {
-  try {
-    const lock = JSON.parse(text) as LockContent
-    return Number.isInteger(lock.owner.pid) && Array.isArray(lock.children) ? lock : undefined
-  } catch {
-    return undefined
-  }
+function childrenOf(lock: LockContent): readonly ProcessIdentity[] {
+  const { children } = lock as Partial<StackLock>
+  return Array.isArray(children) ? children : []
 }

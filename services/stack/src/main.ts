@@ -1,16 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { hasCode, messageOf, type ErrorCode } from '@tapedeck/core'
+import { exitCodeOf, hasCode, messageOf } from '@tapedeck/core'
 import { startStack } from './app.ts'
 import { readConfig } from './config.ts'
 import { createProgress } from './screen.ts'
 
-const EXIT = { stopped: 0, failed: 1, invalid: 2 } as const
-const INVALID: readonly ErrorCode[] = [
-  'CONFIG_INVALID',
-  'SERVER_MISSING',
-  'DATA_DIR_IN_USE',
-  'PORT_IN_USE'
-]
 /** A stop that hangs is cut short: the guard (guard.ts) ends the children that still run. */
 const STOP_LIMIT_MS = 9500
 const PARENT_CHECK_MS = 1000
@@ -21,16 +14,16 @@ const progress = createProgress((text) => process.stdout.write(text))
 const stopping = new AbortController()
 const ended = Promise.withResolvers<unknown>()
 const stop = (why: string): void => {
-  if (stopping.signal.aborted) process.exit(EXIT.failed)
+  if (stopping.signal.aborted) process.exit(1)
   progress.say(`Stopping (${why})`)
   stopping.abort()
   ended.resolve(undefined)
-  setTimeout(() => process.exit(EXIT.failed), STOP_LIMIT_MS).unref()
+  setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref()
 }
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop(name))
 stopWithNpm()
 
-let exitCode: number = EXIT.stopped
+let exitCode = 0
 try {
   const stack = await startStack(readConfig(process.env), {
     progress,
@@ -45,7 +38,7 @@ try {
 } catch (error) {
   if (!(stopping.signal.aborted && hasCode(error, 'ABORTED'))) {
     process.stderr.write(`${messageOf(error)}\n`)
-    exitCode = INVALID.some((code) => hasCode(error, code)) ? EXIT.invalid : EXIT.failed
+    exitCode = exitCodeOf(error)
   }
 }
 process.exit(exitCode)

@@ -60,7 +60,7 @@ async function run({ sets, profileDir, signal }: RunOptions): Promise<SetResult[
 const readArguments = argumentReader({
   name: 'verify:tape',
   options: { bars: 'text', json: 'flag', profile: 'text' },
-  operand: 'a tape',
+  takesOperands: true,
   read(given) {
     const bars = given.text('bars')
     if (bars !== undefined && given.operands.length !== 1) {

@@ -12,7 +12,7 @@ const read = argumentReader({
     json: 'flag',
     loop: 'switch'
   },
-  operand: 'a tape',
+  takesOperands: true,
   read: (given) => ({
     symbols: given.list('symbols'),
     speed: given.whole('speed', 1, 100),

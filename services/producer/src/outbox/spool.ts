@@ -1,14 +1,6 @@
-import { mkdir, open, readFile, rm, unlink, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, rm, unlink, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
-import {
-  createLockFile,
-  isSame,
-  messageOf,
-  processIdentity,
-  removeStaleLock,
-  TapedeckError,
-  type ProcessIdentity
-} from '@tapedeck/core'
+import { messageOf, takeLock, TapedeckError } from '@tapedeck/core'
 import type { Logger } from '@tapedeck/service'
 import {
   createSegment,
@@ -55,7 +47,6 @@ const CHUNK_BYTES = 1024 * 1024
 const SEGMENT_BYTES = 16 * 1024 * 1024
 /** A full spool has at least this many files: removing one makes room again. */
 const SEGMENTS = 8
-const LOCK_TRIES = 5
 
 /**
  * An append-only queue on disk for what the broker has not taken. Entries are read in the order in
@@ -308,11 +299,12 @@ interface Folder {
 async function openFolder(dir: string): Promise<Folder> {
   try {
     await mkdir(dir, { recursive: true })
-    const unlock = await lockFolder(dir)
+    const lock = path.join(dir, 'lock')
+    await takeLock(lock, 'SPOOL_DIR')
     const file = path.join(dir, 'cursor')
     // Mode `a` creates the file, only `r+` writes in place.
     await (await open(file, 'a')).close()
-    return { cursor: await open(file, 'r+'), unlock }
+    return { cursor: await open(file, 'r+'), unlock: () => rm(lock, { force: true }) }
   } catch (cause) {
     if (cause instanceof TapedeckError) throw cause
     throw new TapedeckError(
@@ -322,36 +314,4 @@ async function openFolder(dir: string): Promise<Folder> {
       { cause }
     )
   }
-}
-
-/**
- * Locks a spool folder for this process; the result unlocks it. The lock of a process that is gone is
- * taken over, so that the successor of a killed producer starts at once.
- */
-async function lockFolder(dir: string): Promise<() => Promise<void>> {
-  const file = path.join(dir, 'lock')
-  const { pid, started } = await processIdentity(process.pid)
-  for (let attempt = 0; attempt < LOCK_TRIES; attempt++) {
-    if (await createLockFile(file, `${pid} ${started}`)) return () => rm(file, { force: true })
-    const text = await readFile(file, 'utf8').catch(() => undefined)
-    if (text === undefined) continue
-    const owner = ownerOf(text)
-    // In a container a later producer often has the pid of the earlier one: its start time differs.
-    if (owner !== undefined && (await isSame(owner))) {
-      throw new TapedeckError(
-        'DATA_DIR_IN_USE',
-        `Cannot use ${dir}: process ${owner.pid} spools there, expected a folder of its own ` +
-          `(stop it, or set SPOOL_DIR)`
-      )
-    }
-    await removeStaleLock(file, text)
-  }
-  throw new TapedeckError('DATA_DIR_IN_USE', `Cannot lock ${dir}: others try at the same time`)
-}
-
-/** The process that a lock file names; undefined when it names none. */
-function ownerOf(text: string): ProcessIdentity | undefined {
-  const [number, ...started] = text.split(' ')
-  const pid = Number(number)
-  return Number.isInteger(pid) && pid > 0 ? { pid, started: started.join(' ') } : undefined
 }

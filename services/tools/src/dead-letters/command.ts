@@ -69,7 +69,7 @@ export const readDeadLettersArguments = argumentReader({
     limit: 'text',
     feed: 'text'
   },
-  operand: 'a command, then offsets',
+  takesOperands: true,
   read(given): DeadLettersArguments {
     const [name, ...rest] = given.operands
     if (name === undefined) given.mistake(`no command found, expected ${COMMANDS.join(', ')}`)

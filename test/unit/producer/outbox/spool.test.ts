@@ -204,7 +204,10 @@ describe('Spool', { timeout: 60_000 }, () => {
     await assert.rejects(openSpool(t, dir), { code: 'DATA_DIR_IN_USE' })
     await spool.close()
     const gone = (await readFile('/proc/sys/kernel/pid_max', 'utf8').catch(() => '4194304')).trim()
-    for (const text of [`${gone} 123`, `${process.pid} 123`, '', 'nonsense']) {
+    const stale = [Number(gone), process.pid].map((pid) =>
+      JSON.stringify({ owner: { pid, started: '123' } })
+    )
+    for (const text of [...stale, '', 'nonsense']) {
       await writeFile(path.join(dir, 'lock'), text)
       await (await openSpool(t, dir)).close()
     }
