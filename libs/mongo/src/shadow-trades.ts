@@ -23,6 +23,7 @@ export type TradeCollection = 'trades' | 'trades_shadow'
 
 /** A stored trade with its place on the tape. */
 export interface StoredTrade {
+  readonly symbol: string
   readonly connection: string
   readonly frame: number
   readonly index: number
@@ -94,7 +95,7 @@ export async function eachTrade(
     try {
       while (await cursor.hasNext()) {
         for (const document of cursor.readBufferedDocuments()) {
-          if (visit(tradeOf(document, known)) === 'stop') return
+          if (visit(tradeOf(symbol, document, known)) === 'stop') return
         }
       }
     } finally {
@@ -104,7 +105,7 @@ export async function eachTrade(
 }
 
 /** `known` holds each connection's name once: millions of trades share a handful of them. */
-function tradeOf(document: Read, known: Map<string, string>): StoredTrade {
+function tradeOf(symbol: string, document: Read, known: Map<string, string>): StoredTrade {
   const {
     _id: id,
     price,
@@ -120,6 +121,7 @@ function tradeOf(document: Read, known: Map<string, string>): StoredTrade {
   let connection = known.get(name)
   if (connection === undefined) known.set(name, (connection = name))
   return {
+    symbol,
     connection,
     frame,
     index,

@@ -8,13 +8,21 @@ import {
   type KnownGap,
   type TradeRecord
 } from '@tapedeck/domain'
-import type { RangeEnd } from '../command/arguments.ts'
+import {
+  eachTrade,
+  loadCheckpoints,
+  loadGaps,
+  storedSymbols,
+  type Database,
+  type StoredTrade
+} from '@tapedeck/mongo'
+import { tradingDatesOf, type RangeEnd } from '../command/arguments.ts'
 import { readDatabaseConfig, withDatabase } from '../command/config.ts'
+import { recordsOfTrades } from '../reprocess/tape-slice.ts'
 import type { BacktestArguments } from './arguments.ts'
 import { BacktestEngine, type EngineCounts } from './engine.ts'
 import { specName } from './grid.ts'
 import { scoreRows, timeOfDay, type HalfHour, type ScoreRow } from './scores.ts'
-import { storedGaps, storedRecords } from './stored-records.ts'
 import { assertReadable, TapeRecords } from './tape-records.ts'
 
 /** The result of a backtest. Everything but `speed` is the same for the same arguments and trades. */
@@ -153,4 +161,55 @@ function textOf(end: RangeEnd): string {
 
 async function* inTurn(tapes: readonly TapeRecords[]): AsyncGenerator<readonly TradeRecord[]> {
   for (const tape of tapes) yield* tape.read()
+}
+
+/**
+ * Stored trades as the records they arrived in, by time of receipt, one trading date of all symbols at a
+ * time. A trade that was received after its date is yielded at the end of that date.
+ * @throws DATABASE_UNREACHABLE
+ */
+async function* storedRecords(
+  database: Database,
+  { from, to }: { readonly from: RangeEnd; readonly to: RangeEnd },
+  wanted: readonly string[] | undefined
+): AsyncGenerator<readonly TradeRecord[]> {
+  const known = await storedSymbols(database)
+  const symbols = wanted === undefined ? known : known.filter((one) => wanted.includes(one))
+  const dates = new Map<string, { symbol: string; fromMs: number; toMs: number }[]>()
+  for (const symbol of symbols) {
+    for (const { tradeDate, startMs, endMs } of tradingDatesOf(symbol, from, to)) {
+      const parts = dates.get(tradeDate) ?? []
+      parts.push({ symbol, fromMs: startMs, toMs: endMs })
+      dates.set(tradeDate, parts)
+    }
+  }
+  for (const [, parts] of [...dates].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const found: StoredTrade[] = []
+    for (const { symbol, fromMs, toMs } of parts) {
+      await eachTrade(database, 'trades', { symbol, fromMs, toMs }, (trade) => {
+        found.push(trade)
+        return undefined
+      })
+    }
+    yield [...recordsOfTrades(found.sort(byReceipt))]
+  }
+}
+
+/** Every recorded feed outage, of all partitions. @throws DATABASE_UNREACHABLE */
+async function storedGaps(database: Database): Promise<KnownGap[]> {
+  const logs = new Set((await loadCheckpoints(database)).map(({ _id }) => _id))
+  const gaps = new Map<string, KnownGap>()
+  for (const log of logs.size === 0 ? [''] : logs) {
+    for (const gap of await loadGaps(database, log)) gaps.set(gap.id, gap)
+  }
+  return [...gaps.values()]
+}
+
+/** By time of receipt, connection and frame. Both ascend in time. */
+function byReceipt(a: StoredTrade, b: StoredTrade): number {
+  if (a.receivedAtMs !== b.receivedAtMs) return a.receivedAtMs - b.receivedAtMs
+  if (a.connection !== b.connection) return a.connection < b.connection ? -1 : 1
+  if (a.frame !== b.frame) return a.frame - b.frame
+  if (a.symbol !== b.symbol) return a.symbol < b.symbol ? -1 : 1
+  return a.index - b.index
 }

@@ -13,11 +13,9 @@ import {
   type KnownGap,
   type StoredActivityBar,
   type TickState,
-  type Timeframe,
-  type TradeRecord
+  type Timeframe
 } from '@tapedeck/domain'
-import type { StoredTrade } from '@tapedeck/mongo'
-import type { TapeSlice } from './tape-slice.ts'
+import { recordsOfTrades, type TapeSlice } from './tape-slice.ts'
 
 export interface RebuildOptions {
   readonly timeframes: readonly Timeframe[]
@@ -44,7 +42,7 @@ const NOWHERE = [-1, -1] as const
  * A bar in time belongs to the date in which it starts, a counted one to that of its first trade.
  */
 export function rebuild(slice: TapeSlice, options: RebuildOptions): Map<string, RebuiltBar> {
-  const { symbol, date, trades } = slice
+  const { date, trades } = slice
   const fold = new PartitionFold(
     {
       timeframes: options.timeframes,
@@ -60,7 +58,7 @@ export function rebuild(slice: TapeSlice, options: RebuildOptions): Map<string, 
   for (const gap of options.gaps) fold.gaps.add(gap)
   let unsettled = 0
   let offset = 0
-  for (const record of recordsOf(symbol, trades)) {
+  for (const record of recordsOfTrades(trades)) {
     fold.take(record, offset++, 0)
     unsettled += record.trades.length
     if (unsettled < SETTLE_TRADES) continue
@@ -79,34 +77,6 @@ export function rebuild(slice: TapeSlice, options: RebuildOptions): Map<string, 
     if (tradeDate === date.tradeDate) rebuilt.set(bar.id, { bar, tradeDate })
   }
   return rebuilt
-}
-
-/** The trades as the records they came in: consecutive ones of a frame. */
-function* recordsOf(symbol: string, trades: readonly StoredTrade[]): Generator<TradeRecord> {
-  let from = 0
-  for (let i = 1; i <= trades.length; i++) {
-    const first = trades[from]
-    const next = trades[i]
-    if (first === undefined) return
-    if (next?.frame === first.frame && next.connection === first.connection) continue
-    const part = trades.slice(from, i)
-    from = i
-    yield {
-      version: 1,
-      feed: first.feed,
-      symbol,
-      connection: first.connection,
-      frame: first.frame,
-      receivedAt: first.receivedAtMs,
-      indexes: part.map(({ index }) => index),
-      trades: part.map(({ price, tMs, size, conditions }) => ({
-        p: price,
-        t: tMs,
-        v: size,
-        c: conditions
-      }))
-    }
-  }
 }
 
 function settle(fold: PartitionFold, { activityFromMs }: RebuildOptions): void {

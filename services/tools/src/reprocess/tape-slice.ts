@@ -1,11 +1,14 @@
 import {
   eligibilityOf,
   MAY,
+  recordsOf,
   sessionOfTrade,
   tradeId,
   tradingDateAt,
   windowSpec,
+  type FrameTrade,
   type Timeframe,
+  type TradeRecord,
   type TradingDate
 } from '@tapedeck/domain'
 import {
@@ -113,6 +116,23 @@ export async function loadSlice(
   trades.sort(byPlace)
   before.sort(byPlace)
   return { symbol, date, trades, before, aside: ofDate, tradeCount }
+}
+
+/** The records that stored trades arrived in. Trades of one frame must follow one another. */
+export function* recordsOfTrades(trades: readonly StoredTrade[]): Generator<TradeRecord> {
+  let next = 0
+  for (let first = trades[0]; first !== undefined; first = trades[next]) {
+    const { connection, frame, feed, receivedAtMs: receivedAt } = first
+    const from = next
+    while (trades[next]?.frame === frame && trades[next]?.connection === connection) next++
+    const parts = trades.slice(from, next).map(frameTradeOf)
+    yield* recordsOf(parts, { feed, connection, frame, receivedAt })
+  }
+}
+
+function frameTradeOf(trade: StoredTrade): FrameTrade {
+  const { symbol: s, index, price: p, tMs: t, size: v, conditions: c, vendorId: i } = trade
+  return { s, index, p, t, v, c, ...(i !== undefined && { i }) }
 }
 
 /** Orders two trades of a symbol as the feed sent them. */

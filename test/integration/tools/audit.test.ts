@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
-import { inService } from '../../../support/in-service.ts'
-import { openMarket, type Market } from '../../../support/market.ts'
-import {
-  allStored,
-  command,
-  DATE,
-  disorderedTape,
-  resultOf,
-  TIMEFRAMES
-} from './disordered-tape.ts'
+import { inService } from '../../support/in-service.ts'
+import { openMarket, type Market } from '../../support/market.ts'
+import { allStored, DATE, disorderedTape, TIMEFRAMES } from './disordered-tape.ts'
+import { resultOf, runTool } from './run-tool.ts'
 
 const options = { timeout: 240_000 }
 
@@ -50,7 +44,7 @@ describe('npm run audit', () => {
     const market = await consumed(t, 5)
     const env = { ...market.env, TIMEFRAMES }
     for (const date of [DATE, '2026-03-11']) {
-      const run = await command('audit', env, '--date', date, '--json')
+      const run = await runTool('audit', env, '--date', date, '--json')
       assert.equal(run.code, 0, run.output)
       const { isClean, trades, symbols } = resultOf(run) as Audit
       assert.ok(isClean && trades > 500)
@@ -62,56 +56,52 @@ describe('npm run audit', () => {
     }
   })
 
-  it(
-    'names a changed bar, a deleted trade, a bar that is gone and one too many',
-    options,
-    async (t) => {
-      const market = await consumed(t, 6)
-      const { bars, trades } = market.database
-      const env = { ...market.env, TIMEFRAMES }
-      const hour = await bars.findOne({ symbol: 'MSFT', timeframe: '1h', tradeDate: DATE })
-      const trade = await trades.findOne({ symbol: 'AAPL', tradeDate: DATE, conditions: ['1'] })
-      const second = await bars.findOne({
-        symbol: 'BINANCE:BTCUSDT',
-        timeframe: '1s',
-        tradeDate: DATE
-      })
-      assert.ok(hour !== null && trade !== null && second !== null)
-      await bars.updateOne({ _id: hour._id }, { $set: { close: 1 } })
-      await trades.deleteOne({ _id: trade._id })
-      await bars.deleteOne({ _id: second._id })
-      const run = await command('audit', env, '--date', DATE, '--json', '--all')
-      assert.equal(run.code, 1, run.output)
-      const { differences } = resultOf(run) as Audit
-      const of = (symbol: string) => differences.filter((one) => one.symbol === symbol)
-      assert.deepEqual(
-        of('MSFT').map(({ kind, timeframe }) => [kind, timeframe]),
-        [['different', '1h']]
-      )
-      assert.match(
-        run.output,
-        /MSFT 1h \S+ {2}different: as many trades, other values.*\n +(.*; )?close 1 stored/
-      )
-      assert.deepEqual(
-        of('BINANCE:BTCUSDT').map(({ kind, timeframe }) => [kind, timeframe]),
-        [['missing', '1s']]
-      )
-      // The deleted trade is missed by a bar of every kind, and named.
-      assert.ok(of('AAPL').length >= 8)
-      const oneSecond = of('AAPL').find(({ timeframe }) => timeframe === '1s')
-      assert.deepEqual(oneSecond?.trades, [trade._id])
-      assert.ok(of('AAPL').every(({ trades: ids }) => ids.includes(trade._id)))
-    }
-  )
+  it('names a changed bar, a deleted bar, and every bar of a deleted trade', options, async (t) => {
+    const market = await consumed(t, 6)
+    const { bars, trades } = market.database
+    const env = { ...market.env, TIMEFRAMES }
+    const hour = await bars.findOne({ symbol: 'MSFT', timeframe: '1h', tradeDate: DATE })
+    const trade = await trades.findOne({ symbol: 'AAPL', tradeDate: DATE, conditions: ['1'] })
+    const second = await bars.findOne({
+      symbol: 'BINANCE:BTCUSDT',
+      timeframe: '1s',
+      tradeDate: DATE
+    })
+    assert.ok(hour !== null && trade !== null && second !== null)
+    await bars.updateOne({ _id: hour._id }, { $set: { close: 1 } })
+    await trades.deleteOne({ _id: trade._id })
+    await bars.deleteOne({ _id: second._id })
+    const run = await runTool('audit', env, '--date', DATE, '--json', '--all')
+    assert.equal(run.code, 1, run.output)
+    const { differences } = resultOf(run) as Audit
+    const of = (symbol: string) => differences.filter((one) => one.symbol === symbol)
+    assert.deepEqual(
+      of('MSFT').map(({ kind, timeframe }) => [kind, timeframe]),
+      [['different', '1h']]
+    )
+    assert.match(
+      run.output,
+      /MSFT 1h \S+ {2}different: as many trades, other values.*\n +(.*; )?close 1 stored/
+    )
+    assert.deepEqual(
+      of('BINANCE:BTCUSDT').map(({ kind, timeframe }) => [kind, timeframe]),
+      [['missing', '1s']]
+    )
+    // One bar of every timeframe holds the deleted trade, and the audit names it.
+    assert.ok(of('AAPL').length >= 8)
+    const oneSecond = of('AAPL').find(({ timeframe }) => timeframe === '1s')
+    assert.deepEqual(oneSecond?.trades, [trade._id])
+    assert.ok(of('AAPL').every(({ trades: ids }) => ids.includes(trade._id)))
+  })
 
-  it('says when a bar holds a trade that stands aside as too late', options, async (t) => {
+  it('reports a bar that holds a trade of late_trades', options, async (t) => {
     const market = await consumed(t, 7)
     const { trades, lateTrades } = market.database
     const env = { ...market.env, TIMEFRAMES }
     const trade = await trades.findOne({ symbol: 'AAPL', tradeDate: DATE, conditions: ['1'] })
     assert.ok(trade !== null)
     await lateTrades.insertOne({ ...trade, reason: 'too late', byMs: 1 })
-    const run = await command('audit', env, '--date', DATE, '--symbols', 'AAPL')
+    const run = await runTool('audit', env, '--date', DATE, '--symbols', 'AAPL')
     assert.equal(run.code, 1)
     assert.match(
       run.output,
@@ -123,13 +113,13 @@ describe('npm run audit', () => {
     const market = await consumed(t, 8, { LATENESS_LIMIT: '30m' })
     assert.ok((await market.database.lateTrades.countDocuments()) > 20)
     const env = { ...market.env, TIMEFRAMES, LATENESS_LIMIT: '30m' }
-    const run = await command('audit', env, '--date', DATE)
+    const run = await runTool('audit', env, '--date', DATE)
     assert.equal(run.code, 0, run.output)
     assert.match(run.output, /no difference/)
   })
 
-  it('says every mistake of a command at once and ends with 2', options, async () => {
-    const run = await command(
+  it('names every wrong argument at once and exits with 2', options, async () => {
+    const run = await runTool(
       'audit',
       {},
       '--date',
@@ -143,7 +133,7 @@ describe('npm run audit', () => {
     for (const word of ['2026-13-01', "'7m'", '--fast', "'x'"]) {
       assert.ok(run.output.includes(word), run.output)
     }
-    const nowhere = await command('audit', { TAPEDECK_DATA_DIR: '/nowhere' }, '--date', DATE)
+    const nowhere = await runTool('audit', { TAPEDECK_DATA_DIR: '/nowhere' }, '--date', DATE)
     assert.deepEqual([nowhere.code, /MONGODB_URI/.test(nowhere.output)], [2, true])
   })
 })

@@ -2,20 +2,19 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import type { TradeRecord } from '@tapedeck/domain'
-import { eventually } from '../../../support/eventually.ts'
-import { inService } from '../../../support/in-service.ts'
-import { openMarket, type Market } from '../../../support/market.ts'
-import { aRecord, aTrade } from '../../../support/trades.ts'
+import { eventually } from '../../support/eventually.ts'
+import { inService } from '../../support/in-service.ts'
+import { openMarket, type Market } from '../../support/market.ts'
+import { aRecord, aTrade } from '../../support/trades.ts'
 import {
   allStored,
   assertSame,
-  command,
   contents,
   DATE,
   disorderedTape,
-  resultOf,
   TIMEFRAMES
 } from './disordered-tape.ts'
+import { resultOf, runTool } from './run-tool.ts'
 
 const options = { timeout: 240_000 }
 const RANGE = ['--from', DATE, '--to', '2026-03-11', '--json'] as const
@@ -53,11 +52,11 @@ async function consumed(
 
 describe('npm run reprocess', () => {
   for (const source of ['trades', 'topic']) {
-    it(`finds nothing to do under the same rules, read from ${source}`, options, async (t) => {
+    it(`finds no difference under the same rules, from ${source}`, options, async (t) => {
       const { market } = await consumed(t, disorderedTape(1200, 21), { LATENESS_LIMIT: '1h' })
       const env = { ...market.env, TIMEFRAMES, LATENESS_LIMIT: '1h' }
       const before = await contents(market)
-      const run = await command('reprocess', env, ...RANGE, '--source', source, '--swap', '--yes')
+      const run = await runTool('reprocess', env, ...RANGE, '--source', source, '--swap', '--yes')
       assert.equal(run.code, 0, run.output)
       const { bars, equal, open } = resultOf(run) as Report
       assert.ok(bars > 1000 && equal === bars && open === 0, run.output)
@@ -66,45 +65,38 @@ describe('npm run reprocess', () => {
     })
   }
 
-  it(
-    'under another policy makes what a consumer with that policy makes of the topic',
-    options,
-    async (t) => {
-      const records = disorderedTape(1200, 22)
-      const { market, stop } = await consumed(t, records)
-      await stop()
-      const other = await consumed(t, records, { CONDITION_POLICY: 'sip' })
-      const env = { ...market.env, TIMEFRAMES, CONDITION_POLICY: 'sip' }
-      // Until the consumer works by these rules too, a late trade would come in under the old ones.
-      const early = await command('reprocess', env, ...RANGE, '--swap', '--yes')
-      assert.equal(early.code, 1)
-      assert.equal((resultOf(early) as Report).swap?.replaced, 0)
-      assert.match(early.output, /not swapped: trades may still come in late.*CONDITION_POLICY/)
+  it('makes the bars that a consumer with another policy would make', options, async (t) => {
+    const records = disorderedTape(1200, 22)
+    const { market, stop } = await consumed(t, records)
+    await stop()
+    const other = await consumed(t, records, { CONDITION_POLICY: 'sip' })
+    const env = { ...market.env, TIMEFRAMES, CONDITION_POLICY: 'sip' }
+    // The running consumer would still add a late trade under its own policy.
+    const early = await runTool('reprocess', env, ...RANGE, '--swap', '--yes')
+    assert.equal(early.code, 1)
+    assert.equal((resultOf(early) as Report).swap?.replaced, 0)
+    assert.match(early.output, /not swapped: trades may still come in late.*CONDITION_POLICY/)
 
-      await inService(t, (context) =>
-        startConsumer(market.consumer({ TIMEFRAMES, CONDITION_POLICY: 'sip' }), context)
-      )
-      await nextTrades(market, records)
-      const run = await command('reprocess', env, ...RANGE, '--swap', '--yes')
-      assert.equal(run.code, 0, run.output)
-      const report = resultOf(run) as Report
-      assert.ok(
-        report.different > 100 && report.labelled > 100 && report.doubtful === 0,
-        run.output
-      )
-      assert.deepEqual(report.swap?.skipped, {})
-      assertSame(await contents(market, DATES), await contents(other.market, DATES))
-      const audit = await command('audit', env, '--date', DATE)
-      assert.equal(audit.code, 0, audit.output)
-      const revised = await market.database.bars.findOne({
-        revisionCause: 'reprocessed',
-        revision: { $gt: 0 }
-      })
-      assert.deepEqual([revised?.status, revised?.policy], ['revised', 'sip'])
-    }
-  )
+    await inService(t, (context) =>
+      startConsumer(market.consumer({ TIMEFRAMES, CONDITION_POLICY: 'sip' }), context)
+    )
+    await nextTrades(market, records)
+    const run = await runTool('reprocess', env, ...RANGE, '--swap', '--yes')
+    assert.equal(run.code, 0, run.output)
+    const report = resultOf(run) as Report
+    assert.ok(report.different > 100 && report.labelled > 100 && report.doubtful === 0, run.output)
+    assert.deepEqual(report.swap?.skipped, {})
+    assertSame(await contents(market, DATES), await contents(other.market, DATES))
+    const audit = await runTool('audit', env, '--date', DATE)
+    assert.equal(audit.code, 0, audit.output)
+    const revised = await market.database.bars.findOne({
+      revisionCause: 'reprocessed',
+      revision: { $gt: 0 }
+    })
+    assert.deepEqual([revised?.status, revised?.policy], ['revised', 'sip'])
+  })
 
-  it('a late trade after the swap goes into the swapped bars once', options, async (t) => {
+  it('lets the consumer add a late trade to the swapped bars once', options, async (t) => {
     const records = disorderedTape(600, 23)
     const { market, stop } = await consumed(t, records)
     await stop()
@@ -112,7 +104,7 @@ describe('npm run reprocess', () => {
     await inService(t, (context) => startConsumer(market.consumer(sip), context))
     await nextTrades(market, records)
     const env = { ...market.env, ...sip }
-    const run = await command('reprocess', env, ...RANGE, '--swap', '--yes')
+    const run = await runTool('reprocess', env, ...RANGE, '--swap', '--yes')
     assert.equal(run.code, 0, run.output)
     const day = { symbol: 'AAPL', timeframe: '1d', tradeDate: DATE }
     const before = await market.database.bars.findOne(day)
@@ -129,13 +121,13 @@ describe('npm run reprocess', () => {
       assert.equal(after?.tradeCount, (before?.tradeCount ?? 0) + 2)
       assert.deepEqual([after?.high, after?.revision], [200, (before?.revision ?? 0) + 1])
     })
-    const audit = await command('audit', env, '--date', DATE, '--symbols', 'AAPL')
-    // Windows of n trades took the late ones into the open bar of their own day, later on the tape.
+    const audit = await runTool('audit', env, '--date', DATE, '--symbols', 'AAPL')
+    // Activity bars follow tape order: the late trades are in the bar that was open when they came.
     assert.equal(audit.code, 0, audit.output)
   })
 
   it(
-    'leaves a bar whose trades are not those stored, and takes it when forced',
+    'replaces a bar of other trades than the stored ones only with --force',
     options,
     async (t) => {
       const { market, stop } = await consumed(t, disorderedTape(600, 24))
@@ -147,13 +139,13 @@ describe('npm run reprocess', () => {
       const day = { symbol: 'AAPL', timeframe: '1d', tradeDate: DATE }
       const before = await bars.findOne(day)
       const env = { ...market.env, TIMEFRAMES: '1m,1d' }
-      const cautious = await command('reprocess', env, ...RANGE, '--swap', '--yes')
+      const cautious = await runTool('reprocess', env, ...RANGE, '--swap', '--yes')
       assert.equal(cautious.code, 1)
       assert.match(cautious.output, /AAPL 1d .* in doubt: a rebuild under its own policy feed/)
       assert.deepEqual(await bars.findOne(day), before)
       // Its windows ended longer ago than anything may still come in.
       const forced = { ...env, LATENESS_LIMIT: '1h' }
-      const run = await command('reprocess', forced, ...RANGE, '--swap', '--yes', '--force')
+      const run = await runTool('reprocess', forced, ...RANGE, '--swap', '--yes', '--force')
       assert.equal(run.code, 0, run.output)
       const after = await bars.findOne(day)
       assert.equal(after?.tradeCount, (before?.tradeCount ?? 0) - 1)
@@ -161,40 +153,26 @@ describe('npm run reprocess', () => {
     }
   )
 
-  it(
-    'makes bars of a timeframe that was not there, once nothing can come late',
-    options,
-    async (t) => {
-      const { market } = await consumed(t, disorderedTape(600, 25), { LATENESS_LIMIT: '2h' })
-      const env = { ...market.env, TIMEFRAMES, LATENESS_LIMIT: '2h' }
-      const args = [
-        '--from',
-        DATE,
-        '--to',
-        DATE,
-        '--timeframes',
-        '30m',
-        '--swap',
-        '--yes',
-        '--json'
-      ]
-      const run = await command('reprocess', env, ...args)
-      assert.equal(run.code, 0, run.output)
-      const made = await market.database.bars.find({ timeframe: '30m' }).toArray()
-      assert.equal(made.length, (resultOf(run) as Report).swap?.inserted)
-      const days = await market.database.bars.find({ timeframe: '1d', tradeDate: DATE }).toArray()
-      assert.equal(total(made), total(days))
-      const audit = await command('audit', env, '--date', DATE)
-      assert.equal(audit.code, 0, audit.output)
-    }
-  )
+  it('inserts bars of a new timeframe once no trade can come in late', options, async (t) => {
+    const { market } = await consumed(t, disorderedTape(600, 25), { LATENESS_LIMIT: '2h' })
+    const env = { ...market.env, TIMEFRAMES, LATENESS_LIMIT: '2h' }
+    const args = ['--from', DATE, '--to', DATE, '--timeframes', '30m', '--swap', '--yes', '--json']
+    const run = await runTool('reprocess', env, ...args)
+    assert.equal(run.code, 0, run.output)
+    const made = await market.database.bars.find({ timeframe: '30m' }).toArray()
+    assert.equal(made.length, (resultOf(run) as Report).swap?.inserted)
+    const days = await market.database.bars.find({ timeframe: '1d', tradeDate: DATE }).toArray()
+    assert.equal(total(made), total(days))
+    const audit = await runTool('audit', env, '--date', DATE)
+    assert.equal(audit.code, 0, audit.output)
+  })
 
-  it('with --include-late takes in what was kept aside', options, async (t) => {
+  it('uses the trades of late_trades with --include-late', options, async (t) => {
     const { market } = await consumed(t, disorderedTape(600, 26), { LATENESS_LIMIT: '10m' })
     const aside = await market.database.lateTrades.countDocuments(DATES)
     assert.ok(aside > 10)
     const env = { ...market.env, TIMEFRAMES: '1d', LATENESS_LIMIT: '10m' }
-    const run = await command(
+    const run = await runTool(
       'reprocess',
       env,
       ...RANGE,
@@ -209,39 +187,43 @@ describe('npm run reprocess', () => {
     assert.equal(total(days), await market.database.trades.countDocuments(effective))
   })
 
-  it('says every mistake at once, and never swaps unasked', options, async () => {
-    const run = await command(
-      'reprocess',
-      {},
-      '--to',
-      'x',
-      '--policy',
-      'ours',
-      '--force',
-      '--source',
-      'mongo'
-    )
-    assert.equal(run.code, 2)
-    for (const word of [
-      '--from is missing',
-      '--to x',
-      '--policy ours',
-      '--force',
-      '--source mongo'
-    ]) {
-      assert.ok(run.output.includes(word), run.output)
+  it(
+    'names every wrong argument at once, and never swaps without a confirmation',
+    options,
+    async () => {
+      const run = await runTool(
+        'reprocess',
+        {},
+        '--to',
+        'x',
+        '--policy',
+        'ours',
+        '--force',
+        '--source',
+        'mongo'
+      )
+      assert.equal(run.code, 2)
+      for (const word of [
+        '--from is missing',
+        '--to x',
+        '--policy ours',
+        '--force',
+        '--source mongo'
+      ]) {
+        assert.ok(run.output.includes(word), run.output)
+      }
+      const unasked = await runTool('reprocess', {}, ...RANGE, '--swap')
+      assert.deepEqual([unasked.code, /--yes/.test(unasked.output)], [2, true])
+      const backwards = await runTool('reprocess', {}, '--from', '2026-03-11', '--to', DATE)
+      assert.deepEqual([backwards.code, /not before --from/.test(backwards.output)], [2, true])
     }
-    const unasked = await command('reprocess', {}, ...RANGE, '--swap')
-    assert.deepEqual([unasked.code, /--yes/.test(unasked.output)], [2, true])
-    const backwards = await command('reprocess', {}, '--from', '2026-03-11', '--to', DATE)
-    assert.deepEqual([backwards.code, /not before --from/.test(backwards.output)], [2, true])
-  })
+  )
 })
 
 const total = (bars: readonly { readonly tradeCount: number }[]): number =>
   bars.reduce((sum, { tradeCount }) => sum + tradeCount, 0)
 
-/** A trade of each symbol two days on: the consumer writes checkpoints under its present rules. */
+/** Publishes a trade of each symbol two days later, so that the consumer writes checkpoints under its rules. */
 async function nextTrades(market: Market, records: readonly TradeRecord[]): Promise<void> {
   const last = records.at(-1)
   assert.ok(last !== undefined)

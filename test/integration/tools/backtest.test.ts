@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -7,15 +6,16 @@ import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import type { TradeRecord } from '@tapedeck/domain'
 import { readBacktestArguments, runBacktest, type BacktestResult } from '@tapedeck/tools/testing'
-import { eventually } from '../../../support/eventually.ts'
-import { inService } from '../../../support/in-service.ts'
-import { openMarket, type Market } from '../../../support/market.ts'
-import { aRecord, START_MS } from '../../../support/trades.ts'
+import { eventually } from '../../support/eventually.ts'
+import { inService } from '../../support/in-service.ts'
+import { openMarket, type Market } from '../../support/market.ts'
+import { aRecord, START_MS } from '../../support/trades.ts'
+import { resultOf, runTool } from './run-tool.ts'
 
 const options = { timeout: 180_000 }
 const MINUTE_MS = 60_000
 const FORECASTS = '1m:20:1,1m:60:5,5s:60:12'
-/** Nothing is to wait for at the end but the last bar, which ends with the last trade. */
+/** The last bar ends with the last trade, and is final soon after it. */
 const RULES = { FORECASTS, TIMEFRAMES: '5s,1m', ALLOWED_DELAY: '200ms' } as const
 const SYMBOLS = ['AAPL', 'MSFT', 'BINANCE:BTCUSDT'] as const
 
@@ -102,9 +102,7 @@ async function fileOf(t: TestContext, records: readonly TradeRecord[]): Promise<
   return file
 }
 
-/**
- * Every total and label that the consumer stored, as a backtest has it in its rows.
- */
+/** Compares every total and label that the consumer stored with the rows of a backtest. */
 async function assertStored(market: Market, { rows }: BacktestResult): Promise<void> {
   const stored = await market.database.forecastScores.find().toArray()
   assert.equal(stored.length, SYMBOLS.length * 3 * 3)
@@ -127,7 +125,7 @@ async function assertStored(market: Market, { rows }: BacktestResult): Promise<v
 
 describe('a backtest', () => {
   it(
-    'scores as the consumer does, to the last bit, from a tape and from stored trades',
+    'gives exactly the scores of the consumer, from a tape and from stored trades',
     options,
     async (t) => {
       const records = tape(110, 3)
@@ -141,63 +139,57 @@ describe('a backtest', () => {
     }
   )
 
-  it('scores anew what late trades revise, as the consumer does', options, async (t) => {
-    const records = tape(130, 4)
-    const until = (minute: number) => (record: TradeRecord) =>
-      record.receivedAt < START_MS + minute * MINUTE_MS
-    const early = records.filter(until(100))
-    // A pause, so that the clock may move the watermark on while the consumer has nothing to read.
-    const [first, ...others] = records.filter((record) => !until(110)(record))
-    assert.ok(first !== undefined)
-    const rest = [first, ...lateRecords(first.receivedAt), ...others].map((record, index) => ({
-      ...record,
-      frame: early.length + 1 + index
-    }))
-    const market = await consumed(t, [early, rest])
-    const rewritten = await market.database.forecasts.countDocuments({ scoreRevision: 1 })
-    assert.ok(rewritten > 0, 'late trades rewrote no score')
+  it(
+    'rewrites the scores of bars that late trades revise, as the consumer does',
+    options,
+    async (t) => {
+      const records = tape(130, 4)
+      const until = (minute: number) => (record: TradeRecord) =>
+        record.receivedAt < START_MS + minute * MINUTE_MS
+      const early = records.filter(until(100))
+      // A pause, so that the clock may advance the watermark while the consumer has nothing to read.
+      const [first, ...others] = records.filter((record) => !until(110)(record))
+      assert.ok(first !== undefined)
+      const rest = [first, ...lateRecords(first.receivedAt), ...others].map((record, index) => ({
+        ...record,
+        frame: early.length + 1 + index
+      }))
+      const market = await consumed(t, [early, rest])
+      const rewritten = await market.database.forecasts.countDocuments({ scoreRevision: 1 })
+      assert.ok(rewritten > 0, 'late trades rewrote no score')
 
-    const all = [...early, ...rest]
-    await assertStored(market, await played(['--file', await fileOf(t, all)], RULES))
-    const range = ['--from', '2026-03-10T14:00Z', '--to', '2026-03-10T18:00Z']
-    await assertStored(market, await played(range, { ...market.env, ...RULES }))
-  })
+      const all = [...early, ...rest]
+      await assertStored(market, await played(['--file', await fileOf(t, all)], RULES))
+      const range = ['--from', '2026-03-10T14:00Z', '--to', '2026-03-10T18:00Z']
+      await assertStored(market, await played(range, { ...market.env, ...RULES }))
+    }
+  )
 
   it(
-    'ends with one JSON object and 0 as a command, with 2 and every mistake otherwise',
+    'prints one JSON object and exits with 0, or names every wrong argument and exits with 2',
     options,
     async (t) => {
       const file = await fileOf(t, tape(60, 5))
-      const run = await command('--file', file, '--grid', '1m:20:1,5', '--json')
+      const run = await runTool('backtest', {}, '--file', file, '--grid', '1m:20:1,5', '--json')
       assert.equal(run.code, 0, run.output)
-      const { rows, counts } = JSON.parse(
-        run.stdout.trimEnd().split('\n').at(-1) ?? ''
-      ) as BacktestResult
+      const { rows, counts } = resultOf(run) as BacktestResult
       assert.equal(rows.length, SYMBOLS.length * 2 * 3)
       assert.ok(counts.forecasts > 0)
 
-      const wrong = await command('--file', file, '--grid', '1m:1:1', '--policy', 'no')
+      const wrong = await runTool(
+        'backtest',
+        {},
+        '--file',
+        file,
+        '--grid',
+        '1m:1:1',
+        '--policy',
+        'no'
+      )
       assert.equal(wrong.code, 2)
       assert.match(wrong.output, /lookback 1, expected 3 to 1000/)
       assert.match(wrong.output, /--policy no found/)
-      assert.equal((await command('--file', '/nowhere.ndjson')).code, 2)
+      assert.equal((await runTool('backtest', {}, '--file', '/nowhere.ndjson')).code, 2)
     }
   )
 })
-
-async function command(
-  ...args: string[]
-): Promise<{ readonly code: number; readonly stdout: string; readonly output: string }> {
-  const { promise, resolve } = Promise.withResolvers<Awaited<ReturnType<typeof command>>>()
-  const main = '../../../../services/tools/src/backtest-main.ts'
-  execFile(
-    process.execPath,
-    [path.resolve(import.meta.dirname, main), ...args],
-    { env: { PATH: process.env['PATH'] ?? '' }, timeout: 60_000 },
-    (error, stdout, stderr) => {
-      const code = error === null ? 0 : Number(error.code ?? -1)
-      resolve({ code, stdout, output: stdout + stderr })
-    }
-  )
-  return promise
-}

@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { TradeRecord } from '@tapedeck/domain'
 import type { BarDocument } from '@tapedeck/mongo'
-import { eventually } from '../../../support/eventually.ts'
-import type { Market } from '../../../support/market.ts'
-import { aRecord, aTrade, START_MS } from '../../../support/trades.ts'
+import { eventually } from '../../support/eventually.ts'
+import type { Market } from '../../support/market.ts'
+import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
 
-export const SYMBOLS = ['AAPL', 'MSFT', 'BINANCE:BTCUSDT'] as const
+const SYMBOLS = ['AAPL', 'MSFT', 'BINANCE:BTCUSDT'] as const
 export const DATE = '2026-03-10'
 const DAY_MS = 86_400_000
 
-/** Windows of every kind: those that reach over the end of a date, and those that follow the tape. */
+/** Windows of every kind: some end after the date they start in, and some follow tape order. */
 export const TIMEFRAMES = '1s,5s,1m,1h,1h/20m,1d,regular,20t,3000v'
 
 const CONDITIONS = [
@@ -67,7 +65,7 @@ export function disorderedTape(count: number, seed: number): TradeRecord[] {
   return [...tape, ...ends]
 }
 
-export function countTrades(records: readonly TradeRecord[]): number {
+function countTrades(records: readonly TradeRecord[]): number {
   return records.reduce((sum, { trades }) => sum + trades.length, 0)
 }
 
@@ -91,42 +89,6 @@ export async function allStored(
     },
     { timeoutMs: 30_000 }
   )
-}
-
-export interface Run {
-  readonly code: number
-  /** The result, and after it what was said while it worked. */
-  readonly output: string
-  readonly result: string
-}
-
-/** `npm run audit` or `npm run reprocess` as a process of its own. */
-export async function command(
-  name: 'audit' | 'reprocess',
-  env: Readonly<Record<string, string>>,
-  ...args: string[]
-): Promise<Run> {
-  const { promise, resolve } = Promise.withResolvers<Run>()
-  const program = path.resolve(
-    import.meta.dirname,
-    `../../../../services/tools/src/${name}-main.ts`
-  )
-  const { PATH = '' } = process.env
-  execFile(
-    process.execPath,
-    [program, ...args],
-    { env: { PATH, ...env }, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 },
-    (error, stdout, stderr) => {
-      const code = error === null ? 0 : Number(error.code ?? -1)
-      resolve({ code, output: stdout + stderr, result: stdout })
-    }
-  )
-  return promise
-}
-
-/** The JSON object on the last line. */
-export function resultOf({ result }: Run): unknown {
-  return JSON.parse(result.trimEnd().split('\n').at(-1) ?? '')
 }
 
 type Content = Omit<

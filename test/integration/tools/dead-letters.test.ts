@@ -1,52 +1,31 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import { deadTopicOf, openDeadLetters, Publisher, type DeadLetter } from '@tapedeck/kafka'
-import { eventually } from '../../../support/eventually.ts'
-import { inService } from '../../../support/in-service.ts'
-import { openMarket, type Market } from '../../../support/market.ts'
-import { aRecord, aTrade, START_MS } from '../../../support/trades.ts'
+import { eventually } from '../../support/eventually.ts'
+import { inService } from '../../support/in-service.ts'
+import { openMarket, type Market } from '../../support/market.ts'
+import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
+import { runTool } from './run-tool.ts'
 
 const options = { timeout: 120_000 }
-const PROGRAM = path.join(
-  import.meta.dirname,
-  '../../../../services/tools/src/dead-letters-main.ts'
-)
-
-interface Run {
-  readonly code: number
-  readonly output: string
-}
 
 /** `npm run dead -- …` as a process of its own. */
-async function dead(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Run> {
-  const { promise, resolve } = Promise.withResolvers<Run>()
-  const { PATH = '' } = process.env
-  execFile(
-    process.execPath,
-    [PROGRAM, ...args],
-    { env: { PATH, ...env }, timeout: 60_000 },
-    (error, stdout, stderr) => {
-      const code = error === null ? 0 : Number(error.code ?? -1)
-      resolve({ code, output: stdout + stderr })
-    }
-  )
-  return promise
-}
+const dead = (env: Readonly<Record<string, string>>, ...args: string[]) =>
+  runTool('dead-letters', env, ...args)
 
-async function keepAside(t: TestContext, market: Market, letters: readonly DeadLetter[]) {
-  const tracker = openDeadLetters(market.kafka, { clientId: 'test' })
-  t.after(() => tracker.close())
-  await tracker.send(letters)
+async function publishLetters(t: TestContext, market: Market, letters: readonly DeadLetter[]) {
+  const deadLetters = openDeadLetters(market.kafka, { clientId: 'test' })
+  t.after(() => deadLetters.close())
+  await deadLetters.send(letters)
 }
 
 const fromFrame = (reason: string, raw: string): DeadLetter => ({ stage: 'producer', reason, raw })
 
-/** A frame that the producer of some earlier day did not take. */
+/** A frame that an earlier producer refused. */
 const FRAME = JSON.stringify({
   data: [
     { ...aTrade({ p: 101, v: 5 }), s: 'AAPL' },
@@ -66,11 +45,11 @@ async function volumeOf({ database }: Market, symbol: string): Promise<number | 
 
 describe('npm run dead', () => {
   it(
-    'lists by stage and reason, shows the raw text, and hides what was dropped',
+    'lists letters by stage and reason, shows the raw text, and hides dropped ones',
     options,
     async (t) => {
       const market = await openMarket(t)
-      await keepAside(t, market, [
+      await publishLetters(t, market, [
         fromFrame('frame is not JSON: Unexpected end', '{"da'),
         fromFrame('frame is not JSON: Unexpected token', 'x\u001b[2J'),
         fromFrame('price is not positive', '{"s":"AAPL","p":0}')
@@ -102,55 +81,51 @@ describe('npm run dead', () => {
     }
   )
 
-  it(
-    'puts back what fits now, says why the rest does not, and doubles nothing',
-    options,
-    async (t) => {
-      const market = await openMarket(t)
-      await inService(t, (context) => startConsumer(market.consumer(), context))
-      // A record of somebody else's, under a wrong key: the consumer's own letter.
-      const foreign = aRecord({ symbol: 'AAPL', trades: [aTrade({ p: 100, v: 3 })] })
-      await market.publishRaw('WRONG', JSON.stringify(foreign))
-      await market.publish([{ ...foreign, frame: 2, trades: [aTrade({ p: 99, v: 2 })] }])
-      await eventually(async () => {
-        assert.match((await dead(market.env, 'list')).output, /consumer +key is not the symbol/)
-      })
-      await keepAside(t, market, [
-        fromFrame('trade frame has 3 trades', FRAME),
-        fromFrame('too many conditions', TRADE),
-        fromFrame('price is not positive', '{"s":"AAPL","p":0,"t":1,"v":1}'),
-        fromFrame('frame has no type', '{"type":"ping"}'),
-        fromFrame('some reason of old', ALPACA)
-      ])
-      const dry = await dead(market.env, 'replay', '--all', '--dry-run')
-      assert.match(dry.output, /4 letters with 6 trades would be replayed, 2 do not fit/)
-      assert.match((await dead(market.env, 'list')).output, /6 letters open\n/)
-
-      const run = await dead(market.env, 'replay', '--all')
-      assert.equal(run.code, 1, 'not all of it could be done')
-      assert.match(run.output, /offset 3: does not fit: price is not positive/)
-      assert.match(run.output, /offset 4: does not fit: it is a frame of kind ping, without trades/)
-      assert.match(run.output, /4 letters with 6 trades replayed, 2 do not fit/)
-      const whole = 3 + 2 + 5 + 7 + 11
-      await eventually(async () => assert.equal(await volumeOf(market, 'AAPL'), whole))
-      await eventually(async () => assert.equal(await volumeOf(market, 'MSFT'), 1))
-      await eventually(async () => assert.equal(await volumeOf(market, 'TSLA'), 3))
-
-      const again = await dead(market.env, 'replay', '0', '1', '2')
-      assert.deepEqual([again.code, again.output.match(/replayed already/g)?.length], [0, 3])
-      const all = await dead(market.env, 'replay', '--all')
-      assert.match(all.output, /0 letters with 0 trades replayed, 2 do not fit/)
-      assert.equal(await market.database.trades.countDocuments(), 7)
-      const stored = await market.database.trades.findOne({ price: 103 })
-      assert.match(stored?._id ?? '', /^[0-9a-z]{9}replay-2-0$/)
-      assert.equal(stored?.feed, 'simulated')
-    }
-  )
-
-  it('finishes a replay that was killed in the middle under the same names', options, async (t) => {
+  it('replays what fits now once, and says why the rest does not fit', options, async (t) => {
     const market = await openMarket(t)
     await inService(t, (context) => startConsumer(market.consumer(), context))
-    await keepAside(t, market, [
+    // A record of somebody else's, under a wrong key: the consumer's own letter.
+    const foreign = aRecord({ symbol: 'AAPL', trades: [aTrade({ p: 100, v: 3 })] })
+    await market.publishRaw('WRONG', JSON.stringify(foreign))
+    await market.publish([{ ...foreign, frame: 2, trades: [aTrade({ p: 99, v: 2 })] }])
+    await eventually(async () => {
+      assert.match((await dead(market.env, 'list')).output, /consumer +key is not the symbol/)
+    })
+    await publishLetters(t, market, [
+      fromFrame('trade frame has 3 trades', FRAME),
+      fromFrame('too many conditions', TRADE),
+      fromFrame('price is not positive', '{"s":"AAPL","p":0,"t":1,"v":1}'),
+      fromFrame('frame has no type', '{"type":"ping"}'),
+      fromFrame('some reason of old', ALPACA)
+    ])
+    const dry = await dead(market.env, 'replay', '--all', '--dry-run')
+    assert.match(dry.output, /4 letters with 6 trades would be replayed, 2 do not fit/)
+    assert.match((await dead(market.env, 'list')).output, /6 letters open\n/)
+
+    const run = await dead(market.env, 'replay', '--all')
+    assert.equal(run.code, 1, 'not all of it could be done')
+    assert.match(run.output, /offset 3: does not fit: price is not positive/)
+    assert.match(run.output, /offset 4: does not fit: it is a frame of kind ping, without trades/)
+    assert.match(run.output, /4 letters with 6 trades replayed, 2 do not fit/)
+    const whole = 3 + 2 + 5 + 7 + 11
+    await eventually(async () => assert.equal(await volumeOf(market, 'AAPL'), whole))
+    await eventually(async () => assert.equal(await volumeOf(market, 'MSFT'), 1))
+    await eventually(async () => assert.equal(await volumeOf(market, 'TSLA'), 3))
+
+    const again = await dead(market.env, 'replay', '0', '1', '2')
+    assert.deepEqual([again.code, again.output.match(/replayed already/g)?.length], [0, 3])
+    const all = await dead(market.env, 'replay', '--all')
+    assert.match(all.output, /0 letters with 0 trades replayed, 2 do not fit/)
+    assert.equal(await market.database.trades.countDocuments(), 7)
+    const stored = await market.database.trades.findOne({ price: 103 })
+    assert.match(stored?._id ?? '', /^[0-9a-z]{9}replay-2-0$/)
+    assert.equal(stored?.feed, 'simulated')
+  })
+
+  it('finishes an interrupted replay under the same ids', options, async (t) => {
+    const market = await openMarket(t)
+    await inService(t, (context) => startConsumer(market.consumer(), context))
+    await publishLetters(t, market, [
       fromFrame('too many conditions', TRADE),
       fromFrame('too many conditions', TRADE)
     ])
@@ -181,7 +156,7 @@ describe('npm run dead', () => {
   })
 
   it(
-    'finds the broker of npm start by its data folder, else says what to set',
+    'finds the broker of npm start by its data folder, or says what to set',
     options,
     async (t) => {
       const market = await openMarket(t)
@@ -209,7 +184,7 @@ describe('npm run dead', () => {
     }
   )
 
-  it('names mistakes in the command, and ends with 2', options, async () => {
+  it('names wrong arguments and exits with 2', options, async () => {
     for (const [args, expected] of [
       [[], /no command found, expected list, show, replay, drop/],
       [['show'], /0 selections found, expected one of/],
