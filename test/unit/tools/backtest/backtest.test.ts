@@ -50,10 +50,10 @@ describe('a backtest', () => {
     }
   })
 
-  it('counts every forecast: made from each close with enough before it', async (t) => {
+  it('makes a forecast from each close that has enough closes before it', async (t) => {
     const file = await written(t, walk(100, 4))
     const { rows, counts } = await backtest('--file', file, '--forecasts', '1m:20:1,1m:20:5')
-    // 10 closes are needed first; the last horizon's targets never come.
+    // The first forecast needs 10 closes; the targets of the last `horizon` forecasts have no trade.
     assert.deepEqual(
       rows.map(({ horizon, n, voids }) => [horizon, n, voids]),
       [
@@ -65,7 +65,7 @@ describe('a backtest', () => {
     assert.equal(counts.forecasts, 2 * 3 * 91)
   })
 
-  it('gives the same result again, and other ranges only with another seed', async (t) => {
+  it('repeats its result exactly; another seed changes only the ranges of skill', async (t) => {
     const file = await written(t, walk(400, 5))
     const args = ['--file', file, '--grid', '1m:20,40:1,5']
     const [first, again] = [await backtest(...args), await backtest(...args)]
@@ -76,7 +76,7 @@ describe('a backtest', () => {
     assert.notDeepEqual(other.rows, first.rows)
   })
 
-  it('gives each forecast of a grid what it gets alone', async (t) => {
+  it('gives a forecast of a grid the same scores as alone', async (t) => {
     const file = await written(t, walk(300, 6))
     const all = await backtest('--file', file, '--grid', '1m:20,40:1,5')
     const alone = await backtest('--file', file, '--forecasts', '1m:40:5')
@@ -86,7 +86,7 @@ describe('a backtest', () => {
     )
   })
 
-  it('reads trades, frames and captures, packed or not, alike', async (t) => {
+  it('gives the same result for trades, frames and captures, gzipped or not', async (t) => {
     const lines = walk(200, 7)
     const frames = lines.map((line) => ({ type: 'trade', data: [line] }))
     const captured = frames.map((frame, index) => ({
@@ -105,7 +105,7 @@ describe('a backtest', () => {
     }
   })
 
-  it('plays several tapes as one', async (t) => {
+  it('plays several tapes like one', async (t) => {
     const lines = walk(300, 8)
     const whole = await backtest('--file', await written(t, lines))
     const parts = [lines.slice(0, 140), lines.slice(140)]
@@ -114,11 +114,11 @@ describe('a backtest', () => {
     assert.deepEqual(lasting(cut), lasting(whole))
   })
 
-  it('takes a trade hours late into its bar and scores what that revises anew', async (t) => {
+  it('adds a trade that is hours late to its bar and rewrites the score', async (t) => {
     const lines = walk(300, 9)
     const target = lines[100]
     assert.ok(target !== undefined)
-    // Later in the same minute, so it is the close; it arrives three hours on.
+    // Later in the same minute, so it is the close; it arrives three hours later.
     const late = { ...target, p: target.p + 5000, t: target.t + 20_000 }
     const args = ['--forecasts', '1m:20:1'] as const
     const without = await backtest('--file', await written(t, lines), ...args)
@@ -130,12 +130,12 @@ describe('a backtest', () => {
     }
     const before = lines[99]?.p ?? NaN
     const expected = Math.abs(late.p - before) - Math.abs(target.p - before)
-    // The forecast from that bar was made before: only the score of the bar itself moves.
+    // The forecasts from that bar exist already: only the score with that bar as target changes.
     assert.ok(Math.abs(naive(revised) - naive(without) - expected) < 1e-6)
     assert.equal(rowOf(revised, 'shrunk', 1).n, rowOf(without, 'shrunk', 1).n)
   })
 
-  it('leaves out other symbols when some are named', async (t) => {
+  it('plays only the named symbols', async (t) => {
     const lines = walk(200, 10)
     const others = lines.map((line) => ({ ...line, s: 'BINANCE:ETHUSDT', p: line.p / 20 }))
     const mixed = lines.flatMap((line, index) => [line, others[index] ?? line])
@@ -149,7 +149,7 @@ describe('a backtest', () => {
     )
   })
 
-  it('counts trades that a producer refuses, and stops at a line that is no tape', async (t) => {
+  it('counts trades that a producer would refuse, and stops at a line that is not of a tape', async (t) => {
     const lines = walk(100, 11)
     const bad = { ...lines[0], p: 0 }
     const { counts } = await backtest('--file', await written(t, [...lines, bad]))
@@ -161,7 +161,7 @@ describe('a backtest', () => {
     })
   })
 
-  it('refuses a tape that is not there, is no gzip, or has none of the symbols', async (t) => {
+  it('refuses a tape that is missing, is not gzip, or has none of the symbols', async (t) => {
     await assert.rejects(backtest('--file', '/nowhere/tape.ndjson'), (error) =>
       hasCode(error, 'CONFIG_INVALID')
     )
@@ -174,7 +174,7 @@ describe('a backtest', () => {
     await assert.rejects(backtest('--file', file), (error) => hasCode(error, 'TAPE_INVALID'))
   })
 
-  it('says when no forecast could be scored', async (t) => {
+  it('reports when no forecast could be scored', async (t) => {
     const result = await backtest('--file', await written(t, walk(4, 1)))
     assert.deepEqual(result.rows, [])
     const report = await readFile(await writeReport(await folder(t), result), 'utf8')
@@ -183,7 +183,7 @@ describe('a backtest', () => {
 })
 
 describe('the report', () => {
-  it('has a row for every score and plots that are whole, whatever a symbol is called', async (t) => {
+  it('has a row for every score and complete plots, whatever the symbols are called', async (t) => {
     const lines = [...walk(300, 12), ...walk(300, 13).map((one) => ({ ...one, s: 'X:<b>&|"' }))]
     const sorted = lines.toSorted((a, b) => a.t - b.t)
     assert.equal(sorted[0]?.t, DAY_MS + MINUTE_MS / 2)

@@ -27,7 +27,7 @@ export function normals(seed: number): () => number {
   return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
 }
 
-/** A round-the-clock symbol with a trade a minute at prices of `priceAt`. */
+/** A symbol that trades round the clock, with one trade a minute at the prices of `priceAt`. */
 export function minutely(count: number, priceAt: (minute: number) => number): TapeLine[] {
   return Array.from({ length: count }, (_, minute) => ({
     s: 'BINANCE:BTCUSDT',
@@ -50,7 +50,7 @@ export async function folder(t: TestContext): Promise<string> {
   return made
 }
 
-/** Writes lines as they are; `.gz` in the name packs them. */
+/** Writes a tape file; a name that ends with `.gz` gzips it. */
 export async function written(
   t: TestContext,
   lines: readonly (object | string)[],
@@ -73,7 +73,7 @@ export async function backtest(...args: string[]): Promise<BacktestResult> {
   })
 }
 
-/** What must be the same in every run. */
+/** The part of a result that is the same in every run. */
 export function lasting({ speed: _speed, source: _source, ...rest }: BacktestResult): object {
   return rest
 }

@@ -40,12 +40,12 @@ describe('arguments of the commands', () => {
     })
   }
 
-  it('never take a flag with a value for the flag', () => {
+  it('refuse a flag with a value', () => {
     const line = '--from 2026-03-10 --to 2026-03-10 --swap=no'
     assert.match(mistakesOf('reprocess', line), /--swap=no found, expected --swap alone/)
   })
 
-  it('are read as they are meant', () => {
+  it('are read into dates, lists and flags', () => {
     const line =
       '--from 2026-03-10 --to=2026-03-10T14:00Z --symbols A,B,A --timeframes 1m,1d --swap'
     assert.deepEqual(readReprocessArguments(line.split(' ')), {
