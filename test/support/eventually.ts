@@ -1,18 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { performance } from 'node:perf_hooks'
+import { retry } from '@tapedeck/core'
 
 /** Repeats an assertion until it holds; fails with its last error after the deadline. */
-export async function eventually<T>(
+export function eventually<T>(
   assertion: () => T | Promise<T>,
   { timeoutMs = 30_000, everyMs = 50 }: { timeoutMs?: number; everyMs?: number } = {}
 ): Promise<T> {
-  const deadlineMs = performance.now() + timeoutMs
-  for (;;) {
-    try {
-      return await assertion()
-    } catch (error) {
-      if (performance.now() > deadlineMs) throw error
-      await sleep(everyMs)
-    }
-  }
+  return retry(async () => assertion(), {
+    delayMs: () => everyMs,
+    limitMs: timeoutMs,
+    isRetryable: () => true
+  })
 }

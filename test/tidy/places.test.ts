@@ -12,11 +12,7 @@ const UNPLACED: readonly string[] = [
   'domain/forecast/models',
   'domain/forecast/spec',
   'domain/settings',
-  'domain/windows',
-  'simulator/market',
-  'simulator/pace',
-  'simulator/scenario',
-  'simulator/tape'
+  'domain/windows'
 ]
 
 /** Where the source of test/unit/OWNER/REST.test.ts may lie. */
