@@ -26,8 +26,8 @@ const TABLES: ReadonlyMap<unknown, ReadonlyMap<string, string>> = new Map([
 ])
 
 /**
- * Finnhub's code of a sale condition; `alpaca:<letter>` for one that is in no table, so that whoever
- * judges it meets an unknown code and counts it.
+ * Finnhub's code of a sale condition; `alpaca:<letter>` for one that is in no table, so that the
+ * domain counts it as an unknown code.
  * @param tape A, B (CTA), C or O (UTP)
  */
 export function conditionCode(letter: string, tape: unknown): string {

@@ -1,4 +1,3 @@
 export { alpacaProtocol, type AlpacaOptions } from './alpaca-protocol.ts'
 export { ALPACA_CONDITION_TABLE_VERSION, conditionCode } from './conditions.ts'
-export { parseFrame } from './parse-frame.ts'
-export { parseTime } from './parse-time.ts'
+export { parseFrame, parseTime } from './parse-frame.ts'

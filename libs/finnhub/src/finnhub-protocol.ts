@@ -2,7 +2,7 @@ import type { Secret } from '@tapedeck/core'
 import type { FeedProtocol } from '@tapedeck/domain'
 import { parseFrame } from './parse-frame.ts'
 
-export interface FinnhubOptions {
+interface FinnhubOptions {
   /** ws:// or wss://, without the token. */
   readonly url: string
   readonly token: Secret

@@ -1,5 +1,4 @@
-export { finnhubProtocol, type FinnhubOptions } from './finnhub-protocol.ts'
+export { finnhubProtocol } from './finnhub-protocol.ts'
 export { parseFrame } from './parse-frame.ts'
-export { FINNHUB_REST_URL, finnhubRest, type FinnhubRest, type RestOptions } from './rest-client.ts'
-export type { Quote, SearchHit } from './rest-rows.ts'
-export { checkSymbols, symbolHints, type SymbolCheck, type UnknownSymbol } from './symbol-check.ts'
+export { finnhubRest, type RestOptions } from './rest-client.ts'
+export { checkSymbols, symbolHints } from './symbol-check.ts'

@@ -7,10 +7,8 @@ import {
   type Clock,
   type Secret
 } from '@tapedeck/core'
-import { RateLimit } from './rest-rate-limit.ts'
-import { quoteOf, searchHitsOf, symbolsOf, type Quote, type SearchHit } from './rest-rows.ts'
 
-export const FINNHUB_REST_URL = 'https://finnhub.io/api/v1'
+const FINNHUB_REST_URL = 'https://finnhub.io/api/v1'
 
 export interface RestOptions {
   readonly token: Secret
@@ -23,16 +21,13 @@ export interface RestOptions {
 }
 
 /**
- * Finnhub's REST side, as far as a free key reaches. One call at a time, within the plan's limits.
+ * Finnhub's REST interface, as far as a free key reaches. One call at a time, within the plan's limits.
  * Every call rejects with FEED_REFUSED when no retry can help (the key, the plan, the request),
  * FEED_DISCONNECTED after the last attempt, ABORTED by its signal.
  */
 export interface FinnhubRest {
   /** Every symbol that Finnhub lists for US exchanges: some tens of thousands. */
   usSymbols(signal?: AbortSignal): Promise<readonly string[]>
-  /** Undefined for a symbol that Finnhub does not know: it answers zeros. */
-  quote(symbol: string, signal?: AbortSignal): Promise<Quote | undefined>
-  search(text: string, signal?: AbortSignal): Promise<readonly SearchHit[]>
 }
 
 const TIMEOUT_MS = 10_000
@@ -89,10 +84,7 @@ export function finnhubRest({
   }
 
   return {
-    usSymbols: (signal) => inTurn('stock/symbol?exchange=US', signal, symbolsOf),
-    quote: (symbol, signal) => inTurn(`quote?${query({ symbol })}`, signal, quoteOf),
-    search: (text, signal) =>
-      inTurn(`search?${query({ q: text, exchange: 'US' })}`, signal, searchHitsOf)
+    usSymbols: (signal) => inTurn('stock/symbol?exchange=US', signal, symbolsOf)
   }
 }
 
@@ -120,7 +112,7 @@ async function textOf(response: Response): Promise<string> {
   return text + decoder.decode()
 }
 
-/** fetch() says only that it failed; what failed is beneath. */
+/** The error of fetch() says only that it failed; its cause says why. */
 function whyOf(error: unknown): string {
   const beneath = error instanceof Error ? error.cause : undefined
   return beneath === undefined ? messageOf(error) : `${messageOf(error)}, ${messageOf(beneath)}`
@@ -144,6 +136,77 @@ function name(path: string): string {
   return `/${path.split('?', 1)[0] ?? path}`
 }
 
-function query(parameters: Readonly<Record<string, string>>): string {
-  return new URLSearchParams(parameters).toString()
+/** The symbols of /stock/symbol. @throws FEED_DISCONNECTED for another form */
+function symbolsOf(body: unknown): readonly string[] {
+  if (!Array.isArray(body)) throw away('stock/symbol', 'another form found, expected a list')
+  return body.flatMap((row: unknown) => {
+    const symbol = typeof row === 'object' && row !== null && 'symbol' in row ? row.symbol : ''
+    return typeof symbol === 'string' && symbol !== '' ? [symbol] : []
+  })
+}
+
+/** The free plan's calls a minute, and every plan's a second. */
+const FREE_CALLS_PER_MINUTE = 60
+const CALLS_PER_SECOND = 30
+const MINUTE_MS = 60_000
+const SECOND_MS = 1000
+/** The longest wait that a server may ask for. */
+const LONGEST_WAIT_MS = 61_000
+
+/**
+ * Computes how long the next call has to wait, from the calls of the last minute and from the headers
+ * `x-ratelimit-remaining` and `x-ratelimit-reset` (UNIX seconds), or `retry-after` (seconds).
+ */
+class RateLimit {
+  readonly #clock: Clock
+  readonly #callsPerMinute: number
+  /** When the calls of the last minute were made, oldest first. */
+  #calls: number[] = []
+  #blockedUntilMs = 0
+
+  constructor(clock: Clock, callsPerMinute = FREE_CALLS_PER_MINUTE) {
+    this.#clock = clock
+    this.#callsPerMinute = callsPerMinute
+  }
+
+  /** Waits until a call may be made, and counts it. @throws ABORTED */
+  async enter(signal?: AbortSignal): Promise<void> {
+    for (let waitMs = this.waitMs; waitMs > 0; waitMs = this.waitMs) {
+      await this.#clock.delay(waitMs, signal)
+    }
+    this.#calls.push(this.#clock.now())
+  }
+
+  /** How long the next call has to wait, ms. */
+  get waitMs(): number {
+    const nowMs = this.#clock.now()
+    this.#calls = this.#calls.filter((at) => nowMs - at < MINUTE_MS)
+    const inMinute = this.#calls.at(-this.#callsPerMinute)
+    const inSecond = this.#calls.at(-CALLS_PER_SECOND)
+    return Math.max(
+      0,
+      this.#blockedUntilMs - nowMs,
+      inMinute === undefined ? 0 : inMinute + MINUTE_MS - nowMs,
+      inSecond === undefined ? 0 : inSecond + SECOND_MS - nowMs
+    )
+  }
+
+  /** Takes note of what an answer says of the calls that are left. */
+  heed(status: number, headers: Headers): void {
+    const nowMs = this.#clock.now()
+    const untilMs = Math.max(resetMs(headers), retryAfterMs(headers, nowMs))
+    const isSpent = status === 429 || headers.get('x-ratelimit-remaining') === '0'
+    if (!isSpent || untilMs <= nowMs) return
+    this.#blockedUntilMs = Math.min(untilMs, nowMs + LONGEST_WAIT_MS)
+  }
+}
+
+function resetMs(headers: Headers): number {
+  const seconds = Number(headers.get('x-ratelimit-reset') ?? 0)
+  return Number.isFinite(seconds) ? seconds * SECOND_MS : 0
+}
+
+function retryAfterMs(headers: Headers, nowMs: number): number {
+  const seconds = Number(headers.get('retry-after') ?? 0)
+  return Number.isFinite(seconds) && seconds > 0 ? nowMs + seconds * SECOND_MS : 0
 }

@@ -1,12 +1,12 @@
 import { editsBetween, messageOf } from '@tapedeck/core'
 import type { FinnhubRest } from './rest-client.ts'
 
-/** What Finnhub's own list says of the symbols, or why it could not be asked. */
-export type SymbolCheck =
+/** The symbols that are not in Finnhub's list, or why the list could not be read. */
+type SymbolCheck =
   | { readonly isChecked: true; readonly unknown: readonly UnknownSymbol[] }
   | { readonly isChecked: false; readonly reason: string }
 
-export interface UnknownSymbol {
+interface UnknownSymbol {
   readonly symbol: string
   readonly hints: readonly string[]
   /** For people: what was found, and what was probably meant. */
@@ -17,10 +17,11 @@ const CHECK_LIMIT_MS = 30_000
 const HINTS = 3
 
 /**
- * Looks bare US symbols up in Finnhub's list: the feed itself is only silent about one it does not know.
+ * Looks bare US symbols up in Finnhub's list, because the feed is silent about a symbol that it does
+ * not know.
  *
- * Never throws and ends within `limitMs`: the list helps with typing errors, it is no reason not to
- * start. Symbols of other markets (AAPL.SW, BINANCE:BTCUSDT) and share classes (BRK.B) are not judged.
+ * Never throws and ends within `limitMs`: the list reveals typing errors, it must not prevent a start.
+ * Symbols of other markets (AAPL.SW, BINANCE:BTCUSDT) and share classes (BRK.B) are not checked.
  */
 export async function checkSymbols(
   client: Pick<FinnhubRest, 'usSymbols'>,
@@ -56,7 +57,7 @@ export function symbolHints(unknown: string, known: readonly string[]): readonly
     .map(({ symbol }) => symbol)
 }
 
-/** Edits; fewer for the same letters in another order, more for another length: both by half. */
+/** Edit distance, half an edit less for the same letters in another order, half more for another length. */
 function costOf(wanted: string, symbol: string): number {
   const isShuffled = sorted(wanted) === sorted(symbol)
   const isOtherLength = wanted.length !== symbol.length

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
-import { hasCode, Secret, TapedeckError, type Clock } from '@tapedeck/core'
-import { checkSymbols, finnhubRest, symbolHints, type RestOptions } from '@tapedeck/finnhub'
+import { hasCode, Secret, type Clock } from '@tapedeck/core'
+import { finnhubRest, type RestOptions } from '@tapedeck/finnhub'
 
 const TOKEN = 'c0ffee-rest-token'
 const NOW_MS = 1_764_000_000_000
-const LIST = ['AAPL', 'MSFT', 'TSLA', 'NVDA', 'AMZN', 'BRK.B', 'APP', 'APLE']
+const LIST = ['AAPL', 'MSFT', 'BRK.B']
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -67,20 +67,6 @@ describe('finnhubRest()', () => {
     assert.equal(requests[0]?.url, '/api/v1/stock/symbol?exchange=US')
   })
 
-  it('reads quotes, with zeros as a symbol that is not known, and search hits', async (t) => {
-    const { client, requests } = await scripted(t, [
-      json(200, { c: 231.5, pc: 229, t: 1_764_000_600 }),
-      json(200, { c: 0, d: null, h: 0, l: 0, o: 0, pc: 0, t: 0 }),
-      json(200, { count: 1, result: [{ symbol: 'AAPL', description: 'APPLE INC' }] })
-    ])
-    const rest = client()
-    const quote = { price: 231.5, previousClose: 229, atMs: 1_764_000_600_000 }
-    assert.deepEqual(await rest.quote('AAPL'), quote)
-    assert.equal(await rest.quote('A&B'), undefined)
-    assert.equal(requests[1]?.url, '/api/v1/quote?symbol=A%26B')
-    assert.deepEqual(await rest.search('apple'), [{ symbol: 'AAPL', description: 'APPLE INC' }])
-  })
-
   it('waits for the moment that the server names once the minute is spent', async (t) => {
     const reset = String(NOW_MS / 1000 + 42)
     const spent = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset }
@@ -92,9 +78,9 @@ describe('finnhubRest()', () => {
   })
 
   it('makes no more calls a minute than the plan allows, whatever the server says', async (t) => {
-    const { client, clock, requests } = await scripted(t, [json(200, { c: 1 })])
+    const { client, clock, requests } = await scripted(t, [json(200, SYMBOLS)])
     const rest = client({ callsPerMinute: 3 })
-    await Promise.all(Array.from({ length: 7 }, () => rest.quote('AAPL')))
+    await Promise.all(Array.from({ length: 7 }, () => rest.usSymbols()))
     assert.equal(requests.length, 7)
     assert.deepEqual(clock.waitsMs, [60_000, 60_000])
   })
@@ -149,73 +135,5 @@ describe('finnhubRest()', () => {
     const asked = client().usSymbols(controller.signal)
     controller.abort()
     await assert.rejects(asked, (error) => hasCode(error, 'ABORTED'))
-  })
-})
-
-describe('checkSymbols()', () => {
-  const knowing = { usSymbols: async () => LIST }
-
-  it('names the bare US symbols that are not listed, with what was probably meant', async () => {
-    const check = await checkSymbols(knowing, [
-      'AAPL',
-      'TLSA',
-      'ZZZZZ',
-      'AAPL.SW',
-      'BRK.A',
-      'BINANCE:BTCUSDT',
-      'IC MARKETS:1'
-    ])
-    assert.ok(check.isChecked)
-    assert.deepEqual(
-      check.unknown.map(({ symbol, reason }) => [symbol, reason]),
-      [
-        ['TLSA', "not in Finnhub's list of US symbols; did you mean TSLA?"],
-        ['ZZZZZ', "not in Finnhub's list of US symbols"]
-      ]
-    )
-  })
-
-  it('says that it could not check, and never throws or waits for long', async () => {
-    const refusing = new TapedeckError('FEED_REFUSED', 'Finnhub refuses /stock/symbol: status 403')
-    const check = await checkSymbols({ usSymbols: () => Promise.reject(refusing) }, ['AAPL'])
-    assert.deepEqual(check, {
-      isChecked: false,
-      reason: 'symbols were not checked: Finnhub refuses /stock/symbol: status 403'
-    })
-    const hanging = {
-      usSymbols: (signal?: AbortSignal) =>
-        new Promise<never>((_resolve, reject) => {
-          signal?.addEventListener('abort', () => reject(new Error('aborted')))
-        })
-    }
-    const late = await checkSymbols(hanging, ['AAPL'], { limitMs: 20 })
-    assert.deepEqual(late, {
-      isChecked: false,
-      reason: 'symbols were not checked: no answer within 20 ms'
-    })
-    const empty = await checkSymbols({ usSymbols: async () => [] }, ['AAPL'])
-    assert.equal(empty.isChecked, false)
-  })
-
-  it('asks nothing when there is no US symbol to judge', async () => {
-    const failing = { usSymbols: () => Promise.reject(new Error('asked')) }
-    const check = await checkSymbols(failing, ['BINANCE:BTCUSDT'])
-    assert.deepEqual(check, { isChecked: true, unknown: [] })
-  })
-})
-
-describe('symbolHints()', () => {
-  it('puts the nearest first: one letter wrong, then one more or less, then two wrong', () => {
-    assert.deepEqual(symbolHints('APPL', LIST), ['AAPL', 'APP', 'APLE'])
-    assert.deepEqual(symbolHints('aapl', LIST)[0], 'AAPL')
-    assert.deepEqual(symbolHints('MSTF', LIST), ['MSFT'])
-    assert.deepEqual(symbolHints('QQQQQQ', LIST), [])
-  })
-
-  it('answers a list of 30 000 symbols in a moment', () => {
-    const many = Array.from({ length: 30_000 }, (_, index) => index.toString(36).toUpperCase())
-    const began = performance.now()
-    symbolHints('AAPL', many)
-    assert.ok(performance.now() - began < 1000)
   })
 })
