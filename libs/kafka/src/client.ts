@@ -17,11 +17,14 @@ const LEVELS: Readonly<Record<number, Parameters<ClientLog>[0]>> = {
   [logLevel.DEBUG]: 'debug'
 }
 
-/** What a fresh broker answers while it elects its coordinator; the client retries by itself. */
+/** Answers of a fresh broker that elects its coordinator; the client retries by itself. */
 const TRANSIENT =
   /limiting retries|restarting the consumer|coordinator is (loading|not available)|group coordinator|does not host this topic|no leader|rebalanc/i
 
-/** A kafkajs client; only this lib sees it. `clientId` names the service in the broker's log; `retries` count for connecting too. */
+/**
+ * Creates a kafkajs client. `clientId` names the service in the broker's log; `retries` count for
+ * connecting too.
+ */
 export function createClient(
   config: KafkaConfig,
   clientId: string,
@@ -40,7 +43,7 @@ export function createClient(
     ssl: config.ssl,
     ...(config.sasl !== undefined && {
       sasl: {
-        // kafkajs types each mechanism apart; they share this form.
+        // kafkajs has a type for each mechanism; they share this form.
         mechanism: config.sasl.mechanism as 'plain',
         username: config.sasl.username,
         password:
@@ -79,12 +82,57 @@ export async function pingBroker(config: KafkaConfig, timeoutMs: number): Promis
   }
 }
 
-/** The dead-letter topic of a topic: what did not fit the schema, with the reason. */
+/**
+ * The same as `pingBroker`, but refused credentials are a mistake in the configuration, not an outage.
+ * @throws CONFIG_INVALID when the credentials are refused; BROKER_UNREACHABLE
+ */
+export async function reachBroker(config: KafkaConfig, timeoutMs: number): Promise<string> {
+  try {
+    return await pingBroker(config, timeoutMs)
+  } catch (error) {
+    if (!hasCode(error, 'BROKER_UNREACHABLE') || !isRefusal(error.cause)) throw error
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `Cannot use Kafka: ${messageOf(error.cause)}, expected other credentials in KAFKA_BROKERS, or KAFKA_USERNAME and KAFKA_PASSWORD`,
+      { cause: error }
+    )
+  }
+}
+
+/** kafkajs does not export the class of this error to modules, so its name is compared. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return error.name === 'KafkaJSSASLAuthenticationError' || isRefusal(error.cause)
+}
+
+/**
+ * Runs work with a connected admin client.
+ * @throws BROKER_UNREACHABLE with `failure` in front; CONFIG_INVALID as the work throws it
+ */
+export async function withAdmin<T>(
+  config: KafkaConfig,
+  clientId: string,
+  failure: string,
+  work: (admin: Admin) => Promise<T>
+): Promise<T> {
+  const admin = createClient(config, clientId).admin()
+  try {
+    await admin.connect()
+    return await work(admin)
+  } catch (cause) {
+    if (hasCode(cause, 'CONFIG_INVALID')) throw cause
+    throw new TapedeckError('BROKER_UNREACHABLE', `${failure}: ${messageOf(cause)}`, { cause })
+  } finally {
+    await admin.disconnect().catch(() => undefined)
+  }
+}
+
+/** The dead-letter topic of a topic: records that did not fit the schema, with the reason. */
 export function deadTopicOf(topic: string): string {
   return `${topic}.dead`
 }
 
-export interface TopicOptions {
+interface TopicOptions {
   readonly partitions?: number
   readonly replicationFactor?: number
   /** Further topics, of which Kafka keeps the newest record of each key. */
@@ -93,14 +141,13 @@ export interface TopicOptions {
 
 /**
  * Creates `topic`, its dead-letter topic and the compacted ones unless they exist; existing ones stay
- * as they are.
- * Answers how many partitions the topic has.
+ * as they are. Returns how many partitions the topic has.
+ * @throws BROKER_UNREACHABLE
  */
 export async function ensureTopics(
   config: KafkaConfig,
   { partitions = 6, replicationFactor = 1, compacted = [] }: TopicOptions = {}
 ): Promise<number> {
-  const admin = createClient(config, 'tapedeck-topics').admin()
   const dead = deadTopicOf(config.topic)
   const wanted: ITopicConfig[] = [
     { topic: config.topic, numPartitions: partitions, replicationFactor },
@@ -112,30 +159,22 @@ export async function ensureTopics(
       configEntries: [{ name: 'cleanup.policy', value: 'compact' }]
     }))
   ]
-  try {
-    await admin.connect()
+  const failure = `Cannot create the topics ${config.topic} and ${dead}`
+  return withAdmin(config, 'tapedeck-topics', failure, async (admin) => {
     const present = await admin.listTopics()
     const missing = wanted.filter(({ topic }) => !present.includes(topic))
-    // Not waitForLeaders: kafkajs gives up where a broker has not yet heard of what was just made.
+    // Not waitForLeaders: kafkajs gives up when a broker does not know the new topic yet.
     if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: false })
-    return await whenLed(admin, [config.topic, dead, ...compacted])
-  } catch (cause) {
-    throw new TapedeckError(
-      'BROKER_UNREACHABLE',
-      `Cannot create the topics ${config.topic} and ${dead}: ${messageOf(cause)}`,
-      { cause }
-    )
-  } finally {
-    await admin.disconnect().catch(() => undefined)
-  }
+    return whenLed(admin, [config.topic, dead, ...compacted])
+  })
 }
 
 const LEADERS_LIMIT_MS = 10_000
 const LEADERS_POLL_MS = 50
-/** What a broker answers until it has heard from the controller. */
+/** Answers of a broker that has not heard from the controller yet. */
 const NOT_YET: readonly unknown[] = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']
 
-/** Waits until every partition has a leader; answers how many the first topic has. */
+/** Waits until every partition has a leader; returns how many partitions the first topic has. */
 async function whenLed(admin: Admin, names: readonly string[]): Promise<number> {
   const ask = async (): Promise<number> => {
     const { topics } = await admin.fetchTopicMetadata({ topics: [...names] })
@@ -155,18 +194,9 @@ async function whenLed(admin: Admin, names: readonly string[]): Promise<number> 
 
 /** Offset after the last record of every partition now. @throws BROKER_UNREACHABLE */
 export async function partitionEnds(config: KafkaConfig): Promise<Map<number, number>> {
-  const admin = createClient(config, 'tapedeck-ends').admin()
-  try {
-    await admin.connect()
+  const failure = `Cannot ask for the offsets of ${config.topic}`
+  return withAdmin(config, 'tapedeck-ends', failure, async (admin) => {
     const offsets = await admin.fetchTopicOffsets(config.topic)
     return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
-  } catch (cause) {
-    throw new TapedeckError(
-      'BROKER_UNREACHABLE',
-      `Cannot ask for the offsets of ${config.topic}: ${messageOf(cause)}`,
-      { cause }
-    )
-  } finally {
-    await admin.disconnect().catch(() => undefined)
-  }
+  })
 }

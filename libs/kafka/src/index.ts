@@ -4,32 +4,27 @@ export {
   ensureTopics,
   partitionEnds,
   pingBroker,
-  type ClientLog,
-  type TopicOptions
+  reachBroker
 } from './client.ts'
 export { brokersVariable, KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from './config.ts'
 export {
+  openDeadLetters,
   readDeadTopic,
-  type DeadReadOptions,
-  type DeadRecord,
-  type DeadVisitor
-} from './dead-letter-reader.ts'
-export { openDeadLetters, type DeadLetter, type DeadLetters } from './dead-letters.ts'
+  type DeadLetter,
+  type DeadLetters,
+  type DeadRecord
+} from './dead-letters.ts'
+export { evictMembers, forgetGroup } from './group.ts'
 export {
   MAX_SEND_RECORDS,
+  openSerialPublisher,
   Publisher,
   type OutgoingRecord,
-  type PublisherOptions
+  type SerialPublisher
 } from './publisher.ts'
-export { evictMembers } from './evict-members.ts'
-export { reachBroker } from './reach-broker.ts'
-export { forgetGroup } from './forget-group.ts'
-export { openSerialPublisher, type SerialPublisher } from './serial-publisher.ts'
 export {
   openTradeSource,
-  type IncomingRecord,
   type PartitionReader,
   type RecordBatch,
-  type TradeSource,
-  type TradeSourceOptions
+  type TradeSource
 } from './trade-source.ts'

@@ -12,13 +12,19 @@ export interface OutgoingRecord {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+interface PublisherOptions {
+  readonly clientId: string
+  readonly topic: string
+  readonly log?: ClientLog
+}
+
 /**
  * Records in one send at most: kafkajs groups messages per partition in O(n^2), and 1 000 is where
  * its throughput peaks.
  */
 export const MAX_SEND_RECORDS = 1000
 
-/** What a broker says of a record that it will never take, in Kafka's own names. */
+/** Kafka's error codes for a record that a broker will never take. */
 const REFUSALS: readonly unknown[] = [
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',
@@ -33,9 +39,9 @@ const CLOSE_LIMIT_MS = 3000
 /**
  * Publishes records with an idempotent producer, acknowledged by all in-sync replicas.
  *
- * One send is in flight at a time, retries included: kafkajs reuses sequence numbers when several
- * sends meet an error, and then loses one silently. After a failed send the producer is replaced, so
- * a record may stand twice on the topic; readers know records by connection, frame and symbol.
+ * At most one send is in flight, retries included: kafkajs reuses sequence numbers when several sends
+ * fail, and then loses one silently. After a failed send the producer is replaced, so a record may be
+ * on the topic twice; readers identify records by connection, frame and symbol.
  */
 export class Publisher {
   readonly #client: Kafka
@@ -56,7 +62,7 @@ export class Publisher {
   /**
    * Sends up to MAX_SEND_RECORDS records in order and resolves when all replicas have them.
    * @throws PUBLISH_FAILED or BROKER_UNREACHABLE: the same records may be sent again; RECORD_REFUSED
-   *   when the broker will never take one of them, the others may stand on the topic or not
+   *   when the broker will never take one of them: the others may be on the topic or not
    */
   async send(records: readonly OutgoingRecord[]): Promise<void> {
     if (records.length > MAX_SEND_RECORDS) {
@@ -126,13 +132,56 @@ export class Publisher {
     const producer = this.#producer
     this.#producer = undefined
     if (producer === undefined) return
-    // disconnect() can wait for ever on a dead broker (tulios/kafkajs#918)
+    // disconnect() can hang on a dead broker (tulios/kafkajs#918).
     await withTimeout(producer.disconnect(), CLOSE_LIMIT_MS, 'Disconnecting').catch(() => undefined)
   }
 }
 
-export interface PublisherOptions {
-  readonly clientId: string
-  readonly topic: string
-  readonly log?: ClientLog
+export interface SerialPublisher {
+  /** Resolves when all records are on the topic, in order. @throws PUBLISH_FAILED, BROKER_UNREACHABLE */
+  send(records: readonly OutgoingRecord[]): Promise<void>
+  close(): Promise<void>
+}
+
+/** Characters in one send: the client makes one batch a partition, and a broker takes a megabyte. */
+const SEND_LENGTH = 600_000
+
+/**
+ * A publisher for several callers: their calls run one after another, each in sends that a broker
+ * takes. A failed call does not stop the next.
+ */
+export function openSerialPublisher(
+  config: KafkaConfig,
+  { sendSize = MAX_SEND_RECORDS, ...options }: PublisherOptions & { readonly sendSize?: number }
+): SerialPublisher {
+  const publisher = new Publisher(config, options)
+  let tail: Promise<void> = Promise.resolve()
+  const sendAll = async (records: readonly OutgoingRecord[]): Promise<void> => {
+    for (const group of groupsOf(records, sendSize)) await publisher.send(group)
+  }
+  return {
+    send(records) {
+      const sent = tail.then(() => sendAll(records))
+      tail = sent.catch(() => undefined) // reported to its caller
+      return sent
+    },
+    close: () => publisher.close()
+  }
+}
+
+function groupsOf(records: readonly OutgoingRecord[], sendSize: number): OutgoingRecord[][] {
+  const groups: OutgoingRecord[][] = []
+  let group: OutgoingRecord[] = []
+  let length = 0
+  for (const record of records) {
+    if (group.length === sendSize || (length > 0 && length + record.value.length > SEND_LENGTH)) {
+      groups.push(group)
+      group = []
+      length = 0
+    }
+    group.push(record)
+    length += record.value.length
+  }
+  if (group.length > 0) groups.push(group)
+  return groups
 }

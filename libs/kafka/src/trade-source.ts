@@ -13,7 +13,7 @@ export interface IncomingRecord {
 export interface RecordBatch {
   readonly partition: number
   readonly records: readonly IncomingRecord[]
-  /** Offset after the last one of the batch, whatever stood there. */
+  /** Offset after the last one of the batch, including records that were left out. */
   readonly nextOffset: number
   /** Offset after the partition's last record, when this batch was fetched. */
   readonly endOffset: number
@@ -23,19 +23,19 @@ export interface RecordBatch {
   isStale(): boolean
 }
 
-/** What reads the partitions. Partitions come by `assigned`; earlier ones are gone by then. */
+/** Reads the partitions that `assigned` names; it has lost all earlier ones by then. */
 export interface PartitionReader {
   /** The group gave these partitions to this member, in place of all before. */
   assigned(partitions: readonly number[], memberId: string): void
-  /** Next offset to read; waits until the partition's state is loaded. */
+  /** Next offset to read; resolves once the partition's state is loaded. */
   nextOffset(partition: number): Promise<number>
   take(batch: RecordBatch): Promise<void>
-  /** The source cannot go on. */
+  /** The source ended with an error. */
   failed(error: TapedeckError): void
 }
 
 export interface TradeSource {
-  /** Tells the broker how far results are stored; for lag displays only. */
+  /** Tells the broker how far results are stored; only for displays of the lag. */
   commit(partition: number, nextOffset: number): Promise<void>
   close(): Promise<void>
 }
@@ -53,7 +53,7 @@ const CLOSE_LIMIT_MS = 3500
 /**
  * Reads the topic as a member of the group and hands batches to `reader`, partition by partition.
  *
- * Where to start is the reader's word (its checkpoint), never the offset committed in Kafka.
+ * The reader's checkpoint says where to start, never the offset committed in Kafka.
  * @throws BROKER_UNREACHABLE when no broker answers
  */
 export async function openTradeSource(
@@ -63,8 +63,8 @@ export async function openTradeSource(
 ): Promise<TradeSource> {
   const consumer = createClient(config, options.clientId, options.log).consumer({
     groupId: options.groupId,
-    // The least a broker allows by default: so long a killed member keeps its partitions. One that is
-    // slow loses them early, which the epoch in the checkpoint makes harmless.
+    // The least that a broker allows by default, because a killed member keeps its partitions for this
+    // long. A slow member loses them early; the epoch in the checkpoint makes that harmless.
     sessionTimeout: 6000,
     heartbeatInterval: 1500,
     rebalanceTimeout: 15_000,
@@ -74,7 +74,7 @@ export async function openTradeSource(
     allowAutoTopicCreation: false,
     retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 10 }
   })
-  /** Where each partition was last sought to: a second time would change nothing. */
+  /** The offset that each partition was last sought to: repeating a seek changes nothing. */
   let sought = new Map<number, number>()
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     sought = new Map()
@@ -82,7 +82,7 @@ export async function openTradeSource(
     reader.assigned(partitions, payload.memberId)
     for (const partition of partitions) void start(partition)
   })
-  // Also when no record is new: what Kafka thinks was read may be missing in the results.
+  // Also when no record is new: records that Kafka counts as read may be missing in the results.
   const start = async (partition: number): Promise<void> => {
     try {
       const offset = await reader.nextOffset(partition)
@@ -137,7 +137,7 @@ async function eachBatch(
   const { partition } = batch
   const position = await whileWaiting(reader.nextOffset(partition), heartbeat)
   if (Number(batch.firstOffset()) !== position && sought.get(partition) !== position) {
-    // Kafka reads elsewhere than the checkpoint says. What is still not there after the seek is gone.
+    // Kafka reads elsewhere than the checkpoint says. A record that the seek does not find is gone.
     sought.set(partition, position)
     consumer.seek({ topic, partition, offset: String(position) })
     return
@@ -156,7 +156,7 @@ async function eachBatch(
       isStale: isGone
     })
   } catch (error) {
-    // The reader begins again at its checkpoint; what was not resolved is fetched once more.
+    // The reader begins again at its checkpoint; unresolved records are fetched again.
     if (hasCode(error, 'PARTITION_FENCED')) return
     throw error
   }

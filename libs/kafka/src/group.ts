@@ -2,7 +2,7 @@ import { messageOf, TapedeckError, withTimeout } from '@tapedeck/core'
 import { createClient, type ClientLog } from './client.ts'
 import type { KafkaConfig } from './config.ts'
 
-/** As much of kafkajs's own cluster object as speaks to a group's coordinator. */
+/** The part of kafkajs's internal cluster object that speaks to a group's coordinator. */
 interface Cluster {
   connect(): Promise<void>
   disconnect(): Promise<void>
@@ -11,15 +11,16 @@ interface Cluster {
   }>
 }
 
-const LIMIT_MS = 5000
+const EVICT_LIMIT_MS = 5000
+const FORGET_LIMIT_MS = 3500
 
 /**
- * Tells the group that members are gone, so that it need not wait for their sessions to end. Only for
- * members whose process is known to be dead. Answers how many left; one that the group has forgotten
- * already counts as none.
+ * Removes members from a group, so that it does not wait for their sessions to end. Only for members
+ * whose process is known to be dead. Returns how many left; a member that the group has forgotten does
+ * not count.
  *
- * kafkajs offers no such call, so its own cluster object is asked; the version is pinned, and
- * test/integration/kafka/evict-members.test.ts guards it.
+ * kafkajs offers no such call, so this uses its internal cluster object; the version is pinned, and
+ * test/integration/kafka/group.test.ts guards it.
  */
 export async function evictMembers(
   config: KafkaConfig,
@@ -31,15 +32,15 @@ export async function evictMembers(
   const cluster = clusterOf(createClient(config, 'tapedeck-evict', log))
   let gone = 0
   try {
-    await withTimeout(cluster.connect(), LIMIT_MS, 'Connecting')
+    await withTimeout(cluster.connect(), EVICT_LIMIT_MS, 'Connecting')
     const coordinator = await withTimeout(
       cluster.findGroupCoordinator({ groupId }),
-      LIMIT_MS,
+      EVICT_LIMIT_MS,
       'Finding the coordinator'
     )
     for (const memberId of memberIds) {
       const leaving = coordinator.leaveGroup({ groupId, memberId })
-      gone += await withTimeout(leaving, LIMIT_MS, 'Leaving').then(
+      gone += await withTimeout(leaving, EVICT_LIMIT_MS, 'Leaving').then(
         () => 1,
         (error: unknown) => {
           log?.('debug', 'member not evicted', { memberId, error: messageOf(error) })
@@ -49,7 +50,7 @@ export async function evictMembers(
     }
     return gone
   } finally {
-    await withTimeout(cluster.disconnect(), LIMIT_MS, 'Disconnecting').catch(() => undefined)
+    await withTimeout(cluster.disconnect(), EVICT_LIMIT_MS, 'Disconnecting').catch(() => undefined)
   }
 }
 
@@ -65,4 +66,23 @@ function clusterOf(client: object): Cluster {
     throw new TapedeckError('STATE_CORRUPT', 'This kafkajs has no createCluster, expected 2.2.4')
   }
   return create({ metadataMaxAge: 300_000, allowAutoTopicCreation: false })
+}
+
+/**
+ * Removes a group that served a single read. Never rejects: nothing depends on it, and a group that
+ * cannot be removed expires by itself.
+ */
+export async function forgetGroup(config: KafkaConfig, groupId: string): Promise<void> {
+  const admin = createClient(config, 'tapedeck-forget', undefined, 0).admin()
+  const forget = async (): Promise<void> => {
+    await admin.connect()
+    await admin.deleteGroups([groupId])
+  }
+  try {
+    await withTimeout(forget(), FORGET_LIMIT_MS, 'Forgetting the group')
+  } catch {
+    // See above.
+  } finally {
+    await admin.disconnect().catch(() => undefined)
+  }
 }
