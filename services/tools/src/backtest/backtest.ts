@@ -138,7 +138,7 @@ async function play(
   for await (const batch of records) {
     for (const record of batch) {
       if (wanted?.has(record.symbol) === false) continue
-      engine.take(record)
+      engine.play(record)
       trades += record.trades.length
     }
     const atMs = batch.at(-1)?.receivedAt

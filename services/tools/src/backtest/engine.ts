@@ -16,7 +16,7 @@ import {
 import { BarMemory } from './bar-memory.ts'
 import { EntryMemory } from './entry-memory.ts'
 import { engineGroups } from './grid.ts'
-import { OutcomeBook, type Outcomes } from './outcomes.ts'
+import { OutcomeTable, type Outcomes } from './outcomes.ts'
 
 /** What one model did on one series. */
 export interface ModelResult {
@@ -44,7 +44,7 @@ const LONGEST_STEP_MS = 60_000
 interface EngineState {
   readonly engine: ForecastEngine
   readonly entries: EntryMemory
-  readonly book: OutcomeBook
+  readonly outcomes: OutcomeTable
   readonly series: Map<string, ChangedSeries>
 }
 
@@ -81,13 +81,13 @@ export class BacktestEngine {
     this.#engines = engineGroups(specs).map((group) => ({
       engine: new ForecastEngine(group),
       entries: new EntryMemory(),
-      book: new OutcomeBook(),
+      outcomes: new OutcomeTable(),
       series: new Map()
     }))
   }
 
   /** Folds one record; forecasts follow when a bar may have become final. */
-  take(record: TradeRecord): void {
+  play(record: TradeRecord): void {
     const { watermark } = this.#fold
     for (const { aside } of this.#fold.take(record, this.#records++, record.receivedAt) ?? []) {
       this.#trades++
@@ -118,9 +118,9 @@ export class BacktestEngine {
 
   /** Every series and model with a settled forecast. */
   results(): ModelResult[] {
-    return this.#engines.flatMap(({ book, series }) => {
+    return this.#engines.flatMap(({ outcomes: table, series }) => {
       const reports = new Map([...series].map(([id, one]) => [id, one.scores()]))
-      return book.all().flatMap((outcomes) => {
+      return table.all().flatMap((outcomes) => {
         const id = seriesId(outcomes.symbol, outcomes.timeframe, outcomes.horizon)
         const report = reports.get(id)?.get(outcomes.model)
         return report === undefined ? [] : [{ outcomes, report }]
@@ -148,7 +148,7 @@ export class BacktestEngine {
   }
 
   #forecast(
-    { engine, entries, book, series }: EngineState,
+    { engine, entries, outcomes, series }: EngineState,
     bars: readonly FinalBar[],
     watermarkMs: number,
     nowMs: number
@@ -162,9 +162,9 @@ export class BacktestEngine {
     this.#forecasts += result.made.length
     for (const settled of [result.made, result.changed]) {
       entries.keep(settled)
-      for (const entry of settled) book.put(entry)
+      for (const entry of settled) outcomes.put(entry)
     }
-    for (const event of result.events) book.change(event)
+    for (const event of result.events) outcomes.addChangePoint(event)
     for (const one of result.series) series.set(one.id, one)
     for (const { reason, count } of result.absences) {
       this.#absences.set(reason, (this.#absences.get(reason) ?? 0) + count)

@@ -84,8 +84,8 @@ export class Outcomes {
   }
 }
 
-/** The outcomes of one engine by series and model. */
-export class OutcomeBook {
+/** The outcomes of one forecast engine, by series and model. */
+export class OutcomeTable {
   readonly #all = new Map<string, Outcomes>()
 
   /** Adds a settled entry; open ones are ignored. */
@@ -97,7 +97,7 @@ export class OutcomeBook {
     found.put(entry)
   }
 
-  change(event: ModelEvent): void {
+  addChangePoint(event: ModelEvent): void {
     const found = this.#all.get(keyOf(event))
     if (found !== undefined) found.changePoints++
   }

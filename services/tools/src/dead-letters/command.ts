@@ -19,18 +19,18 @@ import {
 
 export const DEAD_LETTERS_USAGE = `Lists, shows, replays and drops dead letters: frames and records that did not fit the schema.
 
-  npm run dead -- list [--all] [--json]           counts by stage and reason
-  npm run dead -- show   SELECTION [--limit N]    prints letters with their raw text (10)
-  npm run dead -- replay SELECTION [--dry-run]    publishes what fits the schema now
-  npm run dead -- drop   SELECTION [--dry-run]    marks letters as handled
+  npm run dead -- list [--all] [--json]           count letters by stage and reason
+  npm run dead -- show   SELECTION [--limit N]    print letters with their raw text (10)
+  npm run dead -- replay SELECTION [--dry-run]    publish what fits the schema now
+  npm run dead -- drop   SELECTION [--dry-run]    mark letters as handled
 
 SELECTION  one of OFFSET…, --reason TEXT, --all; the last two select open letters only
   --reason TEXT  letters whose reason begins with TEXT
   --all          every letter; with list, also those that were replayed or dropped
   --limit N      at most N letters, oldest first
   --feed NAME    feed of letters that do not name theirs (FEED_NAME, else by FINNHUB_TOKEN)
-  --dry-run      reports what would be done, and changes nothing
-  --json         prints the list as one JSON object
+  --dry-run      report what would be done, and change nothing
+  --json         print the list as one JSON object
 
 Letters are on the topic KAFKA_TOPIC.dead at KAFKA_BROKERS. Without KAFKA_BROKERS the broker of the npm start
 that runs from TAPEDECK_DATA_DIR is used.
