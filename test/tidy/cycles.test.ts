@@ -6,15 +6,7 @@ import { importedFiles, sources } from './sources.ts'
 const KNOWN: readonly (readonly string[])[] = [
   ['services/consumer/src/forecast-writes.ts', 'services/consumer/src/result-writer.ts'],
   ['libs/mongo/src/market-reader.ts', 'libs/mongo/src/newest-rows.ts'],
-  ['libs/domain/src/pane.ts', 'libs/domain/src/symbol-bars.ts'],
-  [
-    'libs/domain/src/forecast/ledger-entry.ts',
-    'libs/domain/src/forecast/model-track.ts',
-    'libs/domain/src/forecast/score-board.ts',
-    'libs/domain/src/forecast/score-window.ts',
-    'libs/domain/src/forecast/scores.ts',
-    'libs/domain/src/forecast/series-history.ts'
-  ]
+  ['libs/domain/src/pane.ts', 'libs/domain/src/symbol-bars.ts']
 ]
 
 /** Groups of nodes that reach one another, by Tarjan's algorithm; single nodes left out. */

@@ -77,7 +77,49 @@ export {
   type Frame,
   type RefusedTrade
 } from './feed-protocol.ts'
-export * from './forecast/index.ts'
+export {
+  ForecastEngine,
+  MIN_COVERAGE,
+  type ForecastInput,
+  type SeriesScores
+} from './forecast/engine.ts'
+export { coverageBy, forecastBars, type FinalBar } from './forecast/final-bar.ts'
+export { isScored, VOID_REASONS, type LedgerEntry } from './forecast/ledger.ts'
+export { FORECAST_MODELS, type LineParameters } from './forecast/models.ts'
+export {
+  ABSENCE_REASONS,
+  type AbsenceReason,
+  type ChangedSeries,
+  type ForecastAbsence,
+  type ForecastResult,
+  type ModelEvent,
+  type SeriesState
+} from './forecast/results.ts'
+export {
+  contributionOf,
+  LONG_WINDOW,
+  type ScoreParts,
+  type ScoreReport,
+  type Scores,
+  type TestedScores
+} from './forecast/scores.ts'
+export type { SeriesHistory, SeriesRequest } from './forecast/series.ts'
+export {
+  dieboldMariano,
+  labelOf,
+  MIN_SCORED,
+  SCORE_LABELS,
+  type DieboldMariano,
+  type ScoreLabel
+} from './forecast/significance.ts'
+export {
+  DEFAULT_FORECASTS,
+  forecastsVariable,
+  MAX_HORIZON,
+  seriesId,
+  seriesOfId,
+  type ForecastSpec
+} from './forecast/spec.ts'
 export { RULE_VARIABLES, rulesOf, type Rules } from './rules.ts'
 export {
   marketState,
@@ -88,7 +130,6 @@ export {
   type Session,
   type TradingDate
 } from './sessions.ts'
-export { studentT975 } from './student-t.ts'
 export {
   DEFAULT_SYMBOLS,
   FREE_PLAN_SYMBOLS,

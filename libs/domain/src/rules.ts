@@ -2,11 +2,7 @@ import { about, choice, duration, optional, TapedeckError, type Values } from '@
 import type { FoldOptions } from './bars/fold.ts'
 import { timeframesVariable } from './bars/window.ts'
 import { CONDITION_POLICIES } from './conditions.ts'
-import {
-  DEFAULT_FORECASTS,
-  forecastsVariable,
-  type ForecastSpec
-} from './forecast/forecast-spec.ts'
+import { DEFAULT_FORECASTS, forecastsVariable, type ForecastSpec } from './forecast/spec.ts'
 
 /** The variables that decide which bars and forecasts a sequence of trades gives. */
 export const RULE_VARIABLES = {

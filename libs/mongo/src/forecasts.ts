@@ -4,6 +4,7 @@ import {
   LONG_WINDOW,
   seriesOfId,
   type LedgerEntry,
+  type LineParameters,
   type ScoreParts,
   type SeriesScores
 } from '@tapedeck/domain'
@@ -19,9 +20,16 @@ import { between, newestRows, type WindowQuery } from './newest-rows.ts'
  * actual less forecast.
  */
 export interface ForecastDocument
-  // Each field stands in libs/domain/src/forecast/{ledger-entry,model-track}.ts; times are Dates here.
-  extends Omit<LedgerEntry, 'id' | 'targetMs' | 'targetEndMs' | 'madeFromMs' | 'createdAtMs'> {
+  // Each field is described in libs/domain/src/forecast/ledger.ts; times are Dates here.
+  extends
+    Omit<
+      LedgerEntry,
+      'id' | 'targetMs' | 'targetEndMs' | 'madeFromMs' | 'createdAtMs' | 'parameters'
+    >,
+    Nullable<LineParameters> {
   readonly _id: string
+  /** What explains the forecast beside a line; only of models that have more or other parameters. */
+  readonly parameters?: Readonly<Record<string, number>>
   /** Start and end of the bar whose close is forecast. */
   readonly target: Date
   readonly targetEnd: Date
@@ -32,6 +40,9 @@ export interface ForecastDocument
   readonly scoredAt: Date | null
   readonly source: Source
 }
+
+/** Null in forecasts that are not made by a line. */
+type Nullable<T> = { readonly [K in keyof T]: T[K] | null }
 
 export const FORECASTS = new CollectionSpec<ForecastDocument>('forecasts', {
   writeConcern: DURABLE,
@@ -48,6 +59,13 @@ export type HasForecasts = Has<'forecasts', ForecastDocument>
 
 /** A ledger entry as it is stored. A literal, because copying by spread costs more than the forecast. */
 export function forecastDocument(entry: LedgerEntry, source: Source, now: Date): ForecastDocument {
+  const {
+    slope = null,
+    intercept = null,
+    r2 = null,
+    standardError = null,
+    ...others
+  } = entry.parameters
   return {
     _id: entry.id,
     symbol: entry.symbol,
@@ -62,10 +80,11 @@ export function forecastDocument(entry: LedgerEntry, source: Source, now: Date):
     madeFrom: new Date(entry.madeFromMs),
     lastClose: entry.lastClose,
     n: entry.n,
-    slope: entry.slope,
-    intercept: entry.intercept,
-    r2: entry.r2,
-    standardError: entry.standardError,
+    slope,
+    intercept,
+    r2,
+    standardError,
+    ...(Object.keys(others).length > 0 && { parameters: others }),
     forecast: entry.forecast,
     lower: entry.lower,
     upper: entry.upper,
@@ -104,10 +123,18 @@ export function ledgerEntry(document: ForecastDocument): LedgerEntry {
     createdAt,
     scoredAt: _s,
     source: _o,
+    slope,
+    intercept,
+    r2,
+    standardError,
+    parameters,
     ...rest
   } = document
+  const line = { slope, intercept, r2, standardError }
+  const known = Object.entries(line).filter((one): one is [string, number] => one[1] !== null)
   return {
     ...rest,
+    parameters: { ...Object.fromEntries(known), ...parameters },
     id: _id,
     targetMs: target.getTime(),
     targetEndMs: targetEnd.getTime(),
@@ -185,6 +212,7 @@ const SCORE_FIELDS = {
   _id: 0,
   model: 1,
   target: 1,
+  actual: 1,
   error: 1,
   naiveError: 1,
   driftError: 1,
@@ -192,9 +220,7 @@ const SCORE_FIELDS = {
   lower: 1,
   upper: 1,
   bandLower: 1,
-  bandUpper: 1,
-  inOls: 1,
-  inBand: 1
+  bandUpper: 1
 } as const
 
 type ScoreRow = Omit<ScoreParts, 'targetMs'> & { readonly model: string; readonly target: Date }

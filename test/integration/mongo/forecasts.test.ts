@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FORECAST_MODELS, seriesId } from '@tapedeck/domain'
-import { loadScores, storeForecasts } from '@tapedeck/mongo'
+import { FORECAST_MODELS, ForecastEngine, seriesId } from '@tapedeck/domain'
+import type { ForecastModel } from '@tapedeck/domain/testing'
+import { forecastDocument, loadScores, loadSeries, storeForecasts } from '@tapedeck/mongo'
 import { openMarket } from '../../support/market.ts'
 import { aForecast, T0_MS } from '../../support/market-documents.ts'
 
@@ -39,5 +40,53 @@ describe('loadScores()', () => {
         name
       )
     }
+  })
+})
+
+/** A model that is no line. */
+const middle: ForecastModel = {
+  name: 'middle',
+  fit: ({ lastClose }) => ({ forecast: lastClose, parameters: { spread: 2 } })
+}
+
+describe('forecasts of a line and of another model', () => {
+  it('are read back as they were stored, with their parameters where a query finds them', async (t) => {
+    const { database } = await openMarket(t)
+    const spec = { timeframe: '1m', lookback: 3, horizon: 1 }
+    const engine = new ForecastEngine([spec], { models: [FORECAST_MODELS[0], middle] })
+    const bars = [10, 11, 13].map((close, i) => ({
+      symbol: 'X:ONE',
+      timeframe: '1m',
+      startMs: T0_MS + i * MINUTE_MS,
+      endMs: T0_MS + (i + 1) * MINUTE_MS,
+      close,
+      session: 'continuous',
+      tradeDate: '2025-01-31',
+      coverage: 1,
+      feed: 'test',
+      revision: 0
+    }))
+    const [request] = engine.missing(bars)
+    engine.adopt([{ request: request!, state: null, bars: [], entries: [] }])
+    const { made } = engine.advance({ bars, watermarkMs: 0, nowMs: 7 })
+    assert.equal(made.length, 2)
+    const source = { log: OWNER.log, epoch: OWNER.epoch, offset: 1 }
+    const fresh = made.map((entry) => forecastDocument(entry, source, new Date(7)))
+    await storeForecasts(database, OWNER, { fresh, changed: [] })
+    const stored = await database.forecasts.find().sort({ model: 1 }).toArray()
+    assert.deepEqual(
+      stored.map(({ model, slope, parameters }) => ({ model, slope, parameters })),
+      [
+        { model: 'linear-regression', slope: 1.5, parameters: undefined },
+        { model: 'middle', slope: null, parameters: { spread: 2 } }
+      ]
+    )
+    const targetsMs = [T0_MS + 3 * MINUTE_MS]
+    const asked = { ...request!, beforeMs: undefined, targetsMs }
+    const [history] = await loadSeries(database, [asked])
+    assert.deepEqual(
+      history!.entries.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+      made.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    )
   })
 })

@@ -19,6 +19,9 @@ export interface FinalBar {
   readonly revision: number
 }
 
+/** Share of a symbol's stretch [startMs, endMs) in which the feed was up, 0 to 1. */
+export type CoverageOf = (symbol: string, startMs: number, endMs: number) => number
+
 /**
  * The bars that forecasts are made from, of these timeframes: first those revised among the changed
  * ones, as they were before the new ones became final.
@@ -36,9 +39,7 @@ export function forecastBars(
 }
 
 /** The share of a stretch without a bar in which the feed was up, by the gaps that are known. */
-export function coverageBy(
-  gaps: GapList
-): (symbol: string, startMs: number, endMs: number) => number {
+export function coverageBy(gaps: GapList): CoverageOf {
   return (symbol, startMs, endMs) =>
     coverageOf(symbol, '1s', startMs, endMs, gaps.within(symbol, startMs, endMs)) ?? 1
 }

@@ -1,6 +1,7 @@
-import type { ScoredEntry } from './ledger-entry.ts'
+import { isScored, type LedgerEntry, type ScoredEntry } from './ledger.ts'
+import { dieboldMariano, labelOf, type DieboldMariano, type ScoreLabel } from './significance.ts'
 
-/** What one scored forecast adds to the sums; a late revision takes it out and puts in another. */
+/** What one scored forecast adds to the scores; a late revision takes it out and puts in another. */
 export interface Contribution {
   readonly targetMs: number
   readonly error: number
@@ -10,14 +11,16 @@ export interface Contribution {
   readonly scale: number
   readonly olsWidth: number
   readonly bandWidth: number
-  readonly inOls: boolean
-  readonly inBand: boolean
+  /** How far the actual lies outside of the model's own interval; 0: inside. */
+  readonly olsMiss: number
+  readonly bandMiss: number
 }
 
 /** What of an entry the scores are made from. */
 export type ScoreParts = Pick<
   ScoredEntry,
   | 'targetMs'
+  | 'actual'
   | 'error'
   | 'naiveError'
   | 'driftError'
@@ -26,12 +29,10 @@ export type ScoreParts = Pick<
   | 'upper'
   | 'bandLower'
   | 'bandUpper'
-  | 'inOls'
-  | 'inBand'
 >
 
 export function contributionOf(entry: ScoreParts): Contribution {
-  const { targetMs, error, naiveError, driftError, inOls, inBand } = entry
+  const { targetMs, actual, error, naiveError, driftError } = entry
   return {
     targetMs,
     error,
@@ -40,96 +41,59 @@ export function contributionOf(entry: ScoreParts): Contribution {
     scale: entry.scale ?? 0,
     olsWidth: entry.upper - entry.lower,
     bandWidth: entry.bandUpper - entry.bandLower,
-    inOls,
-    inBand
+    olsMiss: Math.max(0, entry.lower - actual, actual - entry.upper),
+    bandMiss: Math.max(0, entry.bandLower - actual, actual - entry.bandUpper)
   }
-}
-
-const FIELDS = [
-  'n',
-  'absolute',
-  'squared',
-  'naiveAbsolute',
-  'driftAbsolute',
-  'scaled',
-  'scaledCount',
-  'hits',
-  'directions',
-  'inOls',
-  'inBand',
-  'olsWidth',
-  'bandWidth',
-  'olsWinkler',
-  'bandWinkler'
-] as const
-type Field = (typeof FIELDS)[number]
-
-/** Sums from which every score is derived: a stored mean could not be corrected. */
-export type ScoreSums = Record<Field, number>
-
-/** A literal on purpose: an object built from entries is a hash table, four times as slow to add to. */
-export function noScores(): ScoreSums {
-  return {
-    n: 0,
-    absolute: 0,
-    squared: 0,
-    naiveAbsolute: 0,
-    driftAbsolute: 0,
-    scaled: 0,
-    scaledCount: 0,
-    hits: 0,
-    directions: 0,
-    inOls: 0,
-    inBand: 0,
-    olsWidth: 0,
-    bandWidth: 0,
-    olsWinkler: 0,
-    bandWinkler: 0
-  }
-}
-
-export function sumsFrom(stored: readonly number[]): ScoreSums {
-  const sums = noScores()
-  for (const [index, field] of FIELDS.entries()) sums[field] = stored[index] ?? 0
-  return sums
-}
-
-export function storedSums(sums: ScoreSums): readonly number[] {
-  return FIELDS.map((field) => sums[field])
-}
-
-/** @param sign 1 puts the contribution in, -1 takes it out again */
-export function addScore(sums: ScoreSums, one: Contribution, sign: 1 | -1 = 1): void {
-  const absolute = Math.abs(one.error)
-  sums.n += sign
-  sums.absolute += sign * absolute
-  sums.squared += sign * one.error * one.error
-  sums.naiveAbsolute += sign * Math.abs(one.naiveError)
-  sums.driftAbsolute += sign * Math.abs(one.driftError)
-  if (one.scale > 0) {
-    sums.scaled += (sign * absolute) / one.scale
-    sums.scaledCount += sign
-  }
-  const moved = one.naiveError
-  const said = one.naiveError - one.error
-  if (moved !== 0 && said !== 0) {
-    sums.directions += sign
-    if (moved > 0 === said > 0) sums.hits += sign
-  }
-  if (one.inOls) sums.inOls += sign
-  if (one.inBand) sums.inBand += sign
-  sums.olsWidth += sign * one.olsWidth
-  sums.bandWidth += sign * one.bandWidth
-  sums.olsWinkler += sign * winkler(absolute, one.olsWidth, one.inOls)
-  sums.bandWinkler += sign * winkler(absolute, one.bandWidth, one.inBand)
 }
 
 /**
- * Width of the interval plus 2/alpha times the distance by which it missed, alpha = 0.05; the bands
- * lie evenly about the forecast. Source: Winkler, J. American Statistical Association 67 (1972).
+ * What a contribution adds to each sum. Every score is derived from these sums, since a stored mean
+ * could not be corrected. They are stored in this order, in which `scoresOf` reads them.
  */
-function winkler(absolute: number, width: number, isInside: boolean): number {
-  return isInside ? width : width + (2 / 0.05) * Math.max(0, absolute - width / 2)
+function termsOf(one: Contribution): readonly number[] {
+  const { error, naiveError, driftError, scale, olsWidth, bandWidth, olsMiss, bandMiss } = one
+  const absolute = Math.abs(error)
+  const hasScale = scale > 0
+  // Neither the price nor the forecast stayed at the last close.
+  const hasDirection = naiveError !== 0 && naiveError !== error
+  const isHit = hasDirection && naiveError > 0 === naiveError > error
+  return [
+    1,
+    absolute,
+    error * error,
+    Math.abs(naiveError),
+    Math.abs(driftError),
+    hasScale ? absolute / scale : 0,
+    hasScale ? 1 : 0,
+    isHit ? 1 : 0,
+    hasDirection ? 1 : 0,
+    olsMiss === 0 ? 1 : 0,
+    bandMiss === 0 ? 1 : 0,
+    olsWidth,
+    bandWidth,
+    winkler(olsWidth, olsMiss),
+    winkler(bandWidth, bandMiss)
+  ]
+}
+
+const TERMS = 15
+
+function noSums(): number[] {
+  return Array.from({ length: TERMS }, () => 0)
+}
+
+/** @param sign 1 puts the contribution in, -1 takes it out again */
+function add(sums: number[], one: Contribution, sign: 1 | -1 = 1): void {
+  const terms = termsOf(one)
+  for (let i = 0; i < TERMS; i++) sums[i] = (sums[i] ?? 0) + sign * (terms[i] ?? 0)
+}
+
+/**
+ * Width of the interval plus 2/alpha times the distance by which it missed, alpha = 0.05.
+ * Source: Winkler, J. American Statistical Association 67 (1972).
+ */
+function winkler(width: number, miss: number): number {
+  return width + (2 / 0.05) * miss
 }
 
 /** Scores over some scored forecasts; null where they are not defined. Prices in quote currency. */
@@ -158,6 +122,7 @@ export interface Scores {
   readonly hitUpper: number | null
   /** Forecast or outcome equal to the last close: no direction. */
   readonly ties: number
+  /** Of the model's own interval, and of the adaptive band; so the next four. */
   readonly coverageOls: number | null
   readonly coverageBand: number | null
   readonly widthOls: number | null
@@ -166,39 +131,238 @@ export interface Scores {
   readonly winklerBand: number | null
 }
 
-export function scoresOf(sums: ScoreSums): Scores {
-  const { n, directions } = sums
-  const mean = (sum: number): number | null => (n > 0 ? sum / n : null)
-  const [hitLower, hitUpper] = wilson(sums.hits, directions)
+function scoresOf(sums: readonly number[]): Scores {
+  const [n = 0, absolute = 0, squared = 0, naive = 0, drift = 0, scaled = 0, scales = 0] = sums
+  const [hits = 0, directions = 0, inOls = 0, inBand = 0] = sums.slice(7)
+  const [olsWidth = 0, bandWidth = 0, olsWinkler = 0, bandWinkler = 0] = sums.slice(11)
+  const skill = (base: number): number | null => (base > 0 ? 1 - absolute / base : null)
+  const [hitLower, hitUpper] = wilson(hits, directions)
   return {
     n,
-    mae: mean(sums.absolute),
-    rmse: n > 0 ? Math.sqrt(Math.max(0, sums.squared) / n) : null,
-    maeNaive: mean(sums.naiveAbsolute),
-    maeDrift: mean(sums.driftAbsolute),
-    mase: sums.scaledCount > 0 ? sums.scaled / sums.scaledCount : null,
-    skill: sums.naiveAbsolute > 0 ? 1 - sums.absolute / sums.naiveAbsolute : null,
-    skillDrift: sums.driftAbsolute > 0 ? 1 - sums.absolute / sums.driftAbsolute : null,
-    hitRate: directions > 0 ? sums.hits / directions : null,
+    mae: share(absolute, n),
+    rmse: n > 0 ? Math.sqrt(Math.max(0, squared) / n) : null,
+    maeNaive: share(naive, n),
+    maeDrift: share(drift, n),
+    mase: share(scaled, scales),
+    skill: skill(naive),
+    skillDrift: skill(drift),
+    hitRate: share(hits, directions),
     hitLower,
     hitUpper,
     ties: n - directions,
-    coverageOls: mean(sums.inOls),
-    coverageBand: mean(sums.inBand),
-    widthOls: mean(sums.olsWidth),
-    widthBand: mean(sums.bandWidth),
-    winklerOls: mean(sums.olsWinkler),
-    winklerBand: mean(sums.bandWinkler)
+    coverageOls: share(inOls, n),
+    coverageBand: share(inBand, n),
+    widthOls: share(olsWidth, n),
+    widthBand: share(bandWidth, n),
+    winklerOls: share(olsWinkler, n),
+    winklerBand: share(bandWinkler, n)
   }
 }
 
-const Z = 1.959963984540054
+function share(sum: number, of: number): number | null {
+  return of > 0 ? sum / of : null
+}
+
+const Z975 = 1.959963984540054
 
 function wilson(hits: number, n: number): [number, number] | [null, null] {
   if (n === 0) return [null, null]
   const rate = hits / n
-  const centre = rate + (Z * Z) / (2 * n)
-  const half = Z * Math.sqrt((rate * (1 - rate)) / n + (Z * Z) / (4 * n * n))
-  const whole = 1 + (Z * Z) / n
+  const z2 = Z975 * Z975
+  const centre = rate + z2 / (2 * n)
+  const half = Z975 * Math.sqrt((rate * (1 - rate)) / n + z2 / (4 * n * n))
+  const whole = 1 + z2 / n
   return [Math.max(0, (centre - half) / whole), Math.min(1, (centre + half) / whole)]
+}
+
+/** Numbers of a row in a ScoreWindow. */
+const WIDTH = 9
+
+/** Rolling windows, in scored forecasts. */
+export const SHORT_WINDOW = 50
+export const LONG_WINDOW = 500
+/** Rows kept beyond the long window, so that the oldest are not removed one by one. */
+const SPARE_ROWS = 64
+
+/**
+ * The contributions of the newest scored forecasts, ascending by target, one number after another: as
+ * objects they would take three times the memory. A rebuilt window gives the same bits.
+ */
+class ScoreWindow {
+  readonly #numbers: number[] = []
+
+  /** Adds a contribution, or replaces the one of the same target. */
+  put(one: Contribution): void {
+    const { targetMs, error, naiveError, driftError, scale } = one
+    const { olsWidth, bandWidth, olsMiss, bandMiss } = one
+    const row = [targetMs, error, naiveError, driftError, scale]
+    row.push(olsWidth, bandWidth, olsMiss, bandMiss)
+    const at = this.#find(targetMs)
+    if (at === this.#numbers.length) this.#numbers.push(...row)
+    else this.#numbers.splice(at, this.#numbers[at] === targetMs ? WIDTH : 0, ...row)
+    const excess = this.#numbers.length - LONG_WINDOW * WIDTH
+    if (excess > SPARE_ROWS * WIDTH) this.#numbers.splice(0, excess)
+  }
+
+  /** Takes out the contribution of a target: its bar turned out to have none. */
+  remove(targetMs: number): void {
+    const at = this.#find(targetMs)
+    if (this.#numbers[at] === targetMs) this.#numbers.splice(at, WIDTH)
+  }
+
+  /** The newest, oldest first. */
+  rows(): Contribution[] {
+    const numbers = this.#numbers
+    const rows: Contribution[] = []
+    const first = Math.max(0, numbers.length - LONG_WINDOW * WIDTH)
+    for (let at = first; at < numbers.length; at += WIDTH) {
+      rows.push({
+        targetMs: numbers[at] ?? 0,
+        error: numbers[at + 1] ?? 0,
+        naiveError: numbers[at + 2] ?? 0,
+        driftError: numbers[at + 3] ?? 0,
+        scale: numbers[at + 4] ?? 0,
+        olsWidth: numbers[at + 5] ?? 0,
+        bandWidth: numbers[at + 6] ?? 0,
+        olsMiss: numbers[at + 7] ?? 0,
+        bandMiss: numbers[at + 8] ?? 0
+      })
+    }
+    return rows
+  }
+
+  /** Where the first row lies whose target is not before the given one. */
+  #find(targetMs: number): number {
+    let at = this.#numbers.length
+    while (at > 0 && (this.#numbers[at - WIDTH] ?? 0) >= targetMs) at -= WIDTH
+    return at
+  }
+}
+
+/** Stored form: sums of all and of the newest trading day; the rolling windows come from the ledger. */
+export interface RollingScoresState {
+  readonly total: readonly number[]
+  readonly day: readonly number[]
+  readonly tradeDate: string
+}
+
+export interface TestedScores extends Scores {
+  /**
+   * Against "the price stays put"; null where it is not defined, and of a day or all while that is
+   * more than the last 500, which are all that is kept one by one.
+   */
+  readonly dieboldMariano: DieboldMariano | null
+}
+
+/** All a reader sees of one symbol, timeframe, horizon and model. */
+export interface ScoreReport {
+  readonly label: ScoreLabel
+  /** What the label rests on: the last 500 scored forecasts, all while there are fewer. */
+  readonly labelN: number
+  readonly p: number | null
+  readonly skill: number | null
+  readonly last50: TestedScores
+  readonly last500: TestedScores
+  readonly day: TestedScores
+  /** Trading date of `day`, YYYY-MM-DD; empty while there is none. */
+  readonly tradeDate: string
+  readonly total: TestedScores
+}
+
+/** Scores of one model on one series, correctable: every contribution can be replaced. */
+export class RollingScores {
+  readonly #horizon: number
+  readonly #total: number[]
+  #day: number[]
+  #tradeDate: string
+  #window = new ScoreWindow()
+  /** While the window is incomplete: targets that have no score, whatever is stored. */
+  #scoreless: Set<number> | undefined
+
+  /** @param state the rolling windows are not part of it: they come by `restore` */
+  constructor(horizon: number, state?: RollingScoresState) {
+    this.#horizon = horizon
+    this.#total = [...(state?.total ?? noSums())]
+    this.#day = [...(state?.day ?? noSums())]
+    this.#tradeDate = state?.tradeDate ?? ''
+    if (state !== undefined) this.#scoreless = new Set()
+  }
+
+  /** Whether the rolling windows are there; without them there is no report. */
+  get isWhole(): boolean {
+    return this.#scoreless === undefined
+  }
+
+  /** The newest scores that are stored, in any order; what was put since replaces them. */
+  restore(stored: readonly Contribution[]): void {
+    const scoreless = this.#scoreless
+    if (scoreless === undefined) return
+    const since = this.#window.rows()
+    this.#window = new ScoreWindow()
+    const ascending = stored.toSorted((a, b) => a.targetMs - b.targetMs)
+    for (const one of ascending) if (!scoreless.has(one.targetMs)) this.#window.put(one)
+    for (const one of since) this.#window.put(one)
+    this.#scoreless = undefined
+  }
+
+  /** Takes in a settled entry; `before` is what it was when it was settled already. */
+  put(entry: LedgerEntry, before?: LedgerEntry): void {
+    if (entry.tradeDate > this.#tradeDate) {
+      this.#tradeDate = entry.tradeDate
+      this.#day = noSums()
+    }
+    const sums = entry.tradeDate === this.#tradeDate ? [this.#total, this.#day] : [this.#total]
+    if (before !== undefined && isScored(before)) {
+      const old = contributionOf(before)
+      for (const each of sums) add(each, old, -1)
+      if (!isScored(entry)) this.#window.remove(entry.targetMs)
+    }
+    if (!isScored(entry)) {
+      this.#scoreless?.add(entry.targetMs)
+      return
+    }
+    this.#scoreless?.delete(entry.targetMs)
+    const one = contributionOf(entry)
+    for (const each of sums) add(each, one)
+    this.#window.put(one)
+  }
+
+  report(): ScoreReport {
+    const rows = this.#window.rows()
+    const last500 = this.#rolling(rows)
+    const { n, skill } = last500
+    const p = last500.dieboldMariano?.p ?? null
+    return {
+      label: labelOf(n, skill, p),
+      labelN: n,
+      p,
+      skill,
+      last50: this.#rolling(rows.slice(-SHORT_WINDOW)),
+      last500,
+      day: this.#tested(this.#day, rows),
+      tradeDate: this.#tradeDate,
+      total: this.#tested(this.#total, rows)
+    }
+  }
+
+  state(): RollingScoresState {
+    return { total: [...this.#total], day: [...this.#day], tradeDate: this.#tradeDate }
+  }
+
+  #rolling(rows: readonly Contribution[]): TestedScores {
+    const sums = noSums()
+    for (const row of rows) add(sums, row)
+    return this.#tested(sums, rows)
+  }
+
+  /** Scores of the newest so many forecasts, tested if those are all at hand. */
+  #tested(sums: readonly number[], rows: readonly Contribution[]): TestedScores {
+    const scores = scoresOf(sums)
+    const isAtHand = scores.n > 0 && scores.n <= rows.length
+    const newest = isAtHand ? rows.slice(-scores.n) : []
+    const differences = newest.map(
+      ({ error, naiveError }) => Math.abs(error) - Math.abs(naiveError)
+    )
+    return { ...scores, dieboldMariano: dieboldMariano(differences, this.#horizon) ?? null }
+  }
 }

@@ -59,7 +59,7 @@ export function showForecast({ next, label, facts }, market) {
       [
         'Model',
         `${open.model}${open.modelVersion > 1 ? `, version ${open.modelVersion}` : ''}, ` +
-          `r² ${open.r2.toFixed(2)} over ${open.n} bars`
+          `${open.r2 === null ? '' : `r² ${open.r2.toFixed(2)} `}over ${open.n} bars`
       ]
     )
     if (lastPrice !== null) pairs.push(['Last price', priceText(lastPrice)])

@@ -2,9 +2,9 @@ import {
   coverageBy,
   forecastBars,
   ForecastEngine,
+  lengthOf,
   PartitionFold,
   seriesId,
-  windowLengthMs,
   type ChangedSeries,
   type FinalBar,
   type FoldOptions,
@@ -72,7 +72,7 @@ export class BacktestEngine {
   /** @param gaps feed outages that are known beforehand; bars they overlap are not trusted */
   constructor(fold: FoldOptions, specs: readonly ForecastSpec[], gaps: readonly KnownGap[] = []) {
     const timeframes = [...new Set(specs.map(({ timeframe }) => timeframe))]
-    const lengths = timeframes.map((one) => windowLengthMs(one) ?? LONGEST_STEP_MS)
+    const lengths = timeframes.map((one) => lengthOf(one) ?? LONGEST_STEP_MS)
     this.#stepMs = Math.min(LONGEST_STEP_MS, ...lengths)
     this.#timeframes = new Set(timeframes)
     this.#latenessLimitMs = fold.latenessLimitMs

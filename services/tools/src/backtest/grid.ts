@@ -1,17 +1,10 @@
 import { Problems } from '@tapedeck/core'
-import {
-  forecastsVariable,
-  hasWindows,
-  timeframeProblem,
-  type ForecastSpec
-} from '@tapedeck/domain'
+import { forecastsVariable, type ForecastSpec } from '@tapedeck/domain'
 
 /** Combinations of one run; more would take hours and gigabytes. */
 const MAX_SPECS = 200
 
-const forecasts = forecastsVariable(
-  (timeframe) => hasWindows(timeframe) && timeframeProblem(timeframe) === undefined
-)
+const forecasts = forecastsVariable()
 
 /**
  * A list such as 1m:20:1,1m:60:1 (timeframe:lookback:horizon). Unlike FORECASTS it may name several

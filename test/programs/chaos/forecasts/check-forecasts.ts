@@ -1,4 +1,4 @@
-import { seriesId, windowLengthMs, type ForecastSpec } from '@tapedeck/domain'
+import { lengthOf, seriesId, type ForecastSpec } from '@tapedeck/domain'
 import type { CheckpointDocument, Database, FeedGapDocument } from '@tapedeck/mongo'
 import type { Findings } from '../findings.ts'
 import type { TopicTrade } from '../topic-truth.ts'
@@ -51,7 +51,7 @@ export async function checkForecasts(
       const at = checkpointOf(checkpoints, log, watermarks.get(partition) ?? -Infinity)
       for (const spec of own) {
         const id = seriesId(symbol, timeframe, spec.horizon)
-        const lengthMs = windowLengthMs(timeframe) ?? NaN
+        const lengthMs = lengthOf(timeframe) ?? NaN
         const facts: SeriesFacts = {
           id,
           symbol,

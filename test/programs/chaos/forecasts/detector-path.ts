@@ -1,9 +1,5 @@
-import {
-  ChangeDetector,
-  independentEvery,
-  type DetectorState,
-  type ForecastSpec
-} from '@tapedeck/domain'
+import type { ForecastSpec } from '@tapedeck/domain'
+import { ChangeDetector, type DetectorState } from '@tapedeck/domain/testing'
 import type { ForecastDocument } from '@tapedeck/mongo'
 
 /** Where a model's change detector stands after its entries. */
@@ -32,15 +28,15 @@ export function isFirstOutcomeLost({ scoreRevision, corrections }: ForecastDocum
  */
 export function walkDetector(
   entries: readonly ForecastDocument[],
-  { lookback, horizon }: ForecastSpec
+  spec: ForecastSpec
 ): DetectorEnd | undefined {
-  const detector = new ChangeDetector(independentEvery(lookback, horizon))
+  const detector = new ChangeDetector(spec)
   let version = 1
   for (const entry of entries) {
     if (isFirstOutcomeLost(entry)) return undefined
     const actual = firstOutcome(entry)
     if (actual === null || entry.scale === null || entry.modelVersion !== version) continue
-    const change = detector.take(Math.abs(actual - entry.forecast) / entry.scale)
+    const change = detector.add(Math.abs(actual - entry.forecast) / entry.scale)
     if (change !== undefined) version++
   }
   return { version, detector: detector.state() }

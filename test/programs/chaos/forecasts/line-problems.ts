@@ -3,10 +3,8 @@ import { leastSquares, movementOver, stepVariance, type PlacedClose } from './le
 import type { SeriesFacts } from './series-facts.ts'
 import { closeAt } from './truth-bars.ts'
 
-/** Of the price: rounding of sums that the consumer keeps up step by step. */
-const TOLERANCE = 1e-8
-/** Of a standard error, whose sums cancel. */
-const ERROR_TOLERANCE = 1e-4
+/** Rounding, as a share of the price. */
+const TOLERANCE = 1e-9
 
 export interface LineCheck {
   readonly problems: readonly string[]
@@ -15,12 +13,13 @@ export interface LineCheck {
 }
 
 /**
- * Fits the line anew from the topic: the closes of the `n` bars up to the one an entry was made from,
- * each as the trades below its offset had it. What a restart takes up wrongly shows here.
+ * Fits the line again from the topic: the closes of the `n` bars up to the one an entry was made from,
+ * each as the trades below its offset had it. What a restart restores wrongly shows here. An entry of a
+ * model that is no line is left in doubt.
  */
 export function checkLine(entry: ForecastDocument, facts: SeriesFacts): LineCheck {
   const { closes, isSure } = closesOf(entry, facts)
-  if (!isSure) return { problems: [], isSure }
+  if (!isSure || entry.slope === null) return { problems: bandProblems(entry), isSure: false }
   if (closes.length < entry.n) {
     return { problems: [`n ${entry.n}, its session has ${closes.length}`], isSure }
   }
@@ -33,11 +32,12 @@ export function checkLine(entry: ForecastDocument, facts: SeriesFacts): LineChec
   const problems = [
     ...near('slope', entry.slope, line.slope, lastClose),
     ...near('intercept', entry.intercept, line.intercept, lastClose),
-    ...near('standardError', entry.standardError, line.standardError, lastClose, ERROR_TOLERANCE),
+    ...near('standardError', entry.standardError, line.standardError, lastClose),
+    ...near('lower', entry.lower, 2 * entry.forecast - entry.upper, lastClose),
     ...bandProblems(entry)
   ]
   const isSameLookback = entry.modelVersion === 1
-  // A model that began anew has fewer closes than drift and scale.
+  // A model that began again has fewer closes than drift and scale.
   if (isSameLookback) {
     problems.push(...near('drift', entry.drift, drift, lastClose))
     problems.push(...near('scale', entry.scale, movementOver(closes, horizon) ?? 0, lastClose))
@@ -78,11 +78,10 @@ function closesOf(
   return { closes, isSure: true }
 }
 
-/** Both bands lie evenly about the forecast. */
+/** The adaptive band lies evenly about the forecast. */
 function bandProblems(entry: ForecastDocument): string[] {
   const { forecast, lower, upper, bandLower, bandUpper } = entry
   return [
-    ...near('lower', lower, 2 * forecast - upper, forecast),
     ...near('bandLower', bandLower, 2 * forecast - bandUpper, forecast),
     ...(upper >= lower && bandUpper >= bandLower ? [] : ['a band ends below its begin'])
   ]
@@ -92,10 +91,8 @@ function near(
   field: string,
   found: number | null,
   expected: number,
-  price: number,
-  relative = 0
+  price: number
 ): string[] {
-  const most = TOLERANCE * Math.abs(price) + relative * Math.abs(expected)
-  if (Math.abs((found ?? 0) - expected) <= most) return []
+  if (Math.abs((found ?? 0) - expected) <= TOLERANCE * Math.abs(price)) return []
   return [`${field} ${found}, expected ${expected}`]
 }

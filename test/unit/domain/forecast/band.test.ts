@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  AdaptiveBand,
-  ChangeDetector,
-  ForecastEngine,
-  shiftedIntervalHalf,
-  type EarlierBandState,
-  type LedgerEntry,
-  type SeriesState
-} from '@tapedeck/domain'
+import { ForecastEngine, type LedgerEntry, type SeriesState } from '@tapedeck/domain'
+import { AdaptiveBand, shiftedIntervalHalf, StepPace } from '@tapedeck/domain/testing'
 import { finalBar, ForecastStore, normals, seeded } from './forecast-store.ts'
 
 const BARS = 3000
@@ -148,7 +141,7 @@ describe('adaptive band', () => {
     assert.ok(band.half(GROUND) > 1.96)
   })
 
-  it('goes on from its state, and begins anew from one that knew a width in prices', () => {
+  it('goes on from its state, and begins again from one that held a width in prices', () => {
     const band = new AdaptiveBand(1)
     for (let index = 0; index < 50; index++) band.learn(index % 7 === 0)
     const again = new AdaptiveBand(1, band.state())
@@ -162,7 +155,7 @@ describe('adaptive band', () => {
     })
   })
 
-  it('takes up a series stored before bands were factors, with a band from its closes', () => {
+  it('restores a series stored before bands were factors, with a band from its closes', () => {
     const normal = normals(7)
     let price = 100
     const bars = Array.from({ length: 200 }, (_, index) =>
@@ -188,7 +181,7 @@ describe('adaptive band', () => {
 
 /** The state as it was stored when a band was half a width in prices, and no pace was kept. */
 function asStoredBefore(state: SeriesState): SeriesState {
-  const earlier: EarlierBandState = { half: 0.2, warmUp: [], isWarm: true, outcomes: 70 }
+  const earlier = { half: 0.2, warmUp: [], isWarm: true, outcomes: 70 }
   const models = state.models.map((one) => ({ ...one, band: earlier }))
   const before = { ...state, pace: undefined, models }
   return JSON.parse(JSON.stringify(before)) as SeriesState
@@ -216,79 +209,69 @@ describe('shiftedIntervalHalf()', () => {
   })
 })
 
-describe('ChangeDetector', () => {
-  it('seldom cries wolf: at most 3 alarms in 100 000 independent errors', () => {
-    const normal = normals(2)
-    const detector = new ChangeDetector(1)
-    let alarms = 0
-    for (let index = 0; index < 100_000; index++) {
-      if (detector.take(Math.abs(normal())) !== undefined) alarms++
-    }
-    assert.ok(alarms <= 3, `${alarms} alarms`)
+const Z975 = 1.959963984540054
+
+function near(found: number, expected: number): void {
+  assert.ok(Math.abs(found - expected) < 1e-9 * expected, `found ${found}, expected ${expected}`)
+}
+
+describe('StepPace', () => {
+  it("is the root mean square per window at first, widened by Student's t", () => {
+    const pace = new StepPace(20)
+    assert.equal(pace.spread(1), 0)
+    pace.learn(-2, 1)
+    near(pace.spread(1), (2 * 12.706204736) / Z975)
+    pace.learn(4, 2)
+    near(pace.spread(1), (Math.sqrt(20 / 3) * 4.30265273) / Z975)
+    near(pace.spread(9), 3 * pace.spread(1))
   })
 
-  it('seldom cries wolf on a random walk, also with overlapping targets', () => {
-    let alarms = 0
-    const engine = new ForecastEngine(
-      HORIZONS.map((horizon) => ({ timeframe: '1s', lookback: 30, horizon }))
-    )
+  it('estimates the spread of a walk, and follows when its steps become four times as wide', () => {
     const normal = normals(3)
-    const store = new ForecastStore()
-    let price = 100
-    for (let from = 0; from < 20_000; from += 1000) {
-      const bars = Array.from({ length: 1000 }, (_, index) =>
-        finalBar(from + index, (price += 0.05 * normal()), { timeframe: '1s' })
-      )
-      for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
-        engine.adopt(asked.map((request) => store.read(request)))
-      }
-      alarms += engine.advance({ bars, watermarkMs: 0, nowMs: 0 }).events.length
-    }
-    assert.ok(alarms <= 2, `${alarms} alarms in 180 000 scores`)
+    const pace = new StepPace(60)
+    for (let index = 0; index < 500; index++) pace.learn(normal(), 1)
+    assert.ok(Math.abs(pace.spread(1) - 1) < 0.25, `${pace.spread(1)}`)
+    for (let index = 0; index < 60; index++) pace.learn(4 * normal(), 1)
+    assert.ok(pace.spread(1) > 2, `${pace.spread(1)} after a lookback`)
+    for (let index = 0; index < 500; index++) pace.learn(4 * normal(), 1)
+    assert.ok(Math.abs(pace.spread(1) - 4) < 1, `${pace.spread(1)} in the end`)
   })
 
-  it('finds errors that doubled within 100 scores, and begins anew', () => {
+  it('remembers how the price moves when it stands still, or its closes begin again', () => {
     const normal = normals(4)
-    const detector = new ChangeDetector(1)
-    for (let index = 0; index < 500; index++) {
-      assert.equal(detector.take(Math.abs(normal())), undefined)
-    }
-    let delay = 0
-    for (;;) {
-      delay++
-      const change = detector.take(Math.abs(2 * normal()))
-      if (change === undefined) continue
-      assert.ok(change.statistic >= change.threshold)
-      break
-    }
-    assert.ok(delay <= 100, `found after ${delay}`)
-    assert.deepEqual(detector.state(), [0, 0, 0, 0, 0])
+    const pace = new StepPace(20)
+    for (let index = 0; index < 200; index++) pace.learn(normal(), 1)
+    for (let index = 0; index < 100; index++) pace.learn(0, 1)
+    assert.ok(pace.spread(1) > 0.3, `${pace.spread(1)} while it stands`)
+    pace.clear()
+    assert.equal(pace.spread(1), 0)
+    pace.learn(0, 1)
+    assert.ok(pace.spread(1) > 1, `${pace.spread(1)} with one step`)
   })
 
-  it('restarts the model: its version rises, its line begins with the newest close', () => {
+  it('is little widened by a print far from the market that comes back', () => {
+    const normal = normals(5)
+    const pace = new StepPace(60)
+    for (let index = 0; index < 300; index++) pace.learn(0.01 * normal(), 1)
+    const before = pace.spread(1)
+    pace.learn(2, 1)
+    pace.learn(-2, 1)
+    assert.ok(pace.spread(1) < 2 * before, `${before} before, ${pace.spread(1)} after`)
+  })
+
+  it('does not cut off the moves of a price that seldom moves', () => {
+    const pace = new StepPace(60)
+    for (let index = 0; index < 5000; index++) pace.learn(index % 40 === 0 ? 0.01 : 0, 1)
+    const truth = Math.sqrt(0.0001 / 40)
+    assert.ok(Math.abs(pace.spread(1) / truth - 1) < 0.3, `${pace.spread(1)}, expected ${truth}`)
+  })
+
+  it('continues from its stored state with the same bits', () => {
     const normal = normals(6)
-    const store = new ForecastStore()
-    const engine = new ForecastEngine([{ timeframe: '1s', lookback: 20, horizon: 1 }], {
-      minPoints: () => 3
-    })
-    let price = 100
-    // A clean slope, then turns: the errors rise, the lookback's own movement does not.
-    const bars = Array.from({ length: 900 }, (_, index) => {
-      price += index < 600 || index % 10 < 5 ? 0.02 : -0.02
-      return finalBar(index, price + 0.002 * normal(), { timeframe: '1s' })
-    })
-    store.turn(engine, bars)
-    const [event] = store.events
-    assert.ok(event)
-    assert.equal(event.modelVersion, 2)
-    const next = [...store.entries.values()].find(
-      ({ model, modelVersion }) => model === event.model && modelVersion === 2
-    )
-    assert.ok(next && next.madeFromMs > event.atMs - 1000)
-    assert.equal(next.n, 3)
-    const [state] = store.states.values()
-    const band = state?.models.find(({ model }) => model === event.model)?.band
-    assert.equal(band?.since, 'change point')
-    assert.ok(band.outcomes < 900 - 1 - (event.atMs - (bars[0]?.endMs ?? 0)) / 1000)
+    const pace = new StepPace(10)
+    for (let index = 0; index < 50; index++) pace.learn(normal(), 1 + (index % 3))
+    const again = new StepPace(10, JSON.parse(JSON.stringify(pace.state())) as number[])
+    for (const one of [pace, again]) one.learn(0.5, 2)
+    assert.deepEqual(again.state(), pace.state())
   })
 })

@@ -1,10 +1,10 @@
 import {
   contributionOf,
   isScored,
+  lengthOf,
   LONG_WINDOW,
   seriesId,
   tradingDateAt,
-  windowLengthMs,
   type FinalBar,
   type ForecastAbsence,
   type ForecastEngine,
@@ -42,7 +42,7 @@ export function finalBar(
 ): FinalBar {
   const symbol = more.symbol ?? 'X:ONE'
   const timeframe = more.timeframe ?? '1m'
-  const lengthMs = windowLengthMs(timeframe) ?? 0
+  const lengthMs = lengthOf(timeframe) ?? 0
   const startMs = more.startMs ?? START_MS + index * lengthMs
   return {
     symbol,

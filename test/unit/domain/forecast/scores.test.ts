@@ -2,13 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import {
-  dieboldMariano,
   ForecastEngine,
-  labelOf,
   LONG_WINDOW,
   SCORE_LABELS,
-  SHORT_WINDOW,
-  studentTTwoSided,
   type FinalBar,
   type LedgerEntry,
   type ScoreReport,
@@ -16,6 +12,7 @@ import {
   type SeriesScores,
   type TestedScores
 } from '@tapedeck/domain'
+import { SHORT_WINDOW } from '@tapedeck/domain/testing'
 import { finalBar, ForecastStore, normals, seeded } from './forecast-store.ts'
 
 function close(found: number | null, expected: number | null, what: string): void {
@@ -129,7 +126,7 @@ function compare(report: ScoreReport, entries: readonly LedgerEntry[]): void {
   }
 }
 
-describe('ScoreBoard', () => {
+describe('RollingScores', () => {
   it('equals an independent computation over the ledger, with late revisions and restarts', () => {
     fc.assert(
       fc.property(fc.integer(), fc.constantFrom(1, 3, 7), fc.boolean(), (seed, horizon, follow) => {
@@ -196,76 +193,5 @@ describe('ScoreBoard', () => {
         [null, null, null]
       )
     }
-  })
-})
-
-describe('labelOf()', () => {
-  it('calls a difference one only when it is beyond chance', () => {
-    assert.equal(labelOf(29, 0.5, 0.001), SCORE_LABELS.tooFew)
-    assert.equal(labelOf(30, 0.5, 0.001), SCORE_LABELS.better)
-    assert.equal(labelOf(30, -0.5, 0.001), SCORE_LABELS.worse)
-    assert.equal(labelOf(500, 0.5, 0.05), SCORE_LABELS.same)
-    assert.equal(labelOf(500, 0.5, null), SCORE_LABELS.same)
-  })
-
-  it('finds a trend worth following, and a walk that is not', () => {
-    const normal = normals(9)
-    const label = (drift: number): string => {
-      const engine = new ForecastEngine([{ timeframe: '1s', lookback: 30, horizon: 5 }])
-      const store = new ForecastStore()
-      let price = 100
-      const bars = Array.from({ length: 900 }, (_, index) => {
-        price += drift + 0.05 * normal()
-        return finalBar(index, price, { timeframe: '1s' })
-      })
-      for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
-        engine.adopt(asked.map((request) => store.read(request)))
-      }
-      const [series] = engine.advance({ bars, watermarkMs: 0, nowMs: 0 }).series
-      return series?.scores().get('linear-regression')?.label ?? ''
-    }
-    assert.equal(label(0.1), SCORE_LABELS.better)
-    assert.equal(label(0), SCORE_LABELS.worse)
-  })
-})
-
-describe('dieboldMariano()', () => {
-  it('equals an example computed by hand', () => {
-    // d = 1 2 3 4 0, h = 2: mean 2, g0 = (1+0+1+4+4)/5 = 2, g1 = (0+0+2-4)/5 = -0.4,
-    // variance of the mean (2 - 0.8)/5 = 0.24, factor (5 + 1 - 4 + 2/5)/5 = 0.48
-    const test = dieboldMariano([1, 2, 3, 4, 0], 2)
-    close(test?.statistic ?? null, (2 / Math.sqrt(0.24)) * Math.sqrt(0.48), 'statistic')
-    close(test?.statistic ?? null, 2.8284271247461903, 'statistic')
-    // Student's t with 4 degrees of freedom: P(|T| > 2 sqrt 2) = 1 - 1.5 u + 0.5 u^3, u = sqrt(2/3)
-    const u = Math.sqrt(8 / 12)
-    close(test?.p ?? null, 1 - 1.5 * u + 0.5 * u ** 3, 'p')
-  })
-
-  it('reads overlapping errors as fewer than they are', () => {
-    const normal = normals(1)
-    const noise = Array.from({ length: 512 }, () => normal())
-    const overlapping = Array.from(
-      { length: 500 },
-      (_, i) => 0.5 + noise.slice(i, i + 12).reduce((a, b) => a + b, 0)
-    )
-    const plain = dieboldMariano(overlapping, 1)?.statistic ?? 0
-    const corrected = dieboldMariano(overlapping, 12)?.statistic ?? 0
-    assert.ok(Math.abs(corrected) < Math.abs(plain) / 2, `${plain} and ${corrected}`)
-  })
-
-  it('says nothing with too few differences, and nothing of none', () => {
-    assert.equal(dieboldMariano([1, 2], 2), undefined)
-    assert.deepEqual(dieboldMariano([0, 0, 0], 1), { n: 3, statistic: null, p: 1 })
-  })
-})
-
-describe('studentTTwoSided()', () => {
-  it('equals tabled and closed forms', () => {
-    close(studentTTwoSided(1, 1), 0.5, 'Cauchy')
-    close(studentTTwoSided(12.706204736432095, 1), 0.05, 't(0.975, 1)')
-    close(studentTTwoSided(-2.2281388519649385, 10), 0.05, 't(0.975, 10)')
-    close(studentTTwoSided(2, 2), 1 - 2 / Math.sqrt(2 + 4), 'two degrees')
-    assert.ok(Math.abs(studentTTwoSided(1.959963984540054, 1e6) - 0.05) < 1e-6)
-    assert.deepEqual([studentTTwoSided(0, 5), studentTTwoSided(Infinity, 5)], [1, 0])
   })
 })

@@ -1,22 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { hasCode, messageOf, readEnv } from '@tapedeck/core'
-import {
-  DEFAULT_FORECASTS,
-  forecastsVariable,
-  targetWindow,
-  windowLengthMs,
-  type ForecastSpec
-} from '@tapedeck/domain'
+import { DEFAULT_FORECASTS, forecastsVariable, type ForecastSpec } from '@tapedeck/domain'
+import { targetWindow, windowLengthMs } from '@tapedeck/domain/testing'
 
-function read(text: string, is?: (timeframe: string) => boolean): readonly ForecastSpec[] {
-  return readEnv({ FORECASTS: text }, { FORECASTS: forecastsVariable(is) }).FORECASTS
+function read(text: string): readonly ForecastSpec[] {
+  return readEnv({ FORECASTS: text }, { FORECASTS: forecastsVariable() }).FORECASTS
 }
 
-function problemOf(text: string, is?: (timeframe: string) => boolean): string {
+function problemOf(text: string): string {
   let problem = ''
   assert.throws(
-    () => read(text, is),
+    () => read(text),
     (error) => {
       problem = messageOf(error)
       return hasCode(error, 'CONFIG_INVALID')
@@ -35,7 +30,9 @@ describe('forecastsVariable()', () => {
   })
 
   it('names every bad entry with what is expected', () => {
-    const problem = problemOf('1m, tick:20:1, 1m:2:1, 1m:1001:1, 5s:20:0, 5s:20:1001, regular:9:1')
+    const problem = problemOf(
+      '1m, tick:20:1, 1m:2:1, 1m:1001:1, 5s:20:0, 5s:20:1001, regular:9:1, 7m:20:1'
+    )
     for (const part of [
       "'1m' is no forecast, expected timeframe:lookback:horizon",
       "'tick:20:1' has timeframe 'tick', expected one such as",
@@ -43,7 +40,8 @@ describe('forecastsVariable()', () => {
       "'1m:1001:1' has lookback 1001",
       "'5s:20:0' has horizon 0, expected 1 to 1000",
       "'5s:20:1001' has horizon 1001",
-      "'regular:9:1' has timeframe 'regular'"
+      "'regular:9:1' has timeframe 'regular'",
+      "'7m:20:1' has timeframe '7m'"
     ]) {
       assert.ok(problem.includes(part), `${part} missing in ${problem}`)
     }
@@ -52,13 +50,6 @@ describe('forecastsVariable()', () => {
   it('refuses two forecasts that would be stored under one id', () => {
     assert.match(problemOf('1m:20:1,1m:60:1'), /'1m:60:1' repeats timeframe 1m and horizon 1/)
     assert.equal(read('1m:20:1,1m:20:5').length, 2)
-  })
-
-  it('asks the given rule which timeframes have bars', () => {
-    assert.match(
-      problemOf('1m:20:1', (timeframe) => timeframe === '5s'),
-      /has timeframe '1m'/
-    )
   })
 })
 
@@ -69,7 +60,7 @@ describe('targetWindow()', () => {
       endMs: 75_000
     })
     assert.equal(windowLengthMs('90m'), 5_400_000)
-    assert.equal(windowLengthMs('0m'), undefined)
+    assert.throws(() => windowLengthMs('0m'), RangeError)
     assert.equal(targetWindow('X:ONE', '100t', { startMs: 0, endMs: 1 }, 1), undefined)
   })
 })

@@ -1,6 +1,36 @@
-import type { LedgerEntry } from './ledger-entry.ts'
-import type { ScoreReport } from './score-board.ts'
-import type { SeriesState } from './series-history.ts'
+import type { BandState } from './band.ts'
+import type { ClosesState } from './closes.ts'
+import type { EntrySink, LedgerEntry, LedgerProgress } from './ledger.ts'
+import type { RollingScoresState, ScoreReport } from './scores.ts'
+import type { DetectorState, FoundChange } from './significance.ts'
+
+/** One model's part of a stored series. */
+export interface ModelState {
+  readonly model: string
+  readonly version: number
+  /** Closes of bars that begin before are not used: the model began again there; epoch ms. */
+  readonly sinceMs?: number
+  /** Only in states stored before `sinceMs` was, the count of closes in use first. */
+  readonly sums?: readonly number[]
+  readonly band: BandState
+  readonly detector: DetectorState
+  readonly board: RollingScoresState
+}
+
+/**
+ * All of a series that the ledger and the bars do not hold, as of its newest bar taken in. To be
+ * stored after the entries answered with it: entries ahead of the state are recognised after a crash,
+ * a state ahead of its entries would lose them.
+ */
+export interface SeriesState extends LedgerProgress, ClosesState {
+  /** `<symbol>|<timeframe>|<horizon>` */
+  readonly id: string
+  readonly symbol: string
+  readonly timeframe: string
+  readonly horizon: number
+  readonly lookback: number
+  readonly models: readonly ModelState[]
+}
 
 export const ABSENCE_REASONS = {
   tooFew: 'too few points',
@@ -22,8 +52,8 @@ export interface ForecastAbsence {
   readonly toMs: number
 }
 
-/** A lasting rise of a model's errors was found: the model began anew. */
-export interface ModelEvent {
+/** A lasting rise of a model's errors was found: the model began again. */
+export interface ModelEvent extends FoundChange {
   /** End of the target bar whose error completed it, epoch ms. */
   readonly atMs: number
   readonly symbol: string
@@ -32,11 +62,9 @@ export interface ModelEvent {
   readonly model: string
   /** The version that begins. */
   readonly modelVersion: number
-  readonly statistic: number
-  readonly threshold: number
 }
 
-/** A series changed by this advance; read both before the next one. */
+/** A series changed by an advance; read state and scores before the next one. */
 export interface ChangedSeries {
   readonly id: string
   readonly symbol: string
@@ -44,9 +72,9 @@ export interface ChangedSeries {
   readonly horizon: number
   /** To be stored, after the entries. */
   state(): SeriesState
-  /** False while the rolling scores of a series taken up are still to come: no scores until then. */
+  /** False while the rolling scores of a restored series are still to come: no scores until then. */
   readonly isWhole: boolean
-  /** Computed when asked for: rolling windows and tests cost tens of microseconds. */
+  /** Computed when asked for: rolling windows and tests cost tens of microseconds. By model. */
   scores(): ReadonlyMap<string, ScoreReport>
 }
 
@@ -61,7 +89,7 @@ export interface ForecastResult {
 }
 
 /** Gathers what one advance answers; every entry once, in its last form. */
-export class ForecastResults {
+export class ForecastResults implements EntrySink {
   readonly #made = new Map<string, LedgerEntry>()
   readonly #changed = new Map<string, LedgerEntry>()
   readonly #absences = new Map<string, ForecastAbsence>()
@@ -73,32 +101,21 @@ export class ForecastResults {
   }
 
   change(entry: LedgerEntry): void {
-    const box = this.#made.has(entry.id) ? this.#made : this.#changed
-    box.set(entry.id, entry)
+    const entries = this.#made.has(entry.id) ? this.#made : this.#changed
+    entries.set(entry.id, entry)
   }
 
   touch(series: ChangedSeries): void {
     this.#series.add(series)
   }
 
-  missOut(
-    { id, symbol, timeframe, horizon }: ChangedSeries,
-    model: string,
-    reason: AbsenceReason,
-    atMs: number
-  ): void {
-    const key = `${id}|${model}|${reason}`
+  /** Counts a forecast that was not made from the bar that begins at `atMs`. */
+  missOut(series: ChangedSeries, model: string, reason: AbsenceReason, atMs: number): void {
+    const { symbol, timeframe, horizon } = series
+    const key = `${series.id}|${model}|${reason}`
     const { count, fromMs } = this.#absences.get(key) ?? { count: 0, fromMs: atMs }
-    this.#absences.set(key, {
-      symbol,
-      timeframe,
-      horizon,
-      model,
-      reason,
-      count: count + 1,
-      fromMs,
-      toMs: atMs
-    })
+    const absence = { symbol, timeframe, horizon, model, reason, fromMs }
+    this.#absences.set(key, { ...absence, count: count + 1, toMs: atMs })
   }
 
   result(): ForecastResult {

@@ -7,9 +7,13 @@ import {
   VOID_REASONS,
   type FinalBar,
   type ForecastSpec,
-  type LedgerEntry
+  type LedgerEntry,
+  type SeriesState
 } from '@tapedeck/domain'
+import type { ForecastModel } from '@tapedeck/domain/testing'
+import { exactLine } from './exact-line.ts'
 import { finalBar, ForecastStore, normals, seeded, START_MS } from './forecast-store.ts'
+import { near } from './price-walk.ts'
 
 const SPEC: ForecastSpec = { timeframe: '1m', lookback: 5, horizon: 2 }
 const MINUTE_MS = 60_000
@@ -30,7 +34,7 @@ function entry(store: ForecastStore, target: number, model = 'linear-regression'
   return found
 }
 
-describe('ForecastDesk', () => {
+describe('ForecastEngine', () => {
   it('forecasts the close h bars ahead and scores it when that bar is final', () => {
     const store = new ForecastStore()
     const one = engine()
@@ -184,13 +188,14 @@ describe('ForecastDesk', () => {
     const store = new ForecastStore()
     store.turn(engine(), closes(...Array.from({ length: 60 }, () => 12.34)))
     for (const one of store.entries.values()) {
-      assert.deepEqual([one.slope, one.forecast, one.r2], [0, 12.34, 1])
+      assert.deepEqual([one.parameters['slope'], one.forecast], [0, 12.34])
+      assert.equal(one.parameters['r2'], 1)
       if (one.status === 'scored') assert.equal(one.inBand, true)
     }
   })
 })
 
-describe('ForecastDesk, history', () => {
+describe('ForecastEngine, history', () => {
   it('begins with the closes of stored bars when no state is stored', () => {
     const store = new ForecastStore()
     const one = engine()
@@ -203,7 +208,7 @@ describe('ForecastDesk, history', () => {
     assert.deepEqual([entry(store, 5).n, entry(store, 5).forecast], [4, 15])
   })
 
-  it('begins anew when the stored state is of another lookback', () => {
+  it('begins again when the stored state is of another lookback', () => {
     const store = new ForecastStore()
     store.turn(engine(), closes(10, 11, 12, 13, 14, 15))
     store.turn(engine([{ ...SPEC, lookback: 9 }]), [finalBar(6, 16)])
@@ -211,6 +216,25 @@ describe('ForecastDesk, history', () => {
     assert.deepEqual([state?.lookback, state?.ring.length], [9, 1])
     // Forecasts of the old lookback end with their targets all the same.
     assert.deepEqual([entry(store, 6).status, entry(store, 6).lookback], ['scored', 5])
+  })
+
+  it('goes on from a state of the form before sums were left out, as if nothing had changed', () => {
+    const bars = tape(5, 90)
+    const spec = { timeframe: '1m', lookback: 8, horizon: 1 }
+    const [calm, store] = [new ForecastStore(), new ForecastStore()]
+    const one = engine([spec])
+    calm.turn(one, bars.slice(0, 60))
+    calm.turn(one, bars.slice(60))
+    store.turn(engine([spec]), bars.slice(0, 60))
+    for (const [id, state] of store.states) store.states.set(id, asStoredBefore(state))
+    store.turn(engine([spec]), bars.slice(60))
+    assert.deepEqual(store.content(), calm.content())
+    const learnt = (of: ForecastStore): unknown =>
+      [...of.states.values()].map(({ pace, models }) => ({
+        pace,
+        models: models.map((model) => ({ ...model, sinceMs: undefined }))
+      }))
+    assert.deepEqual(learnt(store), learnt(calm))
   })
 
   it('takes a late trading day into its place', () => {
@@ -235,7 +259,117 @@ describe('ForecastDesk, history', () => {
   })
 })
 
-describe('ForecastDesk, late revisions', () => {
+describe('ForecastEngine, headline', () => {
+  it('stores what a computation in whole numbers gives, within 1e-9, over gaps and restarts', () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        let newestMs = 0
+        const bars = tape(seed, 120).filter(({ startMs }) => {
+          const isNew = startMs > newestMs
+          newestMs = Math.max(newestMs, startMs)
+          return isNew
+        })
+        const [spec] = SPECS.slice(1)
+        assert.ok(spec)
+        const store = new ForecastStore()
+        for (let from = 0; from < bars.length; from += 30) {
+          store.turn(engine([spec]), bars.slice(from, from + 30))
+        }
+        const own = [...store.entries.values()].filter(({ model }) => model === 'linear-regression')
+        assert.ok(own.length > 10)
+        for (const { madeFromMs, n, lastClose, forecast, parameters } of own) {
+          const used = bars
+            .filter((bar) => bar.startMs <= madeFromMs && bar.close !== null && bar.coverage === 1)
+            .slice(-n)
+          const exact = exactLine(
+            used.map(({ startMs, close }) => ({
+              x: (startMs - madeFromMs) / MINUTE_MS,
+              close: close ?? NaN
+            })),
+            spec.horizon
+          )
+          near(parameters['slope'] ?? NaN, exact.slope, 0.01)
+          near(parameters['intercept'] ?? NaN, exact.intercept, lastClose)
+          near(parameters['r2'] ?? NaN, exact.r2, 1)
+          near(parameters['standardError'] ?? NaN, exact.standardError, 0.01)
+          near(forecast, exact.forecast, lastClose)
+        }
+      }),
+      { numRuns: 30 }
+    )
+  })
+})
+
+/** The median of the closes, with their range as its interval: no line, and not even. */
+const median: ForecastModel = {
+  name: 'median',
+  fit({ points, lastClose }) {
+    const prices = points.map(([, y]) => lastClose + y).toSorted((a, b) => a - b)
+    const [lower = NaN] = prices
+    const upper = prices.at(-1) ?? NaN
+    const forecast = prices[prices.length >> 1] ?? NaN
+    return { forecast, interval: { lower, upper }, parameters: { spread: upper - lower } }
+  }
+}
+
+/** The mean of the closes; it says nothing of its own uncertainty. */
+const movingMean: ForecastModel = {
+  name: 'moving-mean',
+  fit: ({ points, lastClose }) => ({
+    forecast: lastClose + points.reduce((sum, [, y]) => sum + y, 0) / points.length,
+    parameters: {}
+  })
+}
+
+describe('ForecastEngine, models of other kinds', () => {
+  const other = (): ForecastEngine =>
+    new ForecastEngine([SPEC], { minPoints: () => 3, models: [median, movingMean] })
+
+  it('makes and scores their forecasts as those of a line', () => {
+    const store = new ForecastStore()
+    store.turn(other(), closes(10, 11, 13, 12, 15))
+    const made = entry(store, 4, 'median')
+    assert.deepEqual(made.parameters, { spread: made.upper - made.lower })
+    assert.equal(made.forecast, 11)
+    assert.notEqual(made.upper - 11, 11 - made.lower)
+    assert.deepEqual(
+      { status: made.status, error: made.error, inOls: made.inOls },
+      { status: 'scored', error: 4, inOls: false }
+    )
+    assert.equal(entry(store, 4, 'moving-mean').forecast, 34 / 3)
+  })
+
+  it('measures an uneven interval by the side that was missed', () => {
+    const store = new ForecastStore()
+    const one = other()
+    store.turn(one, closes(10, 11, 13, 12))
+    const bars = [finalBar(4, 15)]
+    const [series] = one.advance({ bars, watermarkMs: 0, nowMs: 0 }).series
+    const { lower, upper } = entry(store, 4, 'median')
+    const { widthOls, winklerOls } = series?.scores().get('median')?.total ?? {}
+    assert.equal(widthOls, upper - lower)
+    assert.equal(winklerOls, upper - lower + 40 * (15 - upper))
+  })
+
+  it('gives a model without an interval that of a random walk', () => {
+    const store = new ForecastStore()
+    store.turn(other(), closes(10, 11, 13))
+    const { forecast, lower, upper, bandLower, bandUpper } = entry(store, 4, 'moving-mean')
+    assert.ok(Math.abs(upper - forecast - (forecast - lower)) < 1e-9)
+    // Nothing is learnt yet: the band is that interval, widened for fat tails.
+    assert.ok(Math.abs((bandUpper - bandLower) / (upper - lower) - 1.05) < 1e-9)
+  })
+
+  it('settles the forecasts of a model that is no longer run, and begins a new one beside', () => {
+    const store = new ForecastStore()
+    store.turn(engine(), closes(10, 11, 12))
+    store.turn(other(), [finalBar(3, 13), finalBar(4, 14)])
+    assert.equal(entry(store, 4, 'shrunk').status, 'scored')
+    assert.equal(entry(store, 5, 'median').n, 4)
+  })
+})
+
+describe('ForecastEngine, late revisions', () => {
   it('rewrites the score, corrects later forecasts, leaves earlier ones as made', () => {
     const store = new ForecastStore()
     const one = engine()
@@ -283,6 +417,16 @@ describe('ForecastDesk, late revisions', () => {
   })
 })
 
+/** The state as it was stored when each model kept its sums, and one close more was kept. */
+function asStoredBefore(state: SeriesState): SeriesState {
+  const models = state.models.map(({ sinceMs = 0, ...model }) => {
+    const count = state.ring.filter(([startMs]) => startMs >= sinceMs).length
+    return { ...model, sums: [count, 100, 6.2, -13.1, 0.4, 50.2, -0.2, 0.1, 4.9, 3] }
+  })
+  const oldest: SeriesState['ring'][number] = [(state.ring[0]?.[0] ?? 0) - MINUTE_MS, 77, 0]
+  return { ...state, ring: [oldest, ...state.ring], models }
+}
+
 /** A random tape: gaps, prices missing, coverage, revisions of earlier bars, in order of occurrence. */
 function tape(seed: number, length: number): FinalBar[] {
   const random = seeded(seed)
@@ -323,7 +467,7 @@ function uninterrupted(bars: readonly FinalBar[]): ForecastStore {
   return store
 }
 
-describe('ForecastDesk, replay', () => {
+describe('ForecastEngine, replay', () => {
   it('answers the same whatever the batches', () => {
     fc.assert(
       fc.property(
@@ -396,7 +540,7 @@ describe('ForecastDesk, replay', () => {
     assert.equal(store.writes.length, written)
   })
 
-  it('takes nothing up at the start of a partition whose first flush a crash cut off', () => {
+  it('restores nothing at the start of a partition whose first flush a crash cut off', () => {
     const store = new ForecastStore()
     const bars = closes(10, 11, 12, 11, 12, 13)
     const calm = new ForecastStore()
@@ -415,7 +559,7 @@ describe('ForecastDesk, replay', () => {
     assert.deepEqual(store.content(), calm.content())
   })
 
-  it('expires targets of a series taken up at the start, without a bar of it', () => {
+  it('expires targets of a series restored at the start, without a bar of it', () => {
     const store = new ForecastStore()
     store.turn(engine(), closes(10, 11, 12))
     const later = engine()

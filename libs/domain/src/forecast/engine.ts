@@ -1,23 +1,33 @@
-import type { FinalBar } from './final-bar.ts'
-import { ForecastResults, type ChangedSeries, type ForecastResult } from './forecast-outbox.ts'
-import { ForecastSeries, type AdvanceContext } from './forecast-series.ts'
-import type { ForecastSpec } from './forecast-spec.ts'
-import { MIN_LINE_POINTS } from './line-fit.ts'
+import type { CoverageOf, FinalBar } from './final-bar.ts'
+import { FORECAST_MODELS } from './models.ts'
+import { MIN_LINE_POINTS } from './regression.ts'
+import { ForecastResults, type ChangedSeries, type ForecastResult } from './results.ts'
+import type { Contribution } from './scores.ts'
 import {
-  seriesId,
+  ForecastSeries,
+  type AdvanceContext,
   type SeriesHistory,
-  type SeriesRequest,
-  type SeriesScores
-} from './series-history.ts'
+  type SeriesOptions,
+  type SeriesRequest
+} from './series.ts'
+import { seriesId, type ForecastSpec } from './spec.ts'
 
 /** A close whose bar had the feed for less is not trusted. */
 export const MIN_COVERAGE = 0.9
 
-export interface ForecastEngineOptions {
-  /** Closes needed before a forecast is made; half the lookback, at least three. */
-  readonly minPoints?: (lookback: number) => number
-  /** Share of a bar in which the feed must have been up. */
-  readonly minCoverage?: number
+const DEFAULTS: SeriesOptions = {
+  models: FORECAST_MODELS,
+  minPoints: (lookback) => Math.max(MIN_LINE_POINTS, Math.ceil(lookback / 2)),
+  minCoverage: MIN_COVERAGE
+}
+
+/**
+ * The newest scores of a series, at most 500 a model (LONG_WINDOW), by the model's name. Read after the
+ * history: forecasts need not wait for them.
+ */
+export interface SeriesScores {
+  readonly id: string
+  readonly byModel: ReadonlyMap<string, readonly Contribution[]>
 }
 
 export interface ForecastInput {
@@ -32,7 +42,7 @@ export interface ForecastInput {
   readonly nowMs: number
   readonly offset?: number
   /** Share of a stretch in which the feed was up; for stretches without a bar. */
-  readonly coverageOf?: (symbol: string, startMs: number, endMs: number) => number
+  readonly coverageOf?: CoverageOf
 }
 
 /**
@@ -45,19 +55,14 @@ export interface ForecastInput {
  */
 export class ForecastEngine {
   readonly #specs: readonly ForecastSpec[]
-  readonly #minPoints: (lookback: number) => number
-  readonly #minCoverage: number
+  readonly #options: SeriesOptions
   readonly #series = new Map<string, ForecastSeries>()
   /** No open target ends before. */
   #dueMs = Infinity
 
-  constructor(
-    specs: readonly ForecastSpec[],
-    { minPoints = halfOf, minCoverage = MIN_COVERAGE }: ForecastEngineOptions = {}
-  ) {
+  constructor(specs: readonly ForecastSpec[], options: Partial<SeriesOptions> = {}) {
     this.#specs = specs
-    this.#minPoints = minPoints
-    this.#minCoverage = minCoverage
+    this.#options = { ...DEFAULTS, ...options }
   }
 
   /** What must be read and handed to `adopt` before `advance` may take these bars. */
@@ -99,10 +104,7 @@ export class ForecastEngine {
       if (spec === undefined || beforeMs === undefined) continue
       // Entries without a state are of a flush that a crash cut off: the bars they were made from come again.
       if (beforeMs === Infinity && history.state === null) continue
-      const series = new ForecastSeries(spec, history, {
-        minPoints: this.#minPoints(spec.lookback),
-        minCoverage: this.#minCoverage
-      })
+      const series = new ForecastSeries(spec, history, this.#options)
       this.#series.set(id, series)
       this.#dueMs = Math.min(this.#dueMs, series.dueMs)
       adopted.push(series)
@@ -117,7 +119,7 @@ export class ForecastEngine {
 
   /** Takes scores that followed; at any time between two advances. */
   restoreScores(scores: readonly SeriesScores[]): void {
-    for (const one of scores) this.#series.get(one.id)?.restoreScores(one)
+    for (const { id, byModel } of scores) this.#series.get(id)?.restoreScores(byModel)
   }
 
   /** Takes final and revised bars, then gives up targets the watermark has passed. */
@@ -126,10 +128,10 @@ export class ForecastEngine {
     watermarkMs,
     nowMs,
     offset = 0,
-    coverageOf = always
+    coverageOf = () => 1
   }: ForecastInput): ForecastResult {
-    const outbox = new ForecastResults()
-    const context: AdvanceContext = { outbox, nowMs, offset, coverageOf }
+    const results = new ForecastResults()
+    const context: AdvanceContext = { results, nowMs, offset, coverageOf }
     const touched = new Set<ForecastSeries>()
     for (const bar of bars) {
       for (const { timeframe, horizon } of this.#specs) {
@@ -137,15 +139,13 @@ export class ForecastEngine {
         const series = this.#series.get(seriesId(bar.symbol, timeframe, horizon))
         if (series === undefined) continue
         touched.add(series)
-        series.take(bar, context)
+        series.advance(bar, context)
       }
     }
-    for (const series of touched) {
-      this.#dueMs = Math.min(this.#dueMs, series.dueMs)
-    }
+    for (const series of touched) this.#dueMs = Math.min(this.#dueMs, series.dueMs)
     if (watermarkMs >= this.#dueMs) this.#expire(watermarkMs, context)
     for (const series of touched) series.release()
-    return outbox.result()
+    return results.result()
   }
 
   #expire(watermarkMs: number, context: AdvanceContext): void {
@@ -155,12 +155,4 @@ export class ForecastEngine {
       this.#dueMs = Math.min(this.#dueMs, series.dueMs)
     }
   }
-}
-
-function halfOf(lookback: number): number {
-  return Math.max(MIN_LINE_POINTS, Math.ceil(lookback / 2))
-}
-
-function always(): number {
-  return 1
 }

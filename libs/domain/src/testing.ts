@@ -1,0 +1,14 @@
+/** What tests and test programs use beside the package itself; product code must not import it. */
+
+export { AdaptiveBand, shiftedIntervalHalf, StepPace } from './forecast/band.ts'
+export { Closes, Lookback } from './forecast/closes.ts'
+export type { Fit, ForecastModel } from './forecast/models.ts'
+export { fitLine, intervalHalf, type Point } from './forecast/regression.ts'
+export { SHORT_WINDOW } from './forecast/scores.ts'
+export {
+  ChangeDetector,
+  studentT975,
+  studentTTwoSided,
+  type DetectorState
+} from './forecast/significance.ts'
+export { targetWindow, windowLengthMs } from './forecast/spec.ts'

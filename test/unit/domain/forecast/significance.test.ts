@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { dieboldMariano, ForecastEngine, labelOf, SCORE_LABELS } from '@tapedeck/domain'
+import { ChangeDetector, studentTTwoSided } from '@tapedeck/domain/testing'
+import { finalBar, ForecastStore, normals } from './forecast-store.ts'
+
+function close(found: number | null, expected: number, what: string): void {
+  const limit = 1e-9 * Math.max(1, Math.abs(expected))
+  assert.ok(
+    found !== null && Math.abs(found - expected) <= limit,
+    `${what}: found ${found}, expected ${expected}`
+  )
+}
+
+describe('labelOf()', () => {
+  it('calls a difference one only when it is beyond chance', () => {
+    assert.equal(labelOf(29, 0.5, 0.001), SCORE_LABELS.tooFew)
+    assert.equal(labelOf(30, 0.5, 0.001), SCORE_LABELS.better)
+    assert.equal(labelOf(30, -0.5, 0.001), SCORE_LABELS.worse)
+    assert.equal(labelOf(500, 0.5, 0.05), SCORE_LABELS.same)
+    assert.equal(labelOf(500, 0.5, null), SCORE_LABELS.same)
+  })
+
+  it('finds a trend worth following, and a walk that is not', () => {
+    const normal = normals(9)
+    const label = (drift: number): string => {
+      const engine = new ForecastEngine([{ timeframe: '1s', lookback: 30, horizon: 5 }])
+      const store = new ForecastStore()
+      let price = 100
+      const bars = Array.from({ length: 900 }, (_, index) => {
+        price += drift + 0.05 * normal()
+        return finalBar(index, price, { timeframe: '1s' })
+      })
+      for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
+        engine.adopt(asked.map((request) => store.read(request)))
+      }
+      const [series] = engine.advance({ bars, watermarkMs: 0, nowMs: 0 }).series
+      return series?.scores().get('linear-regression')?.label ?? ''
+    }
+    assert.equal(label(0.1), SCORE_LABELS.better)
+    assert.equal(label(0), SCORE_LABELS.worse)
+  })
+})
+
+describe('dieboldMariano()', () => {
+  it('equals an example computed by hand', () => {
+    // d = 1 2 3 4 0, h = 2: mean 2, g0 = (1+0+1+4+4)/5 = 2, g1 = (0+0+2-4)/5 = -0.4,
+    // variance of the mean (2 - 0.8)/5 = 0.24, factor (5 + 1 - 4 + 2/5)/5 = 0.48
+    const test = dieboldMariano([1, 2, 3, 4, 0], 2)
+    close(test?.statistic ?? null, (2 / Math.sqrt(0.24)) * Math.sqrt(0.48), 'statistic')
+    close(test?.statistic ?? null, 2.8284271247461903, 'statistic')
+    // Student's t with 4 degrees of freedom: P(|T| > 2 sqrt 2) = 1 - 1.5 u + 0.5 u^3, u = sqrt(2/3)
+    const u = Math.sqrt(8 / 12)
+    close(test?.p ?? null, 1 - 1.5 * u + 0.5 * u ** 3, 'p')
+  })
+
+  it('reads overlapping errors as fewer than they are', () => {
+    const normal = normals(1)
+    const noise = Array.from({ length: 512 }, () => normal())
+    const overlapping = Array.from(
+      { length: 500 },
+      (_, i) => 0.5 + noise.slice(i, i + 12).reduce((a, b) => a + b, 0)
+    )
+    const plain = dieboldMariano(overlapping, 1)?.statistic ?? 0
+    const corrected = dieboldMariano(overlapping, 12)?.statistic ?? 0
+    assert.ok(Math.abs(corrected) < Math.abs(plain) / 2, `${plain} and ${corrected}`)
+  })
+
+  it('says nothing with too few differences, and nothing of none', () => {
+    assert.equal(dieboldMariano([1, 2], 2), undefined)
+    assert.deepEqual(dieboldMariano([0, 0, 0], 1), { n: 3, statistic: null, p: 1 })
+  })
+})
+
+describe('studentTTwoSided()', () => {
+  it('equals tabled and closed forms', () => {
+    close(studentTTwoSided(1, 1), 0.5, 'Cauchy')
+    close(studentTTwoSided(12.706204736432095, 1), 0.05, 't(0.975, 1)')
+    close(studentTTwoSided(-2.2281388519649385, 10), 0.05, 't(0.975, 10)')
+    close(studentTTwoSided(2, 2), 1 - 2 / Math.sqrt(2 + 4), 'two degrees')
+    assert.ok(Math.abs(studentTTwoSided(1.959963984540054, 1e6) - 0.05) < 1e-6)
+    assert.deepEqual([studentTTwoSided(0, 5), studentTTwoSided(Infinity, 5)], [1, 0])
+  })
+})
+
+const HORIZONS = [1, 5, 12]
+
+describe('ChangeDetector', () => {
+  it('raises at most 3 false alarms in 100 000 independent errors', () => {
+    const normal = normals(2)
+    const detector = new ChangeDetector({ lookback: 6, horizon: 1 })
+    let alarms = 0
+    for (let index = 0; index < 100_000; index++) {
+      if (detector.add(Math.abs(normal())) !== undefined) alarms++
+    }
+    assert.ok(alarms <= 3, `${alarms} alarms`)
+  })
+
+  it('raises few false alarms on a random walk, also with overlapping targets', () => {
+    let alarms = 0
+    const engine = new ForecastEngine(
+      HORIZONS.map((horizon) => ({ timeframe: '1s', lookback: 30, horizon }))
+    )
+    const normal = normals(3)
+    const store = new ForecastStore()
+    let price = 100
+    for (let from = 0; from < 20_000; from += 1000) {
+      const bars = Array.from({ length: 1000 }, (_, index) =>
+        finalBar(from + index, (price += 0.05 * normal()), { timeframe: '1s' })
+      )
+      for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
+        engine.adopt(asked.map((request) => store.read(request)))
+      }
+      alarms += engine.advance({ bars, watermarkMs: 0, nowMs: 0 }).events.length
+    }
+    assert.ok(alarms <= 2, `${alarms} alarms in 180 000 scores`)
+  })
+
+  it('finds errors that doubled within 100 scores, and begins again', () => {
+    const normal = normals(4)
+    const detector = new ChangeDetector({ lookback: 6, horizon: 1 })
+    for (let index = 0; index < 500; index++) {
+      assert.equal(detector.add(Math.abs(normal())), undefined)
+    }
+    let delay = 0
+    for (;;) {
+      delay++
+      const change = detector.add(Math.abs(2 * normal()))
+      if (change === undefined) continue
+      assert.ok(change.statistic >= change.threshold)
+      break
+    }
+    assert.ok(delay <= 100, `found after ${delay}`)
+    assert.deepEqual(detector.state(), [0, 0, 0, 0, 0])
+  })
+
+  it('restarts the model: its version rises, its line begins with the newest close', () => {
+    const normal = normals(6)
+    const store = new ForecastStore()
+    const engine = new ForecastEngine([{ timeframe: '1s', lookback: 20, horizon: 1 }], {
+      minPoints: () => 3
+    })
+    let price = 100
+    // A clean slope, then turns: the errors rise, the lookback's own movement does not.
+    const bars = Array.from({ length: 900 }, (_, index) => {
+      price += index < 600 || index % 10 < 5 ? 0.02 : -0.02
+      return finalBar(index, price + 0.002 * normal(), { timeframe: '1s' })
+    })
+    store.turn(engine, bars)
+    const [event] = store.events
+    assert.ok(event)
+    assert.equal(event.modelVersion, 2)
+    const next = [...store.entries.values()].find(
+      ({ model, modelVersion }) => model === event.model && modelVersion === 2
+    )
+    assert.ok(next && next.madeFromMs > event.atMs - 1000)
+    assert.equal(next.n, 3)
+    const [state] = store.states.values()
+    const band = state?.models.find(({ model }) => model === event.model)?.band
+    assert.equal(band?.since, 'change point')
+    assert.ok(band.outcomes < 900 - 1 - (event.atMs - (bars[0]?.endMs ?? 0)) / 1000)
+  })
+})
