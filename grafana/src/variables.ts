@@ -3,15 +3,11 @@ import {
   QueryVariableBuilder,
   VariableRefresh
 } from '@grafana/grafana-foundation-sdk/dashboard'
+import { DEFAULT_TIMEFRAMES, FORECAST_MODELS } from '@tapedeck/domain'
 import { DATASOURCE, infinityTarget } from './infinity.ts'
 
-/** The timeframes the consumer keeps by default; see TIMEFRAMES. */
-export const PANEL_TIMEFRAMES = ['1s', '5s', '1m', '5m', '15m', '1h', '1d'] as const
-
-/** The consumer's models; see libs/domain. */
-export const PANEL_MODELS = ['linear-regression', 'exponential', 'shrunk'] as const
-
-const FIRST_MODEL = PANEL_MODELS[0]
+const MODELS = FORECAST_MODELS.map(({ name }) => name)
+const FIRST_MODEL = FORECAST_MODELS[0].name
 /** Short enough to show a picture, and forecasts, within the first minutes. */
 const FIRST_TIMEFRAME = '5s'
 
@@ -66,13 +62,13 @@ export function horizonVariable(): QueryVariableBuilder {
 }
 
 export function modelVariable(): CustomVariableBuilder {
-  return choice('model', PANEL_MODELS, FIRST_MODEL)
+  return choice('model', MODELS, FIRST_MODEL)
     .label('Model')
     .description('How the forecasts shown are made')
 }
 
 export function timeframeVariable(): CustomVariableBuilder {
-  return choice('timeframe', PANEL_TIMEFRAMES, FIRST_TIMEFRAME)
+  return choice('timeframe', DEFAULT_TIMEFRAMES, FIRST_TIMEFRAME)
     .label('Timeframe')
     .description('The length of a bar')
 }

@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kafka: ['core', 'domain'],
   mongo: ['core', 'domain'],
   service: ['core'],
-  grafana: ['core'],
+  grafana: ['core', 'domain'],
   producer: ['core', 'domain', ...ADAPTERS],
   consumer: ['core', 'domain', ...ADAPTERS],
   api: ['core', 'domain', ...ADAPTERS],

@@ -20,7 +20,7 @@ import { timeRange, windowMs } from './time-range.ts'
 const WINDOWS_AHEAD = 5
 const DAY_MS = 86_400_000
 /** Plain least squares: what the user asked for. */
-const FIRST_MODEL = FORECAST_MODELS[0]?.name ?? ''
+const FIRST_MODEL = FORECAST_MODELS[0].name
 
 /** Forecasts, how they do, and why there are none. */
 export function forecastRoutes(tools: DataRouteTools): readonly DataRoute[] {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { ForecastSpec, Timeframe } from '@tapedeck/domain'
+import { FORECAST_MODELS, type ForecastSpec, type Timeframe } from '@tapedeck/domain'
 
 export interface Page {
   readonly html: string
@@ -44,6 +44,7 @@ export function renderPage({
   const html = read('page.html')
     .replace('%timeframes%', () => timeframes.join(','))
     .replace('%forecasts%', () => specs.join(','))
+    .replace('%models%', () => FORECAST_MODELS.map(({ name }) => name).join(','))
     .replace('/* page.css */', () => style)
     .replace('/* scripts */', () => script)
   const policy = [

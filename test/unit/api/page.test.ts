@@ -55,11 +55,10 @@ describe('the live page', () => {
   })
 
   it('knows every model that there is', async () => {
-    const { script } = await page()
-    const [, listed = ''] = /MODELS = (\[[^\]]*\])/.exec(script) ?? []
-    const known = JSON.parse(listed.replaceAll("'", '"')) as string[]
+    const { body } = await page()
+    const [, listed = ''] = /data-models="([^"]*)"/.exec(body) ?? []
     assert.deepEqual(
-      known,
+      listed.split(','),
       FORECAST_MODELS.map(({ name }) => name)
     )
   })

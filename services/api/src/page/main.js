@@ -23,12 +23,12 @@ const MODES = {
 
 const timeframes = document.body.dataset.timeframes.split(',')
 const made = document.body.dataset.forecasts
-const MODELS = ['linear-regression', 'exponential', 'shrunk']
+const models = document.body.dataset.models.split(',')
 const state = {
   chosen: undefined,
   timeframe: timeframes.includes('5s') ? '5s' : timeframes[0],
   horizon: undefined,
-  model: MODELS[0],
+  model: models[0],
   symbols: [],
   feeds: [],
   changeable: false,
@@ -216,7 +216,7 @@ function addressOf({ chosen, timeframe, horizon, model }) {
     symbol: chosen,
     timeframe,
     ...(horizon !== undefined && { horizon }),
-    ...(model !== MODELS[0] && { model })
+    ...(model !== models[0] && { model })
   }
 }
 
@@ -227,7 +227,7 @@ function readAddress() {
   if (timeframes.includes(timeframe)) state.timeframe = timeframe
   state.horizon = Number(parameters.get('horizon')) || state.horizon
   const model = parameters.get('model')
-  if (MODELS.includes(model)) state.model = model
+  if (models.includes(model)) state.model = model
 }
 
 /** How far ahead the chosen timeframe is forecast: a choice where there are several. */
@@ -242,7 +242,7 @@ function addHorizons() {
 }
 
 function addModels() {
-  $('model').replaceChildren(...MODELS.map((model) => new Option(model)))
+  $('model').replaceChildren(...models.map((model) => new Option(model)))
   $('model').value = state.model
   const changed = () => {
     state.horizon = Number($('horizon').value) || undefined
