@@ -87,12 +87,7 @@ function bandProblems(entry: ForecastDocument): string[] {
   ]
 }
 
-function near(
-  field: string,
-  found: number | null,
-  expected: number,
-  price: number
-): string[] {
+function near(field: string, found: number | null, expected: number, price: number): string[] {
   if (Math.abs((found ?? 0) - expected) <= TOLERANCE * Math.abs(price)) return []
   return [`${field} ${found}, expected ${expected}`]
 }
