@@ -3,7 +3,6 @@ import type { ConditionPolicy } from '@tapedeck/domain'
 import type { BarDocument } from '@tapedeck/mongo'
 import type { FieldDifference } from './compare.ts'
 import type { Comparison } from './compare-day.ts'
-import type { SwapOutcome } from './swap.ts'
 import type { SymbolDay } from './symbol-day.ts'
 
 /** What a run compares. */
@@ -32,6 +31,17 @@ export interface ReprocessReport extends ReportHead {
   /** Differences by field. */
   readonly fields: Readonly<Record<string, number>>
   readonly swap: SwapOutcome | null
+}
+
+/** The result of a swap. */
+export interface SwapOutcome {
+  readonly replaced: number
+  /** Same content: only the policy's name changed. */
+  readonly labelled: number
+  readonly inserted: number
+  readonly removed: number
+  /** Bars that were not swapped, by reason. */
+  readonly skipped: Readonly<Record<string, number>>
 }
 
 /** Differences printed without --all. */

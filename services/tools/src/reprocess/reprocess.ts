@@ -4,17 +4,32 @@ import type { KafkaConfig } from '@tapedeck/kafka'
 import {
   clearShadowBars,
   dropShadowTrades,
+  eachSwap,
   insertShadowBars,
   storedSymbols,
-  type Database
+  swapBars,
+  type Database,
+  type ShadowBarDocument
 } from '@tapedeck/mongo'
 import { tradingDatesOf } from '../command/arguments.ts'
 import type { ReprocessArguments } from './arguments.ts'
 import { compareTimeframe, shadowOf } from './compare-day.ts'
-import { Differences, reportText, swapText, type ReprocessReport } from './report.ts'
+import {
+  Differences,
+  reportText,
+  swapText,
+  type ReprocessReport,
+  type SwapOutcome
+} from './report.ts'
 import { asSoleRun, type SoleRun } from './sole-run.ts'
-import { swapIn, type SwapOutcome } from './swap.ts'
-import { logStates, SymbolDay } from './symbol-day.ts'
+import {
+  finalMsOf,
+  isBeyondLateness,
+  isReleased,
+  logStates,
+  SymbolDay,
+  type LogState
+} from './symbol-day.ts'
 import { readTopicTrades } from './topic-trades.ts'
 
 export interface ReprocessDeps {
@@ -30,6 +45,19 @@ export interface ReprocessDeps {
 /** Trades read from the topic before and after a range, for the last prices before it: a long weekend. */
 const AROUND_MS = 6 * 86_400_000
 
+interface SwapOptions {
+  readonly policy: ConditionPolicy
+  readonly isForced: boolean
+}
+
+const CHANGED = 'changed during the run; run it again'
+const IN_MEMORY = 'ended less than a minute ago, the consumer may still hold it'
+const OTHER_RULES =
+  'trades may still come in late, and the consumer would add them under other rules: ' +
+  'set CONDITION_POLICY, restart the consumer, run this again'
+const IN_DOUBT = 'is in doubt; see the list above'
+const IN_DOUBT_AND_OPEN = 'is in doubt while the consumer runs and trades may still come in late'
+
 /**
  * Rebuilds the bars of a range into `bars_shadow` by symbol and date, prints the differences, and swaps
  * the rebuilt bars in when asked to.
@@ -37,10 +65,10 @@ const AROUND_MS = 6 * 86_400_000
  * @throws RUN_IN_PROGRESS while another run uses the shadow collections
  */
 export function runReprocess(args: ReprocessArguments, deps: ReprocessDeps): Promise<boolean> {
-  return asSoleRun(deps.database, (run) => reprocess(args, deps, run))
+  return asSoleRun(deps.database, (run) => rebuildRange(args, deps, run))
 }
 
-async function reprocess(
+async function rebuildRange(
   args: ReprocessArguments,
   deps: ReprocessDeps,
   run: SoleRun
@@ -142,4 +170,57 @@ async function readTopic(
     includeLate,
     progress: (records, of) => terminal.progress(`${kafka.topic}: ${records} of ${of} records`)
   })
+}
+
+/**
+ * Replaces each stored bar that differs from its rebuilt one, unless it changed since the comparison.
+ * @throws DATABASE_UNREACHABLE
+ */
+async function swapIn(
+  database: Database,
+  rules: Rules,
+  options: SwapOptions
+): Promise<SwapOutcome> {
+  const states = await logStates(database, rules, Date.now())
+  const counts = { replace: 0, label: 0, insert: 0, remove: 0, keep: 0 }
+  const skipped = new Map<string, number>()
+  const skip = (reason: string): void => void skipped.set(reason, (skipped.get(reason) ?? 0) + 1)
+  await eachSwap(database, async (batch) => {
+    const ready: ShadowBarDocument[] = []
+    for (const bar of batch) {
+      const obstacle = obstacleTo(bar, states.get(bar.source.log), rules, options)
+      if (obstacle === undefined) ready.push(bar)
+      else skip(obstacle)
+    }
+    if (ready.length === 0) return
+    const stayed = await swapBars(database, ready, new Date())
+    for (const { _id, reprocess } of ready) {
+      if (stayed.has(_id)) skip(CHANGED)
+      else counts[reprocess.action]++
+    }
+  })
+  return {
+    replaced: counts.replace,
+    labelled: counts.label,
+    inserted: counts.insert,
+    removed: counts.remove,
+    skipped: Object.fromEntries(skipped)
+  }
+}
+
+/** Why a bar may not be swapped now; undefined when it may. */
+function obstacleTo(
+  bar: ShadowBarDocument,
+  state: LogState | undefined,
+  { fold }: Rules,
+  { policy, isForced }: SwapOptions
+): string | undefined {
+  const finalMs = finalMsOf(bar)
+  const isComplete = isBeyondLateness(state, finalMs, fold.latenessLimitMs)
+  const isRead = state?.isRead === true
+  if (!isReleased(state, finalMs)) return IN_MEMORY
+  const isOtherPolicy = fold.policy !== policy || (isRead && state.policy !== policy)
+  if (isOtherPolicy && !isComplete) return OTHER_RULES
+  if (bar.reprocess.doubt === null || (isForced && (isComplete || !isRead))) return undefined
+  return isForced ? IN_DOUBT_AND_OPEN : IN_DOUBT
 }
