@@ -5,11 +5,7 @@ import { describe, it } from 'node:test'
 import { importsOf, root } from './sources.ts'
 
 /** Unit tests that still have no source of their name: this list only shrinks. */
-const UNPLACED: readonly string[] = [
-  'domain/feed-state',
-  'domain/settings',
-  'domain/windows'
-]
+const UNPLACED: readonly string[] = ['domain/feed-state', 'domain/settings', 'domain/windows']
 
 /** Where the source of test/unit/OWNER/REST.test.ts may lie. */
 function placesOf(owner: string, rest: string): string[] {
