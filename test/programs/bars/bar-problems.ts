@@ -191,6 +191,13 @@ function unitsOf(stored: number | string): bigint {
   return typeof stored === 'string' ? BigInt(stored) : BigInt(stored) * 10n ** 16n
 }
 
+/** The one form in which a sum is stored. */
+function storedForm(units: bigint): number | string {
+  const inNumber = units / 10n ** 16n
+  const isNumber = units % 10n ** 16n === 0n && inNumber <= BigInt(Number.MAX_SAFE_INTEGER)
+  return isNumber ? Number(inNumber) : String(units)
+}
+
 /** Frame and index of a trade in one number. */
 const FRAME_SIZE = 4096
 
@@ -204,20 +211,18 @@ function exactRule(
   { lateVolume }: BarDocument,
   { gaps }: BarFacts
 ): string | undefined {
-  const exact = found as Exact
   const { volume, notional, prices, squares, squaredReturns } = sums
-  const wanted = {
-    sums: [
-      volume,
-      notional,
-      volume,
-      prices,
-      squares,
-      squaredReturns,
-      sums.upVolume,
-      sums.downVolume,
-      sums.unchangedVolume
-    ],
+  const { upVolume, downVolume, unchangedVolume } = sums
+  const { lateVolume: late = 0, gaps: spans = [], ...rest } = found as Exact
+  const parts: Readonly<Record<string, unknown>> = {
+    ...rest,
+    lateVolume: sum(unitsOf(late)),
+    gaps: spans
+  }
+  const wanted: Readonly<Record<string, unknown>> = {
+    sums: [volume, notional, volume, prices, squares, squaredReturns]
+      .concat(upVolume, downVolume, unchangedVolume)
+      .map(storedForm),
     priceCount: tradeCount,
     first: placeOf(first),
     last: placeOf(last),
@@ -225,15 +230,8 @@ function exactRule(
     lateVolume,
     gaps: outagesIn(gaps, symbol, startMs, endMs).map(({ id, fromMs, toMs }) => [id, fromMs, toMs])
   }
-  const { gaps: storedGaps = [], lateVolume: storedLate = 0, ...rest } = exact
-  const stored = {
-    ...rest,
-    sums: exact.sums.map(unitsOf),
-    lateVolume: sum(unitsOf(storedLate)),
-    gaps: storedGaps
-  }
-  if (isDeepStrictEqual(stored, wanted)) return undefined
-  return JSON.stringify(wanted, (_name, value: unknown) =>
-    typeof value === 'bigint' ? `${value}e-24` : value
-  )
+  const names = new Set([...Object.keys(wanted), ...Object.keys(parts)])
+  const differing = [...names].filter((name) => !isDeepStrictEqual(parts[name], wanted[name]))
+  if (differing.length === 0) return undefined
+  return differing.map((name) => `${name} ${JSON.stringify(wanted[name])}`).join(', ')
 }

@@ -114,7 +114,7 @@ interface MeasuredTrade {
   readonly session: string
   /** By the tick rule: 1 up, -1 down, 0 while no other price was seen. */
   readonly direction: number
-  /** Squared log return from the print before, of the same trading date; whole units of 1e-16. */
+  /** Squared log return from the print before on the same trading date; whole units of 1e-16. */
   readonly squaredReturn: bigint
   /** The newest trade of the frames before it, less the allowed delay; epoch ms. */
   readonly watermarkMs: number
@@ -151,10 +151,10 @@ export class BarRecount {
   }
 }
 
-/** A squared return is rounded to 1e-16. */
-const RETURN_UNITS = 1e16
-/** The stored sum of squared returns counts in 1e-8: one unit of 1e-16 is 1e-8 of it. */
-const SUM_UNITS_OF_RETURN_UNIT = 10n ** 16n
+/** Squared returns count in units of 1e-8, with 8 decimals. */
+const RETURN_SCALE = 1e8
+/** Units of 1e-24 in one of 1e-8. */
+const SUM_UNITS_OF_8_DECIMALS = 10n ** 16n
 /** Units of 1e-24 in one of 1e-12. */
 const SUM_UNITS = 10n ** 12n
 
@@ -180,7 +180,7 @@ function measured(own: readonly PlacedTrade[], allowedDelayMs: number): Measured
       trade,
       session: sessionOfTrade(symbol, date, t, c),
       direction,
-      squaredReturn: BigInt(Math.round(move * move * RETURN_UNITS)),
+      squaredReturn: BigInt(Math.round(move * move * RETURN_SCALE * 1e8)),
       watermarkMs: newestOfFramesMs - allowedDelayMs
     }
   })
@@ -240,7 +240,7 @@ function sumsOf(group: readonly MeasuredTrade[]): ExpectedSums {
     notional,
     prices: prices * SUM_UNITS,
     squares,
-    squaredReturns: squaredReturns * SUM_UNITS_OF_RETURN_UNIT,
+    squaredReturns: squaredReturns * SUM_UNITS_OF_8_DECIMALS,
     upVolume: upVolume * SUM_UNITS,
     downVolume: downVolume * SUM_UNITS,
     unchangedVolume: unchangedVolume * SUM_UNITS
