@@ -20,7 +20,7 @@ export interface Variable<T> {
   parse(text: string): T | undefined
 }
 
-/** Several mistakes in one variable, each a sentence of its own. */
+/** Several mistakes in one variable, each a sentence. */
 export class Problems extends Error {
   readonly problems: readonly string[]
 

@@ -47,7 +47,7 @@ const STOP_LIMIT_MS = 9000
 /**
  * Runs a service until it is asked to stop, then closes what it opened. Only `main.ts` calls this.
  *
- * `start` opens everything and returns; the process then lives until the signal. Exit codes: 0 asked
+ * `start` opens everything and returns; the process then runs until the signal. Exit codes: 0 asked
  * to stop, 1 failed, 2 configuration invalid or a server missing. A second signal exits at once.
  */
 export async function runService(

@@ -12,7 +12,7 @@ await runCommand({
       'simulator',
       async (context) => {
         const { url } = await startSimulator(readConfig(env), context)
-        // For whoever runs it at a terminal and wants to paste it; under a parent the log says it.
+        // To paste at a terminal; a parent process reads the log instead.
         if (process.send === undefined) process.stdout.write(`FINNHUB_URL=${url}\n`)
       },
       env

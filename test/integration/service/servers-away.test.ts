@@ -114,7 +114,7 @@ describe('services that start before their servers', () => {
           KAFKA_BROKERS: NOBODY
         })
         if (name === 'producer') {
-          // It goes on without a broker: that is told once something waits for it.
+          // It runs without a broker: readiness reports that once records wait for it.
           await eventually(() => assert.deepEqual(feed.connections[0]?.symbols, ['AAPL']))
           const data = [{ c: ['1'], p: 1, s: 'AAPL', t: Date.now(), v: 1 }]
           feed.send(JSON.stringify({ data, type: 'trade' }))

@@ -50,12 +50,16 @@ describe('npm run simulator', () => {
     }
   )
 
-  it('tells its parent that it started, ends with 1 at a bad tape', options, async (t) => {
-    const file = aTapeFile(t, 'no tape\n')
-    const child = fork(MAIN, ['--file', file, '--log-level', 'silent'], { env, silent: true })
-    t.after(() => child.kill('SIGKILL'))
-    const exit = once(child, 'exit')
-    assert.deepEqual((await once(child, 'message'))[0], { type: 'started' })
-    assert.deepEqual(await exit, [1, null])
-  })
+  it(
+    'tells its parent that it started, and exits with 1 at an invalid tape',
+    options,
+    async (t) => {
+      const file = aTapeFile(t, 'no tape\n')
+      const child = fork(MAIN, ['--file', file, '--log-level', 'silent'], { env, silent: true })
+      t.after(() => child.kill('SIGKILL'))
+      const exit = once(child, 'exit')
+      assert.deepEqual((await once(child, 'message'))[0], { type: 'started' })
+      assert.deepEqual(await exit, [1, null])
+    }
+  )
 })

@@ -21,7 +21,7 @@ async function post(url: string, body: unknown): Promise<{ status: number; state
 }
 
 describe('the control endpoint of the simulator', () => {
-  it('does one fault or several, and says who is connected', options, async (t) => {
+  it('performs one fault or several, and lists the connections', options, async (t) => {
     const { url, controlUrl } = await aSimulator(t)
     const client = await aClient(t, url)
     client.subscribe('AAPL', 'MSFT')
@@ -41,7 +41,7 @@ describe('the control endpoint of the simulator', () => {
     assert.equal(await handshakeStatus(`${url}?token=any`), 101)
   })
 
-  it('goes on with a scenario at a signal, and begins another', options, async (t) => {
+  it('continues a scenario at a signal, and begins another', options, async (t) => {
     const steps = [{ when: { signal: 'go' }, do: 'cut' }]
     const file = aTapeFile(t, JSON.stringify({ name: 'mine', steps }))
     const { url, controlUrl } = await aSimulator(t, { SIMULATOR_SCENARIO: file })
@@ -57,7 +57,7 @@ describe('the control endpoint of the simulator', () => {
     assert.deepEqual([third.status, third.state.scenario?.stepsDone], [200, 1])
   })
 
-  it('does nothing of what has a mistake, and names them all', options, async (t) => {
+  it('performs nothing of a request with a mistake, and names all mistakes', options, async (t) => {
     const { url, controlUrl } = await aSimulator(t)
     const client = await aClient(t, url)
     for (const [body, problem] of [
@@ -76,7 +76,7 @@ describe('the control endpoint of the simulator', () => {
     assert.equal(client.socket.readyState, client.socket.OPEN)
   })
 
-  it('takes only JSON, by POST, and nothing else beside it', options, async (t) => {
+  it('takes only JSON by POST', options, async (t) => {
     const { url, controlUrl } = await aSimulator(t)
     const plain = await fetch(controlUrl, { method: 'POST', body: '{"do":"cut"}' })
     assert.equal(plain.status, 415)

@@ -1,13 +1,14 @@
-import { until as poll } from '../../support/until.ts'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
+import type { Clock } from '@tapedeck/core'
 import { createContext, createLogger } from '@tapedeck/service'
 import { readConfig, startSimulator, type RunningSimulator } from '@tapedeck/simulator/testing'
 import { WebSocket } from 'ws'
+import { until as poll } from '../../support/until.ts'
 
 export interface TestedSimulator extends RunningSimulator {
   /** Settles when the service fails in the background. */
@@ -15,10 +16,11 @@ export interface TestedSimulator extends RunningSimulator {
   stop(): Promise<boolean>
 }
 
-/** The real server in this process, with the variables given; ended with the test. */
+/** The real server in this process, stopped with the test. */
 export async function aSimulator(
   t: TestContext,
-  env: Readonly<Record<string, string>> = {}
+  env: Readonly<Record<string, string>> = {},
+  clock?: Clock
 ): Promise<TestedSimulator> {
   const { context, stop, stopped } = createContext(createLogger('simulator', 'silent'))
   const end = (): Promise<boolean> => {
@@ -26,7 +28,7 @@ export async function aSimulator(
     return context.close()
   }
   t.after(end)
-  const running = await startSimulator(readConfig(env), context)
+  const running = await startSimulator(readConfig(env), context, clock)
   return { ...running, stopped, stop: end }
 }
 
@@ -77,7 +79,7 @@ export async function handshakeStatus(url: string): Promise<number> {
   return promise
 }
 
-/** Polls often: what a test waits for here is a frame away. */
+/** Polls often, because these tests wait for single frames. */
 export function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
@@ -86,7 +88,7 @@ export function until(
   return poll(what, holds, limitMs, 5)
 }
 
-/** A file with that content, removed with the test. */
+/** A file with this content, removed with the test. */
 export function aTapeFile(t: TestContext, content: string | Buffer): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'tapedeck-simulator-'))
   t.after(() => rmSync(folder, { recursive: true }))
@@ -102,7 +104,7 @@ export interface ReceivedTrade {
   readonly v: number
 }
 
-/** The trades of texts, in order; other frames have none. */
+/** The trades in the texts, in order; frames of other types have none. */
 export function tradesIn(texts: readonly string[]): ReceivedTrade[] {
   return texts.flatMap((text) => (JSON.parse(text) as { data?: ReceivedTrade[] }).data ?? [])
 }

@@ -11,21 +11,17 @@ const BUSY = { SIMULATOR_RATE: '200' }
 const TOO_MANY = '{"type":"error","msg":"Subscribing to too many symbols"}'
 
 describe('the simulator speaks the protocol of the feed', () => {
-  it(
-    'lets any token in, but not none, and only the right one when it has one',
-    options,
-    async (t) => {
-      const open = await aSimulator(t)
-      assert.equal(await handshakeStatus(`${open.url}/?token=any`), 101)
-      assert.equal(await handshakeStatus(`${open.url}/`), 401)
-      assert.equal(await handshakeStatus(`${open.url}/?token=`), 401)
-      assert.equal(await handshakeStatus(`${open.url}/elsewhere?token=any`), 404)
-      const guarded = await aSimulator(t, { SIMULATOR_TOKEN: 'right' })
-      assert.equal(await handshakeStatus(`${guarded.url}/?token=right`), 101)
-      assert.equal(await handshakeStatus(`${guarded.url}/?token=wrong`), 401)
-      assert.equal((await fetch(open.url.replace('ws', 'http'))).status, 426)
-    }
-  )
+  it('accepts any token but an empty one, or only the configured token', options, async (t) => {
+    const open = await aSimulator(t)
+    assert.equal(await handshakeStatus(`${open.url}/?token=any`), 101)
+    assert.equal(await handshakeStatus(`${open.url}/`), 401)
+    assert.equal(await handshakeStatus(`${open.url}/?token=`), 401)
+    assert.equal(await handshakeStatus(`${open.url}/elsewhere?token=any`), 404)
+    const guarded = await aSimulator(t, { SIMULATOR_TOKEN: 'right' })
+    assert.equal(await handshakeStatus(`${guarded.url}/?token=right`), 101)
+    assert.equal(await handshakeStatus(`${guarded.url}/?token=wrong`), 401)
+    assert.equal((await fetch(open.url.replace('ws', 'http'))).status, 426)
+  })
 
   it(
     'sends the trades of a subscribed symbol only, and stops when unsubscribed',
@@ -53,7 +49,7 @@ describe('the simulator speaks the protocol of the feed', () => {
     }
   )
 
-  it('acknowledges nothing and is silent about an illegal symbol', options, async (t) => {
+  it('acknowledges nothing and sends nothing for an invalid symbol', options, async (t) => {
     const { url } = await aSimulator(t, { ...BUSY, SIMULATOR_PING: '50ms' })
     const client = await aClient(t, url)
     client.subscribe('no"symbol')
@@ -72,7 +68,7 @@ describe('the simulator speaks the protocol of the feed', () => {
       const answered = async (): Promise<string[]> => {
         const pings = (): number => client.texts.filter((text) => text.includes('ping')).length
         const before = pings()
-        // What was sent is read before the ping after the next.
+        // A message is read before the ping after the next is sent.
         await until('two pings came', () => pings() >= before + 2)
         return client.texts.filter((text) => text.includes('error'))
       }
@@ -93,7 +89,7 @@ describe('the simulator speaks the protocol of the feed', () => {
     }
   )
 
-  it('answers what it cannot read with an error frame and stays open', options, async (t) => {
+  it('answers an unreadable message with an error frame and stays open', options, async (t) => {
     const { url } = await aSimulator(t)
     const client = await aClient(t, url)
     const wrong: readonly (readonly [string | Buffer, string])[] = [
@@ -115,7 +111,7 @@ describe('the simulator speaks the protocol of the feed', () => {
     assert.equal(client.socket.readyState, client.socket.OPEN)
   })
 
-  it('cuts a client that sends too much at once', options, async (t) => {
+  it('closes the connection of a client that sends a too long message', options, async (t) => {
     const { url, stats } = await aSimulator(t)
     const client = await aClient(t, url)
     client.socket.send('x'.repeat(5000))
@@ -140,7 +136,7 @@ describe('the simulator speaks the protocol of the feed', () => {
     assert.equal(value('clients'), 1)
   })
 
-  it('says goodbye to its clients and leaves its port when stopped', options, async (t) => {
+  it('closes its connections in good order and frees its port when stopped', options, async (t) => {
     const { url, stop } = await aSimulator(t, BUSY)
     const client = await aClient(t, url)
     client.subscribe('AAPL')

@@ -37,7 +37,7 @@ describe('BoundedQueue', () => {
     assert.equal(await taken, 'a')
   })
 
-  it('drains what is left after closing and then ends', async () => {
+  it('drains its items after closing and then ends', async () => {
     const queue = new BoundedQueue<string>(2)
     queue.offer('a')
     queue.close()

@@ -9,7 +9,7 @@ const away = (): Promise<never> =>
   Promise.reject(new TapedeckError('BROKER_UNREACHABLE', 'Cannot reach Kafka'))
 
 describe('startWait()', () => {
-  it('says what it waits for until the work succeeds', async () => {
+  it('gives the reason for the wait until the work succeeds', async () => {
     const clock = new TestClock()
     const wait = startWait({ log, signal: new AbortController().signal }, { clock })
     let isThere = false
@@ -33,7 +33,7 @@ describe('startWait()', () => {
     await result
   })
 
-  it('does not wait for what no waiting mends', async () => {
+  it('throws a failure at once that no waiting can help', async () => {
     const wait = startWait({ log, signal: new AbortController().signal })
     const mistake = (): Promise<never> =>
       Promise.reject(new TapedeckError('CONFIG_INVALID', 'Cannot use MongoDB'))

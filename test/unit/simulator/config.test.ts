@@ -87,7 +87,7 @@ describe('readFlags', () => {
     assert.match(USAGE, /--skip-gaps +SIMULATOR_SKIP_GAPS /)
   })
 
-  it('refuses a flag that does not exist, one without its value, and loose words', () => {
+  it('refuses a flag that does not exist, one without its value, and operands', () => {
     for (const args of [['--speeed', '2'], ['--port'], ['tape.ndjson']]) {
       assert.throws(
         () => readFlags(args),

@@ -91,7 +91,7 @@ export class Director {
     this.#advance()
   }
 
-  /** Somebody subscribed, unsubscribed or left. */
+  /** The subscriptions or the connections changed. */
   changed(): void {
     this.#advance()
   }

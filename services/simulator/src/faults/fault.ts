@@ -93,7 +93,7 @@ export const FAULT_KINDS = Object.keys(FIELDS) as readonly FaultKind[]
 
 /**
  * Why a parsed JSON value is no Fault: every mistake, each a sentence; empty when it is one.
- * @param others fields that may stand beside those of the fault
+ * @param others fields allowed besides those of the fault
  */
 export function faultProblems(value: unknown, others: readonly string[] = []): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -116,7 +116,7 @@ export function faultProblems(value: unknown, others: readonly string[] = []): s
   return problems
 }
 
-/** A value as it can stand in a message. */
+/** A value as a message shows it. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'not there'
   const json = JSON.stringify(value)

@@ -116,7 +116,7 @@ export class Client {
     return true
   }
 
-  /** The next `frames` frames of the source are each sent so many times. */
+  /** Sends each of the next `frames` frames of the source this many times. */
   repeat(times: number, frames: number): void {
     this.#repeat = { times, frames }
   }

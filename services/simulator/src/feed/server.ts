@@ -22,7 +22,7 @@ const MAX_MESSAGE_BYTES = 4096
  * Listens for WebSocket connections and answers the handshake as `admit` says. The caller closes its
  * clients; `close` stops listening and cuts connections that are still closing.
  *
- * @throws PORT_IN_USE when somebody else has the port.
+ * @throws PORT_IN_USE
  */
 export async function openFeedServer(
   options: FeedServerOptions

@@ -14,7 +14,7 @@ describe('filled', () => {
     assert.equal(filled('$symbol $other', NOW, new Set(['X'])), 'X X')
   })
 
-  it('makes one frame of each content, JSON or meant not to be', () => {
+  it('makes one frame of each content: JSON, except the two that must not be', () => {
     for (const name of CONTENT_NAMES) {
       const text = filled(contentOf(name), NOW, new Set(['AAPL', 'MSFT']))
       assert.doesNotMatch(text, /\$/)

@@ -83,7 +83,7 @@ describe('scenarioOf', () => {
 })
 
 describe('readScenario', () => {
-  it('knows one scenario a fault by name, each of them good', async () => {
+  it('knows a valid scenario for each fault by name', async () => {
     const names = BUILT_IN.map(({ name }) => name)
     assert.equal(new Set(names).size, names.length)
     for (const scenario of BUILT_IN) {
@@ -92,7 +92,7 @@ describe('readScenario', () => {
     }
   })
 
-  it('reads a file, and refuses one that is not there or no JSON', async (t) => {
+  it('reads a file, and refuses a missing one and one that is no JSON', async (t) => {
     const file = aFile(t, '{"steps":[{"do":"cut"}]}')
     assert.deepEqual((await readScenario(file)).steps, [{ do: 'cut' }])
     for (const wrong of [aFile(t, '{'), '/does/not/exist']) {

@@ -14,7 +14,7 @@ function aClock(): Clock & { nowMs: number } {
 }
 
 describe('recordedPace', () => {
-  it('plays N times as fast, measured from the first trade, so that waits do not add up', () => {
+  it('plays N times as fast, measured from the first trade, so that delays do not accumulate', () => {
     const clock = aClock()
     const pace = recordedPace(10, false, clock)
     assert.equal(pace.dueMs(50_000), 1_000_000)
@@ -38,7 +38,7 @@ describe('recordedPace', () => {
     assert.equal(skipping.dueMs(night + 100), 1_005_100)
   })
 
-  it('catches up a second at most', () => {
+  it('catches up at most a second', () => {
     const clock = aClock()
     const pace = recordedPace(1, false, clock)
     pace.dueMs(0)

@@ -68,7 +68,7 @@ describe('Market', () => {
     )
   })
 
-  it('plays another tape for another seed', () => {
+  it('plays a different tape for a different seed', () => {
     const tapes = [1, 2].map((seed) => {
       const market = aMarket({ seed })
       market.want(new Set(['AAPL']))
@@ -77,7 +77,7 @@ describe('Market', () => {
     assert.notEqual(tapes[0], tapes[1])
   })
 
-  it('gives a symbol the same trades whoever trades beside it and however time is cut', () => {
+  it('gives a symbol the same trades whatever other symbols trade and however time is cut', () => {
     const alone = aMarket()
     alone.want(new Set(['MSFT']))
     const together = aMarket()
@@ -89,7 +89,7 @@ describe('Market', () => {
     assert.deepEqual(found, expected)
   })
 
-  it('sends frames of at most ten trades in genuine key order, late ones among them', () => {
+  it('sends frames of at most ten trades in the key order of the feed, late trades among them', () => {
     const market = aMarket({ tradesPerSecond: 50 })
     market.want(new Set(['AAPL', 'NVDA']))
     const texts = playedTexts(market, MONDAY_NOON + 2 * MINUTE, 20)
@@ -107,7 +107,7 @@ describe('Market', () => {
     assert.ok(times.every((t) => t < MONDAY_NOON + 2 * MINUTE))
   })
 
-  // Sessions by hand, in UTC: winter and summer time, a half day, a Saturday.
+  // Regular sessions in UTC: winter and summer time, a half day, a Saturday.
   const days = [
     { day: '2026-03-06', open: '14:30', close: '21:00' },
     { day: '2026-07-15', open: '13:30', close: '20:00' },
@@ -185,7 +185,7 @@ describe('Market', () => {
     assert.ok(inHour(0) > 1.3 * inHour(3) && inHour(5.5) > 1.3 * inHour(3))
   })
 
-  it('lives on a Sunday when always open, and is silent when not; crypto never sleeps', () => {
+  it('trades stocks on a Sunday only when always open, and crypto in any case', () => {
     const sunday = Date.parse('2026-03-08T15:00:00Z')
     const trading = (alwaysOpen: boolean): ReadonlySet<string> => {
       const market = aMarket({ startMs: sunday, alwaysOpen })
@@ -196,7 +196,7 @@ describe('Market', () => {
     assert.deepEqual([...trading(false)], ['BINANCE:BTCUSDT'])
   })
 
-  it('trades what is wanted from then on, and nothing that is not a symbol', () => {
+  it('trades a symbol from its subscription on, and no invalid symbol', () => {
     const market = aMarket()
     assert.deepEqual(playedTexts(market, MONDAY_NOON + MINUTE), [])
     market.want(new Set(['NEW.SYM', 'no"symbol']))
@@ -206,7 +206,7 @@ describe('Market', () => {
     assert.deepEqual(playedTexts(market, MONDAY_NOON + 3 * MINUTE), [])
   })
 
-  it('goes on from the last price after a time in which nobody wanted the symbol', () => {
+  it('continues from the last price after a time without subscriptions', () => {
     const market = aMarket({ tradesPerSecond: 10 })
     market.want(new Set(['TSLA']))
     const before = tradesOf(playedTexts(market, MONDAY_NOON + 30 * MINUTE)).at(-1)!

@@ -75,7 +75,7 @@ describe('readTape', () => {
           const file = aFile(t, lines.map((line) => JSON.stringify(line)).join('\n'))
           const found = textsOf(await batchesOf(file)).flatMap(dataOf)
           const sent = isUsual ? trades.map((trade) => ({ ...trade, i: '7' })) : trades
-          // JSON has no -0 in this world: both sides went through text.
+          // Both sides went through text, which has no -0.
           assert.deepEqual(found, JSON.parse(JSON.stringify(sent)))
         }
       ),
@@ -89,7 +89,7 @@ describe('readTape', () => {
     ])
   })
 
-  it('hands the id of a source that has one on as the text i, in every form of line', async (t) => {
+  it('passes the id of a source on as the text i, in every form of line', async (t) => {
     const lines = [
       '{"s":"A","p":1,"t":1,"v":1,"c":null,"id":"57-1835807"}',
       '{"s":"A","p":1,"t":1,"v":1,"c":[],"id":3735683259}',
@@ -105,7 +105,7 @@ describe('readTape', () => {
     )
   })
 
-  it('leaves the conditions out where the tape has none', async (t) => {
+  it('omits the conditions where the tape has none', async (t) => {
     const [text] = textsOf(await batchesOf(aFile(t, '{"s":"A","p":1,"t":1,"v":1}')))
     assert.equal(text, '{"data":[{"p":1,"s":"A","t":1,"v":1}],"type":"trade"}')
   })
@@ -122,7 +122,7 @@ describe('readTape', () => {
     assert.deepEqual(textsOf(await batchesOf(aFile(t, gzipSync(lines.join('\n'))))), lines)
   })
 
-  it('ends a batch where the next trade is not due, and never waits for one behind', async (t) => {
+  it('ends a batch where the next trade is not due, and never waits for a late one', async (t) => {
     const times = [1000, 1001, 1021, 1015, 900, 1020, 5000, 4000, 5001]
     const file = aFile(t, times.map((atMs, index) => aTrade(index, atMs)).join('\n'))
     const batches = await batchesOf(file, 20)
