@@ -118,6 +118,7 @@ export {
   MAX_HORIZON,
   seriesId,
   seriesOfId,
+  specName,
   type ForecastSpec
 } from './forecast/spec.ts'
 export { RULE_VARIABLES, rulesOf, type Rules } from './rules.ts'

@@ -2,7 +2,12 @@ import { about, choice, duration, optional, TapedeckError, type Values } from '@
 import type { FoldOptions } from './bars/fold.ts'
 import { timeframesVariable } from './bars/window.ts'
 import { CONDITION_POLICIES } from './conditions.ts'
-import { DEFAULT_FORECASTS, forecastsVariable, type ForecastSpec } from './forecast/spec.ts'
+import {
+  DEFAULT_FORECASTS,
+  forecastsVariable,
+  specName,
+  type ForecastSpec
+} from './forecast/spec.ts'
 
 /** The variables that decide which bars and forecasts a sequence of trades gives. */
 export const RULE_VARIABLES = {
@@ -38,8 +43,8 @@ export function rulesOf(values: Values<typeof RULE_VARIABLES>): Rules {
   const without = (forecasts ?? []).filter(({ timeframe }) => !timeframes.includes(timeframe))
   if (without.length > 0) {
     const problems = without.map(
-      ({ timeframe, lookback, horizon }) =>
-        `FORECASTS: '${timeframe}:${lookback}:${horizon}' needs bars of ${timeframe}, expected it in TIMEFRAMES`
+      (spec) =>
+        `FORECASTS: '${specName(spec)}' needs bars of ${spec.timeframe}, expected it in TIMEFRAMES`
     )
     throw new TapedeckError('CONFIG_INVALID', `Cannot start: ${problems.join('\n')}`)
   }

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
-import { ABSENCE_REASONS, type TradeRecord } from '@tapedeck/domain'
+import { ABSENCE_REASONS, specName, type TradeRecord } from '@tapedeck/domain'
 import type { Database, ForecastDocument } from '@tapedeck/mongo'
 import { Findings } from '../../programs/chaos/findings.ts'
 import {
   checkForecasts,
   type ForecastCheck
 } from '../../programs/chaos/forecasts/check-forecasts.ts'
-import { nameOf } from '../../programs/chaos/forecasts/specs.ts'
 import { readTopicTruth, type TopicTrade } from '../../programs/chaos/topic-truth.ts'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
@@ -62,7 +61,7 @@ async function forecastTape(t: Scope): Promise<Stage> {
   const { database, kafka, publish, consumer } = await openMarket(t)
   const records = tape()
   await publish(records)
-  const config = consumer({ FORECASTS: SPECS.map(nameOf).join(','), TIMEFRAMES: '1m' })
+  const config = consumer({ FORECASTS: SPECS.map(specName).join(','), TIMEFRAMES: '1m' })
   const service = await inService(t, (context) => startConsumer(config, context))
   const newest = START_MS + (MINUTES - 1) * MINUTE_MS
   const isDone = async (): Promise<void> => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { TapedeckError } from '@tapedeck/core'
+import { specName } from '@tapedeck/domain'
 import type { KafkaConfig } from '@tapedeck/kafka'
 import { openDatabase, type Database } from '@tapedeck/mongo'
 import { readConfig, startServers, type Progress, type Servers } from '@tapedeck/stack/testing'
@@ -9,7 +10,7 @@ import { freePort } from '../../support/free-port.ts'
 import { startService, type RunningService } from '../verify-tape/pipeline.ts'
 import type { TapeTrade } from '../verify-tape/tape.ts'
 import { writeFeedFile } from './feed-file.ts'
-import { FORECASTS, nameOf } from './forecasts/specs.ts'
+import { FORECASTS } from './forecasts/specs.ts'
 import { KeptService, type OwnEnd } from './kept-service.ts'
 import { TIMEFRAMES } from '../bars/expected-bars.ts'
 
@@ -107,7 +108,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       keep(name, 'consumer', {
         KAFKA_GROUP: 'chaos',
         TIMEFRAMES: TIMEFRAMES.join(','),
-        FORECASTS: FORECASTS.map(nameOf).join(','),
+        FORECASTS: FORECASTS.map(specName).join(','),
         CONDITION_POLICY: 'all',
         ALLOWED_DELAY: `${ALLOWED_DELAY_MS}ms`,
         LATENESS_LIMIT: '36500d'

@@ -18,6 +18,11 @@ export const DEFAULT_FORECASTS: readonly ForecastSpec[] = [
   { timeframe: '5s', lookback: 60, horizon: 12 }
 ]
 
+/** The text form of a forecast: timeframe:lookback:horizon. */
+export function specName({ timeframe, lookback, horizon }: ForecastSpec): string {
+  return `${timeframe}:${lookback}:${horizon}`
+}
+
 const SHAPE = /^([^:]+):(\d+):(\d+)$/
 
 /**
@@ -29,9 +34,7 @@ export function forecastsVariable(): Variable<readonly ForecastSpec[]> {
     fallback: DEFAULT_FORECASTS,
     required: true,
     secret: false,
-    shown: DEFAULT_FORECASTS.map((one) => `${one.timeframe}:${one.lookback}:${one.horizon}`).join(
-      ','
-    ),
+    shown: DEFAULT_FORECASTS.map(specName).join(','),
     about: 'Forecasts to make, each `timeframe:closes looked back:bars ahead`',
     expected: 'a list of timeframe:lookback:horizon such as 1m:20:1,1m:60:5',
     parse(found) {

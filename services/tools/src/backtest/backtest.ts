@@ -3,6 +3,7 @@ import { readEnv, TapedeckError, type Env, type Terminal } from '@tapedeck/core'
 import {
   RULE_VARIABLES,
   rulesOf,
+  specName,
   type FoldOptions,
   type ForecastSpec,
   type KnownGap,
@@ -21,7 +22,6 @@ import { readDatabaseConfig, withDatabase } from '../command/config.ts'
 import { recordsOfTrades } from '../reprocess/tape-slice.ts'
 import type { BacktestArguments } from './arguments.ts'
 import { BacktestEngine, type EngineCounts } from './engine.ts'
-import { specName } from './grid.ts'
 import { scoreRows, timeOfDay, type HalfHour, type ScoreRow } from './scores.ts'
 import { assertReadable, TapeRecords } from './tape-records.ts'
 

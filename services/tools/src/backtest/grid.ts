@@ -1,5 +1,5 @@
 import { Problems } from '@tapedeck/core'
-import { forecastsVariable, type ForecastSpec } from '@tapedeck/domain'
+import { forecastsVariable, specName, type ForecastSpec } from '@tapedeck/domain'
 
 /** Combinations of one run; more would take hours and gigabytes. */
 const MAX_SPECS = 200
@@ -70,9 +70,4 @@ function parsed(entries: readonly string[]): readonly ForecastSpec[] {
   }
   if (problems.length > 0) throw new Problems([...new Set(problems)])
   return [...specs.values()]
-}
-
-/** The text form of a forecast: timeframe:lookback:horizon. */
-export function specName({ timeframe, lookback, horizon }: ForecastSpec): string {
-  return `${timeframe}:${lookback}:${horizon}`
 }

@@ -1,5 +1,4 @@
-import { FORECAST_MODELS } from '@tapedeck/domain'
-import { specName } from './grid.ts'
+import { FORECAST_MODELS, specName } from '@tapedeck/domain'
 import {
   drawing,
   element,

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { printable, table, TapedeckError } from '@tapedeck/core'
+import { specName } from '@tapedeck/domain'
 import type { BacktestResult } from './backtest.ts'
 import { coveragePlot, skillPlot, timeOfDayPlot } from './plots.ts'
 import type { ScoreRow } from './scores.ts'
@@ -106,7 +107,7 @@ type Column = readonly [head: string, cell: (row: ScoreRow) => string]
 
 const COLUMNS: readonly Column[] = [
   ['symbol', ({ symbol }) => symbol],
-  ['forecast', ({ timeframe, lookback, horizon }) => `${timeframe}:${lookback}:${horizon}`],
+  ['forecast', specName],
   ['model', ({ model }) => model],
   ['n', ({ n }) => String(n)],
   ['MAE', ({ mae }) => price(mae)],

@@ -10,11 +10,6 @@ export const FORECASTS: readonly ForecastSpec[] = [
   { timeframe: '5m', lookback: 3, horizon: 1 }
 ]
 
-/** As FORECASTS is written: `1m:20:1`. */
-export function nameOf({ timeframe, lookback, horizon }: ForecastSpec): string {
-  return `${timeframe}:${lookback}:${horizon}`
-}
-
 /** Closes that a line needs; a forecast from fewer is an error, and so is none from as many. */
 export function leastCloses({ lookback }: ForecastSpec): number {
   return Math.max(3, Math.ceil(lookback / 2))
