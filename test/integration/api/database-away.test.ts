@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { openDoor } from '../../support/door.ts'
+import { openTcpProxy } from '../../support/tcp-proxy.ts'
 import { servers } from '../../support/servers.ts'
 import { runningApi, untilReady } from './running-api.ts'
 
@@ -39,11 +39,11 @@ it(
 
 it('answers 503 within 3 s when the database goes, and recovers by itself', options, async (t) => {
   const { mongoUri, database } = servers()
-  const { uri, shut, reopen, hold } = await openDoor(t, mongoUri)
+  const { uri, close, reopen, hold } = await openTcpProxy(t, mongoUri)
   const { get } = await runningApi(t, { uri, database })
   await untilReady(get)
   for (const { go, back } of [
-    { go: shut, back: reopen },
+    { go: close, back: reopen },
     { go: () => hold(true), back: () => hold(false) }
   ]) {
     await go()

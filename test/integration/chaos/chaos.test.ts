@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Random } from '../../programs/chaos/random.ts'
 import { runChaos } from '../../programs/chaos/run-chaos.ts'
-import type { TapeTrade } from '../../programs/verify-tape/tape.ts'
+import type { TapeTrade } from '../../support/tape.ts'
 
 const KILLS = 6
 const TRADES = 18_000

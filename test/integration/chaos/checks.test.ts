@@ -11,7 +11,7 @@ import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
 import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
-import type { TapeTrade } from '../../programs/verify-tape/tape.ts'
+import type { TapeTrade } from '../../support/tape.ts'
 
 const TAPE: readonly TapeTrade[] = Array.from({ length: 120 }, (_, i) => ({
   s: i % 3 === 0 ? 'IBM' : 'SPY',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
-import { openDoor } from '../../support/door.ts'
+import { openTcpProxy } from '../../support/tcp-proxy.ts'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
@@ -17,7 +17,7 @@ it(
   { timeout: 120_000 },
   async (t) => {
     const market = await openMarket(t)
-    const { uri, shut, reopen } = await openDoor(t, market.env['MONGODB_URI'] ?? '')
+    const { uri, close, reopen } = await openTcpProxy(t, market.env['MONGODB_URI'] ?? '')
     const { result } = await inService(t, (context) =>
       startConsumer(market.consumer({ MONGODB_URI: uri, BARS_TOPIC: 'off' }), context)
     )
@@ -27,7 +27,7 @@ it(
     }
     await market.publish([aRecord({ frame: 1 })])
     await eventually(async () => assert.equal(await market.database.trades.countDocuments(), 1))
-    await shut()
+    await close()
     await market.publish(
       Array.from({ length: RECORDS }, (_, index) =>
         aRecord({

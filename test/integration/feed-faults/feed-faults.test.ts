@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { playAll } from '../../programs/feed/play-all.ts'
+import { FEED_SCENARIOS, playAll } from '../../programs/feed/play-all.ts'
 import type { Result } from '../../programs/feed/play-scenario.ts'
-import { FEED_SCENARIOS } from '../../programs/feed/scenarios/index.ts'
 
 // Goal: what a feed can do wrong is survived, and said. Method: real simulator, producer, broker,
 // consumer and database; the same scenarios as `npm run test:feed`, a few at a time.

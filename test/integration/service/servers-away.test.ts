@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { openDoor } from '../../support/door.ts'
+import { openTcpProxy } from '../../support/tcp-proxy.ts'
 import { eventually } from '../../support/eventually.ts'
 import { freePort } from '../../support/free-port.ts'
 import { openMarket } from '../../support/market.ts'
@@ -67,17 +67,17 @@ describe('services that start before their servers', () => {
       options,
       async (t) => {
         const { env } = await openMarket(t)
-        const door = await openDoor(t, servers().mongoUri)
-        await door.shut()
+        const proxy = await openTcpProxy(t, servers().mongoUri)
+        await proxy.close()
         const feed = await startScriptedFeed(t)
         const service = await start(t, name, {
           ...env,
           FINNHUB_TOKEN: 'k',
           FINNHUB_URL: feed.url,
-          MONGODB_URI: door.uri
+          MONGODB_URI: proxy.uri
         })
         await waitsFor(service, /Cannot reach MongoDB/)
-        await door.reopen()
+        await proxy.reopen()
         await eventually(async () => assert.equal((await service.ask('/readyz')).status, 200))
         assert.equal(await service.ended('SIGTERM'), 0)
       }

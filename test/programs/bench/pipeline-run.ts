@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { TapedeckError } from '@tapedeck/core'
 import { partitionEnds, type KafkaConfig } from '@tapedeck/kafka'
 import { openDatabase, type CheckpointDocument, type Database } from '@tapedeck/mongo'
-import { startService, type RunningService } from '../verify-tape/pipeline.ts'
+import { startService, type RunningService } from '../../support/service-process.ts'
 import { processCost, type ProcessCost } from '../verify-tape/process-cost.ts'
 import { readResults, type StoredResults } from './stored-results.ts'
 

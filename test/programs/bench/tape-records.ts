@@ -1,5 +1,5 @@
 import { recordsOf, type FrameTrade, type TradeRecord } from '@tapedeck/domain'
-import { tradesOf } from '../verify-tape/tape.ts'
+import { tradesOf } from '../../support/tape.ts'
 
 const FRAME_TRADES = 10
 const RECEIVED_LATER_MS = 40

@@ -1,11 +1,11 @@
 import { argumentReader } from '@tapedeck/core'
-import { VICTIMS, type Victim } from './strikes.ts'
+import { VICTIMS, type Victim } from './fault-plan.ts'
 
 export const USAGE = `Usage: npm run chaos -- [--kills N] [--seed N] [--tape FILE] [--symbols A,B] [--spare KIND,..]
                            [--rate N] [--json]
 
   --kills N      how many processes are killed (100)
-  --seed N       repeats the same order of strikes; drawn and printed when not given
+  --seed N       repeats the same order of faults; drawn and printed when not given
   --tape FILE    a tape, .ndjson or .ndjson.gz (a recorded day of four US stocks)
   --symbols A,B  only these symbols of the tape
   --spare KINDS  never killed: ${VICTIMS.join(', ')}

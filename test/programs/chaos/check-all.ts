@@ -2,15 +2,15 @@ import { checkBars, type BarCheck } from '../bars/check-bars.ts'
 import { BarRecount, TIMEFRAMES } from '../bars/expected-bars.ts'
 import { compareBars, type Comparison } from '../verify-tape/compare-bars.ts'
 import { readReferenceBars } from '../verify-tape/reference-bars.ts'
-import type { TapeTrade } from '../verify-tape/tape.ts'
+import type { TapeTrade } from '../../support/tape.ts'
 import { checkMissing, type MissingCheck } from './missing-trades.ts'
 import { checkTrades, type TradeCheck } from './check-trades.ts'
 import type { Findings } from './findings.ts'
 import { checkForecasts, type ForecastCheck } from './forecasts/check-forecasts.ts'
 import { FORECASTS } from './forecasts/specs.ts'
-import { ALLOWED_DELAY_MS, type Stage } from './stage.ts'
+import { ALLOWED_DELAY_MS, type Harness } from './harness.ts'
 import { readTopicTruth } from './topic-truth.ts'
-import type { Victim } from './strikes.ts'
+import type { Victim } from './fault-plan.ts'
 
 export interface Checks {
   readonly tape: number
@@ -26,7 +26,7 @@ export interface Checks {
 
 /** What is stored against the topic, the topic against the tape. Finds, and never throws for it. */
 export async function checkAll(
-  { kafka, database }: Pick<Stage, 'kafka' | 'database'>,
+  { kafka, database }: Pick<Harness, 'kafka' | 'database'>,
   {
     trades: tape,
     referenceFile,

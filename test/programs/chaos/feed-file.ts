@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { TapedeckError } from '@tapedeck/core'
-import { tradesOf, type TapeTrade } from '../verify-tape/tape.ts'
+import { tradesOf, type TapeTrade } from '../../support/tape.ts'
 
 /** As Finnhub sends them. */
 const TRADES_PER_FRAME = 10

@@ -1,12 +1,12 @@
 const MOST_SHOWN = 8
 
-/** What is wrong, in words; counts all, and keeps the first ones of each kind. */
+/** Findings in words: counts all and keeps the first few of each kind. */
 export class Findings {
   readonly #shown = new Map<string, string[]>()
   readonly #counts = new Map<string, number>()
   #count = 0
 
-  /** @param kind what a finding must not crowd out: `trade`, `bar 1s` */
+  /** @param kind each kind keeps its own findings: `trade`, `bar 1s` */
   add(kind: string, finding: string): void {
     this.#count++
     this.#counts.set(kind, this.countOf(kind) + 1)

@@ -1,5 +1,5 @@
 import type { FeedGapDocument } from '@tapedeck/mongo'
-import type { TapeTrade } from '../verify-tape/tape.ts'
+import type { TapeTrade } from '../../support/tape.ts'
 import type { Findings } from './findings.ts'
 import type { TopicTrade } from './topic-truth.ts'
 

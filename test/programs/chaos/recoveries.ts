@@ -1,7 +1,7 @@
-import type { Movement, PartitionMark } from './movement.ts'
-import type { Victim } from './strikes.ts'
+import type { CheckpointWatch, PartitionMark } from './checkpoint-watch.ts'
+import type { Victim } from './fault-plan.ts'
 
-/** How long it took from a kill to the first newly stored trade. */
+/** Times from a kill to the first newly stored trade. */
 export interface RecoveryTimes {
   readonly measured: number
   readonly p50Ms: number
@@ -11,11 +11,11 @@ export interface RecoveryTimes {
 interface Open {
   readonly victim: Victim
   readonly killedMs: number
-  /** A consumer's partitions must be taken up by another process than this. */
+  /** Of a killed consumer: another process must take its partitions over. */
   readonly pid: number | undefined
-  /** Whether the victim works again, asked until it does. */
+  /** Whether the victim works again; polled until it does. */
   readonly isBack: () => Promise<boolean>
-  /** Where the partitions stood; undefined until the victim is back. */
+  /** The partitions' offsets then; undefined until the victim is back. */
   since: ReadonlyMap<string, PartitionMark> | undefined
 }
 
@@ -24,12 +24,12 @@ interface Open {
  * process. After the other kinds: until the victim works again and any partition is stored further.
  */
 export class Recoveries {
-  readonly #movement: Movement
+  readonly #checkpoints: CheckpointWatch
   readonly #times = new Map<Victim, number[]>()
   #open: Open[] = []
 
-  constructor(movement: Movement) {
-    this.#movement = movement
+  constructor(checkpoints: CheckpointWatch) {
+    this.#checkpoints = checkpoints
   }
 
   consumerKilled(pid: number, owned: ReadonlyMap<string, PartitionMark>): void {
@@ -53,15 +53,15 @@ export class Recoveries {
     })
   }
 
-  /** To be called after each look at the movement. */
-  async look(): Promise<void> {
+  /** Call it after each poll of the checkpoints. */
+  async poll(): Promise<void> {
     const nowMs = performance.now()
     const stillOpen: Open[] = []
     for (const one of this.#open) {
       if (one.since === undefined) {
-        if (await one.isBack()) one.since = this.#movement.marks
+        if (await one.isBack()) one.since = this.#checkpoints.marks
         stillOpen.push(one)
-      } else if (this.#movement.hasAdvanced(one.since, one.pid)) {
+      } else if (this.#checkpoints.hasAdvanced(one.since, one.pid)) {
         const times = this.#times.get(one.victim) ?? []
         times.push(nowMs - one.killedMs)
         this.#times.set(one.victim, times)

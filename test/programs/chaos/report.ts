@@ -1,12 +1,12 @@
 import type { ChaosResult } from './run-chaos.ts'
-import { VICTIMS } from './strikes.ts'
+import { VICTIMS } from './fault-plan.ts'
 
 /** The table at the end of a run. */
 export function report(result: ChaosResult): string {
   const { topic, trades, bars, missing, reference, kills, recovery } = result
   const rows = [
     `seed         ${result.seed}`,
-    `kills        ${result.killed}, ${result.idleKills} of them with nothing left to do; ${result.seconds} s in all`,
+    `kills        ${result.killed}, ${result.idleKills} of them after everything was stored; ${result.seconds} s in all`,
     ...VICTIMS.map((victim) => {
       const times = recovery[victim]
       const took =
@@ -15,8 +15,8 @@ export function report(result: ChaosResult): string {
           : `, first new trade stored after p50 ${seconds(times.p50Ms)}, at most ${seconds(times.maxMs)} (${times.measured} measured)`
       return `  ${victim.padEnd(11)}${kills[victim]}${took}`
     }),
-    `pauses       ${result.pauses} of a consumer; ${result.robbed} times it had lost all its partitions when it woke`,
-    `own ends     ${result.ownEnds} (a service gave up on a server that was away, and was started again)`,
+    `pauses       ${result.pauses} of a consumer; ${result.fenced} times it had lost all its partitions when resumed`,
+    `own exits    ${result.ownExits} (a service gave up on an unreachable server and was restarted)`,
     `topic        ${topic.trades} trades in ${topic.records} records, ${topic.repeated} of them published twice`,
     `tape         ${result.tape} trades, ${missing.missing} not on the topic in ${missing.holes} stretches; ${missing.unexplained} outside of the ${result.gaps} recorded gaps`,
     `trades       ${trades.stored} stored of ${trades.expected}; ${trades.lost} lost, ${trades.repeated} repeated, ${trades.different} different, ${trades.aside} in no bar`,

@@ -3,128 +3,128 @@ import { TapedeckError } from '@tapedeck/core'
 import { finalAt } from '@tapedeck/domain'
 import { partitionEnds } from '@tapedeck/kafka'
 import type { BarDocument, Database } from '@tapedeck/mongo'
-import type { TapeTrade } from '../verify-tape/tape.ts'
+import type { TapeTrade } from '../../support/tape.ts'
 import type { Findings } from './findings.ts'
-import type { Movement } from './movement.ts'
+import type { CheckpointWatch } from './checkpoint-watch.ts'
 import type { Recoveries } from './recoveries.ts'
-import { ALLOWED_DELAY_MS, type Stage } from './stage.ts'
-import type { Striker } from './striker.ts'
-import type { Strike } from './strikes.ts'
+import { ALLOWED_DELAY_MS, type Harness } from './harness.ts'
+import type { FaultInjector } from './fault-injector.ts'
+import type { Fault } from './fault-plan.ts'
 
 export interface RunOptions {
   readonly trades: readonly TapeTrade[]
-  /** Hears, in words, of each strike and every few seconds how far it is. */
+  /** Receives a line for each fault, and the progress every few seconds. */
   readonly onNote?: (note: string) => void
 }
 
-const LOOK_MS = 200
-const TELL_MS = 5000
+const POLL_MS = 200
+const NOTE_MS = 5000
 const STALL_LIMIT_MS = 60_000
 const OVERDUE_LIMIT_MS = 30_000
-/** What is on its way from the socket to the topic is seen by no counter: look more than once. */
-const STORED_LOOKS = 5
-/** Of one symbol: enough to see that some are. */
+/** No counter covers frames between the socket and the topic: require several polls in a row. */
+const STORED_POLLS = 5
+/** Reported of one symbol at most. */
 const MOST_OVERDUE = 20
 
-/** The loop of a run: looks at the pipeline a few times a second and acts on what it sees. */
+/** The loop of a run: polls the pipeline a few times a second and injects the faults that are due. */
 export class RunLoop {
-  readonly #stage: Stage
-  readonly #movement: Movement
+  readonly #harness: Harness
+  readonly #checkpoints: CheckpointWatch
   readonly #recoveries: Recoveries
-  readonly #striker: Striker
+  readonly #injector: FaultInjector
   readonly #options: RunOptions
   readonly #signal: AbortSignal
   readonly #startedMs = performance.now()
-  #toldMs = 0
+  #notedAtMs = 0
   #sent = 0
   #isTapeOver = false
   #isStored = false
-  #storedLooks = 0
+  #storedPolls = 0
 
   constructor(
-    stage: Stage,
-    movement: Movement,
+    harness: Harness,
+    checkpoints: CheckpointWatch,
     recoveries: Recoveries,
-    striker: Striker,
+    injector: FaultInjector,
     options: RunOptions,
     signal: AbortSignal
   ) {
-    this.#stage = stage
-    this.#movement = movement
+    this.#harness = harness
+    this.#checkpoints = checkpoints
     this.#recoveries = recoveries
-    this.#striker = striker
+    this.#injector = injector
     this.#options = options
     this.#signal = signal
   }
 
-  async strikeAll(strikes: readonly Strike[]): Promise<{ idleKills: number }> {
+  async injectAll(faults: readonly Fault[]): Promise<{ idleKills: number }> {
     let idleKills = 0
-    for (const strike of strikes) {
-      const { steps } = this.#movement
-      let struck: string | undefined
-      while (struck === undefined) {
-        await this.#look()
-        const hasMoved = strike.isAtOnce || this.#movement.steps > steps
-        const isDue = this.#sent / this.#options.trades.length >= strike.atShare
-        if (!(isDue && hasMoved) && !this.#isStored) continue
-        struck = this.#striker.strike(strike)
+    for (const fault of faults) {
+      const { advances } = this.#checkpoints
+      let injected: string | undefined
+      while (injected === undefined) {
+        await this.#poll()
+        const hasAdvanced = fault.isAtOnce || this.#checkpoints.advances > advances
+        const isDue = this.#sent / this.#options.trades.length >= fault.atShare
+        if (!(isDue && hasAdvanced) && !this.#isStored) continue
+        injected = this.#injector.inject(fault)
       }
-      if (this.#isStored && strike.kind === 'kill') idleKills++
+      if (this.#isStored && fault.kind === 'kill') idleKills++
       this.#isStored = false
-      this.#storedLooks = 0
-      this.#options.onNote?.(`${this.#state()}  ${struck}`)
+      this.#storedPolls = 0
+      this.#options.onNote?.(`${this.#state()}  ${injected}`)
     }
-    while (this.#striker.hasSleepers) await this.#look()
+    while (this.#injector.hasPaused) await this.#poll()
     return { idleKills }
   }
 
-  /** Waits until the tape is over and every record on the topic is stored. */
+  /** Waits until the tape has ended and every record on the topic is stored. */
   async untilStored(): Promise<void> {
     this.#isStored = false
-    this.#storedLooks = 0
-    while (!this.#isStored) await this.#look()
+    this.#storedPolls = 0
+    while (!this.#isStored) await this.#poll()
   }
 
-  /** Waits until no bar is provisional that is over: a flush makes it final. */
+  /** Waits until no bar whose window is over is provisional: a flush makes it final. */
   async untilFinal(findings: Findings): Promise<void> {
     const symbols = [...new Set(this.#options.trades.map(({ s }) => s))]
     const deadlineMs = performance.now() + OVERDUE_LIMIT_MS
     for (;;) {
-      const overdue = await overdueBars(this.#stage.database, symbols, ALLOWED_DELAY_MS)
+      const overdue = await overdueBars(this.#harness.database, symbols, ALLOWED_DELAY_MS)
       if (overdue.length === 0) return
       if (performance.now() > deadlineMs) {
         for (const id of overdue) findings.add('overdue', `bar ${id} is over and still provisional`)
         return
       }
-      await this.#look()
+      await this.#poll()
     }
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     this.#signal.throwIfAborted()
-    await sleep(LOOK_MS)
-    const isAnswered = await this.#movement.look()
-    this.#striker.wake()
-    await this.#recoveries.look()
-    const { simulator } = this.#stage
+    await sleep(POLL_MS)
+    const isAnswered = await this.#checkpoints.poll()
+    this.#injector.resumeDue()
+    await this.#recoveries.poll()
+    const { simulator } = this.#harness
     this.#sent = await simulator.metric('tapedeck_simulator_trades_sent_total')
     this.#isTapeOver ||= (await simulator.metric('tapedeck_simulator_tape_ended')) === 1
-    // Costs a connection to the broker: asked only when it can be true.
+    // It costs a connection to the broker, so it is asked only when it can be true.
     const hasStoredAll = isAnswered && this.#isTapeOver && (await this.#hasStoredAll())
-    this.#storedLooks = hasStoredAll ? this.#storedLooks + 1 : 0
-    this.#isStored = this.#storedLooks >= STORED_LOOKS
+    this.#storedPolls = hasStoredAll ? this.#storedPolls + 1 : 0
+    this.#isStored = this.#storedPolls >= STORED_POLLS
     const nowMs = performance.now()
-    if (nowMs - this.#toldMs > TELL_MS) {
-      this.#toldMs = nowMs
+    if (nowMs - this.#notedAtMs > NOTE_MS) {
+      this.#notedAtMs = nowMs
       this.#options.onNote?.(this.#state())
     }
-    if (!this.#isStored && this.#movement.stillForMs > STALL_LIMIT_MS) throw this.#stalled()
+    if (!this.#isStored && this.#checkpoints.idleMs > STALL_LIMIT_MS) throw this.#stalled()
   }
 
   async #hasStoredAll(): Promise<boolean> {
-    const { producer, kafka } = this.#stage
+    const { producer, kafka } = this.#harness
     try {
-      // A producer that was stopped for good has nothing left; one that is coming up may have.
+      // A producer that was stopped has nothing left; one that is starting may have.
       if (producer.running !== undefined) {
         const waiting =
           (await producer.running.metric('tapedeck_queued_records')) +
@@ -132,35 +132,37 @@ export class RunLoop {
         if (waiting > 0) return false
       } else if (!producer.isStopped) return false
       const ends = await partitionEnds(kafka)
-      const { marks } = this.#movement
+      const { marks } = this.#checkpoints
       return [...ends].every(
         ([partition, end]) => (marks.get(`${kafka.topic}/${partition}`)?.nextOffset ?? 0) >= end
       )
     } catch {
-      return false // a server or the producer is away just now
+      return false // a server or the producer is down
     }
   }
 
   #state(): string {
     const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(0)
     const share = ((this.#sent / this.#options.trades.length) * 100).toFixed(1)
-    return `${new Date().toISOString().slice(11)} ${seconds.padStart(4)} s  ${share.padStart(5)} % of the tape sent, ${this.#striker.kills} kills`
+    return `${new Date().toISOString().slice(11)} ${seconds.padStart(4)} s  ${share.padStart(5)} % of the tape sent, ${this.#injector.kills} kills`
   }
 
   #stalled(): TapedeckError {
-    const { producer, consumers, simulator } = this.#stage
-    const said = [simulator, producer, ...consumers].map(
+    const { producer, consumers, simulator } = this.#harness
+    const logs = [simulator, producer, ...consumers].map(
       (service) => `${service.name}:\n${service.lastLines()}`
     )
-    const marks = [...this.#movement.marks].map(([log, { nextOffset }]) => `${log} ${nextOffset}`)
+    const marks = [...this.#checkpoints.marks].map(
+      ([log, { nextOffset }]) => `${log} ${nextOffset}`
+    )
     return new TapedeckError(
       'TIMED_OUT',
-      `Nothing was stored for ${STALL_LIMIT_MS / 1000} s: ${this.#state()}, checkpoints ${marks.join(', ')}\n${said.join('\n')}`
+      `Nothing was stored in ${STALL_LIMIT_MS / 1000} s: ${this.#state()}, checkpoints ${marks.join(', ')}\n${logs.join('\n')}`
     )
   }
 }
 
-/** Bars that are over by the trades stored of their symbol, and still provisional. */
+/** Provisional bars whose window is over by the newest stored trade of their symbol. */
 async function overdueBars(
   { bars, trades }: Database,
   symbols: readonly string[],

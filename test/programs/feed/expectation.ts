@@ -1,20 +1,20 @@
 import type { Observation } from './observation.ts'
 
-/** What must be seen at the end of a scenario; what is not named must be as without a fault. */
+/** What must hold at the end of a scenario; a field that is not given must be as without a fault. */
 export interface Expectation {
-  /** Connections that the simulator let in: exactly so many, or at least. */
+  /** Connections that the simulator accepted: exactly so many, or at least. */
   readonly connections?: number | { readonly atLeast: number }
   /** Handshakes that it refused. */
   readonly refusals?: number | { readonly atLeast: number }
-  /** Every loss of a connection is explained by it. */
+  /** Matches the cause of every lost connection. */
   readonly cause?: RegExp
-  /** Frames were under way when the line was cut: fewer may arrive than were sent. */
-  readonly mayLoseOnTheWay?: boolean
+  /** Frames were in flight when the connection was cut: fewer may arrive than were sent. */
+  readonly mayLoseInFlight?: boolean
   /** Valid trades that the fault adds to those of the source. */
   readonly added?: number
-  /** Trades and frames kept aside by the producer, by reason. */
+  /** Trades and frames that the producer sent to the dead-letter topic, by reason. */
   readonly refused?: Readonly<Record<string, number>>
-  /** Trades kept out of every bar by the consumer, by reason. */
+  /** Trades that the consumer kept out of every bar, by reason. */
   readonly aside?: Readonly<Record<string, number>>
   readonly unknownCodes?: Readonly<Record<string, number>>
   /** Frames of a kind without trades. */
@@ -32,14 +32,14 @@ export interface Expectation {
 
 type Count = number | { readonly atLeast: number }
 
-/** What is not as expected, each in words; empty when all is. */
+/** The expectations that do not hold, in words; empty when all do. */
 export function unmet(expected: Expectation, seen: Observation): string[] {
   const { simulator } = seen
   const sent = simulator.tradesSent + (expected.added ?? 0)
   const checks: readonly (string | undefined)[] = [
     count('connections', expected.connections ?? 1, simulator.connections),
     count('refused handshakes', expected.refusals ?? 0, simulator.refusals),
-    expected.mayLoseOnTheWay === true
+    expected.mayLoseInFlight === true
       ? within('trades received', 0, sent, seen.received)
       : count('trades received', sent, seen.received),
     count('trades stored', seen.received, seen.stored),
@@ -65,7 +65,7 @@ export function unmet(expected: Expectation, seen: Observation): string[] {
   return checks.filter((problem) => problem !== undefined)
 }
 
-/** A gap stays open only while the feed is away. */
+/** A gap stays open only while the feed is down. */
 function gapProblems(
   { gaps = 0, gapsLast = 0, failure }: Expectation,
   seen: Observation
@@ -81,7 +81,7 @@ function gapProblems(
   ]
 }
 
-/** What was seen, in the words of the table: only what a reader cannot take for granted. */
+/** The observed reaction as the table shows it: only what a reader cannot take for granted. */
 export function reactionSeen(seen: Observation): string {
   const { simulator, causes } = seen
   const times = (label: string, values: Readonly<Record<string, number>>): string[] =>

@@ -6,8 +6,7 @@
 import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
 import { createProgress } from '@tapedeck/stack/testing'
 import { startTestServers } from '../../support/servers.ts'
-import { playAll } from './play-all.ts'
-import { FEED_SCENARIOS } from './scenarios/index.ts'
+import { FEED_SCENARIOS, playAll } from './play-all.ts'
 import { tableHead, tableRow } from './table.ts'
 import { measureThroughput, throughputLine } from './throughput.ts'
 

@@ -1,19 +1,19 @@
+import { createLogger, type Logger } from '@tapedeck/service'
 import type { Database, FeedGapDocument } from '@tapedeck/mongo'
 import type { SimulatorStats } from '@tapedeck/simulator/testing'
-import type { LogLine } from './recorded-log.ts'
 
-/** Everything that is seen of a scenario, from the simulator to the database. */
+/** Everything observed of a scenario, from the simulator to the database. */
 export interface Observation {
   readonly simulator: SimulatorStats
   /** By kind. */
   readonly frames: Readonly<Record<string, number>>
-  /** Trades that the producer took as valid. */
+  /** Trades that the producer accepted as valid. */
   readonly received: number
-  /** Trades and frames that it did not, by reason. */
+  /** Trades and frames that it refused, by reason. */
   readonly refused: Readonly<Record<string, number>>
   readonly publishedRecords: number
   readonly disconnections: number
-  /** Why it lost or did not get its connections, in its own words. */
+  /** Why it lost or did not get its connections, from its log. */
   readonly causes: readonly string[]
   /** Error texts of the feed. */
   readonly feedErrors: readonly string[]
@@ -21,7 +21,7 @@ export interface Observation {
   readonly failure: string | undefined
   /** Trade documents. */
   readonly stored: number
-  /** Of them, kept out of every bar, by reason. */
+  /** Of them, those kept out of every bar, by reason. */
   readonly aside: Readonly<Record<string, number>>
   /** Condition codes that the consumer did not know. */
   readonly unknownCodes: Readonly<Record<string, number>>
@@ -43,6 +43,35 @@ export function valuesOf(metrics: string, name: string): Record<string, number> 
   return values
 }
 
+export interface LogLine {
+  readonly level: 'info' | 'warn' | 'error' | 'fatal'
+  readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** Lines kept of a service; the oldest are forgotten. */
+const CAPACITY = 1000
+
+/** A service's log that is kept and not written. */
+export function recordedLog(service: string): { log: Logger; lines: readonly LogLine[] } {
+  const lines: LogLine[] = []
+  const log = createLogger(service, 'silent')
+  for (const level of ['info', 'warn', 'error', 'fatal'] as const) {
+    log[level] = (fields?: unknown, message?: unknown): void => {
+      if (lines.length >= CAPACITY) lines.shift()
+      if (typeof fields === 'string') lines.push({ level, message: fields, fields: {} })
+      else {
+        lines.push({
+          level,
+          message: typeof message === 'string' ? message : '',
+          fields: typeof fields === 'object' && fields !== null ? { ...fields } : {}
+        })
+      }
+    }
+  }
+  return { log, lines }
+}
+
 export function causesIn(lines: readonly LogLine[]): string[] {
   return lines
     .filter(({ message }) => message === 'feed disconnected')
@@ -57,7 +86,7 @@ export function feedErrorsIn(lines: readonly LogLine[]): string[] {
   return [...new Set(texts)]
 }
 
-/** What is in the database. */
+/** The contents of the database. */
 export async function storedIn(
   database: Database
 ): Promise<Pick<Observation, 'stored' | 'aside' | 'badBars' | 'gaps' | 'standings'>> {
@@ -65,7 +94,7 @@ export async function storedIn(
     database.trades.countDocuments(),
     database.lateTrades.find({}, { projection: { reason: 1 } }).toArray(),
     database.bars.countDocuments({ low: { $ne: null, $not: { $gt: 0 } } }),
-    // Not the time before the first frame, of which nothing is known.
+    // Without the time before the first frame, of which nothing is known.
     database.feedGaps
       .find({ from: { $ne: null } })
       .sort({ from: 1 })

@@ -1,10 +1,17 @@
 import { playScenario, type Result } from './play-scenario.ts'
 import type { FeedScenario } from './scenario.ts'
+import { CONNECTION_SCENARIOS } from './scenarios/connection.ts'
+import { CONTENT_SCENARIOS } from './scenarios/content.ts'
 
-/** At a time: most of a scenario is waiting for a time-out or for the group to form. */
+export const FEED_SCENARIOS: readonly FeedScenario[] = [
+  ...CONNECTION_SCENARIOS,
+  ...CONTENT_SCENARIOS
+]
+
+/** At a time: a scenario mostly waits for a time-out or for the consumer group to form. */
 const AT_ONCE = 3
 
-/** Plays scenarios, a few at a time; results come, and are told, in the order given. */
+/** Plays scenarios, a few at a time; results come in the order given. */
 export async function playAll(
   scenarios: readonly FeedScenario[],
   onResult: (result: Result) => void,

@@ -5,7 +5,7 @@ import { BUILT_IN } from '@tapedeck/simulator/testing'
 import { reactionSeen, unmet } from './expectation.ts'
 import type { Observation } from './observation.ts'
 import { SHORT_TIMES, type FeedScenario } from './scenario.ts'
-import { openStage, type Stage } from './stage.ts'
+import { openHarness, type Harness } from './harness.ts'
 import { OwnScope } from '../../support/scope.ts'
 import { until } from '../../support/until.ts'
 
@@ -29,7 +29,7 @@ const ENV = {
   SIMULATOR_PING: '200ms',
   FLUSH_INTERVAL: '50ms'
 }
-/** Frames of the source after the last fault, so that it is seen to go on. */
+/** Frames of the source after the last fault: they show that the feed goes on. */
 const FRAMES_AFTERWARDS = 10
 
 /** Plays one scenario through simulator, producer, broker, consumer and database. */
@@ -39,23 +39,23 @@ export async function playScenario(scenario: FeedScenario): Promise<Result> {
   const problems: string[] = []
   let seen: Observation | undefined
   try {
-    const stage = await openStage(scope, {
+    const harness = await openHarness(scope, {
       symbols: scenario.symbols ?? SYMBOLS,
       env: { ...ENV, ...scenario.env },
       times: { ...SHORT_TIMES, ...scenario.times }
     })
-    stage.simulator.play({
+    harness.simulator.play({
       name: scenario.name,
       about: aboutOf(scenario),
       steps: stepsOf(scenario)
     })
     try {
-      await run(stage, scenario)
+      await run(harness, scenario)
     } catch (error) {
       problems.push(messageOf(error))
     }
-    seen = await stage.observe()
-    problems.push(...unmet(scenario.expect, seen), ...(await more(stage, scenario)))
+    seen = await harness.observe()
+    problems.push(...unmet(scenario.expect, seen), ...(await furtherProblems(harness, scenario)))
   } catch (error) {
     problems.push(messageOf(error))
   } finally {
@@ -74,13 +74,13 @@ export async function playScenario(scenario: FeedScenario): Promise<Result> {
   }
 }
 
-async function run(stage: Stage, scenario: FeedScenario): Promise<void> {
+async function run(harness: Harness, scenario: FeedScenario): Promise<void> {
   const { before, meanwhile, expect } = scenario
-  const { simulator } = stage
-  await before?.(stage)
-  const beside = meanwhile?.(stage) ?? Promise.resolve()
+  const { simulator } = harness
+  await before?.(harness)
+  const beside = meanwhile?.(harness) ?? Promise.resolve()
   beside.catch(() => undefined) // thrown by the await below
-  await stage.startProducer()
+  await harness.startProducer()
   await beside
   await until('the scenario is played', () => {
     const { stepsDone = 0, steps = 0 } = simulator.progress() ?? {}
@@ -91,21 +91,24 @@ async function run(stage: Stage, scenario: FeedScenario): Promise<void> {
     await until('the feed goes on', () => simulator.stats().framesSent >= sofar + FRAMES_AFTERWARDS)
     simulator.perform({ do: 'mute', pings: true })
   } else {
-    await until('the producer fails', async () => (await stage.observe()).failure !== undefined)
-    await stage.stopProducer()
+    await until('the producer fails', async () => (await harness.observe()).failure !== undefined)
+    await harness.stopProducer()
   }
   await until('all is as expected', async () => {
-    const problems = unmet(expect, await stage.observe())
-    return problems.length === 0 && (await more(stage, scenario)).length === 0
+    const problems = unmet(expect, await harness.observe())
+    return problems.length === 0 && (await furtherProblems(harness, scenario)).length === 0
   })
 }
 
-/** What the scenario itself looks at, and that what was refused is kept. */
-async function more(stage: Stage, { also, expect }: FeedScenario): Promise<readonly string[]> {
-  const problems = (await also?.(stage)) ?? []
+/** The scenario's own check, and whether refused trades are in the dead-letter topic. */
+async function furtherProblems(
+  harness: Harness,
+  { check, expect }: FeedScenario
+): Promise<readonly string[]> {
+  const problems = (await check?.(harness)) ?? []
   if (expect.refused === undefined) return problems
   const kept: Record<string, number> = {}
-  await readDeadTopic(stage.market.kafka, ({ value }) => {
+  await readDeadTopic(harness.market.kafka, ({ value }) => {
     const { reason } = JSON.parse(value) as DeadLetter
     const label = reason.split(':')[0] ?? reason
     kept[label] = (kept[label] ?? 0) + 1
@@ -120,7 +123,10 @@ async function more(stage: Stage, { also, expect }: FeedScenario): Promise<reado
 function stepsOf({ name, faults }: FeedScenario): NonNullable<FeedScenario['faults']> {
   const steps = faults ?? BUILT_IN.find((one) => one.name === name)?.steps
   if (steps !== undefined) return steps
-  throw new TapedeckError('CONFIG_INVALID', `Cannot play '${name}': the simulator has none such`)
+  throw new TapedeckError(
+    'CONFIG_INVALID',
+    `Cannot play '${name}': the simulator has no such scenario`
+  )
 }
 
 export function aboutOf({ name, about }: FeedScenario): string {

@@ -1,13 +1,13 @@
 import type { FeedTimes } from '@tapedeck/feed'
 import type { Scenario } from '@tapedeck/simulator/testing'
 import type { Expectation } from './expectation.ts'
-import type { Stage } from './stage.ts'
+import type { Harness } from './harness.ts'
 
-/** A fault, what the pipeline is to do about it, and how that is recognised. */
+/** A fault, the expected reaction of the pipeline, and how it is recognised. */
 export interface FeedScenario {
-  /** Of a built-in scenario of the simulator, unless `faults` has one. */
+  /** The name of a built-in scenario of the simulator, unless `faults` is given. */
   readonly name: string
-  /** One sentence; by default what the simulator's scenario says of itself. */
+  /** One sentence; by default the description of the simulator's scenario. */
   readonly about?: string
   /** The reaction in words, for the table. */
   readonly reaction: string
@@ -17,15 +17,15 @@ export interface FeedScenario {
   /** Variables of simulator and consumer, over those of every scenario. */
   readonly env?: Readonly<Record<string, string>>
   readonly times?: Partial<FeedTimes>
-  /** What else must be seen at the end: problems in words, asked until there are none. */
-  readonly also?: (stage: Stage) => Promise<readonly string[]>
+  /** A further check at the end: problems in words; repeated until there are none. */
+  readonly check?: (harness: Harness) => Promise<readonly string[]>
   /** Done before the producer starts. */
-  readonly before?: (stage: Stage) => Promise<void>
-  /** Done beside it, from its start; the scenario is not over before it is. */
-  readonly meanwhile?: (stage: Stage) => Promise<void>
+  readonly before?: (harness: Harness) => Promise<void>
+  /** Runs while the producer runs; the scenario ends after it. */
+  readonly meanwhile?: (harness: Harness) => Promise<void>
 }
 
-/** Waits of minutes, short enough to be waited for; the same in kind. */
+/** The times of the feed, shortened for tests. */
 export const SHORT_TIMES: Partial<FeedTimes> = {
   handshakeMs: 2000,
   pingEveryMs: 300,

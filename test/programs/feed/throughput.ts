@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { ensureTopics } from '@tapedeck/kafka'
 import { freePort } from '../../support/free-port.ts'
 import { servers } from '../../support/servers.ts'
-import { startService } from '../verify-tape/pipeline.ts'
+import { startService } from '../../support/service-process.ts'
 import { OwnScope, temporaryFolder } from '../../support/scope.ts'
 import { until } from '../../support/until.ts'
 

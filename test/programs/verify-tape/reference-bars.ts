@@ -1,5 +1,5 @@
 import { decimalUnits, unitsToNumber } from '../bars/decimal-units.ts'
-import { tradesOf, linesOf } from './tape.ts'
+import { tradesOf, linesOf } from '../../support/tape.ts'
 
 /** A 1-minute bar as computed apart from the pipeline; decimals as text. */
 export interface ReferenceBar {

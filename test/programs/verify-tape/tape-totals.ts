@@ -1,5 +1,5 @@
 import { decimalUnits } from '../bars/decimal-units.ts'
-import { tradesOf } from './tape.ts'
+import { tradesOf } from '../../support/tape.ts'
 
 /**
  * What becomes of a trade whose vendor id was seen before for its symbol: `drop` keeps the first

@@ -1,7 +1,7 @@
 import { openDatabase } from '@tapedeck/mongo'
 import { freePort } from '../../support/free-port.ts'
 import { checkDatabase, type DatabaseCheck } from './check-database.ts'
-import { startService, type RunningService } from './pipeline.ts'
+import { startService, type RunningService } from '../../support/service-process.ts'
 import { processCost, type ProcessCost } from './process-cost.ts'
 import type { ReferenceBar } from './reference-bars.ts'
 import { readTapeTotals, type Redelivered } from './tape-totals.ts'

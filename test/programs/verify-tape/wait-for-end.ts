@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TapedeckError } from '@tapedeck/core'
-import type { RunningService } from './pipeline.ts'
+import type { RunningService } from '../../support/service-process.ts'
 import type { TapeTotals } from './tape-totals.ts'
 
 export interface Progress {

@@ -1,9 +1,9 @@
 import type { ContentName } from '@tapedeck/simulator/testing'
 import type { Expectation } from '../expectation.ts'
 import type { FeedScenario } from '../scenario.ts'
-import type { Stage } from '../stage.ts'
+import type { Harness } from '../harness.ts'
 
-type Also = NonNullable<FeedScenario['also']>
+type Check = NonNullable<FeedScenario['check']>
 
 const content = (
   name: ContentName,
@@ -12,21 +12,23 @@ const content = (
   more: Partial<FeedScenario> = {}
 ): FeedScenario => ({ name, reaction, expect, ...more })
 
-const stored = (name: ContentName, reaction: string, added: number, also?: Also): FeedScenario =>
-  content(name, reaction, { added }, also === undefined ? {} : { also })
+const stored = (name: ContentName, reaction: string, added: number, check?: Check): FeedScenario =>
+  content(name, reaction, { added }, check === undefined ? {} : { check })
 
 const refused = (name: ContentName, reason: string): FeedScenario =>
-  content(name, 'kept aside with the reason, nothing stored', { refused: { [reason]: 1 } })
+  content(name, 'sent to the dead-letter topic with the reason, nothing stored', {
+    refused: { [reason]: 1 }
+  })
 
-/** The made-up market is nowhere near 100, the price of what is injected. */
-function isStored(fields: Readonly<Record<string, string | number>>, times = 1): Also {
+/** Injected trades have the price 100; the synthetic market is far from it. */
+function isStored(fields: Readonly<Record<string, string | number>>, times = 1): Check {
   return async ({ market }) => {
     const found = await market.database.trades.countDocuments(fields)
     return found === times ? [] : [`${found} trades ${JSON.stringify(fields)}, expected ${times}`]
   }
 }
 
-function setsPrices(wanted: boolean): Also {
+function setsPrices(wanted: boolean): Check {
   return async ({ market }) => {
     const bars = await market.database.bars.countDocuments({ low: 100 })
     return bars > 0 === wanted
@@ -35,7 +37,7 @@ function setsPrices(wanted: boolean): Also {
   }
 }
 
-function hasLateBar(wanted: boolean): Also {
+function hasLateBar(wanted: boolean): Check {
   return async ({ market }) => {
     const end = new Date(Date.now() - 38 * 60_000)
     const found = await market.database.bars.countDocuments({ timeframe: '1m', end: { $lt: end } })
@@ -43,8 +45,8 @@ function hasLateBar(wanted: boolean): Also {
   }
 }
 
-/** No bar begins in the future, and none that still lasts is final. */
-async function nothingIsEarly({ market }: Stage): Promise<readonly string[]> {
+/** No bar begins in the future, and none is final before its end. */
+async function nothingIsEarly({ market }: Harness): Promise<readonly string[]> {
   const now = new Date()
   const early = await market.database.bars.countDocuments({
     $or: [{ start: { $gt: now } }, { end: { $gt: now }, status: { $ne: 'provisional' } }]
@@ -52,7 +54,7 @@ async function nothingIsEarly({ market }: Stage): Promise<readonly string[]> {
   return early === 0 ? [] : [`${early} bars are ahead of time`]
 }
 
-/** Frames with something wrong or seldom in them: finnhub's list of cases, under `content`. */
+/** Frames with invalid or rare content. */
 export const CONTENT_SCENARIOS: readonly FeedScenario[] = [
   stored('conditions-absent', 'stored, a regular trade that sets prices', 1, setsPrices(true)),
   stored('conditions-null', 'stored, a regular trade that sets prices', 1, setsPrices(true)),
@@ -61,7 +63,7 @@ export const CONTENT_SCENARIOS: readonly FeedScenario[] = [
     'conditions-unknown',
     'stored and counted, sets no price',
     { added: 1, unknownCodes: { 987: 1 } },
-    { also: setsPrices(false) }
+    { check: setsPrices(false) }
   ),
   refused('conditions-numbers', 'a condition is not a text'),
   stored('size-zero', 'stored exactly', 1, isStored({ price: 100, size: 0 })),
@@ -85,13 +87,13 @@ export const CONTENT_SCENARIOS: readonly FeedScenario[] = [
     env: { LATENESS_LIMIT: '30m' },
     faults: [{ when: { frames: 10 }, do: 'content', content: 'late-40m' }],
     expect: { added: 1, aside: { 'too late': 1 } },
-    also: hasLateBar(false)
+    check: hasLateBar(false)
   },
   content(
     'future-1h',
     'stored, in no bar, the watermark stays',
     { added: 1, aside: { 'from the future': 1 } },
-    { also: nothingIsEarly }
+    { check: nothingIsEarly }
   ),
   content('time-seconds', 'stored, in no bar', { added: 1, aside: { 'too late': 1 } }),
   refused('time-fractional', 'time is not epoch ms'),
@@ -102,15 +104,15 @@ export const CONTENT_SCENARIOS: readonly FeedScenario[] = [
   refused('price-nan', 'price is not a number'),
   refused('price-infinite', 'price is not a number'),
   refused('price-text', 'price is not a number'),
-  content('one-bad-of-three', 'the bad one aside, the two others stored', {
+  content('one-bad-of-three', 'the bad one to the dead-letter topic, the two others stored', {
     added: 2,
     refused: { 'price is not positive': 1 }
   }),
-  content('malformed-json', 'kept aside with its raw text', {
+  content('malformed-json', 'sent to the dead-letter topic with its raw text', {
     refused: { 'frame is not JSON': 1 },
     frames: { malformed: 1 }
   }),
-  content('no-json', 'kept aside with its raw text', {
+  content('no-json', 'sent to the dead-letter topic with its raw text', {
     refused: { 'frame is not JSON': 1 },
     frames: { malformed: 1 }
   }),
@@ -125,7 +127,7 @@ export const CONTENT_SCENARIOS: readonly FeedScenario[] = [
     { added: 1 },
     {
       symbols: ['AAPL', 'IC MARKETS:1'],
-      also: isStored({ price: 1.15873, symbol: 'IC MARKETS:1' })
+      check: isStored({ price: 1.15873, symbol: 'IC MARKETS:1' })
     }
   ),
   refused('symbol-empty', 'symbol is not a text'),

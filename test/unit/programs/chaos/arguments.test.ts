@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { hasCode, messageOf } from '@tapedeck/core'
 import { readArguments } from '../../../programs/chaos/arguments.ts'
-import { VICTIMS } from '../../../programs/chaos/strikes.ts'
+import { VICTIMS } from '../../../programs/chaos/fault-plan.ts'
 
 describe('the arguments of chaos', () => {
   it('are refused with every mistake named', () => {

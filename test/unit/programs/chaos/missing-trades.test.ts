@@ -4,7 +4,7 @@ import type { FeedGapDocument } from '@tapedeck/mongo'
 import { Findings } from '../../../programs/chaos/findings.ts'
 import { checkMissing, type MissingCheck } from '../../../programs/chaos/missing-trades.ts'
 import type { TopicTrade } from '../../../programs/chaos/topic-truth.ts'
-import type { TapeTrade } from '../../../programs/verify-tape/tape.ts'
+import type { TapeTrade } from '../../../support/tape.ts'
 import { START_MS } from '../../../support/trades.ts'
 
 /** A trade a second, a frame each; `frame` counts from 1 on each connection. */

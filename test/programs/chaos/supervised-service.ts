@@ -1,46 +1,46 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ERROR_CODES, messageOf, type ErrorCode } from '@tapedeck/core'
-import { startService, type RunningService } from '../verify-tape/pipeline.ts'
+import { startService, type RunningService } from '../../support/service-process.ts'
 
-/** How a service ended that nobody had killed. */
-export interface OwnEnd {
+/** How a service ended that the run did not kill. */
+export interface OwnExit {
   readonly name: string
   readonly how: string
   readonly code: string | undefined
-  /** A server was away or the partition lost: the next start goes on. Else it is a bug. */
+  /** A server was unreachable or the partition lost, so a restart helps. Otherwise it is a bug. */
   readonly isExpected: boolean
   /** The message of its last error. */
   readonly reason: string
   readonly lines: string
 }
 
-export interface KeptServiceOptions {
-  /** For people: `consumer-a`. */
+export interface SupervisedServiceOptions {
+  /** In messages: `consumer-a`. */
   readonly name: string
   readonly service: string
   readonly env: Readonly<Record<string, string>>
-  onOwnEnd(end: OwnEnd): void
+  onOwnExit(end: OwnExit): void
 }
 
-const START_AGAIN_MS = 500
+const RESTART_MS = 500
 
-/** A service as a process that is started again whenever it ends, as a stack would do it. */
-export class KeptService {
+/** A service process that is restarted whenever it ends, as the stack does it. */
+export class SupervisedService {
   readonly name: string
-  readonly #options: KeptServiceOptions
+  readonly #options: SupervisedServiceOptions
   #running: RunningService | undefined
   #lastLines = ''
-  #lives = 0
+  #starts = 0
   #restMs = 0
   #isKilled = false
   #isPaused = false
   #isStopping = false
-  #living: Promise<void> = Promise.resolve()
+  #loop: Promise<void> = Promise.resolve()
 
-  constructor(options: KeptServiceOptions) {
+  constructor(options: SupervisedServiceOptions) {
     this.name = options.name
     this.#options = options
-    this.#living = this.#live()
+    this.#loop = this.#supervise()
   }
 
   /** Undefined while it is down or coming up. */
@@ -48,26 +48,26 @@ export class KeptService {
     return this.#running
   }
 
-  /** Running and not asleep. */
-  get isAwake(): boolean {
+  /** Running and not paused. */
+  get isActive(): boolean {
     return this.#running !== undefined && !this.#isPaused
   }
 
-  /** Ended for good. */
+  /** Stopped permanently. */
   get isStopped(): boolean {
     return this.#isStopping
   }
 
   /** Counts its starts. */
-  get lives(): number {
-    return this.#lives
+  get starts(): number {
+    return this.#starts
   }
 
   lastLines(): string {
     return this.#running?.lastLines() ?? this.#lastLines
   }
 
-  /** SIGKILL; the next life begins `restMs` later. Answers the pid, or undefined when it was down. */
+  /** SIGKILL; restarts after `restMs`. Returns the pid, or undefined when it was down. */
   kill(restMs: number): number | undefined {
     const pid = this.#signal('SIGKILL')
     if (pid === undefined) return undefined
@@ -88,21 +88,21 @@ export class KeptService {
     this.#signal('SIGCONT')
   }
 
-  /** Ends it for good, with a chance to finish. */
+  /** Stops it permanently and in order. */
   async stop(): Promise<void> {
     this.#isStopping = true
     if (this.#isPaused) this.resume()
     await this.#running?.stop()
-    await this.#living
+    await this.#loop
   }
 
-  async #live(): Promise<void> {
-    const { service, env, onOwnEnd } = this.#options
+  async #supervise(): Promise<void> {
+    const { service, env, onOwnExit } = this.#options
     while (!this.#isStopping) {
       let how: string
       try {
         const running = await startService(service, env)
-        this.#lives++
+        this.#starts++
         this.#running = running
         if (this.#isStopping) await running.stop()
         how = await running.exited
@@ -112,19 +112,20 @@ export class KeptService {
         this.#lastLines = messageOf(error)
       }
       this.#forget()
-      if (!this.#isStopping && !this.#isKilled) onOwnEnd(this.#ownEnd(how))
-      if (!this.#isStopping) await sleep(this.#isKilled ? this.#restMs : START_AGAIN_MS)
+      if (!this.#isStopping && !this.#isKilled) onOwnExit(this.#ownExit(how))
+      if (!this.#isStopping) await sleep(this.#isKilled ? this.#restMs : RESTART_MS)
       this.#isKilled = false
     }
   }
 
-  #ownEnd(how: string): OwnEnd {
+  #ownExit(how: string): OwnExit {
     const lines = this.#lastLines
     const code = /"code":"([A-Z_]+)"/.exec(fatalIn(lines))?.[1]
     const isExpected =
       code === 'PARTITION_FENCED' ||
       (code !== undefined && code in ERROR_CODES && ERROR_CODES[code as ErrorCode].retryable)
-    const reason = /"message":"((?:[^"\\]|\\.)*)"/.exec(fatalIn(lines))?.[1] ?? 'it said nothing'
+    const reason =
+      /"message":"((?:[^"\\]|\\.)*)"/.exec(fatalIn(lines))?.[1] ?? 'no reason was logged'
     return { name: this.name, how, code, isExpected, reason, lines }
   }
 

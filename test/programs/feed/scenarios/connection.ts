@@ -1,63 +1,63 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import type { FeedScenario } from '../scenario.ts'
-import { TOKEN, type Stage } from '../stage.ts'
-import { startService } from '../../verify-tape/pipeline.ts'
+import { TOKEN, type Harness } from '../harness.ts'
+import { startService } from '../../../support/service-process.ts'
 import { until } from '../../../support/until.ts'
 
-/** Somebody else with our key. */
-async function rival({ simulator }: Stage): Promise<WebSocket> {
+/** Another client with the same key. */
+async function rival({ simulator }: Harness): Promise<WebSocket> {
   const socket = new WebSocket(`${simulator.url}?token=${TOKEN}`)
   socket.on('error', () => undefined)
   await once(socket, 'open')
   return socket
 }
 
-const playing = ({ simulator }: Stage): Promise<void> =>
+const playing = ({ simulator }: Harness): Promise<void> =>
   until('frames come', () => simulator.stats().framesSent >= 10)
 
 const RECONNECTS = 'connects again and subscribes'
-const ON_THE_WAY = { mayLoseOnTheWay: true } as const
+const IN_FLIGHT = { mayLoseInFlight: true } as const
 
-/** Handshakes that fail, connections that end or say nothing, limits. */
-export const LINE_SCENARIOS: readonly FeedScenario[] = [
+/** Handshakes that fail, connections that end or fall silent, and limits. */
+export const CONNECTION_SCENARIOS: readonly FeedScenario[] = [
   {
     name: 'refused-401',
     reaction: 'stops with a clear error, asks no more',
-    expect: { refusals: 1, failure: 'FEED_REFUSED', gaps: 1, ...ON_THE_WAY }
+    expect: { refusals: 1, failure: 'FEED_REFUSED', gaps: 1, ...IN_FLIGHT }
   },
   {
     name: 'busy-429',
     reaction: 'waits longer than after other failures, then connects',
-    expect: { connections: 2, refusals: 2, gaps: 1, gapsLast: 300, ...ON_THE_WAY }
+    expect: { connections: 2, refusals: 2, gaps: 1, gapsLast: 300, ...IN_FLIGHT }
   },
   {
     name: 'answer-200',
     reaction: 'backs off and connects again',
-    expect: { connections: 2, refusals: 6, gaps: 1, ...ON_THE_WAY }
+    expect: { connections: 2, refusals: 6, gaps: 1, ...IN_FLIGHT }
   },
   {
     name: 'answer-524',
     reaction: 'backs off and connects again',
-    expect: { connections: 2, refusals: 6, gaps: 1, ...ON_THE_WAY }
+    expect: { connections: 2, refusals: 6, gaps: 1, ...IN_FLIGHT }
   },
   {
     name: 'one-key-two-clients',
     reaction: RECONNECTS,
-    expect: { connections: 3, cause: /closed with code 1006/, gaps: 1, ...ON_THE_WAY },
-    async meanwhile(stage) {
-      await playing(stage)
-      await once(await rival(stage), 'close')
+    expect: { connections: 3, cause: /closed with code 1006/, gaps: 1, ...IN_FLIGHT },
+    async meanwhile(harness) {
+      await playing(harness)
+      await once(await rival(harness), 'close')
     }
   },
   {
     name: 'key-held',
     reaction: 'waits until the key is free, then connects',
     expect: { connections: 2, refusals: { atLeast: 1 }, cause: /429/ },
-    async before(stage) {
-      const other = await rival(stage)
+    async before(harness) {
+      const other = await rival(harness)
       void (async () => {
-        await until('the producer was refused', () => stage.simulator.stats().refusals > 0)
+        await until('the producer was refused', () => harness.simulator.stats().refusals > 0)
         other.close()
       })().catch(() => other.terminate())
     }
@@ -65,13 +65,13 @@ export const LINE_SCENARIOS: readonly FeedScenario[] = [
   {
     name: 'two-producers',
     about: 'a second producer is started with the same key',
-    reaction: 'the second waits and says for whom; no connection is lost',
+    reaction: 'the second waits and names the first; no connection is lost',
     faults: [{ when: { frames: 10 }, do: 'key', rule: 'kill' }],
     expect: {},
-    async meanwhile(stage) {
+    async meanwhile(harness) {
       const second = await startService('producer', {
-        ...stage.producerEnv,
-        TAPEDECK_DATA_DIR: `${stage.producerEnv['TAPEDECK_DATA_DIR']}/second`
+        ...harness.producerEnv,
+        TAPEDECK_DATA_DIR: `${harness.producerEnv['TAPEDECK_DATA_DIR']}/second`
       })
       try {
         await until('it waits', () => /another producer uses this key/.test(second.lastLines()))
@@ -93,7 +93,7 @@ export const LINE_SCENARIOS: readonly FeedScenario[] = [
   {
     name: 'close-1006',
     reaction: RECONNECTS,
-    expect: { connections: 2, cause: /closed with code 1006|ECONNRESET/, gaps: 1, ...ON_THE_WAY }
+    expect: { connections: 2, cause: /closed with code 1006|ECONNRESET/, gaps: 1, ...IN_FLIGHT }
   },
   {
     name: 'close-after-2s',
@@ -103,12 +103,12 @@ export const LINE_SCENARIOS: readonly FeedScenario[] = [
   {
     name: 'close-at-once',
     reaction: 'backs off further each time, connects in the end',
-    expect: { connections: 5, gaps: 1, ...ON_THE_WAY }
+    expect: { connections: 5, gaps: 1, ...IN_FLIGHT }
   },
   {
     name: 'pings-only',
     about: 'the trades stop for 2 s, pings go on',
-    reaction: 'stays connected: the line is alive',
+    reaction: 'stays connected: the connection is alive',
     faults: [
       { when: { frames: 10 }, do: 'mute', pings: true },
       { when: { ms: 2000 }, do: 'unmute' }
@@ -117,12 +117,12 @@ export const LINE_SCENARIOS: readonly FeedScenario[] = [
   },
   {
     name: 'silence',
-    reaction: 'ends the silent line after the limit, connects again',
+    reaction: 'closes the silent connection after the limit, connects again',
     expect: { connections: 2, cause: /no frame for 1500 ms/, gaps: 1 }
   },
   {
     name: 'half-open',
-    reaction: 'misses the pong, ends the line, connects again',
+    reaction: 'misses the pong, closes the connection, connects again',
     expect: { connections: 2, cause: /ping|pong/, gaps: 1 }
   },
   {
@@ -142,7 +142,7 @@ export const LINE_SCENARIOS: readonly FeedScenario[] = [
   },
   {
     name: 'slot-freed',
-    about: 'a symbol over the limit, then the limit is raised and the line closed',
+    about: 'a symbol over the limit, then the limit is raised and the connection closed',
     reaction: 'asks again for what was over the limit',
     faults: [
       { do: 'limit', symbols: 2 },
@@ -154,7 +154,7 @@ export const LINE_SCENARIOS: readonly FeedScenario[] = [
   },
   {
     name: 'thrice',
-    reaction: 'every copy stored under its own name: frames are never told apart by content',
+    reaction: 'every copy stored under its own id: frames are never identified by content',
     expect: {}
   }
 ]

@@ -7,8 +7,8 @@ export interface PartitionMark {
   readonly owner: number
 }
 
-/** A partition that was taken for the first time and not set up yet has no offset. */
-interface Taken {
+/** The fields read of a checkpoint. A partition whose first owner has not set it up yet has no offset. */
+interface CheckpointFields {
   readonly _id: string
   readonly nextOffset?: number
   readonly owner: { readonly pid: number }
@@ -16,15 +16,12 @@ interface Taken {
 
 const READ_LIMIT_MS = 1500
 
-/**
- * Watches the checkpoints: what is committed there is stored for good, so that an offset that rises is
- * the surest sign that the pipeline moves.
- */
-export class Movement {
+/** Polls the checkpoints. A rising offset is the surest sign of progress: what is committed is stored. */
+export class CheckpointWatch {
   readonly #database: Database
   #marks: ReadonlyMap<string, PartitionMark> = new Map()
-  #steps = 0
-  #movedMs = performance.now()
+  #advances = 0
+  #advancedAtMs = performance.now()
 
   constructor(database: Database) {
     this.#database = database
@@ -35,18 +32,19 @@ export class Movement {
     return this.#marks
   }
 
-  /** Counts the looks at which something had moved. */
-  get steps(): number {
-    return this.#steps
+  /** Polls that found a higher offset than the poll before. */
+  get advances(): number {
+    return this.#advances
   }
 
-  get stillForMs(): number {
-    return performance.now() - this.#movedMs
+  /** Time since the last of them. */
+  get idleMs(): number {
+    return performance.now() - this.#advancedAtMs
   }
 
-  /** Looks once; false when the database does not answer. */
-  async look(): Promise<boolean> {
-    let found: readonly Taken[]
+  /** Reads the checkpoints once; false when the database does not answer. */
+  async poll(): Promise<boolean> {
+    let found: readonly CheckpointFields[]
     try {
       found = await this.#database.checkpoints
         .find({}, { projection: { nextOffset: 1, owner: 1 }, timeoutMS: READ_LIMIT_MS })
@@ -57,25 +55,25 @@ export class Movement {
     const marks = found.map(
       ({ _id, nextOffset = 0, owner }) => [_id, { nextOffset, owner: owner.pid }] as const
     )
-    const hasMoved = marks.some(
+    const hasAdvanced = marks.some(
       ([log, { nextOffset }]) => nextOffset > (this.#marks.get(log)?.nextOffset ?? 0)
     )
     this.#marks = new Map(marks)
-    if (hasMoved) {
-      this.#steps++
-      this.#movedMs = performance.now()
+    if (hasAdvanced) {
+      this.#advances++
+      this.#advancedAtMs = performance.now()
     }
     return true
   }
 
-  /** The partitions with records that a process has. */
+  /** The partitions with records that a process owns. */
   ownedBy(pid: number): ReadonlyMap<string, PartitionMark> {
     return new Map(
       [...this.#marks].filter(([, { owner, nextOffset }]) => owner === pid && nextOffset > 0)
     )
   }
 
-  /** Something of these partitions was stored since, by another process than `exceptPid`. */
+  /** Whether records of these partitions were stored since, by another process than `exceptPid`. */
   hasAdvanced(since: ReadonlyMap<string, PartitionMark>, exceptPid?: number): boolean {
     return [...since].some(([log, before]) => {
       const now = this.#marks.get(log)

@@ -18,7 +18,7 @@ export interface RunningService {
   stop(): Promise<void>
 }
 
-const root = path.resolve(import.meta.dirname, '../../..')
+const root = path.resolve(import.meta.dirname, '../..')
 const START_LIMIT_MS = 30_000
 const STOP_LIMIT_MS = 12_000
 const KEPT_LINES = 15

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { planStrikes, VICTIMS } from '../../../programs/chaos/strikes.ts'
+import { planFaults, VICTIMS } from '../../../programs/chaos/fault-plan.ts'
 
-describe('planStrikes()', () => {
+describe('planFaults()', () => {
   it('is repeated by its seed, kills as often as asked, and each kind', () => {
-    const plan = planStrikes({ kills: 100, seed: 3 })
-    assert.deepEqual(plan, planStrikes({ kills: 100, seed: 3 }))
-    assert.notDeepEqual(plan, planStrikes({ kills: 100, seed: 4 }))
+    const plan = planFaults({ kills: 100, seed: 3 })
+    assert.deepEqual(plan, planFaults({ kills: 100, seed: 3 }))
+    assert.notDeepEqual(plan, planFaults({ kills: 100, seed: 4 }))
     const kills = plan.filter(({ kind }) => kind === 'kill')
     assert.equal(kills.length, 100)
     assert.deepEqual(new Set(kills.map(({ victim }) => victim)), new Set(VICTIMS))
@@ -19,7 +19,7 @@ describe('planStrikes()', () => {
   })
 
   it('spares whom it is told to spare', () => {
-    const plan = planStrikes({ kills: 20, seed: 3, spared: ['producer', 'consumer'] })
+    const plan = planFaults({ kills: 20, seed: 3, spared: ['producer', 'consumer'] })
     assert.deepEqual(new Set(plan.map(({ victim }) => victim)), new Set(['broker', 'mongod']))
   })
 })

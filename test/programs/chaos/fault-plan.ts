@@ -4,22 +4,22 @@ import { Random } from './random.ts'
 export const VICTIMS = ['consumer', 'producer', 'broker', 'mongod'] as const
 export type Victim = (typeof VICTIMS)[number]
 
-/** One blow. All its numbers come from the seed. */
-export interface Strike {
-  /** A pause is a SIGSTOP that lasts until the group has given the partitions away, then SIGCONT. */
+/** One fault. All its numbers come from the seed. */
+export interface Fault {
+  /** A pause is a SIGSTOP until the group has reassigned the partitions, then SIGCONT. */
   readonly kind: 'kill' | 'pause'
   readonly victim: Victim
-  /** Which of several processes of that kind is preferred: 0 or 1. */
+  /** Which of two processes of that kind is preferred: 0 or 1. */
   readonly member: number
-  /** How much of the tape is to be sent before, 0 to 1. */
+  /** The share of the tape that is sent before, 0 to 1. */
   readonly atShare: number
-  /** From death to the next start, or how long the pause lasts, ms. */
+  /** From the kill to the restart, or the length of the pause, ms. */
   readonly restMs: number
-  /** Does not wait until the pipeline moves again after the strike before. */
+  /** Does not wait for progress after the fault before. */
   readonly isAtOnce: boolean
 }
 
-export interface StrikeOptions {
+export interface FaultPlanOptions {
   readonly kills: number
   readonly seed: number
   readonly spared?: readonly Victim[]
@@ -33,37 +33,37 @@ const WEIGHTS: Readonly<Record<Victim, number>> = {
   broker: 15
 }
 const KILLS_PER_PAUSE = 10
-/** The group gives up a silent member after 6 s. */
+/** Longer than the group's session timeout of 6 s. */
 const PAUSE_MS = { from: 8000, to: 11_000 }
 const REST_MS = { from: 0, to: 1500 }
-/** So many strikes follow the one before without waiting. */
+/** The share of faults that follow the one before without waiting. */
 const AT_ONCE_SHARE = 0.15
-/** The last strike comes before the tape ends, so that it hits running work. */
+/** The last fault comes before the tape ends, so that it hits a working pipeline. */
 const LAST_SHARE = 0.95
 
 /**
- * The blows of a run in order, spread over the tape: exactly `kills` kills, each kind by its weight
- * and at least once, and pauses of a consumer between them.
+ * The faults of a run in order, spread over the tape: exactly `kills` kills, each kind by its weight and at
+ * least once, and pauses of a consumer between them.
  */
-export function planStrikes({ kills, seed, spared = [] }: StrikeOptions): Strike[] {
+export function planFaults({ kills, seed, spared = [] }: FaultPlanOptions): Fault[] {
   const random = new Random(seed)
   const victims = VICTIMS.filter((victim) => !spared.includes(victim))
   const isConsumerSpared = spared.includes('consumer')
   const pauses = isConsumerSpared || kills === 0 ? 0 : Math.ceil(kills / KILLS_PER_PAUSE)
-  const blows = random.shuffled([
+  const faults = random.shuffled([
     ...killsOf(victims, kills).map((victim) => ({ kind: 'kill' as const, victim })),
     ...Array.from({ length: pauses }, () => ({
       kind: 'pause' as const,
       victim: 'consumer' as const
     }))
   ])
-  return blows.map(({ kind, victim }, index) => {
+  return faults.map(({ kind, victim }, index) => {
     const { from, to } = kind === 'pause' ? PAUSE_MS : REST_MS
     return {
       kind,
       victim,
       member: random.next() < 0.5 ? 0 : 1,
-      atShare: ((index + random.between(0.2, 0.8)) / blows.length) * LAST_SHARE,
+      atShare: ((index + random.between(0.2, 0.8)) / faults.length) * LAST_SHARE,
       restMs: Math.round(random.between(from, to)),
       isAtOnce: random.next() < AT_ONCE_SHARE
     }

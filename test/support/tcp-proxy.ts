@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { createServer, connect, type Socket } from 'node:net'
 import type { Scope } from './scope.ts'
 
-/** A door to the real mongod that can be shut, left open without letting anything pass, or reopened. */
-export async function openDoor(t: Scope, mongoUri: string) {
+/** A TCP proxy before the real mongod that can be closed, reopened, or hold all data back. */
+export async function openTcpProxy(t: Scope, mongoUri: string) {
   const target = new URL(mongoUri.replace(/^mongodb:/, 'http:'))
   const sockets = new Set<Socket>()
-  let holds = false
+  let isHolding = false
   const server = createServer((near) => {
     const far = connect(Number(target.port || 27_017), target.hostname)
     for (const [one, other] of [
@@ -15,7 +15,7 @@ export async function openDoor(t: Scope, mongoUri: string) {
     ] as const) {
       sockets.add(one)
       one.on('data', (chunk) => {
-        if (!holds) other.write(chunk)
+        if (!isHolding) other.write(chunk)
       })
       one.on('error', () => undefined)
       one.on('close', () => {
@@ -32,20 +32,20 @@ export async function openDoor(t: Scope, mongoUri: string) {
   const address = server.address()
   assert.ok(address !== null && typeof address === 'object')
   const { port } = address
-  const shut = (): Promise<void> =>
+  const close = (): Promise<void> =>
     new Promise((resolve) => {
       for (const socket of sockets) socket.destroy()
       server.close(() => resolve())
     })
-  t.after(shut)
+  t.after(close)
   const uri = new URL(target)
   uri.port = String(port)
   uri.hostname = '127.0.0.1'
   uri.searchParams.set('directConnection', 'true')
   return {
     uri: uri.href.replace(/^http:/, 'mongodb:'),
-    shut,
+    close,
     reopen: () => open(port),
-    hold: (on: boolean) => void (holds = on)
+    hold: (on: boolean) => void (isHolding = on)
   }
 }

@@ -7,41 +7,41 @@ import type { KafkaConfig } from '@tapedeck/kafka'
 import { openDatabase, type Database } from '@tapedeck/mongo'
 import { readConfig, startServers, type Progress, type Servers } from '@tapedeck/stack/testing'
 import { freePort } from '../../support/free-port.ts'
-import { startService, type RunningService } from '../verify-tape/pipeline.ts'
-import type { TapeTrade } from '../verify-tape/tape.ts'
+import { startService, type RunningService } from '../../support/service-process.ts'
+import type { TapeTrade } from '../../support/tape.ts'
 import { writeFeedFile } from './feed-file.ts'
 import { FORECASTS } from './forecasts/specs.ts'
-import { KeptService, type OwnEnd } from './kept-service.ts'
+import { SupervisedService, type OwnExit } from './supervised-service.ts'
 import { TIMEFRAMES } from '../bars/expected-bars.ts'
 
-export interface StageOptions {
+export interface HarnessOptions {
   readonly trades: readonly TapeTrade[]
   readonly tradesPerSecond: number
   readonly progress: Progress
   readonly signal: AbortSignal
-  onOwnEnd(end: OwnEnd): void
+  onOwnExit(end: OwnExit): void
 }
 
-/** Everything a run needs, as processes of its own: nothing else's servers are ever killed. */
-export interface Stage {
+/** The processes of a run. All are its own, so that it never kills another program's servers. */
+export interface Harness {
   readonly kafka: KafkaConfig
   readonly database: Database
   readonly simulator: RunningService
-  readonly producer: KeptService
-  readonly consumers: readonly KeptService[]
-  /** Started again by its tracker, after half a second at most. */
+  readonly producer: SupervisedService
+  readonly consumers: readonly SupervisedService[]
+  /** Restarted by the stack's supervisor within half a second. */
   readonly servers: Pick<Servers, 'kafka' | 'mongod'>
   close(): Promise<void>
 }
 
-/** How long the consumers wait for stragglers before a bar is final. */
+/** ALLOWED_DELAY of the consumers. */
 export const ALLOWED_DELAY_MS = 2000
 
 const CLOSE_LIMIT_MS = 5000
 
 /** Starts servers and services; the tape begins when the producer has subscribed to all symbols. */
-export async function setStage(options: StageOptions): Promise<Stage> {
-  const { trades, tradesPerSecond, progress, signal, onOwnEnd } = options
+export async function openHarness(options: HarnessOptions): Promise<Harness> {
+  const { trades, tradesPerSecond, progress, signal, onOwnExit } = options
   const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-chaos-'))
   const closers: (() => Promise<unknown>)[] = [
     () => rm(folder, { recursive: true, force: true, maxRetries: 5 })
@@ -99,13 +99,17 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       SIMULATOR_MAX_SYMBOLS: String(Math.max(51, symbols.length))
     })
     closers.push(() => simulator.stop())
-    const keep = (name: string, service: string, env: Record<string, string>): KeptService => {
-      const kept = new KeptService({ name, service, env: { ...common, ...env }, onOwnEnd })
-      closers.push(() => kept.stop())
-      return kept
+    const supervised = (
+      name: string,
+      service: string,
+      env: Record<string, string>
+    ): SupervisedService => {
+      const one = new SupervisedService({ name, service, env: { ...common, ...env }, onOwnExit })
+      closers.push(() => one.stop())
+      return one
     }
     const consumers = ['consumer-a', 'consumer-b'].map((name) =>
-      keep(name, 'consumer', {
+      supervised(name, 'consumer', {
         KAFKA_GROUP: 'chaos',
         TIMEFRAMES: TIMEFRAMES.join(','),
         FORECASTS: FORECASTS.map(specName).join(','),
@@ -115,7 +119,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       })
     )
     await untilUp(consumers, signal)
-    const producer = keep('producer', 'producer', {
+    const producer = supervised('producer', 'producer', {
       SYMBOLS: symbols.join(','),
       FINNHUB_MAX_SYMBOLS: String(Math.max(50, symbols.length)),
       FINNHUB_URL: `ws://127.0.0.1:${feedPort}`
@@ -131,13 +135,13 @@ export async function setStage(options: StageOptions): Promise<Stage> {
 const UP_LIMIT_MS = 60_000
 const POLL_MS = 50
 
-async function untilUp(services: readonly KeptService[], signal: AbortSignal): Promise<void> {
+async function untilUp(services: readonly SupervisedService[], signal: AbortSignal): Promise<void> {
   const deadlineMs = performance.now() + UP_LIMIT_MS
   while (!services.every(({ running }) => running !== undefined)) {
     signal.throwIfAborted()
     if (performance.now() > deadlineMs) {
       const lines = services.map((service) => service.lastLines()).join('\n')
-      throw new TapedeckError('SERVER_FAILED', `The consumers did not come up:\n${lines}`)
+      throw new TapedeckError('SERVER_FAILED', `The consumers did not start:\n${lines}`)
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }

@@ -6,25 +6,32 @@ import { createContext, type ServiceContext } from '@tapedeck/service'
 import { readConfig, startSimulator, type RunningSimulator } from '@tapedeck/simulator/testing'
 import { openMarket, type Market } from '../../support/market.ts'
 import { temporaryFolder, type Scope } from '../../support/scope.ts'
-import { causesIn, feedErrorsIn, storedIn, valuesOf, type Observation } from './observation.ts'
-import { recordedLog, type LogLine } from './recorded-log.ts'
+import {
+  causesIn,
+  feedErrorsIn,
+  storedIn,
+  valuesOf,
+  type Observation,
+  recordedLog,
+  type LogLine
+} from './observation.ts'
 
-export const TOKEN = 'stage-token'
+export const TOKEN = 'harness-token'
 
-/** The whole way of a trade on a topic and a database of its own; nothing in it is a double. */
-export interface Stage {
+/** The pipeline from simulator to database on a topic and a database of its own; no part is a double. */
+export interface Harness {
   readonly simulator: RunningSimulator
   readonly market: Market
-  /** As the producer gets it. */
+  /** The environment of the producer. */
   readonly producerEnv: Readonly<Record<string, string>>
   /** Starts the producer; once. */
   startProducer(): Promise<void>
-  /** Stops it in good order: what it received is published. */
+  /** Stops it in order: what it received is published. */
   stopProducer(): Promise<void>
   observe(): Promise<Observation>
 }
 
-export interface StageOptions {
+export interface HarnessOptions {
   readonly symbols: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly times: Partial<FeedTimes>
@@ -38,10 +45,10 @@ interface Service<T> {
   stop(): Promise<void>
 }
 
-export async function openStage(
+export async function openHarness(
   scope: Scope,
-  { symbols, env, times }: StageOptions
-): Promise<Stage> {
+  { symbols, env, times }: HarnessOptions
+): Promise<Harness> {
   const market = await openMarket(scope)
   const folder = await temporaryFolder(scope)
   const simulator = await start(scope, 'simulator', (context) =>
@@ -121,7 +128,7 @@ async function start<T>(
   return {
     result,
     lines,
-    // From the registry itself: a service that has failed serves none any more.
+    // From the registry: a failed service no longer serves its metrics.
     metrics: async () => (await context.metrics.expose()).body,
     failure: () => failure,
     stop: end
