@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { FEED_SCENARIOS, playAll } from '../../programs/feed/play-all.ts'
 import type { Result } from '../../programs/feed/play-scenario.ts'
 
-// Goal: what a feed can do wrong is survived, and said. Method: real simulator, producer, broker,
+// Goal: every fault of a feed is survived and reported. Method: real simulator, producer, broker,
 // consumer and database; the same scenarios as `npm run test:feed`, a few at a time.
 describe('under every fault of the feed', { timeout: 280_000 }, () => {
   const results = new Map<string, Result>()

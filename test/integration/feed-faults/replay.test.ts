@@ -25,7 +25,7 @@ interface Captured {
   readonly f: string
 }
 
-/** An hour on three connections: pings each minute, bursts, prints of every kind, nonsense. */
+/** An hour on three connections: pings each minute, bursts, prints of every kind, malformed frames. */
 function capturedHour(): Captured[] {
   let state = 7
   const next = (below: number): number => {
@@ -57,7 +57,7 @@ function capturedHour(): Captured[] {
   return captured
 }
 
-/** What stands on the topic when this is received, in order per symbol. */
+/** The records that these frames give, in order for each symbol. */
 function expectedRecords(captured: readonly Captured[]): TradeRecord[] {
   return captured.flatMap(({ t, c, n, f }) => {
     const frame = parseFrame(f)
@@ -67,7 +67,7 @@ function expectedRecords(captured: readonly Captured[]): TradeRecord[] {
   })
 }
 
-/** A value without what must differ: the connection's name and the time of receipt. */
+/** A value without the parts that must differ: connection and receive time. */
 function comparable({ key, value }: Pick<TopicRecord, 'key' | 'value'>): string {
   const bare = value
     .replace(/"connection":"[^"]*"/, '"connection":""')
@@ -85,7 +85,7 @@ function bySymbol(records: readonly Pick<TopicRecord, 'key' | 'value'>[]): Map<s
   return symbols
 }
 
-/** Plays a capture to a producer; answers the records of its topic. With `captureDir` it captures. */
+/** Plays a capture to a producer and returns the records of its topic. With `captureDir` it captures. */
 async function replay(
   t: TestContext,
   file: string,
@@ -131,7 +131,7 @@ async function aFolder(t: TestContext): Promise<string> {
   return folder
 }
 
-/** As a writer leaves it that flushes each second: many members. */
+/** A file of many members, as a writer that flushes each second leaves it. */
 function packed(captured: readonly Captured[]): Buffer {
   const lines = captured.map((one) => `${JSON.stringify(one)}\n`)
   const members: Buffer[] = []
@@ -153,25 +153,29 @@ function linesOf(capture: Buffer): Captured[] {
 }
 
 describe('a captured hour', () => {
-  it('replayed, gives byte-equal records but for connection and receipt', options, async (t) => {
-    const captured = capturedHour()
-    const expected = expectedRecords(captured)
-    assert.ok(expected.length > 10_000)
-    assert.equal(new Set(expected.map(({ connection }) => connection)).size, 3)
-    const wanted = bySymbol(expected.map((record) => encodeTradeRecord(record)))
-    const folder = await aFolder(t)
-    const hour = path.join(folder, 'hour.ndjson.gz')
-    await writeFile(hour, packed(captured))
+  it(
+    'gives byte-equal records on replay, except for connection and receipt',
+    options,
+    async (t) => {
+      const captured = capturedHour()
+      const expected = expectedRecords(captured)
+      assert.ok(expected.length > 10_000)
+      assert.equal(new Set(expected.map(({ connection }) => connection)).size, 3)
+      const wanted = bySymbol(expected.map((record) => encodeTradeRecord(record)))
+      const folder = await aFolder(t)
+      const hour = path.join(folder, 'hour.ndjson.gz')
+      await writeFile(hour, packed(captured))
 
-    const captureDir = path.join(folder, 'captured')
-    assert.deepEqual(bySymbol(await replay(t, hour, expected.length, captureDir)), wanted)
+      const captureDir = path.join(folder, 'captured')
+      assert.deepEqual(bySymbol(await replay(t, hour, expected.length, captureDir)), wanted)
 
-    // What the producer captured of it is the hour again, and gives the same once more.
-    const again = await joined(captureDir)
-    const texts = (lines: readonly Captured[]): unknown[] => lines.map(({ n, f }) => [n, f])
-    assert.deepEqual(texts(linesOf(again)).slice(0, captured.length), texts(captured))
-    const copy = path.join(folder, 'copy.ndjson.gz')
-    await writeFile(copy, again)
-    assert.deepEqual(bySymbol(await replay(t, copy, expected.length)), wanted)
-  })
+      // The producer's own capture of the replay gives the same records again.
+      const again = await joined(captureDir)
+      const texts = (lines: readonly Captured[]): unknown[] => lines.map(({ n, f }) => [n, f])
+      assert.deepEqual(texts(linesOf(again)).slice(0, captured.length), texts(captured))
+      const copy = path.join(folder, 'copy.ndjson.gz')
+      await writeFile(copy, again)
+      assert.deepEqual(bySymbol(await replay(t, copy, expected.length)), wanted)
+    }
+  )
 })

@@ -126,7 +126,7 @@ describe('Alpaca feed session', () => {
   })
 
   it(
-    'brings trades with ids, corrections and cancels, which fit records of raw_data',
+    'yields trades with ids, corrections and cancels that fit records of raw_data',
     options,
     async (t) => {
       const server = await startScriptedServer(t, alpaca())
@@ -213,7 +213,7 @@ describe('Alpaca feed session', () => {
     assert.ok((ending?.retryInMs ?? 0) >= 30_000)
   })
 
-  it('gives up a connection that never answers the credentials', options, async (t) => {
+  it('gives up on a connection that never answers the credentials', options, async (t) => {
     const server = await startScriptedServer(t)
     const clock = new TestClock()
     const { of } = follow(t, alpacaAt(server.url), { symbols: ['FAKEPACA'], clock })
@@ -227,7 +227,7 @@ describe('Alpaca feed session', () => {
   })
 
   it(
-    'keeps the symbols within the plan, names the others, and takes them when there is room',
+    'follows the symbols within the plan, names the others, and adds them when there is room',
     options,
     async (t) => {
       const server = await startScriptedServer(t, alpaca({ symbols: 2 }))

@@ -6,10 +6,10 @@ import type { FeedProtocol } from '@tapedeck/domain'
 
 export interface Followed {
   readonly feed: Feed
-  /** What has happened so far. */
+  /** The events so far. */
   readonly events: readonly FeedEvent[]
   of<K extends FeedEvent['kind']>(kind: K): Extract<FeedEvent, { kind: K }>[]
-  /** Settles when the events end; with what they threw. */
+  /** Resolves when the events end, with the error if they threw one. */
   readonly ended: Promise<unknown>
   stop(): void
 }

@@ -34,7 +34,7 @@ const ALPACA_SHAPES = [
   '[{"T":"subscription","trades":["AAPL"],"quotes":[],"corrections":["AAPL"]}]'
 ]
 
-/** Written apart from the code under test: what a record of raw_data may hold, and nothing else. */
+/** What a record of raw_data may hold, independent of the code under test. */
 function strictProblem(trade: object, hasId: boolean): string | undefined {
   if (Object.getPrototypeOf(trade) !== Object.prototype) return 'prototype'
   for (const key of Object.keys(trade)) if (!'ptvci'.includes(key)) return `key ${key}`
@@ -44,7 +44,7 @@ function strictProblem(trade: object, hasId: boolean): string | undefined {
     return `time ${String(t)}`
   if (!Number.isFinite(v) || (v as number) < 0) return `size ${String(v)}`
   if (hasId && !/^\d{1,16}$/.test(String(i))) return `id ${String(i)}`
-  // Finnhub has none; what a recorded tape has must be a text that names something.
+  // Finnhub sends no id; that of a recorded tape must be a text that is not empty.
   if (i !== undefined && (typeof i !== 'string' || i === '' || i.length > 64 || !i.isWellFormed()))
     return `id ${JSON.stringify(i)}`
   if (c === undefined || c === null) return undefined

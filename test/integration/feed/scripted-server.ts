@@ -17,7 +17,7 @@ export interface ServedClient {
 export interface ScriptedServer {
   readonly url: string
   readonly clients: readonly ServedClient[]
-  /** What the next upgrades are answered: a status, a cut connection, silence, or a WebSocket. */
+  /** The answer to the next upgrades: a status, a cut connection, silence, or a WebSocket. */
   upgrade: number | 'cut' | 'silence' | 'accept'
 }
 

@@ -15,7 +15,7 @@ const PING = '{"type":"ping"}'
 
 describe('feed session: frames', () => {
   it(
-    'yields each frame once, numbered and stamped, and tells the capture first',
+    'yields each frame once with number and time, and calls the capture first',
     options,
     async (t) => {
       const server = await startScriptedServer(t, {
@@ -74,13 +74,13 @@ describe('feed session: frames', () => {
       assert.equal(value.frame, ++seen)
       most = Math.max(most, came - seen)
     }
-    // Half the queue, and what was decoded already when the socket was paused.
+    // Half the queue, and the frames that were decoded when the socket was paused.
     assert.ok(most < 150, `${most} frames were held, expected about 50`)
   })
 })
 
 describe('feed session: connecting', () => {
-  it('stops at 401 with a clear text and without the token', options, async (t) => {
+  it('stops at 401 with a clear message and without the token', options, async (t) => {
     const server = await startScriptedServer(t)
     server.upgrade = 401
     const { ended } = follow(t, finnhubAt(server.url), {
@@ -96,7 +96,7 @@ describe('feed session: connecting', () => {
   })
 
   it(
-    'stops when the feed itself refuses the key, after the frame that says so',
+    'stops when the feed itself refuses the key, after yielding that frame',
     options,
     async (t) => {
       const server = await startScriptedServer(t, {
@@ -134,7 +134,7 @@ describe('feed session: connecting', () => {
     }
   )
 
-  it('gives up a server that takes the connection and never answers', options, async (t) => {
+  it('gives up on a server that accepts the connection and never answers', options, async (t) => {
     const server = await startScriptedServer(t)
     server.upgrade = 'silence'
     const { of } = follow(t, finnhubAt(server.url), { symbols: ['A'], times: { handshakeMs: 50 } })
@@ -156,31 +156,27 @@ describe('feed session: connecting', () => {
     assert.equal((ending?.atMs ?? 0) - startedMs, 45_000)
   })
 
-  it(
-    'leaves a connection that answers pings alone until 150 s without a frame',
-    options,
-    async (t) => {
-      const server = await startScriptedServer(t)
-      const clock = new TestClock()
-      const { of } = follow(t, finnhubAt(server.url), { symbols: [], clock })
-      await eventually(() => assert.equal(of('subscribed').length, 1), soon)
-      for (let pings = 1; pings <= 5; pings++) {
-        await clock.advance(25_000)
-        // The pong comes back within this moment of the test's time.
-        await eventually(() => assert.equal(server.clients[0]?.pings, pings), soon)
-        await pongArrived(server.clients[0])
-      }
-      assert.equal(of('disconnected').length, 0)
+  it('keeps a connection that answers pings until 150 s without a frame', options, async (t) => {
+    const server = await startScriptedServer(t)
+    const clock = new TestClock()
+    const { of } = follow(t, finnhubAt(server.url), { symbols: [], clock })
+    await eventually(() => assert.equal(of('subscribed').length, 1), soon)
+    for (let pings = 1; pings <= 5; pings++) {
       await clock.advance(25_000)
-      await eventually(
-        () => assert.equal(of('disconnected')[0]?.cause, 'no frame for 150000 ms'),
-        soon
-      )
+      // The pong arrives before the test moves the clock.
+      await eventually(() => assert.equal(server.clients[0]?.pings, pings), soon)
+      await pongArrived(server.clients[0])
     }
-  )
+    assert.equal(of('disconnected').length, 0)
+    await clock.advance(25_000)
+    await eventually(
+      () => assert.equal(of('disconnected')[0]?.cause, 'no frame for 150000 ms'),
+      soon
+    )
+  })
 
   it(
-    'survives 1 000 closes in a row: delays bounded, stack flat, nothing left behind',
+    'survives 1 000 closes in a row with bounded delays, a flat stack and no leak',
     options,
     async (t) => {
       const server = await startScriptedServer(t, { onClient: ({ socket }) => socket.close(1012) })
@@ -231,7 +227,7 @@ describe('feed session: connecting', () => {
 })
 
 describe('feed session: stopping', () => {
-  it('ends after what was queued, leaving no wait and no listener', options, async (t) => {
+  it('ends after the queued events, without a pending wait or a listener', options, async (t) => {
     const server = await startScriptedServer(t)
     const clock = new TestClock()
     const stopping = new AbortController()
@@ -252,7 +248,7 @@ describe('feed session: stopping', () => {
     await eventually(() => assert.equal(server.clients[0]?.socket.readyState, 3), soon)
   })
 
-  it('ends at once while it waits to connect again', options, async (t) => {
+  it('ends at once during the wait to connect again', options, async (t) => {
     const server = await startScriptedServer(t)
     server.upgrade = 503
     const { ended, of, stop } = follow(t, finnhubAt(server.url), {
@@ -266,7 +262,7 @@ describe('feed session: stopping', () => {
 })
 
 async function pongArrived(client: ServedClient | undefined): Promise<void> {
-  // An answered message of our own, behind the pong on the same socket, shows that the pong is through.
+  // The answer to a later ping on the same socket shows that the first pong has arrived.
   assert.ok(client !== undefined)
   const { promise, resolve } = Promise.withResolvers<void>()
   client.socket.once('pong', () => resolve())
@@ -274,7 +270,7 @@ async function pongArrived(client: ServedClient | undefined): Promise<void> {
   await promise
 }
 
-/** The next event; while it does not come, time goes on to the next wait. */
+/** The next event; until it comes, the clock moves from wait to wait. */
 async function nextWhileTimeGoes(
   events: AsyncGenerator<FeedEvent>,
   clock: TestClock
@@ -284,7 +280,7 @@ async function nextWhileTimeGoes(
     hasCome = true
   })
   const timeGoes = async (): Promise<void> => {
-    // Only the wait for the next connection stands alone for long; others go with their connection.
+    // Only the wait for the next connection outlives a connection.
     if (clock.waiting === 1) await clock.advance(60_000)
     await turn()
     if (!hasCome) await timeGoes()

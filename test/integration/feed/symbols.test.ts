@@ -8,7 +8,7 @@ import { startScriptedServer, type ServerScript, type ServedClient } from './scr
 const options = { timeout: 60_000 }
 const soon = { everyMs: 2, timeoutMs: 10_000 }
 
-/** A Finnhub with room for so many symbols; a further one is answered by the error. */
+/** A Finnhub server that answers each symbol beyond the limit with the error. */
 function finnhubWithRoomFor(
   limit: number
 ): ServerScript & { standing(client: ServedClient): string[] } {
@@ -68,7 +68,7 @@ describe('feed session: symbols', () => {
   })
 
   it(
-    'names the symbols over the limit and asks for them when a slot is free',
+    'names the symbols over the limit and subscribes to them when a slot is free',
     options,
     async (t) => {
       const script = finnhubWithRoomFor(51)
@@ -96,7 +96,7 @@ describe('feed session: symbols', () => {
     }
   )
 
-  it('asks for one symbol again on a live connection', options, async (t) => {
+  it('subscribes to one symbol again on a live connection', options, async (t) => {
     const server = await startScriptedServer(t)
     const { feed, of } = follow(t, finnhubAt(server.url), {
       symbols: ['A', 'B'],

@@ -4,13 +4,13 @@ import { createClient, ensureTopics, evictMembers } from '@tapedeck/kafka'
 import { servers } from '../../support/servers.ts'
 
 describe('evictMembers()', () => {
-  it('frees the partitions of a member at once, and is at ease with an unknown one', async (t) => {
+  it('frees the partitions of a member at once, and ignores an unknown one', async (t) => {
     const { brokers, topic } = servers()
     const config = { brokers, topic, ssl: false, sasl: undefined }
     await ensureTopics(config)
     const client = createClient(config, 'test')
     const admin = client.admin()
-    // So seldom heard of that it does not notice during the test.
+    // Heartbeats so rarely that it does not notice during the test.
     const consumer = client.consumer({
       groupId: topic,
       sessionTimeout: 60_000,

@@ -7,7 +7,7 @@ import { servers } from '../../support/servers.ts'
 const WINDOW_MS = 400
 
 describe('kafkajs timer fix', { timeout: 60_000 }, () => {
-  // Without the fix an idle connection arms a timer every millisecond: some 340 in this window.
+  // Without the fix an idle connection arms a timer every millisecond: about 340 in this window.
   it('arms no timers while a connection is idle', async (t) => {
     const { brokers, topic } = servers()
     const config = { brokers, topic, ssl: false, sasl: undefined }

@@ -21,7 +21,7 @@ import {
 const SPOOL_AFTER_MS = 1000
 const MARGIN_MS = 1000
 
-/** A broker of the test's own: the others of this run must not suffer. */
+/** A broker for this test alone, so that stopping it harms no other test. */
 async function ownBroker(
   t: TestContext
 ): Promise<{ kafka: KafkaConfig; server: Servers['kafka'] }> {
@@ -89,7 +89,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
     await spooled(first, 500_000)
     await killed(first)
 
-    // A life that never sees the broker adds to the spool.
+    // A run that never reaches the broker adds to the spool.
     const second = startProducerProcess(t, env)
     await spooled(second, 1_200_000)
     await killed(second)
@@ -148,7 +148,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
     assert.equal(await producer.stop(), 0)
   })
 
-  it('keeps what it has when it is asked to stop, and exits well', async (t) => {
+  it('keeps what it has when it is stopped, and exits with 0', async (t) => {
     const { kafka, server } = await ownBroker(t)
     const feed = await startScriptedFeed(t)
     const dir = await temporaryFolder(t)

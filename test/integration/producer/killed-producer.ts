@@ -15,13 +15,13 @@ const MAIN = path.resolve(import.meta.dirname, '../../../services/producer/src/m
 const EVERY_MS = 10
 export const SYMBOLS = ['AAPL', 'MSFT'] as const
 
-/** A producer as a process of its own, to be killed. */
+/** A producer in a process of its own that tests may kill. */
 export interface ProducerProcess {
   readonly child: ChildProcess
   /** The value of a metric without labels; undefined while it does not answer. */
   metric(name: string): Promise<number | undefined>
   kill(): Promise<void>
-  /** Asks to stop; the exit code. */
+  /** Stops it; resolves with the exit code. */
   stop(): Promise<number>
 }
 
@@ -68,7 +68,7 @@ export function startProducerProcess(
   }
 }
 
-/** Sends numbered frames with a trade of each symbol, without end, on the newest connection. */
+/** Sends numbered frames with a trade of each symbol on the newest connection until stopped. */
 export function sendFrames(
   t: TestContext,
   feed: ScriptedFeed,
@@ -99,7 +99,7 @@ interface Read {
   readonly record: TradeRecord
 }
 
-/** Everything on the topic now but gaps. The reader is gone again before the broker is. */
+/** Everything on the topic now except gaps. The reader closes before the broker can. */
 async function readAll(kafka: KafkaConfig, ends: ReadonlyMap<number, number>): Promise<Read[]> {
   const read: Read[] = []
   const nextOffsets = new Map<number, number>()
@@ -127,7 +127,7 @@ async function readAll(kafka: KafkaConfig, ends: ReadonlyMap<number, number>): P
   }
 }
 
-/** What stands in raw_data, as the consumer takes it: each record once, in its partition's order. */
+/** The records of raw_data as the consumer accepts them: each once, in the order of its partition. */
 export async function acceptedRecords(
   kafka: KafkaConfig
 ): Promise<{ records: TradeRecord[]; repeated: number }> {

@@ -11,7 +11,7 @@ const quick = { log: createLogger('test', 'silent'), renewMs: 50, retryMs: 20 }
 const never = new AbortController().signal
 
 describe('lease', () => {
-  it('lets one of many have the key, and the next when it is given back', options, async (t) => {
+  it('gives the key to one of many, and to the next once it is released', options, async (t) => {
     const { database } = await openMarket(t)
     const trackers = ['a', 'b', 'c'].map(
       (owner) => new LeaseKeeper(database, { ...quick, id: 'k', owner, ttlMs: 60_000 })
@@ -34,7 +34,7 @@ describe('lease', () => {
   })
 
   it(
-    'passes on what the last holder left, and to nobody while it is renewed',
+    'hands over what the last holder noted, and nothing while it renews the lease',
     options,
     async (t) => {
       const { database } = await openMarket(t)
@@ -52,7 +52,7 @@ describe('lease', () => {
         const lease = await database.leases.findOne({ _id: 'k' })
         assert.equal(lease?.lastFrameAt?.getTime(), 42_000)
       })
-      // Killed: nobody renews or gives it back; it expires by the database's clock.
+      // As after a kill: nobody renews or releases the lease; it expires by the database's clock.
       stop.abort()
       assert.equal(await kept, undefined)
       await acquiring

@@ -18,7 +18,7 @@ interface Scene {
   readonly feed: ScriptedFeed
   env(symbols: readonly string[]): Record<string, string>
   live(symbols: readonly string[]): Promise<InService<unknown>>
-  /** Waits until the newest of `count` connections asks for all of these. */
+  /** Waits until the newest of `count` connections has subscribed to all of these. */
   subscribed(count: number, symbols: readonly string[]): Promise<void>
   /** Sends one frame with a trade and waits until it is stored. */
   trade(symbol: string, tMs?: number): Promise<void>
@@ -62,55 +62,48 @@ async function openScene(t: TestContext): Promise<Scene> {
   }
 }
 
-describe('symbols over the lives of a producer', () => {
-  it(
-    'a symbol that is new has no coverage from before, the others keep theirs',
-    options,
-    async (t) => {
-      const { market, live, subscribed, trade, gaps } = await openScene(t)
-      const { bars } = market.database
-      const first = await live(['AAPL', 'MSFT'])
-      await subscribed(1, ['AAPL', 'MSFT'])
-      await trade('AAPL')
-      assert.equal(await first.stop(), true)
-      const second = await live(['AAPL', 'MSFT', 'TSLA'])
-      await subscribed(2, ['AAPL', 'MSFT', 'TSLA'])
-      await trade('AAPL')
-      await trade('TSLA')
-      await trade('TSLA', Date.now() - 5 * HOUR_MS)
-      await trade('AAPL')
+describe('symbols over several runs of a producer', () => {
+  it('a new symbol has no coverage from before, the others keep theirs', options, async (t) => {
+    const { market, live, subscribed, trade, gaps } = await openScene(t)
+    const { bars } = market.database
+    const first = await live(['AAPL', 'MSFT'])
+    await subscribed(1, ['AAPL', 'MSFT'])
+    await trade('AAPL')
+    assert.equal(await first.stop(), true)
+    const second = await live(['AAPL', 'MSFT', 'TSLA'])
+    await subscribed(2, ['AAPL', 'MSFT', 'TSLA'])
+    await trade('AAPL')
+    await trade('TSLA')
+    await trade('TSLA', Date.now() - 5 * HOUR_MS)
+    await trade('AAPL')
 
-      await eventually(async () => assert.ok((await gaps()).every(({ to }) => to !== null)))
-      const [beginning, ...later] = await gaps()
-      const outage = later.find(({ from }) => from !== null)
-      const unfollowed = later.find(({ from }) => from === null)
-      assert.equal(later.length, 2)
-      assert.deepEqual([beginning?.from, beginning?.symbols], [null, []])
-      assert.deepEqual(outage?.symbols, ['AAPL', 'MSFT'])
-      assert.deepEqual(unfollowed?.symbols, ['TSLA'])
-      assert.deepEqual(unfollowed?.to, outage?.to)
+    await eventually(async () => assert.ok((await gaps()).every(({ to }) => to !== null)))
+    const [beginning, ...later] = await gaps()
+    const outage = later.find(({ from }) => from !== null)
+    const unfollowed = later.find(({ from }) => from === null)
+    assert.equal(later.length, 2)
+    assert.deepEqual([beginning?.from, beginning?.symbols], [null, []])
+    assert.deepEqual(outage?.symbols, ['AAPL', 'MSFT'])
+    assert.deepEqual(unfollowed?.symbols, ['TSLA'])
+    assert.deepEqual(unfollowed?.to, outage?.to)
 
-      await eventually(async () => {
-        const [before, now] = await bars
-          .find({ symbol: 'TSLA', timeframe: '1h' })
-          .sort({ start: 1 })
-          .toArray()
-        assert.equal(before?.coverage, null)
-        assert.ok(now?.coverage !== null && now?.coverage !== undefined)
-        assert.ok(now.coverage > 0 && now.coverage < 1, String(now.coverage))
-        assert.ok(now.gapIds.includes(unfollowed?._id ?? ''))
-        assert.ok(!now.gapIds.includes(outage?._id ?? ''))
-      })
-      const own = await bars.find({ symbol: 'AAPL' }).toArray()
-      assert.ok(own.every(({ gapIds }) => !gapIds.includes(unfollowed?._id ?? '')))
-      const hour = own.find(({ timeframe }) => timeframe === '1h')
-      assert.deepEqual(
-        hour?.gapIds.toSorted(),
-        [beginning?._id ?? '', outage?._id ?? ''].toSorted()
-      )
-      await second.stop()
-    }
-  )
+    await eventually(async () => {
+      const [before, now] = await bars
+        .find({ symbol: 'TSLA', timeframe: '1h' })
+        .sort({ start: 1 })
+        .toArray()
+      assert.equal(before?.coverage, null)
+      assert.ok(now?.coverage !== null && now?.coverage !== undefined)
+      assert.ok(now.coverage > 0 && now.coverage < 1, String(now.coverage))
+      assert.ok(now.gapIds.includes(unfollowed?._id ?? ''))
+      assert.ok(!now.gapIds.includes(outage?._id ?? ''))
+    })
+    const own = await bars.find({ symbol: 'AAPL' }).toArray()
+    assert.ok(own.every(({ gapIds }) => !gapIds.includes(unfollowed?._id ?? '')))
+    const hour = own.find(({ timeframe }) => timeframe === '1h')
+    assert.deepEqual(hour?.gapIds.toSorted(), [beginning?._id ?? '', outage?._id ?? ''].toSorted())
+    await second.stop()
+  })
 
   it('a symbol that comes back has a gap from when it was last followed', options, async (t) => {
     const { live, subscribed, trade, gaps } = await openScene(t)
@@ -132,7 +125,7 @@ describe('symbols over the lives of a producer', () => {
   })
 
   it(
-    'a symbol has one gap, also when the producer is killed before it noted that',
+    'a symbol has one gap, also when the producer is killed before the lease notes it',
     options,
     async (t) => {
       const { market, env, live, subscribed, trade, gaps } = await openScene(t)
@@ -147,7 +140,7 @@ describe('symbols over the lives of a producer', () => {
       await subscribed(2, ['AAPL', 'TSLA'])
       await trade('TSLA')
       await second.kill()
-      // However quick the machine: killed before the lease was renewed.
+      // On any machine the kill comes before the lease is renewed.
       await leases.replaceOne({ _id: left._id }, { ...left, expiresAt: new Date(0) })
       await live(['AAPL', 'TSLA'])
       await subscribed(3, ['AAPL', 'TSLA'])

@@ -34,16 +34,16 @@ describe('producer under load', { timeout: 180_000 }, () => {
     const { sent, stop } = sendFrames(t, feed, 20)
     const KILLS = 5
     const oldEnough: number[] = []
-    for (let life = 0; life < KILLS; life++) {
+    for (let run = 0; run < KILLS; run++) {
       const producer = startProducerProcess(t, env)
-      const enough = 4000 + life * 1371
+      const enough = 4000 + run * 1371
       await eventually(async () => {
         assert.ok(((await producer.metric('trades_published_total')) ?? 0) > enough)
       })
       const limitMs = performance.now() - SPOOL_AFTER_MS - MARGIN_MS
       await producer.kill()
       oldEnough.push(
-        sent.filter(({ connection, atMs }) => connection === life && atMs < limitMs).length
+        sent.filter(({ connection, atMs }) => connection === run && atMs < limitMs).length
       )
     }
     const last = startProducerProcess(t, env)
@@ -62,11 +62,11 @@ describe('producer under load', { timeout: 180_000 }, () => {
       `frames ${counts.join(', ')}; at least ${oldEnough.join(', ')}; ${repeated} repeated`
     )
     assert.equal(counts.length, KILLS + 1)
-    oldEnough.forEach((count, life) => assert.ok((counts[life] ?? 0) >= count))
+    oldEnough.forEach((count, run) => assert.ok((counts[run] ?? 0) >= count))
     assert.equal(counts[KILLS], expected)
   })
 
-  it('puts a record aside that the broker refuses, and goes on', async (t) => {
+  it('sends a record that the broker refuses to the dead letters, and goes on', async (t) => {
     const market = await openMarket(t)
     const admin = createClient(market.kafka, 'test').admin()
     await admin.connect()

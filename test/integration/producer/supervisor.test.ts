@@ -37,12 +37,12 @@ function subscribed(feed: ScriptedFeed, symbols: readonly string[]): Promise<voi
 const frame = (s: string, p: number): string =>
   JSON.stringify({ data: [{ c: ['1'], p, s, t: Date.now(), v: 1 }], type: 'trade' })
 
-/** Not the time before the first frame ever, of which nothing is known. */
+/** Leaves out the gap before the first frame ever, of which nothing is known. */
 const OUTAGE = { from: { $ne: null } }
 
 describe('the producer at its engine', () => {
   it(
-    'makes one document of an outage, from the last frame before to the first after',
+    'stores one document for an outage, from the last frame before to the first after',
     options,
     async (t) => {
       const market = await openMarket(t)
@@ -72,7 +72,7 @@ describe('the producer at its engine', () => {
     }
   )
 
-  it('carries an outage over its own restart', options, async (t) => {
+  it('continues an outage over its own restart', options, async (t) => {
     const market = await openMarket(t)
     const feed = await startScriptedFeed(t)
     await inService(t, (context) => startConsumer(market.consumer(), context))
@@ -97,29 +97,25 @@ describe('the producer at its engine', () => {
     })
   })
 
-  it(
-    'waits while another producer uses the key, says for whom, and takes over',
-    options,
-    async (t) => {
-      const market = await openMarket(t)
-      const feed = await startScriptedFeed(t)
-      const first = await produce(t, market, feed)
-      await subscribed(feed, ['AAPL', 'MSFT'])
-      // In one process both would be the same owner: the lease is somebody else's now.
-      await market.database.leases.updateOne(
-        {},
-        { $set: { owner: 'other:1', expiresAt: new Date(8e12) } }
-      )
-      await eventually(async () => {
-        const text = await (await fetch(`${first.result.healthUrl}/readyz`)).text()
-        assert.match(text, /waiting: other:1 uses this key/)
-      })
-      const before = feed.connections.length
-      await market.database.leases.updateOne({}, { $set: { expiresAt: new Date(0) } })
-      await eventually(() => assert.equal(feed.connections.length, before + 1))
-      await subscribed(feed, ['AAPL', 'MSFT'])
-    }
-  )
+  it('waits while another producer uses the key, names it, and takes over', options, async (t) => {
+    const market = await openMarket(t)
+    const feed = await startScriptedFeed(t)
+    const first = await produce(t, market, feed)
+    await subscribed(feed, ['AAPL', 'MSFT'])
+    // Both producers of one process would have the same owner, so the test writes another one.
+    await market.database.leases.updateOne(
+      {},
+      { $set: { owner: 'other:1', expiresAt: new Date(8e12) } }
+    )
+    await eventually(async () => {
+      const text = await (await fetch(`${first.result.healthUrl}/readyz`)).text()
+      assert.match(text, /waiting: other:1 uses this key/)
+    })
+    const before = feed.connections.length
+    await market.database.leases.updateOne({}, { $set: { expiresAt: new Date(0) } })
+    await eventually(() => assert.equal(feed.connections.length, before + 1))
+    await subscribed(feed, ['AAPL', 'MSFT'])
+  })
 
   it(
     'follows symbols that are added and removed while it runs, also after a reconnect',

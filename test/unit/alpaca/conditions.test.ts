@@ -17,7 +17,7 @@ describe('conditionCode()', () => {
     assert.equal(ALPACA_CONDITION_TABLE_VERSION, 1)
   })
 
-  it('takes both ways to write a regular sale', () => {
+  it('reads both ways to write a regular sale', () => {
     for (const tape of ['A', 'B', 'C', 'O', undefined]) {
       assert.equal(conditionCode('@', tape), '1')
       assert.equal(conditionCode(' ', tape), '1')
@@ -51,7 +51,7 @@ describe('conditionCode()', () => {
   })
 
   // Alpaca's published rule for bars, tape C: not in high and low, not in open and close, not in volume.
-  it('keeps out of high, low, last and volume what Alpaca keeps out of its own bars', () => {
+  it('excludes from high, low, last and volume what Alpaca excludes from its own bars', () => {
     const all = '@ABCDFGHIKLMNOPQRSTUVWXYZ145679'.split('')
     const without = (bit: number): string[] =>
       all.filter((letter) => (may(letter, 'C') & bit) === 0)
@@ -61,7 +61,7 @@ describe('conditionCode()', () => {
     assert.deepEqual(unknown, [])
   })
 
-  it('leaves a letter of no table recognisable, so that it sets no price and is counted', () => {
+  it('turns a letter of no table into an unknown code, which sets no price and is counted', () => {
     for (const [letter, tape] of [
       ['A', 'A'],
       ['E', 'C'],

@@ -22,7 +22,7 @@ function frame(...messages: readonly unknown[]) {
 }
 
 describe('parseFrame() of Alpaca', () => {
-  it('reads trades with their ids, times to the millisecond and conditions in our codes', () => {
+  it('reads trades with their ids, times to the millisecond and conditions in the codes of Finnhub', () => {
     const read = frame(
       TRADE,
       { ...TRADE, S: 'EEM', z: 'B', c: [' ', '7'] },
@@ -78,7 +78,7 @@ describe('parseFrame() of Alpaca', () => {
     )
   })
 
-  it('knows the control messages', () => {
+  it('recognises the control messages', () => {
     assert.deepEqual(frame({ T: 'success', msg: 'connected' }), { kind: 'other', type: 'success' })
     assert.deepEqual(frame({ T: 'success', msg: 'authenticated' }), { kind: 'welcome' })
     assert.deepEqual(
@@ -89,7 +89,7 @@ describe('parseFrame() of Alpaca', () => {
     assert.deepEqual(frame(), { kind: 'other', type: 'empty' })
   })
 
-  it('says what each error means for us', () => {
+  it('gives each error its meaning', () => {
     const meanings = [400, 401, 402, 403, 404, 405, 406, 407, 409, 410, 500, 'x'].map((code) => {
       const read = frame({ T: 'error', code, msg: 'words' })
       assert.ok(read.kind === 'error')
@@ -148,7 +148,7 @@ describe('parseFrame() of Alpaca', () => {
 })
 
 describe('parseTime()', () => {
-  it('cuts an RFC 3339 time of up to nine digits to its millisecond', () => {
+  it('truncates an RFC 3339 time of up to nine digits to the millisecond', () => {
     const nanos = fc.integer({ min: 0, max: 999_999_999 })
     const seconds = fc.integer({ min: 0, max: 4_000_000_000 })
     fc.assert(
@@ -161,12 +161,12 @@ describe('parseTime()', () => {
     )
   })
 
-  it('takes an offset and a time without a fraction', () => {
+  it('reads an offset and a time without a fraction', () => {
     assert.equal(parseTime('2026-11-20T10:30:00-05:00'), Date.UTC(2026, 10, 20, 15, 30))
     assert.equal(parseTime('2026-11-20T15:30:00Z'), Date.UTC(2026, 10, 20, 15, 30))
   })
 
-  it('refuses what is no such time', () => {
+  it('refuses any other text', () => {
     for (const text of [
       '2026-11-20',
       '2026-13-01T00:00:00Z',
@@ -199,7 +199,7 @@ describe('alpacaProtocol()', () => {
     })
   })
 
-  it('asks for the trades of symbols', () => {
+  it('subscribes to the trades of symbols', () => {
     const { subscribe, unsubscribe } = alpacaProtocol(options)
     assert.deepEqual(subscribe(['FAKEPACA']), ['{"action":"subscribe","trades":["FAKEPACA"]}'])
     assert.deepEqual(unsubscribe(['A', 'B']), ['{"action":"unsubscribe","trades":["A","B"]}'])

@@ -13,12 +13,12 @@ describe('ReconnectDelay', () => {
     assert.deepEqual(ceilings, [1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000])
   })
 
-  it('spreads delays over all of the range', () => {
+  it('spreads the delays over the whole range', () => {
     const delays = new ReconnectDelay(FEED_TIMES, () => 0)
     assert.equal(delays.afterMs(refused), 1)
   })
 
-  it('starts anew only after a minute that brought a frame', () => {
+  it('is reset only by a connection that lasted a minute and brought a frame', () => {
     const after = (ending: Partial<ConnectionEnd>): number => {
       const delays = new ReconnectDelay(FEED_TIMES, () => ALMOST_ONE)
       for (let i = 0; i < 8; i++) delays.afterMs(refused)

@@ -4,7 +4,7 @@ import { FEED_TIMES, Liveness } from '@tapedeck/feed'
 
 const START = 1_764_000_000_000
 
-/** Looks whenever asked to, up to `untilMs` after the start; answers what happened and when. */
+/** Checks whenever due, up to `untilMs` after the start; returns what happened and when. */
 function run(
   liveness: Liveness,
   untilMs: number,
@@ -27,7 +27,7 @@ function run(
 }
 
 describe('Liveness', () => {
-  it('finds a half-open line within a minute', () => {
+  it('detects a half-open connection within a minute', () => {
     const liveness = new Liveness(FEED_TIMES, START, false)
     assert.deepEqual(run(liveness, 60_000, { answers: false }), [
       '25 ping',
@@ -35,7 +35,7 @@ describe('Liveness', () => {
     ])
   })
 
-  it('finds a line that answers pings but brings no frame for 150 s', () => {
+  it('detects a connection that answers pings but brings no frame for 150 s', () => {
     const liveness = new Liveness(FEED_TIMES, START, false)
     assert.deepEqual(run(liveness, 400_000), [
       ...[25, 50, 75, 100, 125].map((s) => `${s} ping`),
@@ -43,20 +43,20 @@ describe('Liveness', () => {
     ])
   })
 
-  it('leaves a line alone that brings a frame a minute and answers', () => {
+  it('keeps a connection that brings a frame a minute and answers pings', () => {
     const liveness = new Liveness(FEED_TIMES, START, false)
     const found = run(liveness, 3_600_000, { frameEveryMs: 60_000 })
     assert.equal(found.length, 144)
     assert.ok(found.every((what) => what.endsWith('ping')))
   })
 
-  it('takes a frame for an answer: a busy line may hold the pong back', () => {
+  it('accepts a frame as the answer to a ping: a busy connection may delay the pong', () => {
     const liveness = new Liveness(FEED_TIMES, START, false)
     const found = run(liveness, 600_000, { answers: false, frameEveryMs: 10_000 })
     assert.ok(found.every((what) => what.endsWith('ping')))
   })
 
-  it('does not count the time in which we do not read', () => {
+  it('does not count the time in which the socket is not read', () => {
     const liveness = new Liveness(FEED_TIMES, START, false)
     run(liveness, 24_000)
     assert.equal(liveness.check(START + 25_000).kind, 'ping')
@@ -69,7 +69,7 @@ describe('Liveness', () => {
     ])
   })
 
-  it('blames no line for a process that stood still or a clock that was set', () => {
+  it('ends no connection because the process stood still or the clock was set', () => {
     const liveness = new Liveness(FEED_TIMES, START, false)
     run(liveness, 24_000)
     assert.equal(liveness.check(START + 400_000).kind, 'ping')

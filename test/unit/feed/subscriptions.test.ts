@@ -20,7 +20,7 @@ function changes(book: Subscriptions): string[] {
 }
 
 describe('Subscriptions', () => {
-  it('asks for what is wanted, and gives up first what no longer is', () => {
+  it('unsubscribes first from what is no longer wanted, then subscribes to what is missing', () => {
     const book = new Subscriptions(['A', 'B', 'C'])
     assert.deepEqual(steps(book), ['subscribe A', 'subscribe B', 'subscribe C'])
     assert.deepEqual(steps(book), [])
@@ -28,7 +28,7 @@ describe('Subscriptions', () => {
     assert.deepEqual(steps(book), ['unsubscribe A', 'unsubscribe C', 'subscribe D'])
   })
 
-  it('asks for everything again on the next connection', () => {
+  it('subscribes to everything again on the next connection', () => {
     const book = new Subscriptions(['A', 'B'])
     steps(book)
     book.want(['B', 'C'])
@@ -36,7 +36,7 @@ describe('Subscriptions', () => {
     assert.deepEqual(steps(book), ['subscribe B', 'subscribe C'])
   })
 
-  it('leaves the last one asked for out when there are too many, and names all left out', () => {
+  it('leaves the last requested symbol out when there are too many, and names all left out', () => {
     const book = new Subscriptions(['A', 'B', 'C', 'D'])
     for (const _ of ['A', 'B', 'C']) book.next()
     book.drainChanges()
@@ -45,7 +45,7 @@ describe('Subscriptions', () => {
     assert.deepEqual(changes(book), ['C over the limit: too many', 'D over the limit: too many'])
   })
 
-  it('asks for a symbol left out as soon as another goes', () => {
+  it('subscribes to a symbol left out as soon as another is unsubscribed', () => {
     const book = new Subscriptions(['A', 'B', 'C', 'D'])
     steps(book)
     book.overLimit('too many')
@@ -56,7 +56,7 @@ describe('Subscriptions', () => {
     assert.deepEqual(changes(book), ['A unsubscribed', 'C asked for'])
   })
 
-  it('takes an acknowledged symbol to be within the limit', () => {
+  it('leaves no acknowledged symbol out', () => {
     const book = new Subscriptions(['A', 'B', 'C'])
     steps(book)
     book.acknowledge(['A', 'C'])
@@ -65,7 +65,7 @@ describe('Subscriptions', () => {
     assert.deepEqual(changes(book), ['B over the limit: too many'])
   })
 
-  it('asks for one symbol again without giving its place to another', () => {
+  it('subscribes to one symbol again without giving its place to another', () => {
     const book = new Subscriptions(['A', 'B', 'C'])
     steps(book)
     book.overLimit('too many')
@@ -74,7 +74,7 @@ describe('Subscriptions', () => {
     assert.deepEqual(steps(book), ['unsubscribe A', 'subscribe A'])
   })
 
-  it('asks for nothing more when even one is too many', () => {
+  it('subscribes to nothing more when even one symbol is too many', () => {
     const book = new Subscriptions(['A'])
     steps(book)
     book.overLimit('too many')
@@ -82,7 +82,7 @@ describe('Subscriptions', () => {
     assert.deepEqual(steps(book), [])
   })
 
-  it('ends with the very set the server sends, however late its answers come', () => {
+  it('ends with the set that the server sends, however late its answers are', () => {
     const symbols = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H']
     const round = fc.record({
       wanted: fc.subarray(symbols),

@@ -8,7 +8,7 @@ import { finnhubProtocol, parseFrame } from '@tapedeck/finnhub'
 const ORIGIN = { feed: 'finnhub', connection: 'c', frame: 4, receivedAt: 1_764_000_600_200 }
 
 describe('parseFrame()', () => {
-  it('reads trades in genuine key order, with conditions as sent', () => {
+  it('reads trades with the keys in the order of Finnhub and the conditions as sent', () => {
     const frame = parseFrame(
       '{"data":[{"c":["1","12"],"p":164.0601,"s":"AAPL","t":1764000600123,"v":5},{"p":91234.5,"s":"BINANCE:BTCUSDT","t":1764000600124,"v":8e-05,"c":null},{"p":1,"s":"X","t":1,"v":1}],"type":"trade"}'
     )
@@ -23,7 +23,7 @@ describe('parseFrame()', () => {
     )
   })
 
-  it('lets the id of a recorded source through as a text, and none that names nothing', () => {
+  it('keeps the id of a recorded source unless it is empty or broken text', () => {
     const frame = parseFrame(
       '{"type":"trade","data":[{"s":"A","p":1,"t":1,"v":1,"c":null,"i":"57-1"},{"s":"A","p":1,"t":1,"v":1,"i":"7"},' +
         '{"s":"A","p":1,"t":1,"v":1,"i":""},{"s":"A","p":1,"t":1,"v":1,"i":7},' +
@@ -53,7 +53,7 @@ describe('parseFrame()', () => {
     assert.equal(recordProblem(record, 'A'), undefined)
   })
 
-  it('knows pings, errors and types without trades', () => {
+  it('recognises pings, errors and types without trades', () => {
     assert.deepEqual(parseFrame('{"type":"ping"}'), { kind: 'ping' })
     assert.deepEqual(parseFrame('{"type":"error","msg":"Subscribing to too many symbols"}'), {
       kind: 'error',
@@ -73,7 +73,7 @@ describe('parseFrame()', () => {
     assert.deepEqual(parseFrame('{"type":"news","data":[]}'), { kind: 'other', type: 'news' })
   })
 
-  it('keeps the good trades of a frame that has a bad one, at their own places', () => {
+  it('keeps the good trades of a frame that has a bad one, with their indexes', () => {
     const frame = parseFrame(
       '{"type":"trade","data":[{"s":"A","p":0,"t":1,"v":1},{"s":"A","p":2,"t":1,"v":1},{"p":2,"t":1,"v":1}]}'
     )
@@ -104,7 +104,7 @@ describe('parseFrame()', () => {
     }
   })
 
-  it('takes no more trades from a frame than one record may hold, and shows the rest', () => {
+  it('takes at most as many trades from a frame as a record may hold, and refuses the rest', () => {
     const data = Array.from({ length: 1002 }, () => ({ s: 'A', p: 1, t: 1, v: 1 }))
     const frame = parseFrame(JSON.stringify({ type: 'trade', data }))
     assert.ok(frame.kind === 'trades')
@@ -183,7 +183,7 @@ describe('finnhubProtocol()', () => {
     assert.deepEqual(protocol.unsubscribe(['AAPL']), ['{"type":"unsubscribe","symbol":"AAPL"}'])
   })
 
-  it('knows a trade frame by its ends, and no other frame for one', () => {
+  it('recognises a trade frame by its first or last characters, and never a control frame', () => {
     for (const text of ['{"data":[],"type":"trade"}', '{"type":"trade","data":[]}']) {
       assert.ok(protocol.isTradeFrame(text))
     }

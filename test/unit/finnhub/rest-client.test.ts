@@ -16,7 +16,7 @@ const json =
   (_request, response) =>
     response.writeHead(status, headers).end(JSON.stringify(body))
 
-/** Time that passes only by waiting. */
+/** A clock that only waiting moves. */
 function leapClock(): Clock & { readonly waitsMs: number[] } {
   let nowMs = NOW_MS
   const waitsMs: number[] = []
@@ -31,7 +31,7 @@ function leapClock(): Clock & { readonly waitsMs: number[] } {
   }
 }
 
-/** A server that gives each answer once, the last one for ever. */
+/** A server that gives each answer once, then repeats the last one. */
 async function scripted(t: TestContext, answers: readonly Answer[]) {
   const requests: IncomingMessage[] = []
   const server = createServer((request, response) => {
@@ -67,7 +67,7 @@ describe('finnhubRest()', () => {
     assert.equal(requests[0]?.url, '/api/v1/stock/symbol?exchange=US')
   })
 
-  it('waits for the moment that the server names once the minute is spent', async (t) => {
+  it('waits until the time that the server names once the calls of the minute are spent', async (t) => {
     const reset = String(NOW_MS / 1000 + 42)
     const spent = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset }
     const { client, clock } = await scripted(t, [json(200, SYMBOLS, spent), json(200, SYMBOLS)])
@@ -85,7 +85,7 @@ describe('finnhubRest()', () => {
     assert.deepEqual(clock.waitsMs, [60_000, 60_000])
   })
 
-  it('comes back after a 429: when it is told, else with a growing delay', async (t) => {
+  it('tries again after a 429 when the server says so, else with a growing delay', async (t) => {
     const text = { error: 'API limit reached. Please try again later. Remaining Limit: 0' }
     const { client, clock, requests } = await scripted(t, [
       json(429, text, { 'retry-after': '7' }),
@@ -98,7 +98,7 @@ describe('finnhubRest()', () => {
     assert.ok((clock.waitsMs[1] ?? Infinity) <= 4000)
   })
 
-  it('gives up a wrong key and a plan without it at once, and says which it is', async (t) => {
+  it('gives up at once on a wrong key or an insufficient plan, and says which it is', async (t) => {
     for (const [status, expected] of [
       [401, /\/stock\/symbol: status 401 found, expected a valid FINNHUB_TOKEN/],
       [403, /status 403 found, expected a plan that includes it/]
@@ -114,7 +114,7 @@ describe('finnhubRest()', () => {
     }
   })
 
-  it('tries a server that hangs, breaks or babbles three times, then says it is away', async (t) => {
+  it('tries three times a server that hangs, breaks or sends no JSON, then fails', async (t) => {
     for (const answer of [
       () => undefined,
       (request) => void request.socket.destroy(),

@@ -8,7 +8,7 @@ const LIST = ['AAPL', 'MSFT', 'TSLA', 'NVDA', 'AMZN', 'BRK.B', 'APP', 'APLE']
 describe('checkSymbols()', () => {
   const knowing = { usSymbols: async () => LIST }
 
-  it('names the bare US symbols that are not listed, with what was probably meant', async () => {
+  it('names the bare US symbols that are not listed, with the likely intended ones', async () => {
     const check = await checkSymbols(knowing, [
       'AAPL',
       'TLSA',
@@ -28,7 +28,7 @@ describe('checkSymbols()', () => {
     )
   })
 
-  it('says that it could not check, and never throws or waits for long', async () => {
+  it('reports that it could not check, and neither throws nor waits for long', async () => {
     const refusing = new TapedeckError('FEED_REFUSED', 'Finnhub refuses /stock/symbol: status 403')
     const check = await checkSymbols({ usSymbols: () => Promise.reject(refusing) }, ['AAPL'])
     assert.deepEqual(check, {
@@ -50,7 +50,7 @@ describe('checkSymbols()', () => {
     assert.equal(empty.isChecked, false)
   })
 
-  it('asks nothing when there is no US symbol to judge', async () => {
+  it('asks nothing when there is no US symbol to check', async () => {
     const failing = { usSymbols: () => Promise.reject(new Error('asked')) }
     const check = await checkSymbols(failing, ['BINANCE:BTCUSDT'])
     assert.deepEqual(check, { isChecked: true, unknown: [] })

@@ -44,7 +44,7 @@ async function files(dir: string): Promise<{ name: string; lines: Line[] }[]> {
 }
 
 describe('capture', { timeout: 60_000 }, () => {
-  it('keeps every frame as it came, whatever its text, under its time and connection', async (t) => {
+  it('keeps every frame byte for byte with its receive time and connection', async (t) => {
     const dir = await temporaryFolder(t)
     const capture = await open(dir)
     const texts = [
@@ -65,7 +65,7 @@ describe('capture', { timeout: 60_000 }, () => {
     )
   })
 
-  it('writes by itself within a second, and a killed writer leaves what it wrote readable', async (t) => {
+  it('writes within a second, and what it wrote is readable after a kill', async (t) => {
     const dir = await temporaryFolder(t)
     const capture = await open(dir)
     t.after(() => capture.close())
@@ -102,7 +102,7 @@ describe('capture', { timeout: 60_000 }, () => {
     assert.ok(text.split('\n').length > 100)
   })
 
-  it('begins a new file with each connection, after the time, and with the size', async (t) => {
+  it('begins a new file for each connection, after the set time, and at the set size', async (t) => {
     const dir = await temporaryFolder(t)
     const capture = await open(dir)
     capture.frame('a', START_MS, 'one', 1)
@@ -152,7 +152,7 @@ describe('capture', { timeout: 60_000 }, () => {
     )
   })
 
-  it('refuses a folder that cannot be written to, by name', async (t) => {
+  it('refuses a folder that cannot be written to and names it', async (t) => {
     const dir = await temporaryFolder(t)
     await writeFile(path.join(dir, 'file'), '')
     await assert.rejects(open(path.join(dir, 'file')), {

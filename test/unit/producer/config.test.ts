@@ -6,7 +6,7 @@ import { readConfig } from '@tapedeck/producer'
 const ENV = { KAFKA_BROKERS: '127.0.0.1:9092', SIMULATOR_URL: 'ws://127.0.0.1:9200' }
 
 describe('readConfig() of the producer', () => {
-  it('spools into the data folder, apart for each topic, with stated limits', () => {
+  it('puts the spool of each topic into a folder of its own below the data folder', () => {
     const { spool, spoolAfterMs, capture } = readConfig({ ...ENV, TAPEDECK_DATA_DIR: 'data' })
     const dir = path.join('data', 'spool', 'raw_data')
     assert.deepEqual(spool, { dir, maxBytes: 1_073_741_824, fsync: 'interval' })
@@ -16,7 +16,7 @@ describe('readConfig() of the producer', () => {
     assert.equal(other.spool.dir, path.join('elsewhere', 'other'))
   })
 
-  it('captures only when told where', () => {
+  it('captures only when a folder is set', () => {
     const { capture } = readConfig({ ...ENV, CAPTURE_DIR: 'frames', CAPTURE_ROTATE: '10m' })
     assert.deepEqual(capture, { dir: 'frames', rotateMs: 600_000, maxFileBytes: 67_108_864 })
   })

@@ -38,7 +38,7 @@ describe('OutageTracker', () => {
     )
   })
 
-  it('is not over before every symbol is asked for again', () => {
+  it('closes a gap only when every symbol is subscribed to again', () => {
     const { gaps, tracker: made } = tracker()
     made.frame(1000, true)
     made.lost('closed', 1500)
@@ -48,7 +48,7 @@ describe('OutageTracker', () => {
     assert.deepEqual([gaps[1]?.fromMs, gaps[1]?.toMs], [1000, 3000])
   })
 
-  it('says with the first frame ever that nothing is known of the time before, and once', () => {
+  it('records once, with the first frame ever, that nothing is known of the time before', () => {
     const { gaps, beginnings, tracker: made } = tracker()
     made.lost('refused', 100)
     made.frame(200, true)
@@ -60,7 +60,7 @@ describe('OutageTracker', () => {
     )
   })
 
-  it('says of a symbol that is added later that nothing is known of it before', () => {
+  it('records that nothing is known of a symbol from before it was added', () => {
     const { gaps, beginnings, tracker: made } = tracker()
     made.frame(200, true)
     made.setSymbols(['AAPL', 'MSFT'])
@@ -84,7 +84,7 @@ describe('OutageTracker', () => {
     )
   })
 
-  it('makes the time between two runs a gap, or goes on with the one left open', () => {
+  it('records the time between two runs as a gap, or continues the open one', () => {
     const first = tracker()
     first.tracker.resume({ lastFrameMs: 5000 }, 60_000)
     first.tracker.frame(61_000, true)
@@ -146,7 +146,7 @@ function runs(): {
   }
 }
 
-/** The gaps as they are stored: one for each id, the latest end stands. */
+/** The gaps as they are stored: one for each id, with its latest end. */
 function stored(gaps: readonly GapRecord[]): unknown[] {
   const byId = new Map<string, GapRecord>()
   for (const gap of gaps) {
@@ -158,7 +158,7 @@ function stored(gaps: readonly GapRecord[]): unknown[] {
 }
 
 describe('OutageTracker over several runs', () => {
-  it('says of a symbol that is new in a later run that nothing is known of it before', () => {
+  it('records that nothing is known of a symbol from before the run that added it', () => {
     const { gaps, run, note } = runs()
     const first = run(['AAPL'], 0)
     first.frame(1000, true)
@@ -175,7 +175,7 @@ describe('OutageTracker over several runs', () => {
     ])
   })
 
-  it('says of a symbol that comes back when it was last followed, however many runs ago', () => {
+  it('records a gap for a symbol that comes back since it was last followed, however many runs ago', () => {
     const { gaps, run, note } = runs()
     let nowMs = 0
     for (const symbols of [['AAPL', 'MSFT'], ['AAPL'], ['AAPL'], ['AAPL', 'MSFT']]) {
@@ -196,7 +196,7 @@ describe('OutageTracker over several runs', () => {
     ])
   })
 
-  it('leaves one gap for each event, however often it is killed before it noted that', () => {
+  it('records one gap for each event, however often it is killed before the lease notes it', () => {
     const { gaps, run, note } = runs()
     const first = run(['AAPL', 'MSFT'], 0)
     first.frame(1000, true)
@@ -211,14 +211,14 @@ describe('OutageTracker over several runs', () => {
     ])
   })
 
-  it('repeats the beginning of all until it is noted, as one gap', () => {
+  it('repeats the very first gap under one id until the lease notes it', () => {
     const { gaps, run } = runs()
     run(['AAPL'], 0).frame(1000, true)
     run(['AAPL'], 5000).frame(6000, true)
     assert.deepEqual(stored(gaps), [[null, 6000, []]])
   })
 
-  it('takes nothing for told that only memory has', () => {
+  it('hands over no gap that only memory has', () => {
     const { gaps, run, note } = runs()
     const first = run(['AAPL'], 0)
     first.frame(1000, true)
@@ -239,7 +239,7 @@ describe('OutageTracker over several runs', () => {
     ])
   })
 
-  it('counts a symbol as missed that was left out while the others went on', () => {
+  it('records a gap for a symbol that was left out while the others were followed', () => {
     const { gaps, run, note } = runs()
     const first = run(['AAPL', 'MSFT'], 0)
     first.frame(1000, true)
@@ -254,7 +254,7 @@ describe('OutageTracker over several runs', () => {
     ])
   })
 
-  it('takes the symbols of now for those of then where nothing was noted of them', () => {
+  it('assumes the present symbols when the previous run noted none', () => {
     const { gaps, run } = runs()
     const tracker = run(['AAPL', 'TSLA'], 0)
     tracker.resume({ lastFrameMs: 500 }, 900)
@@ -264,7 +264,7 @@ describe('OutageTracker over several runs', () => {
 })
 
 describe('FollowedSymbols', () => {
-  it('forgets those first that were given up longest ago', () => {
+  it('forgets the symbols first that were given up longest ago', () => {
     const symbols = new FollowedSymbols()
     const names = Array.from({ length: 2500 }, (_, index) => `S${index}`)
     symbols.want(names, null)

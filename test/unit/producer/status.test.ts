@@ -30,7 +30,7 @@ function explain(given: Partial<FeedFacts>): string {
 }
 
 describe('feedStatus()', () => {
-  it('says that all is well, or who is not', () => {
+  it('says that all symbols receive trades, or names those that do not', () => {
     assert.equal(explain({}), 'connected, 1 of 1 symbols receiving')
     assert.equal(
       explain({ symbols: [symbol('AAPL', 'receiving'), symbol('SPY', 'quiet, not normal')] }),
@@ -38,7 +38,7 @@ describe('feedStatus()', () => {
     )
   })
 
-  it('says why all is silent: market closed, feed down, plan limit, lease', () => {
+  it('says why every symbol is silent: market closed, feed down, plan limit, lease', () => {
     const quiet = [symbol('AAPL', 'quiet, normal for the hour')]
     assert.match(
       explain({ nowMs: SATURDAY_MS, symbols: quiet }),
@@ -65,7 +65,7 @@ describe('feedStatus()', () => {
     )
   })
 
-  it('believes a trade more than a verdict', () => {
+  it('shows a symbol that trades as receiving, whatever a list says', () => {
     const problems = new Map([['AAPL', { standing: 'rejected', reason: 'not listed' } as const]])
     assert.equal(explain({ problems }), 'connected, 1 of 1 symbols receiving')
   })

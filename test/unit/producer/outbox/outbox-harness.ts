@@ -31,12 +31,12 @@ export function frameOf({ value }: { readonly value: string }): number {
   return (JSON.parse(value) as TradeRecord).frame
 }
 
-/** A broker of the test's own making: takes, refuses, or answers when told. */
+/** A broker that takes records, refuses them, or answers when the test says so. */
 export class ScriptedBroker {
   readonly taken: OutgoingRecord[] = []
-  /** What the next sends meet. */
+  /** How the next sends end. */
   mood: 'takes' | 'away' | 'hangs' = 'takes'
-  /** Refuses these for good, and with them the batch they are in. */
+  /** Permanently refuses these, and with them their batch. */
   poison: (record: OutgoingRecord) => boolean = () => false
   sends = 0
   #waiting: (() => void)[] = []
@@ -101,7 +101,7 @@ export async function openOutbox(
   }
 }
 
-/** What a kill at this moment leaves: the files as they are, without the lock's owner. */
+/** A copy of the folder as a kill would leave it now, without the owner of its lock. */
 export async function asKilled(t: TestContext, dir: string): Promise<string> {
   const copy = await temporaryFolder(t)
   await cp(dir, copy, { recursive: true })

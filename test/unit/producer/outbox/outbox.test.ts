@@ -47,7 +47,7 @@ describe('Outbox', { timeout: 60_000 }, () => {
     assert.equal(broker.sends, 1)
   })
 
-  it('says since when a kill would lose records: in memory, in flight, on the way to disk', async (t) => {
+  it('knows the oldest record that a kill would lose: in memory, in flight, or being written to disk', async (t) => {
     const broker = new ScriptedBroker()
     broker.mood = 'hangs'
     const dir = await temporaryFolder(t)
@@ -56,7 +56,7 @@ describe('Outbox', { timeout: 60_000 }, () => {
     await outbox.add(frames(1, 2, 1000))
     await outbox.add(frames(3, 2, 2000))
     assert.equal(outbox.exposedSinceMs, 1000)
-    // Looked at whenever anything can happen: it is gone only once the spool holds all of it.
+    // Checked at every turn: no record is exposed only once the spool holds all of them.
     await eventually(
       async () => {
         const since = outbox.exposedSinceMs
@@ -91,13 +91,13 @@ describe('Outbox', { timeout: 60_000 }, () => {
     assert.equal(broker.taken.length, 12_000)
   })
 
-  it('writes what waits too long to disk, in order, including the batch in flight', async (t) => {
+  it('writes records that wait too long to disk, in order, including the batch in flight', async (t) => {
     const broker = new ScriptedBroker()
     broker.mood = 'hangs'
     const dir = await temporaryFolder(t)
     const first = await openOutbox(t, broker, dir)
     for (let i = 1; i <= 300; i++) await first.outbox.add(frames(i, 1))
-    // Looked at whenever anything can happen: until the disk has all, memory says that it has them.
+    // Checked at every turn: memory counts its records until the disk has all of them.
     await eventually(() => assert.equal(first.outbox.depth.records, 0), { everyMs: 1 })
     assert.equal(await first.metric('records_spooled_total'), 300)
     assert.equal(await first.metric('queued_records'), 0)
@@ -121,7 +121,7 @@ describe('Outbox', { timeout: 60_000 }, () => {
     await drained()
     assert.deepEqual(broker.taken.map(frameOf), numbers(1, 5000))
     assert.deepEqual(await segmentFiles(dir), [])
-    // Direct again: the disk is left alone.
+    // Sent directly again: the disk is not touched.
     await outbox.add(frames(5001, 100))
     await drained()
     assert.equal(broker.taken.length, 5100)
@@ -272,7 +272,7 @@ describe('Outbox', { timeout: 60_000 }, () => {
     broker.wake('takes')
     const { drained } = await openOutbox(t, broker, dir)
     await drained()
-    // A send that was given up may still have reached the broker: repeated, never lost or overtaken.
+    // A send that was given up may have reached the broker: records may repeat, but keep their order.
     assert.deepEqual([...new Set(broker.taken.map(frameOf))], numbers(1, frame - 1))
   })
 })

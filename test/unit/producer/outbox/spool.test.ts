@@ -43,7 +43,7 @@ const anyRecord: fc.Arbitrary<QueuedRecord> = fc.record(
 )
 
 describe('Spool', { timeout: 60_000 }, () => {
-  it('gives back what was appended, in order, also to a later run', async (t) => {
+  it('returns what was appended, in order, also to a later run', async (t) => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(anyRecord, { maxLength: 12 }), { maxLength: 4 }),
@@ -86,7 +86,7 @@ describe('Spool', { timeout: 60_000 }, () => {
     }
   })
 
-  it('takes zeros at the end for no entry: a power cut leaves them', async (t) => {
+  it('cuts the zeros that a power cut leaves at the end', async (t) => {
     const dir = await temporaryFolder(t)
     const spool = await openSpool(t, dir)
     await spool.append([aQueued()])
@@ -98,7 +98,7 @@ describe('Spool', { timeout: 60_000 }, () => {
     assert.deepEqual(await readAll(next), [aQueued()])
   })
 
-  it('passes over damage, says how much, and goes on with the next file', async (t) => {
+  it('skips damage, counts its bytes, and continues with the next file', async (t) => {
     const dir = await temporaryFolder(t)
     const spool = await openSpool(t, dir)
     await spool.append([aQueued({ trades: 1 }), aQueued({ trades: 2 }), aQueued({ trades: 3 })])
@@ -124,7 +124,7 @@ describe('Spool', { timeout: 60_000 }, () => {
     )
   })
 
-  it('begins behind what was acknowledged, and removes files that are through', async (t) => {
+  it('begins behind the acknowledged entries, and removes files that are acknowledged completely', async (t) => {
     const dir = await temporaryFolder(t)
     const spool = await openSpool(t, dir, { maxBytes: 80_000 })
     const records = Array.from({ length: 200 }, (_, i) =>
@@ -146,12 +146,12 @@ describe('Spool', { timeout: 60_000 }, () => {
     while (spool.hasUnread) await spool.acknowledge((await spool.read(1000, 1_000_000)).end)
     assert.equal(spool.isEmpty, true)
     assert.deepEqual(await segmentFiles(dir), [])
-    // Numbers are not given twice, or the cursor would hide what comes.
+    // Numbers are not used twice, or the cursor would hide later entries.
     await spool.append([aQueued()])
     assert.equal((await readAll(await openSpool(t, await asKilled(t, dir)))).length, 1)
   })
 
-  it('reads everything again when the note of what was acknowledged is damaged', async (t) => {
+  it('reads everything again when the cursor is damaged', async (t) => {
     const dir = await temporaryFolder(t)
     const spool = await openSpool(t, dir)
     await spool.append([aQueued(), aQueued()])
@@ -161,7 +161,7 @@ describe('Spool', { timeout: 60_000 }, () => {
     assert.equal((await readAll(await openSpool(t, copy))).length, 2)
   })
 
-  it('takes what fits and no byte more, and takes again when there is room', async (t) => {
+  it('takes what fits and not a byte more, and takes more once there is room', async (t) => {
     const dir = await temporaryFolder(t)
     const maxBytes = 50_000
     const spool = await openSpool(t, dir, { maxBytes })
@@ -177,7 +177,7 @@ describe('Spool', { timeout: 60_000 }, () => {
     assert.equal((await spool.append(records.slice(0, taken))).taken, taken)
   })
 
-  it('says so when the disk is full, and writes to the next file when it is not', async (t) => {
+  it('reports a full disk, and writes to the next file once there is room', async (t) => {
     const dir = await temporaryFolder(t)
     const spool = await openSpool(t, dir)
     await symlink('/dev/full', path.join(dir, '0000000001.spool'))
@@ -189,7 +189,7 @@ describe('Spool', { timeout: 60_000 }, () => {
     assert.equal((await readAll(spool)).length, 1)
   })
 
-  it('refuses a folder that cannot be written to, by name', async (t) => {
+  it('refuses a folder that cannot be written to and names it', async (t) => {
     const dir = await temporaryFolder(t)
     await writeFile(path.join(dir, 'file'), '')
     await assert.rejects(openSpool(t, path.join(dir, 'file', 'spool')), {
@@ -198,7 +198,7 @@ describe('Spool', { timeout: 60_000 }, () => {
     })
   })
 
-  it('is one process’s at a time; the lock of a process that is gone is taken over', async (t) => {
+  it('admits one process at a time, and takes over the lock of a process that is gone', async (t) => {
     const dir = await temporaryFolder(t)
     const spool = await openSpool(t, dir)
     await assert.rejects(openSpool(t, dir), { code: 'DATA_DIR_IN_USE' })
