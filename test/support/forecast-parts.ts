@@ -79,3 +79,24 @@ export function aChange(
     threshold: 20
   }
 }
+
+/** The fields of a forecast of which only the errors matter. */
+export function forecastParts(lastClose: number, forecast: number, actual: number | null) {
+  return {
+    modelVersion: 1,
+    tradeDate: '2025-01-31',
+    bandLower: forecast - 0.1,
+    bandUpper: forecast + 0.1,
+    bandFrom: 'adaptive',
+    naive: lastClose,
+    drift: lastClose,
+    scale: 0.05,
+    actualRevision: actual === null ? -1 : 0,
+    driftError: actual === null ? null : actual - lastClose,
+    inOls: actual === null ? null : true,
+    inBand: actual === null ? null : Math.abs(actual - forecast) <= 0.1,
+    scoreRevision: 0,
+    corrections: [],
+    madeAtOffset: 9
+  } as const
+}

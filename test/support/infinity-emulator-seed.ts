@@ -6,8 +6,8 @@ import type {
   SymbolDocument,
   TradeDocument
 } from '@tapedeck/mongo'
-import { BAR_PARTS, forecastParts } from './bar-parts.ts'
-import { aChange, aScore } from './forecast-parts.ts'
+import { aChange, aScore, forecastParts } from './forecast-parts.ts'
+import { GOLDEN_DOCUMENT } from './golden-bar.ts'
 
 /** A stretch of made-up market: a price that swings, one trade a second. */
 export interface Stretch {
@@ -125,6 +125,7 @@ function barsOf(
     const notional = inside.reduce((sum, { size, price }) => sum + size * price, 0)
     const [first, last] = [inside[0]!, inside.at(-1)!]
     return {
+      ...GOLDEN_DOCUMENT,
       _id: `${first.symbol}|${timeframe}|${startMs}`,
       symbol: first.symbol,
       timeframe,
@@ -140,10 +141,14 @@ function barsOf(
       tradeCount: inside.length,
       firstTradeAt: first.tradedAt,
       lastTradeAt: last.tradedAt,
-      session: 'regular',
       tradeDate: first.tradeDate,
       status: last === trades.at(-1) ? 'provisional' : 'final',
-      ...BAR_PARTS,
+      revision: 0,
+      revisionCause: null,
+      lateCount: 0,
+      lateVolume: 0,
+      coverage: 1,
+      gapIds: [],
       feed: first.feed,
       updatedAt: new Date(startMs + lengthMs),
       source: SOURCE,

@@ -7,7 +7,8 @@ import type {
   SymbolDocument,
   TradeDocument
 } from '@tapedeck/mongo'
-import { BAR_PARTS, forecastParts } from './bar-parts.ts'
+import { forecastParts } from './forecast-parts.ts'
+import { GOLDEN_DOCUMENT } from './golden-bar.ts'
 
 /** A Friday's regular session in New York. */
 export const T0_MS = Date.UTC(2025, 0, 31, 15, 0, 0)
@@ -61,6 +62,7 @@ export function aBar(
 ): BarDocument {
   const startMs = T0_MS + index * windowMs
   return {
+    ...GOLDEN_DOCUMENT,
     _id: `${symbol}|${timeframe}|${startMs}`,
     symbol,
     timeframe,
@@ -76,11 +78,13 @@ export function aBar(
     tradeCount: 4,
     firstTradeAt: new Date(startMs + 1),
     lastTradeAt: new Date(startMs + windowMs - 1),
-    session: 'regular',
-    tradeDate: '2025-01-31',
     status: 'final',
-    ...BAR_PARTS,
-    feed: 'simulated',
+    revision: 0,
+    revisionCause: null,
+    lateCount: 0,
+    lateVolume: 0,
+    coverage: 1,
+    gapIds: [],
     updatedAt: new Date(startMs + windowMs + 2000),
     source: SOURCE,
     exact: { kept: 'never answered' },

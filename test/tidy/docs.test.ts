@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { ERROR_CODES } from '@tapedeck/core'
+import { BAR_FIELDS, PUBLISHED_BAR } from '@tapedeck/domain'
 import {
   configurationDocument,
   envExample,
@@ -100,6 +101,22 @@ describe('links', () => {
       assert.deepEqual(broken, [])
     })
   }
+})
+
+describe('docs/bars.md', () => {
+  it('describes each field of a bar as BAR_FIELDS does', () => {
+    const rows = Object.entries(BAR_FIELDS).map(([name, { origin, row, kind, about }]) => {
+      const places = [
+        origin !== 'derived' && 'MongoDB',
+        row === undefined ? 'api' : `api (\`${row}\`)`,
+        name in PUBLISHED_BAR && 'topic'
+      ]
+      return `| \`${name}\` | ${kind} | ${places.filter(Boolean).join(', ')} | ${about} |`
+    })
+    const words = (text: string): string => text.replaceAll(/ +/g, ' ')
+    const found = words(read('docs/bars.md')).match(/(?<=^## Fields[^#]*)^\| `.*$/gm)
+    assert.deepEqual(found, rows)
+  })
 })
 
 describe('docs/operations.md', () => {

@@ -14,6 +14,16 @@ export type {
   StoredActivityBar,
   TapePlace
 } from './bars/activity-bars.ts'
+export {
+  BAR_FIELDS,
+  BAR_ROW,
+  objectMaker,
+  PUBLISHED_BAR,
+  STORED_BAR,
+  type BarContext,
+  type BarFieldKind,
+  type BarFields
+} from './bars/bar-fields.ts'
 export type { Bar, BarStatus, ChangedBars, RevisionCause, StoredBar } from './bars/bar.ts'
 export { FrameDeduplicator, VendorIdDeduplicator } from './bars/deduplication.ts'
 export { ExactSum, type StoredSum } from './bars/exact-sum.ts'

@@ -1,11 +1,12 @@
 import {
-  CONDITION_TABLE_VERSION,
-  coverageOf,
   finalAt,
+  objectMaker,
+  STORED_BAR,
   type ActivitySpan,
   type Bar,
+  type BarContext,
+  type BarFields,
   type ExactParts,
-  type StoredAccumulator,
   type StoredActivityBar,
   type StoredBar,
   type StoredSum,
@@ -14,58 +15,11 @@ import {
 import { MOST_BYTES_PER_CHARACTER } from './bulk.ts'
 import type { Owner, Ownership, Source } from './guard.ts'
 
-/**
- * One bar, replaced whole under the guard. `_id` is `<symbol>|<timeframe>|<start in epoch ms>`, of activity
- * bars `<symbol>|<timeframe>|<id of its first trade>`. Prices are null without a price-setting trade.
- */
-export interface BarDocument {
-  readonly _id: string
-  readonly symbol: string
-  readonly timeframe: string
-  readonly start: Date
-  readonly end: Date
-  readonly open: number | null
-  readonly high: number | null
-  readonly low: number | null
-  readonly close: number | null
-  readonly volume: number
-  /** Sum of price x size over the trades that count for the VWAP. */
-  readonly notional: number
-  readonly vwap: number | null
-  /** Mean and standard deviation (population) of the prices that set the price. */
-  readonly meanPrice: number | null
-  readonly sdPrice: number | null
-  /** ln(close / open) */
-  readonly logReturn: number | null
-  /** Square root of the summed squared log returns from print to print. */
-  readonly realisedVolatility: number | null
-  /** Volume by which way its trade moved the price; inferred by the tick rule, the feed does not say. */
-  readonly inferredUpVolume: number
-  readonly inferredDownVolume: number
-  readonly inferredUnchangedVolume: number
-  readonly tradeCount: number
-  readonly firstTradeAt: Date
-  readonly lastTradeAt: Date
-  readonly session: string
-  readonly tradeDate: string
-  readonly status: Bar['status']
-  /** 0 until final; then one more for every record with late trades, and every gap known late. */
-  readonly revision: number
-  readonly revisionCause: Bar['revisionCause']
-  /** Trades that came after the bar was final, and their volume. */
-  readonly lateCount: number
-  readonly lateVolume: number
-  /** Share of the window in which the feed was up, 0 to 1; null before it was first followed. */
-  readonly coverage: number | null
-  /** The feed gaps in the window; see feed_gaps. */
-  readonly gapIds: readonly string[]
-  readonly policy: string
-  /** Version of the condition table. */
-  readonly conditionVersion: number
-  readonly feed: string
+/** A bar, replaced whole under the guard; BAR_FIELDS of libs/domain describes each field. */
+export interface BarDocument extends BarFields {
   readonly updatedAt: Date
   readonly source: Source
-  /** The exact sums and order keys from which the bar can be merged further; see libs/domain. */
+  /** The exact sums and order keys from which the bar is restored; see StoredExact. */
   readonly exact: unknown
 }
 
@@ -104,7 +58,7 @@ export function storedBarOf(document: BarDocument, { log, logEpoch }: Ownership)
       tradeCount: document.tradeCount,
       firstTradeMs: document.firstTradeAt.getTime(),
       lastTradeMs: document.lastTradeAt.getTime(),
-      session: document.session as StoredAccumulator['session'],
+      session: document.session,
       feed: document.feed
     }
   }
@@ -119,66 +73,33 @@ export function storedActivityBarOf(document: BarDocument, owner: Ownership): St
   return { ...bar, id: document._id, tradeDate: document.tradeDate, from, through }
 }
 
-/** The fields of a document that its bar does not know. */
-interface BarContext {
-  readonly policy: string
-  readonly tradeDate: string
+interface DocumentContext extends BarContext {
   readonly updatedAt: Date
   /** Activity bars: the places of their first and last trade. */
   readonly span?: Pick<ActivitySpan, 'from' | 'through'>
 }
 
+const makeDocument = objectMaker<[Bar, DocumentContext, Owner], BarDocument>({
+  ...STORED_BAR,
+  updatedAt: (_bar, { updatedAt }) => updatedAt,
+  source: ({ offset }, _context, { log, epoch }) => ({ log, epoch, offset }),
+  exact: exactOf
+})
+
 /** A bar as it is stored. */
-export function barDocument(
-  bar: Bar,
-  { log, epoch }: Owner,
-  { policy, tradeDate, updatedAt, span }: BarContext
-): BarDocument {
-  const { accumulator, gaps } = bar
-  const lateVolume = bar.lateVolume.toStored()
+export function barDocument(bar: Bar, owner: Owner, context: DocumentContext): BarDocument {
+  return makeDocument(bar, context, owner)
+}
+
+function exactOf({ accumulator, gaps, lateVolume }: Bar, { span }: DocumentContext): StoredExact {
+  const late = lateVolume.toStored()
   return {
-    _id: bar.id,
-    symbol: bar.symbol,
-    timeframe: bar.timeframe,
-    start: new Date(bar.startMs),
-    end: new Date(bar.endMs),
-    open: accumulator.open,
-    high: accumulator.high,
-    low: accumulator.low,
-    close: accumulator.close,
-    volume: accumulator.volume,
-    notional: accumulator.notional,
-    vwap: accumulator.vwap,
-    meanPrice: accumulator.meanPrice,
-    sdPrice: accumulator.sdPrice,
-    logReturn: accumulator.logReturn,
-    realisedVolatility: accumulator.realisedVolatility,
-    inferredUpVolume: accumulator.upVolume,
-    inferredDownVolume: accumulator.downVolume,
-    inferredUnchangedVolume: accumulator.unchangedVolume,
-    tradeCount: accumulator.tradeCount,
-    firstTradeAt: new Date(accumulator.firstTradeMs),
-    lastTradeAt: new Date(accumulator.lastTradeMs),
-    session: accumulator.session,
-    tradeDate,
-    status: bar.status,
-    revision: bar.revision,
-    revisionCause: bar.revisionCause,
-    lateCount: bar.lateCount,
-    lateVolume: bar.lateVolume.toNumber(),
-    coverage: coverageOf(bar.symbol, bar.timeframe, bar.startMs, bar.endMs, gaps),
-    gapIds: gaps.map(({ id }) => id),
-    policy,
-    conditionVersion: CONDITION_TABLE_VERSION,
-    feed: accumulator.feed,
-    updatedAt,
-    source: { log, epoch, offset: bar.offset },
-    exact: {
-      ...accumulator.exactParts(),
-      ...(lateVolume !== 0 && { lateVolume }),
-      ...(gaps.length > 0 && { gaps: gaps.map(({ id, fromMs, toMs }) => [id, fromMs, toMs]) }),
-      ...(span !== undefined && { from: span.from, through: span.through })
-    }
+    ...accumulator.exactParts(),
+    ...(late !== 0 && { lateVolume: late }),
+    ...(gaps.length > 0 && {
+      gaps: gaps.map(({ id, fromMs, toMs }): [string, number, number] => [id, fromMs, toMs])
+    }),
+    ...(span !== undefined && { from: span.from, through: span.through })
   }
 }
 

@@ -1,4 +1,9 @@
-import { CONDITION_TABLE_VERSION, type BarAccumulator } from '@tapedeck/domain'
+import {
+  BAR_FIELDS,
+  CONDITION_TABLE_VERSION,
+  type BarAccumulator,
+  type BarFieldKind
+} from '@tapedeck/domain'
 import type { BarRow } from '@tapedeck/mongo'
 
 /** One value of a bar beside the same value counted anew. */
@@ -16,31 +21,28 @@ export interface BarCheck {
   readonly fields: readonly CheckedField[]
 }
 
+/** A return is not compared: it follows from the prices. */
+const CHECKED_KINDS: readonly BarFieldKind[] = ['price', 'amount', 'count', 'time']
+
 /** Compares a bar with the accumulator of its trades, digit by digit; pure. */
 export function checkOf(bar: BarRow, accumulator: BarAccumulator): BarCheck {
-  const isEmpty = accumulator.tradeCount === 0
-  const values: readonly (readonly [string, number | null, number | null])[] = [
-    ['open', bar.open, accumulator.open],
-    ['high', bar.high, accumulator.high],
-    ['low', bar.low, accumulator.low],
-    ['close', bar.close, accumulator.close],
-    ['volume', bar.volume, accumulator.volume],
-    ['notional', bar.notional, accumulator.notional],
-    ['vwap', bar.vwap, accumulator.vwap],
-    ['meanPrice', bar.meanPrice, accumulator.meanPrice],
-    ['sdPrice', bar.sdPrice, accumulator.sdPrice],
-    ['tradeCount', bar.tradeCount, accumulator.tradeCount],
-    ['firstTradeAt', bar.firstTradeAt.getTime(), isEmpty ? null : accumulator.firstTradeMs],
-    ['lastTradeAt', bar.lastTradeAt.getTime(), isEmpty ? null : accumulator.lastTradeMs]
-  ]
-  const fields = values.map(([field, stored, counted]) => ({
-    field,
-    bar: stored,
-    trades: counted,
-    isEqual: stored === counted
-  }))
+  const fields: CheckedField[] = []
+  for (const [field, { origin, kind, sumInTapeOrder, of }] of Object.entries(BAR_FIELDS)) {
+    // The tape order needs the trades before the window.
+    if (origin !== 'trades' || sumInTapeOrder !== undefined || !CHECKED_KINDS.includes(kind))
+      continue
+    const stored = numberOf(bar[field as keyof BarRow])
+    const counted = numberOf(of({ accumulator }))
+    fields.push({ field, bar: stored, trades: counted, isEqual: stored === counted })
+  }
   const isEqual = fields.every((one) => one.isEqual)
   return { isEqual, text: textOf(bar, fields, isEqual), fields }
+}
+
+/** Times in epoch ms; null for the time of a trade that does not exist. */
+function numberOf(value: unknown): number | null {
+  const number = value instanceof Date ? value.getTime() : value
+  return typeof number === 'number' && !Number.isNaN(number) ? number : null
 }
 
 function textOf(bar: BarRow, fields: readonly CheckedField[], isEqual: boolean): string {

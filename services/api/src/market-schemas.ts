@@ -1,5 +1,6 @@
 /** The JSON schemas of trades and bars; see schemas.ts. */
 
+import { BAR_FIELDS, type BarFieldKind } from '@tapedeck/domain'
 import {
   flag,
   flagOrNull,
@@ -12,7 +13,8 @@ import {
   textOrNull,
   texts,
   whole,
-  wholeOrNull
+  wholeOrNull,
+  type Schema
 } from './schema-parts.ts'
 
 const TRADE = {
@@ -43,45 +45,24 @@ export const LATE_AGES_SCHEMA = list('ages', {
   redelivered: whole
 })
 
-const BAR = {
-  id: text,
-  symbol: text,
-  timeframe: text,
+const KINDS: Readonly<Record<BarFieldKind, Schema>> = {
+  text,
+  texts,
   time: whole,
-  end: whole,
-  open: numberOrNull,
-  high: numberOrNull,
-  low: numberOrNull,
-  close: numberOrNull,
-  volume: number,
-  notional: number,
-  vwap: numberOrNull,
-  meanPrice: numberOrNull,
-  sdPrice: numberOrNull,
-  logReturn: numberOrNull,
-  changePercent: numberOrNull,
-  realisedVolatility: numberOrNull,
-  inferredUpVolume: numberOrNull,
-  inferredDownVolume: numberOrNull,
-  inferredUnchangedVolume: numberOrNull,
-  tradeCount: whole,
-  firstTradeAt: whole,
-  lastTradeAt: whole,
-  session: text,
-  tradeDate: text,
-  status: { type: 'string', enum: ['provisional', 'final', 'revised'] },
-  revision: whole,
-  revisionCause: textOrNull,
-  lateCount: whole,
-  lateVolume: numberOrNull,
-  coverage: numberOrNull,
-  coveragePercent: numberOrNull,
-  isComplete: flag,
-  gapIds: texts,
-  policy: text,
-  conditionVersion: wholeOrNull,
-  feed: text
+  price: number,
+  amount: number,
+  ratio: number,
+  count: whole,
+  flag,
+  'bar status': { type: 'string', enum: ['provisional', 'final', 'revised'] }
 }
+
+const BAR = Object.fromEntries(
+  Object.entries(BAR_FIELDS).map(([name, { row, kind, isNullable }]) => [
+    row ?? name,
+    isNullable === true ? { ...KINDS[kind], nullable: true } : KINDS[kind]
+  ])
+)
 
 export const BARS_SCHEMA = list('bars', BAR)
 

@@ -1,11 +1,12 @@
-import type { BarRow, LateTradeDocument, TradeDocument } from '@tapedeck/mongo'
+import { BAR_FIELDS, BAR_ROW, objectMaker, type BarFields } from '@tapedeck/domain'
+import type { LateTradeDocument, TradeDocument } from '@tapedeck/mongo'
 
-/** What trades lack that were stored before the field was. */
-const UNSAID_OF_TRADE = { eligible: null } as const
+/** The fields that trades lack which were stored before the fields were there. */
+const MISSING_OF_TRADE = { eligible: null } as const
 
 /** A trade as the api answers it. */
 export function tradeRow(stored: TradeDocument) {
-  const trade = { ...UNSAID_OF_TRADE, ...stored }
+  const trade = { ...MISSING_OF_TRADE, ...stored }
   return {
     id: trade._id,
     symbol: trade.symbol,
@@ -32,63 +33,16 @@ export function lateTradeRow(trade: LateTradeDocument) {
   }
 }
 
-/** What bars lack that were stored before these fields were: unknown is not zero. */
-const UNSAID = {
-  meanPrice: null,
-  sdPrice: null,
-  logReturn: null,
-  realisedVolatility: null,
-  inferredUpVolume: null,
-  inferredDownVolume: null,
-  inferredUnchangedVolume: null,
-  revisionCause: null,
-  lateVolume: null,
-  coverage: null,
-  gapIds: [],
-  conditionVersion: null
-} as const
+/** The fields that bars lack which were stored before the fields were there: unknown is not zero. */
+const MISSING = Object.fromEntries(
+  Object.entries(BAR_FIELDS)
+    .filter(([, { isNullable, kind }]) => isNullable === true || kind === 'texts')
+    .map(([name, { kind }]) => [name, kind === 'texts' ? [] : null])
+)
+
+const makeRow = objectMaker(BAR_ROW)
 
 /** A bar as the api answers it; `time` is the start of its window. */
-export function barRow(stored: BarRow) {
-  const bar = { ...UNSAID, ...stored }
-  const { open, close, coverage, status } = bar
-  return {
-    id: bar._id,
-    symbol: bar.symbol,
-    timeframe: bar.timeframe,
-    time: bar.start.getTime(),
-    end: bar.end.getTime(),
-    open,
-    high: bar.high,
-    low: bar.low,
-    close,
-    volume: bar.volume,
-    notional: bar.notional,
-    vwap: bar.vwap,
-    meanPrice: bar.meanPrice,
-    sdPrice: bar.sdPrice,
-    logReturn: bar.logReturn,
-    changePercent: open === null || close === null || open === 0 ? null : 100 * (close / open - 1),
-    realisedVolatility: bar.realisedVolatility,
-    inferredUpVolume: bar.inferredUpVolume,
-    inferredDownVolume: bar.inferredDownVolume,
-    inferredUnchangedVolume: bar.inferredUnchangedVolume,
-    tradeCount: bar.tradeCount,
-    firstTradeAt: bar.firstTradeAt.getTime(),
-    lastTradeAt: bar.lastTradeAt.getTime(),
-    session: bar.session,
-    tradeDate: bar.tradeDate,
-    status,
-    revision: bar.revision,
-    revisionCause: bar.revisionCause,
-    lateCount: bar.lateCount,
-    lateVolume: bar.lateVolume,
-    coverage,
-    coveragePercent: coverage === null ? null : 100 * coverage,
-    isComplete: status !== 'provisional' && coverage === 1,
-    gapIds: bar.gapIds,
-    policy: bar.policy,
-    conditionVersion: bar.conditionVersion,
-    feed: bar.feed
-  }
+export function barRow(stored: BarFields): object {
+  return makeRow({ ...MISSING, ...stored })
 }

@@ -1,3 +1,4 @@
+import { objectMaker, PUBLISHED_BAR } from '@tapedeck/domain'
 import type { OutgoingRecord } from '@tapedeck/kafka'
 import type { BarDocument, ForecastDocument, Writes } from '@tapedeck/mongo'
 
@@ -57,31 +58,10 @@ function partsOf<T>(results: readonly T[]): T[][] {
   return parts
 }
 
-function publishedBar(bar: BarDocument) {
-  return {
-    start: bar.start.getTime(),
-    end: bar.end.getTime(),
-    status: bar.status,
-    revision: bar.revision,
-    revisionCause: bar.revisionCause,
-    open: bar.open,
-    high: bar.high,
-    low: bar.low,
-    close: bar.close,
-    volume: bar.volume,
-    notional: bar.notional,
-    vwap: bar.vwap,
-    tradeCount: bar.tradeCount,
-    lateCount: bar.lateCount,
-    coverage: bar.coverage,
-    gapIds: bar.gapIds,
-    session: bar.session,
-    tradeDate: bar.tradeDate,
-    policy: bar.policy,
-    feed: bar.feed,
-    source: bar.source
-  }
-}
+const publishedBar = objectMaker<[BarDocument], Record<string, unknown>>({
+  ...PUBLISHED_BAR,
+  source: ({ source }) => source
+})
 
 function publishedForecast(one: ForecastDocument) {
   return {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { BARS_SCHEMA } from '@tapedeck/api/testing'
 import type { BarRow, TradeDocument } from '@tapedeck/mongo'
+import { GOLDEN_DOCUMENT, GOLDEN_ROW, GOLDEN_SCHEMA } from '../../support/golden-bar.ts'
 import { aBar, aTrade } from '../../support/market-documents.ts'
 import { apiOn } from './reader-double.ts'
 
@@ -16,6 +18,28 @@ async function rowOf(parts: Partial<BarRow>, without: readonly string[] = []): P
 }
 
 describe('rows of GET /api/v1/bars', () => {
+  it('have every field of a bar, in a fixed order', async () => {
+    const bars = async (): Promise<BarRow[]> => [GOLDEN_DOCUMENT]
+    const { body } = await apiOn({ bars }).inject('/api/v1/bars')
+    assert.equal(body, JSON.stringify({ bars: [GOLDEN_ROW] }))
+  })
+
+  it('have a schema that names every field with its type', () => {
+    const row = {
+      type: 'object',
+      properties: GOLDEN_SCHEMA,
+      required: Object.keys(GOLDEN_SCHEMA),
+      additionalProperties: false
+    }
+    const answer = {
+      type: 'object',
+      properties: { bars: { type: 'array', items: row } },
+      required: ['bars'],
+      additionalProperties: false
+    }
+    assert.equal(JSON.stringify(BARS_SCHEMA), JSON.stringify(answer))
+  })
+
   it('have no coverage where nothing is known of the feed, and are not complete then', async () => {
     const row = await rowOf({ coverage: null })
     assert.deepEqual(

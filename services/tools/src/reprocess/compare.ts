@@ -1,4 +1,4 @@
-import { ACCUMULATOR_SUMS } from '@tapedeck/domain'
+import { ACCUMULATOR_SUMS, BAR_FIELDS } from '@tapedeck/domain'
 import type { BarDocument } from '@tapedeck/mongo'
 
 /** One field of a bar that is not what it should be, values as a person reads them. */
@@ -8,36 +8,22 @@ export interface FieldDifference {
   readonly rebuilt: string
 }
 
-/** How a bar came about, beside what it says of its trades; gaps are compared apart. */
+const FIELDS = Object.entries(BAR_FIELDS)
+/** Says how a bar came about, or is its store's alone; gaps are compared apart. */
 const HISTORY: ReadonlySet<string> = new Set([
   '_id',
-  'status',
-  'revision',
-  'revisionCause',
-  'lateCount',
-  'lateVolume',
-  'coverage',
-  'gapIds',
-  'policy',
-  'conditionVersion',
   'updatedAt',
   'source',
   'exact',
-  'reprocess'
+  'reprocess',
+  ...FIELDS.filter(([, { origin }]) => origin === 'history').map(([name]) => name)
 ])
 /** Of a bar's exact parts: what is not a sum or a print. */
 const EXACT_HISTORY: ReadonlySet<string> = new Set(['lateVolume', 'gaps', 'from', 'through'])
-/** What follows the order of the tape; everything else is the same in any order. */
-const OF_TAPE_ORDER: readonly string[] = [
-  'realisedVolatility',
-  'inferredUpVolume',
-  'inferredDownVolume',
-  'inferredUnchangedVolume',
-  'exact squaredReturns',
-  'exact upVolume',
-  'exact downVolume',
-  'exact unchangedVolume'
-]
+/** Depends on the order of the tape; everything else is the same in any order. */
+const OF_TAPE_ORDER: readonly string[] = FIELDS.flatMap(([name, { sumInTapeOrder }]) =>
+  sumInTapeOrder === undefined ? [] : [name, `exact ${sumInTapeOrder}`]
+)
 
 const NOTHING: ReadonlySet<string> = new Set()
 

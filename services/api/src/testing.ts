@@ -1,0 +1,1 @@
+export { BARS_SCHEMA } from './market-schemas.ts'

@@ -1,0 +1,1 @@
+export { barRecordsOf } from './published.ts'
