@@ -60,19 +60,26 @@ const TRIES = 5
  * Creates the lock file of a folder for this process. The lock of a process that is gone is taken over.
  *
  * @param variable the environment variable that names the folder, for the message
- * @param beforeTakeover runs while the stale lock still keeps other processes out
+ * @param options.content what the file holds besides the owner
+ * @param options.beforeTakeover runs while the stale lock still keeps other processes out
  * @returns the owner in the file, which is this process
  * @throws DATA_DIR_IN_USE with the pid of the owner
  */
 export async function takeLock(
   file: string,
   variable: string,
-  beforeTakeover: (stale: LockContent) => Promise<void> = () => Promise.resolve()
+  {
+    content = {},
+    beforeTakeover
+  }: {
+    readonly content?: object
+    readonly beforeTakeover?: (stale: LockContent) => Promise<void>
+  } = {}
 ): Promise<ProcessIdentity> {
   const folder = path.dirname(file)
   const owner = await processIdentity(process.pid)
   for (let tried = 0; tried < TRIES; tried++) {
-    if (await createWhole(file, JSON.stringify({ owner } satisfies LockContent))) return owner
+    if (await createWhole(file, JSON.stringify({ owner, ...content }))) return owner
     const text = await readFile(file, 'utf8').catch(() => undefined)
     if (text === undefined) continue
     const other = contentOf(text)
@@ -84,7 +91,7 @@ export async function takeLock(
           `(stop it, or set ${variable})`
       )
     }
-    if (other !== undefined) await beforeTakeover(other)
+    if (other !== undefined) await beforeTakeover?.(other)
     await removeStale(file, text)
   }
   throw new TapedeckError(

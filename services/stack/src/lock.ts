@@ -36,8 +36,11 @@ const CHECK_EVERY_MS = 50
 export async function lockDataDir(dataDir: string): Promise<DataLock> {
   await mkdir(dataDir, { recursive: true })
   const file = lockFile(dataDir)
-  // Before the lock is taken over, because it must refuse other stacks until the folder is free.
-  const owner = await takeLock(file, 'TAPEDECK_DATA_DIR', (stale) => untilExited(childrenOf(stale)))
+  const owner = await takeLock(file, 'TAPEDECK_DATA_DIR', {
+    content: { children: [] },
+    // The stale lock must refuse other stacks until the folder is free.
+    beforeTakeover: (stale) => untilExited(childrenOf(stale))
+  })
   return held(file, owner)
 }
 

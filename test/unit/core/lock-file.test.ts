@@ -47,9 +47,13 @@ describe('takeLock()', () => {
     const owner = { pid: process.pid, started: 'another time' }
     await writeFile(file, JSON.stringify({ owner }))
     const seen: unknown[] = []
-    await takeLock(file, 'ANY_DIR', async (stale) => {
-      seen.push(stale.owner, (JSON.parse(await readFile(file, 'utf8')) as typeof stale).owner)
+    const own = await takeLock(file, 'ANY_DIR', {
+      content: { children: [] },
+      beforeTakeover: async (stale) => {
+        seen.push(stale.owner, (JSON.parse(await readFile(file, 'utf8')) as typeof stale).owner)
+      }
     })
     assert.deepEqual(seen, [owner, owner])
+    assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), { owner: own, children: [] })
   })
 })
