@@ -47,7 +47,7 @@ export function buildFrame(
       )
     }
     if (!rows.some((row) => column.selector in (row as object))) {
-      throw new Error(`No row has '${column.selector}': its column would be empty for ever`)
+      throw new Error(`No row has '${column.selector}': its column would always be empty`)
     }
     const values = rows.map((row) => (row as Record<string, unknown>)[column.selector] ?? null)
     const type = FIELD_TYPES[column.type] ?? guess(values)

@@ -6,15 +6,34 @@ import { root } from './sources.ts'
 
 /** Words of this project alone, each with the field's word that stands in its place. */
 const BANNED: readonly { readonly word: RegExp; readonly instead: string }[] = [
-  { word: /FeedDesk/, instead: 'FeedSupervisor' },
-  { word: /FeedFollower/, instead: 'FrameHandler' },
-  { word: /FeedLine/, instead: 'FeedConnection' },
-  { word: /FormerLi[fv]e/i, instead: 'PreviousRun' },
-  { word: /\bLegacy/, instead: 'Handover' },
-  { word: /Shel(f|ves)/i, instead: 'TimeframeSlot' },
-  { word: /RedeliveryBook/i, instead: 'VendorIdDeduplicator' },
-  { word: /ForecastOutbox/i, instead: 'ForecastResults' },
-  { word: /takeDirty/, instead: 'drainChanged' }
+  { word: /Feed-?Desk/i, instead: 'FeedSupervisor' },
+  { word: /Feed-?Follower/i, instead: 'FrameHandler' },
+  { word: /Feed-?Line\b/i, instead: 'FeedConnection' },
+  { word: /[sS]pill/, instead: 'overflow' },
+  { word: /Movement/, instead: 'Signal' },
+  { word: /Former.?Li[fv]e/i, instead: 'previous run' },
+  { word: /\blegac(y|ies)/i, instead: 'handover' },
+  { word: /takeUp/, instead: 'restore' },
+  { word: /Gap-?Keeper/i, instead: 'OutageTracker' },
+  { word: /Symbol-?Watch\b/i, instead: 'SilenceDetector' },
+  { word: /Bar-?Book/i, instead: 'BarAggregator' },
+  { word: /\btall(y|ies|ied)|Tall(y|ied)/, instead: 'BarAccumulator' },
+  { word: /shel(f|ves)\b/i, instead: 'TimeframeSlot' },
+  { word: /Counted-?B(ook|ar)/i, instead: 'activity bars' },
+  { word: /Frame-?Ledger/i, instead: 'FrameDeduplicator' },
+  { word: /Redelivery-?Book/i, instead: 'VendorIdDeduplicator' },
+  { word: /Forecast-?Desk|\bdesks?\b/i, instead: 'ForecastEngine' },
+  { word: /Forecast-?Outbox/i, instead: 'ForecastResults' },
+  { word: /Score-?Board/i, instead: 'RollingScores' },
+  { word: /takeDirty/, instead: 'drainChanged' },
+  { word: /\banew\b/, instead: 'again' },
+  { word: /\bfor ever\b/, instead: 'permanently' }
+]
+/** Words that tests alone used. */
+const BANNED_IN_TESTS: typeof BANNED = [
+  { word: /\bdoors?\b|openDoor/i, instead: 'TCP proxy' },
+  { word: /\bstrikers?\b/i, instead: 'fault injector' },
+  { word: /\b(open|set)Stage|\bStage\b|\bstage[.(]/, instead: 'harness' }
 ]
 
 const texts = globSync(
@@ -38,9 +57,9 @@ describe('words', () => {
       readFileSync(path.join(root, file), 'utf8')
         .split('\n')
         .flatMap((line, index) =>
-          BANNED.filter(({ word }) => word.test(line)).map(
-            ({ instead }) => `${file}:${index + 1} expected ${instead}: ${line.trim()}`
-          )
+          (file.startsWith('test/') ? [...BANNED, ...BANNED_IN_TESTS] : BANNED)
+            .filter(({ word }) => word.test(line))
+            .map(({ instead }) => `${file}:${index + 1} expected ${instead}: ${line.trim()}`)
         )
     )
     assert.deepEqual(found, [])

@@ -45,7 +45,7 @@ export interface BarSummary {
 }
 
 /**
- * Counts a bar anew from its trades, with the consumer's own accumulator. Every sum is exact, so the result
+ * Recomputes a bar from its trades with the consumer's own accumulator. Every sum is exact, so the result
  * equals the stored bar in every digit or not at all.
  */
 export class BarAccount {

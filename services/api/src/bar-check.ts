@@ -6,7 +6,7 @@ import {
 } from '@tapedeck/domain'
 import type { BarRow } from '@tapedeck/mongo'
 
-/** One value of a bar beside the same value counted anew. */
+/** One value of a bar beside the same value recomputed from its trades. */
 export interface CheckedField {
   readonly field: string
   readonly bar: number | null

@@ -53,7 +53,7 @@ export function gapRow(gap: FeedGapDocument, nowMs: number) {
 
 /**
  * The same for an axis of time: both ends are moments, an open one ends now. One without a begin (the
- * feed was not followed before) is its end alone: shaded back for ever it would cover recorded tapes.
+ * feed was not followed before) is its end alone: shading without a begin would cover recorded tapes.
  */
 export function gapSpan(gap: FeedGapDocument, nowMs: number) {
   const row = gapRow(gap, nowMs)

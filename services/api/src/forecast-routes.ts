@@ -77,7 +77,7 @@ export function forecastRoutes(tools: DataRouteTools): readonly DataRoute[] {
     },
     {
       path: '/api/v1/forecast-events',
-      summary: 'Change points: when the errors of a model rose for good and it began anew',
+      summary: 'Change points: when the errors of a model rose permanently and it was restarted',
       parameters: ['symbol', 'timeframe', 'horizon', 'model', 'from', 'to', 'limit'],
       response: FORECAST_EVENTS_SCHEMA,
       question(query) {

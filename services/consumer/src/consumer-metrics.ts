@@ -48,7 +48,7 @@ export function consumerMetrics(metrics: Metrics) {
     ),
     changePoints: metrics.counter(
       'forecast_change_points_total',
-      'Lasting rises of a model’s errors, after which it began anew'
+      'Lasting rises of a model’s errors, after which it was restarted'
     ),
     writesFenced: metrics.counter(
       'writes_newer_total',

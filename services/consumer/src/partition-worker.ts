@@ -165,11 +165,11 @@ export class PartitionWorker {
   /** Whatever moves panes into bars runs one after another. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const next = this.#turn.then(work)
-    this.#turn = next.catch(() => undefined) // reported to its caller; the next one tries anew
+    this.#turn = next.catch(() => undefined) // reported to its caller; the next one tries again
     return next
   }
 
-  /** Passing records over would lose them: whoever reads on after a loss must acquire anew. */
+  /** Skipping records would lose them: after a loss the partition must be acquired again. */
   #assertOwned(): void {
     if (!this.#isDropped) return
     throw new TapedeckError(

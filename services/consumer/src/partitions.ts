@@ -21,7 +21,7 @@ const REGAIN_MS = 3500
 /**
  * The partitions of this member of the group, each with a worker under an epoch of its own.
  *
- * With every assignment all partitions are acquired anew: kafkajs does not say before a partition is
+ * With every assignment all partitions are acquired again: kafkajs does not say before a partition is
  * taken away, and an epoch more costs nothing. Acquisitions of one partition run one after another,
  * so that the newest has the highest epoch.
  */
@@ -114,7 +114,7 @@ export class Partitions implements PartitionReader {
       .then(async () => {
         if (waitMs > 0) await clock.delay(waitMs, signal)
         if (isCurrent()) return this.#acquire(partition)
-        throw new TapedeckError('PARTITION_FENCED', `Partition ${partition} is assigned anew`)
+        throw new TapedeckError('PARTITION_FENCED', `Partition ${partition} is assigned again`)
       })
     this.#opening.set(partition, opening)
     this.#tails.set(partition, opening)

@@ -174,7 +174,7 @@ describe('GET /api/v1/bars/{id}/trades', () => {
 
   // Goal: the explanation is true of every bar there can be.
   // Method: a disordered tape of three symbols through the real consumer; each stored bar of each kind
-  // of window is counted anew from the trades that the api lists.
+  // of window is recomputed from the trades that the api lists.
   for (const policy of ['feed', 'sip'] as const) {
     it(
       `gives exactly the stored bar for every kind of window under ${policy}`,

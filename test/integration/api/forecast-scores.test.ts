@@ -58,14 +58,14 @@ function tape(): TradeRecord[] {
   return records
 }
 
-interface Stage {
+interface Harness {
   readonly database: Database
   readonly scores: readonly ForecastScoreDocument[]
   readonly uri: string
   readonly name: string
 }
 
-async function scoredTape(t: Scope): Promise<Stage> {
+async function scoredTape(t: Scope): Promise<Harness> {
   const market = await openMarket(t)
   const records = tape()
   await market.publish(records)
@@ -96,19 +96,19 @@ async function scoredTape(t: Scope): Promise<Stage> {
 
 describe('forecast_scores', { timeout: 120_000 }, () => {
   const scope = new OwnScope()
-  let stage: Stage
+  let harness: Harness
 
   before(async () => {
-    stage = await scoredTape(scope)
+    harness = await scoredTape(scope)
   })
 
   it('have more than sixty scored forecasts of every series and model', () => {
-    assert.equal(stage.scores.length, SERIES_COUNT)
-    for (const { _id, total } of stage.scores) assert.ok(Number(total['n']) > 60, _id)
+    assert.equal(harness.scores.length, SERIES_COUNT)
+    for (const { _id, total } of harness.scores) assert.ok(Number(total['n']) > 60, _id)
   })
 
   it('rest on misses of both bands, ties, voids and a rewritten outcome', async () => {
-    const { forecasts } = stage.database
+    const { forecasts } = harness.database
     for (const condition of [
       { inBand: false },
       { inOls: false },
@@ -128,10 +128,10 @@ describe('forecast_scores', { timeout: 120_000 }, () => {
     ['last50', 50]
   ] as const) {
     it(`${field}: equal what a pipeline counts over the forecasts`, async () => {
-      for (const score of stage.scores) {
+      for (const score of harness.scores) {
         const { symbol, timeframe, horizon, model } = score
         const series = { symbol, timeframe, horizon, model }
-        const counted = await countScores(stage.database, series, newest)
+        const counted = await countScores(harness.database, series, newest)
         assert.ok(counted !== undefined)
         for (const [name, expected] of Object.entries(counted)) {
           const found: unknown = score[field][name]
@@ -145,13 +145,13 @@ describe('forecast_scores', { timeout: 120_000 }, () => {
   }
 
   it('are what the api answers, flat and nested', async () => {
-    const api = await runningApi(scope, { uri: stage.uri, database: stage.name })
+    const api = await runningApi(scope, { uri: harness.uri, database: harness.name })
     await untilReady(api.get)
     const flat = await api.get('/api/v1/forecast-scores?symbol=AAPL&horizon=5&model=shrunk')
     const nested = await api.get('/api/v1/forecast-scores/AAPL?horizon=5&model=shrunk')
     const [row] = flat.body['scores'] as Record<string, unknown>[]
     const [tree] = nested.body['scores'] as Record<string, Record<string, unknown>>[]
-    const stored = stage.scores.find(({ _id }) => _id === 'AAPL|1m|5|shrunk')
+    const stored = harness.scores.find(({ _id }) => _id === 'AAPL|1m|5|shrunk')
     for (const name of ['n', 'mae', 'skill', 'hitLower', 'coverageBand', 'winklerOls']) {
       const expected = stored?.last50[name]
       assert.equal(row?.[`last50${name.charAt(0).toUpperCase()}${name.slice(1)}`], expected, name)

@@ -51,13 +51,13 @@ function tape(): TradeRecord[] {
   return records
 }
 
-interface Stage {
+interface Harness {
   readonly database: Database
   readonly truth: readonly TopicTrade[]
   readonly topic: string
 }
 
-async function forecastTape(t: Scope): Promise<Stage> {
+async function forecastTape(t: Scope): Promise<Harness> {
   const { database, kafka, publish, consumer } = await openMarket(t)
   const records = tape()
   await publish(records)
@@ -83,15 +83,15 @@ async function forecastTape(t: Scope): Promise<Stage> {
 
 describe('the checks of forecasts', { timeout: 120_000 }, () => {
   const scope = new OwnScope()
-  let stage: Stage
+  let harness: Harness
 
   before(async () => {
-    stage = await forecastTape(scope)
+    harness = await forecastTape(scope)
   })
 
   async function check(): Promise<ForecastCheck & { readonly shown: readonly string[] }> {
     const findings = new Findings()
-    const { database, truth, topic } = stage
+    const { database, truth, topic } = harness
     const options = { topic, specs: SPECS, allowedDelayMs: 2000 }
     const found = await checkForecasts(database, truth, options, findings)
     return { ...found, shown: findings.shown }
@@ -110,7 +110,7 @@ describe('the checks of forecasts', { timeout: 120_000 }, () => {
 
   const scored = { symbol: 'AAPL', horizon: 5, model: 'shrunk', status: 'scored' } as const
   const oneScored = async (): Promise<ForecastDocument> => {
-    const found = await stage.database.forecasts.findOne(scored, { sort: { target: 1 }, skip: 9 })
+    const found = await harness.database.forecasts.findOne(scored, { sort: { target: 1 }, skip: 9 })
     assert.ok(found !== null)
     return found
   }
@@ -263,7 +263,7 @@ describe('the checks of forecasts', { timeout: 120_000 }, () => {
 
   for (const [kind, what, change] of changes) {
     it(`find ${what}`, async () => {
-      const { database } = stage
+      const { database } = harness
       const kept = await Promise.all(KEPT.map((name) => keep(database, name)))
       try {
         await change(database)

@@ -207,7 +207,7 @@ describe('exactly once', () => {
   })
 
   it(
-    'builds everything anew when the database was emptied, though Kafka says all is read',
+    'rebuilds everything when the database was emptied, though Kafka says all is read',
     options,
     async (t) => {
       const market = await openMarket(t)

@@ -13,14 +13,14 @@ import { startScriptedFeed, type ScriptedFeed } from '../../support/scripted-fee
 const options = { timeout: 120_000 }
 const TOKEN = 'c0ffee-token'
 
-interface Stage {
+interface Harness {
   readonly market: Market
   readonly feed: ScriptedFeed
   readonly producer: InService<{ healthUrl: string }>
   metrics(): Promise<string>
 }
 
-async function openStage(t: TestContext, symbols: string): Promise<Stage> {
+async function openHarness(t: TestContext, symbols: string): Promise<Harness> {
   const market = await openMarket(t)
   const feed = await startScriptedFeed(t)
   const producer = await inService(t, (context) =>
@@ -51,7 +51,11 @@ function frame(...trades: readonly (readonly [string, number])[]): string {
   return JSON.stringify({ data, type: 'trade' })
 }
 
-async function recordsOf(t: TestContext, { market }: Stage, count: number): Promise<TradeRecord[]> {
+async function recordsOf(
+  t: TestContext,
+  { market }: Harness,
+  count: number
+): Promise<TradeRecord[]> {
   const records = await readTopic(t, market.kafka, market.kafka.topic, count)
   assert.equal(records.length, count)
   for (const { key, value } of records) assert.equal(key, (JSON.parse(value) as TradeRecord).symbol)
@@ -63,11 +67,11 @@ describe('producer', () => {
     'publishes one record per symbol and frame, with the indexes in the frame',
     options,
     async (t) => {
-      const stage = await openStage(t, 'AAPL,MSFT')
-      stage.feed.send(frame(['AAPL', 1], ['MSFT', 2], ['AAPL', 3]))
-      stage.feed.send('{"type":"ping"}')
-      stage.feed.send(frame(['AAPL', 4]))
-      const records = await recordsOf(t, stage, 3)
+      const harness = await openHarness(t, 'AAPL,MSFT')
+      harness.feed.send(frame(['AAPL', 1], ['MSFT', 2], ['AAPL', 3]))
+      harness.feed.send('{"type":"ping"}')
+      harness.feed.send(frame(['AAPL', 4]))
+      const records = await recordsOf(t, harness, 3)
       assert.deepEqual(
         records
           .toSorted((a, b) => a.frame - b.frame || (a.symbol < b.symbol ? -1 : 1))
@@ -85,15 +89,15 @@ describe('producer', () => {
           ['AAPL', 3, [0], [4], 'simulated', 1]
         ]
       )
-      assert.deepEqual(stage.feed.connections[0]?.symbols, ['AAPL', 'MSFT'])
+      assert.deepEqual(harness.feed.connections[0]?.symbols, ['AAPL', 'MSFT'])
     }
   )
 
   it('keeps the order of each symbol, however many frames come at once', options, async (t) => {
-    const stage = await openStage(t, 'AAPL,MSFT')
+    const harness = await openHarness(t, 'AAPL,MSFT')
     const count = 3000
-    for (let i = 1; i <= count; i++) stage.feed.send(frame(['AAPL', i], ['MSFT', i]))
-    const records = await recordsOf(t, stage, 2 * count)
+    for (let i = 1; i <= count; i++) harness.feed.send(frame(['AAPL', i], ['MSFT', i]))
+    const records = await recordsOf(t, harness, 2 * count)
     for (const symbol of ['AAPL', 'MSFT']) {
       const prices = records
         .filter((record) => record.symbol === symbol)
@@ -109,31 +113,31 @@ describe('producer', () => {
     'survives every kind of frame, counts what does not fit and sends it to the dead letters',
     options,
     async (t) => {
-      const stage = await openStage(t, 'AAPL')
+      const harness = await openHarness(t, 'AAPL')
       const bad = ['{', '[]', '{"type":"trade"}', '{"no":"type"}']
-      for (const text of bad) stage.feed.send(text)
-      stage.feed.send('{"type":"news","data":[]}')
-      stage.feed.send('{"type":"error","msg":"Subscribing to too many symbols"}')
-      stage.feed.send(
+      for (const text of bad) harness.feed.send(text)
+      harness.feed.send('{"type":"news","data":[]}')
+      harness.feed.send('{"type":"error","msg":"Subscribing to too many symbols"}')
+      harness.feed.send(
         '{"type":"trade","data":[{"s":"AAPL","p":0,"t":1,"v":1},{"s":"AAPL","p":7,"t":1,"v":1}]}'
       )
-      const [record] = await recordsOf(t, stage, 1)
+      const [record] = await recordsOf(t, harness, 1)
       assert.deepEqual([record?.indexes, record?.trades], [[1], [{ p: 7, t: 1, v: 1 }]])
       const letters = await readTopic(
         t,
-        stage.market.kafka,
-        deadTopicOf(stage.market.kafka.topic),
+        harness.market.kafka,
+        deadTopicOf(harness.market.kafka.topic),
         5
       )
       const raws = letters.map(({ value }) => (JSON.parse(value) as { raw: string }).raw)
       assert.deepEqual(raws.slice(0, 4), bad)
       assert.match(raws[4] ?? '', /"p":0/)
-      const text = await stage.metrics()
+      const text = await harness.metrics()
       assert.match(text, /frames_received_total\{kind="malformed"\} 4/)
       assert.match(text, /trades_refused_total\{reason="price is not positive"\} 1/)
       assert.match(text, /frames_received_total\{kind="error"\} 1/)
       await eventually(async () => {
-        const status = await stage.market.database.feedStatus.findOne({ _id: 'simulated' })
+        const status = await harness.market.database.feedStatus.findOne({ _id: 'simulated' })
         assert.equal(status?.lastError, 'Subscribing to too many symbols')
         assert.equal(status?.symbols[0]?.standing, 'receiving')
       })
@@ -141,13 +145,13 @@ describe('producer', () => {
   )
 
   it('connects and subscribes again, under a connection id that rises', options, async (t) => {
-    const stage = await openStage(t, 'AAPL,MSFT')
-    stage.feed.send(frame(['AAPL', 1]))
-    await eventually(async () => assert.match(await stage.metrics(), /trades_published_total 1/))
-    stage.feed.connections[0]?.socket.terminate()
-    await eventually(() => assert.deepEqual(stage.feed.connections[1]?.symbols, ['AAPL', 'MSFT']))
-    stage.feed.send(frame(['AAPL', 2]))
-    const [first, second] = await recordsOf(t, stage, 2)
+    const harness = await openHarness(t, 'AAPL,MSFT')
+    harness.feed.send(frame(['AAPL', 1]))
+    await eventually(async () => assert.match(await harness.metrics(), /trades_published_total 1/))
+    harness.feed.connections[0]?.socket.terminate()
+    await eventually(() => assert.deepEqual(harness.feed.connections[1]?.symbols, ['AAPL', 'MSFT']))
+    harness.feed.send(frame(['AAPL', 2]))
+    const [first, second] = await recordsOf(t, harness, 2)
     assert.deepEqual([first?.trades[0]?.p, second?.trades[0]?.p], [1, 2])
     assert.ok((first?.connection ?? '') < (second?.connection ?? ''))
   })
@@ -156,32 +160,34 @@ describe('producer', () => {
     'waits and tries again while the feed refuses, and says why it is not ready',
     options,
     async (t) => {
-      const stage = await openStage(t, 'AAPL')
-      stage.feed.refuse(524)
-      stage.feed.connections[0]?.socket.terminate()
-      const url = `${stage.producer.result.healthUrl}/readyz`
+      const harness = await openHarness(t, 'AAPL')
+      harness.feed.refuse(524)
+      harness.feed.connections[0]?.socket.terminate()
+      const url = `${harness.producer.result.healthUrl}/readyz`
       await eventually(async () => assert.match(await (await fetch(url)).text(), /answers 524/))
-      stage.feed.refuse(undefined)
-      await eventually(() => assert.equal(stage.feed.connections.length, 2))
+      harness.feed.refuse(undefined)
+      await eventually(() => assert.equal(harness.feed.connections.length, 2))
     }
   )
 
   it('fails with a clear error on a wrong token, which it never shows', options, async (t) => {
-    const stage = await openStage(t, 'AAPL')
-    stage.feed.refuse(401)
-    stage.feed.connections[0]?.socket.terminate()
-    const failure = await stage.producer.stopped
+    const harness = await openHarness(t, 'AAPL')
+    harness.feed.refuse(401)
+    harness.feed.connections[0]?.socket.terminate()
+    const failure = await harness.producer.stopped
     assert.ok(hasCode(failure?.error, 'FEED_REFUSED'))
     assert.match(failure.error.message, /401, expected a valid FINNHUB_TOKEN/)
-    assert.doesNotMatch(`${failure.error.stack}${await stage.metrics()}`, new RegExp(TOKEN))
+    assert.doesNotMatch(`${failure.error.stack}${await harness.metrics()}`, new RegExp(TOKEN))
   })
 
   it('publishes what it received before it stops', options, async (t) => {
-    const stage = await openStage(t, 'AAPL')
-    for (let i = 1; i <= 500; i++) stage.feed.send(frame(['AAPL', i]))
-    await eventually(async () => assert.match(await stage.metrics(), /trades_received_total [1-9]/))
-    assert.equal(await stage.producer.stop(), true)
-    const { kafka } = stage.market
+    const harness = await openHarness(t, 'AAPL')
+    for (let i = 1; i <= 500; i++) harness.feed.send(frame(['AAPL', i]))
+    await eventually(async () =>
+      assert.match(await harness.metrics(), /trades_received_total [1-9]/)
+    )
+    assert.equal(await harness.producer.stop(), true)
+    const { kafka } = harness.market
     const received = await readTopic(t, kafka, kafka.topic, 1)
     const frames = received.map(({ value }) => (JSON.parse(value) as TradeRecord).frame)
     assert.deepEqual(

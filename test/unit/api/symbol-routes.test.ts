@@ -16,7 +16,7 @@ interface ErrorBody {
 }
 
 /** An api whose store of subscriptions is an array; base list AAPL, MSFT. */
-function stage(env: Readonly<Record<string, string>> = { API_TOKEN: TOKEN }) {
+function harness(env: Readonly<Record<string, string>> = { API_TOKEN: TOKEN }) {
   const stored: SubscriptionDocument[] = []
   const app = apiOn(
     {
@@ -45,7 +45,7 @@ function stage(env: Readonly<Record<string, string>> = { API_TOKEN: TOKEN }) {
 
 describe('adding and removing symbols', () => {
   it('is refused with the variable to set while the api has no token', async () => {
-    const { add, stored, app } = stage({})
+    const { add, stored, app } = harness({})
     const answer = await add({ symbols: ['TSLA'] })
     assert.equal(answer.statusCode, 403)
     assert.match(answer.json<ErrorBody>().error.message, /API_TOKEN is not set/)
@@ -55,7 +55,7 @@ describe('adding and removing symbols', () => {
   })
 
   it('is refused without the right token, before the body is looked at', async () => {
-    const { add, stored } = stage()
+    const { add, stored } = harness()
     for (const headers of [
       {},
       { authorization: 'Bearer' },
@@ -72,11 +72,11 @@ describe('adding and removing symbols', () => {
   })
 
   it('a token that can be guessed is no token: the api does not start with it', () => {
-    assert.throws(() => stage({ API_TOKEN: 'short' }), /API_TOKEN is refused.*16 characters/s)
+    assert.throws(() => harness({ API_TOKEN: 'short' }), /API_TOKEN is refused.*16 characters/s)
   })
 
   it('adds all of a list or, with every mistake named, none', async () => {
-    const { add, stored } = stage()
+    const { add, stored } = harness()
     const bad = await add({ symbols: ['TSLA', '', 'TSLA', 'A;B'], also: 1 })
     assert.equal(bad.statusCode, 400)
     const fields = bad.json<ErrorBody>().error.problems?.map(({ field }) => field)
@@ -93,7 +93,7 @@ describe('adding and removing symbols', () => {
   })
 
   it('answers what is over the limit of the plan by name, and stores nothing', async () => {
-    const { add, stored } = stage({ API_TOKEN: TOKEN, FINNHUB_MAX_SYMBOLS: '3' })
+    const { add, stored } = harness({ API_TOKEN: TOKEN, FINNHUB_MAX_SYMBOLS: '3' })
     const answer = await add({ symbols: ['TSLA', 'NVDA', 'SPY'] })
     assert.equal(answer.statusCode, 409)
     assert.match(answer.body, /at most 3 \(FINNHUB_MAX_SYMBOLS\); over the limit: NVDA, SPY/)
@@ -101,7 +101,7 @@ describe('adding and removing symbols', () => {
   })
 
   it('removes a symbol of SYMBOLS too, and takes it back', async () => {
-    const { add, remove, app } = stage()
+    const { add, remove, app } = harness()
     assert.deepEqual((await remove('AAPL')).json(), { wanted: ['MSFT'], changed: ['AAPL'] })
     const list = (await app.inject('/api/v1/symbols')).json<{
       symbols: { symbol: string; configured: boolean; wanted: boolean }[]
@@ -118,7 +118,7 @@ describe('adding and removing symbols', () => {
   })
 
   it('hints at the symbol that was meant when one is not followed', async () => {
-    const answer = await stage().remove('MSTF')
+    const answer = await harness().remove('MSTF')
     assert.equal(answer.statusCode, 404)
     assert.match(answer.body, /'MSTF' is not followed.*did you mean MSFT\?/)
   })

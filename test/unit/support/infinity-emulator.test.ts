@@ -47,7 +47,7 @@ describe('buildFrame()', () => {
     assert.deepEqual(buildFrame('A', [], [column('a', 'number')]).fields, [])
   })
 
-  it('refuses a column that no row has: it would be empty for ever', () => {
+  it('refuses a column that no row has: it would always be empty', () => {
     const columns = [column('a', 'number'), column('b', 'number')]
     assert.throws(() => buildFrame('A', [{ a: 1 }, { a: 2 }], columns), /No row has 'b'/)
   })

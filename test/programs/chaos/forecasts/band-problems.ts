@@ -1,7 +1,7 @@
 import type { LedgerEntry } from '@tapedeck/domain'
 import type { ForecastDocument } from '@tapedeck/mongo'
 
-/** Of the price: sums that corrections made anew round otherwise. */
+/** Relative to the price: sums that corrections rebuilt round differently. */
 const TOLERANCE = 1e-8
 
 /** Where the adaptive band of an entry is not the one that a run without a crash draws. */

@@ -32,13 +32,13 @@ export interface LedgerCount {
   readonly scored: number
   readonly void: number
   readonly open: number
-  /** Scored or given up anew after late trades. */
+  /** Scored or voided again after late trades. */
   readonly rewritten: number
   /** Final bars, each once a model. */
   readonly bars: number
   /** Of them: late trades, a gap or a flush boundary decide whether an entry belongs there. */
   readonly undecided: number
-  /** Entries whose line could not be fitted anew, because late trades leave open which closes were in use. */
+  /** Entries whose line could not be fitted again, because late trades leave open which closes were in use. */
   readonly unfitted: number
   /** Entries with another band than expected, where late trades leave in doubt which to expect. */
   readonly unfollowed: number

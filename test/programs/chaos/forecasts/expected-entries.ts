@@ -32,7 +32,7 @@ const NO_RUN: Run = { least: 0, most: 0, isAfterGap: false }
 /**
  * What each final bar of a series must have led to for one model.
  *
- * @param restarts ends of the bars at which the model began anew, epoch ms
+ * @param restarts ends of the bars at which the model was restarted, epoch ms
  */
 export function expectedEntries(
   facts: SeriesFacts,

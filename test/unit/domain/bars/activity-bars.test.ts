@@ -80,7 +80,7 @@ describe('ActivityBarAggregator', () => {
     assert.equal(counts[0]?.id, 'AAPL|3t|0mwv6bn8sff46-1-0')
   })
 
-  it('begins anew with each trading date, and not for a late print of the day before', () => {
+  it('begins a new bar with each trading date, and not for a late print of the day before', () => {
     const next = START_MS + 86_400_000
     const bars = run(
       [START_MS, next, START_MS + 1, next + 1].map((t, index) =>
