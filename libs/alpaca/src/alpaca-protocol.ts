@@ -7,13 +7,13 @@ export interface AlpacaOptions {
   readonly url: string
   readonly key: Secret
   readonly secret: Secret
-  /** How the credentials travel: as the first message (default), or in the upgrade's headers. */
+  /** Where the credentials are sent: in the first message (default), or in the headers of the upgrade. */
   readonly credentialsIn?: 'message' | 'headers'
 }
 
 /**
  * Alpaca's v2 stock stream: lists of messages, acknowledged subscriptions, trades with ids,
- * corrections and cancels (which come with the trades of a symbol by themselves).
+ * corrections and cancels (which come with every subscription to trades).
  */
 export function alpacaProtocol(options: AlpacaOptions): FeedProtocol & {
   isTradeFrame(text: string): boolean

@@ -26,7 +26,7 @@ const MAX_TYPE_LENGTH = 64
 
 /**
  * Reads one frame of Alpaca's stock stream: a list of messages, control messages always alone. Never
- * throws: what does not fit says why. One bad message does not take the others of its frame with it.
+ * throws: a message that does not fit has a reason. A bad message does not affect the others.
  */
 export function parseFrame(text: string): Frame {
   let value: unknown
@@ -209,7 +209,7 @@ export function parseTime(text: unknown): number | undefined {
     Number(second),
     ms
   )
-  // Date.UTC takes 30 February for 2 March; the calendar does not.
+  // Date.UTC reads 30 February as 2 March.
   const back = new Date(atMs)
   const isReal =
     back.getUTCMonth() + 1 === Number(month) &&

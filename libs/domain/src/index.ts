@@ -74,7 +74,6 @@ export {
   coverageOf,
   GAP_KEY,
   GapList,
-  gapProblem,
   knownGap,
   type GapRecord,
   type GapSpan,
@@ -162,13 +161,8 @@ export {
   tradeId,
   tradePlace,
   tradeProblem,
-  type DecodedRecord,
   type FeedTrade,
   type FrameAmendment,
-  type FrameOrigin,
   type FrameTrade,
-  type KeyedText,
-  type RecordAmendment,
-  type TradePlace,
   type TradeRecord
 } from './trade-record.ts'

@@ -40,7 +40,7 @@ export interface TradeRecord {
 }
 
 /** What a feed says of an earlier trade of the same symbol. */
-export interface RecordAmendment {
+interface RecordAmendment {
   /** Where it stood in its frame. */
   readonly index: number
   readonly kind: 'cancel' | 'correction'
@@ -75,7 +75,7 @@ export interface FrameAmendment {
 }
 
 /** Where a trade stands on the tape: its connection, its frame and its index in the frame. */
-export interface TradePlace {
+interface TradePlace {
   readonly connection: string
   readonly frame: number
   readonly index: number
@@ -120,7 +120,7 @@ export function tradePlace(connection: string, sequence: number): TradePlace {
 }
 
 /** Where and when a frame was received. */
-export interface FrameOrigin {
+interface FrameOrigin {
   readonly feed: string
   readonly connection: string
   readonly frame: number
@@ -178,13 +178,13 @@ export function encodeGapRecord(gap: GapRecord): KeyedText {
   return { key: GAP_KEY, value: JSON.stringify(gap) }
 }
 
-export interface KeyedText {
+interface KeyedText {
   readonly key: string
   readonly value: string
 }
 
 /** What came off the topic: trades, a feed gap, or why it is neither. */
-export type DecodedRecord =
+type DecodedRecord =
   | { readonly record: TradeRecord; readonly gap?: undefined; readonly problem?: undefined }
   | { readonly record?: undefined; readonly gap: GapRecord; readonly problem?: undefined }
   | { readonly record?: undefined; readonly gap?: undefined; readonly problem: string }

@@ -1,5 +1,5 @@
 export type { ConnectionEnd } from './feed-connection.ts'
-export type { FeedEvent, FeedStanding, FrameEvent, StandingEvent } from './feed-event.ts'
+export type { FeedEvent, FrameEvent, StandingEvent } from './feed-event.ts'
 export { FEED_TIMES, type FeedOptions, type FeedTimes } from './feed-options.ts'
 export { connectionId, createFeed, ReconnectDelay, type Feed } from './feed.ts'
 export { Liveness } from './liveness.ts'

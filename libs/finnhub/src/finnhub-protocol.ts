@@ -30,8 +30,8 @@ export function finnhubProtocol({ url, token }: FinnhubOptions): FeedProtocol & 
 }
 
 /**
- * Whether a text is a trade frame beyond doubt, by its first or last characters: Finnhub writes the
- * type either first or last.
+ * Whether a text is certainly a trade frame, by its first or last characters: Finnhub writes the type
+ * either first or last.
  */
 function isTradeFrame(text: string): boolean {
   return text.endsWith('"type":"trade"}') || text.startsWith('{"type":"trade"')

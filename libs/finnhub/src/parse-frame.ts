@@ -11,8 +11,8 @@ import {
 } from '@tapedeck/domain'
 
 /**
- * Finnhub sends codes of one or two digits, a few a trade; recorded tapes carry the words of their
- * source. More is no condition but noise.
+ * Finnhub sends a few codes of one or two digits a trade; recorded tapes hold the words of their
+ * source. A longer value is noise.
  */
 const MAX_CONDITIONS = 32
 const MAX_CONDITION_LENGTH = 64
@@ -20,8 +20,8 @@ const MAX_SYMBOL_LENGTH = 64
 const MAX_ID_LENGTH = 64
 
 /**
- * Reads one frame of Finnhub's WebSocket. Never throws: what does not fit says why. One bad trade
- * does not take the others of its frame with it.
+ * Reads one frame of Finnhub's WebSocket. Never throws: a frame or trade that does not fit has a
+ * reason. A bad trade does not affect the others of its frame.
  */
 export function parseFrame(text: string): Frame {
   let value: unknown
@@ -44,7 +44,7 @@ export function parseFrame(text: string): Frame {
   return { kind: 'malformed', reason: 'frame has no type' }
 }
 
-/** Only "Subscribing to too many symbols" is known for sure; so texts are matched by their gist. */
+/** Only "Subscribing to too many symbols" is documented, so texts are matched by their key words. */
 function meaningOf(message: string): FeedErrorMeaning {
   if (/too many symbols/i.test(message)) return 'over the limit'
   return /invalid (?:api key|token)/i.test(message) ? 'refused' : 'unknown'

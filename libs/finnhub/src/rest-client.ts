@@ -13,7 +13,7 @@ const FINNHUB_REST_URL = 'https://finnhub.io/api/v1'
 export interface RestOptions {
   readonly token: Secret
   readonly url?: string
-  /** Of one attempt, with its body. */
+  /** Limit of one attempt, including its body. */
   readonly timeoutMs?: number
   readonly attempts?: number
   readonly callsPerMinute?: number
@@ -26,14 +26,14 @@ export interface RestOptions {
  * FEED_DISCONNECTED after the last attempt, ABORTED by its signal.
  */
 export interface FinnhubRest {
-  /** Every symbol that Finnhub lists for US exchanges: some tens of thousands. */
+  /** Every symbol that Finnhub lists for US exchanges: tens of thousands. */
   usSymbols(signal?: AbortSignal): Promise<readonly string[]>
 }
 
 const TIMEOUT_MS = 10_000
 const ATTEMPTS = 3
 const jitterMs = fullJitter({ baseMs: 2000, capMs: 60_000 })
-/** The list of US symbols has some 6 MB. */
+/** The list of US symbols has about 6 MB. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024
 
 export function finnhubRest({
@@ -191,7 +191,7 @@ class RateLimit {
     )
   }
 
-  /** Takes note of what an answer says of the calls that are left. */
+  /** Notes what an answer says about the calls that are left. */
   heed(status: number, headers: Headers): void {
     const nowMs = this.#clock.now()
     const untilMs = Math.max(resetMs(headers), retryAfterMs(headers, nowMs))

@@ -9,7 +9,7 @@ type SymbolCheck =
 interface UnknownSymbol {
   readonly symbol: string
   readonly hints: readonly string[]
-  /** For people: what was found, and what was probably meant. */
+  /** One sentence with the symbols that were likely meant. */
   readonly reason: string
 }
 

@@ -11,7 +11,7 @@ import {
   type Variable
 } from '@tapedeck/core'
 
-/** host:port of one broker, and what the address said about credentials. */
+/** The brokers and the credentials of an address. */
 interface BrokerAddresses {
   readonly brokers: readonly string[]
   readonly ssl: boolean
@@ -21,7 +21,7 @@ interface BrokerAddresses {
 
 /**
  * `host:port[,host:port]`, or with credentials `kafka://user:password@host:port[,…]`;
- * `kafka+ssl://` speaks TLS. Every bad entry is named, without its password.
+ * `kafka+ssl://` uses TLS. The error names every bad entry, without its password.
  */
 export function brokersVariable(): Variable<BrokerAddresses> {
   return {
@@ -48,7 +48,7 @@ export function brokersVariable(): Variable<BrokerAddresses> {
   }
 }
 
-/** What every service that speaks to Kafka reads from its environment. */
+/** The variables of every service that uses Kafka. */
 export const KAFKA_VARIABLES = {
   KAFKA_BROKERS: about(
     'Your own brokers: `host:port[,host:port]` or `kafka[+ssl]://user:password@host:port`',

@@ -7,7 +7,7 @@ export interface OutgoingRecord {
   /** Decides the partition (murmur2, as the Java client does); the symbol for trades. */
   readonly key: string
   readonly value: string
-  /** Instead of the key's own partition. */
+  /** Overrides the partition of the key. */
   readonly partition?: number | undefined
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -52,11 +52,6 @@ export class Publisher {
   constructor(config: KafkaConfig, { clientId, topic, log }: PublisherOptions) {
     this.#client = createClient(config, clientId, log)
     this.#topic = topic
-  }
-
-  /** @throws BROKER_UNREACHABLE */
-  async connect(): Promise<void> {
-    await this.#connected()
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { createClient, type ClientLog } from './client.ts'
 import type { KafkaConfig } from './config.ts'
 
-export interface IncomingRecord {
+interface IncomingRecord {
   readonly offset: number
   readonly key: Buffer | null
   readonly value: Buffer | null

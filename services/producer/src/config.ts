@@ -94,8 +94,8 @@ export const PRODUCER_VARIABLES = {
   CAPTURE_ROTATE: about('How long one capture file lasts', duration(3_600_000, 1000))
 } as const
 
-/** Whom to follow, and with what. */
-export type Vendor = (
+/** The vendor to follow, with its credentials. */
+type Vendor = (
   | { readonly kind: 'finnhub'; readonly token: Secret }
   | { readonly kind: 'alpaca'; readonly key: Secret; readonly secret: Secret }
 ) & {
@@ -111,18 +111,18 @@ export interface ProducerConfig {
   /** For lease, status and symbols at run time; undefined: none of them. */
   readonly mongo: MongoConfig | undefined
   readonly vendor: Vendor
-  /** What every record says of its origin. */
+  /** The origin that every record names. */
   readonly feedName: string
   readonly maxSymbols: number
-  /** Finnhub's REST side, to check symbols; undefined without a key of one's own. */
+  /** Finnhub's REST interface, to check symbols; undefined without a key. */
   readonly rest: RestOptions | undefined
-  /** Other waits than the usual ones. */
+  /** Overrides of the usual waits. */
   readonly feedTimes?: Partial<FeedTimes>
   readonly leaseTtlMs?: number
   readonly symbols: readonly string[]
   readonly healthHost: string
   readonly healthPort: number
-  /** In a folder of the topic's own: what waits for one topic never reaches another. */
+  /** Each topic has a folder of its own, so that records never reach another topic. */
   readonly spool: SpoolConfig
   /** How long a record may be in memory alone, ms. */
   readonly spoolAfterMs: number
@@ -141,7 +141,7 @@ export function readConfig(env: Env): ProducerConfig {
   })
   const { FINNHUB_TOKEN, MONGODB_URI, FEED } = values
   const isLive = FEED === 'alpaca' || FINNHUB_TOKEN !== undefined
-  // The public list of symbols belongs to the real feed; a stand-in has its own, if any.
+  // The public list of symbols is that of the real feed; a simulator has its own, if any.
   const isReal = FEED === 'finnhub' && isLive && values.FINNHUB_URL === undefined
   const restUrl = values.FINNHUB_REST_URL
   return Object.freeze({
@@ -177,7 +177,7 @@ export function readConfig(env: Env): ProducerConfig {
   })
 }
 
-/** Required together, once FEED=alpaca asks for them. */
+/** Both keys are required once FEED is alpaca. */
 function alpaca(env: Env, address: string): Vendor {
   const { ALPACA_KEY_ID: key, ALPACA_SECRET_KEY: secretKey } = readEnv(env, {
     ALPACA_KEY_ID: secret(),
@@ -203,7 +203,7 @@ function finnhub(
 ): Vendor {
   const { FINNHUB_TOKEN, FINNHUB_URL, SIMULATOR_URL } = values
   const address = FINNHUB_URL ?? (FINNHUB_TOKEN === undefined ? SIMULATOR_URL : FINNHUB)
-  // Without any address a token is what is missing: said by the one reader, in the usual form.
+  // Without any address the token is missing; readEnv reports that in the usual form.
   const token =
     address === undefined
       ? readEnv(env, {

@@ -108,8 +108,8 @@ export class LeaseKeeper {
 }
 
 /**
- * What the last producer of this feed left in its lease, perhaps under another key, and in the gaps
- * that the consumer stored since.
+ * Reads what the last producer of this feed left in its lease, perhaps under another key, and in the
+ * gaps that the consumer stored since.
  * @param ownLease of the other leases only expired ones count: a held one is not of a previous run
  */
 export async function previousRun(

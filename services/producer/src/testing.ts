@@ -1,4 +1,4 @@
-export { Capture, type CaptureConfig } from './capture.ts'
+export { Capture } from './capture.ts'
 export { LeaseKeeper, leaseId } from './lease.ts'
 export { producerMetrics } from './metrics.ts'
 export { FollowedSymbols, OutageTracker, type Handover } from './outage-tracker.ts'

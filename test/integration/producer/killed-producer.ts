@@ -13,7 +13,7 @@ import type { ScriptedFeed } from '../../support/scripted-feed.ts'
 
 const MAIN = path.resolve(import.meta.dirname, '../../../services/producer/src/main.ts')
 const EVERY_MS = 10
-export const SYMBOLS = ['AAPL', 'MSFT'] as const
+const SYMBOLS = ['AAPL', 'MSFT'] as const
 
 /** A producer in a process of its own that tests may kill. */
 export interface ProducerProcess {
