@@ -1,3 +1,4 @@
+import { parseTradeId } from '@tapedeck/domain'
 import { openDatabase, type Database } from '@tapedeck/mongo'
 import { checkBars } from '../bars/check-bars.ts'
 import { BarRecount, type PlacedTrade } from '../bars/expected-bars.ts'
@@ -95,7 +96,7 @@ export async function storedTrades({ trades }: Database): Promise<PlacedTrade[]>
   const found: PlacedTrade[] = []
   for await (const document of trades.find({}, { batchSize: 5000 })) {
     const { _id, symbol, price, size, tradedAt, conditions, feed, receivedAt } = document
-    const [connection = '', frame, index] = _id.split('-')
+    const { connection, frame, index } = parseTradeId(_id)
     found.push({
       symbol,
       p: price,
@@ -104,8 +105,8 @@ export async function storedTrades({ trades }: Database): Promise<PlacedTrade[]>
       c: conditions,
       feed,
       connection,
-      frame: Number(frame),
-      index: Number(index),
+      frame,
+      index,
       receivedAt: receivedAt.getTime()
     })
   }

@@ -227,7 +227,7 @@ export class Outbox {
   #startSending(): void {
     const isEnded = this.#stop.signal.aborted || this.#sendError !== undefined
     if (this.#sending !== undefined || isEnded) return
-    // Not at once: the records of a frame belong into one batch.
+    // Not at once: the records of a frame belong in one batch.
     this.#sending = Promise.resolve()
       .then(() => this.#sendAll())
       .catch((error: unknown) => {
@@ -235,7 +235,7 @@ export class Outbox {
       })
       .finally(() => {
         this.#sending = undefined
-        // A record may have come between the last look and this moment.
+        // A record may have been added since the last check.
         if (this.#memory.length > 0) this.#startSending()
         this.#reportProgress()
       })
@@ -246,7 +246,7 @@ export class Outbox {
     const { signal } = this.#stop
     for (let batch = await this.#next(); batch !== undefined; batch = await this.#next()) {
       const refused = await this.#sendLoop.send(batch.records, signal)
-      // The outbox is being closed: the next run sends the batch again, and readers know it.
+      // The outbox is being closed: the next run sends the batch again, and readers skip repeats.
       signal.throwIfAborted()
       for (const { record, reason } of refused) this.#deps.deadLetters.add(reason, record.value)
       this.#lastSentReceivedAt = batch.records.at(-1)?.receivedAt ?? this.#lastSentReceivedAt

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { tradeId } from '@tapedeck/domain'
 import type { FeedGapDocument } from '@tapedeck/mongo'
 import { Findings } from '../../../programs/chaos/findings.ts'
 import { checkMissing, type MissingCheck } from '../../../programs/chaos/missing-trades.ts'
@@ -10,7 +11,7 @@ import { START_MS } from '../../../support/trades.ts'
 /** A trade a second, a frame each; `frame` counts from 1 on each connection. */
 function truthOf(tape: readonly TapeTrade[], connection = 'a'): TopicTrade[] {
   return tape.map(({ s, p, t, v }, i) => ({
-    id: `${connection}-${i + 1}-0`,
+    id: tradeId({ connection, frame: i + 1, index: 0 }),
     symbol: s,
     feed: 'simulated',
     p,
