@@ -3,7 +3,7 @@ import { DATASOURCE_UID, INFINITY } from './pins.ts'
 
 export type ColumnType = 'number' | 'string' | 'boolean' | 'timestamp_epoch'
 
-export interface InfinityColumn {
+interface InfinityColumn {
   readonly selector: string
   readonly text: string
   readonly type: ColumnType

@@ -12,7 +12,7 @@ export interface Field {
 }
 
 /** Times are epoch milliseconds. */
-export type Value = number | string | boolean | null
+type Value = number | string | boolean | null
 
 interface Column {
   readonly selector: string

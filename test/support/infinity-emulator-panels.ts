@@ -17,7 +17,7 @@ export interface DashboardJson {
   readonly panels: readonly PanelJson[]
 }
 
-export interface VariableJson {
+interface VariableJson {
   readonly name: string
   readonly type: string
   readonly refresh?: number

@@ -26,15 +26,7 @@ export {
   type Values,
   type Variable
 } from './env.ts'
-export {
-  assert,
-  ERROR_CODES,
-  hasCode,
-  messageOf,
-  TapedeckError,
-  type ErrorCode,
-  type TapedeckErrorOptions
-} from './errors.ts'
+export { assert, ERROR_CODES, hasCode, messageOf, TapedeckError, type ErrorCode } from './errors.ts'
 export {
   isSame,
   processIdentity,

@@ -4,8 +4,7 @@ export {
   precedes,
   type BarTrade,
   type ExactParts,
-  type Print,
-  type StoredAccumulator
+  type Print
 } from './bars/accumulator.ts'
 export type {
   ActivityBar,
@@ -24,16 +23,10 @@ export {
   type BarFieldKind,
   type BarFields
 } from './bars/bar-fields.ts'
-export type { Bar, BarStatus, ChangedBars, RevisionCause, StoredBar } from './bars/bar.ts'
+export type { Bar, ChangedBars, StoredBar } from './bars/bar.ts'
 export { FrameDeduplicator, VendorIdDeduplicator } from './bars/deduplication.ts'
 export { ExactSum, type StoredSum } from './bars/exact-sum.ts'
-export {
-  PartitionFold,
-  type AsideReason,
-  type FoldedTrade,
-  type FoldOptions,
-  type FoldState
-} from './bars/fold.ts'
+export { PartitionFold, type FoldedTrade, type FoldOptions, type FoldState } from './bars/fold.ts'
 export { TickRule, type TickState } from './bars/tick-rule.ts'
 export { Watermark } from './bars/watermark.ts'
 export {
@@ -41,7 +34,6 @@ export {
   finalAt,
   isActivity,
   lengthOf,
-  PANE_MS,
   stepOf,
   TIMEFRAME_FORMS,
   timeframeProblem,
@@ -49,17 +41,9 @@ export {
   windowAt,
   windowsAt,
   windowSpec,
-  type Timeframe,
-  type WindowSpec
+  type Timeframe
 } from './bars/window.ts'
-export {
-  addDays,
-  holidayName,
-  isoDate,
-  tradingDayOf,
-  type CalendarDate,
-  type TradingDay
-} from './calendar.ts'
+export { addDays, isoDate, tradingDayOf } from './calendar.ts'
 export {
   CONDITION_POLICIES,
   CONDITION_TABLE_VERSION,
@@ -86,12 +70,7 @@ export {
   type Frame,
   type RefusedTrade
 } from './feed-protocol.ts'
-export {
-  ForecastEngine,
-  MIN_COVERAGE,
-  type ForecastInput,
-  type SeriesScores
-} from './forecast/engine.ts'
+export { ForecastEngine, MIN_COVERAGE, type SeriesScores } from './forecast/engine.ts'
 export { coverageBy, forecastBars, type FinalBar } from './forecast/final-bar.ts'
 export { isScored, VOID_REASONS, type LedgerEntry } from './forecast/ledger.ts'
 export { FORECAST_MODELS, type LineParameters } from './forecast/models.ts'
@@ -136,7 +115,6 @@ export {
   sessionAt,
   sessionOfTrade,
   tradingDateAt,
-  type MarketState,
   type Session,
   type TradingDate
 } from './sessions.ts'

@@ -1,5 +1,5 @@
-export { addHealthRoutes, listen, serveHealth, type Readiness } from './health.ts'
-export { clientLog, createLogger, LOG_LEVELS, type Logger } from './logger.ts'
+export { addHealthRoutes, listen, serveHealth } from './health.ts'
+export { clientLog, createLogger, type Logger } from './logger.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
-export { START_LIMIT_MS, startWait, type StartWait } from './start-wait.ts'
+export { startWait, type StartWait } from './start-wait.ts'
 export { createContext, runService, SERVICE_VARIABLES, type ServiceContext } from './run-service.ts'

@@ -2,7 +2,7 @@ import { fullJitter, messageOf, retry, systemClock, type Clock } from '@tapedeck
 import type { ServiceContext } from './run-service.ts'
 
 /** The longest wait of a starting service for a server. */
-export const START_LIMIT_MS = 600_000
+const START_LIMIT_MS = 600_000
 const delayMs = fullJitter({ baseMs: 100, capMs: 5000 })
 
 /** The wait of a starting service for its servers. */

@@ -3,10 +3,7 @@ import { buildApi } from './build-api.ts'
 import type { ApiConfig } from './config.ts'
 import { databaseReader } from './database-reader.ts'
 
-export { buildApi, type ApiDeps } from './build-api.ts'
 export { API_VARIABLES, readConfig, type ApiConfig } from './config.ts'
-export { LoadCache, type LoadCacheOptions } from './load-cache.ts'
-export { readQuery, type Query, type QueryReading, type RequestProblem } from './query.ts'
 
 /**
  * Serves the REST api and the live page; returns as soon as it listens, also without a database:

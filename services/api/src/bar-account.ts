@@ -10,14 +10,14 @@ import type { BarRow, TapeTrade } from '@tapedeck/mongo'
 import { checkOf, type BarCheck } from './bar-check.ts'
 import { policyOf, rememberingJudge, type LeftOut, type Verdict } from './bar-verdict.ts'
 
-export type Role = 'open' | 'high' | 'low' | 'close'
+type Role = 'open' | 'high' | 'low' | 'close'
 
 /** How often a rule applied. */
-export interface RuleCount extends HinderingRule {
+interface RuleCount extends HinderingRule {
   readonly trades: number
 }
 
-export interface BarCounts {
+interface BarCounts {
   /** Trades of the window, in and out. */
   readonly trades: number
   readonly in: number

@@ -7,7 +7,7 @@ import {
 import type { BarRow } from '@tapedeck/mongo'
 
 /** One value of a bar beside the same value recomputed from its trades. */
-export interface CheckedField {
+interface CheckedField {
   readonly field: string
   readonly bar: number | null
   readonly trades: number | null

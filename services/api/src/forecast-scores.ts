@@ -25,7 +25,7 @@ export const SCORE_NUMBERS = [
   'winklerBand'
 ] as const
 /** The share of outcomes that the bands are meant to hold. */
-export const NOMINAL_COVERAGE = 0.95
+const NOMINAL_COVERAGE = 0.95
 
 type Window = (typeof SCORE_WINDOWS)[number]
 export type ScoreNumbers = Readonly<Record<(typeof SCORE_NUMBERS)[number], number | null>>

@@ -4,7 +4,7 @@ import { headline, numbersOf } from './forecast-scores.ts'
 import { verdictText } from './forecast-verdict.ts'
 
 /** The label where no forecast is made at all; the others are SCORE_LABELS. */
-export const NO_FORECAST = 'no forecast'
+const NO_FORECAST = 'no forecast'
 
 export interface SummaryFacts {
   readonly symbol: string

@@ -9,7 +9,7 @@ import {
 } from '@tapedeck/domain'
 import type { TapePosition } from '@tapedeck/mongo'
 
-export const PARAMETERS = [
+const PARAMETERS = [
   'symbol',
   'timeframe',
   'horizon',
@@ -22,8 +22,8 @@ export const PARAMETERS = [
 ] as const
 export type Parameter = (typeof PARAMETERS)[number]
 
-export const MAX_LIMIT = 10_000
-export const DEFAULT_LIMIT = 1000
+const MAX_LIMIT = 10_000
+const DEFAULT_LIMIT = 1000
 /** Symbols named in one request at most; `*` is not bound by it. */
 const MAX_NAMED_SYMBOLS = 500
 /** The last millisecond that a Date can hold. */

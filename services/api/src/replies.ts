@@ -4,7 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestProblem } from './query.ts'
 
 /** The one form of an answer that is no success; see ERROR_SCHEMA. */
-export interface ErrorBody {
+interface ErrorBody {
   readonly error: {
     readonly code: string
     readonly field?: string

@@ -17,7 +17,7 @@ export interface Answer {
   readonly tookMs: number
 }
 
-export interface ErrorOfApi {
+interface ErrorOfApi {
   readonly code: string
   readonly field?: string
   readonly message: string

@@ -21,7 +21,7 @@ export interface PlacedTrade {
 }
 
 /** Sums in units of 1e-24, under the names of the stored ones. */
-export interface ExpectedSums {
+interface ExpectedSums {
   readonly volume: bigint
   readonly notional: bigint
   readonly prices: bigint

@@ -12,7 +12,7 @@ export interface SyntheticOptions {
 }
 
 /** 2026-03-10 14:00 UTC, a Tuesday in regular hours. */
-export const SYNTHETIC_START_MS = Date.UTC(2026, 2, 10, 14)
+const SYNTHETIC_START_MS = Date.UTC(2026, 2, 10, 14)
 const CONNECTION = '0mwv6bn8sff46'
 const CONDITIONS: readonly (readonly string[])[] = [['1'], ['1'], ['1', '8'], ['1', '12'], []]
 /** A symbol keeps the stream for so many trades, so that records of up to so many are its own. */

@@ -16,7 +16,7 @@ export interface MissingCheck {
   readonly gapsBeginLateByMs: number
 }
 
-export interface Hole {
+interface Hole {
   readonly count: number
   /** Positions on the tape, both inclusive. */
   readonly from: number
@@ -130,7 +130,7 @@ function runLength(own: readonly TopicTrade[], from: number): number {
 }
 
 /** Neighbouring missing positions are one hole. */
-export function holesIn(receivedAt: Float64Array): Hole[] {
+function holesIn(receivedAt: Float64Array): Hole[] {
   const holes: Hole[] = []
   let afterMs = -Infinity
   for (let position = 0; position < receivedAt.length; position++) {

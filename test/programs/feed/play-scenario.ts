@@ -129,6 +129,6 @@ function stepsOf({ name, faults }: FeedScenario): NonNullable<FeedScenario['faul
   )
 }
 
-export function aboutOf({ name, about }: FeedScenario): string {
+function aboutOf({ name, about }: FeedScenario): string {
   return about ?? BUILT_IN.find((one) => one.name === name)?.about ?? name
 }

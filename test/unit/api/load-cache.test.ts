@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { LoadCache } from '@tapedeck/api'
+import { LoadCache } from '@tapedeck/api/testing'
 import type { Clock } from '@tapedeck/core'
 
 function turnableClock(): Clock & { nowMs: number } {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { TIMEFRAME_FORMS } from '@tapedeck/domain'
-import { readQuery, type Query } from '@tapedeck/api'
+import { readQuery, type Query } from '@tapedeck/api/testing'
 import fc from 'fast-check'
 
 const ALL = ['symbol', 'timeframe', 'from', 'to', 'limit'] as const

@@ -1,11 +1,12 @@
-import { readConfig, buildApi } from '@tapedeck/api'
+import { readConfig } from '@tapedeck/api'
+import { buildApi } from '@tapedeck/api/testing'
 import { systemClock, type Env } from '@tapedeck/core'
 import { createContext, createLogger } from '@tapedeck/service'
 
 type Reader = Parameters<typeof buildApi>[0]['reader']
 
 /** A reader that holds nothing; a test replaces what it looks at. */
-export function emptyReader(parts: Partial<Reader> = {}): Reader {
+function emptyReader(parts: Partial<Reader> = {}): Reader {
   return {
     ping: async () => undefined,
     symbols: async () => [],

@@ -27,7 +27,7 @@ export function framesOf(trades: readonly TradeText[]): TextFrame[] {
 }
 
 /** One frame of the given trades, in their order. */
-export function frameOf(trades: readonly TradeText[]): TextFrame {
+function frameOf(trades: readonly TradeText[]): TextFrame {
   const symbols: string[] = []
   let data = ''
   for (const { symbol, text } of trades) {

@@ -58,7 +58,7 @@ export function isOfTapeOrder(differences: readonly FieldDifference[]): boolean 
 }
 
 /** A value as a person reads it. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   if (value === undefined) return 'none'
   if (value instanceof Date) return value.toISOString()
   return typeof value === 'string' ? value : JSON.stringify(value)
