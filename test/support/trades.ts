@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { FeedTrade, TradeRecord } from '@tapedeck/domain'
+import type { FeedTrade, GapRecord, TradeRecord } from '@tapedeck/domain'
 
 /** Records of a few symbols over some minutes, disordered in event time, in frame order. */
 export function records(maxRecords = 40): fc.Arbitrary<TradeRecord[]> {
@@ -47,4 +47,23 @@ export function aRecord(given: Partial<TradeRecord> = {}): TradeRecord {
 
 export function aTrade(given: Partial<FeedTrade> = {}): FeedTrade {
   return { p: 100, t: START_MS, v: 10, c: ['1'], ...given }
+}
+
+export function aGap(
+  fromMs: number | null,
+  toMs: number | null,
+  given: Partial<GapRecord> = {}
+): GapRecord {
+  return {
+    version: 1,
+    kind: 'gap',
+    id: 'g',
+    feed: 'simulated',
+    fromMs,
+    toMs,
+    cause: 'closed',
+    symbols: [],
+    at: 0,
+    ...given
+  }
 }

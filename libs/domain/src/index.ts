@@ -24,9 +24,16 @@ export {
   type BarFields
 } from './bars/bar-fields.ts'
 export type { Bar, ChangedBars, StoredBar } from './bars/bar.ts'
+export {
+  closeBatch,
+  type BarStore,
+  type BatchForecasts,
+  type ClosedBatch
+} from './bars/close-fold.ts'
 export { FrameDeduplicator, VendorIdDeduplicator } from './bars/deduplication.ts'
 export { ExactSum, type StoredSum } from './bars/exact-sum.ts'
 export { PartitionFold, type FoldedTrade, type FoldOptions, type FoldState } from './bars/fold.ts'
+export { MemoryBars, MemoryForecasts } from './bars/memory-store.ts'
 export { TickRule, type TickState } from './bars/tick-rule.ts'
 export { Watermark } from './bars/watermark.ts'
 export {
@@ -71,7 +78,7 @@ export {
   type RefusedTrade
 } from './feed-protocol.ts'
 export { ForecastEngine, MIN_COVERAGE, type SeriesScores } from './forecast/engine.ts'
-export { coverageBy, forecastBars, type FinalBar } from './forecast/final-bar.ts'
+export type { FinalBar } from './forecast/final-bar.ts'
 export { isScored, VOID_REASONS, type LedgerEntry } from './forecast/ledger.ts'
 export { FORECAST_MODELS, type LineParameters } from './forecast/models.ts'
 export {

@@ -29,7 +29,7 @@ export interface PartitionReader {
   assigned(partitions: readonly number[], memberId: string): void
   /** Next offset to read; resolves once the partition's state is loaded. */
   nextOffset(partition: number): Promise<number>
-  take(batch: RecordBatch): Promise<void>
+  read(batch: RecordBatch): Promise<void>
   /** The source ended with an error. */
   failed(error: TapedeckError): void
 }
@@ -147,7 +147,7 @@ async function eachBatch(
     .map(({ offset, key, value }) => ({ offset: Number(offset), key, value }))
     .filter(({ offset }) => offset >= position)
   try {
-    await reader.take({
+    await reader.read({
       partition,
       records,
       nextOffset: Number(last) + 1,

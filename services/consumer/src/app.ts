@@ -1,7 +1,8 @@
 import { hostname } from 'node:os'
-import { processIdentity, repeat, systemClock } from '@tapedeck/core'
+import { fullJitter, isSame, processIdentity, repeat, retry, systemClock } from '@tapedeck/core'
 import {
   ensureTopics,
+  evictMembers,
   openDeadLetters,
   openSerialPublisher,
   openTradeSource,
@@ -9,11 +10,16 @@ import {
   type SerialPublisher,
   type TradeSource
 } from '@tapedeck/kafka'
-import { connectPreparedDatabase, type Database } from '@tapedeck/mongo'
-import { clientLog, serveHealth, startWait, type ServiceContext } from '@tapedeck/service'
+import { connectPreparedDatabase, partitionOwners, type Database } from '@tapedeck/mongo'
+import {
+  clientLog,
+  serveHealth,
+  startWait,
+  type Logger,
+  type ServiceContext
+} from '@tapedeck/service'
 import type { ConsumerConfig } from './config.ts'
-import { consumerMetrics } from './consumer-metrics.ts'
-import { evictTheDead } from './evict-the-dead.ts'
+import { consumerMetrics } from './metrics.ts'
 import { Partitions } from './partitions.ts'
 
 export { CONSUMER_VARIABLES, readConfig, type ConsumerConfig } from './config.ts'
@@ -23,11 +29,11 @@ const PING_LIMIT_MS = 2000
 const FINAL_FLUSH_MS = 3000
 
 /**
- * Reads `raw_data`, folds trades into bars, makes forecasts, stores all of it. Health is served first,
- * and says which server is waited for; returns once it consumes.
+ * Reads `raw_data`, folds trades into bars, makes forecasts, and stores all results. Serves health first,
+ * which names the servers that it waits for, and returns when it consumes.
  *
- * The store opens before the source, because its checkpoints, not Kafka's committed offsets, say
- * where each partition starts (docs/adr/0003-checkpoint-in-mongodb.md).
+ * The database opens before the source, because its checkpoints, not Kafka's committed offsets, say where
+ * each partition starts (docs/adr/0003-checkpoint-in-mongodb.md).
  */
 export async function startConsumer(
   config: ConsumerConfig,
@@ -72,11 +78,11 @@ export async function startConsumer(
     return publisher
   }
 
-  // Retries of a flush end when the final flush has had its time, not when the stop begins.
+  // Retries end with the time for the final flush, not when the service begins to stop.
   const giveUp = new AbortController()
   let source: TradeSource | undefined
   const me = { host: hostname(), ...(await processIdentity(process.pid)) }
-  await evictTheDead(config, database, me.host, log)
+  await evictDeadMembers(config, database, me.host, log)
   const partitions = new Partitions({
     clock: systemClock,
     clusterId,
@@ -87,12 +93,21 @@ export async function startConsumer(
     metrics,
     log,
     signal: giveUp.signal,
+    retry: (work) =>
+      retry(work, {
+        delayMs: fullJitter({ baseMs: 100, capMs: 5000 }),
+        signal: giveUp.signal,
+        onRetry(error, waitMs) {
+          metrics.retries.inc()
+          log.warn({ err: error, waitMs }, 'trying again')
+        }
+      }),
     sendDead: (letters) => deadLetters.send(letters),
     bars: publisherOf(barsTopic),
     forecasts: publisherOf(forecastsTopic),
     committed(partition, nextOffset) {
       source?.commit(partition, nextOffset).catch((error: unknown) => {
-        log.debug({ err: error, partition }, 'lag was not reported')
+        log.debug({ err: error, partition }, 'the lag was not reported')
       })
     }
   })
@@ -108,7 +123,7 @@ export async function startConsumer(
     (error) => context.fail(error)
   )
   defer(async () => {
-    // Reading stops first, then what was read is stored and the checkpoint written.
+    // Stop reading, then store what was read.
     const limit = setTimeout(() => giveUp.abort(), FINAL_FLUSH_MS)
     await source.close().catch((error: unknown) => log.warn({ err: error }, 'leaving failed'))
     await stopFlushing()
@@ -123,4 +138,27 @@ export async function startConsumer(
   )
   signal.throwIfAborted()
   return { healthUrl }
+}
+
+/**
+ * Removes the members of the group whose process on this machine is dead, so that a consumer that was
+ * killed and started again need not wait for the end of its former session. Best effort.
+ */
+async function evictDeadMembers(
+  { kafka, groupId }: ConsumerConfig,
+  database: Database,
+  host: string,
+  log: Logger
+): Promise<void> {
+  const dead = new Set<string>()
+  for (const owner of await partitionOwners(database, kafka.topic)) {
+    if (owner?.host !== host || owner.memberId === '') continue
+    if (!(await isSame(owner))) dead.add(owner.memberId)
+  }
+  try {
+    const evicted = await evictMembers(kafka, groupId, [...dead])
+    if (evicted > 0) log.info({ members: evicted }, 'members whose process is dead left the group')
+  } catch (error) {
+    log.warn({ err: error }, 'dead members were not evicted: the group waits for their sessions')
+  }
 }

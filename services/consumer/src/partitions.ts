@@ -1,34 +1,33 @@
 import { hasCode, TapedeckError, whileWaiting, type Clock } from '@tapedeck/core'
 import { partitionEnds, type PartitionReader, type RecordBatch } from '@tapedeck/kafka'
 import { acquirePartition, rulesHash, type PartitionOwner } from '@tapedeck/mongo'
-import { PartitionWorker, type WorkerDeps } from './partition-worker.ts'
-import { retriedWrite } from './result-writer.ts'
+import { PartitionWorker, type WorkerDeps } from './worker.ts'
 
 export interface PartitionsDeps extends WorkerDeps {
   readonly clock: Clock
   readonly clusterId: string
-  /** Who this process is, beside its name in the group. */
+  /** This process; its name in the group is given by the assignment. */
   readonly process: Omit<PartitionOwner, 'memberId'>
   fail(error: unknown): void
 }
 
 /**
- * A member that lost a partition without being told waits so long before it takes it up again:
- * longer than two heartbeats, by which it would hear that the group gave the partition away.
+ * A member that lost a partition without a new assignment waits this long before it acquires it again:
+ * longer than two heartbeats, which would tell it that the group gave the partition to another member.
  */
 const REGAIN_MS = 3500
 
 /**
- * The partitions of this member of the group, each with a worker under an epoch of its own.
+ * The partitions of this member of the group, each with a worker under its own epoch.
  *
- * With every assignment all partitions are acquired again: kafkajs does not say before a partition is
- * taken away, and an epoch more costs nothing. Acquisitions of one partition run one after another,
+ * Every assignment acquires all partitions again, because kafkajs does not say before it takes a
+ * partition away, and another epoch costs nothing. Acquisitions of one partition run one after another,
  * so that the newest has the highest epoch.
  */
 export class Partitions implements PartitionReader {
   readonly #deps: PartitionsDeps
   #memberId = ''
-  /** Every assigned partition, perhaps still opening. */
+  /** Every assigned partition, also those that are still opening. */
   #opening = new Map<number, Promise<PartitionWorker>>()
   readonly #open = new Map<number, PartitionWorker>()
   /** The last acquisition of each partition, assigned now or before. */
@@ -56,15 +55,15 @@ export class Partitions implements PartitionReader {
     return (await this.#worker(partition)).nextOffset
   }
 
-  async take(batch: RecordBatch): Promise<void> {
+  async read(batch: RecordBatch): Promise<void> {
     const { partition } = batch
     const worker = await whileWaiting(this.#worker(partition), () => batch.heartbeat())
     try {
-      await worker.take(batch)
+      await worker.read(batch)
     } catch (error) {
       if (!hasCode(error, 'PARTITION_FENCED')) throw error
       this.#regain(worker, error)
-      // Still a member? Then the same records come again, to the worker that follows.
+      // If this is still a member, the group delivers the same records to the next worker.
       await whileWaiting(this.#worker(partition), () => batch.heartbeat())
       throw error
     }
@@ -74,7 +73,7 @@ export class Partitions implements PartitionReader {
     this.#deps.fail(error)
   }
 
-  /** Flushes every partition. One that another consumer took over is dropped, and asked for again. */
+  /** Flushes every partition. One that another consumer took over is dropped and acquired again. */
   async flush(isLast = false): Promise<void> {
     await Promise.all(
       [...this.#open.values()].map(async (worker) => {
@@ -95,7 +94,7 @@ export class Partitions implements PartitionReader {
     throw new TapedeckError('PARTITION_FENCED', `Partition ${partition} is not assigned`)
   }
 
-  /** Another consumer raised the epoch. If the group still gives us the partition, we do the same. */
+  /** Another consumer raised the epoch. If the group still assigns the partition to this member, it does too. */
   #regain(worker: PartitionWorker, error: unknown): void {
     const { partition } = worker
     worker.drop()
@@ -114,7 +113,7 @@ export class Partitions implements PartitionReader {
       .then(async () => {
         if (waitMs > 0) await clock.delay(waitMs, signal)
         if (isCurrent()) return this.#acquire(partition)
-        throw new TapedeckError('PARTITION_FENCED', `Partition ${partition} is assigned again`)
+        throw new TapedeckError('PARTITION_FENCED', `Partition ${partition} was assigned again`)
       })
     this.#opening.set(partition, opening)
     this.#tails.set(partition, opening)
@@ -131,8 +130,8 @@ export class Partitions implements PartitionReader {
   }
 
   #acquire(partition: number): Promise<PartitionWorker> {
-    return retriedWrite(this.#deps, async () => {
-      const { config, database, log, clusterId } = this.#deps
+    const { config, database, log, clusterId, retry } = this.#deps
+    return retry(async () => {
       const lookAtEnd = async (): Promise<number> =>
         (await partitionEnds(config.kafka)).get(partition) ?? 0
       const endOffset = await lookAtEnd()
@@ -145,7 +144,10 @@ export class Partitions implements PartitionReader {
         lookAtEnd
       })
       if (owner.configChanged) {
-        log.warn({ partition }, 'rules changed since the checkpoint: stored bars keep the old ones')
+        log.warn(
+          { partition },
+          'the rules changed since the checkpoint: stored bars keep the old ones'
+        )
       }
       return PartitionWorker.open(partition, owner, endOffset, this.#deps)
     })

@@ -1,1 +1,3 @@
-export { barRecordsOf } from './published.ts'
+export { RecordIntake } from './intake.ts'
+export { consumerMetrics } from './metrics.ts'
+export { barRecordsOf } from './publish.ts'

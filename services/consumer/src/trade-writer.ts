@@ -1,25 +1,26 @@
 import { whileWaiting } from '@tapedeck/core'
-import type { TradeDocument } from '@tapedeck/mongo'
+import { insertTrades, type TradeDocument } from '@tapedeck/mongo'
+import type { ConsumerDeps } from './publish.ts'
 
-/** Documents in one insert: where the driver's throughput is flat. */
+/** Documents in one insert: the driver's throughput does not rise beyond. */
 const INSERT_SIZE = 2000
-/** Inserts under way at once; more only queue up in the server. */
+/** Inserts at the same time; more would only queue in the server. */
 const MAX_IN_FLIGHT = 2
 
 /**
- * Collects trades and inserts them in the background, a few batches at a time.
+ * Collects trades and inserts them in the background.
  *
- * Bounded: `room` waits while too much is under way, so that reading goes no faster than the
- * database. `drained` is the barrier before a checkpoint.
+ * `room` waits while too many trades are not stored, so that reading is no faster than the database.
+ * `drained` is the barrier before a checkpoint.
  */
 export class TradeWriter {
-  readonly #insert: (documents: readonly TradeDocument[]) => Promise<void>
+  readonly #deps: Pick<ConsumerDeps, 'database' | 'metrics' | 'retry'>
   #waiting: TradeDocument[] = []
   readonly #inFlight = new Set<Promise<void>>()
   #failure: { error: unknown } | undefined
 
-  constructor(insert: (documents: readonly TradeDocument[]) => Promise<void>) {
-    this.#insert = insert
+  constructor(deps: Pick<ConsumerDeps, 'database' | 'metrics' | 'retry'>) {
+    this.#deps = deps
   }
 
   add(document: TradeDocument): void {
@@ -27,7 +28,7 @@ export class TradeWriter {
     if (this.#waiting.length >= INSERT_SIZE && this.#inFlight.size < MAX_IN_FLIGHT) this.#start()
   }
 
-  /** Resolves when there is room for more; `tick` is called about every second. */
+  /** Resolves when there is room for more; calls `tick` about every second while it waits. */
   async room(tick: () => Promise<void>): Promise<void> {
     while (this.#waiting.length >= INSERT_SIZE * 2) {
       if (this.#inFlight.size < MAX_IN_FLIGHT) this.#start()
@@ -36,7 +37,7 @@ export class TradeWriter {
     }
   }
 
-  /** Resolves when everything added before the call is inserted. @throws what an insert threw */
+  /** Resolves when every trade added before the call is stored. @throws the error of an insert */
   async drained(): Promise<void> {
     while (this.#waiting.length > 0) this.#start()
     await Promise.all(this.#inFlight)
@@ -44,13 +45,19 @@ export class TradeWriter {
   }
 
   #start(): void {
-    const batch = this.#waiting.splice(0, INSERT_SIZE)
-    const insert = this.#insert(batch)
+    const insert = this.#insert(this.#waiting.splice(0, INSERT_SIZE))
       .catch((error: unknown) => {
         this.#failure ??= { error }
       })
       .finally(() => this.#inFlight.delete(insert))
     this.#inFlight.add(insert)
+  }
+
+  async #insert(documents: readonly TradeDocument[]): Promise<void> {
+    const { database, metrics, retry } = this.#deps
+    const present = await retry(() => insertTrades(database, documents))
+    metrics.tradesStored.inc(documents.length - present)
+    metrics.tradesPresent.inc(present)
   }
 
   #throwFailure(): void {

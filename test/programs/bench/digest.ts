@@ -9,12 +9,12 @@ export type Digest = ReadonlyMap<string, { readonly hash: string; readonly trade
  * Runs once more and keeps every bar as it stood last. Only what a reader sees is compared: the
  * frame numbers differ between records that are cut differently.
  */
-export function digestOf(
+export async function digestOf(
   records: readonly (TradeRecord | EncodedRecord)[],
   options: EngineOptions
-): Digest {
+): Promise<Digest> {
   const last = new Map<string, Bar>()
-  foldAll(records, {
+  await foldAll(records, {
     ...options,
     onBars: (bars) => {
       for (const bar of bars) last.set(bar.id, bar)

@@ -113,7 +113,7 @@ await runCommand({
   async run({ shape, rounds, warmUps, tape, isJson }, terminal) {
     setFlagsFromString('--expose-gc')
     const collectGarbage = runInNewContext('gc') as () => void
-    const report = runEngineSuite({
+    const report = await runEngineSuite({
       shape,
       tape: tape === undefined ? undefined : await tapeRecords(tape, shape.trades),
       rounds,

@@ -17,18 +17,18 @@ const SECONDS = 20
  * The heap that a fold keeps once its garbage is gone: every symbol trades each second for 20 s of
  * event time, no bar is let go.
  */
-export function measureMemory(
+export async function measureMemory(
   symbols: number,
   timeframes: readonly string[],
   collectGarbage: () => void
-): MemoryRow {
+): Promise<MemoryRow> {
   const trades = symbols * SECONDS * 2
   const shape = { trades, symbols, perRecord: 5, rate: symbols * 2, seed: 7 }
   // Texts that records and fold share count as the records'.
   const records = [...syntheticRecords(shape)]
   collectGarbage()
   const before = process.memoryUsage().heapUsed
-  const { fold } = foldAll(records, { timeframes, isLeftOpen: true })
+  const { fold } = await foldAll(records, { timeframes, isLeftOpen: true })
   collectGarbage()
   const used = process.memoryUsage().heapUsed - before
   const bars = fold.bars.size

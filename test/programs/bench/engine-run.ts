@@ -1,13 +1,18 @@
-import { readConfig } from '@tapedeck/consumer'
+import { readEnv } from '@tapedeck/core'
 import {
+  closeBatch,
   decodeRecord,
   encodeTradeRecord,
+  MemoryBars,
   PartitionFold,
+  RULE_VARIABLES,
+  rulesOf,
   type Bar,
+  type FoldOptions,
   type TradeRecord
 } from '@tapedeck/domain'
 
-/** A record as it lies on the topic. */
+/** A record as it is on the topic. */
 export interface EncodedRecord {
   readonly key: Buffer
   readonly value: Buffer
@@ -15,18 +20,18 @@ export interface EncodedRecord {
 
 export interface EngineOptions {
   readonly timeframes: readonly string[]
-  /** Panes waiting at which they are merged into bars; 2000 in the consumer. */
+  /** Waiting panes at which a batch is closed; 2000 in the consumer. */
   readonly flushPanes?: number
-  /** Gets the bars that changed, as often as they are handed out. */
+  /** Gets the changed bars of every batch. */
   readonly onBars?: (bars: readonly Bar[]) => void
-  /** Bars still open at the end stay as they are. */
+  /** Open bars stay provisional at the end. */
   readonly isLeftOpen?: boolean
 }
 
-/** What went through, for comparison between configurations. */
+/** For comparison between configurations. */
 export interface EngineResult {
   readonly trades: number
-  /** Trades kept out of every bar. */
+  /** Trades in no bar. */
   readonly aside: number
   /** One-second panes folded, each merged into a bar of every timeframe. */
   readonly panes: number
@@ -44,36 +49,28 @@ export function encoded(records: readonly TradeRecord[]): EncodedRecord[] {
   })
 }
 
-/** Reads records off their bytes and checks them, no more; answers how many trades they hold. */
+/** Only decodes and checks records. Returns the number of their trades. */
 export function decodeAll(records: readonly EncodedRecord[]): number {
   let trades = 0
   for (const one of records) trades += decoded(one).trades.length
   return trades
 }
 
-/** Folds records into bars step by step as the consumer does, without any store. */
-export function foldAll(
+/** Folds records into bars as the consumer does, without a database. */
+export async function foldAll(
   records: readonly (TradeRecord | EncodedRecord)[],
   { timeframes, flushPanes = FLUSH_PANES, onBars, isLeftOpen = false }: EngineOptions
-): EngineResult {
+): Promise<EngineResult> {
   const fold = new PartitionFold(foldOptions(timeframes), undefined, -Infinity)
-  const { bars: book, activity: counted, watermark } = fold
+  const store = new MemoryBars()
   let trades = 0
   let aside = 0
   let panes = 0
-  const settle = (watermarkMs: number): void => {
-    panes += book.paneCount
-    book.closeBatch()
-    counted.closeBatch()
-    fold.toState()
-    book.missing()
-    book.mergeBatch()
-    counted.missing()
-    counted.mergeBatch()
-    book.finalise(watermarkMs)
-    const { fresh, changed } = book.drainChanged(watermarkMs)
-    counted.drainChanged()
-    onBars?.([...fresh, ...changed])
+  const close = async (nextOffset: number): Promise<void> => {
+    panes += fold.bars.paneCount
+    const options = { nextOffset, now: () => 0, clockMayAdvance: false }
+    const { bars } = await closeBatch(fold, store, [], options)
+    onBars?.([...bars.fresh, ...bars.changed])
   }
   for (let i = 0; i < records.length; i++) {
     const given = records[i] as TradeRecord | EncodedRecord
@@ -82,9 +79,10 @@ export function foldAll(
       trades++
       if (folded.aside !== undefined) aside++
     }
-    if (i % CHUNK === CHUNK - 1 && book.paneCount >= flushPanes) settle(watermark.ms)
+    if (i % CHUNK === CHUNK - 1 && fold.bars.paneCount >= flushPanes) await close(i + 1)
   }
-  settle(isLeftOpen ? watermark.ms : Number.MAX_SAFE_INTEGER)
+  if (!isLeftOpen) fold.watermark.reach(Number.MAX_SAFE_INTEGER)
+  await close(records.length)
   return { trades, aside, panes, fold }
 }
 
@@ -94,12 +92,8 @@ function decoded({ key, value }: EncodedRecord): TradeRecord {
   return record
 }
 
-/** The consumer's own rules, but for the timeframes. */
-function foldOptions(timeframes: readonly string[]): ReturnType<typeof readConfig>['fold'] {
-  return readConfig({
-    KAFKA_BROKERS: '127.0.0.1:1',
-    MONGODB_URI: 'mongodb://127.0.0.1:1',
-    TIMEFRAMES: timeframes.join(','),
-    LATENESS_LIMIT: '36500d'
-  }).fold
+/** The default rules, but for the timeframes. */
+function foldOptions(timeframes: readonly string[]): FoldOptions {
+  const env = { TIMEFRAMES: timeframes.join(','), LATENESS_LIMIT: '36500d' }
+  return rulesOf(readEnv(env, RULE_VARIABLES)).fold
 }

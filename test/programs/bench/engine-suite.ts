@@ -38,50 +38,53 @@ const RECORD_SIZES: readonly number[] = [1, 5, 10]
 const FORECAST_BARS = 50_000
 
 /** Times the engine in every configuration and compares what they give. */
-export function runEngineSuite(options: SuiteOptions): EngineReport {
+export async function runEngineSuite(options: SuiteOptions): Promise<EngineReport> {
   const { shape, say } = options
   const records = options.tape ?? [...syntheticRecords(shape)]
   const trades = records.reduce((sum, record) => sum + record.trades.length, 0)
   const bytes = encoded(records)
   const problems: string[] = []
-  const expected = digestOf(records, { timeframes: ALL })
-  const check = (name: string, ...given: Parameters<typeof digestOf>): void => {
-    problems.push(...digestProblems(name, expected, digestOf(...given)))
+  const expected = await digestOf(records, { timeframes: ALL })
+  const check = async (name: string, ...given: Parameters<typeof digestOf>): Promise<void> => {
+    problems.push(...digestProblems(name, expected, await digestOf(...given)))
   }
   const sections: { title: string; rows: Timing[] }[] = []
-  const section = (title: string, subjects: readonly Subject[]): readonly Timing[] => {
+  const section = async (
+    title: string,
+    subjects: readonly Subject[]
+  ): Promise<readonly Timing[]> => {
     say(title)
-    const rows = measure(subjects, options)
+    const rows = await measure(subjects, options)
     sections.push({ title, rows })
     return rows
   }
   const subject = (name: string, given: typeof records | typeof bytes, run: EngineOptions) => ({
     name,
     trades,
-    run: () => {
-      const result = foldAll(given, run)
+    run: async () => {
+      const result = await foldAll(given, run)
       if (result.trades !== trades) problems.push(`${name}: ${result.trades} trades of ${trades}`)
     }
   })
 
-  section('stages', [
+  await section('stages', [
     { name: 'decode (JSON.parse and check)', trades, run: () => decodeAll(bytes) },
     subject('fold', records, { timeframes: USUAL }),
     subject('decode and fold', bytes, { timeframes: USUAL })
   ])
-  check('decode and fold', bytes, { timeframes: USUAL })
+  await check('decode and fold', bytes, { timeframes: USUAL })
 
   const counts = ALL.map((_, index) => index + 1)
-  const byTimeframes = section(
+  const byTimeframes = await section(
     'timeframes',
     counts.map((count) => subject(`${count}`, records, { timeframes: ALL.slice(0, count) }))
   )
   for (const count of counts) {
-    check(`${count} timeframes`, records, { timeframes: ALL.slice(0, count) })
+    await check(`${count} timeframes`, records, { timeframes: ALL.slice(0, count) })
   }
   const line = lineThrough(byTimeframes.map(({ nsPerTrade }, index) => [index + 1, nsPerTrade]))
 
-  section(
+  await section(
     'usual timeframes and one window more',
     ['none', ...FURTHER].map((further) =>
       subject(further, records, {
@@ -90,14 +93,14 @@ export function runEngineSuite(options: SuiteOptions): EngineReport {
     )
   )
 
-  section(
+  await section(
     'panes a flush',
     [200, 2000, 20_000].map((flushPanes) =>
       subject(`${flushPanes}`, records, { timeframes: USUAL, flushPanes })
     )
   )
   for (const flushPanes of [200, 20_000]) {
-    check(`flush at ${flushPanes} panes`, records, { timeframes: ALL, flushPanes })
+    await check(`flush at ${flushPanes} panes`, records, { timeframes: ALL, flushPanes })
   }
 
   if (options.tape === undefined) {
@@ -106,47 +109,53 @@ export function runEngineSuite(options: SuiteOptions): EngineReport {
       cut: [...syntheticRecords({ ...shape, perRecord })]
     }))
     for (const { perRecord, cut } of sizes) {
-      check(`records of ${perRecord}`, cut, { timeframes: ALL })
+      await check(`records of ${perRecord}`, cut, { timeframes: ALL })
     }
-    section(
+    await section(
       'trades a record',
       sizes.flatMap(({ perRecord, cut }) => [
         subject(`${perRecord}, fold`, cut, { timeframes: USUAL }),
         subject(`${perRecord}, decode and fold`, encoded(cut), { timeframes: USUAL })
       ])
     )
-    section(
+    await section(
       'symbols',
-      SYMBOLS.map((symbols) => bySymbols(symbols, { ...options, problems }))
+      await Promise.all(SYMBOLS.map((symbols) => bySymbols(symbols, { ...options, problems })))
     )
   }
   say('forecasts')
   const forecasts = measureForecasts(Math.min(shape.trades, FORECAST_BARS), options, problems)
   say('memory')
+  const memory: MemoryRow[] = []
+  for (const symbols of MANY_SYMBOLS) {
+    memory.push(await measureMemory(symbols, USUAL, options.collectGarbage))
+  }
   return {
     sections,
     perTimeframe: { slopeNs: Math.round(line.slope), interceptNs: Math.round(line.intercept) },
     forecasts,
-    memory: MANY_SYMBOLS.map((symbols) => measureMemory(symbols, USUAL, options.collectGarbage)),
+    memory,
     problems: [...new Set(problems)],
     holds: problems.length === 0
   }
 }
 
 /** The same number of trades over more symbols: more panes, so more to merge. */
-function bySymbols(
+async function bySymbols(
   symbols: number,
   { shape, problems }: Pick<SuiteOptions, 'shape'> & { readonly problems: string[] }
-): Subject {
+): Promise<Subject> {
   const cut = [...syntheticRecords({ ...shape, symbols })]
-  const { panes } = foldAll(cut, { timeframes: USUAL })
-  for (const [timeframe, { trades }] of digestOf(cut, { timeframes: USUAL })) {
+  const { panes } = await foldAll(cut, { timeframes: USUAL })
+  for (const [timeframe, { trades }] of await digestOf(cut, { timeframes: USUAL })) {
     if (trades === shape.trades) continue
     problems.push(`${symbols} symbols: ${trades} trades in bars of ${timeframe}`)
   }
   return {
     name: `${symbols} (${(shape.trades / panes).toFixed(1)} trades a pane)`,
     trades: shape.trades,
-    run: () => void foldAll(cut, { timeframes: USUAL })
+    run: async () => {
+      await foldAll(cut, { timeframes: USUAL })
+    }
   }
 }

@@ -4,7 +4,7 @@ export interface Subject {
   readonly name: string
   /** Trades that one run takes. */
   readonly trades: number
-  run(): void
+  run(): unknown
 }
 
 export interface Timing {
@@ -32,17 +32,17 @@ export interface MeasureOptions {
  * while hits all of them alike. CPU time is what counts, the garbage collector's threads included.
  * Medians of the rounds; the warm-up is not counted.
  */
-export function measure(
+export async function measure(
   subjects: readonly Subject[],
   { rounds, warmUps, collectGarbage, onRun }: MeasureOptions
-): Timing[] {
+): Promise<Timing[]> {
   const times = subjects.map(() => ({ cpu: [] as number[], wall: [] as number[] }))
   for (let round = 1 - warmUps; round <= rounds; round++) {
     for (const [index, { name, trades, run }] of subjects.entries()) {
       collectGarbage()
       const cpu = process.cpuUsage()
       const startedMs = performance.now()
-      run()
+      await run()
       const wallNs = ((performance.now() - startedMs) * 1e6) / trades
       const { user, system } = process.cpuUsage(cpu)
       const ns = ((user + system) * 1000) / trades

@@ -1,27 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { coverageOf, GapList, knownGap, PartitionFold, type GapRecord } from '@tapedeck/domain'
-import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
-
-function aGap(
-  fromMs: number | null,
-  toMs: number | null,
-  given: Partial<GapRecord> = {}
-): GapRecord {
-  return {
-    version: 1,
-    kind: 'gap',
-    id: 'g',
-    feed: 'simulated',
-    fromMs,
-    toMs,
-    cause: 'closed',
-    symbols: [],
-    at: 0,
-    ...given
-  }
-}
+import { coverageOf, GapList, knownGap } from '@tapedeck/domain'
+import { aGap } from '../../support/trades.ts'
 
 const MINUTE = 60_000
 const span = (fromMs: number, toMs: number) => ({ id: `${fromMs}-${toMs}`, fromMs, toMs })
@@ -91,75 +72,5 @@ describe('GapList', () => {
         }
       )
     )
-  })
-})
-
-describe('bars around a feed gap', () => {
-  function fold(): { fold: PartitionFold; take(t: number): void } {
-    const made = new PartitionFold(
-      {
-        timeframes: ['1s', '1m'],
-        policy: 'feed',
-        allowedDelayMs: 0,
-        latenessLimitMs: 1e9,
-        futureLimitMs: 1e9,
-        redelivered: 'drop'
-      },
-      undefined,
-      -Infinity
-    )
-    let frame = 0
-    return {
-      fold: made,
-      take(t) {
-        const offset = frame++
-        made.take(aRecord({ frame, trades: [aTrade({ t })] }), offset, 0)
-      }
-    }
-  }
-
-  const settle = ({ bars: book, watermark }: PartitionFold) => {
-    book.closeBatch()
-    book.mergeBatch()
-    book.finalise(watermark.ms)
-    const { fresh, changed } = book.drainChanged(watermark.ms)
-    return new Map([...fresh, ...changed].map((bar) => [bar.id, bar]))
-  }
-
-  it('takes the gap in while open, corrects it when it is closed, and changes a final bar only once', () => {
-    const { fold: made, take } = fold()
-    take(START_MS + 1000)
-    take(START_MS + 61_000)
-    settle(made)
-    made.bars.cover(knownGap(aGap(START_MS + 30_000, null)))
-    const first = settle(made).get(`AAPL|1m|${START_MS}`)
-    assert.deepEqual(
-      [first?.status, first?.revision, first?.revisionCause],
-      ['revised', 1, 'feed gap']
-    )
-    made.bars.cover(knownGap(aGap(START_MS + 30_000, START_MS + 90_000)))
-    const second = settle(made)
-    // The end of the gap lies in the next minute: nothing is new for the first.
-    assert.equal(second.get(`AAPL|1m|${START_MS}`), undefined)
-    const next = second.get(`AAPL|1m|${START_MS + MINUTE}`)
-    assert.deepEqual(
-      [next?.status, next?.gaps.map(({ fromMs, toMs }) => toMs - fromMs)],
-      ['provisional', [30_000]]
-    )
-    made.bars.cover(knownGap(aGap(START_MS + 30_000, START_MS + 90_000)))
-    assert.equal(settle(made).size, 0)
-  })
-
-  it('gives a bar that comes later the gaps of its window, and passes over other symbols', () => {
-    const { fold: made, take } = fold()
-    made.gaps.add(knownGap(aGap(START_MS + 10_000, START_MS + 25_000)))
-    made.gaps.add(knownGap(aGap(START_MS, START_MS + 60_000, { id: 'other', symbols: ['MSFT'] })))
-    take(START_MS + 40_000)
-    const bar = settle(made).get(`AAPL|1m|${START_MS}`)
-    assert.deepEqual(
-      bar?.gaps.map(({ id }) => id),
-      ['g']
-    )
-    assert.equal(coverageOf('AAPL', '1m', START_MS, START_MS + MINUTE, bar?.gaps ?? []), 0.75)
   })
 })

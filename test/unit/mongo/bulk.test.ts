@@ -12,6 +12,7 @@ import {
   type TradeDocument
 } from '@tapedeck/mongo'
 import { aForecast } from '../../support/market-documents.ts'
+import { changedBars, flush } from '../../support/folding.ts'
 import { records } from '../../support/trades.ts'
 
 const text = fc.string({ unit: 'binary', maxLength: 60 })
@@ -32,44 +33,40 @@ function newFold(): PartitionFold {
 }
 
 /** Trades and bars that came of records with texts as hostile as a topic allows. */
-function documentsOf(list: readonly TradeRecord[], gapId: string) {
+async function documentsOf(list: readonly TradeRecord[], gapId: string) {
   const fold = newFold()
   const trades: TradeDocument[] = []
   list.forEach((record, offset) => {
     const folded = fold.take(record, offset, 0) ?? []
     trades.push(...folded.map((one) => tradeDocument(record, one)))
   })
-  const { bars: book, activity: counted, gaps, watermark } = fold
   const [first] = list
   for (let i = 0; i < 3; i++) {
     const span = { id: `${gapId}${i}`, fromMs: -Infinity, toMs: Infinity }
-    gaps.add({ ...span, feed: first?.feed ?? '', symbols: undefined })
+    fold.gaps.add({ ...span, feed: first?.feed ?? '', symbols: undefined })
   }
-  book.closeBatch()
-  counted.closeBatch()
-  book.mergeBatch()
-  counted.mergeBatch()
-  const frame = { policy: 'feed', tradeDate: '2026-03-10', updatedAt: new Date() }
+  const closed = await flush(fold)
+  const context = { policy: 'feed', tradeDate: '2026-03-10', updatedAt: new Date() }
   const owner = { log: 'raw_data/0', epoch: 3 }
   const bars = [
-    ...book.drainChanged(watermark.ms).fresh.map((bar) => barDocument(bar, owner, frame)),
-    ...counted
-      .drainChanged()
-      .fresh.map(({ bar, ...span }) => barDocument(bar, owner, { ...frame, span }))
+    ...changedBars(closed).map((bar) => barDocument(bar, owner, context)),
+    ...closed.activity.fresh.map(({ bar, ...span }) =>
+      barDocument(bar, owner, { ...context, span })
+    )
   ]
   return { trades, bars }
 }
 
 describe('the size bounds of documents', () => {
-  it('are never below their exact sizes', () => {
-    fc.assert(
-      fc.property(
+  it('are never below their exact sizes', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         records(8),
         text,
         text,
         text,
         fc.array(text),
-        (list, feed, name, gapId, codes) => {
+        async (list, feed, name, gapId, codes) => {
           const hostile = list.map((record) => ({
             ...record,
             feed,
@@ -77,7 +74,7 @@ describe('the size bounds of documents', () => {
             connection: gapId,
             trades: record.trades.map((trade) => ({ ...trade, c: codes, i: name }))
           }))
-          const { trades, bars } = documentsOf(hostile, gapId)
+          const { trades, bars } = await documentsOf(hostile, gapId)
           for (const trade of trades) assert.ok(tradeBytes(trade) >= documentBytes(trade))
           for (const bar of bars) {
             assert.ok(bar.timeframe === '3t' || bar.gapIds.length === 3)

@@ -56,12 +56,15 @@ export interface ForecastInput {
 export class ForecastEngine {
   readonly #specs: readonly ForecastSpec[]
   readonly #options: SeriesOptions
+  /** The timeframes of the bars that it takes. */
+  readonly timeframes: ReadonlySet<string>
   readonly #series = new Map<string, ForecastSeries>()
   /** No open target ends before. */
   #dueMs = Infinity
 
   constructor(specs: readonly ForecastSpec[], options: Partial<SeriesOptions> = {}) {
     this.#specs = specs
+    this.timeframes = new Set(specs.map(({ timeframe }) => timeframe))
     this.#options = { ...DEFAULTS, ...options }
   }
 

@@ -91,7 +91,7 @@ export async function auditSymbol(
   const seen = new Set<string>()
   const policies = new Map<ConditionPolicy, number>()
   for (const timeframe of timeframes) {
-    await day.eachStored(timeframe, (batch) => {
+    await day.eachStored(timeframe, async (batch) => {
       for (const stored of batch) {
         counts.bars++
         seen.add(stored._id)
@@ -102,7 +102,7 @@ export async function auditSymbol(
         if (isOpen(day, stored)) counts.open++
         else if (own === undefined) counts.unjudged++
         else {
-          const expected = day.documentOf(stored._id, own)
+          const expected = await day.documentOf(stored._id, own)
           const fields = expected === undefined ? [] : contentDifferences(stored, expected)
           const beside = expected && metadataDifference(day, stored, expected)
           if (beside !== undefined) found.push(beside)
@@ -115,11 +115,11 @@ export async function auditSymbol(
   }
   const strangers = suspects.flatMap(({ stored }) => explainer.strangers(stored))
   const policy = mostFrequent(policies) ?? options.policy
-  const missing = missingBars(day, seen, options.timeframes, policy)
+  const missing = await missingBars(day, seen, options.timeframes, policy)
   const closed = missing.filter((bar) => !isOpen(day, { ...bar, status: 'provisional' }))
   counts.open += missing.length - closed.length
   found.push(
-    ...explained(explainer, suspects, strangers),
+    ...(await explained(explainer, suspects, strangers)),
     ...closed.map((bar) => differenceOf('missing', bar, [], explainer.ofMissing(bar, strangers)))
   )
   if (suspects.length === 0 && counts.open === 0) found.push(...sumProblems(symbol, tradeCounts))
@@ -171,26 +171,26 @@ function explained(
   explainer: Explainer,
   suspects: readonly Suspect[],
   strangers: readonly NamedTrade[]
-): AuditDifference[] {
-  return suspects.map(({ stored, expected, fields }) =>
-    expected === undefined
-      ? differenceOf('unexpected', stored, [], explainer.ofUnexpected(stored, strangers))
-      : differenceOf(
-          'different',
-          stored,
-          fields,
-          explainer.ofDifferent(stored, expected, fields, strangers)
-        )
+): Promise<AuditDifference[]> {
+  return Promise.all(
+    suspects.map(async ({ stored, expected, fields }) => {
+      if (expected === undefined) {
+        const explanation = explainer.ofUnexpected(stored, strangers)
+        return differenceOf('unexpected', stored, [], explanation)
+      }
+      const explanation = await explainer.ofDifferent(stored, expected, fields, strangers)
+      return differenceOf('different', stored, fields, explanation)
+    })
   )
 }
 
-function missingBars(
+async function missingBars(
   day: SymbolDay,
   seen: ReadonlySet<string>,
   timeframes: readonly Timeframe[],
   policy: ConditionPolicy
-): BarDocument[] {
-  return [...day.under(policy)]
+): Promise<BarDocument[]> {
+  return [...(await day.under(policy))]
     .filter(([id, { bar }]) => !seen.has(id) && timeframes.includes(bar.timeframe))
     .map(([, rebuilt]) => day.toDocument(rebuilt, policy))
 }

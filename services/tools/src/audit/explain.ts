@@ -39,20 +39,17 @@ export class Explainer {
   }
 
   /** Why a stored bar differs from the rebuilt one; `strangers` are those of every bar of the date. */
-  ofDifferent(
+  async ofDifferent(
     stored: BarDocument,
     expected: BarDocument,
     differences: readonly FieldDifference[],
     strangers: readonly NamedTrade[]
-  ): Explanation {
-    const other = CONDITION_POLICIES.find((policy) => {
-      if (policy === stored.policy) return false
-      const bar = this.#day.documentOf(stored._id, policy)
-      return bar !== undefined && contentDifferences(stored, bar).length === 0
-    })
-    if (other !== undefined) {
+  ): Promise<Explanation> {
+    for (const policy of CONDITION_POLICIES.filter((one) => one !== stored.policy)) {
+      const bar = await this.#day.documentOf(stored._id, policy)
+      if (bar === undefined || contentDifferences(stored, bar).length > 0) continue
       return {
-        text: `it was made under policy ${other}, but it names ${stored.policy}`,
+        text: `it was made under policy ${policy}, but it names ${stored.policy}`,
         trades: []
       }
     }

@@ -138,7 +138,8 @@ async function play(
   for await (const batch of records) {
     for (const record of batch) {
       if (wanted?.has(record.symbol) === false) continue
-      engine.play(record)
+      const closed = engine.play(record)
+      if (closed !== undefined) await closed
       trades += record.trades.length
     }
     const atMs = batch.at(-1)?.receivedAt
@@ -152,7 +153,7 @@ async function play(
       'Cannot backtest: no trades of these symbols were found, expected some'
     )
   }
-  engine.finish()
+  await engine.finish()
 }
 
 function textOf(end: RangeEnd): string {

@@ -43,10 +43,10 @@ export async function compareTimeframe(
     for (const { _id } of batch) seen.add(_id)
     const final = batch.filter(({ status }) => status !== 'provisional')
     open += batch.length - final.length
-    await handOn(final.map((stored) => compareStored(day, stored, policy)))
+    await handOn(await Promise.all(final.map((stored) => compareStored(day, stored, policy))))
   })
   const missing: Comparison[] = []
-  for (const [id, rebuilt] of day.under(policy)) {
+  for (const [id, rebuilt] of await day.under(policy)) {
     if (rebuilt.bar.timeframe !== timeframe || seen.has(id)) continue
     const fresh = day.toDocument(rebuilt, policy)
     const finalMs = finalMsOf(fresh)
@@ -80,16 +80,26 @@ export function shadowOf({ action, doubt, document, stored }: Comparison): Shado
  * The stored bar is proven to be of the same trades when a rebuild under its own policy equals it
  * exactly. Only then may the new bar replace it: the consumer continues from the same offset.
  */
-function compareStored(day: SymbolDay, stored: BarDocument, policy: ConditionPolicy): Comparison {
-  const fresh = day.documentOf(stored._id, policy)
+async function compareStored(
+  day: SymbolDay,
+  stored: BarDocument,
+  policy: ConditionPolicy
+): Promise<Comparison> {
+  const fresh = await day.documentOf(stored._id, policy)
   if (fresh === undefined) {
     const differences = [{ field: 'tradeCount', stored: String(stored.tradeCount), rebuilt: '0' }]
-    return { action: 'remove', doubt: doubtOf(day, stored), differences, document: stored, stored }
+    return {
+      action: 'remove',
+      doubt: await doubtOf(day, stored),
+      differences,
+      document: stored,
+      stored
+    }
   }
   const differences = contentDifferences(stored, fresh)
   if (differences.length > 0) {
     const document = replacementOf(stored, fresh)
-    return { action: 'replace', doubt: doubtOf(day, stored), differences, document, stored }
+    return { action: 'replace', doubt: await doubtOf(day, stored), differences, document, stored }
   }
   const { policy: name, conditionVersion } = fresh
   const document = { ...stored, policy: name, conditionVersion }
@@ -123,12 +133,12 @@ function doubted(comparisons: readonly Comparison[]): Comparison[] {
   )
 }
 
-function doubtOf(day: SymbolDay, stored: BarDocument): string | null {
+async function doubtOf(day: SymbolDay, stored: BarDocument): Promise<string | null> {
   const policy = policyOf(stored)
   if (policy === undefined) {
     return `it was made with version ${stored.conditionVersion} of the condition table, which is not kept`
   }
-  const own = day.documentOf(stored._id, policy)
+  const own = await day.documentOf(stored._id, policy)
   if (own !== undefined && contentDifferences(stored, own).length === 0) return null
   const count = own?.tradeCount ?? 0
   return `a rebuild under its own policy ${policy} differs (${stored.tradeCount} trades stored, ${count} found)`

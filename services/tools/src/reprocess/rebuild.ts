@@ -1,14 +1,15 @@
 import {
-  PartitionFold,
   BarAccumulator,
+  closeBatch,
+  PartitionFold,
   TickRule,
   eligibilityOf,
   MAY,
   sessionOfTrade,
   tradingDateAt,
   type Bar,
+  type BarStore,
   type ConditionPolicy,
-  type ActivitySpan,
   type HeadRequest,
   type KnownGap,
   type StoredActivityBar,
@@ -21,7 +22,7 @@ export interface RebuildOptions {
   readonly timeframes: readonly Timeframe[]
   readonly policy: ConditionPolicy
   readonly gaps: readonly KnownGap[]
-  /** Start of the counted bar before the date, by timeframe: the next does not start before it. */
+  /** Start of the last activity bar before the date, by timeframe: the next does not start before it. */
   readonly activityFromMs: ReadonlyMap<Timeframe, number>
 }
 
@@ -30,64 +31,74 @@ export interface RebuiltBar {
   readonly tradeDate: string
 }
 
-/** Trades folded between two settlements: bounds the panes in memory. */
-const SETTLE_TRADES = 50_000
-/** Nothing is late here: what was, stands aside by its own document. */
+/** Trades in one batch, which bounds the panes in memory. */
+const BATCH_TRADES = 50_000
+/** Nothing is late here: late trades were set aside when they were stored. */
 const NEVER_LATE_MS = 1e15
 const NOWHERE = [-1, -1] as const
 
 /**
- * The bars of a trading date, by id, folded from its tape by the consumer's own code; pure.
+ * The bars of a trading date, by id, folded from its tape by the consumer's own code. Pure.
  *
- * A bar in time belongs to the date in which it starts, a counted one to that of its first trade.
+ * A bar in time belongs to the date in which it starts, an activity bar to that of its first trade.
  */
-export function rebuild(slice: TapeSlice, options: RebuildOptions): Map<string, RebuiltBar> {
+export async function rebuild(
+  slice: TapeSlice,
+  { timeframes, policy, gaps, activityFromMs }: RebuildOptions
+): Promise<Map<string, RebuiltBar>> {
   const { date, trades } = slice
   const fold = new PartitionFold(
     {
-      timeframes: options.timeframes,
-      policy: options.policy,
+      timeframes,
+      policy,
       allowedDelayMs: NEVER_LATE_MS,
       latenessLimitMs: NEVER_LATE_MS,
       futureLimitMs: NEVER_LATE_MS,
       redelivered: 'keep'
     },
-    { watermark: null, connections: [], ticks: ticksBefore(slice, options.policy) },
+    { watermark: null, connections: [], ticks: ticksBefore(slice, policy) },
     -Infinity
   )
-  for (const gap of options.gaps) fold.gaps.add(gap)
-  let unsettled = 0
+  for (const gap of gaps) fold.gaps.add(gap)
+  const store = activityHeads(activityFromMs)
+  const rebuilt = new Map<string, RebuiltBar>()
+  const close = async (nextOffset: number): Promise<void> => {
+    const options = { nextOffset, now: () => 0, clockMayAdvance: false }
+    const { bars, activity } = await closeBatch(fold, store, [], options)
+    for (const bar of [...bars.fresh, ...bars.changed]) {
+      if (bar.startMs < date.startMs || bar.startMs >= date.endMs) continue
+      rebuilt.set(bar.id, { bar, tradeDate: date.tradeDate })
+    }
+    for (const { bar, tradeDate } of [...activity.fresh, ...activity.changed]) {
+      if (tradeDate === date.tradeDate) rebuilt.set(bar.id, { bar, tradeDate })
+    }
+  }
+  let waiting = 0
   let offset = 0
   for (const record of recordsOfTrades(trades)) {
     fold.take(record, offset++, 0)
-    unsettled += record.trades.length
-    if (unsettled < SETTLE_TRADES) continue
-    settle(fold, options)
-    unsettled = 0
+    waiting += record.trades.length
+    if (waiting < BATCH_TRADES) continue
+    await close(offset)
+    waiting = 0
   }
-  settle(fold, options)
-  const rebuilt = new Map<string, RebuiltBar>()
-  const bars = fold.bars.drainChanged(-Infinity)
-  for (const bar of [...bars.fresh, ...bars.changed]) {
-    if (bar.startMs < date.startMs || bar.startMs >= date.endMs) continue
-    rebuilt.set(bar.id, { bar, tradeDate: date.tradeDate })
-  }
-  const activity = fold.activity.drainChanged()
-  for (const { bar, tradeDate } of [...activity.fresh, ...activity.changed]) {
-    if (tradeDate === date.tradeDate) rebuilt.set(bar.id, { bar, tradeDate })
-  }
+  await close(offset)
   return rebuilt
 }
 
-function settle(fold: PartitionFold, { activityFromMs }: RebuildOptions): void {
-  fold.bars.closeBatch()
-  fold.bars.mergeBatch()
-  fold.activity.closeBatch()
-  for (const head of fold.activity.missing()) {
-    const startMs = activityFromMs.get(head.timeframe)
-    fold.activity.adopt(head, startMs === undefined ? undefined : closedBar(head, startMs))
+/** A store that knows nothing but where the last activity bars before the date start. */
+function activityHeads(startMs: ReadonlyMap<Timeframe, number>): BarStore {
+  return {
+    readBars: () => Promise.resolve([]),
+    readBarsWithin: () => Promise.resolve([]),
+    readHeads: (requests) =>
+      Promise.resolve(
+        requests.map((head) => {
+          const atMs = startMs.get(head.timeframe)
+          return atMs === undefined ? undefined : closedBar(head, atMs)
+        })
+      )
   }
-  fold.activity.mergeBatch()
 }
 
 /** What the tick rule knows before the first trade of the slice. */
@@ -102,11 +113,9 @@ function ticksBefore({ symbol, before }: TapeSlice, policy: ConditionPolicy): Ti
   return ticks.toState()
 }
 
-/** Stands for the bar before: all that counts of it is where it starts. */
+/** Stands for the bar before the date, of which only the start matters. */
 function closedBar({ symbol, timeframe }: HeadRequest, startMs: number): StoredActivityBar {
-  const span: ActivitySpan = { tradeDate: '', from: NOWHERE, through: NOWHERE }
   return {
-    ...span,
     id: '',
     symbol,
     timeframe,
@@ -117,14 +126,12 @@ function closedBar({ symbol, timeframe }: HeadRequest, startMs: number): StoredA
     lateCount: 0,
     offset: 0,
     accumulator: {
-      ...new BarAccumulator().exactParts(),
-      high: null,
-      low: null,
-      tradeCount: 0,
+      ...new BarAccumulator().toStored(),
       firstTradeMs: startMs,
-      lastTradeMs: startMs,
-      session: 'mixed',
-      feed: 'mixed'
-    }
+      lastTradeMs: startMs
+    },
+    tradeDate: '',
+    from: NOWHERE,
+    through: NOWHERE
   }
 }

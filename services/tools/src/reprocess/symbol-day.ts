@@ -125,7 +125,7 @@ export class SymbolDay {
   readonly state: LogState | undefined
   readonly #database: Database
   readonly #activityFromMs: ReadonlyMap<Timeframe, number>
-  readonly #rebuilt = new Map<ConditionPolicy, Map<string, RebuiltBar>>()
+  readonly #rebuilt = new Map<ConditionPolicy, Promise<Map<string, RebuiltBar>>>()
 
   private constructor(
     database: Database,
@@ -166,7 +166,7 @@ export class SymbolDay {
   }
 
   /** The rebuilt bars under a policy, by id; computed once. */
-  under(policy: ConditionPolicy): ReadonlyMap<string, RebuiltBar> {
+  under(policy: ConditionPolicy): Promise<ReadonlyMap<string, RebuiltBar>> {
     let rebuilt = this.#rebuilt.get(policy)
     if (rebuilt === undefined) {
       const { timeframes, gaps } = this
@@ -178,8 +178,8 @@ export class SymbolDay {
   }
 
   /** The rebuilt bar with this id as a document; undefined when no trade counts for it. */
-  documentOf(id: string, policy: ConditionPolicy): BarDocument | undefined {
-    const found = this.under(policy).get(id)
+  async documentOf(id: string, policy: ConditionPolicy): Promise<BarDocument | undefined> {
+    const found = (await this.under(policy)).get(id)
     return found === undefined ? undefined : this.toDocument(found, policy)
   }
 

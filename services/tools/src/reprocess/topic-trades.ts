@@ -67,7 +67,7 @@ export async function readTopicTrades(
     {
       assigned: () => undefined,
       nextOffset: (partition) => Promise.resolve(bounds.get(partition)?.position ?? 0),
-      async take(batch) {
+      async read(batch) {
         clearTimeout(idle)
         const place = bounds.get(batch.partition)
         if (place !== undefined && place.position < place.end) {

@@ -3,11 +3,13 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import {
   ExactSum,
+  MemoryBars,
   PartitionFold,
   type FoldOptions,
   type StoredBar,
   type TradeRecord
 } from '@tapedeck/domain'
+import { changedBars, flush } from '../../../support/folding.ts'
 import { aRecord, aTrade, records, START_MS } from '../../../support/trades.ts'
 
 const OPTIONS: FoldOptions = {
@@ -53,61 +55,48 @@ function orderless(bar: StoredBar): unknown {
   }
 }
 
-/** A store in memory that bars go to and come back from. */
-class BarStore {
-  readonly bars = new Map<string, StoredBar>()
-
-  flush(fold: PartitionFold, nextOffset?: number): void {
-    fold.bars.closeBatch()
-    const wanted = fold.bars.missing()
-    fold.bars.adopt(wanted.map((id) => this.bars.get(id)).filter((bar) => bar !== undefined))
-    fold.bars.mergeBatch()
-    fold.bars.finalise(fold.watermark.ms)
-    const { fresh, changed } = fold.bars.drainChanged(fold.watermark.ms)
-    for (const bar of [...fresh, ...changed]) {
-      assert.ok(nextOffset === undefined || bar.offset <= nextOffset)
-      this.bars.set(bar.id, bar.toStored())
-    }
-  }
-
-  contents(what = content): Map<string, unknown> {
-    return new Map(
-      [...this.bars].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([id, bar]) => [id, what(bar)])
-    )
-  }
+function contents(store: MemoryBars, what = content): Map<string, unknown> {
+  return new Map(
+    [...store.bars].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([id, bar]) => [id, what(bar)])
+  )
 }
 
-function run(list: readonly TradeRecord[], flushAfter: (index: number) => boolean): BarStore {
-  const store = new BarStore()
+async function run(
+  list: readonly TradeRecord[],
+  flushAfter: (index: number) => boolean
+): Promise<MemoryBars> {
+  const store = new MemoryBars()
   const fold = newFold()
-  list.forEach((record, index) => {
+  for (const [index, record] of list.entries()) {
     fold.take(record, index, START_MS)
-    if (flushAfter(index)) store.flush(fold, index + 1)
-  })
-  store.flush(fold)
+    if (!flushAfter(index)) continue
+    const closed = await flush(fold, store, index + 1)
+    for (const bar of changedBars(closed)) assert.ok(bar.offset <= index + 1)
+  }
+  await flush(fold, store)
   return store
 }
 
 describe('BarAggregator', () => {
-  it('gives the same bars and revisions whatever the batch boundaries', () => {
-    fc.assert(
-      fc.property(records(), fc.infiniteStream(fc.boolean()), (list, flags) => {
-        const once = run(list, () => false)
-        const often = run(list, () => flags.next().value === true)
-        const always = run(list, () => true)
-        assert.deepEqual(often.contents(), once.contents())
-        assert.deepEqual(always.contents(), once.contents())
+  it('gives the same bars and revisions whatever the batch boundaries', async () => {
+    await fc.assert(
+      fc.asyncProperty(records(), fc.infiniteStream(fc.boolean()), async (list, flags) => {
+        const once = await run(list, () => false)
+        const often = await run(list, () => flags.next().value === true)
+        const always = await run(list, () => true)
+        assert.deepEqual(contents(often), contents(once))
+        assert.deepEqual(contents(always), contents(once))
       })
     )
   })
 
-  it('gives the same bars whatever the order of arrival', () => {
-    fc.assert(
-      fc.property(
+  it('gives the same bars whatever the order of arrival', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         records(20).chain((list) =>
           fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))
         ),
-        ([list, shuffled]) => {
+        async ([list, shuffled]) => {
           // Each record is a connection of its own here: the order of arrival is free.
           const named = new Map(
             list.map((record, index) => [record, `c${String(index).padStart(3, '0')}`])
@@ -117,94 +106,88 @@ describe('BarAggregator', () => {
             connection: named.get(record) ?? ''
           })
           assert.deepEqual(
-            run(shuffled.map(of), () => true).contents(orderless),
-            run(list.map(of), () => false).contents(orderless)
+            contents(await run(shuffled.map(of), () => true), orderless),
+            contents(await run(list.map(of), () => false), orderless)
           )
         }
       )
     )
   })
 
-  it('changes nothing when records are replayed onto stored bars after a crash', () => {
-    fc.assert(
-      fc.property(records(), fc.nat(40), fc.nat(40), (list, a, b) => {
+  it('changes nothing when records are replayed onto stored bars after a crash', async () => {
+    await fc.assert(
+      fc.asyncProperty(records(), fc.nat(40), fc.nat(40), async (list, a, b) => {
         const [checkpoint, crash] = [
           Math.min(a, b) % list.length,
           Math.max(a, b) % list.length
         ].toSorted((x, y) => x - y) as [number, number]
         // Before the crash: flushed to the store beyond the checkpoint.
-        const store = new BarStore()
+        const store = new MemoryBars()
         const before = newFold()
         let state = before.toState()
-        list.slice(0, crash).forEach((record, index) => {
+        for (const [index, record] of list.slice(0, crash).entries()) {
           if (index === checkpoint) state = before.toState()
           before.take(record, index, START_MS)
-          if (index % 3 === 0) store.flush(before)
-        })
-        store.flush(before)
+          if (index % 3 === 0) await flush(before, store)
+        }
+        await flush(before, store)
         if (crash === checkpoint) state = before.toState()
         // After: from the checkpoint, record by record while documents may be ahead.
         const after = new PartitionFold(OPTIONS, state, Infinity)
         after.bars.adopt([...store.bars.values()].filter(({ status }) => status === 'provisional'))
-        list.forEach((record, index) => {
-          if (index < checkpoint) return
+        for (const [index, record] of list.entries()) {
+          if (index < checkpoint) continue
           after.take(record, index, START_MS)
-          if (index < crash) {
-            after.bars.closeBatch()
-            after.bars.adopt(
-              after.bars
-                .missing()
-                .map((id) => store.bars.get(id))
-                .filter((bar) => bar !== undefined)
-            )
-            after.bars.mergeBatch()
-          }
-        })
-        store.flush(after)
-        assert.deepEqual(store.contents(), run(list, () => false).contents())
+          if (index < crash) await flush(after, store)
+        }
+        await flush(after, store)
+        assert.deepEqual(contents(store), contents(await run(list, () => false)))
       })
     )
   })
 
-  it('revises a final bar once for each record with late trades, and says why and by how much', () => {
-    const store = new BarStore()
+  it('revises a final bar once for each record with late trades, and says why and by how much', async () => {
+    const store = new MemoryBars()
     const fold = newFold()
     const take = (offset: number, t: number, p: number): void => {
       fold.take(aRecord({ frame: offset + 1, trades: [aTrade({ t, p })] }), offset, START_MS)
     }
     take(0, START_MS, 100)
     take(1, START_MS + 120_000, 105)
-    store.flush(fold)
+    await flush(fold, store)
     const id = `AAPL|1m|${START_MS}`
     assert.equal(store.bars.get(id)?.status, 'final')
     take(2, START_MS + 1000, 90)
     take(3, START_MS + 2000, 110)
-    store.flush(fold)
+    await flush(fold, store)
     const bar = store.bars.get(id)
-    assert.deepEqual(
-      [bar?.status, bar?.revision, bar?.revisionCause, bar?.lateCount, bar?.lateVolume],
-      ['revised', 2, 'late trades', 2, 20 * 1e8]
-    )
-    assert.deepEqual([bar?.accumulator.high, bar?.accumulator.low], [110, 90])
+    assert.partialDeepStrictEqual(bar, {
+      status: 'revised',
+      revision: 2,
+      revisionCause: 'late trades',
+      lateCount: 2,
+      lateVolume: 20 * 1e8,
+      accumulator: { high: 110, low: 90 }
+    })
   })
 
-  it('takes a bar that left memory up again from the store', () => {
-    const store = new BarStore()
+  it('takes a bar that left memory up again from the store', async () => {
+    const store = new MemoryBars()
     const fold = newFold()
-    const take = (offset: number, t: number): void => {
+    const take = async (offset: number, t: number): Promise<void> => {
       fold.take(aRecord({ frame: offset + 1, trades: [aTrade({ t })] }), offset, START_MS)
-      store.flush(fold)
+      await flush(fold, store)
     }
-    take(0, START_MS)
-    take(1, START_MS + 3_600_000)
-    take(2, START_MS + 7_200_000)
-    take(3, START_MS + 500)
+    await take(0, START_MS)
+    await take(1, START_MS + 3_600_000)
+    await take(2, START_MS + 7_200_000)
+    await take(3, START_MS + 500)
     assert.equal(store.bars.get(`AAPL|1s|${START_MS}`)?.accumulator.tradeCount, 2)
     assert.equal(store.bars.get(`AAPL|1h|${START_MS}`)?.accumulator.tradeCount, 2)
   })
 
-  it('keeps memory bounded over a long tape', () => {
-    const store = new BarStore()
+  it('keeps memory bounded over a long tape', async () => {
+    const store = new MemoryBars()
     const fold = newFold()
     for (let i = 0; i < 5000; i++) {
       fold.take(
@@ -212,7 +195,7 @@ describe('BarAggregator', () => {
         i,
         START_MS
       )
-      if (i % 50 === 0) store.flush(fold)
+      if (i % 50 === 0) await flush(fold, store)
     }
     assert.ok(fold.bars.size < 250, `${fold.bars.size} bars in memory`)
   })

@@ -23,6 +23,19 @@ describe('windowsAt()', () => {
     assert.deepEqual(starts('30s', '2026-11-24T15:07:30Z'), ['2026-11-24T15:07:30.000Z'])
   })
 
+  it('ends a tumbling window where the next one begins', () => {
+    const lengths = fc.constantFrom(['1s', 1000], ['5m', 300_000], ['12h', 43_200_000] as const)
+    fc.assert(
+      fc.property(lengths, fc.integer({ min: 1e9, max: 4e12 }), ([timeframe, lengthMs], ms) => {
+        const { startMs, endMs, finalAtMs } = windowAt('AAPL', timeframe, ms)
+        assert.ok(startMs <= ms && ms < endMs)
+        assert.equal(endMs, startMs + lengthMs)
+        assert.equal(finalAtMs, endMs)
+        assert.equal(windowAt('AAPL', timeframe, endMs).startMs, endMs)
+      })
+    )
+  })
+
   it('puts a moment into length / hop hopping windows, each of which holds it', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1e9, max: 4e12 }), (ms) => {

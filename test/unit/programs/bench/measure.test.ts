@@ -3,11 +3,11 @@ import { describe, it } from 'node:test'
 import { lineThrough, measure } from '../../../programs/bench/measure.ts'
 
 describe('measure()', () => {
-  it('gives the median of the counted rounds, in turn', () => {
+  it('gives the median of the counted rounds, in turn', async () => {
     const calls: string[] = []
     const subject = (name: string) => ({ name, trades: 1000, run: () => void calls.push(name) })
     const options = { rounds: 3, warmUps: 1, collectGarbage: () => undefined }
-    const rows = measure([subject('a'), subject('b')], options)
+    const rows = await measure([subject('a'), subject('b')], options)
     assert.equal(calls.join(''), 'abababab')
     assert.ok(
       rows.every(({ minNs, nsPerTrade, maxNs }) => minNs <= nsPerTrade && nsPerTrade <= maxNs)

@@ -1,0 +1,112 @@
+import {
+  ForecastEngine,
+  seriesId,
+  type BatchForecasts,
+  type ChangedSeries,
+  type ClosedBatch,
+  type SeriesHistory,
+  type SeriesRequest
+} from '@tapedeck/domain'
+import { loadScores, loadSeries, seriesToTakeUp, type Acquired } from '@tapedeck/mongo'
+import type { ConsumerDeps, DueScores } from './publish.ts'
+
+/** Scores are derived and costly, so those of a series are written at most this often, ms. */
+const SCORES_EVERY_MS = 1000
+/** Series whose rolling scores are read at once; each has a thousand entries and more. */
+const SCORES_READ_AT_ONCE = 4
+
+/** The forecasts of one partition: their engine, their store, and the scores that are not written yet. */
+export class PartitionForecasts implements BatchForecasts {
+  readonly engine: ForecastEngine
+  readonly #deps: ConsumerDeps
+  readonly #owner: Acquired
+  /** Changed series by id, with the offset of the first change that is not in their stored scores. */
+  readonly #unscored = new Map<string, { readonly series: ChangedSeries; readonly since: number }>()
+  #scoredAtMs = 0
+  #isReadingScores = false
+  #isDropped = false
+
+  constructor(deps: ConsumerDeps, owner: Acquired) {
+    this.#deps = deps
+    this.#owner = owner
+    this.engine = new ForecastEngine(deps.config.forecasts)
+  }
+
+  readSeries(requests: readonly SeriesRequest[]): Promise<readonly SeriesHistory[]> {
+    const { database, retry } = this.#deps
+    return retry(() => loadSeries(database, requests))
+  }
+
+  /** Those with open forecasts, and those whose scores a crash may have left unwritten. */
+  async readOpenSeries(): Promise<readonly SeriesHistory[]> {
+    const { database, config, retry } = this.#deps
+    const { log, unscoredFrom } = this.#owner
+    const found = await retry(() => seriesToTakeUp(database, log, unscoredFrom))
+    const kept = found.filter(({ timeframe, horizon }) =>
+      config.forecasts.some((spec) => spec.timeframe === timeframe && spec.horizon === horizon)
+    )
+    return this.readSeries(
+      kept.map((one) => ({
+        ...one,
+        id: seriesId(one.symbol, one.timeframe, one.horizon),
+        beforeMs: Infinity,
+        targetsMs: []
+      }))
+    )
+  }
+
+  /**
+   * The series whose scores are due after a batch; of all when `isLast`, because no batch follows. Starts
+   * to read the rolling scores of restored series; theirs are due when they are read.
+   */
+  dueScores({ restored, forecasts, nextOffset }: ClosedBatch, isLast: boolean): DueScores {
+    for (const series of restored) this.#setUnscored(series, this.#owner.unscoredFrom)
+    for (const { series: changed } of forecasts) {
+      for (const series of changed) this.#setUnscored(series, nextOffset)
+    }
+    this.#readScores().catch((error: unknown) => {
+      if (!this.#deps.signal.aborted) this.#deps.log.warn({ err: error }, 'scores were not read')
+    })
+    const nowMs = Date.now()
+    const isTime = isLast || nowMs - this.#scoredAtMs >= SCORES_EVERY_MS
+    if (isTime) this.#scoredAtMs = nowMs
+    const due: ChangedSeries[] = []
+    let unscoredFrom = Infinity
+    for (const [id, { series, since }] of this.#unscored) {
+      if (isTime && series.isWhole) {
+        due.push(series)
+        this.#unscored.delete(id)
+      } else unscoredFrom = Math.min(unscoredFrom, since)
+    }
+    return { due, unscoredFrom: unscoredFrom === Infinity ? null : unscoredFrom }
+  }
+
+  /** The partition belongs to another consumer. */
+  drop(): void {
+    this.#isDropped = true
+  }
+
+  #setUnscored(series: ChangedSeries, offset: number): void {
+    const since = this.#unscored.get(series.id)?.since ?? offset
+    this.#unscored.set(series.id, { series, since })
+  }
+
+  /** Reads rolling scores in the background: no forecast and no bar waits for them. */
+  async #readScores(): Promise<void> {
+    if (this.#isReadingScores) return
+    this.#isReadingScores = true
+    const { database, retry } = this.#deps
+    try {
+      for (;;) {
+        const ids = this.#isDropped ? [] : this.engine.withoutScores()
+        if (ids.length === 0) return
+        for (let i = 0; i < ids.length && !this.#isDropped; i += SCORES_READ_AT_ONCE) {
+          const some = ids.slice(i, i + SCORES_READ_AT_ONCE)
+          this.engine.restoreScores(await retry(() => loadScores(database, some)))
+        }
+      }
+    } finally {
+      this.#isReadingScores = false
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import {
+  decodeRecord,
+  type GapRecord,
+  type PartitionFold,
+  type TradeRecord
+} from '@tapedeck/domain'
+import type { DeadLetter } from '@tapedeck/kafka'
+import {
+  amendmentDocuments,
+  tradeDocument,
+  type Acquired,
+  type AmendmentDocument,
+  type LateTradeDocument
+} from '@tapedeck/mongo'
+import type { ConsumerDeps, SeenSymbol, SideResults } from './publish.ts'
+import type { TradeWriter } from './trade-writer.ts'
+
+/** Reads the records of one partition into its fold, and their trades into the trade writer. */
+export class RecordIntake {
+  readonly #deps: Pick<ConsumerDeps, 'metrics' | 'log'>
+  readonly #partition: number
+  readonly #log: string
+  readonly #fold: PartitionFold
+  readonly #trades: Pick<TradeWriter, 'add'>
+  #side = new SideCollector()
+  /** The first offset that was removed from the topic, until the next record gives the end of the gap. */
+  #removedFrom: number | undefined
+
+  constructor(
+    partition: number,
+    { log }: Pick<Acquired, 'log'>,
+    { fold, trades }: { readonly fold: PartitionFold; readonly trades: Pick<TradeWriter, 'add'> },
+    deps: Pick<ConsumerDeps, 'metrics' | 'log'>
+  ) {
+    this.#partition = partition
+    this.#log = log
+    this.#fold = fold
+    this.#trades = trades
+    this.#deps = deps
+  }
+
+  /** Reports records that retention removed before they were read; the next record makes them a gap. */
+  reportRemoved(firstOffset: number, nextOffset: number): void {
+    if (firstOffset <= nextOffset) return
+    this.#removedFrom = nextOffset
+    this.#deps.metrics.recordsMissing.inc(firstOffset - nextOffset)
+    this.#deps.log.error(
+      { partition: this.#partition, from: nextOffset, to: firstOffset },
+      'records were removed from the topic before they were read'
+    )
+  }
+
+  /** Reads one record: trades, a feed gap, or a dead letter when it does not fit the schema. */
+  read(offset: number, key: Buffer | null, value: Buffer | null): void {
+    const { metrics } = this.#deps
+    metrics.recordsRead.inc()
+    const { record, gap, problem } = decodeRecord(key, value)
+    if (gap !== undefined) {
+      metrics.gapsRead.inc()
+      this.#readGap(gap)
+    } else if (record === undefined) {
+      metrics.recordsDead.inc({ reason: problem.split(':')[0] ?? problem })
+      const raw = value?.toString() ?? ''
+      const partition = this.#partition
+      this.#side.dead.push({ reason: problem, stage: 'consumer', partition, offset, raw })
+    } else this.#readTrades(record, offset)
+  }
+
+  /** The results beside trades and bars since the last call. */
+  drain(): SideResults {
+    const drained = this.#side.results()
+    this.#side = new SideCollector()
+    return drained
+  }
+
+  #readTrades(record: TradeRecord, offset: number): void {
+    const { metrics } = this.#deps
+    if (this.#removedFrom !== undefined) this.#readRemoved(record, offset, this.#removedFrom)
+    const folded = this.#fold.take(record, offset, Date.now())
+    if (folded === undefined) {
+      metrics.recordsRepeated.inc()
+      return
+    }
+    for (const one of folded) {
+      const document = tradeDocument(record, one)
+      const { aside: reason, byMs } = one
+      // A trade that was delivered again is stored already.
+      if (reason !== 'redelivered') this.#trades.add(document)
+      if (reason === undefined) continue
+      metrics.tradesAside.inc({ reason })
+      if (reason === 'too late') metrics.lateAge.observe(byMs / 1000)
+      this.#side.late.push({ ...document, reason, byMs })
+    }
+    metrics.tradesRead.inc(record.trades.length)
+    this.#side.see(record)
+  }
+
+  #readGap(gap: GapRecord): void {
+    this.#fold.takeGap(gap, Date.now())
+    this.#side.gaps.push(gap)
+  }
+
+  /** Removed records are a gap of this partition, from the last record read to this one. */
+  #readRemoved({ feed, receivedAt }: TradeRecord, offset: number, removedFrom: number): void {
+    this.#removedFrom = undefined
+    this.#readGap({
+      version: 1,
+      kind: 'gap',
+      id: `gone-${this.#log}-${removedFrom}`,
+      log: this.#log,
+      feed,
+      fromMs: this.#fold.receivedAtMs,
+      toMs: receivedAt,
+      cause: `${offset - removedFrom} records were removed from the topic before they were read`,
+      symbols: [],
+      at: receivedAt
+    })
+  }
+}
+
+/** The side results of one batch. */
+class SideCollector {
+  readonly late: LateTradeDocument[] = []
+  readonly dead: DeadLetter[] = []
+  readonly gaps: GapRecord[] = []
+  readonly #amendments: AmendmentDocument[] = []
+  readonly #symbols = new Map<string, SeenSymbol>()
+
+  /** Keeps the amendments of a record and the newest trade of its symbol. */
+  see(record: TradeRecord): void {
+    if (record.amendments !== undefined) this.#amendments.push(...amendmentDocuments(record))
+    const newest = record.trades.at(-1)
+    if (newest === undefined) return
+    this.#symbols.set(record.symbol, {
+      _id: record.symbol,
+      feed: record.feed,
+      lastPrice: newest.p,
+      lastTradeAt: new Date(newest.t),
+      lastReceivedAt: new Date(record.receivedAt)
+    })
+  }
+
+  results(): SideResults {
+    const { late, dead, gaps } = this
+    return { late, dead, gaps, amendments: this.#amendments, symbols: [...this.#symbols.values()] }
+  }
+}

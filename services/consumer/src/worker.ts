@@ -1,0 +1,228 @@
+import { TapedeckError, whileWaiting } from '@tapedeck/core'
+import { closeBatch, PartitionFold, VendorIdDeduplicator, type BarStore } from '@tapedeck/domain'
+import type { RecordBatch } from '@tapedeck/kafka'
+import {
+  loadBars,
+  loadBarsWithin,
+  loadGaps,
+  loadHead,
+  loadNamedTrades,
+  loadOpenBars,
+  type Acquired
+} from '@tapedeck/mongo'
+import { PartitionForecasts } from './forecasts.ts'
+import { RecordIntake } from './intake.ts'
+import {
+  batchDocuments,
+  isEmpty,
+  publishFlush,
+  writeCheckpoint,
+  type ConsumerDeps
+} from './publish.ts'
+import { TradeWriter } from './trade-writer.ts'
+
+export interface WorkerDeps extends ConsumerDeps {
+  /** Reports to the broker how far results are stored. */
+  committed(partition: number, nextOffset: number): void
+}
+
+/** A flush begins before its interval when this many panes wait. */
+const FLUSH_PANES = 2000
+/** Records are folded in chunks of this size, with a heartbeat after each. */
+const CHUNK = 500
+
+/**
+ * One partition under one epoch: folds its records, and flushes trades, forecasts, bars and, last, the
+ * checkpoint. A flush is announced before its first document and committed after its last. The offsets
+ * in the documents tell what an interrupted flush had written.
+ */
+export class PartitionWorker {
+  readonly partition: number
+  readonly #deps: WorkerDeps
+  readonly #owner: Acquired
+  readonly #fold: PartitionFold
+  readonly #store: BarStore
+  readonly #forecasts: PartitionForecasts
+  readonly #trades: TradeWriter
+  readonly #intake: RecordIntake
+  #nextOffset: number
+  #storedOffset: number
+  #storedUntilMs: number
+  #storedWatermarkMs: number
+  #endOffset: number
+  /** The first flush is done, which repeats the one that the former owner announced last. */
+  #hasRepeated = false
+  #isReading = false
+  #isDropped = false
+  #turn: Promise<void> = Promise.resolve()
+  #behind: Promise<void> = Promise.resolve()
+
+  private constructor(partition: number, owner: Acquired, endOffset: number, deps: WorkerDeps) {
+    this.partition = partition
+    this.#owner = owner
+    this.#deps = deps
+    this.#fold = new PartitionFold(deps.config.fold, owner.state, owner.storedUntilMs)
+    this.#store = storedBars(deps, owner)
+    this.#forecasts = new PartitionForecasts(deps, owner)
+    this.#trades = new TradeWriter(deps)
+    const { fold, trades } = { fold: this.#fold, trades: this.#trades }
+    this.#intake = new RecordIntake(partition, owner, { fold, trades }, deps)
+    this.#nextOffset = owner.nextOffset
+    // The announced flush is complete: what is read from here on is late by its watermark.
+    if (!this.#isRepeating) this.#fold.watermark.reach(owner.flushingWatermarkMs)
+    this.#storedWatermarkMs = this.#fold.watermark.ms
+    this.#storedOffset = owner.nextOffset
+    this.#storedUntilMs = owner.storedUntilMs
+    this.#endOffset = endOffset
+  }
+
+  /** Restores what must be in memory before the first record: gaps, open bars, recent vendor ids. */
+  static async open(
+    partition: number,
+    owner: Acquired,
+    endOffset: number,
+    deps: WorkerDeps
+  ): Promise<PartitionWorker> {
+    const worker = new PartitionWorker(partition, owner, endOffset, deps)
+    const { database } = deps
+    const { bars, gaps, vendorIds, hasVendorIds, watermark } = worker.#fold
+    for (const gap of await loadGaps(database, owner.log)) gaps.add(gap)
+    bars.adopt(await loadOpenBars(database, owner))
+    if (hasVendorIds && watermark.ms > -Infinity) {
+      const fromMs = VendorIdDeduplicator.rememberedFromMs(watermark.ms)
+      for (const { _id, symbol, vendorId, tradedAt } of await loadNamedTrades(database, fromMs)) {
+        vendorIds.remember(symbol, vendorId, _id, tradedAt.getTime())
+      }
+    }
+    return worker
+  }
+
+  get nextOffset(): number {
+    return this.#nextOffset
+  }
+
+  get lag(): number {
+    return Math.max(0, this.#endOffset - this.#storedOffset)
+  }
+
+  get watermarkMs(): number {
+    return this.#fold.watermark.ms
+  }
+
+  get barsInMemory(): number {
+    return this.#fold.bars.size
+  }
+
+  /** Reading the records of a flush that was announced and perhaps interrupted: it must not be split. */
+  get #isRepeating(): boolean {
+    return this.#nextOffset < this.#owner.flushingTo
+  }
+
+  /** The partition belongs to another consumer: nothing more is written. */
+  drop(): void {
+    this.#isDropped = true
+    this.#forecasts.drop()
+  }
+
+  /** Reads a batch of records. @throws PARTITION_FENCED when the worker was dropped */
+  async read(batch: RecordBatch): Promise<void> {
+    const beat = (): Promise<void> => batch.heartbeat()
+    this.#isReading = true
+    this.#intake.reportRemoved(batch.records[0]?.offset ?? this.#nextOffset, this.#nextOffset)
+    try {
+      for (let i = 0; i < batch.records.length; i += CHUNK) {
+        if (batch.isStale()) return
+        this.#assertOwned()
+        for (const { offset, key, value } of batch.records.slice(i, i + CHUNK)) {
+          if (offset < this.#nextOffset) continue
+          this.#nextOffset = offset + 1
+          this.#intake.read(offset, key, value)
+          // The announced flush ended here. The repeated one ends here too, so that each bar holds all
+          // of it or nothing.
+          if (offset + 1 === this.#owner.flushingTo) await whileWaiting(this.flush(), beat)
+        }
+        await beat()
+        await this.#trades.room(beat)
+        const isFull = this.#fold.bars.paneCount >= FLUSH_PANES
+        if (isFull && !this.#isRepeating) await this.#flushBehind(beat)
+      }
+      this.#nextOffset = Math.max(this.#nextOffset, batch.nextOffset)
+      this.#endOffset = batch.endOffset
+    } finally {
+      this.#isReading = false
+    }
+  }
+
+  /** Writes the results of the records read so far, and the checkpoint. Flushes run one after another. */
+  flush(isLast = false): Promise<void> {
+    const flushed = this.#turn.then(() => this.#flush(isLast))
+    this.#turn = flushed.catch(() => undefined) // reported to the caller
+    return flushed
+  }
+
+  /** Starts a flush while reading goes on, after the one before has ended. */
+  async #flushBehind(tick: () => Promise<void>): Promise<void> {
+    await whileWaiting(this.#behind, tick)
+    this.#behind = this.flush()
+    this.#behind.catch(() => undefined) // thrown by the next await above
+  }
+
+  /** To skip records would lose them: after a loss the partition must be acquired again. */
+  #assertOwned(): void {
+    if (!this.#isDropped) return
+    throw new TapedeckError(
+      'PARTITION_FENCED',
+      `Cannot read on: another consumer took partition ${this.partition} over`
+    )
+  }
+
+  async #flush(isLast: boolean): Promise<void> {
+    if (this.#isDropped || this.#isRepeating) return
+    const { config, metrics } = this.#deps
+    const owner = this.#owner
+    const endTimer = metrics.flushSeconds.startTimer()
+    const side = this.#intake.drain()
+    const closed = await closeBatch(this.#fold, this.#store, [this.#forecasts], {
+      nextOffset: this.#nextOffset,
+      now: Date.now,
+      clockMayAdvance: !this.#isReading && this.#nextOffset >= this.#endOffset,
+      announcedWatermarkMs: this.#hasRepeated ? undefined : owner.flushingWatermarkMs
+    })
+    this.#hasRepeated = true
+    const { nextOffset, watermarkMs, bars } = closed
+    const scores = this.#forecasts.dueScores(closed, isLast)
+    const documents = batchDocuments(closed, scores, owner, config.fold.policy)
+    for (const { startMs } of [...bars.fresh, ...bars.changed]) {
+      this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
+    }
+    const isMoved = nextOffset > this.#storedOffset
+    if (!isMoved && isEmpty(documents)) {
+      // A watermark that the clock alone moved decides which trades are late, also after a restart.
+      if (watermarkMs <= this.#storedWatermarkMs) return
+      await writeCheckpoint(this.#deps, owner, { ...closed, documents })
+      this.#storedWatermarkMs = watermarkMs
+      return
+    }
+    const storedUntilMs = this.#storedUntilMs
+    const trades = this.#trades
+    await publishFlush(this.#deps, owner, { ...closed, documents, side, storedUntilMs, trades })
+    this.#storedOffset = nextOffset
+    this.#storedWatermarkMs = watermarkMs
+    if (isMoved) this.#deps.committed(this.partition, nextOffset)
+    for (const [code, count] of this.#fold.drainUnknownCodes()) {
+      metrics.unknownConditions.inc({ code }, count)
+    }
+    endTimer()
+  }
+}
+
+/** The stored bars of a partition, read as often as it takes. */
+function storedBars({ database, config, retry }: WorkerDeps, owner: Acquired): BarStore {
+  const { timeframes } = config.fold
+  return {
+    readBars: (ids) => retry(() => loadBars(database, owner, ids)),
+    readBarsWithin: (gap) => retry(() => loadBarsWithin(database, owner, timeframes, gap)),
+    readHeads: (requests) =>
+      retry(() => Promise.all(requests.map((request) => loadHead(database, owner, request))))
+  }
+}
