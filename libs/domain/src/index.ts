@@ -23,7 +23,7 @@ export {
   type BarFieldKind,
   type BarFields
 } from './bars/bar-fields.ts'
-export type { Bar, ChangedBars, StoredBar } from './bars/bar.ts'
+export type { Bar, StoredBar } from './bars/bar.ts'
 export {
   closeBatch,
   type BarStore,

@@ -13,7 +13,8 @@ import {
   type TapePlace
 } from '@tapedeck/domain'
 import { MOST_BYTES_PER_CHARACTER } from './bulk.ts'
-import type { Owner, Ownership, Source } from './guard.ts'
+import type { Has } from './collection.ts'
+import { storeDocuments, type Owner, type Ownership, type Source, type Writes } from './guard.ts'
 
 /** A bar, replaced whole under the guard; BAR_FIELDS of libs/domain describes each field. */
 export interface BarDocument extends BarFields {
@@ -112,4 +113,13 @@ export function barBytes({ _id, symbol, feed, gapIds }: BarDocument): number {
   // `exact` has each again, with its times.
   for (const id of gapIds) characters += 2 * id.length + 24
   return FIXED_BYTES + MOST_BYTES_PER_CHARACTER * characters
+}
+
+/** Stores bars under the guard. Returns how many stored bars were newer and stayed. */
+export function storeBars(
+  { bars }: Has<'bars', BarDocument>,
+  owner: Owner,
+  writes: Writes<BarDocument>
+): Promise<number> {
+  return storeDocuments(bars, owner, writes, barBytes)
 }

@@ -10,10 +10,10 @@ import {
   type StoredBar,
   type Timeframe
 } from '@tapedeck/domain'
-import { barBytes, storedActivityBarOf, storedBarOf, type BarDocument } from './bar-document.ts'
+import { storedActivityBarOf, storedBarOf, type BarDocument } from './bar-document.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
-import { storeDocuments, type Owner, type Ownership, type Source, type Writes } from './guard.ts'
+import type { Ownership, Source } from './guard.ts'
 import { between, newestRows, type WindowQuery } from './newest-rows.ts'
 import type { HasSymbols } from './symbols.ts'
 
@@ -29,15 +29,6 @@ export const BARS = new CollectionSpec<BarDocument>('bars', {
 })
 
 export type HasBars = Has<'bars', BarDocument>
-
-/** Stores bars under the guard. Returns how many stored bars were newer and stayed. */
-export async function storeBars(
-  { bars }: HasBars,
-  owner: Owner,
-  writes: Writes<BarDocument>
-): Promise<number> {
-  return storeDocuments(bars, owner, writes, barBytes)
-}
 
 /** Ids in one query at most. */
 const IDS_PER_QUERY = 1000

@@ -1,5 +1,5 @@
 export { amendmentDocuments, insertAmendments, type AmendmentDocument } from './amendments.ts'
-export { barBytes, barDocument, type BarDocument } from './bar-document.ts'
+export { barBytes, barDocument, storeBars, type BarDocument } from './bar-document.ts'
 export {
   eachBars,
   findBar,
@@ -11,7 +11,6 @@ export {
   logOfSymbol,
   newestStartBefore,
   nextFirstTrade,
-  storeBars,
   storedTimeframes,
   type BarRow
 } from './bars.ts'

@@ -290,9 +290,9 @@ function forecastRecordsOf(forecasts: Writes<ForecastDocument>): OutgoingRecord[
   )
 }
 
-function recordsOf<T, K extends keyof T>(
+function recordsOf<T>(
   documents: readonly T[],
-  keyFields: readonly K[],
+  keyFields: readonly (keyof T)[],
   timeOf: (document: T) => Date,
   published: (part: readonly T[]) => object
 ): OutgoingRecord[] {
