@@ -13,7 +13,7 @@ export interface ClosesState {
   readonly isInGap: boolean
   /** Oldest first. */
   readonly ring: readonly (readonly [startMs: number, close: number, revision: number])[]
-  /** Absent in states stored before there was one: it begins with the closes of the ring. */
+  /** Absent in states stored before there was one: it then begins with the closes of the ring. */
   readonly pace?: StepPaceState
 }
 
@@ -31,7 +31,7 @@ interface Close {
   readonly revision: number
 }
 
-/** The closes that one forecast is made from, and what they say of the price's own movement. */
+/** The closes that one forecast is made from, and the price's own movement in them. */
 export class Lookback {
   /** Oldest first; the newest is [0, 0]. */
   readonly points: readonly Point[]
@@ -142,15 +142,15 @@ export class Closes {
   }
 
   /**
-   * Puts the corrected close of an earlier bar in its place, or one that only late trades made; false
-   * when that changes nothing. The pace stays: it stood at the time.
+   * Replaces the close of an earlier bar, or inserts that of a bar that only late trades made. False
+   * when nothing changes. The pace keeps what it learnt from the close before.
    */
   revise(bar: FinalBar): boolean {
     const { startMs, close, coverage, revision } = bar
     if (close === null || coverage < this.#minCoverage) return false
     const index = this.#closes.findLastIndex((one) => one.startMs <= startMs)
     const found = this.#closes[index]
-    if (found === undefined) return false // before all that are in use
+    if (found === undefined) return false // older than every close in use
     if (found.startMs === startMs) {
       if (found.revision > revision || found.close === close) return false
       this.#closes[index] = { startMs, close, revision }

@@ -6,16 +6,19 @@ import type { ForecastSpec } from './spec.ts'
 export interface Fit {
   readonly forecast: number
   /**
-   * The model's own 95 % interval. Without one the width of a random walk about the forecast takes its
-   * place, which is the adaptive band before it has learnt.
+   * The model's own 95 % interval. A model without one gets that of a random walk, from which the
+   * adaptive band starts as well.
    */
   readonly interval?: { readonly lower: number; readonly upper: number }
-  /** What explains the forecast; each is a field of the stored document, null in those without it. */
+  /**
+   * What explains the forecast, by name. The four of a line are fields of the stored document, the
+   * others are in its field `parameters`.
+   */
   readonly parameters: Readonly<Record<string, number>>
 }
 
 /** The parameters of a line; prices in quote currency. */
-export interface LineParameters {
+export type LineParameters = {
   /** Per window. */
   readonly slope: number
   /** Height of the line at the newest close. */
@@ -26,7 +29,7 @@ export interface LineParameters {
   readonly standardError: number
 }
 
-/** One way to continue the price. docs/recipes.md says how to add one. */
+/** One way to forecast a close. docs/recipes.md lists the steps to add one. */
 export interface ForecastModel {
   /** Part of the id of every forecast: never to be changed. */
   readonly name: string
@@ -101,6 +104,6 @@ function lineFit(
   return {
     forecast,
     interval: { lower: forecast - half, upper: forecast + half },
-    parameters: { ...parameters }
+    parameters
   }
 }

@@ -21,7 +21,7 @@ import { RollingScores, type Contribution, type ScoreReport } from './scores.ts'
 import { ChangeDetector, type FoundChange } from './significance.ts'
 import { liesInSession, seriesId, targetWindow, type ForecastSpec } from './spec.ts'
 
-/** One model on one series: where its closes begin, its band, its change detector and its scores. */
+/** One model on one series: its version, the start of its closes, its band, change detector and scores. */
 class ModelTrack {
   readonly model: ForecastModel
   readonly scores: RollingScores
@@ -39,6 +39,7 @@ class ModelTrack {
     this.#band = new AdaptiveBand(spec.horizon, own?.band)
     this.#detector = new ChangeDetector(spec, own?.detector)
     this.#version = own?.version ?? 1
+    // A state with sums counts the closes in use; without either, all that are stored are used.
     const [closes = 0] = own?.sums ?? []
     this.#sinceMs = own?.sinceMs ?? state?.ring.at(-closes)?.[0] ?? 0
   }
@@ -210,15 +211,15 @@ export class ForecastSeries implements ChangedSeries {
     this.#ledger.recall(targetsMs, entries)
   }
 
-  /** Lets go of the entries held for one advance only. */
+  /** Forgets the entries that were recalled for one advance. */
   release(): void {
     this.#ledger.release()
   }
 
   /**
-   * Takes a final bar, or a correction of an earlier one: that one changes later forecasts and rewrites
-   * the bar's own score. Forecasts made before stay as made; the path of bands and change detectors
-   * is not rewritten, since what they drew and found stood at the time.
+   * Takes a final bar, or a correction of an earlier one. A correction changes later forecasts and
+   * rewrites the bar's own score. Earlier forecasts stay as they were made, and bands and change
+   * detectors keep what they learnt from them.
    */
   advance(bar: FinalBar, context: AdvanceContext): void {
     const { results, coverageOf } = context

@@ -2,7 +2,7 @@ import { gammaln } from 'simple-statistics'
 
 /** Level at which a difference counts as one. */
 const SIGNIFICANCE = 0.05
-/** Fewer scored forecasts say nothing yet. */
+/** With fewer scored forecasts no label is given. */
 export const MIN_SCORED = 30
 
 export const SCORE_LABELS = {
@@ -103,7 +103,7 @@ const TOLERANCE = 0.25
 const CHANGE_THRESHOLD = 20
 /** Errors are cut off here, in means: one jump is no change. */
 const ERROR_CEILING = 4
-/** Before, the mean is too uncertain. */
+/** With fewer errors their mean is too uncertain. */
 const MIN_ERRORS = 30
 
 /**

@@ -41,17 +41,42 @@ describe('ForecastEngine', () => {
     store.turn(one, closes(10, 11, 12), { nowMs: 7 })
     const made = entry(store, 4)
     assert.deepEqual(
-      [made.status, made.forecast, made.naive, made.drift, made.n, made.createdAtMs, made.bandFrom],
-      ['open', 14, 12, 14, 3, 7, 'adaptive']
+      {
+        status: made.status,
+        forecast: made.forecast,
+        naive: made.naive,
+        drift: made.drift,
+        n: made.n,
+        createdAtMs: made.createdAtMs,
+        bandFrom: made.bandFrom
+      },
+      {
+        status: 'open',
+        forecast: 14,
+        naive: 12,
+        drift: 14,
+        n: 3,
+        createdAtMs: 7,
+        bandFrom: 'adaptive'
+      }
     )
     assert.equal(made.madeFromMs, START_MS + 2 * MINUTE_MS)
     store.turn(one, [finalBar(3, 13), finalBar(4, 15)], { nowMs: 9 })
     const scored = entry(store, 4)
     assert.deepEqual(
-      [scored.status, scored.actual, scored.error, scored.naiveError, scored.driftError],
-      ['scored', 15, 1, 3, 1]
+      {
+        status: scored.status,
+        actual: scored.actual,
+        error: scored.error,
+        naiveError: scored.naiveError,
+        driftError: scored.driftError
+      },
+      { status: 'scored', actual: 15, error: 1, naiveError: 3, driftError: 1 }
     )
-    assert.deepEqual([scored.inOls, scored.createdAtMs], [false, 7])
+    assert.deepEqual(
+      { inOls: scored.inOls, createdAtMs: scored.createdAtMs },
+      { inOls: false, createdAtMs: 7 }
+    )
   })
 
   it('makes three forecasts for a bar, one of each model', () => {
@@ -67,8 +92,8 @@ describe('ForecastEngine', () => {
     const store = new ForecastStore()
     store.turn(engine(), closes(10, 11))
     assert.deepEqual(
-      store.absences.map(({ reason, count }) => [reason, count]),
-      Array.from({ length: 3 }, () => [ABSENCE_REASONS.tooFew, 2])
+      store.absences.map(({ reason, count }) => ({ reason, count })),
+      Array.from({ length: 3 }, () => ({ reason: ABSENCE_REASONS.tooFew, count: 2 }))
     )
   })
 
@@ -86,8 +111,8 @@ describe('ForecastEngine', () => {
       finalBar(5, 15, { coverage: 0.5 })
     ])
     assert.deepEqual(
-      [entry(store, 4).status, entry(store, 4).reason],
-      ['void', VOID_REASONS.noTrade]
+      { status: entry(store, 4).status, reason: entry(store, 4).reason },
+      { status: 'void', reason: VOID_REASONS.noTrade }
     )
     assert.equal(entry(store, 5).reason, VOID_REASONS.notCovered)
   })
@@ -100,8 +125,8 @@ describe('ForecastEngine', () => {
     assert.equal(entry(store, 4).status, 'open')
     store.turn(one, [], { watermarkMs: START_MS + 5 * MINUTE_MS })
     assert.deepEqual(
-      [entry(store, 4).status, entry(store, 4).reason],
-      ['void', VOID_REASONS.noTrade]
+      { status: entry(store, 4).status, reason: entry(store, 4).reason },
+      { status: 'void', reason: VOID_REASONS.noTrade }
     )
   })
 
@@ -124,8 +149,8 @@ describe('ForecastEngine', () => {
     ])
     const gaps = store.absences.filter(({ reason }) => reason === ABSENCE_REASONS.gap)
     assert.deepEqual(
-      gaps.map(({ count, fromMs }) => [count, fromMs]),
-      Array.from({ length: 3 }, () => [1, START_MS + 3 * MINUTE_MS])
+      gaps.map(({ count, fromMs }) => ({ count, fromMs })),
+      Array.from({ length: 3 }, () => ({ count: 1, fromMs: START_MS + 3 * MINUTE_MS }))
     )
     assert.equal(
       Math.max(...[...store.entries.values()].map(({ targetMs }) => targetMs)),
@@ -205,7 +230,10 @@ describe('ForecastEngine, history', () => {
     assert.equal(request.beforeMs, START_MS + 3 * MINUTE_MS)
     one.adopt([{ request, state: null, bars: closes(10, 11, 12), entries: [] }])
     store.turn(one, bars)
-    assert.deepEqual([entry(store, 5).n, entry(store, 5).forecast], [4, 15])
+    assert.deepEqual(
+      { n: entry(store, 5).n, forecast: entry(store, 5).forecast },
+      { n: 4, forecast: 15 }
+    )
   })
 
   it('begins again when the stored state is of another lookback', () => {
@@ -213,9 +241,15 @@ describe('ForecastEngine, history', () => {
     store.turn(engine(), closes(10, 11, 12, 13, 14, 15))
     store.turn(engine([{ ...SPEC, lookback: 9 }]), [finalBar(6, 16)])
     const [state] = store.states.values()
-    assert.deepEqual([state?.lookback, state?.ring.length], [9, 1])
+    assert.deepEqual(
+      { lookback: state?.lookback, length: state?.ring.length },
+      { lookback: 9, length: 1 }
+    )
     // Forecasts of the old lookback end with their targets all the same.
-    assert.deepEqual([entry(store, 6).status, entry(store, 6).lookback], ['scored', 5])
+    assert.deepEqual(
+      { status: entry(store, 6).status, lookback: entry(store, 6).lookback },
+      { status: 'scored', lookback: 5 }
+    )
   })
 
   it('goes on from a state of the form before sums were left out, as if nothing had changed', () => {
@@ -378,8 +412,13 @@ describe('ForecastEngine, late revisions', () => {
     store.turn(one, [finalBar(4, 20, { revision: 1 })])
     const rewritten = entry(store, 4)
     assert.deepEqual(
-      [rewritten.actual, rewritten.error, rewritten.scoreRevision, rewritten.actualRevision],
-      [20, 6, 1, 1]
+      {
+        actual: rewritten.actual,
+        error: rewritten.error,
+        scoreRevision: rewritten.scoreRevision,
+        actualRevision: rewritten.actualRevision
+      },
+      { actual: 20, error: 6, scoreRevision: 1, actualRevision: 1 }
     )
     assert.deepEqual(entry(store, 6), before)
     store.turn(one, [finalBar(5, 15)])
@@ -394,7 +433,10 @@ describe('ForecastEngine, late revisions', () => {
     store.turn(one, [...closes(10, 11, 12), finalBar(3, 13), finalBar(5, 15)])
     assert.equal(entry(store, 4).status, 'void')
     store.turn(one, [finalBar(4, 14)])
-    assert.deepEqual([entry(store, 4).status, entry(store, 4).scoreRevision], ['scored', 1])
+    assert.deepEqual(
+      { status: entry(store, 4).status, scoreRevision: entry(store, 4).scoreRevision },
+      { status: 'scored', scoreRevision: 1 }
+    )
     store.turn(one, [finalBar(6, 16)])
     assert.equal(entry(store, 8).n, 5)
   })
@@ -407,13 +449,13 @@ describe('ForecastEngine, late revisions', () => {
     store.turn(one, [finalBar(10, 50, { revision: 1 })])
     assert.equal(entry(store, 10).scoreRevision, 1)
     const [state] = store.states.values()
-    const total = state?.models[0]?.board.total ?? []
+    const [count = 0, absoluteSum = 0] = state?.models[0]?.board.total ?? []
     const own = [...store.entries.values()].filter(
       ({ model, status }) => model === 'linear-regression' && status === 'scored'
     )
-    assert.equal(total[0], own.length)
+    assert.equal(count, own.length)
     const absolute = own.reduce((sum, { error }) => sum + Math.abs(error ?? 0), 0)
-    assert.ok(Math.abs((total[1] ?? 0) - absolute) < 1e-9)
+    assert.ok(Math.abs(absoluteSum - absolute) < 1e-9)
   })
 })
 

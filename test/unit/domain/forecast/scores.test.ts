@@ -189,8 +189,8 @@ describe('RollingScores', () => {
     for (const [, report] of result.series[0]?.scores() ?? []) {
       assert.equal(report.label, SCORE_LABELS.tooFew)
       assert.deepEqual(
-        [report.total.mae, report.total.skill, report.total.hitRate],
-        [null, null, null]
+        { mae: report.total.mae, skill: report.total.skill, hitRate: report.total.hitRate },
+        { mae: null, skill: null, hitRate: null }
       )
     }
   })
