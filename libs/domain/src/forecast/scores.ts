@@ -181,15 +181,18 @@ const WIDTH = 9
 /** Rolling windows, in scored forecasts. */
 export const SHORT_WINDOW = 50
 export const LONG_WINDOW = 500
-/** Rows kept beyond the long window, so that the oldest are not removed one by one. */
-const SPARE_ROWS = 64
+/** Rows kept beyond the long window, so that the oldest are removed this many at a time. */
+const SPARE_ROWS = 16
+const FIRST_ROWS = 16
 
 /**
  * The contributions of the newest scored forecasts, ascending by target, one number after another: as
  * objects they would take three times the memory. A rebuilt window gives the same bits.
  */
 class ScoreWindow {
-  readonly #numbers: number[] = []
+  #numbers = new Float64Array(FIRST_ROWS * WIDTH)
+  /** Numbers in use. */
+  #end = 0
 
   /** Adds a contribution, or replaces the one of the same target. */
   put(one: Contribution): void {
@@ -198,24 +201,24 @@ class ScoreWindow {
     const row = [targetMs, error, naiveError, driftError, scale]
     row.push(olsWidth, bandWidth, olsMiss, bandMiss)
     const at = this.#find(targetMs)
-    if (at === this.#numbers.length) this.#numbers.push(...row)
-    else this.#numbers.splice(at, this.#numbers[at] === targetMs ? WIDTH : 0, ...row)
-    const excess = this.#numbers.length - LONG_WINDOW * WIDTH
-    if (excess > SPARE_ROWS * WIDTH) this.#numbers.splice(0, excess)
+    if (this.#holds(at, targetMs)) this.#numbers.set(row, at)
+    else if (this.#end - at < LONG_WINDOW * WIDTH) this.#insert(row, at)
   }
 
   /** Takes out the contribution of a target: its bar turned out to have none. */
   remove(targetMs: number): void {
     const at = this.#find(targetMs)
-    if (this.#numbers[at] === targetMs) this.#numbers.splice(at, WIDTH)
+    if (!this.#holds(at, targetMs)) return
+    this.#numbers.copyWithin(at, at + WIDTH, this.#end)
+    this.#end -= WIDTH
   }
 
   /** The newest, oldest first. */
   rows(): Contribution[] {
     const numbers = this.#numbers
     const rows: Contribution[] = []
-    const first = Math.max(0, numbers.length - LONG_WINDOW * WIDTH)
-    for (let at = first; at < numbers.length; at += WIDTH) {
+    const first = Math.max(0, this.#end - LONG_WINDOW * WIDTH)
+    for (let at = first; at < this.#end; at += WIDTH) {
       rows.push({
         targetMs: numbers[at] ?? 0,
         error: numbers[at + 1] ?? 0,
@@ -231,9 +234,31 @@ class ScoreWindow {
     return rows
   }
 
+  #insert(row: readonly number[], at: number): void {
+    const { length } = this.#numbers
+    const most = (LONG_WINDOW + SPARE_ROWS) * WIDTH
+    let place = at
+    if (this.#end === length && length < most) {
+      const wider = new Float64Array(Math.min(2 * length, most))
+      wider.set(this.#numbers)
+      this.#numbers = wider
+    } else if (this.#end === length) {
+      this.#numbers.copyWithin(0, SPARE_ROWS * WIDTH)
+      this.#end -= SPARE_ROWS * WIDTH
+      place -= SPARE_ROWS * WIDTH
+    }
+    this.#numbers.copyWithin(place + WIDTH, place, this.#end)
+    this.#numbers.set(row, place)
+    this.#end += WIDTH
+  }
+
+  #holds(at: number, targetMs: number): boolean {
+    return at < this.#end && this.#numbers[at] === targetMs
+  }
+
   /** Where the first row lies whose target is not before the given one. */
   #find(targetMs: number): number {
-    let at = this.#numbers.length
+    let at = this.#end
     while (at > 0 && (this.#numbers[at - WIDTH] ?? 0) >= targetMs) at -= WIDTH
     return at
   }
