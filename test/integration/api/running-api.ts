@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
 import { readConfig, startApi } from '@tapedeck/api'
 import {
@@ -10,11 +9,11 @@ import {
 } from '@tapedeck/mongo'
 import { createContext, createLogger } from '@tapedeck/service'
 import { servers } from '../../support/servers.ts'
+import { until } from '../../support/until.ts'
 
 export interface Answer {
   readonly status: number
   readonly body: Record<string, unknown> & { readonly error?: ErrorOfApi }
-  readonly tookMs: number
 }
 
 interface ErrorOfApi {
@@ -45,7 +44,7 @@ export async function ownDatabase(
   return { database, config }
 }
 
-/** The real api on a free port; `get` answers with status, parsed body and time taken. */
+/** The real api on a free port; `get` returns the status and the parsed body. */
 export async function runningApi(
   t: Pick<TestContext, 'after'>,
   {
@@ -67,11 +66,10 @@ export async function runningApi(
   const env = { MONGODB_URI: uri, MONGODB_DB: database, SYMBOLS: symbols, API_PORT: '0', ...more }
   const { url } = await startApi(readConfig(env), context)
   const ask = async (method: string, path: string, init: RequestInit = {}): Promise<Answer> => {
-    const startedMs = performance.now()
     const signal = AbortSignal.timeout(10_000)
     const response = await fetch(`${url}${path}`, { ...init, method, signal })
     const body = (await response.json()) as Answer['body']
-    return { status: response.status, body, tookMs: performance.now() - startedMs }
+    return { status: response.status, body }
   }
   return { url, ask, get: (path) => ask('GET', path) }
 }
@@ -81,11 +79,5 @@ export async function untilReady(
   get: (path: string) => Promise<Answer>,
   deadlineMs = 10_000
 ): Promise<void> {
-  const endMs = performance.now() + deadlineMs
-  for (;;) {
-    const { status } = await get('/readyz')
-    if (status === 200) return
-    if (performance.now() > endMs) throw new Error(`not ready within ${deadlineMs} ms`)
-    await delay(25)
-  }
+  await until('the api is ready', async () => (await get('/readyz')).status === 200, deadlineMs)
 }

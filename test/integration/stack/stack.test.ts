@@ -8,13 +8,18 @@ import { allGone, spawnStack, temporaryFolder } from './stack-process.ts'
 
 /** Kafka, MongoDB, simulator, consumer, api, producer. */
 const CHILDREN = 6
-const STOP_LIMIT_MS = 10_000
+
+/** The last line of a service's log says that it stopped in order. */
+async function assertStopped(dataDir: string, service: string): Promise<void> {
+  const log = await readFile(path.join(dataDir, 'logs', `${service}.log`), 'utf8')
+  assert.match(log, /"msg":"stopped"\}\n$/, service)
+}
 
 describe('the stack as a process', { timeout: 240_000 }, () => {
   it('comes up, keeps its services, stops in order at Ctrl-C, and leaves nothing when it is killed', async (t) => {
     const dataDir = await temporaryFolder(t)
 
-    await t.test('Ctrl-C ends all of it with exit code 0 in less than ten seconds', async (t2) => {
+    await t.test('Ctrl-C ends all of it in order with exit code 0', async (t2) => {
       const stack = spawnStack(t2, dataDir)
       await stack.says(/first bar stored after/)
       const children = await stack.children()
@@ -25,26 +30,24 @@ describe('the stack as a process', { timeout: 240_000 }, () => {
       await stack.says(/The api ended with SIGKILL; starting it again/)
       await stack.says(/The api runs again \(pid \d+\)/)
 
-      const beganMs = performance.now()
       process.kill(-stack.pid, 'SIGINT')
       assert.deepEqual(await stack.exited, { code: 0, signal: null }, stack.output())
-      assert.ok(performance.now() - beganMs < STOP_LIMIT_MS)
       await allGone(children, 0)
+      for (const service of ['simulator', 'producer', 'consumer', 'api']) {
+        await assertStopped(dataDir, service)
+      }
     })
 
-    await t.test('the second start has its first bar in less than 15 s', async (t2) => {
+    await t.test('the second start continues, and leaves nothing when it is killed', async (t2) => {
       const stack = spawnStack(t2, dataDir)
       await stack.says(/first bar stored after/)
-      const seconds = Number(/first bar stored after (\d+\.\d) s/.exec(stack.output())?.[1])
-      assert.ok(seconds < 15, `${seconds} s`)
       const children = await stack.children()
       assert.equal(children.length, CHILDREN)
 
       process.kill(stack.pid, 'SIGKILL')
       await stack.exited
       await allGone(children, 12_000)
-      const log = await readFile(path.join(dataDir, 'logs', 'producer.log'), 'utf8')
-      assert.match(log, /"msg":"stopped"\}\n$/, 'the producer has closed its spool')
+      await assertStopped(dataDir, 'producer') // it has closed its spool
     })
   })
 
