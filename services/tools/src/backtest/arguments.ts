@@ -1,7 +1,12 @@
 import { argumentReader, Problems } from '@tapedeck/core'
-import { CONDITION_POLICIES, type ConditionPolicy, type ForecastSpec } from '@tapedeck/domain'
+import {
+  CONDITION_POLICIES,
+  forecastsVariable,
+  specName,
+  type ConditionPolicy,
+  type ForecastSpec
+} from '@tapedeck/domain'
 import { readRange, type RangeEnd } from '../command/arguments.ts'
-import { gridOf, specsOf } from './grid.ts'
 
 export const BACKTEST_USAGE = `Plays recorded or stored trades through the code of the consumer, and scores the forecasts.
 
@@ -23,6 +28,11 @@ export const BACKTEST_USAGE = `Plays recorded or stored trades through the code 
 Without MONGODB_URI the database of the npm start that runs from TAPEDECK_DATA_DIR is used.
 Exit codes: 0 it ran, 1 it failed, 2 wrong arguments or a server is missing.
 `
+
+/** Combinations of one run; more would take hours and gigabytes. */
+const MAX_SPECS = 200
+
+const FORECASTS = forecastsVariable()
 
 /** Where trades come from. */
 type TradesWanted =
@@ -97,4 +107,57 @@ function readSpecs(
     given.mistake(...error.problems.map((problem) => `${name}: ${problem}`))
     return undefined
   }
+}
+
+/**
+ * A list such as 1m:20:1,1m:60:1 (timeframe:lookback:horizon). Unlike FORECASTS it may name several
+ * lookbacks of one horizon.
+ * @throws Problems that name every bad entry
+ */
+function specsOf(text: string): readonly ForecastSpec[] {
+  return parse(text.split(',').map((entry) => entry.trim()))
+}
+
+/**
+ * Every combination of a grid such as `1m:20,60,120:1,5,12` (timeframe:lookbacks:horizons); several
+ * grids are separated by `;`.
+ * @throws Problems that name every bad entry
+ */
+function gridOf(text: string): readonly ForecastSpec[] {
+  const entries: string[] = []
+  const problems: string[] = []
+  for (const part of text.split(';').map((one) => one.trim())) {
+    const [timeframe, lookbacks, horizons, more] = part.split(':')
+    if (lookbacks === undefined || horizons === undefined || more !== undefined) {
+      problems.push(
+        `'${part}' is no grid, expected timeframe:lookbacks:horizons such as 1m:20,60:1,5`
+      )
+      continue
+    }
+    for (const lookback of lookbacks.split(',')) {
+      for (const horizon of horizons.split(',')) {
+        entries.push(`${timeframe}:${lookback.trim()}:${horizon.trim()}`)
+      }
+    }
+  }
+  if (problems.length > 0) throw new Problems(problems)
+  return parse(entries)
+}
+
+function parse(entries: readonly string[]): readonly ForecastSpec[] {
+  const problems: string[] = []
+  const specs = new Map<string, ForecastSpec>()
+  for (const entry of entries) {
+    try {
+      for (const spec of FORECASTS.parse(entry) ?? []) specs.set(specName(spec), spec)
+    } catch (error) {
+      if (!(error instanceof Problems)) throw error
+      problems.push(...error.problems)
+    }
+  }
+  if (specs.size > MAX_SPECS) {
+    problems.push(`${specs.size} combinations found, expected ${MAX_SPECS} at most`)
+  }
+  if (problems.length > 0) throw new Problems([...new Set(problems)])
+  return [...specs.values()]
 }

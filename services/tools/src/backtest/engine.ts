@@ -14,7 +14,6 @@ import {
   type ScoreReport,
   type TradeRecord
 } from '@tapedeck/domain'
-import { engineGroups } from './grid.ts'
 import { OutcomeTable, type Outcomes } from './outcomes.ts'
 
 /** What one model did on one series. */
@@ -114,9 +113,9 @@ export class BacktestEngine {
 
   /** Every series and model with a settled forecast. */
   results(): ModelResult[] {
-    return this.#engines.flatMap(({ outcomes: all, series }) => {
+    return this.#engines.flatMap(({ outcomes: table, series }) => {
       const reports = new Map([...series].map(([id, one]) => [id, one.scores()]))
-      return all.all().flatMap((outcomes) => {
+      return table.all().flatMap((outcomes) => {
         const id = seriesId(outcomes.symbol, outcomes.timeframe, outcomes.horizon)
         const report = reports.get(id)?.get(outcomes.model)
         return report === undefined ? [] : [{ outcomes, report }]
@@ -157,4 +156,17 @@ export class BacktestEngine {
       this.#absences.set(reason, (this.#absences.get(reason) ?? 0) + count)
     }
   }
+}
+
+/** The fewest groups without two lookbacks of one timeframe and horizon: an engine keeps one of them. */
+function engineGroups(specs: readonly ForecastSpec[]): ForecastSpec[][] {
+  const groups: ForecastSpec[][] = []
+  for (const spec of specs) {
+    const room = groups.find((group) =>
+      group.every((one) => one.timeframe !== spec.timeframe || one.horizon !== spec.horizon)
+    )
+    if (room === undefined) groups.push([spec])
+    else room.push(spec)
+  }
+  return groups
 }

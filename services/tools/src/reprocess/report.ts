@@ -1,8 +1,7 @@
 import { LimitedLines, printable, table, type Terminal } from '@tapedeck/core'
 import type { ConditionPolicy } from '@tapedeck/domain'
 import type { BarDocument } from '@tapedeck/mongo'
-import type { FieldDifference } from './compare.ts'
-import type { Comparison } from './compare-day.ts'
+import type { Comparison, FieldDifference } from './compare.ts'
 import type { SymbolDay } from './symbol-day.ts'
 
 /** What a run compares. */

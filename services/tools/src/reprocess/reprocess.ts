@@ -13,7 +13,7 @@ import {
 } from '@tapedeck/mongo'
 import { tradingDatesOf } from '../command/arguments.ts'
 import type { ReprocessArguments } from './arguments.ts'
-import { compareTimeframe, shadowOf } from './compare-day.ts'
+import { compareTimeframe, shadowOf } from './compare.ts'
 import {
   Differences,
   reportText,
