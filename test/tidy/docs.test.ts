@@ -144,3 +144,17 @@ describe('docs/operations.md', () => {
     assert.deepEqual(missing, [])
   })
 })
+
+describe('docs/ARCHITECTURE.md', () => {
+  it('states the size of the sources within five per cent', () => {
+    const stated = (measure: string): number => {
+      const row = new RegExp(`\\| ${measure} +\\| about (\\d+)`).exec(read('docs/ARCHITECTURE.md'))
+      return Number(row?.[1])
+    }
+    const lines = sources.reduce((sum, { text }) => sum + text.split('\n').length - 1, 0)
+    const isNear = (value: number, actual: number): boolean =>
+      Math.abs(value - actual) <= 0.05 * actual
+    assert.ok(isNear(stated('source files'), sources.length), `${sources.length} source files`)
+    assert.ok(isNear(stated('lines in them'), lines), `${lines} lines`)
+  })
+})
