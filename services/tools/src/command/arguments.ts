@@ -3,7 +3,7 @@ import { timeframeProblem, tradingDateAt, type Timeframe, type TradingDate } fro
 /** One end of a range: a trading date (YYYY-MM-DD, inclusive) or a moment (epoch ms). */
 export type RangeEnd = { readonly date: string } | { readonly ms: number }
 
-/** Noon in New York in winter, one o'clock in summer: within the trading date of every symbol. */
+/** Noon in New York in summer, 11 o'clock in winter: within the trading date of every symbol. */
 const NOON_UTC_MS = 16 * 3_600_000
 
 /** Parses `2026-03-10` or an ISO moment such as 2026-03-10T14:00Z; undefined for anything else. */
