@@ -159,7 +159,7 @@ export class BarAggregator {
           }
         }
       }
-      owner.closed = []
+      owner.closed = NO_PANES
     }
     for (const [bar, lateOffsets] of touched) {
       bar.endBatch(toOffset, lateOffsets?.size ?? 0)
@@ -254,11 +254,13 @@ export class BarAggregator {
   }
 }
 
+const NO_PANES: readonly Pane[] = []
+
 /** One symbol's panes and bars in memory, so that a trade costs one look-up of its symbol. */
 class SymbolBars {
   readonly symbol: string
   /** The panes of the closed batch, until they are merged. */
-  closed: Pane[] = []
+  closed: readonly Pane[] = NO_PANES
   #waiting: Pane[] = []
   /** The pane of the last trade, unless its batch was closed. */
   #current: Pane | undefined

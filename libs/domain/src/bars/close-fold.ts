@@ -95,7 +95,10 @@ export async function closeBatch(
   const changed = bars.drainChanged(watermarkMs)
 
   const timeframes = new Set(forecasts.flatMap(({ engine }) => [...engine.timeframes]))
-  const given = forecastBars(finals, [...changed.fresh, ...changed.changed], timeframes)
+  const given =
+    timeframes.size === 0
+      ? []
+      : forecastBars(finals, [...changed.fresh, ...changed.changed], timeframes)
   const restored: ChangedSeries[] = []
   const results: ForecastResult[] = []
   for (const series of forecasts) {

@@ -1,6 +1,6 @@
 import { eligibilityOf, MAY, type ConditionPolicy } from '../conditions.ts'
 import { GapList, knownGap, type GapRecord, type KnownGap } from '../feed-gaps.ts'
-import { sessionOfTrade, tradingDateAt, type Session } from '../sessions.ts'
+import { sessionOfTrade, tradingDateAt, type Session, type TradingDate } from '../sessions.ts'
 import { frameId, sequenceOf, type FeedTrade, type TradeRecord } from '../trade-record.ts'
 import { ActivityBarAggregator } from './activity-bars.ts'
 import { BarAggregator } from './aggregator.ts'
@@ -108,11 +108,14 @@ export class PartitionFold {
     const firstSequence = sequenceOf(frame, 0)
     const folded: FoldedTrade[] = []
     let newestMs = -Infinity
+    let date: TradingDate | undefined
     for (let i = 0; i < record.trades.length; i++) {
       const trade = record.trades[i] as FeedTrade
       const index = record.indexes[i] as number
       const tMs = trade.t
-      const date = tradingDateAt(symbol, tMs)
+      if (date === undefined || tMs < date.startMs || tMs >= date.endMs) {
+        date = tradingDateAt(symbol, tMs)
+      }
       const session = sessionOfTrade(symbol, date, tMs, trade.c)
       const id = `${idOfFrame}${index}`
       const eligibility = eligibilityOf(trade.c, policy, session, this.#countUnknown)
