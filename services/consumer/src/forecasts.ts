@@ -23,7 +23,7 @@ export class PartitionForecasts implements BatchForecasts {
   /** Changed series by id, with the offset of the first change that is not in their stored scores. */
   readonly #unscored = new Map<string, { readonly series: ChangedSeries; readonly since: number }>()
   #scoredAtMs = 0
-  #isReadingScores = false
+  #reading: Promise<void> | undefined
   #isDropped = false
 
   constructor(deps: ConsumerDeps, owner: Acquired) {
@@ -57,19 +57,21 @@ export class PartitionForecasts implements BatchForecasts {
 
   /**
    * The series whose scores are due after a batch; of all when `isLast`, because no batch follows. Starts
-   * to read the rolling scores of restored series; theirs are due when they are read.
+   * to read the rolling scores of restored series; theirs are due when they are read. The last batch waits
+   * for them, else a consumer that stops right after a restart would leave them to its successor.
    */
-  dueScores({ restored, forecasts, nextOffset }: ClosedBatch, isLast: boolean): DueScores {
+  async dueScores(
+    { restored, forecasts, nextOffset }: ClosedBatch,
+    isLast: boolean
+  ): Promise<DueScores> {
     for (const series of restored) this.#setUnscored(series, this.#owner.unscoredFrom)
     for (const { series: changed } of forecasts) {
       for (const series of changed) this.#setUnscored(series, nextOffset)
     }
-    this.#readScores().catch((error: unknown) => {
-      if (!this.#deps.signal.aborted) this.#deps.log.warn({ err: error }, 'scores were not read')
-    })
+    this.#reading ??= this.#readScores().finally(() => (this.#reading = undefined))
+    if (isLast) await this.#reading
     const nowMs = Date.now()
     const isTime = isLast || nowMs - this.#scoredAtMs >= SCORES_EVERY_MS
-    if (isTime) this.#scoredAtMs = nowMs
     const due: ChangedSeries[] = []
     let unscoredFrom = Infinity
     for (const [id, { series, since }] of this.#unscored) {
@@ -78,6 +80,7 @@ export class PartitionForecasts implements BatchForecasts {
         this.#unscored.delete(id)
       } else unscoredFrom = Math.min(unscoredFrom, since)
     }
+    if (due.length > 0) this.#scoredAtMs = nowMs
     return { due, unscoredFrom: unscoredFrom === Infinity ? null : unscoredFrom }
   }
 
@@ -93,9 +96,7 @@ export class PartitionForecasts implements BatchForecasts {
 
   /** Reads rolling scores in the background: no forecast and no bar waits for them. */
   async #readScores(): Promise<void> {
-    if (this.#isReadingScores) return
-    this.#isReadingScores = true
-    const { database, retry } = this.#deps
+    const { database, retry, signal, log } = this.#deps
     try {
       for (;;) {
         const ids = this.#isDropped ? [] : this.engine.withoutScores()
@@ -105,8 +106,8 @@ export class PartitionForecasts implements BatchForecasts {
           this.engine.restoreScores(await retry(() => loadScores(database, some)))
         }
       }
-    } finally {
-      this.#isReadingScores = false
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, 'scores were not read')
     }
   }
 }

@@ -190,7 +190,7 @@ export class PartitionWorker {
     })
     this.#hasRepeated = true
     const { nextOffset, watermarkMs, bars } = closed
-    const scores = this.#forecasts.dueScores(closed, isLast)
+    const scores = await this.#forecasts.dueScores(closed, isLast)
     const documents = batchDocuments(closed, scores, owner, config.fold.policy)
     for (const { startMs } of [...bars.fresh, ...bars.changed]) {
       this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
