@@ -3,6 +3,7 @@ import {
   MAX_FRAME_INDEX,
   MAX_RECORD_TRADES,
   rawOf,
+  symbolProblem,
   tradeProblem,
   type FeedErrorMeaning,
   type FeedTrade,
@@ -111,14 +112,13 @@ type Message = Readonly<Record<string, unknown>>
 /** The tapes send up to four letters a trade. */
 const MAX_CONDITIONS = 16
 const MAX_LETTERS = 4
-const MAX_SYMBOL_LENGTH = 64
 
 /** A trade message (T: t) as the domain holds it, or why it is none. */
 function readTrade(message: Message, index: number): FrameTrade | string {
   const { S, i, p, s, c, t } = message
   const trade = tradeOf({ id: i, price: p, size: s, conditions: c, time: t }, message)
   if (typeof trade === 'string') return trade
-  return isSymbol(S) ? { s: S, ...trade, index } : 'symbol is not a text'
+  return symbolProblem(S) ?? { s: S as string, ...trade, index }
 }
 
 /**
@@ -131,8 +131,9 @@ function readCorrection(message: Message, index: number): FrameAmendment | strin
   if (typeof by === 'string') return by
   const of = idOf(oi)
   if (of === undefined) return 'id of the corrected trade is not a whole number'
-  if (!isSymbol(S)) return 'symbol is not a text'
-  return { index, kind: 'correction', s: S, of, by, t: by.t }
+  const symbolIssue = symbolProblem(S)
+  if (symbolIssue !== undefined) return symbolIssue
+  return { index, kind: 'correction', s: S as string, of, by, t: by.t }
 }
 
 /** A cancel or error (T: x) as the domain holds it, or why it is none. */
@@ -140,10 +141,11 @@ function readCancel(message: Message, index: number): FrameAmendment | string {
   const { S, i, t } = message
   const of = idOf(i)
   if (of === undefined) return 'id of the cancelled trade is not a whole number'
-  if (!isSymbol(S)) return 'symbol is not a text'
+  const symbolIssue = symbolProblem(S)
+  if (symbolIssue !== undefined) return symbolIssue
   const at = parseTime(t)
   if (at === undefined || at <= 0) return 'time is not RFC 3339'
-  return { index, kind: 'cancel', s: S, of, by: null, t: at }
+  return { index, kind: 'cancel', s: S as string, of, by: null, t: at }
 }
 
 interface RawTrade {
@@ -181,10 +183,6 @@ function codesOf(conditions: unknown, tape: unknown): readonly string[] | string
 /** JSON numbers beyond 2^53 have lost digits: such an id would name another trade. */
 function idOf(id: unknown): string | undefined {
   return Number.isSafeInteger(id) && (id as number) >= 0 ? String(id) : undefined
-}
-
-function isSymbol(symbol: unknown): symbol is string {
-  return typeof symbol === 'string' && symbol !== '' && symbol.length <= MAX_SYMBOL_LENGTH
 }
 
 const FORM = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/

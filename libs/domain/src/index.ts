@@ -129,6 +129,8 @@ export {
   DEFAULT_SYMBOLS,
   FREE_PLAN_SYMBOLS,
   planLimit,
+  requestProblems,
+  symbolProblem,
   symbolProblems,
   symbolsVariable,
   tradesRoundTheClock

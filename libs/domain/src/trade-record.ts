@@ -1,5 +1,6 @@
 import { messageOf } from '@tapedeck/core'
 import { GAP_KEY, gapProblem, type GapRecord } from './feed-gaps.ts'
+import { symbolProblem } from './symbols.ts'
 
 /** A trade as Finnhub sends it, without its symbol: price, epoch ms, size, condition codes. */
 export interface FeedTrade {
@@ -236,7 +237,9 @@ export function recordProblem(value: unknown, key: string | undefined): string |
   if (typeof value !== 'object' || value === null) return 'value is not an object'
   const record = value as Partial<Record<keyof TradeRecord, unknown>>
   if (record.version !== RECORD_VERSION) return `version is not ${RECORD_VERSION}`
-  if (typeof record.symbol !== 'string' || record.symbol === '') return 'symbol is missing'
+  if (record.symbol === undefined || record.symbol === '') return 'symbol is missing'
+  const symbolIssue = symbolProblem(record.symbol)
+  if (symbolIssue !== undefined) return symbolIssue
   if (key !== record.symbol) return 'key is not the symbol'
   if (typeof record.feed !== 'string' || record.feed === '') return 'feed is missing'
   if (typeof record.connection !== 'string' || record.connection === '') {

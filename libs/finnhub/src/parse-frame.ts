@@ -3,6 +3,7 @@ import {
   rawOf,
   MAX_FRAME_INDEX,
   MAX_RECORD_TRADES,
+  symbolProblem,
   tradeProblem,
   type FeedErrorMeaning,
   type Frame,
@@ -16,7 +17,7 @@ import {
  */
 const MAX_CONDITIONS = 32
 const MAX_CONDITION_LENGTH = 64
-const MAX_SYMBOL_LENGTH = 64
+const MAX_TYPE_LENGTH = 64
 const MAX_ID_LENGTH = 64
 
 /**
@@ -40,7 +41,7 @@ export function parseFrame(text: string): Frame {
     const message = typeof msg === 'string' ? msg : 'no text'
     return { kind: 'error', message, meaning: meaningOf(message) }
   }
-  if (typeof type === 'string') return { kind: 'other', type: type.slice(0, MAX_SYMBOL_LENGTH) }
+  if (typeof type === 'string') return { kind: 'other', type: type.slice(0, MAX_TYPE_LENGTH) }
   return { kind: 'malformed', reason: 'frame has no type' }
 }
 
@@ -76,9 +77,8 @@ function problemOf(trade: unknown): string | undefined {
   if (problem !== undefined) return problem
   const { s, c, i } = trade as FrameTrade
   if (i !== undefined && i.length > MAX_ID_LENGTH) return 'id is too long'
-  if (typeof s !== 'string' || s === '' || s.length > MAX_SYMBOL_LENGTH) {
-    return 'symbol is not a text'
-  }
+  const symbolIssue = symbolProblem(s)
+  if (symbolIssue !== undefined) return symbolIssue
   if (c === undefined || c === null) return undefined
   if (c.length > MAX_CONDITIONS) return 'too many conditions'
   for (const code of c) if (code.length > MAX_CONDITION_LENGTH) return 'a condition is too long'

@@ -1,5 +1,5 @@
 import { nearestName } from '@tapedeck/core'
-import { symbolProblems } from '@tapedeck/domain'
+import { requestProblems, symbolProblems } from '@tapedeck/domain'
 import { mergeSymbols } from '@tapedeck/mongo'
 import type { Reader } from './database-reader.ts'
 import type { RequestProblem } from './query.ts'
@@ -81,7 +81,10 @@ function symbolsOf(body: unknown): {
     return refused(...unknown, problem('symbols', 'not all are texts, expected a list of texts'))
   }
   const entries = texts.map((text) => text.trim())
-  const mistakes = symbolProblems(entries, Number.MAX_SAFE_INTEGER)
+  const mistakes = [
+    ...symbolProblems(entries, Number.MAX_SAFE_INTEGER),
+    ...requestProblems(entries)
+  ]
   return {
     symbols: entries,
     problems: [...unknown, ...mistakes.map((text) => problem('symbols', text))]

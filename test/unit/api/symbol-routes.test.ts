@@ -122,4 +122,26 @@ describe('adding and removing symbols', () => {
     assert.equal(answer.statusCode, 404)
     assert.match(answer.body, /'MSTF' is not followed.*did you mean MSFT\?/)
   })
+
+  it('takes every legal name in a body and in a path', async () => {
+    const { add, remove } = harness()
+    for (const symbol of ['M&M.NS', 'BF/B', 'A%2FB', 'BINANCE:币安人生USDT', '币'.repeat(64)]) {
+      assert.deepEqual((await add({ symbols: [symbol] })).json(), {
+        wanted: ['AAPL', 'MSFT', symbol],
+        changed: [symbol]
+      })
+      assert.deepEqual((await remove(symbol)).json(), {
+        wanted: ['AAPL', 'MSFT'],
+        changed: [symbol]
+      })
+    }
+  })
+
+  it('asks back when a name was likely written in haste', async () => {
+    const { add, stored } = harness()
+    const answer = await add({ symbols: ['tsla', 'NVDA SPY'] })
+    assert.equal(answer.statusCode, 400)
+    assert.match(answer.body, /did you mean TSLA\?.*did you mean NVDA,SPY\?/)
+    assert.equal(stored.length, 0)
+  })
 })

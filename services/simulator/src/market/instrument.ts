@@ -15,33 +15,35 @@ export interface Instrument {
 }
 
 /** Invented prices near those of late 2024. */
-const STOCK_PRICES: Readonly<Record<string, number>> = {
-  AAPL: 230,
-  AMD: 140,
-  AMZN: 205,
-  AVGO: 165,
-  BAC: 46,
-  DIS: 115,
-  F: 11,
-  GOOG: 178,
-  GOOGL: 176,
-  IBM: 225,
-  INTC: 24,
-  IWM: 235,
-  JPM: 245,
-  KO: 63,
-  META: 560,
-  MSFT: 425,
-  NFLX: 880,
-  NVDA: 140,
-  ORCL: 190,
-  PLTR: 64,
-  QQQ: 505,
-  SPY: 590,
-  TSLA: 340,
-  WMT: 90,
-  XOM: 120
-}
+const STOCK_PRICES: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    AAPL: 230,
+    AMD: 140,
+    AMZN: 205,
+    AVGO: 165,
+    BAC: 46,
+    DIS: 115,
+    F: 11,
+    GOOG: 178,
+    GOOGL: 176,
+    IBM: 225,
+    INTC: 24,
+    IWM: 235,
+    JPM: 245,
+    KO: 63,
+    META: 560,
+    MSFT: 425,
+    NFLX: 880,
+    NVDA: 140,
+    ORCL: 190,
+    PLTR: 64,
+    QQQ: 505,
+    SPY: 590,
+    TSLA: 340,
+    WMT: 90,
+    XOM: 120
+  })
+)
 
 /** By the beginning of the pair, which all exchanges spell alike. */
 const COIN_PRICES: readonly (readonly [RegExp, number])[] = [
@@ -72,7 +74,7 @@ export function instrumentOf(symbol: string): Instrument {
     return {
       symbol,
       kind: 'stock',
-      startPrice: STOCK_PRICES[symbol] ?? Math.round(between(8, 400, share) * 100) / 100,
+      startPrice: STOCK_PRICES.get(symbol) ?? Math.round(between(8, 400, share) * 100) / 100,
       volatility: from + (to - from) * random.uniform(),
       tick: 0.01,
       priceUnits: 10_000
