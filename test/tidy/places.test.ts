@@ -7,7 +7,7 @@ import { importsOf, root } from './sources.ts'
 /** Where the source of test/unit/OWNER/REST.test.ts may lie. */
 function placesOf(owner: string, rest: string): string[] {
   const homes = [`libs/${owner}/src`, `services/${owner}/src`, `${owner}/src`, `test/${owner}`]
-  return homes.map((home) => `${home}/${rest}.ts`)
+  return homes.flatMap((home) => [`${home}/${rest}.ts`, `${home}/${rest}.js`])
 }
 
 describe('unit tests', () => {

@@ -23,7 +23,7 @@ export function planLimit(found: string | undefined): number {
   return Number.isSafeInteger(most) && most > 0 ? most : FREE_PLAN_SYMBOLS
 }
 
-export const MAX_SYMBOL_LENGTH = 64
+const MAX_SYMBOL_LENGTH = 64
 
 /** What SYMBOL_FORM says, for the symbols that are nearly all: one class is faster than many. */
 const PLAIN = /^[A-Z0-9][A-Z0-9.:_-]{0,63}$/
