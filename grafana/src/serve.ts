@@ -64,7 +64,7 @@ export async function serveGrafana(config: ServeConfig, options: ServeOptions): 
   }
 }
 
-/** Rejects when Grafana ends; nothing else settles it. */
+/** Rejects when Grafana ends. It never resolves. */
 async function endOf(child: ChildProcess, words: () => string, log: string): Promise<never> {
   const how = await Promise.race([
     once(child, 'exit').then(([code, by]) => `exit ${String(code ?? by)}`),

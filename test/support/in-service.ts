@@ -5,7 +5,7 @@ export interface InService<T> {
   readonly result: T
   /** Asks to stop and waits until all is closed; true when every closer succeeded. */
   stop(): Promise<boolean>
-  /** Settles when the service failed in the background. */
+  /** Resolves when the service failed in the background. */
   readonly stopped: Promise<{ error: unknown } | undefined>
 }
 

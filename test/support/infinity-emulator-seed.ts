@@ -27,8 +27,8 @@ const WINDOWS = [
 ] as const
 
 /**
- * Stores trades, bars, forecasts (all scored but the newest) with their scores, the symbol and trades
- * kept aside, as the consumer would.
+ * Stores trades, excluded trades, bars, forecasts (all scored but the newest) with their scores, and the
+ * symbol, as the consumer would.
  */
 export async function seedMarket(database: Database, stretch: Stretch): Promise<void> {
   const trades = tradesOf(stretch)

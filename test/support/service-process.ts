@@ -13,7 +13,7 @@ export interface RunningService {
   metrics(...names: readonly string[]): Promise<number[]>
   /** The last lines it logged. */
   lastLines(): string
-  /** Settles when it ended, by whatever cause: `exit code 1`, `SIGKILL`. */
+  /** Resolves when it ended, by whatever cause: `exit code 1`, `SIGKILL`. */
   readonly exited: Promise<string>
   stop(): Promise<void>
 }

@@ -26,7 +26,7 @@ describe('unit tests', () => {
   })
 
   it('share nothing with the tests of another layer', () => {
-    const strangers = globSync('test/{unit,integration,e2e}/**/*.ts', { cwd: root }).flatMap(
+    const misplaced = globSync('test/{unit,integration,e2e}/**/*.ts', { cwd: root }).flatMap(
       (file) => {
         const layer = file.split('/').slice(0, 2).join('/')
         return importsOf(readFileSync(path.join(root, file), 'utf8'))
@@ -37,6 +37,6 @@ describe('unit tests', () => {
           .map((target) => `${file} imports ${target}`)
       }
     )
-    assert.deepEqual(strangers, [])
+    assert.deepEqual(misplaced, [])
   })
 })

@@ -26,6 +26,12 @@ const BANNED: readonly { readonly word: RegExp; readonly instead: string }[] = [
   { word: /Forecast-?Outbox/i, instead: 'ForecastResults' },
   { word: /Score-?Board/i, instead: 'RollingScores' },
   { word: /takeDirty/, instead: 'drainChanged' },
+  // The metric `trades_aside_total` keeps its name: it is in users' queries.
+  { word: /\baside\b|Aside/, instead: 'excluded' },
+  { word: /\bsettl(e|es|ed|ing)(\b|[A-Z])/i, instead: 'resolve' },
+  { word: /NamedTrade/i, instead: 'ReferencedTrade, TradeWithVendorId' },
+  { word: /\bstrangers?\b/i, instead: 'unstored' },
+  { word: /\bunjudged\b/, instead: 'outdated' },
   { word: /\banew\b/, instead: 'again' },
   { word: /\bfor ever\b/, instead: 'permanently' }
 ]

@@ -31,7 +31,7 @@ export interface Rules {
   readonly forecasts: readonly ForecastSpec[]
 }
 
-/** Trades stamped further ahead of their receipt than this are kept aside. */
+/** Trades stamped further ahead of their receipt than this are excluded. */
 const FUTURE_LIMIT_MS = 60_000
 
 /**

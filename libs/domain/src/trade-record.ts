@@ -230,8 +230,8 @@ export function tradeProblem(trade: unknown): string | undefined {
 }
 
 /**
- * Why a parsed JSON value is no TradeRecord, or undefined when it is one. Used on both ends of the
- * topic, so that what does not fit is kept aside with a reason and never stops a partition.
+ * Why a parsed JSON value is no TradeRecord, or undefined when it is one. Both ends of the topic use it. What
+ * does not fit becomes a dead letter with that reason, and never stops a partition.
  */
 export function recordProblem(value: unknown, key: string | undefined): string | undefined {
   if (typeof value !== 'object' || value === null) return 'value is not an object'

@@ -61,7 +61,7 @@ type SeriesKey = Pick<SeriesRequest, 'symbol' | 'timeframe' | 'horizon' | 'lookb
  * The series of a log that its owner must restore at once: those with open forecasts, which end without a
  * further trade, and those that last changed at `unscoredFrom` or later, whose scores may be outdated.
  */
-export async function seriesToTakeUp(
+export async function seriesToRestore(
   { forecasts, forecastSeries }: HasForecasts & HasForecastSeries,
   log: string,
   unscoredFrom: number
@@ -109,7 +109,7 @@ async function loadOne(
   const state = (await forecastSeries.findOne({ _id: id }))?.state ?? null
   const through = new Date(state?.throughMs ?? 0)
   const [ahead, bars] = await Promise.all([
-    // Open ones included: a state has settled all targets before it. The index serves the target alone.
+    // Open ones included: a state has resolved all targets before it. The index serves the target alone.
     forecasts.find({ ...series, target: { $gt: through } }).toArray(),
     state === null ? loadFinalBars(database, request) : []
   ])

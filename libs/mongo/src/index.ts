@@ -56,7 +56,7 @@ export {
 } from './forecast-scores.ts'
 export {
   loadSeries,
-  seriesToTakeUp,
+  seriesToRestore,
   storeSeries,
   type ForecastSeriesDocument,
   type SeriesQuery
@@ -77,8 +77,8 @@ export {
   findLateTrades,
   insertLateTrades,
   LATE_AGES_MS,
-  loadAsideIds,
-  type AsideTrade,
+  loadExcludedIds,
+  type ExcludedTrade,
   type LateAge,
   type LateTradeDocument
 } from './late-trades.ts'
@@ -117,7 +117,7 @@ export { readTape, type TapePosition, type TapeQuery, type TapeTrade } from './t
 export {
   findTrades,
   insertTrades,
-  loadNamedTrades,
+  loadTradesWithVendorId,
   tradeBytes,
   tradeDocument,
   type TradeDocument

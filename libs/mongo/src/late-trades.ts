@@ -77,16 +77,16 @@ export function countLateAges(
 }
 
 /** Why a stored trade is excluded from every bar, and when it was traded. */
-export interface AsideTrade {
+export interface ExcludedTrade {
   readonly reason: string
   readonly tMs: number
 }
 
 /** The trades of `trades` that are excluded from every bar, by id; redelivered ones are not in `trades`. */
-export async function loadAsideIds(
+export async function loadExcludedIds(
   { lateTrades }: HasLateTrades,
   { symbol, fromMs, toMs }: TradeRange
-): Promise<Map<string, AsideTrade>> {
+): Promise<Map<string, ExcludedTrade>> {
   return translated('Cannot read late_trades', async () => {
     const found = await lateTrades
       .find({

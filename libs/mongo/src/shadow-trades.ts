@@ -11,7 +11,7 @@ export interface ShadowTradeDocument extends TradeDocument {
   /** The offset of its record. */
   readonly offset: number
   /** It is excluded from every bar. */
-  readonly aside: boolean
+  readonly isExcluded: boolean
 }
 
 /** The trades that the present run of `reprocess --source topic` has read. */
@@ -64,7 +64,7 @@ type Read = Pick<TradeDocument, '_id' | 'price' | 'size' | 'tradedAt' | 'receive
 
 /**
  * Calls `visit` with each trade of a range by time until it returns `stop`. Of `trades_shadow` it leaves out
- * the trades that are excluded from every bar; of `trades` see `loadAsideIds`.
+ * the trades that are excluded from every bar; of `trades` see `loadExcludedIds`.
  * @throws DATABASE_UNREACHABLE
  */
 export async function eachTrade(
@@ -83,7 +83,7 @@ export async function eachTrade(
         ...(receivedToMs !== undefined && { $lte: new Date(receivedToMs) })
       }
     }),
-    ...(collection === 'trades_shadow' && { aside: false })
+    ...(collection === 'trades_shadow' && { isExcluded: false })
   }
   const known = new Map<string, string>()
   await translated(`Cannot read ${collection}`, async () => {

@@ -8,7 +8,7 @@ import type { HasTrades, TradeDocument } from './trades.ts'
 export interface TapeTrade {
   readonly trade: TradeDocument
   readonly print: Print
-  readonly aside: Pick<LateTradeDocument, 'reason' | 'byMs'> | undefined
+  readonly exclusion: Pick<LateTradeDocument, 'reason' | 'byMs'> | undefined
 }
 
 /** The trades of one symbol in [fromMs, toMs), those excluded from bars among them. */
@@ -55,27 +55,27 @@ async function merge(
   visit: (trade: TapeTrade) => boolean
 ): Promise<void> {
   const kept = new MillisecondCursor(find(trades, query, timeoutMs))
-  const aside = new MillisecondCursor(find(lateTrades, query, timeoutMs))
+  const excluded = new MillisecondCursor(find(lateTrades, query, timeoutMs))
   const start = query.after === undefined ? undefined : positionOf(query.after)
   try {
     for (;;) {
       // Most are in the batch: awaiting each would cost more than the merge itself.
       const next = kept.next ?? (await kept.load())
-      const nextAside = aside.next ?? (await aside.load())
-      const atMs = Math.min(next, nextAside)
+      const nextExcluded = excluded.next ?? (await excluded.load())
+      const atMs = Math.min(next, nextExcluded)
       if (atMs === Infinity) return
       const own = kept.drain(atMs)
       if (kept.next === undefined && own.length > 0) own.push(...(await kept.drainFurther(atMs)))
-      const left = aside.drain(atMs)
-      if (aside.next === undefined && left.length > 0)
-        left.push(...(await aside.drainFurther(atMs)))
+      const left = excluded.drain(atMs)
+      if (excluded.next === undefined && left.length > 0)
+        left.push(...(await excluded.drainFurther(atMs)))
       for (const one of joined(own, left)) {
         if (start !== undefined && !precedes(start, one.print)) continue
         if (!visit(one)) return
       }
     }
   } finally {
-    await Promise.all([kept.close(), aside.close()])
+    await Promise.all([kept.close(), excluded.close()])
   }
 }
 
@@ -141,23 +141,23 @@ class MillisecondCursor<D extends TradeDocument> {
 
 function joined(
   kept: readonly TradeDocument[],
-  aside: readonly LateTradeDocument[]
+  excluded: readonly LateTradeDocument[]
 ): readonly TapeTrade[] {
-  if (aside.length === 0) {
+  if (excluded.length === 0) {
     const all = kept.map((trade) => tapeTrade(trade, undefined))
     return all.length < 2 ? all : all.toSorted(byPlace)
   }
-  const reasons = new Map(aside.map((trade) => [trade._id, trade]))
+  const reasons = new Map(excluded.map((trade) => [trade._id, trade]))
   const ids = new Set(kept.map(({ _id }) => _id))
-  const all = [...kept, ...aside.filter(({ _id }) => !ids.has(_id))]
+  const all = [...kept, ...excluded.filter(({ _id }) => !ids.has(_id))]
   return all.map((trade) => tapeTrade(trade, reasons.get(trade._id))).toSorted(byPlace)
 }
 
 function tapeTrade(trade: TradeDocument, late: LateTradeDocument | undefined): TapeTrade {
   const { connection, sequence } = parseTradeId(trade._id)
   const { price, tradedAt } = trade
-  const aside = late === undefined ? undefined : { reason: late.reason, byMs: late.byMs }
-  return { trade, print: { tMs: tradedAt.getTime(), connection, sequence, price }, aside }
+  const exclusion = late === undefined ? undefined : { reason: late.reason, byMs: late.byMs }
+  return { trade, print: { tMs: tradedAt.getTime(), connection, sequence, price }, exclusion }
 }
 
 function byPlace(a: TapeTrade, b: TapeTrade): number {

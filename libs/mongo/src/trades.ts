@@ -98,7 +98,7 @@ interface TradeWithVendorId extends Pick<TradeDocument, '_id' | 'symbol' | 'trad
 }
 
 /** The trades since `fromMs` that have a vendor's id, so that a deduplicator can be restored. */
-export async function loadNamedTrades(
+export async function loadTradesWithVendorId(
   { trades, symbols }: HasTrades & HasSymbols,
   fromMs: number
 ): Promise<TradeWithVendorId[]> {

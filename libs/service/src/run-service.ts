@@ -112,7 +112,7 @@ export async function runService(
 export function createContext(log: Logger): {
   context: ServiceContext & { close(): Promise<boolean> }
   stop: () => void
-  /** Settles when asked to stop (undefined) or when the service failed in the background. */
+  /** Resolves when asked to stop (undefined) or when the service failed in the background. */
   stopped: Promise<{ error: unknown } | undefined>
 } {
   const controller = new AbortController()

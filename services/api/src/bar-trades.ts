@@ -98,7 +98,7 @@ function barTradeRow(one: TapeTrade, policy: ConditionPolicy, { rolesOf }: BarSu
     roles: isIn ? rolesOf(one.print) : [],
     rules,
     reason: leftOut,
-    byMs: one.aside?.byMs ?? null
+    byMs: one.exclusion?.byMs ?? null
   }
 }
 

@@ -30,7 +30,7 @@ export function rememberingJudge(policy: ConditionPolicy): (one: TapeTrade) => V
   const known = new Map<string, Verdict>()
   return (one) => {
     const { conditions, session } = one.trade
-    const key = `${conditions?.join(' ') ?? ''}|${session}|${one.aside?.reason ?? ''}`
+    const key = `${conditions?.join(' ') ?? ''}|${session}|${one.exclusion?.reason ?? ''}`
     let verdict = known.get(key)
     if (verdict === undefined) {
       verdict = judge(one, policy)
@@ -41,11 +41,11 @@ export function rememberingJudge(policy: ConditionPolicy): (one: TapeTrade) => V
 }
 
 /** Judges a trade by the policy of its bar, as the consumer did. */
-export function judge({ trade, aside }: TapeTrade, policy: ConditionPolicy): Verdict {
+export function judge({ trade, exclusion }: TapeTrade, policy: ConditionPolicy): Verdict {
   const session = trade.session as Session
   const eligibility = eligibilityOf(trade.conditions, policy, session)
   return {
-    leftOut: aside?.reason ?? (eligibility === 0 ? 'conditions' : null),
+    leftOut: exclusion?.reason ?? (eligibility === 0 ? 'conditions' : null),
     eligibility,
     rules: hinderingRules(trade.conditions, policy, session)
   }

@@ -52,13 +52,13 @@ export class LoadCache<T> {
     this.#entries.set(key, entry)
     this.#shrink()
     entry.value.then(
-      (value) => this.#settle(key, entry, this.#options.weigh(value)),
+      (value) => this.#store(key, entry, this.#options.weigh(value)),
       () => this.#drop(key, entry)
     )
     return { value: entry.value, hit: false }
   }
 
-  #settle(key: string, entry: Entry<T>, weight: number): void {
+  #store(key: string, entry: Entry<T>, weight: number): void {
     if (this.#entries.get(key) !== entry) return
     entry.weight = weight
     this.#weight += weight

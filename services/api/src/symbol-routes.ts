@@ -32,7 +32,7 @@ export function addSymbolRoutes(
   const route = {
     schema: { response: { 200: CHANGE_SCHEMA, ...errors } },
     bodyLimit: BODY_LIMIT,
-    // Before the body is read: a stranger's is not even parsed.
+    // Before the body is read: without the token it is not even parsed.
     onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
       const judged = admission(token, request.headers.authorization)
       if (judged.isAdmitted) return undefined

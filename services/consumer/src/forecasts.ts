@@ -7,7 +7,7 @@ import {
   type SeriesHistory,
   type SeriesRequest
 } from '@tapedeck/domain'
-import { loadScores, loadSeries, seriesToTakeUp, type Acquired } from '@tapedeck/mongo'
+import { loadScores, loadSeries, seriesToRestore, type Acquired } from '@tapedeck/mongo'
 import type { ConsumerDeps, DueScores } from './publish.ts'
 
 /** Scores are derived and costly, so those of a series are written at most this often, ms. */
@@ -41,7 +41,7 @@ export class PartitionForecasts implements BatchForecasts {
   async readOpenSeries(): Promise<readonly SeriesHistory[]> {
     const { database, config, retry } = this.#deps
     const { log, unscoredFrom } = this.#owner
-    const found = await retry(() => seriesToTakeUp(database, log, unscoredFrom))
+    const found = await retry(() => seriesToRestore(database, log, unscoredFrom))
     const kept = found.filter(({ timeframe, horizon }) =>
       config.forecasts.some((spec) => spec.timeframe === timeframe && spec.horizon === horizon)
     )

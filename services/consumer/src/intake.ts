@@ -83,11 +83,11 @@ export class RecordIntake {
     }
     for (const one of folded) {
       const document = tradeDocument(record, one)
-      const { aside: reason, byMs } = one
+      const { exclusion: reason, byMs } = one
       // A trade that was delivered again is stored already.
       if (reason !== 'redelivered') this.#trades.add(document)
       if (reason === undefined) continue
-      metrics.tradesAside.inc({ reason })
+      metrics.tradesExcluded.inc({ reason })
       if (reason === 'too late') metrics.lateAge.observe(byMs / 1000)
       this.#side.late.push({ ...document, reason, byMs })
     }

@@ -19,9 +19,11 @@ export function consumerMetrics(metrics: Metrics) {
     ),
     gapsRead: metrics.counter('gap_records_read_total', 'Records of feed outages read'),
     tradesRead: metrics.counter('trades_read_total', 'Trades in the records read'),
-    tradesAside: metrics.counter('trades_aside_total', 'Trades stored but kept out of every bar', [
-      'reason'
-    ]),
+    tradesExcluded: metrics.counter(
+      'trades_aside_total',
+      'Trades stored but kept out of every bar',
+      ['reason']
+    ),
     tradesStored: metrics.counter('trades_stored_total', 'Trades inserted into MongoDB'),
     tradesPresent: metrics.counter(
       'trades_present_total',

@@ -6,7 +6,7 @@ import {
   loadBarsWithin,
   loadGaps,
   loadHead,
-  loadNamedTrades,
+  loadTradesWithVendorId,
   loadOpenBars,
   type Acquired
 } from '@tapedeck/mongo'
@@ -90,7 +90,10 @@ export class PartitionWorker {
     bars.adopt(await loadOpenBars(database, owner))
     if (hasVendorIds && watermark.ms > -Infinity) {
       const fromMs = VendorIdDeduplicator.rememberedFromMs(watermark.ms)
-      for (const { _id, symbol, vendorId, tradedAt } of await loadNamedTrades(database, fromMs)) {
+      for (const { _id, symbol, vendorId, tradedAt } of await loadTradesWithVendorId(
+        database,
+        fromMs
+      )) {
         vendorIds.remember(symbol, vendorId, _id, tradedAt.getTime())
       }
     }
@@ -126,7 +129,7 @@ export class PartitionWorker {
 
   /** Reads a batch of records. @throws PARTITION_FENCED when the worker was dropped */
   async read(batch: RecordBatch): Promise<void> {
-    const beat = (): Promise<void> => batch.heartbeat()
+    const heartbeat = (): Promise<void> => batch.heartbeat()
     this.#isReading = true
     this.#intake.reportRemoved(batch.records[0]?.offset ?? this.#nextOffset, this.#nextOffset)
     try {
@@ -139,12 +142,12 @@ export class PartitionWorker {
           this.#intake.read(offset, key, value)
           // The announced flush ended here. The repeated one ends here too, so that each bar holds all
           // of it or nothing.
-          if (offset + 1 === this.#owner.flushingTo) await whileWaiting(this.flush(), beat)
+          if (offset + 1 === this.#owner.flushingTo) await whileWaiting(this.flush(), heartbeat)
         }
-        await beat()
-        await this.#trades.room(beat)
+        await heartbeat()
+        await this.#trades.room(heartbeat)
         const isFull = this.#fold.bars.paneCount >= FLUSH_PANES
-        if (isFull && !this.#isRepeating) await this.#flushBehind(beat)
+        if (isFull && !this.#isRepeating) await this.#flushBehind(heartbeat)
       }
       this.#nextOffset = Math.max(this.#nextOffset, batch.nextOffset)
       this.#endOffset = batch.endOffset

@@ -237,17 +237,17 @@ export function runCommand(
   }, timeoutMs)
   const onAbort = (): void => end(new TapedeckError('ABORTED', `${command} was stopped`))
   signal.addEventListener('abort', onAbort, { once: true })
-  const settle = (): void => {
+  const release = (): void => {
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
   }
   child.once('error', (cause: NodeJS.ErrnoException) => {
-    settle()
+    release()
     const why = cause.code === 'ENOENT' ? 'no such program' : cause.message
     reject(new TapedeckError('SERVER_MISSING', `${command}: ${why}`, { cause }))
   })
   child.once('close', (code, killedBy) => {
-    settle()
+    release()
     if (ended !== undefined) reject(ended)
     else if (code === 0) resolve(output)
     else {

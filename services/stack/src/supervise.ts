@@ -6,7 +6,7 @@ import type { Progress } from './screen.ts'
 export interface Running {
   /** Undefined for what is not a child of the stack. */
   readonly pid: number | undefined
-  /** Settles when it has ended; never for what is not a child of the stack. */
+  /** Resolves when it has ended; never for a process that is not a child of the stack. */
   readonly exited: Promise<ChildExit>
   stop(limitMs: number): Promise<void>
 }

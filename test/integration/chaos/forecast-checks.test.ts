@@ -120,7 +120,7 @@ describe('the checks of forecasts', { timeout: 120_000 }, () => {
       const entry = await oneScored()
       await forecasts.updateOne({ _id: entry._id }, { $set: fields(entry) })
     }
-  const unsettled = {
+  const unresolved = {
     status: 'open',
     actual: null,
     actualRevision: -1,
@@ -172,7 +172,7 @@ describe('the checks of forecasts', { timeout: 120_000 }, () => {
       'outcome',
       'a void whose bar has a close',
       set(() => ({
-        ...unsettled,
+        ...unresolved,
         status: 'void',
         reason: 'no trade in the target bar',
         scoredAt: NOW
@@ -193,7 +193,7 @@ describe('the checks of forecasts', { timeout: 120_000 }, () => {
       async ({ forecasts }) =>
         forecasts.updateOne({ status: 'void' }, { $set: { status: 'scored', actual: 230 } })
     ],
-    ['leftOpen', 'an entry whose time is over', set(() => unsettled)],
+    ['leftOpen', 'an entry whose time is over', set(() => unresolved)],
     [
       'hole',
       'an entry that is not there',

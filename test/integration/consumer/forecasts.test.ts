@@ -81,7 +81,7 @@ async function undisturbed(t: TestContext, records: readonly TradeRecord[], minu
 
 describe('the ledger of forecasts', () => {
   it(
-    'is written before the outcome and settled when the target bar is final',
+    'is written before the outcome and resolved when the target bar is final',
     options,
     async (t) => {
       const minutes = 36
@@ -99,8 +99,8 @@ describe('the ledger of forecasts', () => {
         })
       }
       await scored(market, expectedScores(minutes))
-      const settled = await market.database.forecasts.find({ status: 'scored' }).toArray()
-      for (const one of settled) {
+      const resolved = await market.database.forecasts.find({ status: 'scored' }).toArray()
+      for (const one of resolved) {
         const minute = (one.target.getTime() - START_MS) / MINUTE
         const target = records[minute * PER_MINUTE + (one.symbol === 'AAPL' ? 2 : 3)]
         assert.equal(one.actual, target?.trades[0]?.p)

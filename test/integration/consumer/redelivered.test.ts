@@ -7,7 +7,7 @@ import { openMarket } from '../../support/market.ts'
 import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
 
 it(
-  'counts a trade once that the feed delivers again under the same id, over a restart too, and keeps the copy aside',
+  'counts a trade once when the feed delivers it again under the same id, also across a restart, and excludes the copy',
   { timeout: 60_000 },
   async (t) => {
     const market = await openMarket(t)

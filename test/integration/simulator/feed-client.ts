@@ -11,7 +11,7 @@ import { WebSocket } from 'ws'
 import { until as poll } from '../../support/until.ts'
 
 export interface TestedSimulator extends RunningSimulator {
-  /** Settles when the service fails in the background. */
+  /** Resolves when the service fails in the background. */
   readonly stopped: Promise<{ error: unknown } | undefined>
   stop(): Promise<boolean>
 }

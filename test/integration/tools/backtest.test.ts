@@ -117,8 +117,8 @@ async function assertStored(market: Market, { rows }: BacktestResult): Promise<v
     )
     assert.deepEqual(totals, one.total, id)
     assert.equal(row.labelNow, one.label, id)
-    const settled = { symbol: row.symbol, timeframe: row.timeframe, horizon: row.horizon }
-    const scored = { ...settled, model: row.model, status: 'scored' as const }
+    const resolved = { symbol: row.symbol, timeframe: row.timeframe, horizon: row.horizon }
+    const scored = { ...resolved, model: row.model, status: 'scored' as const }
     assert.equal(await market.database.forecasts.countDocuments(scored), row.n, id)
   }
 }

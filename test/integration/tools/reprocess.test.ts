@@ -169,8 +169,8 @@ describe('npm run reprocess', () => {
 
   it('uses the trades of late_trades with --include-late', options, async (t) => {
     const { market } = await consumed(t, disorderedTape(600, 26), { LATENESS_LIMIT: '10m' })
-    const aside = await market.database.lateTrades.countDocuments(DATES)
-    assert.ok(aside > 10)
+    const excluded = await market.database.lateTrades.countDocuments(DATES)
+    assert.ok(excluded > 10)
     const env = { ...market.env, TIMEFRAMES: '1d', LATENESS_LIMIT: '10m' }
     const run = await runTool(
       'reprocess',

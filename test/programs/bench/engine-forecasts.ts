@@ -12,7 +12,7 @@ export interface ForecastRow {
   readonly symbols: number
   /** Bars taken in, symbol after symbol in turn. */
   readonly bars: number
-  /** CPU time of the process, median over the rounds: a bar settles and makes one of each model. */
+  /** CPU time of the process, median over the rounds: a bar resolves and makes one of each model. */
   readonly nsPerBar: number
   readonly minNs: number
   readonly maxNs: number
@@ -30,7 +30,7 @@ const LEAST_BARS = 120
 
 /**
  * What forecasting costs: final bars of many symbols in turn through one engine, three models, each bar
- * settling the forecasts of five bars before and making three. Documents and writes are not in it.
+ * resolving the forecasts of five bars before and making three. Documents and writes are not in it.
  * Every symbol has the same prices, so each must end with the same scores, however many there are.
  */
 export function measureForecasts(

@@ -32,7 +32,7 @@ export interface EngineOptions {
 export interface EngineResult {
   readonly trades: number
   /** Trades in no bar. */
-  readonly aside: number
+  readonly excluded: number
   /** One-second panes folded, each merged into a bar of every timeframe. */
   readonly panes: number
   readonly fold: PartitionFold
@@ -64,7 +64,7 @@ export async function foldAll(
   const fold = new PartitionFold(foldOptions(timeframes), undefined, -Infinity)
   const store = new MemoryBars()
   let trades = 0
-  let aside = 0
+  let excluded = 0
   let panes = 0
   const close = async (nextOffset: number): Promise<void> => {
     panes += fold.bars.paneCount
@@ -77,13 +77,13 @@ export async function foldAll(
     const record = 'value' in given ? decoded(given) : given
     for (const folded of fold.take(record, i, record.receivedAt) ?? []) {
       trades++
-      if (folded.aside !== undefined) aside++
+      if (folded.exclusion !== undefined) excluded++
     }
     if (i % CHUNK === CHUNK - 1 && fold.bars.paneCount >= flushPanes) await close(i + 1)
   }
   if (!isLeftOpen) fold.watermark.reach(Number.MAX_SAFE_INTEGER)
   await close(records.length)
-  return { trades, aside, panes, fold }
+  return { trades, excluded, panes, fold }
 }
 
 function decoded({ key, value }: EncodedRecord): TradeRecord {

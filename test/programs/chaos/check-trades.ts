@@ -12,7 +12,7 @@ export interface TradeCheck {
   /** Stored with other content. */
   readonly different: number
   /** Kept out of every bar. */
-  readonly aside: number
+  readonly excluded: number
 }
 
 /** Every trade of the topic stands in `trades` once, with its content, and nothing else does. */
@@ -48,9 +48,10 @@ export async function checkTrades(
     )
   }
   for (const lost of stretchesOf([...byId.values()])) findings.add('lost', lost)
-  const aside = await lateTrades.countDocuments()
-  if (aside > 0) findings.add('aside', `${aside} trades are kept out of the bars, expected none`)
-  return { expected: truth.length, stored, lost: byId.size, repeated, different, aside }
+  const excluded = await lateTrades.countDocuments()
+  if (excluded > 0)
+    findings.add('excluded', `${excluded} trades are kept out of the bars, expected none`)
+  return { expected: truth.length, stored, lost: byId.size, repeated, different, excluded }
 }
 
 /** Trades of one symbol and connection that are lost together, with the time in which they came. */

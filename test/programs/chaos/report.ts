@@ -19,7 +19,7 @@ export function report(result: ChaosResult): string {
     `own exits    ${result.ownExits} (a service gave up on an unreachable server and was restarted)`,
     `topic        ${topic.trades} trades in ${topic.records} records, ${topic.repeated} of them published twice`,
     `tape         ${result.tape} trades, ${missing.missing} not on the topic in ${missing.holes} stretches; ${missing.unexplained} outside of the ${result.gaps} recorded gaps`,
-    `trades       ${trades.stored} stored of ${trades.expected}; ${trades.lost} lost, ${trades.repeated} repeated, ${trades.different} different, ${trades.aside} in no bar`,
+    `trades       ${trades.stored} stored of ${trades.expected}; ${trades.lost} lost, ${trades.repeated} repeated, ${trades.different} different, ${trades.excluded} in no bar`,
     ...bars.map(
       ({ timeframe, expected, equal, different, missing: absent, unexpected }) =>
         `${timeframe.padEnd(8)}bars ${equal} equal of ${expected}; ${different} different, ${absent} missing, ${unexpected} unexpected`

@@ -15,7 +15,7 @@ export interface Expectation {
   /** Trades and frames that the producer sent to the dead-letter topic, by reason. */
   readonly refused?: Readonly<Record<string, number>>
   /** Trades that the consumer kept out of every bar, by reason. */
-  readonly aside?: Readonly<Record<string, number>>
+  readonly excluded?: Readonly<Record<string, number>>
   readonly unknownCodes?: Readonly<Record<string, number>>
   /** Frames of a kind without trades. */
   readonly frames?: Readonly<Record<string, number | { readonly atLeast: number }>>
@@ -44,7 +44,7 @@ export function unmet(expected: Expectation, seen: Observation): string[] {
       : count('trades received', sent, seen.received),
     count('trades stored', seen.received, seen.stored),
     counts('refused', expected.refused ?? {}, seen.refused),
-    counts('aside', expected.aside ?? {}, seen.aside),
+    counts('excluded', expected.excluded ?? {}, seen.excluded),
     counts('unknown condition codes', expected.unknownCodes ?? {}, seen.unknownCodes),
     ...Object.entries(expected.frames ?? {}).map(([kind, wanted]) =>
       count(`${kind} frames`, wanted, seen.frames[kind] ?? 0)
@@ -90,8 +90,8 @@ export function reactionSeen(seen: Observation): string {
     plural(simulator.connections, 'connection'),
     ...(simulator.refusals > 0 ? [`${simulator.refusals} refused`] : []),
     ...new Set(causes.map(shortened)),
-    ...times('kept aside', seen.refused),
-    ...times('in no bar', seen.aside),
+    ...times('refused', seen.refused),
+    ...times('in no bar', seen.excluded),
     ...times('unknown code', seen.unknownCodes),
     ...(seen.standings['over the limit'] ?? []).map((symbol) => `${symbol} over the limit`),
     ...seen.feedErrors.map((text) => `feed says '${text}'`),

@@ -22,7 +22,7 @@ export interface Observation {
   /** Trade documents. */
   readonly stored: number
   /** Of them, those kept out of every bar, by reason. */
-  readonly aside: Readonly<Record<string, number>>
+  readonly excluded: Readonly<Record<string, number>>
   /** Condition codes that the consumer did not know. */
   readonly unknownCodes: Readonly<Record<string, number>>
   /** Bars whose price is not above 0; must be none. */
@@ -89,7 +89,7 @@ export function feedErrorsIn(lines: readonly LogLine[]): string[] {
 /** The contents of the database. */
 export async function storedIn(
   database: Database
-): Promise<Pick<Observation, 'stored' | 'aside' | 'badBars' | 'gaps' | 'standings'>> {
+): Promise<Pick<Observation, 'stored' | 'excluded' | 'badBars' | 'gaps' | 'standings'>> {
   const [stored, late, badBars, gaps, status] = await Promise.all([
     database.trades.countDocuments(),
     database.lateTrades.find({}, { projection: { reason: 1 } }).toArray(),
@@ -101,13 +101,13 @@ export async function storedIn(
       .toArray(),
     database.feedStatus.findOne()
   ])
-  const aside: Record<string, number> = {}
-  for (const { reason } of late) aside[reason] = (aside[reason] ?? 0) + 1
+  const excluded: Record<string, number> = {}
+  for (const { reason } of late) excluded[reason] = (excluded[reason] ?? 0) + 1
   const standings: Record<string, string[]> = {}
   for (const { symbol, standing } of status?.symbols ?? []) {
     const symbols = standings[standing] ?? []
     symbols.push(symbol)
     standings[standing] = symbols
   }
-  return { stored, aside, badBars, gaps, standings }
+  return { stored, excluded, badBars, gaps, standings }
 }

@@ -124,7 +124,7 @@ function countProblems(totals: TapeTotals, documents: number, redelivered: numbe
   const expected = totals.trades - totals.redelivered
   if (documents !== expected) problems.push(`${documents} trades stored, expected ${expected}`)
   if (redelivered !== totals.redelivered) {
-    problems.push(`${redelivered} redelivered trades set aside, expected ${totals.redelivered}`)
+    problems.push(`${redelivered} redelivered trades excluded, expected ${totals.redelivered}`)
   }
   return problems
 }

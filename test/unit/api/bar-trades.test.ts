@@ -16,7 +16,7 @@ function tapeTrade(index: number): TapeTrade {
   }
   const { price } = trade
   const print = { tMs: T0_MS + index, connection: 'c', sequence: 4096 + index, price }
-  return { trade, print, aside: undefined }
+  return { trade, print, exclusion: undefined }
 }
 
 interface Answer {

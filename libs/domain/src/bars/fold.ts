@@ -14,11 +14,11 @@ export interface FoldOptions {
   readonly policy: ConditionPolicy
   /** How far the watermark stays behind the newest trade, so that bars wait for disordered trades. */
   readonly allowedDelayMs: number
-  /** Trades further behind the watermark are set aside. */
+  /** Trades further behind the watermark are excluded. */
   readonly latenessLimitMs: number
-  /** Trades further ahead of their receipt are set aside and do not raise the watermark. */
+  /** Trades further ahead of their receipt are excluded and do not raise the watermark. */
   readonly futureLimitMs: number
-  /** Whether trades with a vendor id that was seen before are set aside. */
+  /** Whether trades with a vendor id that was seen before are excluded. */
   readonly redelivered: 'drop' | 'keep'
 }
 
@@ -34,7 +34,7 @@ export interface FoldState {
 }
 
 /** Why a trade is in no bar. */
-export type AsideReason = 'too late' | 'from the future' | 'redelivered'
+export type ExclusionReason = 'too late' | 'from the future' | 'redelivered'
 
 /** A trade with all that is stored of it. */
 export interface FoldedTrade {
@@ -42,10 +42,10 @@ export interface FoldedTrade {
   readonly trade: FeedTrade
   readonly session: Session
   readonly tradeDate: string
-  /** What it may do to a bar, as bits of MAY; also when it is set aside. */
+  /** What it may do to a bar, as bits of MAY; also when it is excluded. */
   readonly eligibility: number
   /** Why it is in no bar; undefined when it is in its bars. */
-  readonly aside: AsideReason | undefined
+  readonly exclusion: ExclusionReason | undefined
   /** How far it is behind the watermark or ahead of its receipt, ms; 0 when it is in its bars. */
   readonly byMs: number
 }
@@ -119,8 +119,8 @@ export class PartitionFold {
       const session = sessionOfTrade(symbol, date, tMs, trade.c)
       const id = `${idOfFrame}${index}`
       const eligibility = eligibilityOf(trade.c, policy, session, this.#countUnknown)
-      const aside = this.#asideReason(symbol, id, trade, receivedAt, watermarkMs)
-      if (aside === undefined) {
+      const exclusion = this.#exclusionReason(symbol, id, trade, receivedAt, watermarkMs)
+      if (exclusion === undefined) {
         if (tMs > newestMs) newestMs = tMs
         if (eligibility !== 0) {
           const setsPrice = (eligibility & MAY.setLast) !== 0
@@ -147,8 +147,8 @@ export class PartitionFold {
         session,
         tradeDate: date.tradeDate,
         eligibility,
-        aside,
-        byMs: byMs(aside, tMs, receivedAt, watermarkMs)
+        exclusion,
+        byMs: byMs(exclusion, tMs, receivedAt, watermarkMs)
       })
     }
     if (newestMs > -Infinity) this.watermark.observe(newestMs, nowMs)
@@ -191,13 +191,13 @@ export class PartitionFold {
     }
   }
 
-  #asideReason(
+  #exclusionReason(
     symbol: string,
     id: string,
     { t, i }: FeedTrade,
     receivedAt: number,
     watermarkMs: number
-  ): AsideReason | undefined {
+  ): ExclusionReason | undefined {
     const { latenessLimitMs, futureLimitMs, redelivered } = this.#options
     if (i !== undefined) {
       this.#hasVendorIds = true
@@ -220,11 +220,11 @@ const NO_TICK = { direction: 0, squaredReturn: 0 }
 
 /** See FoldedTrade.byMs. */
 function byMs(
-  aside: AsideReason | undefined,
+  exclusion: ExclusionReason | undefined,
   tMs: number,
   receivedAt: number,
   watermarkMs: number
 ): number {
-  if (aside === undefined) return 0
-  return aside === 'from the future' ? tMs - receivedAt : Math.max(0, watermarkMs - tMs)
+  if (exclusion === undefined) return 0
+  return exclusion === 'from the future' ? tMs - receivedAt : Math.max(0, watermarkMs - tMs)
 }

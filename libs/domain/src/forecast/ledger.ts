@@ -193,8 +193,8 @@ function voided(entry: LedgerEntry, reason: string, actualRevision = -1): Ledger
   return { ...entry, ...OPEN, status: 'void', reason, actualRevision }
 }
 
-/** The entry as its target bar settles it. */
-function settled(entry: LedgerEntry, bar: FinalBar, minCoverage: number): LedgerEntry {
+/** The entry as its target bar resolves it. */
+function resolved(entry: LedgerEntry, bar: FinalBar, minCoverage: number): LedgerEntry {
   const { close, coverage, revision } = bar
   if (coverage < minCoverage) return voided(entry, VOID_REASONS.notCovered, revision)
   if (close === null) return voided(entry, VOID_REASONS.noTrade, revision)
@@ -202,7 +202,7 @@ function settled(entry: LedgerEntry, bar: FinalBar, minCoverage: number): Ledger
 }
 
 /**
- * A settled entry after a late revision of its target bar, or undefined when that changes nothing.
+ * A resolved entry after a late revision of its target bar, or undefined when that changes nothing.
  * @param rewrite number of this revision among all that rewrote entries of the series
  */
 function rewritten(
@@ -212,7 +212,7 @@ function rewritten(
   rewrite: number
 ): LedgerEntry | undefined {
   if (bar.revision <= entry.actualRevision) return undefined
-  const now = settled(entry, bar, minCoverage)
+  const now = resolved(entry, bar, minCoverage)
   if (now.status === entry.status && now.actual === entry.actual && now.reason === entry.reason) {
     return undefined
   }
@@ -225,7 +225,7 @@ function rewritten(
   }
 }
 
-/** A settled entry as a state that knows only the first `rewrites` rewrites had it. */
+/** A resolved entry as a state that knows only the first `rewrites` rewrites had it. */
 function beforeRewrites(entry: LedgerEntry, rewrites: number): LedgerEntry {
   const known = entry.corrections.filter(({ rewrite }) => rewrite <= rewrites)
   const first = entry.corrections[known.length]
@@ -242,7 +242,7 @@ function beforeRewrites(entry: LedgerEntry, rewrites: number): LedgerEntry {
 export interface EntrySink {
   /** An entry that was never stored. */
   make(entry: LedgerEntry): void
-  /** A stored entry, settled or rewritten. */
+  /** A stored entry, resolved or rewritten. */
   change(entry: LedgerEntry): void
 }
 
@@ -256,21 +256,21 @@ export interface LedgerProgress {
   readonly rewrites: number
 }
 
-/** Settled targets remembered for corrections that come soon; older ones are read from the store. */
+/** Resolved targets remembered for corrections that come soon; older ones are read from the store. */
 const RECENT_TARGETS = 4
 
 /**
- * The entries of one series that can still change: open ones, those just settled, and those read back
+ * The entries of one series that can still change: open ones, those just resolved, and those read back
  * for a late revision.
  *
- * After a crash the store may be ahead of the state. Entries it is ahead with are set back to what the
- * state knows and kept aside; what the replay does again is then recognised and not reported twice.
+ * After a crash the store may be ahead of the state. The ledger then resets such entries to what the state
+ * knows and remembers their stored form. It recognises what the replay repeats, and reports nothing twice.
  */
 export class SeriesLedger {
   readonly #minCoverage: number
   /** By target, ascending. */
   readonly #open: LedgerEntry[] = []
-  readonly #settled = new Map<number, LedgerEntry[]>()
+  readonly #resolved = new Map<number, LedgerEntry[]>()
   readonly #recalled = new Map<number, LedgerEntry[]>()
   readonly #ahead = new Map<string, LedgerEntry>()
   #rewrites: number
@@ -290,11 +290,11 @@ export class SeriesLedger {
     this.#rewrites = progress?.rewrites ?? 0
     this.#voidedThroughMs = progress?.voidedThroughMs ?? null
     const throughMs = progress?.throughMs ?? beginsMs - 1
-    const settledMs = Math.max(throughMs, this.#voidedThroughMs ?? -Infinity)
+    const resolvedMs = Math.max(throughMs, this.#voidedThroughMs ?? -Infinity)
     for (const entry of entries.toSorted((a, b) => a.targetMs - b.targetMs)) {
       const isOpen = entry.status === 'open'
       if (entry.madeFromMs > throughMs) this.#ahead.set(entry.id, entry)
-      else if (progress !== undefined && entry.targetMs <= settledMs) {
+      else if (progress !== undefined && entry.targetMs <= resolvedMs) {
         if (!isOpen) this.#remember(this.#asKnown(entry))
       } else if (isOpen || progress !== undefined) {
         if (!isOpen) this.#ahead.set(entry.id, entry)
@@ -317,16 +317,16 @@ export class SeriesLedger {
     return this.#open[0]?.targetEndMs ?? Infinity
   }
 
-  /** Whether the entries of a settled target are at hand. */
+  /** Whether the entries of a resolved target are at hand. */
   holds(targetMs: number): boolean {
-    return this.#settled.has(targetMs) || this.#recalled.has(targetMs)
+    return this.#resolved.has(targetMs) || this.#recalled.has(targetMs)
   }
 
   /** Takes entries read from the store, until `release`. */
   recall(targetsMs: readonly number[], entries: readonly LedgerEntry[]): void {
-    const settledEntries = entries.filter(({ status }) => status !== 'open')
+    const resolvedEntries = entries.filter(({ status }) => status !== 'open')
     for (const targetMs of targetsMs) {
-      const own = settledEntries.filter((entry) => entry.targetMs === targetMs)
+      const own = resolvedEntries.filter((entry) => entry.targetMs === targetMs)
       this.#recalled.set(
         targetMs,
         own.map((entry) => this.#asKnown(entry))
@@ -334,12 +334,12 @@ export class SeriesLedger {
     }
   }
 
-  /** Keeps only the newest settled targets, once an advance is over. */
+  /** Keeps only the newest resolved targets, once an advance is over. */
   release(): void {
     this.#recalled.clear()
-    for (const targetMs of this.#settled.keys()) {
-      if (this.#settled.size <= RECENT_TARGETS) return
-      this.#settled.delete(targetMs)
+    for (const targetMs of this.#resolved.keys()) {
+      if (this.#resolved.size <= RECENT_TARGETS) return
+      this.#resolved.delete(targetMs)
     }
   }
 
@@ -349,21 +349,21 @@ export class SeriesLedger {
     if (before === undefined) sink.make(entry)
   }
 
-  /** Settles the open entries whose target is this bar or lies before it. */
-  settleBy(bar: FinalBar, coverageOf: CoverageOf, sink: EntrySink): LedgerEntry[] {
-    return this.#settleWhile(
+  /** Resolves the open entries whose target is this bar or lies before it. */
+  resolveBy(bar: FinalBar, coverageOf: CoverageOf, sink: EntrySink): LedgerEntry[] {
+    return this.#resolveWhile(
       ({ targetMs }) => targetMs <= bar.startMs,
       (entry) =>
         entry.targetMs === bar.startMs
-          ? settled(entry, bar, this.#minCoverage)
+          ? resolved(entry, bar, this.#minCoverage)
           : this.#withoutBar(entry, coverageOf),
       sink
     )
   }
 
-  /** Settles the open entries whose target ended at or before the watermark without a bar. */
+  /** Resolves the open entries whose target ended at or before the watermark without a bar. */
   expire(watermarkMs: number, coverageOf: CoverageOf, sink: EntrySink): LedgerEntry[] {
-    const expired = this.#settleWhile(
+    const expired = this.#resolveWhile(
       ({ targetEndMs }) => targetEndMs <= watermarkMs,
       (entry) => this.#withoutBar(entry, coverageOf),
       sink
@@ -372,10 +372,10 @@ export class SeriesLedger {
     return expired
   }
 
-  /** Settled entries of this bar that its revision changes. */
+  /** Resolved entries of this bar that its revision changes. */
   rewriteBy(bar: FinalBar, sink: EntrySink): { now: LedgerEntry; before: LedgerEntry }[] {
     const changes: { now: LedgerEntry; before: LedgerEntry }[] = []
-    const held = this.#settled.get(bar.startMs) ?? this.#recalled.get(bar.startMs) ?? []
+    const held = this.#resolved.get(bar.startMs) ?? this.#recalled.get(bar.startMs) ?? []
     // One number for all models: it must not depend on the order in which entries were read back.
     const rewrite = this.#rewrites + 1
     for (const [index, before] of held.entries()) {
@@ -389,15 +389,15 @@ export class SeriesLedger {
     return changes
   }
 
-  #settleWhile(
+  #resolveWhile(
     isDue: (entry: LedgerEntry) => boolean,
-    settle: (entry: LedgerEntry) => LedgerEntry,
+    resolve: (entry: LedgerEntry) => LedgerEntry,
     sink: EntrySink
   ): LedgerEntry[] {
     const due: LedgerEntry[] = []
     for (let entry = this.#open[0]; entry !== undefined && isDue(entry); entry = this.#open[0]) {
       this.#open.shift()
-      due.push(this.#remember(this.#report(settle(entry), sink)))
+      due.push(this.#remember(this.#report(resolve(entry), sink)))
     }
     return due
   }
@@ -422,13 +422,13 @@ export class SeriesLedger {
   }
 
   #remember(entry: LedgerEntry): LedgerEntry {
-    const same = this.#settled.get(entry.targetMs)
-    if (same === undefined) this.#settled.set(entry.targetMs, [entry])
+    const same = this.#resolved.get(entry.targetMs)
+    if (same === undefined) this.#resolved.set(entry.targetMs, [entry])
     else same.push(entry)
     return entry
   }
 
-  /** As the state knows it; a later form is kept aside. */
+  /** The entry as the state knows it; a later stored form is remembered. */
   #asKnown(entry: LedgerEntry): LedgerEntry {
     const known = beforeRewrites(entry, this.#rewrites)
     if (known !== entry) this.#ahead.set(entry.id, entry)

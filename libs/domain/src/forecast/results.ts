@@ -81,7 +81,7 @@ export interface ChangedSeries {
 export interface ForecastResult {
   /** Never stored before, as they stand at the end of this advance. */
   readonly made: readonly LedgerEntry[]
-  /** Stored before; settled or rewritten now. */
+  /** Stored before; resolved or rewritten now. */
   readonly changed: readonly LedgerEntry[]
   readonly absences: readonly ForecastAbsence[]
   readonly events: readonly ModelEvent[]

@@ -330,7 +330,7 @@ export class RollingScores {
     this.#scoreless = undefined
   }
 
-  /** Takes in a settled entry; `before` is what it was when it was settled already. */
+  /** Takes in a resolved entry; `before` is what it was when it was resolved already. */
   put(entry: LedgerEntry, before?: LedgerEntry): void {
     if (entry.tradeDate > this.#tradeDate) {
       this.#tradeDate = entry.tradeDate

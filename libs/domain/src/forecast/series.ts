@@ -75,7 +75,7 @@ class ModelTrack {
     }
   }
 
-  /** Learns from an entry settled for the first time. A change found restarts the model. */
+  /** Learns from an entry resolved for the first time. A change found restarts the model. */
   learn(entry: LedgerEntry): (FoundChange & { readonly modelVersion: number }) | undefined {
     this.scores.put(entry)
     // Errors of the version before say nothing of this one.
@@ -197,12 +197,12 @@ export class ForecastSeries implements ChangedSeries {
 
   /** Targets of revised bars among these whose entries must be read first. */
   targetsToRecall(bars: readonly FinalBar[]): number[] {
-    const settledMs = Math.max(
+    const resolvedMs = Math.max(
       this.#throughMs ?? -Infinity,
       this.#ledger.voidedThroughMs ?? -Infinity
     )
     const wanted = bars
-      .filter(({ startMs }) => startMs <= settledMs && !this.#ledger.holds(startMs))
+      .filter(({ startMs }) => startMs <= resolvedMs && !this.#ledger.holds(startMs))
       .map(({ startMs }) => startMs)
     return [...new Set(wanted)]
   }
@@ -229,7 +229,8 @@ export class ForecastSeries implements ChangedSeries {
       return
     }
     results.touch(this)
-    for (const entry of this.#ledger.settleBy(bar, coverageOf, results)) this.#learn(entry, results)
+    for (const entry of this.#ledger.resolveBy(bar, coverageOf, results))
+      this.#learn(entry, results)
     this.#rewrite(bar, results)
     this.#throughMs = bar.startMs
     const { isTaken, isNewGap } = this.#closes.admit(bar, coverageOf)
@@ -308,7 +309,7 @@ export class ForecastSeries implements ChangedSeries {
     for (const { model } of this.#tracks) results.missOut(this, model.name, reason, startMs)
   }
 
-  /** Undefined for an entry of a model that is no longer run: it is settled, nothing learns from it. */
+  /** Undefined for an entry of a model that is no longer run: it is resolved, nothing learns from it. */
   #trackOf({ model }: LedgerEntry): ModelTrack | undefined {
     return this.#tracks.find((track) => track.model.name === model)
   }

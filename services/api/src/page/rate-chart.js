@@ -2,14 +2,14 @@ import { clockText, compactText } from './format.js'
 import { linear } from './scale.js'
 import { svg, svgText } from './svg.js'
 
-/** Seconds at the end that may still be on their way from the feed to the database. */
-const UNSETTLED_S = 3
+/** The newest seconds, whose trades may still be on their way from the feed to the database. */
+const INCOMPLETE_S = 3
 const MEAN_OVER_S = 10
 
-/** The mean of the last ten settled seconds. */
+/** The mean of the last ten complete seconds. */
 export function rateNow(rates) {
-  const settled = rates.slice(-UNSETTLED_S - MEAN_OVER_S, -UNSETTLED_S)
-  return settled.reduce((sum, { rate }) => sum + rate, 0) / MEAN_OVER_S
+  const complete = rates.slice(-INCOMPLETE_S - MEAN_OVER_S, -INCOMPLETE_S)
+  return complete.reduce((sum, { rate }) => sum + rate, 0) / MEAN_OVER_S
 }
 
 export function rateChart(rates, size) {

@@ -68,7 +68,7 @@ export class Spool {
   #isAppending = false
   #syncTimer: NodeJS.Timeout | undefined
   /** Syncs and closes run one after the other. */
-  #settling: Promise<void> = Promise.resolve()
+  #lastFileWork: Promise<void> = Promise.resolve()
   /** Bytes cut when the spool was opened: an entry whose writing was not finished. */
   readonly cutBytes: number
 
@@ -192,7 +192,7 @@ export class Spool {
     const active = this.#active
     if (active !== undefined && done.includes(active.segment)) {
       this.#active = undefined
-      await this.#settle(() => active.file.close())
+      await this.#inOrder(() => active.file.close())
     }
     // Not synced: after a power cut some records are published twice.
     await writeAll(this.#cursor, encodeCursor(cursor), 0)
@@ -253,7 +253,7 @@ export class Spool {
     const active = this.#active
     this.#active = undefined
     if (active === undefined) return
-    await this.#settle(async () => {
+    await this.#inOrder(async () => {
       await active.file.datasync().finally(() => active.file.close())
     })
   }
@@ -264,7 +264,7 @@ export class Spool {
     this.#active = undefined
     if (active === undefined) return
     const { segment, file } = active
-    await this.#settle(async () => {
+    await this.#inOrder(async () => {
       await file.truncate(segment.size).catch(() => undefined)
       await file.close()
       if (segment.size > SEGMENT_MAGIC.length) return
@@ -278,16 +278,16 @@ export class Spool {
       this.#syncTimer = undefined
       const file = this.#active?.file
       if (file === undefined) return
-      this.#settle(() => file.datasync()).catch((error: unknown) => {
+      this.#inOrder(() => file.datasync()).catch((error: unknown) => {
         this.#log.error({ err: error }, 'the spool could not be synced')
       })
     }, SYNC_MS)
   }
 
-  #settle(work: () => Promise<void>): Promise<void> {
-    const settled = this.#settling.then(work)
-    this.#settling = settled.catch(() => undefined)
-    return settled
+  #inOrder(work: () => Promise<void>): Promise<void> {
+    const done = this.#lastFileWork.then(work)
+    this.#lastFileWork = done.catch(() => undefined)
+    return done
   }
 }
 

@@ -15,7 +15,7 @@ import {
   SymbolDay,
   type SymbolDayDeps
 } from '../reprocess/symbol-day.ts'
-import { Explainer, type Explanation, type NamedTrade } from './explain.ts'
+import { Explainer, type Explanation, type ReferencedTrade } from './explain.ts'
 
 type AuditKind =
   'different' | 'missing' | 'unexpected' | 'coverage' | 'not final' | 'sums' | 'repeated trade'
@@ -38,13 +38,13 @@ export interface SymbolAudit {
   readonly tradeDate: string
   readonly trades: number
   /** Stored trades that are in no bar: too late, from the future, or delivered again. */
-  readonly aside: number
+  readonly excluded: number
   readonly bars: number
   readonly equal: number
   /** Bars that may still change; they are not compared. */
   readonly open: number
   /** Bars of an older condition table; they cannot be rebuilt and are not compared. */
-  readonly unjudged: number
+  readonly outdated: number
   /** Bars of another policy than CONDITION_POLICY, compared under their own. */
   readonly otherPolicy: number
   readonly gaps: number
@@ -86,7 +86,7 @@ export async function auditSymbol(
   const explainer = new Explainer(day)
   const found: AuditDifference[] = repeatedTrades(day, options)
   const suspects: Suspect[] = []
-  const counts = { bars: 0, equal: 0, open: 0, unjudged: 0, otherPolicy: 0 }
+  const counts = { bars: 0, equal: 0, open: 0, outdated: 0, otherPolicy: 0 }
   const tradeCounts = new Map<Timeframe, number>()
   const seen = new Set<string>()
   const policies = new Map<ConditionPolicy, number>()
@@ -100,7 +100,7 @@ export async function auditSymbol(
         if (stored.policy !== options.policy) counts.otherPolicy++
         if (own !== undefined) policies.set(own, (policies.get(own) ?? 0) + 1)
         if (isOpen(day, stored)) counts.open++
-        else if (own === undefined) counts.unjudged++
+        else if (own === undefined) counts.outdated++
         else {
           const expected = await day.documentOf(stored._id, own)
           const fields = expected === undefined ? [] : contentDifferences(stored, expected)
@@ -113,14 +113,14 @@ export async function auditSymbol(
       }
     })
   }
-  const strangers = suspects.flatMap(({ stored }) => explainer.strangers(stored))
+  const unstored = suspects.flatMap(({ stored }) => explainer.unstored(stored))
   const policy = mostFrequent(policies) ?? options.policy
   const missing = await missingBars(day, seen, options.timeframes, policy)
   const closed = missing.filter((bar) => !isOpen(day, { ...bar, status: 'provisional' }))
   counts.open += missing.length - closed.length
   found.push(
-    ...(await explained(explainer, suspects, strangers)),
-    ...closed.map((bar) => differenceOf('missing', bar, [], explainer.ofMissing(bar, strangers)))
+    ...(await explained(explainer, suspects, unstored)),
+    ...closed.map((bar) => differenceOf('missing', bar, [], explainer.ofMissing(bar, unstored)))
   )
   if (suspects.length === 0 && counts.open === 0) found.push(...sumProblems(symbol, tradeCounts))
   const { startMs, endMs, preMs, postEndMs } = date
@@ -134,7 +134,7 @@ export async function auditSymbol(
     symbol,
     tradeDate: date.tradeDate,
     trades: day.slice.tradeCount,
-    aside: day.slice.aside.size,
+    excluded: day.slice.excluded.size,
     ...counts,
     gaps: spans.length,
     coverage: coverageOf(symbol, '1d', startMs, endMs, spans),
@@ -170,15 +170,15 @@ function metadataDifference(
 function explained(
   explainer: Explainer,
   suspects: readonly Suspect[],
-  strangers: readonly NamedTrade[]
+  unstored: readonly ReferencedTrade[]
 ): Promise<AuditDifference[]> {
   return Promise.all(
     suspects.map(async ({ stored, expected, fields }) => {
       if (expected === undefined) {
-        const explanation = explainer.ofUnexpected(stored, strangers)
+        const explanation = explainer.ofUnexpected(stored, unstored)
         return differenceOf('unexpected', stored, [], explanation)
       }
-      const explanation = await explainer.ofDifferent(stored, expected, fields, strangers)
+      const explanation = await explainer.ofDifferent(stored, expected, fields, unstored)
       return differenceOf('different', stored, fields, explanation)
     })
   )

@@ -131,16 +131,16 @@ function reportText(
     row.coverage === null ? '-' : `${(row.coverage * 100).toFixed(2)} %`,
     row.gaps,
     row.trades,
-    row.aside,
+    row.excluded,
     row.bars,
     row.equal,
     row.open,
-    row.unjudged,
+    row.outdated,
     row.otherPolicy,
     differences.filter((one) => one.symbol === row.symbol).length
   ])
   const columns =
-    'symbol,date,coverage,gaps,trades,aside,bars,equal,open,unjudged,other policy,differences'
+    'symbol,date,coverage,gaps,trades,excluded,bars,equal,open,outdated,other policy,differences'
   return (
     table([columns.split(','), ...cells]) +
     `${trades} trades, ${bars} bars in ${seconds.toFixed(1)} s, ${Math.round(trades / seconds)} trades a second; ` +

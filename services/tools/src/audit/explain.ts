@@ -4,7 +4,7 @@ import { contentDifferences, isOfTapeOrder, type FieldDifference } from '../repr
 import type { SymbolDay } from '../reprocess/symbol-day.ts'
 
 /** A trade that a bar names and that is not stored. */
-export interface NamedTrade {
+export interface ReferencedTrade {
   readonly id: string
   readonly tMs: number
   readonly price: number
@@ -30,20 +30,20 @@ export class Explainer {
   }
 
   /** The trades that a stored bar names, such as its first and last, and that are not stored. */
-  strangers({ exact }: BarDocument): NamedTrade[] {
+  unstored({ exact }: BarDocument): ReferencedTrade[] {
     const { first, last, fallback } = (exact ?? {}) as Readonly<Record<string, unknown>>
     return [first, last, fallback]
-      .map(namedTrade)
+      .map(referencedTrade)
       .filter((one) => one !== undefined && !this.#ids.has(one.id))
       .filter((one) => one !== undefined)
   }
 
-  /** Why a stored bar differs from the rebuilt one; `strangers` are those of every bar of the date. */
+  /** Why a stored bar differs from the rebuilt one; `unstored` are those of every bar of the date. */
   async ofDifferent(
     stored: BarDocument,
     expected: BarDocument,
     differences: readonly FieldDifference[],
-    strangers: readonly NamedTrade[]
+    unstored: readonly ReferencedTrade[]
   ): Promise<Explanation> {
     for (const policy of CONDITION_POLICIES.filter((one) => one !== stored.policy)) {
       const bar = await this.#day.documentOf(stored._id, policy)
@@ -53,35 +53,35 @@ export class Explainer {
         trades: []
       }
     }
-    if (isOfTapeOrder(differences)) return this.#ofTapeOrder(stored, strangers)
-    if (isActivity(stored.timeframe) && strangers.length > 0) return ofSequence(strangers)
+    if (isOfTapeOrder(differences)) return this.#ofTapeOrder(stored, unstored)
+    if (isActivity(stored.timeframe) && unstored.length > 0) return ofSequence(unstored)
     const surplus = stored.tradeCount - expected.tradeCount
     if (surplus > 0)
-      return this.#ofSurplus(stored, surplus, stored.volume - expected.volume, strangers)
+      return this.#ofSurplus(stored, surplus, stored.volume - expected.volume, unstored)
     if (surplus < 0) return this.#ofLack(stored, -surplus, expected.volume - stored.volume)
     return { text: 'as many trades, other values: the document or a trade was changed', trades: [] }
   }
 
   /** Why a bar without trades is stored. */
-  ofUnexpected(stored: BarDocument, strangers: readonly NamedTrade[]): Explanation {
-    if (isActivity(stored.timeframe) && strangers.length > 0) return ofSequence(strangers)
-    return this.#ofSurplus(stored, stored.tradeCount, stored.volume, strangers)
+  ofUnexpected(stored: BarDocument, unstored: readonly ReferencedTrade[]): Explanation {
+    if (isActivity(stored.timeframe) && unstored.length > 0) return ofSequence(unstored)
+    return this.#ofSurplus(stored, stored.tradeCount, stored.volume, unstored)
   }
 
   /** Why a bar is not stored. */
-  ofMissing(expected: BarDocument, strangers: readonly NamedTrade[]): Explanation {
-    if (isActivity(expected.timeframe) && strangers.length > 0) return ofSequence(strangers)
+  ofMissing(expected: BarDocument, unstored: readonly ReferencedTrade[]): Explanation {
+    if (isActivity(expected.timeframe) && unstored.length > 0) return ofSequence(unstored)
     return {
       text: `${expected.tradeCount} trades are in no bar; was ${expected.timeframe} in TIMEFRAMES then?`,
       trades: this.#within(expected).slice(0, SHOWN).map(tradeId)
     }
   }
 
-  #ofTapeOrder(bar: BarDocument, strangers: readonly NamedTrade[]): Explanation {
-    if (strangers.length > 0) {
+  #ofTapeOrder(bar: BarDocument, unstored: readonly ReferencedTrade[]): Explanation {
+    if (unstored.length > 0) {
       return {
-        text: `only moves from one price to the next differ: ${idsOf(strangers).join(', ')} before them is not stored`,
-        trades: idsOf(strangers)
+        text: `only moves from one price to the next differ: ${idsOf(unstored).join(', ')} before them is not stored`,
+        trades: idsOf(unstored)
       }
     }
     const first = this.#day.slice.trades[0]
@@ -99,20 +99,22 @@ export class Explainer {
     bar: BarDocument,
     count: number,
     volume: number,
-    strangers: readonly NamedTrade[]
+    unstored: readonly ReferencedTrade[]
   ): Explanation {
-    const aside = [...this.#day.slice.aside].filter(([, { trade }]) => isWithin(bar, trade.tMs))
-    const held = aside.filter(([, { trade }]) => count > 1 || isClose(trade.size, volume))
+    const excluded = [...this.#day.slice.excluded].filter(([, { trade }]) =>
+      isWithin(bar, trade.tMs)
+    )
+    const held = excluded.filter(([, { trade }]) => count > 1 || isClose(trade.size, volume))
     const [one] = held
     if (one !== undefined) {
       const [, { reason }] = one
       const trades = held.slice(0, SHOWN).map(([id]) => id)
       return {
-        text: `it holds ${trades.join(', ')}, kept aside in late_trades as ${reason}`,
+        text: `it holds ${trades.join(', ')}, listed in late_trades as ${reason}`,
         trades
       }
     }
-    const trades = idsOf(strangers.filter(({ tMs }) => isWithin(bar, tMs)))
+    const trades = idsOf(unstored.filter(({ tMs }) => isWithin(bar, tMs)))
     const names = trades.length === 0 ? '' : `: ${trades.join(', ')}`
     return { text: `it holds ${count} trades that are not stored${names}`, trades }
   }
@@ -132,12 +134,12 @@ export class Explainer {
 }
 
 /** Activity bars follow one another: a trade more in one moves the start of all later ones. */
-function ofSequence(strangers: readonly NamedTrade[]): Explanation {
-  const trades = idsOf(strangers)
+function ofSequence(unstored: readonly ReferencedTrade[]): Explanation {
+  const trades = idsOf(unstored)
   return { text: `activity bars start at other trades without ${trades.join(', ')}`, trades }
 }
 
-function idsOf(trades: readonly NamedTrade[]): string[] {
+function idsOf(trades: readonly ReferencedTrade[]): string[] {
   return [...new Set(trades.map(({ id }) => id))].slice(0, SHOWN)
 }
 
@@ -150,7 +152,7 @@ function isClose(a: number, b: number): boolean {
   return Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a))
 }
 
-function namedTrade(print: unknown): NamedTrade | undefined {
+function referencedTrade(print: unknown): ReferencedTrade | undefined {
   if (!Array.isArray(print)) return undefined
   const [tMs, connection, sequence, price] = print as [number, string, number, number]
   return { id: tradeId(tradePlace(connection, sequence)), tMs, price }

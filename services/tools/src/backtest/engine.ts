@@ -27,7 +27,7 @@ export interface EngineCounts {
   readonly records: number
   readonly trades: number
   /** Trades in no bar: too late, or delivered again. */
-  readonly aside: number
+  readonly excluded: number
   readonly finalBars: number
   readonly forecasts: number
   /** Forecasts not made, by reason, over all models. */
@@ -62,7 +62,7 @@ export class BacktestEngine {
   #step = -Infinity
   #records = 0
   #trades = 0
-  #aside = 0
+  #excluded = 0
   #finalBars = 0
   #forecasts = 0
 
@@ -83,9 +83,9 @@ export class BacktestEngine {
 
   /** Folds one record. Returns a promise, to be awaited, when it closed a batch. */
   play(record: TradeRecord): Promise<void> | undefined {
-    for (const { aside } of this.#fold.take(record, this.#records++, record.receivedAt) ?? []) {
+    for (const { exclusion } of this.#fold.take(record, this.#records++, record.receivedAt) ?? []) {
       this.#trades++
-      if (aside !== undefined) this.#aside++
+      if (exclusion !== undefined) this.#excluded++
     }
     const step = Math.floor(this.#fold.watermark.ms / this.#stepMs)
     if (step === this.#step) return undefined
@@ -103,7 +103,7 @@ export class BacktestEngine {
     return {
       records: this.#records,
       trades: this.#trades,
-      aside: this.#aside,
+      excluded: this.#excluded,
       finalBars: this.#finalBars,
       forecasts: this.#forecasts,
       absences: Object.fromEntries(this.#absences),
@@ -111,7 +111,7 @@ export class BacktestEngine {
     }
   }
 
-  /** Every series and model with a settled forecast. */
+  /** Every series and model with a resolved forecast. */
   results(): ModelResult[] {
     return this.#engines.flatMap(({ outcomes: table, series }) => {
       const reports = new Map([...series].map(([id, one]) => [id, one.scores()]))

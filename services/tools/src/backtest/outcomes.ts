@@ -35,7 +35,7 @@ export class Outcomes {
     this.model = model
   }
 
-  /** Adds a settled entry, or replaces its earlier version. */
+  /** Adds a resolved entry, or replaces its earlier version. */
   put(entry: LedgerEntry): void {
     let place = this.#places.get(entry.targetMs)
     if (place === undefined) {
@@ -88,7 +88,7 @@ export class Outcomes {
 export class OutcomeTable {
   readonly #all = new Map<string, Outcomes>()
 
-  /** Adds a settled entry; open ones are ignored. */
+  /** Adds a resolved entry; open ones are ignored. */
   put(entry: LedgerEntry): void {
     if (entry.status === 'open') return
     const key = keyOf(entry)

@@ -81,7 +81,7 @@ export function resultText(result: BacktestResult): string {
 
 /** What was played and how fast, and what was left out. */
 function summaryLines({ counts, speed, policy, seed, source }: BacktestResult): string[] {
-  const { trades, records, finalBars, forecasts, refused, aside } = counts
+  const { trades, records, finalBars, forecasts, refused, excluded } = counts
   const unknown = Object.entries(counts.unknownCodes)
   const absences = Object.entries(counts.absences)
   return [
@@ -90,7 +90,7 @@ function summaryLines({ counts, speed, policy, seed, source }: BacktestResult): 
     ...(absences.length > 0
       ? [`no forecast: ${absences.map(([reason, count]) => `${reason} ${count}`).join(', ')}`]
       : []),
-    ...(aside > 0 ? [`${aside} trades in no bar: too late, or delivered again`] : []),
+    ...(excluded > 0 ? [`${excluded} trades in no bar: too late, or delivered again`] : []),
     ...(refused > 0 ? [`${refused} trades that a producer would have refused`] : []),
     ...(unknown.length > 0
       ? [

@@ -33,7 +33,7 @@ export interface RebuiltBar {
 
 /** Trades in one batch, which bounds the panes in memory. */
 const BATCH_TRADES = 50_000
-/** Nothing is late here: late trades were set aside when they were stored. */
+/** Nothing is late here: late trades were excluded when they were stored. */
 const NEVER_LATE_MS = 1e15
 const NOWHERE = [-1, -1] as const
 

@@ -13,8 +13,8 @@ import {
 } from '@tapedeck/domain'
 import {
   eachTrade,
-  loadAsideIds,
-  type AsideTrade,
+  loadExcludedIds,
+  type ExcludedTrade,
   type Database,
   type StoredTrade,
   type TradeCollection,
@@ -30,12 +30,12 @@ export interface TapeSlice {
   /** Trades before them on the tape, as far back as the tick rule needs. */
   readonly before: readonly StoredTrade[]
   /** Trades of the date that are in no bar, by id. */
-  readonly aside: ReadonlyMap<string, AsideOfDate>
+  readonly excluded: ReadonlyMap<string, ExcludedOfDate>
   /** Trades of the date itself, those in no bar included. */
   readonly tradeCount: number
 }
 
-interface AsideOfDate {
+interface ExcludedOfDate {
   readonly reason: string
   readonly trade: StoredTrade
 }
@@ -79,19 +79,19 @@ export async function loadSlice(
     return undefined
   })
   // After the trades: a trade is stored before its entry in late_trades.
-  const aside = await asideIds(source, { symbol, fromMs: startMs, toMs: overEndMs + reachMs })
-  const ofDate = new Map<string, AsideOfDate>()
+  const excluded = await excludedIds(source, { symbol, fromMs: startMs, toMs: overEndMs + reachMs })
+  const ofDate = new Map<string, ExcludedOfDate>()
   let tradeCount = 0
   const trades = all.filter((trade) => {
     const isOfDate = trade.tMs < endMs
     if (isOfDate) tradeCount++
-    const why = aside.size === 0 ? undefined : aside.get(tradeId(trade))
+    const why = excluded.size === 0 ? undefined : excluded.get(tradeId(trade))
     if (why !== undefined && isOfDate) ofDate.set(tradeId(trade), { reason: why.reason, trade })
     return why === undefined
   })
   trades.sort(byPlace)
   const first = trades[0]
-  if (first === undefined) return { symbol, date, trades, before: [], aside: ofDate, tradeCount }
+  if (first === undefined) return { symbol, date, trades, before: [], excluded: ofDate, tradeCount }
   const before: StoredTrade[] = []
   const earlier = await loadEarlier(source, symbol, startMs, first, reachMs)
   for (const trade of earlier) (byPlace(trade, first) < 0 ? before : trades).push(trade)
@@ -108,14 +108,14 @@ export async function loadSlice(
     receivedToMs: receivedToMs + CLOCK_SLACK_MS
   }
   await each(source, later, (trade) => {
-    if (byPlace(trade, last) < 0 && byPlace(trade, first) > 0 && !aside.has(tradeId(trade))) {
+    if (byPlace(trade, last) < 0 && byPlace(trade, first) > 0 && !excluded.has(tradeId(trade))) {
       trades.push(trade)
     }
     return undefined
   })
   trades.sort(byPlace)
   before.sort(byPlace)
-  return { symbol, date, trades, before, aside: ofDate, tradeCount }
+  return { symbol, date, trades, before, excluded: ofDate, tradeCount }
 }
 
 /** The records that stored trades arrived in. Trades of one frame must follow one another. */
@@ -152,7 +152,11 @@ async function loadEarlier(
   first: StoredTrade,
   reachMs: number
 ): Promise<StoredTrade[]> {
-  const asideBefore = await asideIds(source, { symbol, fromMs: startMs - reachMs, toMs: startMs })
+  const excludedBefore = await excludedIds(source, {
+    symbol,
+    fromMs: startMs - reachMs,
+    toMs: startMs
+  })
   // Two different prices that count under every policy: they determine the last move.
   const anchors: StoredTrade[] = []
   let looked = 0
@@ -162,7 +166,7 @@ async function loadEarlier(
     (trade) => {
       if (++looked > LOOK_BACK) return 'stop'
       if (byPlace(trade, first) > 0 || !setsPriceAlways(symbol, trade)) return undefined
-      if (asideBefore.has(tradeId(trade))) return undefined
+      if (excludedBefore.has(tradeId(trade))) return undefined
       if (anchors.length > 0 && anchors[0]?.price === trade.price) return undefined
       anchors.push(trade)
       return anchors.length === 2 ? 'stop' : undefined
@@ -174,10 +178,10 @@ async function loadEarlier(
   const receivedFromMs = (anchor ?? first).receivedAtMs - CLOCK_SLACK_MS
   const found: StoredTrade[] = []
   const range = { symbol, fromMs: Math.max(0, oldestMs - reachMs), toMs: startMs, receivedFromMs }
-  const aside = await asideIds(source, range)
+  const excluded = await excludedIds(source, range)
   await each(source, range, (trade) => {
     const isOlder = anchor !== undefined && byPlace(trade, anchor) < 0
-    if (!isOlder && !aside.has(tradeId(trade))) found.push(trade)
+    if (!isOlder && !excluded.has(tradeId(trade))) found.push(trade)
     return undefined
   })
   return found
@@ -193,12 +197,12 @@ function each(
 }
 
 /** Trades of a range that are in no bar, by id. */
-async function asideIds(
+async function excludedIds(
   { database, collection, includeLate }: TapeSource,
   range: TradeRange
-): Promise<ReadonlyMap<string, AsideTrade>> {
+): Promise<ReadonlyMap<string, ExcludedTrade>> {
   // `eachTrade` leaves them out of `trades_shadow` by itself.
-  return includeLate || collection !== 'trades' ? new Map() : loadAsideIds(database, range)
+  return includeLate || collection !== 'trades' ? new Map() : loadExcludedIds(database, range)
 }
 
 function setsPriceAlways(symbol: string, { tMs, conditions }: StoredTrade): boolean {

@@ -117,12 +117,13 @@ class ShadowWriter {
       if (record === undefined) continue
       const isWanted = symbols?.includes(record.symbol) ?? true
       for (const folded of fold.take(record, offset, 0) ?? []) {
-        const { aside, trade } = folded
-        if (!isWanted || aside === 'redelivered' || trade.t < fromMs || trade.t >= toMs) continue
+        const { exclusion, trade } = folded
+        if (!isWanted || exclusion === 'redelivered' || trade.t < fromMs || trade.t >= toMs)
+          continue
         this.#waiting.push({
           ...tradeDocument(record, folded),
           offset,
-          aside: aside !== undefined
+          isExcluded: exclusion !== undefined
         })
       }
       // Taking the state also removes expired vendor ids.

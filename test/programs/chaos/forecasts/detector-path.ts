@@ -8,7 +8,7 @@ export interface DetectorEnd {
   readonly detector: DetectorState
 }
 
-/** The close an entry was first settled by; null when it was given up first, or is open. */
+/** The close an entry was first resolved by; null when it was given up first, or is open. */
 export function firstOutcome({ corrections, actual }: ForecastDocument): number | null {
   const [first] = corrections
   return first === undefined ? actual : first.was

@@ -11,7 +11,7 @@ import {
 
 const MOST_CORRECTIONS = 16
 
-/** What is wrong with how an entry was settled, or that it was not. */
+/** What is wrong with how an entry was resolved, or that it was not. */
 export function outcomeProblems(entry: ForecastDocument, facts: SeriesFacts): string[] {
   const place = facts.places.get(entry.target.getTime())
   const bar = place === undefined ? undefined : facts.bars[place]?.stored

@@ -86,16 +86,16 @@ export const CONTENT_SCENARIOS: readonly FeedScenario[] = [
     reaction: 'stored, in no bar',
     env: { LATENESS_LIMIT: '30m' },
     faults: [{ when: { frames: 10 }, do: 'content', content: 'late-40m' }],
-    expect: { added: 1, aside: { 'too late': 1 } },
+    expect: { added: 1, excluded: { 'too late': 1 } },
     check: hasLateBar(false)
   },
   content(
     'future-1h',
     'stored, in no bar, the watermark stays',
-    { added: 1, aside: { 'from the future': 1 } },
+    { added: 1, excluded: { 'from the future': 1 } },
     { check: nothingIsEarly }
   ),
-  content('time-seconds', 'stored, in no bar', { added: 1, aside: { 'too late': 1 } }),
+  content('time-seconds', 'stored, in no bar', { added: 1, excluded: { 'too late': 1 } }),
   refused('time-fractional', 'time is not epoch ms'),
   refused('time-text', 'time is not epoch ms'),
   refused('price-zero', 'price is not positive'),

@@ -35,16 +35,16 @@ describe('PartitionFold', () => {
     assert.equal(fold.take(record, 1, START_MS), undefined)
   })
 
-  it('keeps a trade from the future aside and does not let it move the watermark', () => {
+  it('excludes a trade from the future, which does not move the watermark', () => {
     const fold = new PartitionFold(OPTIONS, undefined, -Infinity)
     const [future] = takeAll(fold, [
       aRecord({ receivedAt: START_MS, trades: [aTrade({ t: START_MS + 61_000 })] })
     ])
-    assert.deepEqual([future?.aside, future?.byMs], ['from the future', 61_000])
+    assert.deepEqual([future?.exclusion, future?.byMs], ['from the future', 61_000])
     assert.equal(fold.watermark.ms, -Infinity)
   })
 
-  it('keeps a trade beyond the lateness limit aside, with how late it was', () => {
+  it('excludes a trade beyond the lateness limit, with how late it was', () => {
     const fold = new PartitionFold(OPTIONS, undefined, -Infinity)
     const stored = takeAll(fold, [
       aRecord({ frame: 1, trades: [aTrade({ t: START_MS + 100_000 })] }),
@@ -52,7 +52,7 @@ describe('PartitionFold', () => {
       aRecord({ frame: 3, trades: [aTrade({ t: START_MS + 37_999 })] })
     ])
     assert.deepEqual(
-      stored.map(({ aside, byMs }) => [aside, byMs]),
+      stored.map(({ exclusion, byMs }) => [exclusion, byMs]),
       [
         [undefined, 0],
         [undefined, 0],

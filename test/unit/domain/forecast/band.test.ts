@@ -103,10 +103,10 @@ describe('adaptive band', () => {
     const normal = normals(1)
     const band = new AdaptiveBand(1)
     const count = 5000
-    const settledAfter = 400 // the step has fallen to its last value, 0.05
+    const steadyAfter = 400 // the step has fallen to its last value, 0.05
     let [misses, first] = [0, 0]
-    for (let index = 0; index < settledAfter + count; index++) {
-      if (index === settledAfter) {
+    for (let index = 0; index < steadyAfter + count; index++) {
+      if (index === steadyAfter) {
         first = band.state().factor
         misses = 0
       }

@@ -394,7 +394,7 @@ describe('ForecastEngine, models of other kinds', () => {
     assert.ok(Math.abs((bandUpper - bandLower) / (upper - lower) - 1.05) < 1e-9)
   })
 
-  it('settles the forecasts of a model that is no longer run, and begins a new one beside', () => {
+  it('resolves the forecasts of a model that is no longer run, and begins a new one beside', () => {
     const store = new ForecastStore()
     store.turn(engine(), closes(10, 11, 12))
     store.turn(other(), [finalBar(3, 13), finalBar(4, 14)])
