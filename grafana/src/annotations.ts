@@ -1,12 +1,12 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard'
 import { DATASOURCE, infinityTarget, TIME_RANGE } from './infinity.ts'
 
-/** Marks of one kind drawn at once; a range with more shows its newest ones. */
+/** Marks of one kind in a range at most; a range with more shows its newest ones. */
 const MOST_MARKS = '500'
 
 /**
- * Outages of the feed as shaded stretches on every chart ("no trade" and "no feed" differ), and the
- * moments at which the errors of the chosen model rose for good.
+ * Outages of the feed as shaded stretches on every chart ("no trade" and "no feed" look different), and the
+ * moments at which the errors of the chosen model rose permanently.
  */
 export function annotations(): NonNullable<Dashboard['annotations']> {
   const target = infinityTarget({
@@ -40,7 +40,7 @@ export function annotations(): NonNullable<Dashboard['annotations']> {
         enable: true,
         hide: false,
         iconColor: 'orange',
-        // The SDK knows the built-in kinds of targets only.
+        // The SDK has types for built-in targets only.
         target: target as never
       },
       {

@@ -2,7 +2,7 @@ import { messageOf, TapedeckError } from '@tapedeck/core'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
-/** A program with the arguments that always come first. */
+/** A program with its leading arguments. */
 export interface Command {
   readonly file: string
   readonly args: readonly string[]
@@ -11,8 +11,8 @@ export interface Command {
 const run = promisify(execFile)
 
 /**
- * Runs a command to its end and answers what it printed.
- * @throws SERVER_FAILED with its last words, also when it takes longer than `timeoutMs`; ABORTED
+ * Runs a command to its end and returns what it printed.
+ * @throws SERVER_FAILED with its last output, also when it takes longer than `timeoutMs`; ABORTED
  */
 export async function output(
   command: Command,

@@ -1,6 +1,6 @@
 import { infinity, TIME_RANGE, type ColumnType } from './infinity.ts'
 
-/** The newest rows a panel asks for; wider ranges show their newest part. */
+/** Rows that a panel requests at most; wider ranges show their newest part. */
 const MOST_WINDOWS = '2000'
 const MOST_RATES = '10000'
 
@@ -13,7 +13,7 @@ const TIMEFRAME_AND_MODEL = {
   model: '${model}'
 }
 
-/** Bars of the chosen symbol, oldest first; of the chosen timeframe unless another is said. */
+/** Bars of the chosen symbol, oldest first; of the chosen timeframe by default. */
 export function bars(columns: Columns, timeframe = '${timeframe}'): Target {
   return infinity({
     format: 'timeseries',
@@ -25,8 +25,8 @@ export function bars(columns: Columns, timeframe = '${timeframe}'): Target {
 }
 
 /**
- * Forecasts of the chosen symbol, timeframe, horizon and model, each at the start of the bar it is
- * about; with `isNewest` the newest one made in the range, however far ahead it looks.
+ * Forecasts of the chosen symbol, timeframe, horizon and model, each at the start of its target bar. With
+ * `isNewest` the newest one made in the range, however far ahead it looks.
  */
 export function forecasts(columns: Columns, { refId = 'A', isNewest = false } = {}): Target {
   return infinity({
@@ -45,7 +45,7 @@ export function forecasts(columns: Columns, { refId = 'A', isNewest = false } = 
   })
 }
 
-/** How the last 500 scored forecasts did, one row a symbol; `*` is every symbol. */
+/** The scores of the last 500 scored forecasts, one row for each symbol; `*` is every symbol. */
 export function forecastSummary(symbol: '${symbol}' | '*', columns: Columns): Target {
   return infinity({
     format: 'table',
@@ -89,7 +89,7 @@ export function tradeRate(): Target {
   })
 }
 
-/** Trades of the chosen symbol that are in no bar, by how far off they were. */
+/** Trades of the chosen symbol that are in no bar, by age. */
 export function lateAges(columns: Columns): Target {
   return infinity({
     format: 'table',
@@ -105,7 +105,7 @@ export function symbols(columns: Columns): Target {
   return infinity({ format: 'table', url: '/api/v1/symbols', rows: 'symbols', columns })
 }
 
-/** What each producer says of its feed, whatever the range. */
+/** The status of its feed that each producer reports, whatever the range. */
 export function feeds(columns: Columns): Target {
   return infinity({ format: 'table', url: '/api/v1/feed', rows: 'feeds', columns })
 }

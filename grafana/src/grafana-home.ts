@@ -13,7 +13,7 @@ export interface GrafanaHome {
 
 /**
  * Looks for the programs of a Grafana home.
- * @throws SERVER_MISSING that says what is not there
+ * @throws SERVER_MISSING that says what is missing
  */
 export async function findGrafana(folder: string): Promise<GrafanaHome> {
   const info = await stat(folder).catch(() => undefined)
@@ -28,17 +28,17 @@ export async function findGrafana(folder: string): Promise<GrafanaHome> {
       cli: { file: grafana, args: ['cli'] }
     }
   }
-  // Packages of older releases have one program for each.
+  // Packages of older releases have a program for each.
   const server = join(folder, 'bin', 'grafana-server')
   if (await isProgram(server)) {
     const cli = join(folder, 'bin', 'grafana-cli')
     return { folder, server: { file: server, args: [] }, cli: { file: cli, args: [] } }
   }
-  throw missing(folder, 'neither bin/grafana nor bin/grafana-server can be run there')
+  throw missing(folder, 'neither bin/grafana nor bin/grafana-server in it can be run')
 }
 
 /**
- * The version that Grafana says it is, or undefined when it says none.
+ * The version that Grafana reports, or undefined when it reports none.
  * @throws SERVER_MISSING when it is too old for the data source
  */
 export async function checkVersion(

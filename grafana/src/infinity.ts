@@ -32,7 +32,7 @@ export interface InfinityTarget {
 export interface TargetOptions {
   readonly refId?: string
   readonly format: InfinityTarget['format']
-  /** A path of the api; the data source puts its own address before it. */
+  /** A path of the api; the data source prepends its address. */
   readonly url: string
   readonly params?: Readonly<Record<string, string>>
   /** The key of the answer that holds the rows. */
@@ -43,12 +43,12 @@ export interface TargetOptions {
 
 export const DATASOURCE = { type: INFINITY.id, uid: DATASOURCE_UID } as const
 
-/** The dashboard's time range, as the plugin's back end fills it in: epoch milliseconds. */
+/** The dashboard's time range in epoch ms; the plugin's back end fills it in. */
 export const TIME_RANGE = { from: '${__timeFrom}', to: '${__timeTo}' } as const
 
 /**
- * A query of the api. Columns keep the names of the api: some versions of the plugin drop a column
- * whose title differs from its selector, so titles for people are given by overrides.
+ * A query of the api. Columns keep the names of the api, because some versions of the plugin drop a column
+ * whose title differs from its selector. Overrides give titles for people.
  */
 export function infinityTarget(options: TargetOptions): InfinityTarget {
   return {
@@ -75,7 +75,7 @@ export function infinityTarget(options: TargetOptions): InfinityTarget {
   }
 }
 
-/** The target for a panel builder; the SDK knows the plugin's queries only as opaque data. */
+/** The target for a panel builder; the SDK treats the plugin's queries as opaque data. */
 export function infinity(options: TargetOptions): Builder<Dataquery> {
   return { build: () => infinityTarget(options) as unknown as Dataquery }
 }

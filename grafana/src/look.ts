@@ -44,7 +44,7 @@ export function colored(color: string): DynamicConfigValue {
   return { id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: color } }
 }
 
-/** A line drawn over the panel's own style. */
+/** A line, whatever the style of its panel. */
 export function asLine({ dashed = false, width = 2, fillOpacity = 0 } = {}): DynamicConfigValue[] {
   return [
     { id: 'custom.drawStyle', value: 'line' },
@@ -54,7 +54,7 @@ export function asLine({ dashed = false, width = 2, fillOpacity = 0 } = {}): Dyn
   ]
 }
 
-/** The adaptive 95 % band: two thin lines and the space between them. */
+/** The adaptive 95 % band: two thin lines and the area between them. */
 export const BAND = {
   lower: [titled('95 % from'), colored(COLORS.band), ...asLine({ width: 1 })],
   upper: [
@@ -72,7 +72,7 @@ export function inDollars(decimals: number): DynamicConfigValue[] {
   ]
 }
 
-/** Where the trades come from, so that a made-up market is never taken for the real one. */
+/** Where the trades come from, so that nobody mistakes a simulated market for the real one. */
 export const FEED_MAPPINGS: ValueMapping[] = [
   {
     type: MappingType.ValueToText,
@@ -84,7 +84,7 @@ export const FEED_MAPPINGS: ValueMapping[] = [
   }
 ]
 
-/** How a producer stands with its feed. */
+/** The states of a feed. */
 export const STATE_MAPPINGS: ValueMapping[] = [
   {
     type: MappingType.ValueToText,
@@ -97,7 +97,7 @@ export const STATE_MAPPINGS: ValueMapping[] = [
   }
 ]
 
-/** Whether the producer has fallen silent: then what it said last is no news. */
+/** Whether the producer stopped reporting, so that its last status is stale. */
 export const STALE_MAPPINGS: ValueMapping[] = [
   {
     type: MappingType.ValueToText,
@@ -108,10 +108,10 @@ export const STALE_MAPPINGS: ValueMapping[] = [
   }
 ]
 
-/** What an empty panel of forecasts means. */
+/** The text of an empty panel of forecasts. */
 export const NO_FORECAST = 'no forecast for this timeframe (FORECASTS), or none yet in this range'
 
-/** How a model does against "the price stays put": a label, or a verdict that begins with one. */
+/** The score of a model against "the price stays put": a label, or a verdict that begins with one. */
 export const LABEL_MAPPINGS: ValueMapping[] = (
   [
     ['better than naive', 'green'],
@@ -132,7 +132,7 @@ export function legend(): VizLegendOptionsBuilder {
     .showLegend(true)
 }
 
-/** One tooltip with all series of the moment, in the panel's order. */
+/** One tooltip with all series, in the panel's order. */
 export function tooltip(): Builder<VizTooltipOptions> {
   return { build: () => ({ mode: TooltipDisplayMode.Multi, sort: SortOrder.None }) }
 }

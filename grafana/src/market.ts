@@ -29,7 +29,7 @@ import { horizonVariable, modelVariable, symbolVariable, timeframeVariable } fro
 
 export const MARKET_UID = 'tapedeck-market'
 
-/** Grafana 11's version: 12 and 13 bring a dashboard up to theirs when they load it. */
+/** The schema version of Grafana 11; 12 and 13 migrate a dashboard when they load it. */
 const SCHEMA_VERSION = 39
 
 /** The dashboard "Market": one symbol live, and the activity of all. */
@@ -37,7 +37,7 @@ export function marketDashboard(): Dashboard {
   const dashboard = new DashboardBuilder('Market')
     .uid(MARKET_UID)
     .description(
-      'Live bars, average price, forecasts and trades, read from what tapedeck has stored. Simulated markets are marked as such.'
+      'Live bars, average price, forecasts and trades, from the data that tapedeck stored. Simulated markets are marked as such.'
     )
     .tags(['tapedeck'])
     .readonly()
@@ -67,7 +67,7 @@ export function marketDashboard(): Dashboard {
     tradesPerSecond(),
     latestTrades()
   ]
-  // First, since the SDK takes 0, 0 for "anywhere"; numbered last, so that the others keep theirs.
+  // First, because the SDK reads 0, 0 as "anywhere"; numbered last, so that the others keep their ids.
   dashboard.withPanel(feedState().id(panels.length + 1))
   panels.forEach((panel, index) => dashboard.withPanel(panel.id(index + 1)))
   const quality = [coverage(), revisions(), lateByAge(), tickVolume(), volatility()]

@@ -5,12 +5,12 @@ export const GRAFANA_VERSION = '13.2.3'
 export const INFINITY = {
   id: 'yesoreyeram-infinity-datasource',
   version: '3.11.1',
-  /** The oldest Grafana this version of the plugin accepts. */
+  /** The oldest Grafana that this version of the plugin supports. */
   needsGrafana: '11.6.0'
 } as const
 
 /** The uid under which provisioning/datasources/tapedeck.yaml declares the api. */
 export const DATASOURCE_UID = 'tapedeck-api'
 
-/** What the server must allow (GF_DASHBOARDS_MIN_REFRESH_INTERVAL) for the dashboards' 1 s refresh. */
+/** The server must allow this (GF_DASHBOARDS_MIN_REFRESH_INTERVAL) for the dashboards' 1 s refresh. */
 export const MIN_REFRESH = '500ms'

@@ -15,9 +15,9 @@ interface InstallOptions {
 
 /**
  * Makes sure that the pinned data source plugin is in `pluginsDir`, through Grafana's own installer.
- * Another version that is there already is used, with a remark, when the installer fails.
+ * When the installer fails, another installed version is used, with a warning.
  *
- * @throws SERVER_MISSING when there is none and it cannot be installed
+ * @throws SERVER_MISSING when no version is installed and the installer fails
  */
 export async function ensurePlugin(
   home: GrafanaHome,
@@ -39,13 +39,13 @@ export async function ensurePlugin(
     return
   }
   if ((await installedVersion(pluginsDir)) === undefined) {
-    throw cannotInstall(pluginsDir, 'the installer ended well but left no plugin there')
+    throw cannotInstall(pluginsDir, 'the installer reported success but installed no plugin')
   }
 }
 
-/** What plugin.json of the installed plugin says. */
+/** The contents of plugin.json of the installed plugin. */
 async function installedVersion(pluginsDir: string): Promise<string | undefined> {
-  // A signed plugin keeps its files beside plugin.json, or below dist/ when unpacked from source.
+  // plugin.json is in the folder of the plugin, or below dist/ when unpacked from source.
   for (const file of ['plugin.json', 'dist/plugin.json']) {
     const text = await readFile(join(pluginsDir, INFINITY.id, file), 'utf8').catch(() => undefined)
     if (text === undefined) continue

@@ -39,8 +39,8 @@ export interface ServeConfig {
 }
 
 /**
- * The configuration, or 'help' when it was asked for.
- * @param folders flags are relative to where the user is, the data folder to the project as elsewhere
+ * The configuration, or 'help' for --help.
+ * @param folders flags are relative to the user's working folder, the data folder to the project
  * @throws CONFIG_INVALID with every mistake
  */
 export function readServeConfig(
@@ -71,7 +71,7 @@ export function readServeConfig(
   })
 }
 
-/** The data source compares addresses as text: no path and no slash at the end. */
+/** The data source compares addresses as text, so the address has no path and no slash at the end. */
 function apiUrl(): ReturnType<typeof url> {
   const http = url('http://127.0.0.1:8080', ['http:', 'https:'])
   return {
@@ -83,7 +83,7 @@ function apiUrl(): ReturnType<typeof url> {
       const problems = [
         ...(pathname !== '/' || search !== '' ? [`'${found}' has a path, expected none`] : []),
         ...(username !== '' || password !== ''
-          ? ['it holds a user or password, expected none']
+          ? ['it contains a user or password, expected none']
           : [])
       ]
       if (problems.length > 0) throw new Problems(problems)

@@ -8,7 +8,7 @@ await runCommand({
   usage: SERVE_USAGE,
   read: (args) =>
     readServeConfig(process.env, args, {
-      // npm runs scripts in the project's folder and says here where the user is.
+      // npm runs scripts in the project's folder; INIT_CWD is the user's working folder.
       user: process.env['INIT_CWD'] ?? process.cwd(),
       project: process.cwd()
     }),

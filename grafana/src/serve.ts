@@ -11,7 +11,7 @@ import { ensurePlugin } from './plugin.ts'
 import type { ServeConfig } from './serve-config.ts'
 import { grafanaEnv } from './settings.ts'
 
-/** A first start migrates an empty database, which takes a slow machine its time. */
+/** A first start migrates an empty database, which is slow on a slow machine. */
 const READY_LIMIT_MS = 180_000
 const POLL_MS = 250
 const ASK_LIMIT_MS = 2000
@@ -28,7 +28,7 @@ export interface ServeOptions {
 /**
  * Runs the user's Grafana with tapedeck's data source and dashboards until `signal` aborts.
  *
- * @throws SERVER_MISSING, PORT_IN_USE before anything is started; SERVER_FAILED when Grafana ends by
+ * @throws SERVER_MISSING, PORT_IN_USE before anything starts; SERVER_FAILED when Grafana ends by
  * itself or does not answer in time
  */
 export async function serveGrafana(config: ServeConfig, options: ServeOptions): Promise<void> {

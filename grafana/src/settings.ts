@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { MIN_REFRESH } from './pins.ts'
 import type { ServeConfig } from './serve-config.ts'
 
-/** What Grafana may see of this process's environment: no token and no password of tapedeck. */
+/** The variables of this process that Grafana inherits: no token and no password of tapedeck. */
 const PASSED_ON = [
   'PATH',
   'HOME',
@@ -20,9 +20,9 @@ const PASSED_ON = [
 ]
 
 /**
- * Grafana's settings as environment variables: on this machine only, dashboards for anybody to see and
- * nobody to change, no sign-in, nothing sent to its makers. The user's own GF_ variables are kept where
- * these say nothing.
+ * Grafana's settings as environment variables: it listens on this machine only, everybody may see the
+ * dashboards, nobody may change them, there is no sign-in, and nothing is reported to Grafana Labs. Other
+ * GF_ variables of the user apply.
  * @param projectDir the folder grafana/ of this project
  */
 export function grafanaEnv(

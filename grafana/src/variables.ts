@@ -8,12 +8,12 @@ import { DATASOURCE, infinityTarget } from './infinity.ts'
 
 const MODELS = FORECAST_MODELS.map(({ name }) => name)
 const FIRST_MODEL = FORECAST_MODELS[0].name
-/** Short enough to show a picture, and forecasts, within the first minutes. */
+/** Short enough for bars and forecasts within the first minutes. */
 const FIRST_TIMEFRAME = '5s'
 
 /**
- * The symbols the api knows, in its order (those of SYMBOLS first), asked again with every change of
- * the range: a new one appears by itself.
+ * The symbols of the api, in its order (those of SYMBOLS first). Grafana reads them again with every change
+ * of the range, so a new one appears by itself.
  */
 export function symbolVariable(): QueryVariableBuilder {
   return new QueryVariableBuilder('symbol')
@@ -37,11 +37,11 @@ export function symbolVariable(): QueryVariableBuilder {
     .includeAll(false)
 }
 
-/** How far ahead the chosen timeframe of the symbol is forecast; empty where it is not. */
+/** The horizons of the chosen symbol and timeframe; empty where there is no forecast. */
 export function horizonVariable(): QueryVariableBuilder {
   return new QueryVariableBuilder('horizon')
     .label('Bars ahead')
-    .description('How many bars ahead the forecasts shown look; empty: no forecast (FORECASTS)')
+    .description('How many bars ahead the forecasts look; empty: no forecast (FORECASTS)')
     .datasource(DATASOURCE)
     .query({
       queryType: 'infinity',
@@ -64,7 +64,7 @@ export function horizonVariable(): QueryVariableBuilder {
 export function modelVariable(): CustomVariableBuilder {
   return choice('model', MODELS, FIRST_MODEL)
     .label('Model')
-    .description('How the forecasts shown are made')
+    .description('The model of the forecasts')
 }
 
 export function timeframeVariable(): CustomVariableBuilder {

@@ -118,7 +118,7 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
       const frame = await runTarget(changes!.target, source({ ...CHOSEN, symbol: 'AAPL' }))
       const [text, time] = frame.fields
       assert.deepEqual(time?.values, [fromMs + 60_000])
-      assert.match(String(text?.values[0]), /errors of linear-regression rose for good/)
+      assert.match(String(text?.values[0]), /errors of linear-regression rose permanently/)
     })
 
     it(`${dashboard.title}: a timeframe without forecasts says so`, async () => {

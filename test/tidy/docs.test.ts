@@ -103,6 +103,17 @@ describe('links', () => {
   }
 })
 
+describe('README.md', () => {
+  it('has lines of fewer than 120 characters, tables and samples included', () => {
+    const long = read('README.md')
+      .split('\n')
+      .flatMap((line, index) =>
+        line.length < 120 ? [] : [`${index + 1}: ${line.length} characters`]
+      )
+    assert.deepEqual(long, [])
+  })
+})
+
 describe('docs/bars.md', () => {
   it('describes each field of a bar as BAR_FIELDS does', () => {
     const rows = Object.entries(BAR_FIELDS).map(([name, { origin, row, kind, about }]) => {

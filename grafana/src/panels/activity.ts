@@ -18,7 +18,7 @@ export function symbolList(): TableBuilder {
   return new TableBuilder()
     .title('Symbols')
     .description(
-      'Every symbol that is followed or was ever seen, with its last trade and how it stands with the feed. One that is added, in SYMBOLS or while running, appears here and in the list above by itself.'
+      'Every symbol that is followed or was ever seen, with its last trade and its state in the feed. A symbol that is added, in SYMBOLS or at run time, appears here and in the list above by itself.'
     )
     .datasource(DATASOURCE)
     .gridPos(at(16, 8, 8, 13))
@@ -80,7 +80,7 @@ export function latestTrades(): TableBuilder {
   return new TableBuilder()
     .title('Latest trades of $symbol')
     .description(
-      'The newest 100 trades of $symbol within the range, newest first, every print kept as it came.'
+      'The newest 100 trades of $symbol within the range, newest first, every print as the feed sent it.'
     )
     .datasource(DATASOURCE)
     .gridPos(at(0, 47, 24, 9))

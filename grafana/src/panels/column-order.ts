@@ -1,8 +1,7 @@
 import type { DataTransformerConfig } from '@grafana/grafana-foundation-sdk/dashboard'
 
 /**
- * Puts a table's columns in the order given and titles them for people; without it they come in
- * alphabetical order.
+ * Orders the columns of a table and gives them titles for people. Without it the order is alphabetical.
  * @param titles field of a row -> title
  */
 export function columnOrder(titles: Readonly<Record<string, string>>): DataTransformerConfig {

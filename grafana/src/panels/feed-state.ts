@@ -14,7 +14,7 @@ export function feedState(): TableBuilder {
   return new TableBuilder()
     .title('State of the feed')
     .description(
-      'What the producer says of its feed, each second: whether it is connected, and when all is silent, why: market closed, plan limit, feed down. Silent: the producer itself has said nothing for five seconds.'
+      'The status of the feed that the producer reports every second: whether it is connected, and why it is silent (market closed, plan limit, feed down). Silent: the producer itself has not reported for five seconds.'
     )
     .datasource(DATASOURCE)
     .gridPos(at(0, 0, 24, 4))

@@ -36,7 +36,7 @@ export function forecastAgainstActual(): TimeseriesBuilder {
   return new TimeseriesBuilder()
     .title('Forecast against actual')
     .description(
-      'Forecast of each $timeframe close of $symbol by $model, made $horizon bars before, with its adaptive 95 % band, the close that came, and the error (actual - forecast) as bars on the right axis. The newest forecasts have no actual yet.'
+      'Forecast of each $timeframe close of $symbol by $model, made $horizon bars before, with its adaptive 95 % band, the actual close, and the error (actual - forecast) as bars on the right axis. The newest forecasts have no actual yet.'
     )
     .datasource(DATASOURCE)
     .gridPos(at(0, 29, 12, 9))

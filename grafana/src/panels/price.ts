@@ -20,7 +20,7 @@ export function priceCandles(): CandlestickBuilder {
   return new CandlestickBuilder()
     .title('Price of $symbol')
     .description(
-      'Bars of $timeframe with their volume; the average price (VWAP), the forecast of each close by $model, made $horizon bars before, and its adaptive 95 % band as lines. Each forecast was stored before the close it is about. No such lines: no forecast for this timeframe (FORECASTS).'
+      'Bars of $timeframe with their volume; the average price (VWAP), the forecast of each close by $model, made $horizon bars before, and its adaptive 95 % band as lines. Each forecast was stored before the close that it predicts. Without these lines there is no forecast for this timeframe (FORECASTS).'
     )
     .datasource(DATASOURCE)
     .gridPos(at(0, 8, 16, 13))
@@ -69,7 +69,7 @@ export function volume(): TimeseriesBuilder {
   return new TimeseriesBuilder()
     .title('Traded volume per $timeframe')
     .description(
-      'Shares (or coins) of $symbol traded in each window, by the trades that count as volume. No bar: no trade.'
+      'Shares (or coins) of $symbol traded in each window, by the trades that count as volume. A window without a bar had no trade.'
     )
     .datasource(DATASOURCE)
     .gridPos(at(0, 21, 12, 8))
@@ -90,7 +90,7 @@ export function averagePrice(): TimeseriesBuilder {
   return new TimeseriesBuilder()
     .title('Average price (VWAP) per $timeframe')
     .description(
-      'Volume-weighted average price of $symbol in each window, beside the close. It comes from exact sums, so that windows of different length agree.'
+      'Volume-weighted average price of $symbol in each window, beside the close. It is computed from exact sums, so windows of different length agree.'
     )
     .datasource(DATASOURCE)
     .gridPos(at(12, 21, 12, 8))

@@ -13,7 +13,7 @@ import { asLine, at, colored, COLORS, legend, titled, tooltip } from '../look.ts
 
 const NO_BAR = 'no bar of this symbol begins in this range'
 
-/** Where the panels of this file begin on the dashboard. */
+/** The position of this file's panels on the dashboard. */
 const TOP = 56
 
 export function dataQuality(): RowBuilder {
@@ -41,7 +41,7 @@ function asBars(panel: TimeseriesBuilder): TimeseriesBuilder {
 export function coverage(): TimeseriesBuilder {
   return series('Coverage per $timeframe')
     .description(
-      'Share of each window in which the feed was up. Below 100 % trades of the window may never have come. A break in the line: the window is from before the feed was first followed.'
+      'Share of each window in which the feed was up. Below 100 % the window may lack trades. The line breaks where the feed was not followed yet.'
     )
     .gridPos(at(0, TOP + 1, 8, 8))
     .withTarget(bars({ coveragePercent: 'number' }))
@@ -58,7 +58,7 @@ export function coverage(): TimeseriesBuilder {
 export function revisions(): TimeseriesBuilder {
   return asBars(series('Revisions and late trades per minute'))
     .description(
-      'For each minute of $symbol: how often its bar was revised after it was final, and how many of its trades came that late. They are in the bar. Read from the bars of one minute, whichever length is chosen above.'
+      'For each minute of $symbol: how often its bar was revised after it was final, and how many of its trades came late. These trades are in the bar. The panel shows bars of one minute, whichever length is chosen above.'
     )
     .gridPos(at(8, TOP + 1, 8, 8))
     .withTarget(bars({ revision: 'number', lateCount: 'number' }, '1m'))
@@ -72,7 +72,7 @@ export function lateByAge(): BarChartBuilder {
   return new BarChartBuilder()
     .title('Kept out of bars, by age')
     .description(
-      'Trades of $symbol received within the range that are in no bar, by how late they were (or how far in the future): beyond LATENESS_LIMIT, stamped ahead of their receipt, or delivered again under the same id.'
+      'Trades of $symbol received within the range that are in no bar, by how late they were (or how far in the future). The reason: beyond LATENESS_LIMIT, stamped ahead of their receipt, or delivered again under the same id.'
     )
     .datasource(DATASOURCE)
     .gridPos(at(16, TOP + 1, 8, 8))
@@ -98,7 +98,7 @@ export function lateByAge(): BarChartBuilder {
 export function tickVolume(): TimeseriesBuilder {
   return asBars(series('Up and down volume per $timeframe (inferred)'))
     .description(
-      'Volume of each window by which way its trades moved the price. Inferred by the tick rule from the trades themselves: the feed does not say who bought and who sold.'
+      'Volume of each window by the direction in which its trades moved the price. The tick rule infers it from the trades, because the feed does not say who bought and who sold.'
     )
     .gridPos(at(0, TOP + 9, 12, 8))
     .withTarget(
@@ -121,7 +121,7 @@ export function tickVolume(): TimeseriesBuilder {
 export function volatility(): TimeseriesBuilder {
   return series('Realised volatility per $timeframe')
     .description(
-      'Square root of the summed squared log returns from trade to trade of each window, not annualised: how much the price moved, whichever way it went in the end.'
+      'Square root of the summed squared log returns from trade to trade of each window, not annualised: how much the price moved, in whichever direction.'
     )
     .gridPos(at(12, TOP + 9, 12, 8))
     .withTarget(bars({ realisedVolatility: 'number' }))

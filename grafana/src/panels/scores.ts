@@ -16,7 +16,7 @@ import {
 } from '../look.ts'
 import { columnOrder } from './column-order.ts'
 
-/** Where the panels of this file begin on the dashboard: below the data quality. */
+/** The position of this file's panels on the dashboard: below the data quality. */
 const TOP = 73
 const PERCENT = [
   { id: 'unit', value: 'percentunit' },
@@ -43,7 +43,7 @@ function bySeries(title: string): BarChartBuilder {
 export function skillByHorizon(): BarChartBuilder {
   return bySeries('Skill by horizon and model')
     .description(
-      '1 - mean absolute error / that of naive ("the price stays put") over the last 500 scored forecasts of $symbol, of every timeframe, horizon (bars ahead, after the +) and model. Below 0 the last price was the better forecast.'
+      '1 - mean absolute error / that of naive ("the price stays put") over the last 500 scored forecasts of $symbol, of every timeframe, horizon (bars ahead, after the +) and model. Below 0 the last price is the better forecast.'
     )
     .gridPos(at(0, TOP + 1, 12, 9))
     .withTarget(forecastScores({ name: 'string', last500Skill: 'number' }))
@@ -53,7 +53,7 @@ export function skillByHorizon(): BarChartBuilder {
 export function coverageByHorizon(): BarChartBuilder {
   return bySeries('Coverage of the 95 % bands')
     .description(
-      'Share of the last 500 outcomes of $symbol inside the bands as they were drawn: the adaptive band (the headline) and the interval of least squares, beside the 95 % that both promise.'
+      'Share of the last 500 outcomes of $symbol inside the bands as they were drawn: the adaptive band (the headline) and the interval of least squares, beside the nominal 95 %.'
     )
     .gridPos(at(12, TOP + 1, 12, 9))
     .withTarget(

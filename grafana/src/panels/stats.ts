@@ -35,7 +35,7 @@ function stat(title: string): PanelBuilder {
 export function lastPrice(): PanelBuilder {
   return stat('Last price')
     .description(
-      'Close of the newest bar of $symbol, with the closes of the range behind it and the change over the range. A bar still open moves with every trade that may set the price.'
+      'Close of the newest bar of $symbol, over the closes of the range, and the change over the range. An open bar changes with every trade that may set the price.'
     )
     .withTarget(bars({ close: 'number' }))
     .gridPos(at(0, 4, 5, 4))
@@ -50,7 +50,7 @@ export function lastPrice(): PanelBuilder {
 export function feed(): PanelBuilder {
   return stat('Feed')
     .description(
-      'Where the newest trade of $symbol came from: the simulator (simulated, a made-up market) or a real feed (live).'
+      'Where the newest trade of $symbol came from: the simulator (simulated) or a real feed (live).'
     )
     .withTarget(trades('1', { time: 'timestamp_epoch', feed: 'string' }))
     .gridPos(at(5, 4, 3, 4))
@@ -65,7 +65,7 @@ export function feed(): PanelBuilder {
 export function newestForecast(): PanelBuilder {
   return stat('Newest forecast')
     .description(
-      'Newest forecast by $model of a $timeframe close of $symbol, $horizon bars ahead: the point and its adaptive 95 % band. Stored before that close came. Whether it is any good is said beside it.'
+      'Newest forecast by $model of a $timeframe close of $symbol, $horizon bars ahead: the point and its adaptive 95 % band. It was stored before that close. The panel beside it shows whether the model has skill.'
     )
     .withTarget(
       forecasts(
@@ -86,7 +86,7 @@ export function newestForecast(): PanelBuilder {
 export function verdict(): PanelBuilder {
   return stat('Forecast against the last price')
     .description(
-      'How the last 500 scored forecasts of $symbol by $model, $horizon bars of $timeframe ahead, did against saying that the price stays put (naive). A difference that may be chance (Diebold-Mariano test, p of 0.05 or more) is called not distinguishable.'
+      'How the last 500 scored forecasts of $symbol by $model, $horizon bars of $timeframe ahead, compare with the forecast that the price stays put (naive). A difference that may be chance (Diebold-Mariano test, p of 0.05 or more) is called not distinguishable.'
     )
     .withTarget(forecastSummary('${symbol}', { verdict: 'string' }))
     .gridPos(at(15, 4, 9, 4))

@@ -4,7 +4,7 @@ import type { Session } from './sessions.ts'
 export const CONDITION_POLICIES = ['feed', 'sip', 'all'] as const
 export type ConditionPolicy = (typeof CONDITION_POLICIES)[number]
 /**
- * Rises when the table changes, so that stored results say by which rules they were made.
+ * Rises when the table changes, so that stored results name the rules by which they were made.
  * The table is data: condition-table.json.
  */
 export const CONDITION_TABLE_VERSION = table.version
@@ -54,8 +54,8 @@ const EXTENDED_HOURS = '24'
  * What a trade may do under a policy, as bits of MAY. Codes combine by AND; none means regular.
  *
  * `sip`: the table as it is; extended-hours trades (24) set prices only outside the regular session.
- * `feed`: the same, and odd lots (12) set prices too, since a free feed has little else.
- * `all`: every print does everything.
+ * `feed`: the same, and odd lots (12) set prices too, because a free feed has few other trades.
+ * `all`: every print may do everything.
  * An unknown code sets no price but counts as volume; `onUnknown` is told.
  */
 export function eligibilityOf(
@@ -76,7 +76,7 @@ export function eligibilityOf(
   return may
 }
 
-/** What one code leaves of everything; undefined for an unknown one. */
+/** What one code allows; undefined for an unknown one. */
 function ruleOf(code: string, policy: ConditionPolicy, session: Session): number | undefined {
   if (code === EXTENDED_HOURS && session !== 'regular') return EVERYTHING
   if (code === ODD_LOT && policy === 'feed') return EVERYTHING
@@ -103,15 +103,15 @@ function textOf(eligibility: number): string {
 /** By the bits of MAY. */
 const TEXTS: readonly string[] = Array.from({ length: EVERYTHING + 1 }, (_, bits) => textOf(bits))
 
-/** A condition code that keeps a trade from something, in words. */
+/** A condition code that restricts a trade, in words. */
 export interface HinderingRule {
   readonly code: string
   readonly name: string
-  /** What the trade may not do because of it. */
+  /** What the code does not allow the trade to do. */
   readonly hinders: string
 }
 
-/** Which of a trade's codes hinder it under a policy, and in what. */
+/** The codes of a trade that restrict it under a policy, and in what. */
 export function hinderingRules(
   conditions: readonly string[] | null | undefined,
   policy: ConditionPolicy,

@@ -1,24 +1,24 @@
 import type { FrameAmendment, FrameTrade } from './trade-record.ts'
 
-/** A trade, correction or cancel of a frame that did not fit, with the reason. */
+/** A trade, correction or cancel in a frame that did not fit, with the reason. */
 export interface RefusedTrade {
   readonly index: number
   readonly reason: string
-  /** As it came, as JSON. */
+  /** As received, as JSON. */
   readonly raw: string
 }
 
-/** A refused value as JSON, for whoever looks into it; never throws. */
+/** A refused value as JSON, for people; never throws. */
 export function rawOf(value: unknown): string {
   try {
     return JSON.stringify(value)
   } catch {
-    // The parser takes any depth, the writer does not.
+    // The parser accepts any depth, the writer does not.
     return '"nested too deep to show"'
   }
 }
 
-/** What one text frame of a feed says, in terms every feed shares. */
+/** The content of one text frame, in terms common to all feeds. */
 export type Frame =
   | {
       readonly kind: 'trades'
@@ -27,30 +27,30 @@ export type Frame =
       readonly refused: readonly RefusedTrade[]
     }
   | { readonly kind: 'ping' }
-  /** The feed accepts the credentials: subscriptions may follow. */
+  /** The feed accepted the credentials: subscriptions may follow. */
   | { readonly kind: 'welcome' }
   /** The whole set of symbols that the feed now sends, for feeds that acknowledge. */
   | { readonly kind: 'subscribed'; readonly symbols: readonly string[] }
-  /** The feed's own error text, and what follows from it. */
+  /** The feed's own error text, and its meaning. */
   | { readonly kind: 'error'; readonly message: string; readonly meaning: FeedErrorMeaning }
   /** A type that carries no trades: news, status, or one not known. */
   | { readonly kind: 'other'; readonly type: string }
   | { readonly kind: 'malformed'; readonly reason: string }
 
 /**
- * `over the limit`: the last symbol asked for is not followed. `refused`: the credentials are wrong,
- * no retry can help. `in use`: another connection holds the key. `unknown`: said, counted, no more.
+ * `over the limit`: the last requested symbol is not followed. `refused`: the credentials are wrong and
+ * no retry can help. `in use`: another connection holds the key. `unknown`: only logged and counted.
  */
 export type FeedErrorMeaning = 'over the limit' | 'refused' | 'in use' | 'unknown'
 
 /**
- * How to speak to one vendor's feed: pure text in and out. Sockets, time and retries are the
- * session's; so a further vendor is one of these and nothing else.
+ * The protocol of one vendor's feed: pure text in and out. The session handles sockets, time and retries, so
+ * a further vendor needs only this.
  */
 export interface FeedProtocol {
-  /** `finnhub`, `alpaca`: what records say of their origin unless told otherwise. */
+  /** `finnhub`, `alpaca`: the default name of the feed in records. */
   readonly name: string
-  /** Where to connect, with the credentials it takes there; never logged. */
+  /** Where to connect, with the credentials that belong in the address; never logged. */
   address(): { readonly url: string; readonly headers?: Readonly<Record<string, string>> }
   /** Texts to send once the socket is open, before any subscription; empty when none are needed. */
   greeting(): readonly string[]
@@ -59,12 +59,12 @@ export interface FeedProtocol {
   /** Texts that add and remove these symbols. */
   subscribe(symbols: readonly string[]): readonly string[]
   unsubscribe(symbols: readonly string[]): readonly string[]
-  /** Never throws: what does not fit says why. */
+  /** Never throws: a frame that does not fit gives the reason. */
   parse(text: string): Frame
   /**
-   * A cheap look that says a text can only be a trade frame. The session reads every other frame
-   * itself at once, for it acts on errors, welcomes and acknowledgements. A wrong no costs a second
-   * parse; a wrong yes hides a control frame.
+   * A cheap test whether a text can only be a trade frame. The session parses every other frame at once,
+   * because it handles errors, welcomes and acknowledgements. A false negative costs a second parse; a false
+   * positive hides a control frame.
    */
   isTradeFrame?(text: string): boolean
 }

@@ -31,7 +31,7 @@ export interface Rules {
   readonly forecasts: readonly ForecastSpec[]
 }
 
-/** Trades stamped further ahead of their receipt than this are excluded. */
+/** Trades stamped further ahead of their receipt than this are excluded from bars. */
 const FUTURE_LIMIT_MS = 60_000
 
 /**

@@ -15,8 +15,8 @@ export const DEFAULT_SYMBOLS: readonly string[] = [
 export const FREE_PLAN_SYMBOLS = 50
 
 /**
- * The plan's limit as far as it decides how SYMBOLS is read: FINNHUB_MAX_SYMBOLS, or the free plan's
- * when it is empty or wrong. Its own mistakes are reported by its own reading.
+ * The plan's limit for reading SYMBOLS: FINNHUB_MAX_SYMBOLS, or that of the free plan when the variable is
+ * empty or wrong. The reader of the variable reports its mistakes.
  */
 export function planLimit(found: string | undefined): number {
   const most = Number(found ?? '')

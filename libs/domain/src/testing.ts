@@ -1,4 +1,4 @@
-/** What tests and test programs use beside the package itself; product code must not import it. */
+/** Exports for tests and test programs only; product code must not import it. */
 
 export { AdaptiveBand, shiftedIntervalHalf, StepPace } from './forecast/band.ts'
 export { Closes, Lookback } from './forecast/closes.ts'

@@ -40,7 +40,7 @@ export interface TradeRecord {
   readonly amendments?: readonly RecordAmendment[]
 }
 
-/** What a feed says of an earlier trade of the same symbol. */
+/** A cancel or correction of an earlier trade of the same symbol. */
 interface RecordAmendment {
   /** Where it stood in its frame. */
   readonly index: number
@@ -60,8 +60,7 @@ export interface FrameTrade extends FeedTrade {
 }
 
 /**
- * Something a feed says of an earlier trade, known by the vendor's own id: it never happened, or it
- * should have been another.
+ * A cancel or correction of an earlier trade, which the vendor's own id names.
  */
 export interface FrameAmendment {
   readonly index: number
@@ -184,13 +183,13 @@ interface KeyedText {
   readonly value: string
 }
 
-/** What came off the topic: trades, a feed gap, or why it is neither. */
+/** A decoded record: trades, a feed gap, or why it is neither. */
 type DecodedRecord =
   | { readonly record: TradeRecord; readonly gap?: undefined; readonly problem?: undefined }
   | { readonly record?: undefined; readonly gap: GapRecord; readonly problem?: undefined }
   | { readonly record?: undefined; readonly gap?: undefined; readonly problem: string }
 
-/** Larger values are refused unread; a frame of Finnhub gives some hundred bytes. */
+/** Larger values are refused without parsing; a frame of Finnhub gives some hundred bytes. */
 const MAX_VALUE_BYTES = 900_000
 
 /** Reads one record of `raw_data`; never throws. */
@@ -212,7 +211,7 @@ export function decodeRecord(key: Buffer | null, value: Buffer | null): DecodedR
   return problem === undefined ? { record: parsed as TradeRecord } : { problem }
 }
 
-/** The symbol, price, time, size and condition rules that a trade must meet; else the reason. */
+/** Why a value is not a trade (symbol, price, time, size, conditions); undefined when it is one. */
 export function tradeProblem(trade: unknown): string | undefined {
   if (typeof trade !== 'object' || trade === null) return 'trade is not an object'
   const { p, t, v, c, i } = trade as Record<string, unknown>

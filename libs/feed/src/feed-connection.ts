@@ -7,7 +7,7 @@ import { Liveness, watch } from './liveness.ts'
 import { Subscriber, type Subscriptions } from './subscriptions.ts'
 
 const QUEUE_FRAMES = 20_000
-/** Room for events beside frames: the standings of all symbols of the largest plan, several times. */
+/** Room for events other than frames: several for each symbol of the largest plan. */
 const OTHER_EVENTS = 50_000
 const MAX_FRAME_BYTES = 4 * 1024 * 1024
 
@@ -173,7 +173,7 @@ export class FeedConnection {
     }
   }
 
-  /** The reader lags: TCP now holds the sender back, and the silence is not the connection's fault. */
+  /** The reader lags. TCP now slows the sender down, and silence says nothing about the connection. */
   #hold(): void {
     if (this.#isEnded || this.#isHeld) return
     this.#isHeld = true
@@ -198,7 +198,7 @@ export class FeedConnection {
 
   #offer(event: FeedEvent): void {
     if (this.#queue.isClosed) return
-    // Pausing prevents this; if it happens all the same, reconnecting makes the loss visible.
+    // Pausing prevents this. If it still happens, reconnecting makes the loss visible.
     if (!this.#queue.offer(event)) this.end('more events than the queue holds')
   }
 }

@@ -6,8 +6,8 @@ export interface FeedOptions {
   /** What to correct when the feed refuses, such as `FINNHUB_TOKEN`. */
   readonly credentials?: string
   /**
-   * Called with every frame before it is queued, for a capture. It runs in the socket's own event, so
-   * it must neither throw nor take long.
+   * Called with every frame before it is queued, for a capture. It runs in the socket's event handler, so
+   * it must neither throw nor block.
    */
   readonly onRaw?: (text: string, receivedAt: number, connection: string, frame: number) => void
   /** Frames held between the socket and the reader of the events; the socket is paused at half. */
@@ -28,9 +28,9 @@ export interface FeedTimes {
   readonly pingEveryMs: number
   /** Until a ping is answered; with the above a half-open connection is detected within 45 s. */
   readonly pongMs: number
-  /** Without any frame: two and a half of the about 60 s between Finnhub's own pings. */
+  /** Without any frame: two and a half times the 60 s or so between Finnhub's own pings. */
   readonly silenceMs: number
-  /** Between two subscription messages, so that a long list is not a burst. */
+  /** Between two subscription messages, so that a long list is not sent as a burst. */
   readonly paceMs: number
   readonly backoffBaseMs: number
   readonly backoffCapMs: number

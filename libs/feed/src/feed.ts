@@ -24,8 +24,8 @@ export interface Feed {
  * Follows a feed: connects, greets, subscribes, yields events, and after any failure waits with full
  * jitter and connects again.
  *
- * Back-pressure: frames wait in a bounded queue; when it is half full the socket is paused, so TCP
- * holds the sender back and nothing is dropped here.
+ * Back-pressure: frames wait in a bounded queue. When it is half full the socket is paused, so TCP
+ * slows the sender down and nothing is dropped here.
  */
 export function createFeed(
   protocol: FeedProtocol,
@@ -120,9 +120,9 @@ class FeedSession implements Feed {
 }
 
 /**
- * The waits between connections: full jitter from 1 s up to 60 s. Only a connection that both lasted
- * and brought a frame resets them: a server that closes at once, again and again, or that sends
- * nothing, must not be tried every second.
+ * The delays between connections: full jitter from 1 s up to 60 s. Only a connection that both lasted and
+ * delivered a frame resets them, so that a server that always closes at once, or sends nothing, is not
+ * tried every second.
  */
 export class ReconnectDelay {
   readonly #times: FeedTimes

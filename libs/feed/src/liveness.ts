@@ -8,20 +8,20 @@ type LivenessVerdict =
   | { readonly kind: 'dead'; readonly cause: string }
   | { readonly kind: 'ping' | 'wait'; readonly inMs: number }
 
-/** A check that is late by this much means that the process stood still, not the connection. */
+/** A check that is late by this much means that the process was stalled, not the connection. */
 const STALL_MS = 5000
 
 /**
- * Decides whether a connection is alive from the times of its frames and pongs: a protocol ping must
- * be answered, and frames must arrive. Pure: it is given the time, and checked when it asks for it. A
- * frame costs one assignment.
+ * Decides whether a connection is alive from the times of its frames and pongs: the server must answer a
+ * protocol ping, and frames must arrive. Pure: the caller passes the time, and each check returns when the
+ * next one is due. A frame costs one assignment.
  *
- * Not counted: time in which the socket was not read (paused, or the process stood still), and steps
- * of the wall clock.
+ * Time in which the socket was not read (paused, or the process stalled) and steps of the wall clock do
+ * not count.
  */
 export class Liveness {
   readonly #times: LivenessTimes
-  /** Silence counts from this time at the earliest. */
+  /** Silence is counted from this time at the earliest. */
   #baseMs: number
   #frameMs = -Infinity
   #pongMs = -Infinity

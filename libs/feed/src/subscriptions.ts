@@ -15,8 +15,8 @@ interface StandingChange {
 }
 
 /**
- * The wanted symbols and those requested on the present connection; yields step by step what makes the
- * second set the first. Pure: it sends nothing and knows no time.
+ * The wanted symbols and those requested on the present connection. Yields, one by one, the messages that
+ * make the second set equal to the first. Pure: it sends nothing and uses no time.
  *
  * A feed's "too many" names no symbol, so it is taken to mean the last one requested that is not
  * acknowledged. From then on the connection has room for the remaining ones only; a symbol left out is
@@ -28,7 +28,7 @@ export class Subscriptions {
   readonly #requested = new Map<string, 'asked for' | 'acknowledged'>()
   readonly #leftOut = new Set<string>()
   readonly #renewals = new Set<string>()
-  /** Just unsubscribed to be requested again: before any other. */
+  /** Unsubscribed in order to be requested again, before any other. */
   #renewed: string | undefined
   #room = Infinity
   #limitReason: string | null = null
@@ -68,7 +68,7 @@ export class Subscriptions {
     return this.#removal() ?? this.#addition()
   }
 
-  /** The feed confirms that it sends these. */
+  /** The feed confirmed that it sends these. */
   acknowledge(symbols: readonly string[]): void {
     for (const symbol of symbols) {
       if (this.#requested.get(symbol) !== 'asked for') continue
@@ -77,7 +77,7 @@ export class Subscriptions {
     }
   }
 
-  /** The feed refuses the number of symbols. */
+  /** The feed refused the number of symbols. */
   overLimit(reason: string): void {
     const requested = [...this.#requested]
     const [symbol] =
@@ -157,9 +157,9 @@ interface SubscriberSetup {
 }
 
 /**
- * Sends the subscription messages of one connection at a pace, one symbol a message, so that an error
- * can be attributed to it. It is held while the connection is, so that the acknowledgements of a
- * reader that lags do not pile up.
+ * Sends the subscription messages of one connection at a limited rate, one symbol a message, so that an
+ * error can be attributed to a symbol. It is on hold while the connection is, so that acknowledgements do
+ * not pile up while the reader lags.
  */
 export class Subscriber {
   readonly #setup: SubscriberSetup
@@ -173,7 +173,7 @@ export class Subscriber {
     setup.subscriptions.restart()
   }
 
-  /** The feed accepts subscriptions from now on. */
+  /** The feed now accepts subscriptions. */
   start(): void {
     this.#isStarted = true
     this.update()
@@ -188,7 +188,7 @@ export class Subscriber {
     this.update()
   }
 
-  /** Sends what is missing; call it when the wanted symbols may have changed. */
+  /** Sends the missing messages; call it when the wanted symbols may have changed. */
   update(): void {
     if (this.#isSending || !this.#maySend) return
     this.#isSending = true

@@ -13,12 +13,12 @@ export interface DeadLetter {
   readonly stage: 'producer' | 'consumer'
   readonly partition?: number
   readonly offset?: number
-  /** As it came; text of at most 100 000 characters. */
+  /** The payload as received; text of at most 100 000 characters. */
   readonly raw: string
 }
 
 const MAX_RAW = 100_000
-/** Letters can be large; a broker takes a megabyte at once. */
+/** Letters can be large; a broker accepts a megabyte in one send. */
 const SEND_SIZE = 100
 
 export interface DeadLetters {
@@ -73,7 +73,7 @@ const CLOSE_LIMIT_MS = 3500
  * Reads `<topic>.dead` in order up to the end that it has when the read begins. A missing topic is
  * empty.
  *
- * @throws BROKER_UNREACHABLE, also when the broker falls silent; CONFIG_INVALID when the topic has
+ * @throws BROKER_UNREACHABLE, also when the broker stops sending; CONFIG_INVALID when the topic has
  *   more partitions than the one that tapedeck makes: an offset would not name a letter
  */
 export async function readDeadTopic(

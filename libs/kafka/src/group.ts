@@ -16,8 +16,8 @@ const FORGET_LIMIT_MS = 3500
 
 /**
  * Removes members from a group, so that it does not wait for their sessions to end. Only for members
- * whose process is known to be dead. Returns how many left; a member that the group has forgotten does
- * not count.
+ * whose process is known to be dead. Returns how many left; a member that the group no longer knows
+ * does not count.
  *
  * kafkajs offers no such call, so this uses its internal cluster object; the version is pinned, and
  * test/integration/kafka/group.test.ts guards it.

@@ -24,7 +24,7 @@ interface PublisherOptions {
  */
 export const MAX_SEND_RECORDS = 1000
 
-/** Kafka's error codes for a record that a broker will never take. */
+/** Kafka's error codes for a record that a broker will never accept. */
 const REFUSALS: readonly unknown[] = [
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',
@@ -57,7 +57,7 @@ export class Publisher {
   /**
    * Sends up to MAX_SEND_RECORDS records in order and resolves when all replicas have them.
    * @throws PUBLISH_FAILED or BROKER_UNREACHABLE: the same records may be sent again; RECORD_REFUSED
-   *   when the broker will never take one of them: the others may be on the topic or not
+   *   when the broker will never accept one of them; the others may be on the topic or not
    */
   async send(records: readonly OutgoingRecord[]): Promise<void> {
     if (records.length > MAX_SEND_RECORDS) {
@@ -138,12 +138,12 @@ export interface SerialPublisher {
   close(): Promise<void>
 }
 
-/** Characters in one send: the client makes one batch a partition, and a broker takes a megabyte. */
+/** Characters in one send: the client makes one batch a partition, and a broker accepts a megabyte. */
 const SEND_LENGTH = 600_000
 
 /**
  * A publisher for several callers: their calls run one after another, each in sends that a broker
- * takes. A failed call does not stop the next.
+ * accepts. A failed call does not stop the next.
  */
 export function openSerialPublisher(
   config: KafkaConfig,

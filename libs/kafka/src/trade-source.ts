@@ -17,15 +17,15 @@ export interface RecordBatch {
   readonly nextOffset: number
   /** Offset after the partition's last record, when this batch was fetched. */
   readonly endOffset: number
-  /** Keeps the group membership alive; call it while waiting. Throws when the group moves on. */
+  /** Keeps the group membership alive; call it while waiting. Throws when the group rebalances. */
   heartbeat(): Promise<void>
-  /** True once the partition may belong to somebody else: stop working on the batch. */
+  /** True once the partition may belong to another member: stop working on the batch. */
   isStale(): boolean
 }
 
-/** Reads the partitions that `assigned` names; it has lost all earlier ones by then. */
+/** Reads the partitions of the last call of `assigned`; that call revokes all earlier ones. */
 export interface PartitionReader {
-  /** The group gave these partitions to this member, in place of all before. */
+  /** The group assigned these partitions to this member. They replace all earlier ones. */
   assigned(partitions: readonly number[], memberId: string): void
   /** Next offset to read; resolves once the partition's state is loaded. */
   nextOffset(partition: number): Promise<number>
@@ -35,7 +35,7 @@ export interface PartitionReader {
 }
 
 export interface TradeSource {
-  /** Tells the broker how far results are stored; only for displays of the lag. */
+  /** Commits the offset below which results are stored; only for displays of the lag. */
   commit(partition: number, nextOffset: number): Promise<void>
   close(): Promise<void>
 }
@@ -44,7 +44,7 @@ export interface TradeSourceOptions {
   readonly groupId: string
   readonly clientId: string
   readonly log?: ClientLog
-  /** Most bytes of one partition in one fetch. */
+  /** Bytes of one partition in one fetch at most. */
   readonly fetchBytes?: number
 }
 

@@ -1,8 +1,8 @@
 import { BSON, MongoServerError, WriteConcern, type Collection, type Document } from 'mongodb'
 
 /**
- * An upper bound of the bytes that a document takes in a command; it decides how many go together. A bound
- * that is cheap to compute pays for kinds that are written in masses.
+ * An upper bound of the bytes of a document in a command; it decides how many documents a command gets. A
+ * bound that is cheap to compute is worthwhile for documents that are written in bulk.
  */
 export type SizeBound<T> = (document: T) => number
 
@@ -16,7 +16,7 @@ export const MOST_BYTES_PER_CHARACTER = 3
 
 /** Throughput does not rise with more documents in one command. */
 const MOST_DOCUMENTS = 2000
-/** Bytes of documents in one command, at most about; MongoDB allows a message 48 MB and a document 16 MB. */
+/** Bytes of documents in one command, about; MongoDB allows a message 48 MB and a document 16 MB. */
 const MOST_BYTES = 8 * 1024 * 1024
 const DUPLICATE_KEY = 11_000
 
@@ -53,7 +53,7 @@ export async function insertAll<T extends Document>(
  * document stays where the aggregation expression `mustStay` is true of it. Returns how many stayed (or
  * were equal in every byte).
  *
- * The server needs no query plan for a filter that holds nothing but `_id`: a bar takes 115 us, and 190 us
+ * The server needs no query plan for a filter on `_id` alone: a bar takes 115 us, and 190 us
  * with the condition in the filter.
  *
  * @throws MongoServerError for the first document that was refused
@@ -74,14 +74,14 @@ export async function replaceAll<T extends { readonly _id: unknown }>(
     const command = { update: collection.collectionName, updates, ordered: false }
     const { n = 0, nModified = 0, upserted = [], writeErrors = [] } = await run(collection, command)
     stayed += n - nModified - upserted.length
-    // Another writer inserted these at the same moment; now the filter finds them.
+    // Another writer inserted these meanwhile; now the filter finds them.
     const again = writeErrors.flatMap(({ index }) => part[index] ?? [])
     if (again.length > 0) stayed += await replaceAll(collection, again, mustStay, sizeOf)
   })
   return stayed
 }
 
-/** Runs the commands of parts that are small enough, one after the other. */
+/** Splits documents into commands that are small enough, and runs them one after the other. */
 async function inCommands<T>(
   all: readonly T[],
   sizeOf: SizeBound<T>,

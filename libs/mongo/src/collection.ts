@@ -8,8 +8,8 @@ import type {
 } from 'mongodb'
 
 /**
- * The guarantee rests on these writes: MongoDB acknowledges them when they are on disk, so a server that
- * is killed and restarted has lost none that its client believes in.
+ * The guarantee depends on these writes: MongoDB acknowledges them when they are on disk, so a server that
+ * is killed and restarted has lost no acknowledged write.
  */
 export const DURABLE: WriteConcernSettings = { journal: true }
 
@@ -23,7 +23,7 @@ export interface HasDb {
 
 interface CollectionParts {
   readonly indexes?: readonly (readonly [IndexSpecification, CreateIndexesOptions?])[]
-  /** How its documents are written; MongoDB's default for those that are written again soon. */
+  /** How its documents are written; MongoDB's default for those that are rewritten soon. */
   readonly writeConcern?: WriteConcernSettings
   /** The time field by which documents expire where a retention is configured. */
   readonly expiresBy?: string
@@ -66,7 +66,7 @@ export class CollectionSpec<D extends Document> {
     await collection.createIndex({ [expiresBy]: 1 }, { expireAfterSeconds })
   }
 
-  /** Removes everything that is stored in the collection and begins it again. */
+  /** Drops the collection and creates it again. */
   async recreate(db: Db): Promise<void> {
     await this.in(db).drop()
     await this.createIndexes(db, undefined)

@@ -19,7 +19,7 @@ export async function translated<T>(what: string, work: () => Promise<T>): Promi
 
 /**
  * Runs a read under one time limit, however many operations it consists of, and codes errors as `translated`
- * does. Each operation needs a limit of its own too, so that none goes on unattended.
+ * does. Each operation needs its own limit too, so that none continues after this one.
  * @throws DATABASE_UNREACHABLE when the server is away or does not answer in time, STATE_CORRUPT when it
  * refuses the read itself
  */
@@ -40,7 +40,7 @@ export async function reading<T>(
   }
 }
 
-/** The driver passes on Node's own error where it writes to a socket that the server has just closed. */
+/** The driver throws Node's own error when it writes to a socket that the server has just closed. */
 const SOCKET_CODES = ['EPIPE', 'ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'ERR_STREAM_DESTROYED']
 
 function isSocketError(error: unknown): boolean {

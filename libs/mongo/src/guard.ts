@@ -10,7 +10,7 @@ export interface Source {
   readonly epoch: number
 }
 
-/** The guard reads these fields; the rest of a document is replaced unseen. */
+/** The guard reads these fields; the rest of a document is replaced without being read. */
 export interface Replaceable {
   readonly _id: string
   readonly source: Source

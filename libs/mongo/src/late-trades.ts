@@ -64,7 +64,7 @@ export function countLateAges(
     const timeout = { timeoutMS: timeoutMs }
     const symbols = query.symbols ?? (await lateTrades.distinct('symbol', {}, timeout))
     const match = { symbol: { $in: [...symbols] }, receivedAt: between(query) }
-    // The number of beginnings that it has passed is its age group.
+    // The age group of a trade is the number of lower bounds that its age reaches.
     const passed = LATE_AGES_MS.slice(1).map((fromMs) => ({
       $cond: [{ $gte: ['$byMs', fromMs] }, 1, 0]
     }))

@@ -38,9 +38,9 @@ export type LeaseAnswer =
       readonly expiresAt: Date
     }
 
-/** Facts that the lease keeps for the next owner; a field that is not given stays as it is. */
+/** Facts that the lease keeps for the next owner; a missing field does not change. */
 export interface LeaseNote extends Partial<Pick<LeaseDocument, 'followed' | 'open'>> {
-  /** Receive time of the last frame, epoch ms; null counts as not given. */
+  /** Receive time of the last frame, epoch ms; null counts as missing. */
   readonly lastFrameMs?: number | null
 }
 

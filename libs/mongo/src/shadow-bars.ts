@@ -49,7 +49,7 @@ export async function insertShadowBars(
   }
 }
 
-/** Calls `visit` with the rebuilt bars that a swap has to do something for, some hundred at a time. */
+/** Calls `visit` with the rebuilt bars that a swap changes, some hundred at a time. */
 export async function eachSwap(
   { db }: HasDb,
   visit: (batch: readonly ShadowBarDocument[]) => Promise<void>

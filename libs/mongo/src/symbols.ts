@@ -117,7 +117,7 @@ export function readSubscriptions(
 /**
  * Adds or removes symbols permanently. It replaces an earlier change of the same symbol, but a symbol that is
  * wanted already keeps its place.
- * @param by who asked, for people who read the collection
+ * @param by who made the change, for people who read the collection
  * @throws DATABASE_UNREACHABLE
  */
 export async function setWanted(
@@ -144,7 +144,7 @@ export async function setWanted(
   )
 }
 
-/** The stored fields where `wanted` does not change, else the new ones. */
+/** The stored fields where `wanted` does not change, otherwise the new ones. */
 function unlessEqual(fields: Omit<SubscriptionDocument, '_id'>): object {
   const isEqual = { $eq: ['$wanted', fields.wanted] }
   return Object.fromEntries(

@@ -18,7 +18,7 @@ export interface TapeQuery {
   readonly toMs: number
   /** Only trades after this position. */
   readonly after?: TapePosition
-  /** Only the fields that a bar is computed from; reading the others takes as long again. */
+  /** Only the fields that a bar is computed from; reading the others doubles the time. */
   readonly isForCounting?: boolean
 }
 
@@ -59,7 +59,7 @@ async function merge(
   const start = query.after === undefined ? undefined : positionOf(query.after)
   try {
     for (;;) {
-      // Most are in the batch: awaiting each would cost more than the merge itself.
+      // Most trades are in the batch, and awaiting each of them would cost more than the merge.
       const next = kept.next ?? (await kept.load())
       const nextExcluded = excluded.next ?? (await excluded.load())
       const atMs = Math.min(next, nextExcluded)

@@ -6,10 +6,10 @@ import { databaseReader } from './database-reader.ts'
 export { API_VARIABLES, readConfig, type ApiConfig } from './config.ts'
 
 /**
- * Serves the REST api and the live page; returns as soon as it listens, also without a database:
- * then data routes answer 503 until there is one.
+ * Serves the REST api and the live page. Returns as soon as it listens, also without a database: data
+ * routes then answer 503 until it is connected.
  *
- * @throws PORT_IN_USE when somebody else has the port
+ * @throws PORT_IN_USE when another process uses the port
  */
 export async function startApi(
   config: ApiConfig,

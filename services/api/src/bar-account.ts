@@ -8,7 +8,7 @@ import {
 } from '@tapedeck/domain'
 import type { BarRow, TapeTrade } from '@tapedeck/mongo'
 import { checkOf, type BarCheck } from './bar-check.ts'
-import { policyOf, rememberingJudge, type LeftOut, type Verdict } from './bar-verdict.ts'
+import { cachedVerdicts, policyOf, type LeftOut, type Verdict } from './bar-verdict.ts'
 
 type Role = 'open' | 'high' | 'low' | 'close'
 
@@ -18,19 +18,19 @@ interface RuleCount extends HinderingRule {
 }
 
 interface BarCounts {
-  /** Trades of the window, in and out. */
+  /** Trades of the window, included and excluded. */
   readonly trades: number
   readonly in: number
   readonly out: number
-  /** Of those in it, the ones that no rule hinders in anything. */
+  /** Included trades that no rule restricts. */
   readonly unhindered: number
   readonly rules: readonly RuleCount[]
   readonly leftOut: readonly { readonly reason: LeftOut; readonly trades: number }[]
-  /** False: there are more, and every number is at least so high. */
+  /** False: the window has more trades, and every number is a lower bound. */
   readonly isComplete: boolean
 }
 
-/** Nothing can be said of a bar by part of its trades. */
+/** The check of a bar whose trades were only partly counted. */
 export interface NotChecked {
   readonly isEqual: null
   readonly text: string
@@ -40,7 +40,7 @@ export interface NotChecked {
 export interface BarSummary {
   readonly counts: BarCounts
   readonly check: BarCheck | NotChecked
-  /** What this very trade set; of part of the trades only the open is known. */
+  /** The prices that this trade set. After an incomplete count only the open is known. */
   rolesOf(print: Print): readonly Role[]
 }
 
@@ -50,7 +50,7 @@ export interface BarSummary {
  */
 export class BarAccount {
   readonly #bar: BarRow
-  readonly #judge: (one: TapeTrade) => Verdict
+  readonly #verdictOf: (one: TapeTrade) => Verdict
   readonly #accumulator = new BarAccumulator()
   #high: Print | undefined
   #low: Print | undefined
@@ -61,12 +61,12 @@ export class BarAccount {
 
   constructor(bar: BarRow) {
     this.#bar = bar
-    this.#judge = rememberingJudge(policyOf(bar))
+    this.#verdictOf = cachedVerdicts(policyOf(bar))
   }
 
   take(one: TapeTrade): void {
     this.#trades++
-    const { leftOut, eligibility, rules } = this.#judge(one)
+    const { leftOut, eligibility, rules } = this.#verdictOf(one)
     for (const rule of rules) {
       const known = this.#rules.get(rule.code)
       if (known === undefined) this.#rules.set(rule.code, { ...rule, trades: 1 })
@@ -78,7 +78,7 @@ export class BarAccount {
     }
     if (rules.length === 0) this.#unhindered++
     const { print, trade } = one
-    // What a trade moved is not asked here: the tick rule needs the tape before the window.
+    // No direction here: the tick rule needs the tape before the window.
     this.#accumulator.add({
       ...print,
       size: trade.size,
@@ -94,7 +94,7 @@ export class BarAccount {
     if (low === undefined || print.price < low.price || isEarlier(print, low)) this.#low = print
   }
 
-  /** @param isComplete whether every trade was taken; if not, they were the first ones */
+  /** @param isComplete whether every trade was counted; if not, only the first ones were */
   summary(isComplete: boolean): BarSummary {
     const leftOut = [...this.#leftOut].map(([reason, trades]) => ({ reason, trades }))
     const out = leftOut.reduce((sum, { trades }) => sum + trades, 0)
@@ -124,15 +124,15 @@ export class BarAccount {
 
   #notChecked(): NotChecked {
     const text =
-      `not checked: its ${this.#bar.tradeCount} trades are more than can be counted in the time of an answer; ` +
-      `the first ${this.#trades} of its window were`
+      `not checked: its ${this.#bar.tradeCount} trades take longer to count than a request may; ` +
+      `the first ${this.#trades} of its window were counted`
     return { isEqual: null, text, fields: [] }
   }
 }
 
 type Setter = readonly [Role, string | undefined]
 
-/** Of equal prices the first on the tape set it. */
+/** Of equal prices, the first on the tape is the high or low. */
 function isEarlier(print: Print, than: Print): boolean {
   return print.price === than.price && precedes(print, than)
 }

@@ -14,21 +14,21 @@ interface CheckedField {
   readonly isEqual: boolean
 }
 
-/** Whether the trades that are listed give the bar that is stored. */
+/** Whether the listed trades give the stored bar. */
 export interface BarCheck {
   readonly isEqual: boolean
   readonly text: string
   readonly fields: readonly CheckedField[]
 }
 
-/** A return is not compared: it follows from the prices. */
+/** Returns are not compared: they follow from the prices. */
 const CHECKED_KINDS: readonly BarFieldKind[] = ['price', 'amount', 'count', 'time']
 
 /** Compares a bar with the accumulator of its trades, digit by digit; pure. */
 export function checkOf(bar: BarRow, accumulator: BarAccumulator): BarCheck {
   const fields: CheckedField[] = []
   for (const [field, { origin, kind, sumInTapeOrder, of }] of Object.entries(BAR_FIELDS)) {
-    // The tape order needs the trades before the window.
+    // Values of the tape order need the trades before the window.
     if (origin !== 'trades' || sumInTapeOrder !== undefined || !CHECKED_KINDS.includes(kind))
       continue
     const stored = numberOf(bar[field as keyof BarRow])
@@ -49,14 +49,14 @@ function textOf(bar: BarRow, fields: readonly CheckedField[], isEqual: boolean):
   if (isEqual) return `these ${bar.tradeCount} trades give exactly this bar`
   const found = fields.find(({ field }) => field === 'tradeCount')?.trades ?? 0
   if (bar.status === 'provisional') {
-    return 'not equal at this moment, which is normal: the bar is provisional, and its trades are stored a moment before it'
+    return 'not equal at this moment, which is normal: the bar is provisional and is stored a moment after its trades'
   }
   if (found < bar.tradeCount) {
     return `only ${found} of the bar's ${bar.tradeCount} trades are stored: older ones may have been removed (TRADES_TTL)`
   }
   if (bar.conditionVersion !== CONDITION_TABLE_VERSION) {
-    return `the bar was made by version ${bar.conditionVersion} of the condition table, these trades are judged by version ${CONDITION_TABLE_VERSION}`
+    return `the bar was made by version ${bar.conditionVersion} of the condition table, these trades are evaluated by version ${CONDITION_TABLE_VERSION}`
   }
   const other = fields.filter((one) => !one.isEqual).map(({ field }) => field)
-  return `the trades that are stored give another bar: ${other.join(', ')}`
+  return `the stored trades give another bar: ${other.join(', ')}`
 }

@@ -1,6 +1,6 @@
 import { symbolProblems, timeframeProblem } from '@tapedeck/domain'
 
-/** Why a text names no bar; undefined when it may. See BarDocument for how bars are named. */
+/** Why a text is no id of a bar; undefined when it may be one. BarDocument describes the ids. */
 export function barIdProblem(id: string): string | undefined {
   const [symbol, timeframe, place, ...more] = id.split('|')
   if (symbol === undefined || timeframe === undefined || !place || more.length > 0) {

@@ -5,10 +5,10 @@ import { BAR_TRADES_SCHEMA, BARS_SCHEMA } from './market-schemas.ts'
 import { refusal } from './replies.ts'
 import { barRow } from './rows.ts'
 
-/** A day's bar may hold hundreds of thousands of trades, which are counted. */
+/** The trades of a day's bar, hundreds of thousands, are counted. */
 const COUNTING_LIMIT_MS = 20_000
 
-/** Bars, and why one is what it is. */
+/** Routes for bars and for the trades of a bar. */
 export function barRoutes({ reader, summaries, clock }: DataRouteTools): readonly DataRoute[] {
   return [
     {
@@ -23,7 +23,7 @@ export function barRoutes({ reader, summaries, clock }: DataRouteTools): readonl
     },
     {
       path: '/api/v1/bars/:id/trades',
-      summary: 'The trades of a bar, what each did to it, and those left out by which rule',
+      summary: 'The trades of a bar, what each did to it, and the rules that excluded trades',
       parameters: ['limit', 'after'],
       response: BAR_TRADES_SCHEMA,
       limitMs: COUNTING_LIMIT_MS,

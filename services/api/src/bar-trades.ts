@@ -2,7 +2,7 @@ import { eligibilityText, type ConditionPolicy } from '@tapedeck/domain'
 import type { Clock } from '@tapedeck/core'
 import type { BarRow, TapePosition, TapeTrade } from '@tapedeck/mongo'
 import { BarAccount, type BarSummary } from './bar-account.ts'
-import { judge, policyOf } from './bar-verdict.ts'
+import { policyOf, verdictOf } from './bar-verdict.ts'
 import { windowOf, type BarWindow } from './bar-window.ts'
 import type { Reader } from './database-reader.ts'
 import type { LoadCache } from './load-cache.ts'
@@ -16,12 +16,12 @@ export interface BarTradesQuery {
   readonly after: TapePosition | undefined
 }
 
-/** Longer than a bar of ordinary size takes on a busy machine, shorter than a reader's patience. */
+/** Enough for a bar of ordinary size on a busy machine, and short enough for a person who waits. */
 const COUNT_FOR_MS = 10_000
 
 /**
- * Why a bar is what it is: a page of its window's trades, each with what it did to the bar or why it
- * is not in it; the counts and the check are of all of them, or say that they are not.
+ * Explains a bar: a page of its window's trades, each with what it did to the bar or why it is excluded.
+ * The counts and the check cover all trades of the window, or say that they do not.
  *
  * @throws what sendFailure answers with 404 when there is no such bar
  */
@@ -54,7 +54,7 @@ export async function barTrades(
   }
 }
 
-/** Counts in the order of the tape for as long as it may. */
+/** Counts trades in tape order until COUNT_FOR_MS is over. */
 async function summaryOf(
   reader: Reader,
   bar: BarRow,
@@ -89,7 +89,7 @@ async function pageOf(
 }
 
 function barTradeRow(one: TapeTrade, policy: ConditionPolicy, { rolesOf }: BarSummary) {
-  const { leftOut, eligibility, rules } = judge(one, policy)
+  const { leftOut, eligibility, rules } = verdictOf(one, policy)
   const isIn = leftOut === null
   return {
     ...tradeRow(one.trade),
@@ -102,7 +102,7 @@ function barTradeRow(one: TapeTrade, policy: ConditionPolicy, { rolesOf }: BarSu
   }
 }
 
-/** The same for as long as nothing of the bar has changed. */
+/** Identifies the content of a bar: equal until the bar changes. */
 function versionOf(bar: BarRow): string {
   const { _id, status, revision, tradeCount, lateCount, volume, notional, close } = bar
   return JSON.stringify([_id, status, revision, tradeCount, lateCount, volume, notional, close])

@@ -10,14 +10,14 @@ import {
 import type { BarRow, TapeQuery, TapeTrade } from '@tapedeck/mongo'
 import type { Reader } from './database-reader.ts'
 
-/** Which trades of the tape are a bar's own: those of a range that also pass `holds`. */
+/** The trades of a bar: those of a time range for which `holds` is true. */
 export interface BarWindow extends TapeQuery {
   holds(trade: TapeTrade): boolean
   /** In words, for people. */
   readonly text: string
 }
 
-/** The window of a stored bar, by the domain's own rules. */
+/** The window of a stored bar, by the rules of the domain. */
 export async function windowOf(
   bar: BarRow,
   reader: Pick<Reader, 'nextFirstTrade'>
@@ -42,7 +42,7 @@ function windowInTime({ symbol, start, end }: BarRow): BarWindow {
   }
 }
 
-/** Closing prints come after the end; what else trades then is of another session. */
+/** Closing prints come after the end; all other trades then belong to another session. */
 function regularSession({ symbol, timeframe, start, end }: BarRow): BarWindow {
   const toMs = finalAt(timeframe, symbol, end.getTime())
   return {
@@ -59,7 +59,7 @@ function regularSession({ symbol, timeframe, start, end }: BarRow): BarWindow {
   }
 }
 
-/** Counted windows follow the tape as the feed sent it, whatever the times of their trades. */
+/** Counted windows follow the order in which the feed sent the trades, whatever their times. */
 function activityWindow(bar: BarRow, nextTrade: string | undefined): BarWindow {
   const firstTrade = bar._id.slice(bar._id.lastIndexOf('|') + 1)
   const first = placeOf(firstTrade)
@@ -80,7 +80,7 @@ function activityWindow(bar: BarRow, nextTrade: string | undefined): BarWindow {
   }
 }
 
-/** Places on the tape are compared apart from time: as if all were of one moment. */
+/** Compares places on the tape without their times: one fixed time stands for all. */
 function placeOf(tradeId: string): Print {
   return { tMs: 0, price: 0, ...parseTradeId(tradeId) }
 }

@@ -21,32 +21,32 @@ export interface ApiDeps {
   readonly clock?: Clock
 }
 
-/** No answer is older than this: one read serves all who ask within it. */
+/** Equal requests within this time share one read, so no shared answer is older. */
 const SHARE_MS = 250
 const SHARED_ANSWERS = { ttlMs: SHARE_MS, maxEntries: 500, maxWeight: 32 * 1024 * 1024 } as const
 /** Rows; a trade takes about half a kilobyte. */
 const SHARED_TRADES = { ttlMs: SHARE_MS, maxEntries: 100, maxWeight: 40_000 } as const
 
-/** Counts of a bar's trades are kept under what the bar holds, so that paging counts once. */
+/** Counts of a bar's trades are cached by the content of the bar, so that paging counts once. */
 const SHARED_SUMMARIES = { ttlMs: 30_000, maxEntries: 200, maxWeight: 200 } as const
 
-/** Every limit of the HTTP server is stated: a slow or stuck client must not hold a socket. */
+/** Every limit of the HTTP server is explicit: a slow or stuck client must not hold a socket. */
 const LIMITS = {
   connectionTimeout: 30_000,
   requestTimeout: 5000,
   keepAliveTimeout: 65_000,
-  /** Above the limit of a read, so that a database that hangs is named by its own error. */
+  /** Above the limit of a read, so that a database that hangs is reported as such. */
   handlerTimeout: 2900,
   bodyLimit: 1024,
   forceCloseConnections: true,
-  /** Names of bars are longer than Fastify's 100. */
+  /** Ids of bars are longer than the 100 characters that Fastify allows. */
   routerOptions: { maxParamLength: 300 },
   http: { headersTimeout: 5000, maxHeaderSize: 16 * 1024 }
 } as const
 const MAX_CONNECTIONS = 1000
 const ANSWER_STATUSES = [400, 404, 500, 503] as const
 
-/** The api as a Fastify instance that listens to nothing yet; `inject` reaches it in tests. */
+/** The api as a Fastify instance that does not listen yet; tests call it by `inject`. */
 export function buildApi({ reader, context, clock = systemClock }: ApiDeps, config: ApiConfig) {
   const { log, metrics } = context
   const app: FastifyInstance = fastify({
@@ -109,10 +109,10 @@ function addDataRoute(
     const reading = readQuery(request.query, parameters)
     if (reading.problems !== undefined) return sendProblems(reply, reading.problems)
     const { key, answer } = route.question(reading.query, request.params as PathParameters)
-    // The bytes are shared, not the rows: writing JSON costs as much as reading them.
+    // The bytes are shared, not the rows: serialising costs as much as reading.
     const { value, hit } = answers.get(`${path} ${key}`, async () => {
       const text = reply.serialize(await answer())
-      assert(typeof text === 'string', `${path} is not written as text`)
+      assert(typeof text === 'string', `${path} is not serialised as text`)
       return Buffer.from(text)
     })
     count(hit)

@@ -24,20 +24,20 @@ export interface ApiConfig {
   readonly host: string
   /** 0 picks a free port. */
   readonly port: number
-  /** The symbols of the env variable, in its order: they are listed before any other. */
+  /** SYMBOLS, in its order: these are listed before any other. */
   readonly symbols: readonly string[]
-  /** What the live page offers; the endpoints answer every timeframe. */
+  /** The choices of the live page; the endpoints accept every timeframe. */
   readonly timeframes: readonly Timeframe[]
-  /** The forecasts that are made, for the words where there are none. */
+  /** The forecasts that are made, so that the page can say where there are none. */
   readonly forecasts: readonly ForecastSpec[]
   readonly mongo: MongoConfig
-  /** What a request must carry to change symbols; undefined: nobody may. */
+  /** The token that a request needs to change symbols; undefined: no request may. */
   readonly token: Secret | undefined
-  /** What the feed's plan allows. */
+  /** How many symbols the feed's plan allows. */
   readonly maxSymbols: number
 }
 
-/** The plan's own limit is the producer's to check; this one only bounds the work of a request. */
+/** The producer checks the limit of the plan; this one only bounds the work of a request. */
 const MAX_SYMBOLS = 10_000
 /** Shorter ones can be guessed over the network. */
 const LEAST_TOKEN_LENGTH = 16
@@ -78,7 +78,7 @@ export function readConfig(env: Env): ApiConfig {
   })
 }
 
-/** As the consumer reads it: what of the usual forecasts has bars. */
+/** As in the consumer: those of the default forecasts whose timeframe has bars. */
 function defaultsOf(timeframes: readonly Timeframe[]): readonly ForecastSpec[] {
   return DEFAULT_FORECASTS.filter(({ timeframe }) => timeframes.includes(timeframe))
 }

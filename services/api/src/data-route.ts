@@ -7,13 +7,13 @@ import type { LoadCache } from './load-cache.ts'
 import type { Parameter, Query } from './query.ts'
 import { DEFAULT_WINDOWS, onGrid, timeRange, windowMs } from './time-range.ts'
 
-/** What is asked, exactly: requests with the same key get the same answer. */
+/** A normalised request: requests with the same key get the same answer. */
 export interface Question {
   readonly key: string
   answer(): Promise<object>
 }
 
-/** What stands in the path of a route such as /bars/:id/trades, decoded. */
+/** The parameters in the path of a route such as /bars/:id/trades, decoded. */
 export type PathParameters = Readonly<Record<string, string | undefined>>
 
 export interface DataRoute {
@@ -21,9 +21,9 @@ export interface DataRoute {
   readonly summary: string
   readonly parameters: readonly Parameter[]
   readonly response: object
-  /** Time limit of the answer, ms; that of buildApi unless said otherwise. */
+  /** Time limit of the answer, ms; the default is that of buildApi. */
   readonly limitMs?: number
-  /** @throws what sendFailure answers with 400, when the path asks for nothing */
+  /** @throws an error that sendFailure answers with 400, when the path is invalid */
   question(query: Query, path: PathParameters): Question
 }
 
@@ -34,7 +34,7 @@ export interface DataRouteTools {
   readonly maxSymbols: number
   /** The configured forecasts. */
   readonly forecasts: readonly ForecastSpec[]
-  /** Whether symbols may be added and removed by somebody who has the token. */
+  /** Whether symbols can be added and removed with a token. */
   readonly isChangeable: boolean
   readonly sharedTrades: LoadCache<readonly TradeDocument[]>
   readonly summaries: LoadCache<BarSummary>
@@ -46,7 +46,7 @@ export function ask(asked: object, answer: () => Promise<object>): Question {
   return { key: JSON.stringify(asked), answer }
 }
 
-/** The range of windows that a request means; see timeRange. */
+/** The range of windows of a request; see timeRange. */
 export function windowsOf(query: Query, nowMs: number, windowsAhead: number) {
   const { symbols, timeframe, limit } = query
   const lengthMs = windowMs(timeframe)

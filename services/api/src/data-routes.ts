@@ -12,7 +12,7 @@ import { onGrid, timeRange } from './time-range.ts'
 import { rateTimeframe, tradeRate } from './trade-rate.ts'
 
 const MINUTE_MS = 60_000
-/** Outages in the answer of /feed: the newest. */
+/** The number of newest outages in the answer of /feed. */
 const FEED_GAPS = 50
 /** The producer's clock may be ahead of this one. */
 const SKEW_MS = 60_000
@@ -30,7 +30,7 @@ export function dataRoutes(tools: DataRouteTools): readonly DataRoute[] {
     },
     {
       path: '/api/v1/feed',
-      summary: 'How each feed stands, in words, and its newest outages',
+      summary: 'The state of each feed, in words, and its newest outages',
       parameters: [],
       response: FEED_SCHEMA,
       question: () => ({ key: '', answer: () => feedAnswer(tools) })

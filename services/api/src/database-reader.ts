@@ -49,14 +49,14 @@ import {
 } from '@tapedeck/mongo'
 import type { ServiceContext } from '@tapedeck/service'
 
-/** Both limits together keep an answer without a database below three seconds. */
+/** Limits of finding a server and of a read; both are below the limit of a request (build-api.ts). */
 const SELECT_TIMEOUT_MS = 2000
 const READ_TIMEOUT_MS = 2500
-/** Counting all trades of a day's bar takes longer than any other read. */
+/** For counting all trades of a day's bar, the longest read. */
 const SCAN_TIMEOUT_MS = 15_000
 
 /**
- * Everything the api asks of the database. Rows are ascending in time. Each call rejects with
+ * Every read and write of the api. Rows are ascending in time. Each call rejects with
  * DATABASE_UNREACHABLE when the server is away or does not answer in time.
  */
 export interface Reader {
@@ -82,8 +82,8 @@ export interface Reader {
 const delayMs = fullJitter({ baseMs: 500, capMs: 5000 })
 
 /**
- * A reader that exists before the database can be reached: the api starts without it, says so on
- * /readyz, and connects in the background. Once connected the driver itself reconnects.
+ * A reader that works before the database can be reached: the api starts without it, reports that on
+ * /readyz, and connects in the background. Once connected, the driver reconnects by itself.
  */
 export function databaseReader(
   config: MongoConfig,

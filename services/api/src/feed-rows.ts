@@ -1,14 +1,14 @@
 import type { FeedGapDocument, FeedStatusDocument } from '@tapedeck/mongo'
 
-/** The producer writes each second: older than this, nothing it said is news. */
+/** The producer writes once a second; a status older than this is stale. */
 const STALE_MS = 5000
 
-/** Whether a producer has fallen silent; one that said that it stops has not. */
+/** Whether a producer stopped reporting without having reported that it stops. */
 export function isStale({ state, updatedAt }: FeedStatusDocument, nowMs: number): boolean {
   return state !== 'stopped' && nowMs - updatedAt.getTime() > STALE_MS
 }
 
-/** What the producer said of its feed; when it is silent, that comes first. */
+/** The status that the producer reported; the explanation of a stale one says that first. */
 export function feedRow(status: FeedStatusDocument, nowMs: number) {
   const stale = isStale(status, nowMs)
   return {
@@ -35,7 +35,7 @@ export function feedRow(status: FeedStatusDocument, nowMs: number) {
   }
 }
 
-/** An outage; `to` and `from` null as stored, `seconds` up to now while it lasts. */
+/** An outage; `to` and `from` may be null as stored, `seconds` counts up to now while it is open. */
 export function gapRow(gap: FeedGapDocument, nowMs: number) {
   const [from, to] = [timeOf(gap.from), timeOf(gap.to)]
   return {
@@ -52,8 +52,9 @@ export function gapRow(gap: FeedGapDocument, nowMs: number) {
 }
 
 /**
- * The same for an axis of time: both ends are moments, an open one ends now. One without a begin (the
- * feed was not followed before) is its end alone: shading without a begin would cover recorded tapes.
+ * An outage for a time axis: both ends are moments, and an open outage ends now. An outage without a begin
+ * (the feed was not followed before) is shown at its end only: shading without a begin would cover
+ * recorded tapes.
  */
 export function gapSpan(gap: FeedGapDocument, nowMs: number) {
   const row = gapRow(gap, nowMs)
@@ -77,7 +78,7 @@ function unbegunText(isOpen: boolean): string {
   return isOpen ? 'since before the first frame' : 'until here'
 }
 
-/** A gap of one partition is that of the symbols whose trades went there. */
+/** A gap of one partition concerns the symbols whose trades go there. */
 function whoseText({ symbols, log }: Pick<ReturnType<typeof gapRow>, 'symbols' | 'log'>): string {
   if (symbols.length > 0) return symbols.join(', ')
   return log === null ? 'all symbols' : `symbols of partition ${log}`
@@ -85,7 +86,7 @@ function whoseText({ symbols, log }: Pick<ReturnType<typeof gapRow>, 'symbols' |
 
 function silenceText({ explanation, updatedAt }: FeedStatusDocument, nowMs: number): string {
   const silent = durationText((nowMs - updatedAt.getTime()) / 1000)
-  return `no word from the producer for ${silent}: is it running? It last said: ${explanation}`
+  return `no report from the producer for ${silent}: is it running? Its last report: ${explanation}`
 }
 
 function durationText(seconds: number): string {

@@ -16,13 +16,13 @@ import type { Query } from './query.ts'
 import { refusal } from './replies.ts'
 import { timeRange, windowMs } from './time-range.ts'
 
-/** A forecast's window may begin after now: the trading day after a holiday is days away. */
+/** The target window may begin after now: the trading day after a holiday is days away. */
 const WINDOWS_AHEAD = 5
 const DAY_MS = 86_400_000
-/** Plain least squares: what the user asked for. */
+/** Plain least squares, the headline model. */
 const FIRST_MODEL = FORECAST_MODELS[0].name
 
-/** Forecasts, how they do, and why there are none. */
+/** Routes for forecasts, their scores, change points and absences. */
 export function forecastRoutes(tools: DataRouteTools): readonly DataRoute[] {
   const { reader, clock, forecasts } = tools
   return [
@@ -40,7 +40,8 @@ export function forecastRoutes(tools: DataRouteTools): readonly DataRoute[] {
     },
     {
       path: '/api/v1/forecast-summary',
-      summary: 'How one model does against "the price stays put", one row a symbol and horizon',
+      summary:
+        'The score of one model against "the price stays put", one row for each symbol and horizon',
       parameters: ['symbol', 'timeframe', 'horizon', 'model'],
       response: FORECAST_SUMMARY_SCHEMA,
       question({ symbols, timeframe, horizon, model = FIRST_MODEL }) {
@@ -103,8 +104,8 @@ export function forecastRoutes(tools: DataRouteTools): readonly DataRoute[] {
 }
 
 /**
- * The forecasts that a request means. By default targets that lie ahead are among them; with
- * `over=made` the range is over the last bar they were made from, however far ahead they look.
+ * The query for the forecasts of a request. By default the range includes targets that lie ahead. With
+ * `over=made` it selects by the last bar used, however far ahead the forecast looks.
  */
 function forecastsAsked(
   query: Query,
@@ -135,12 +136,12 @@ interface SummaryAsked {
   readonly model: string
 }
 
-/** A symbol that is neither configured nor ever forecast has no row; the others say where they stand. */
+/** One row or more for each symbol that is configured or has a forecast; none for any other. */
 async function summary(
   { reader, symbols: configured, forecasts }: DataRouteTools,
   { symbols, timeframe, horizon, model }: SummaryAsked
 ): Promise<object> {
-  // Of any timeframe: who is forecast at one and not at another is told so.
+  // Of any timeframe: a symbol without forecasts of this timeframe still gets a row that says so.
   const asked = { symbols, timeframe: undefined, horizon: undefined, model }
   const scores = Map.groupBy(await reader.forecastScores(asked), ({ symbol }) => symbol)
   const known = new Set([...configured, ...[...scores.keys()].toSorted()])

@@ -1,6 +1,6 @@
 import type { ForecastAbsenceDocument, ForecastEventDocument, ForecastRow } from '@tapedeck/mongo'
 
-/** What forecasts lack that were stored before these fields were. */
+/** Fields that forecasts lack which were stored before the fields existed. */
 const UNSAID = {
   lookback: null,
   modelVersion: null,
@@ -20,7 +20,7 @@ const UNSAID = {
   madeAtOffset: null
 } as const
 
-/** A forecast as the api answers it; `time` is the start of the bar whose close is forecast. */
+/** A forecast as the api returns it; `time` is the start of the bar whose close is forecast. */
 export function forecastRow(stored: ForecastRow) {
   const one = { ...UNSAID, ...stored }
   const [targetEnd, createdAt] = [one.targetEnd.getTime(), one.createdAt.getTime()]
@@ -74,7 +74,7 @@ export function forecastRow(stored: ForecastRow) {
   }
 }
 
-/** A change point as a mark on an axis of time, with a text for people. */
+/** A change point as a mark on a time axis, with a text for people. */
 export function forecastEventRow(event: ForecastEventDocument) {
   const { kind, symbol, timeframe, horizon, model, modelVersion, statistic, threshold } = event
   return {
@@ -89,7 +89,7 @@ export function forecastEventRow(event: ForecastEventDocument) {
     statistic,
     threshold,
     text:
-      `${symbol} ${timeframe} +${horizon}: errors of ${model} rose for good ` +
+      `${symbol} ${timeframe} +${horizon}: errors of ${model} rose permanently ` +
       `(${statistic.toFixed(1)} past ${threshold}), version ${modelVersion} begins`
   }
 }

@@ -1,4 +1,4 @@
-/** The JSON schemas of forecasts, their scores and what there is to say of them; see schemas.ts. */
+/** The JSON schemas of forecasts, scores, change points and absences; see schemas.ts. */
 
 import { flatName, SCORE_NUMBERS, SCORE_WINDOWS } from './forecast-scores.ts'
 import {

@@ -1,9 +1,9 @@
 import type { ForecastScoreRow } from '@tapedeck/mongo'
 import { verdictText } from './forecast-verdict.ts'
 
-/** The stretches that scores are kept for. */
+/** The windows of the stored scores. */
 export const SCORE_WINDOWS = ['last50', 'last500', 'day', 'total'] as const
-/** Numbers of each; for formulas see libs/domain/src/forecast/scores.ts. */
+/** Numbers of each window; for formulas see libs/domain/src/forecast/scores.ts. */
 export const SCORE_NUMBERS = [
   'n',
   'mae',
@@ -24,7 +24,7 @@ export const SCORE_NUMBERS = [
   'winklerOls',
   'winklerBand'
 ] as const
-/** The share of outcomes that the bands are meant to hold. */
+/** The share of outcomes that should lie inside the bands. */
 const NOMINAL_COVERAGE = 0.95
 
 type Window = (typeof SCORE_WINDOWS)[number]
@@ -35,7 +35,7 @@ export function flatName(window: Window, name: string): string {
   return `${window}${name.charAt(0).toUpperCase()}${name.slice(1)}`
 }
 
-/** Scores of one model on one series in one flat row, as Grafana takes it. */
+/** Scores of one model on one series in one flat row, for Grafana. */
 export function scoreRow(one: ForecastScoreRow) {
   const flat = SCORE_WINDOWS.flatMap((window) => {
     const numbers = Object.entries(numbersOf(one, window))
@@ -56,7 +56,7 @@ export function scoreRow(one: ForecastScoreRow) {
   }
 }
 
-/** The same for people: per window an object, with the test beside it. */
+/** The same scores for people: one object for each window, with its test. */
 export function scoreTree(one: ForecastScoreRow) {
   const { timeframe, horizon, model } = one
   const windows = SCORE_WINDOWS.map((window) => [
@@ -71,7 +71,7 @@ export function numbersOf(one: ForecastScoreRow, window: Window): ScoreNumbers {
   return Object.fromEntries(fields) as ScoreNumbers
 }
 
-/** What a reader sees first: the label and what it rests on. */
+/** The label and the numbers behind it. */
 export function headline(one: ForecastScoreRow) {
   const { label, labelN, skill, p, tradeDate, updatedAt } = one
   const { mae, maeNaive } = numbersOf(one, 'last500')

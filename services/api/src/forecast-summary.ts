@@ -3,30 +3,30 @@ import type { ForecastScoreRow } from '@tapedeck/mongo'
 import { headline, numbersOf } from './forecast-scores.ts'
 import { verdictText } from './forecast-verdict.ts'
 
-/** The label where no forecast is made at all; the others are SCORE_LABELS. */
+/** The label where no forecast is made; the others are SCORE_LABELS. */
 const NO_FORECAST = 'no forecast'
 
 export interface SummaryFacts {
   readonly symbol: string
   readonly timeframe: string
-  /** Undefined: every one there is. */
+  /** Undefined: every horizon. */
   readonly horizon: number | undefined
   readonly model: string
   /** The configured forecasts. */
   readonly forecasts: readonly ForecastSpec[]
-  /** Scores of that symbol and model, of any timeframe. */
+  /** Scores of this symbol and model, of any timeframe. */
   readonly scores: readonly ForecastScoreRow[]
 }
 
 export interface SummaryRow {
   readonly symbol: string
   readonly timeframe: string
-  /** Null where no forecast is made and none was asked for. */
+  /** Null where no forecast is made and the request names no horizon. */
   readonly horizon: number | null
   readonly model: string
   readonly label: string
   readonly verdict: string
-  /** Scored forecasts that the label and the numbers rest on: the last 500. */
+  /** Scored forecasts behind the label and the numbers, at most the last 500. */
   readonly scored: number
   readonly mae: number | null
   readonly naiveMae: number | null
@@ -37,7 +37,7 @@ export interface SummaryRow {
 }
 
 /**
- * How a model does on a symbol, one row a horizon; never none: what is not there is said in words.
+ * The score of a model on a symbol, one row for each horizon. There is always a row: a missing forecast is one too.
  */
 export function forecastSummary({
   symbol,

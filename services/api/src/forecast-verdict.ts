@@ -1,7 +1,7 @@
 import { MIN_SCORED, SCORE_LABELS } from '@tapedeck/domain'
 
-/** What a verdict says it of: a label and the numbers it rests on. */
-export interface Judged {
+/** A label and the numbers behind it. */
+export interface LabelledScore {
   readonly label: string
   /** Scored forecasts. */
   readonly n: number
@@ -12,11 +12,11 @@ export interface Judged {
 }
 
 const DIGITS = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3, useGrouping: false })
-/** Below, a p-value's digits mean nothing. */
+/** The digits of a smaller p-value have no meaning. */
 const LEAST_P = 0.001
 
-/** The label with its numbers in one sentence: how a model does against "the price stays put". */
-export function verdictText({ label, n, mae, maeNaive, p }: Judged): string {
+/** The label with its numbers in one sentence: the score of a model against "the price stays put". */
+export function verdictText({ label, n, mae, maeNaive, p }: LabelledScore): string {
   const errors =
     mae === null || maeNaive === null
       ? ''

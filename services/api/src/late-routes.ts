@@ -6,12 +6,12 @@ import { timeRange } from './time-range.ts'
 
 const HOUR_MS = 3_600_000
 
-/** Trades kept out of every bar, by when they were received: one by one, and counted by age. */
+/** Routes for trades in no bar: one by one by receive time, and counted by age. */
 export function lateRoutes({ reader, clock }: DataRouteTools): readonly DataRoute[] {
   return [
     {
       path: '/api/v1/late-trades',
-      summary: 'Trades kept out of every bar, with the reason, by when they were received',
+      summary: 'Trades in no bar, with the reason, by the time of receipt',
       parameters: ['symbol', 'from', 'to', 'limit'],
       response: LATE_TRADES_SCHEMA,
       question(query) {
@@ -24,7 +24,7 @@ export function lateRoutes({ reader, clock }: DataRouteTools): readonly DataRout
     },
     {
       path: '/api/v1/late-ages',
-      summary: 'Trades kept out of every bar, counted by how late they were',
+      summary: 'Trades in no bar, counted by how late they were',
       parameters: ['symbol', 'from', 'to'],
       response: LATE_AGES_SCHEMA,
       question(query) {

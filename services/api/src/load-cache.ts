@@ -1,7 +1,7 @@
 import { systemClock, type Clock } from '@tapedeck/core'
 
 export interface LoadCacheOptions<T> {
-  /** A value serves callers that come at most this long after its load began. */
+  /** A value is shared with callers for at most this long after its load began. */
   readonly ttlMs: number
   readonly maxEntries: number
   /** All values together; weights are in bytes or any other unit of `weigh`. */
@@ -17,11 +17,11 @@ interface Entry<T> {
 }
 
 /**
- * Shares loads between callers: one load at a time for a key, and its value for a moment longer, so
- * that the cost does not grow with the number of viewers.
+ * Shares loads between callers: one load at a time for a key, and its value until `ttlMs` is over, so that
+ * the cost does not grow with the number of viewers.
  *
- * Age counts from the start of the load: whoever joins gets a value read at most `ttlMs` before
- * asking. Failures are shared with those who wait, never kept. Full: the oldest entry goes.
+ * Age counts from the start of the load, so a caller gets a value whose load began at most `ttlMs` before
+ * the call. Failures are shared with waiting callers and not kept. A full cache drops its oldest entry.
  */
 export class LoadCache<T> {
   readonly #options: LoadCacheOptions<T>
@@ -42,7 +42,7 @@ export class LoadCache<T> {
     return this.#weight
   }
 
-  /** The value of `key`: a fresh one that is there or on its way, else that of `load`. */
+  /** The value of `key`: a fresh one that is loaded or being loaded, otherwise that of `load`. */
   get(key: string, load: () => Promise<T>): { readonly value: Promise<T>; readonly hit: boolean } {
     const nowMs = this.#clock.now()
     this.#dropStale(nowMs)
@@ -73,7 +73,7 @@ export class LoadCache<T> {
     }
   }
 
-  /** Entries stand in the order of their start. A clock set back makes all of them stale. */
+  /** Entries are in the order of their start. A clock set back makes all of them stale. */
   #dropStale(nowMs: number): void {
     for (const [key, entry] of this.#entries) {
       const ageMs = nowMs - entry.startedAtMs

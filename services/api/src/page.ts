@@ -7,7 +7,7 @@ export interface Page {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** In the order of their imports: each file uses only what stands before it. */
+/** In import order: each file uses only the files before it. */
 const SCRIPTS = [
   'format.js',
   'svg.js',
@@ -26,9 +26,9 @@ const SCRIPTS = [
 ] as const
 
 /**
- * The live page as one document that needs nothing but the api: style and scripts are put inline, so
- * that it also works where only this address can be reached. The browser is told to run these
- * scripts only and to speak to this server only.
+ * The live page as one document that needs only the api: style and scripts are inline, so that it also
+ * works where only this address can be reached. Its content security policy allows these scripts and
+ * this server only.
  */
 export function renderPage({
   timeframes,
@@ -39,7 +39,7 @@ export function renderPage({
 }): Page {
   const style = read('page.css')
   const script = SCRIPTS.map((name) => withoutModuleSyntax(read(name))).join('\n')
-  // Functions, since `$&` and the like in a replacing text would be read as patterns.
+  // Functions, because `$&` and the like in a replacement text are patterns.
   const specs = forecasts.map(({ timeframe, horizon }) => `${timeframe}:${horizon}`)
   const html = read('page.html')
     .replace('%timeframes%', () => timeframes.join(','))
@@ -73,7 +73,7 @@ function read(name: string): string {
   return readFileSync(new URL(`page/${name}`, import.meta.url), 'utf8')
 }
 
-/** The files are modules for editors and lint; in one script they see one another anyway. */
+/** The files are modules for editors and lint. Joined into one script, they need no imports. */
 function withoutModuleSyntax(source: string): string {
   return source
     .replace(/^import \{[^}]*\} from '\.\/[a-z-]+\.js'\n/gm, '')

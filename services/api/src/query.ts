@@ -24,17 +24,17 @@ export type Parameter = (typeof PARAMETERS)[number]
 
 const MAX_LIMIT = 10_000
 const DEFAULT_LIMIT = 1000
-/** Symbols named in one request at most; `*` is not bound by it. */
+/** Symbols in one request at most; `*` has no limit. */
 const MAX_NAMED_SYMBOLS = 500
 /** The last millisecond that a Date can hold. */
 const MAX_TIME_MS = 8.64e15
 
-/** A request's parameters; what was not given has its default, times stay undefined. */
+/** The parameters of a request; missing ones have their default, missing times stay undefined. */
 export interface Query {
   /** Sorted; undefined: all. */
   readonly symbols: readonly string[] | undefined
   readonly timeframe: Timeframe
-  /** The same, but undefined when it was not given. */
+  /** The timeframe, or undefined when the request has none. */
   readonly anyTimeframe: Timeframe | undefined
   /** Bars ahead of a forecast; undefined: all. */
   readonly horizon: number | undefined
@@ -42,14 +42,14 @@ export interface Query {
   readonly model: string | undefined
   readonly fromMs: number | undefined
   readonly toMs: number | undefined
-  /** Whether a range of forecasts is over their targets or over when they were made. */
+  /** Whether a range of forecasts selects by target or by the time they were made. */
   readonly over: (typeof OVER)[number]
   readonly limit: number
-  /** Where the page before ended. */
+  /** Where the previous page ended. */
   readonly after: TapePosition | undefined
 }
 
-/** One mistake in a request: which parameter, and what was found and expected. */
+/** One mistake in a request: the parameter, and what was found and expected. */
 export interface RequestProblem {
   readonly field: string
   readonly message: string
@@ -60,9 +60,8 @@ export type QueryReading =
   | { readonly problems: readonly RequestProblem[] }
 
 /**
- * Reads the query string of a route that takes `parameters`; pure. All mistakes are reported at
- * once: names that are not known here, values that do not fit, a parameter given twice. An empty
- * value counts as not given.
+ * Reads the query string of a route that accepts `parameters`; pure. It reports all mistakes at once:
+ * unknown names, values that do not fit, a parameter given twice. An empty value counts as not given.
  */
 export function readQuery(raw: unknown, parameters: readonly Parameter[]): QueryReading {
   const problems: RequestProblem[] = []
@@ -114,7 +113,7 @@ export function readQuery(raw: unknown, parameters: readonly Parameter[]): Query
   return problems.length === 0 ? { query } : { problems }
 }
 
-/** Undefined when the text does not fit; `report` is for several mistakes in words of their own. */
+/** Undefined when the text does not fit; `report` takes further mistakes with their own messages. */
 type Parse<T> = (found: string, report: (message: string) => void) => T | undefined
 
 function unknownMessage(name: string, parameters: readonly Parameter[]): string {
@@ -144,7 +143,7 @@ const A_TIME = 'epoch milliseconds or ISO 8601 with a zone, such as 2025-01-31T1
 const ISO_DATE = /^\d{4}-\d{2}-\d{2}$/
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})$/
 
-/** Without a zone a time would mean another moment on every machine, so it is refused. */
+/** A time without a zone would be another moment on every machine, so it is refused. */
 function parseTime(found: string): number | undefined {
   if (/^-?\d{1,16}$/.test(found)) {
     const ms = Number(found)
@@ -155,7 +154,7 @@ function parseTime(found: string): number | undefined {
   if (!ISO_DATE.test(text) && !ISO_TIME.test(text)) return undefined
   const ms = Date.parse(text)
   if (Number.isNaN(ms)) return undefined
-  // Date.parse takes 30 February for 2 March.
+  // Date.parse reads 30 February as 2 March.
   const date = text.slice(0, 10)
   return new Date(Date.parse(date)).toISOString().startsWith(date) ? ms : undefined
 }
@@ -175,9 +174,9 @@ function parseLimit(found: string): number | undefined {
   return limit >= 1 && limit <= MAX_LIMIT ? limit : undefined
 }
 
-const A_POSITION = 'the value of next in the page before'
+const A_POSITION = 'the value of next in the previous page'
 
-/** A place between two pages, as text; see parsePosition. */
+/** A position between two pages, as text; see parsePosition. */
 export function positionText(tMs: number, id: string): string {
   return `${tMs}~${id}`
 }

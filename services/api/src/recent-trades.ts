@@ -3,15 +3,15 @@ import type { Reader } from './database-reader.ts'
 import type { LoadCache } from './load-cache.ts'
 
 const SECOND_MS = 1000
-/** Trades read beyond the limit, for those of the last second that a viewer has not asked for. */
+/** Trades read beyond the limit, for those of the last second outside a viewer's range. */
 const SPARE_ROWS = 200
 
 /**
  * The newest `limit` trades of an exact range, from a read that many viewers share.
  *
- * Trades have no grid, so viewers whose clocks differ by milliseconds ask different ranges. The range
- * is widened to full seconds, read once, and cut to what each asked. Where the spare rows are too
- * few for that (more than 200 trades in the cut-off part of a second) the exact range is read.
+ * Trades have no grid, so viewers whose clocks differ by milliseconds request different ranges. The range is
+ * widened to full seconds, read once, and cut to each request. When the spare rows are too few for that
+ * (more than 200 trades in the cut-off part of a second), the exact range is read.
  */
 export async function recentTrades(
   reader: Pick<Reader, 'trades'>,

@@ -3,7 +3,7 @@ import type { Logger } from '@tapedeck/service'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestProblem } from './query.ts'
 
-/** The one form of an answer that is no success; see ERROR_SCHEMA. */
+/** The body of every error; see ERROR_SCHEMA. */
 interface ErrorBody {
   readonly error: {
     readonly code: string
@@ -13,7 +13,7 @@ interface ErrorBody {
   }
 }
 
-/** 400 with every mistake; `field` and the first of `problems` are the same. */
+/** 400 with every mistake; `field` is that of the first problem. */
 export function sendProblems(
   reply: FastifyReply,
   problems: readonly RequestProblem[],
@@ -24,7 +24,7 @@ export function sendProblems(
   return send(reply, status, { error: { code: 'REQUEST_INVALID', field, message, problems } })
 }
 
-/** An answer that is no success and is about nothing in particular of the request. */
+/** An error that concerns no single field of the request. */
 export function sendRefusal(
   reply: FastifyReply,
   status: number,
@@ -34,12 +34,12 @@ export function sendRefusal(
   return send(reply, status, { error: { code, message } })
 }
 
-/** An error that sendFailure answers with this status: what was asked for is not there, or is no question. */
+/** An error that sendFailure answers with this status: nothing is found, or the request is invalid. */
 export function refusal(statusCode: 400 | 404, field: string, message: string): Error {
   return Object.assign(new Error(message), { statusCode, field })
 }
 
-/** 404 that names the routes there are, and the one that was probably meant. */
+/** 404 that lists the routes, and suggests the nearest one. */
 export function sendUnknownRoute(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -58,8 +58,8 @@ export function sendUnknownRoute(
 }
 
 /**
- * Answers a failure: 503 when the database is away, the status of Fastify's own refusals, else 500.
- * What went wrong inside is for the log; the caller gets the id under which the log has it.
+ * Answers a failure: 503 when the database is away, the status of a refusal by Fastify, otherwise 500. The
+ * log has the details; the caller gets the request id to find them.
  */
 export function sendFailure(
   error: FastifyError | Error,

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 
 const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const
 
-/** Counts requests and times them, by route and status; paths that are no route share one label. */
+/** Counts and times requests by route and status. Unknown paths share one label. */
 export function measureRequests(app: FastifyInstance, metrics: Metrics): void {
   const seconds = metrics.histogram(
     'api_request_duration_seconds',

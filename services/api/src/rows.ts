@@ -1,10 +1,10 @@
 import { BAR_FIELDS, BAR_ROW, objectMaker, type BarFields } from '@tapedeck/domain'
 import type { LateTradeDocument, TradeDocument } from '@tapedeck/mongo'
 
-/** The fields that trades lack which were stored before the fields were there. */
+/** Fields that trades lack which were stored before the fields existed. */
 const MISSING_OF_TRADE = { eligible: null } as const
 
-/** A trade as the api answers it. */
+/** A trade as the api returns it. */
 export function tradeRow(stored: TradeDocument) {
   const trade = { ...MISSING_OF_TRADE, ...stored }
   return {
@@ -23,7 +23,7 @@ export function tradeRow(stored: TradeDocument) {
   }
 }
 
-/** A trade kept out of every bar; `time` is when it was received, since one may be a day late. */
+/** A trade in no bar; `time` is its time of receipt, because a trade may be a day late. */
 export function lateTradeRow(trade: LateTradeDocument) {
   return {
     ...tradeRow(trade),
@@ -33,7 +33,7 @@ export function lateTradeRow(trade: LateTradeDocument) {
   }
 }
 
-/** The fields that bars lack which were stored before the fields were there: unknown is not zero. */
+/** Fields that bars lack which were stored before the fields existed; unknown is not zero. */
 const MISSING = Object.fromEntries(
   Object.entries(BAR_FIELDS)
     .filter(([, { isNullable, kind }]) => isNullable === true || kind === 'texts')
@@ -42,7 +42,7 @@ const MISSING = Object.fromEntries(
 
 const makeRow = objectMaker(BAR_ROW)
 
-/** A bar as the api answers it; `time` is the start of its window. */
+/** A bar as the api returns it; `time` is the start of its window. */
 export function barRow(stored: BarFields): object {
   return makeRow({ ...MISSING, ...stored })
 }

@@ -1,4 +1,4 @@
-/** What the schemas of answers are made of. */
+/** Parts of the response schemas. */
 
 export const text = { type: 'string' } as const
 export const number = { type: 'number' } as const

@@ -1,4 +1,4 @@
-/** The JSON schemas of the answers: they document, they serialise, and tests hold answers to them. */
+/** The JSON schemas of the answers: they document and serialise, and tests validate answers with them. */
 
 import {
   flag,
@@ -96,7 +96,7 @@ export const GAPS_SCHEMA = list('gaps', {
   text
 })
 
-/** What a change of symbols came to. */
+/** The result of a change of symbols. */
 export const CHANGE_SCHEMA = object({ wanted: texts, changed: texts })
 
 export const ERROR_SCHEMA = object({

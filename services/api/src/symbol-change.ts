@@ -4,13 +4,13 @@ import { mergeSymbols } from '@tapedeck/mongo'
 import type { Reader } from './database-reader.ts'
 import type { RequestProblem } from './query.ts'
 
-/** What a change of symbols comes to. */
+/** The result of a change of symbols. */
 export type SymbolChange =
   | {
       readonly problems?: undefined
-      /** Every symbol wanted now, in the order of the feed's subscriptions. */
+      /** Every symbol wanted now, in the order of subscription. */
       readonly wanted: readonly string[]
-      /** Those that were not so before. */
+      /** The symbols that this request added or removed. */
       readonly changed: readonly string[]
     }
   | { readonly status: 400 | 404 | 409; readonly problems: readonly RequestProblem[] }
@@ -25,7 +25,7 @@ export interface SymbolChangeDeps {
 
 const BY = 'api'
 
-/** Adds symbols: all of them, or none and every mistake; those beyond the plan are named. */
+/** Adds all symbols, or none and reports every mistake and every symbol over the plan's limit. */
 export async function addSymbols(body: unknown, deps: SymbolChangeDeps): Promise<SymbolChange> {
   const { symbols, problems } = symbolsOf(body)
   if (problems.length > 0) return { status: 400, problems }
@@ -43,7 +43,7 @@ export async function addSymbols(body: unknown, deps: SymbolChangeDeps): Promise
   return { wanted: await wantedNow(deps), changed }
 }
 
-/** Removes one symbol, also one of SYMBOLS; what is stored of it stays. */
+/** Removes one symbol, also one of SYMBOLS. Its stored data stays. */
 export async function removeSymbol(symbol: string, deps: SymbolChangeDeps): Promise<SymbolChange> {
   const problems = symbolProblems([symbol], 1).map((text) => problem('symbol', text))
   if (problems.length > 0) return { status: 400, problems }

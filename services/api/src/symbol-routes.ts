@@ -1,6 +1,6 @@
 import type { Metrics } from '@tapedeck/service'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { admission } from './api-token.ts'
+import { accessOf } from './api-token.ts'
 import type { ApiConfig } from './config.ts'
 import { sendProblems, sendRefusal } from './replies.ts'
 import { CHANGE_SCHEMA, ERROR_SCHEMA } from './schemas.ts'
@@ -11,11 +11,11 @@ import {
   type SymbolChangeDeps
 } from './symbol-change.ts'
 
-/** The largest plan's symbols fit. */
+/** Enough for the symbols of the largest plan. */
 const BODY_LIMIT = 256 * 1024
 const ERRORS = [400, 401, 403, 404, 409, 500, 503] as const
 
-/** POST and DELETE of symbols, for those who have the token. */
+/** POST and DELETE of symbols, with the token. */
 export function addSymbolRoutes(
   app: FastifyInstance,
   store: SymbolChangeDeps['store'],
@@ -25,24 +25,24 @@ export function addSymbolRoutes(
   const deps = { store, base, maxSymbols }
   const changes = metrics.counter(
     'api_symbol_changes_total',
-    'Requests to add or remove symbols, by what became of them',
+    'Requests to add or remove symbols, by outcome',
     ['outcome']
   )
   const errors = Object.fromEntries(ERRORS.map((status) => [status, ERROR_SCHEMA]))
   const route = {
     schema: { response: { 200: CHANGE_SCHEMA, ...errors } },
     bodyLimit: BODY_LIMIT,
-    // Before the body is read: without the token it is not even parsed.
+    // Before the body is read: a request without the token is not parsed.
     onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
-      const judged = admission(token, request.headers.authorization)
-      if (judged.isAdmitted) return undefined
+      const access = accessOf(token, request.headers.authorization)
+      if (access.isAllowed) return undefined
       changes.inc({ outcome: 'not allowed' })
-      if (judged.status === 401) reply.header('www-authenticate', 'Bearer realm="tapedeck"')
+      if (access.status === 401) reply.header('www-authenticate', 'Bearer realm="tapedeck"')
       return sendRefusal(
         reply,
-        judged.status,
-        judged.status === 401 ? 'UNAUTHORIZED' : 'FORBIDDEN',
-        judged.message
+        access.status,
+        access.status === 401 ? 'UNAUTHORIZED' : 'FORBIDDEN',
+        access.message
       )
     }
   }

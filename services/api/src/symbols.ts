@@ -8,16 +8,16 @@ import { isStale } from './feed-rows.ts'
 
 export type Mode = 'simulated' | 'live' | 'mixed' | 'none'
 
-/** Only Finnhub's own feed is live; anything else is said to be simulated. */
+/** Only Finnhub's own feed counts as live, every other as simulated. */
 const LIVE_FEED = 'finnhub'
 
 export interface SymbolRow {
   readonly symbol: string
-  /** Whether SYMBOLS names it. */
+  /** Whether it is in SYMBOLS. */
   readonly configured: boolean
-  /** Whether it is to be followed: of SYMBOLS, with what was added and removed while running. */
+  /** Whether it is to be followed: by SYMBOLS and the changes made at run time. */
   readonly wanted: boolean
-  /** How it stands with the feed; null when no producer says. */
+  /** Its state in the feed; null when no producer reports it. */
   readonly standing: string | null
   readonly reason: string | null
   readonly feed: string | null
@@ -34,7 +34,7 @@ export interface SymbolFacts {
   readonly feeds: readonly FeedStatusDocument[]
 }
 
-/** The configured symbols in their order, then every other that is wanted or was seen, by name; pure. */
+/** The configured symbols in their order, then all others that are wanted or were seen, by name; pure. */
 export function symbolList(
   { configured, maxSymbols, seen, subscriptions, feeds }: SymbolFacts,
   nowMs: number
@@ -68,8 +68,8 @@ export function symbolList(
 }
 
 function reasonUnsaid(known: number, fresh: number): string | null {
-  if (fresh > 0) return 'not taken up by the producer yet'
-  return known > 0 ? 'no word from the producer' : null
+  if (fresh > 0) return 'not followed by the producer yet'
+  return known > 0 ? 'no report from the producer' : null
 }
 
 function modeOf(seen: readonly SymbolDocument[]): Mode {

@@ -4,7 +4,7 @@ import { windowMs, type TimeRange } from './time-range.ts'
 
 const MINUTE_MS = 60_000
 
-/** The bars that a rate is read from: fine ones for a short range, few for a long one. */
+/** The bars from which a rate is computed: short ones for a short range, long ones for a long range. */
 export function rateTimeframe({ fromMs, toMs }: TimeRange): Timeframe {
   const spanMs = toMs - fromMs
   if (spanMs <= 15 * MINUTE_MS) return '1s'
@@ -12,8 +12,8 @@ export function rateTimeframe({ fromMs, toMs }: TimeRange): Timeframe {
 }
 
 /**
- * Trades per second over the window of a bar. A window that is still open counts the seconds it has
- * lasted, at least one: otherwise every chart would end in a fall that is none.
+ * Trades per second over the window of a bar. An open window counts the seconds since its start, at least
+ * one; otherwise every chart would end in an apparent fall.
  */
 export function tradeRate(bar: BarRow, timeframe: Timeframe, nowMs: number) {
   const start = bar.start.getTime()

@@ -12,7 +12,7 @@ import { FeedSupervisor } from './supervisor.ts'
 
 export { PRODUCER_VARIABLES, readConfig, type ProducerConfig } from './config.ts'
 
-/** After the stop, how long the queued records may still take to reach the broker. */
+/** How long queued records may take to reach the broker after the stop. */
 const DRAIN_LIMIT_MS = 2500
 
 /**

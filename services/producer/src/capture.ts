@@ -21,11 +21,11 @@ interface CapturedFrame {
   readonly frame: number
 }
 
-/** A killed process loses at most what came in this time. */
+/** A killed process loses the frames of at most this time. */
 const FLUSH_MS = 500
-/** Written at once at most; compressing it takes some ms outside of the main thread. */
+/** Bytes of one write at most; compressing them takes some ms outside of the main thread. */
 const WRITE_CHARACTERS = 1024 * 1024
-/** Held in memory while the disk is slow. */
+/** Bytes in memory at most while the disk is slow. */
 const MOST_CHARACTERS = 32 * 1024 * 1024
 
 const compress = promisify(gzip)
@@ -70,7 +70,7 @@ export class Capture {
     return new Capture(config, metrics, log)
   }
 
-  /** Never waits: what the disk cannot take in time is dropped and counted. */
+  /** Never waits: frames that the disk cannot keep up with are dropped and counted. */
   frame(text: string, receivedAt: number, connection: string, frame: number): void {
     if (this.#characters + text.length > MOST_CHARACTERS) {
       this.#metrics.framesNotCaptured.inc()
@@ -99,7 +99,7 @@ export class Capture {
     })
   }
 
-  /** Writes the waiting frames, and those that come meanwhile when they fill a write. */
+  /** Writes the waiting frames, and those that arrive meanwhile when they fill a write. */
   async #writeAll(): Promise<void> {
     do {
       const part = this.#nextPart()
@@ -145,8 +145,8 @@ function lineOf({ text, receivedAt, connection, frame }: CapturedFrame): string 
 }
 
 /**
- * Appends lines to gzip files, each write as a member of its own: whatever ends the process, all
- * members before it can be read.
+ * Appends lines to gzip files, each write as a separate member, so that the members before an interrupted
+ * write can always be read.
  */
 class CaptureFile {
   readonly #config: CaptureConfig
@@ -161,7 +161,7 @@ class CaptureFile {
 
   /**
    * Writes lines of one connection, of which the first was received at `firstAtMs`. Rejects when the
-   * disk fails; the next write then begins a new file, since the end of this one is unknown.
+   * disk fails; the next write then begins a new file, because the end of this one is unknown.
    *
    * @returns compressed bytes
    */
@@ -201,7 +201,7 @@ class CaptureFile {
   }
 }
 
-/** Sorts by time: `2026-03-10T14-00-00.123Z-<connection>.ndjson.gz`. */
+/** A name that sorts by time: `2026-03-10T14-00-00.123Z-<connection>.ndjson.gz`. */
 function captureFileName(connection: string, firstAtMs: number): string {
   return `${new Date(firstAtMs).toISOString().replaceAll(':', '-')}-${connection}.ndjson.gz`
 }

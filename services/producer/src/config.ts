@@ -24,7 +24,7 @@ import type { SpoolConfig } from './outbox/spool.ts'
 const FINNHUB = 'wss://ws.finnhub.io'
 const GIBIBYTE = 1024 ** 3
 const MEBIBYTE = 1024 ** 2
-/** Compressed; a capture goes on in the next file then. */
+/** Compressed size at which a capture continues in a new file. */
 const CAPTURE_FILE_BYTES = 64 * MEBIBYTE
 
 export const PRODUCER_VARIABLES = {
@@ -100,7 +100,7 @@ type Vendor = (
   | { readonly kind: 'alpaca'; readonly key: Secret; readonly secret: Secret }
 ) & {
   readonly url: string
-  /** Names the key that only one connection may use. */
+  /** The name of the key that only one connection may use. */
   readonly credential: Secret
   /** The variable to correct when it is refused. */
   readonly credentialName: string
@@ -122,16 +122,16 @@ export interface ProducerConfig {
   readonly symbols: readonly string[]
   readonly healthHost: string
   readonly healthPort: number
-  /** Each topic has a folder of its own, so that records never reach another topic. */
+  /** Each topic has its own folder, so that records never reach another topic. */
   readonly spool: SpoolConfig
-  /** How long a record may be in memory alone, ms. */
+  /** How long a record may be in memory only, ms. */
   readonly spoolAfterMs: number
   /** Undefined: raw frames are not kept. */
   readonly capture: CaptureConfig | undefined
 }
 
 /**
- * FINNHUB_URL wins; else with FINNHUB_TOKEN the real endpoint, else SIMULATOR_URL.
+ * The address of the feed: FINNHUB_URL if set, with FINNHUB_TOKEN the real endpoint, otherwise SIMULATOR_URL.
  * @throws CONFIG_INVALID with every mistake
  */
 export function readConfig(env: Env): ProducerConfig {

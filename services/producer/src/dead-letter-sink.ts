@@ -9,8 +9,8 @@ const CAPACITY = 5000
 const SAMPLE = 1000
 
 /**
- * Takes what did not fit: counts it by reason, logs a sample, and sends it to the dead-letter topic in
- * the background, so that a flood of bad frames never holds up good ones.
+ * Counts frames and trades that did not fit by reason, logs a sample, and sends them to the dead-letter topic
+ * in the background, so that a flood of bad frames never delays good ones.
  */
 export class DeadLetterSink {
   readonly #letters: DeadLetters

@@ -28,13 +28,13 @@ export interface FrameHandlerDeps {
   readonly log: Logger
 }
 
-/** The part of FeedFacts that the events of a feed tell. */
+/** The part of FeedFacts that the events of a feed provide. */
 type EventFacts = Pick<
   FeedFacts,
   'connection' | 'connectedMs' | 'outage' | 'lastError' | 'lastTradeMs' | 'symbols' | 'problems'
 >
 
-/** Follows the feed: turns its frames into records, its outages into gaps, and knows each symbol's state. */
+/** Handles the events of the feed: frames become records, outages become gaps; keeps the state of each symbol. */
 export class FrameHandler {
   readonly #config: ProducerConfig
   readonly #deps: FrameHandlerDeps
@@ -58,7 +58,7 @@ export class FrameHandler {
     this.#protocol = protocolOf(config)
   }
 
-  /** Receive time of the last frame that the outbox took completely; null before the first. */
+  /** Receive time of the last frame whose records are all in the outbox; null before the first. */
   get handledMs(): number | null {
     return this.#handledMs
   }
@@ -91,7 +91,7 @@ export class FrameHandler {
     this.#feed?.setSymbols(symbols)
   }
 
-  /** Notes why a symbol cannot be expected to trade, from another source than the feed. */
+  /** Records why a symbol is not expected to trade, from another source than the feed. */
   noteProblem(symbol: string, problem: SymbolProblem): void {
     this.#problems.set(symbol, problem)
   }
@@ -190,7 +190,7 @@ export class FrameHandler {
   }
 }
 
-/** The protocol of the configured vendor. A further vendor is one more case here and a lib of its own. */
+/** The protocol of the configured vendor. A further vendor needs a case here and its own lib. */
 function protocolOf({ vendor }: ProducerConfig): FeedProtocol {
   return vendor.kind === 'alpaca' ? alpacaProtocol(vendor) : finnhubProtocol(vendor)
 }

@@ -12,12 +12,12 @@ import {
 import type { Logger } from '@tapedeck/service'
 import type { Handover, OpenGap, PreviousRun } from './outage-tracker.ts'
 
-/** For this long the lease of a holder that is gone keeps others from the key. */
+/** The lease of a holder that is gone blocks the key for this long. */
 const TTL_MS = 8000
 const RENEW_MS = 2000
 const RETRY_MS = 1000
 
-/** Names a key without showing it. */
+/** A name for a key that does not reveal it. */
 export function leaseId(feed: string, token: Secret): string {
   const digest = createHash('sha256').update(token.reveal()).digest('hex').slice(0, 16)
   return `${feed}|${digest}`
@@ -34,10 +34,10 @@ export interface LeaseKeeperOptions {
 }
 
 /**
- * Holds the right to use a feed's key: Finnhub drops both connections when a second one opens, so the
- * second producer waits here and says for whom.
+ * The right to use a feed's key: Finnhub drops both connections when a second one opens, so the second
+ * producer waits here and reports the holder.
  *
- * While the database is away the holder keeps its lease: nobody else can take it either.
+ * While the database is away the holder keeps its lease, because no other producer can acquire it either.
  */
 export class LeaseKeeper {
   readonly #database: Database
@@ -76,7 +76,7 @@ export class LeaseKeeper {
         }
         this.#waitsFor = answer.owner
       } catch (error) {
-        log.warn({ err: error }, 'the lease cannot be asked for')
+        log.warn({ err: error }, 'the lease cannot be requested')
         this.#waitsFor = `the database (${messageOf(error)})`
       }
       await this.#clock.delay(retryMs, signal)
@@ -85,7 +85,7 @@ export class LeaseKeeper {
 
   /**
    * Renews the lease until the signal aborts; resolves with the new owner when it was lost.
-   * Each renewal notes what `note` returns for the next run.
+   * Each renewal stores what `note` returns for the next run.
    */
   async keep(note: () => LeaseNote, signal: AbortSignal): Promise<string | undefined> {
     const { id, log, ttlMs = TTL_MS, renewMs = RENEW_MS } = this.#options
@@ -141,7 +141,7 @@ export async function previousRun(
   }
 }
 
-/** What a run leaves to the next one, as its lease keeps it. */
+/** The handover from one run to the next, as stored in the lease. */
 export function noteOf(lastFrameMs: number | null, handover: Handover | undefined): LeaseNote {
   if (handover === undefined) return { lastFrameMs }
   const { open, followed } = handover

@@ -1,6 +1,6 @@
 import type { Metrics } from '@tapedeck/service'
 
-/** What the producer counts; docs/operations.md says what each means and what to do. */
+/** The producer's metrics; docs/operations.md has their meaning and what to do. */
 export function producerMetrics(metrics: Metrics) {
   return {
     frames: metrics.counter('frames_received_total', 'Frames received from the feed', ['kind']),
@@ -28,9 +28,9 @@ export function producerMetrics(metrics: Metrics) {
     connected: metrics.gauge('feed_connected', '1 while the feed is connected'),
     resubscriptions: metrics.counter(
       'resubscriptions_total',
-      'Symbols asked for again because they were silent beyond their usual'
+      'Symbols subscribed to again because they were silent for longer than usual'
     ),
-    lastFrame: metrics.gauge('feed_last_frame_seconds', 'When the last frame came, epoch seconds'),
+    lastFrame: metrics.gauge('feed_last_frame_seconds', 'Time of the last frame, epoch seconds'),
     publishSeconds: metrics.histogram(
       'publish_seconds',
       'Time of one send to the broker',
@@ -38,17 +38,17 @@ export function producerMetrics(metrics: Metrics) {
     ),
     recordsSpooled: metrics.counter(
       'records_spooled_total',
-      'Records written to the spool because the broker did not take them in time'
+      'Records written to the spool because the broker did not accept them in time'
     ),
     spoolBytes: metrics.gauge('spool_bytes', 'Bytes in the spool'),
-    queuedRecords: metrics.gauge('queued_records', 'Records that only memory has'),
+    queuedRecords: metrics.gauge('queued_records', 'Records in memory only'),
     spoolErrors: metrics.counter('spool_errors_total', 'Writes to the spool that failed'),
     spoolCutBytes: metrics.counter(
       'spool_cut_bytes_total',
-      'Bytes of the spool that were no whole entry: unfinished when a process ended, or damaged'
+      'Bytes of the spool without a whole entry: unfinished when a process ended, or damaged'
     ),
-    recordsLost: metrics.counter('records_lost_total', 'Records received and given up', ['reason']),
-    tradesLost: metrics.counter('trades_lost_total', 'Trades received and given up', ['reason']),
+    recordsLost: metrics.counter('records_lost_total', 'Records received and lost', ['reason']),
+    tradesLost: metrics.counter('trades_lost_total', 'Trades received and lost', ['reason']),
     framesCaptured: metrics.counter('capture_frames_total', 'Frames written to capture files'),
     framesNotCaptured: metrics.counter(
       'capture_frames_dropped_total',

@@ -13,22 +13,22 @@ export interface OutageTrackerDeps {
 export type OpenGap = Pick<GapRecord, 'id' | 'fromMs' | 'cause' | 'symbols'>
 
 /**
- * When each symbol was last followed: null, it is now; else the receive time of the last frame while
- * it was, epoch ms. A symbol that never was is not in it.
+ * When each symbol was last followed: null when it is followed now, otherwise the receive time of the last
+ * frame while it was, epoch ms. A symbol that was never followed is missing.
  */
 export type Followed = ReadonlyMap<string, number | null>
 
-/** What a run of the producer leaves to the next one. */
+/** The handover from one run of the producer to the next. */
 export interface Handover {
   readonly open: OpenGap | undefined
   readonly followed: Followed
 }
 
-/** What is known of an earlier run: its open gap, its last frame, its symbols. */
+/** The known facts about an earlier run: its open gap, its last frame, its symbols. */
 export interface PreviousRun {
   readonly open?: OpenGap
   readonly lastFrameMs: number | null
-  /** Undefined: not known, so it is taken to have followed the symbols of now. */
+  /** Undefined: unknown, and assumed to be the present symbols. */
   readonly followed?: Followed
 }
 
@@ -36,7 +36,7 @@ export interface PreviousRun {
  * Turns losing and finding the feed again into gap records: opened when the feed is lost, closed by
  * the first frame after that. Times are receive times in epoch ms.
  *
- * At most one gap is open: failed attempts to connect belong to it, and the first cause stands. A gap
+ * At most one gap is open: failed attempts to connect belong to it, and it keeps the first cause. A gap
  * found at start-up gets an id derived from its content, so a crash cannot record it twice.
  */
 export class OutageTracker {
@@ -56,9 +56,9 @@ export class OutageTracker {
   }
 
   /**
-   * What the next run must know. It stays as it was while a gap that was announced since is in memory
-   * alone: the lease must not note as recorded what a kill would lose.
-   * @param exposedSinceMs receive time of the oldest record that only memory has; undefined: none
+   * The handover for the next run. It does not change while a gap announced since then is in memory only: the
+   * lease must not describe as recorded what a kill would lose.
+   * @param exposedSinceMs receive time of the oldest record in memory only; undefined: none
    */
   handover(exposedSinceMs: number | undefined): Handover | undefined {
     if (exposedSinceMs === undefined || exposedSinceMs > this.#announcedMs) {
@@ -71,7 +71,7 @@ export class OutageTracker {
     this.#symbols.want(symbols, this.#lastFrameMs)
   }
 
-  /** Continues an earlier run: its open gap stays the same gap; otherwise the time between is one. */
+  /** Continues an earlier run: its open gap continues; otherwise the time between the runs is a gap. */
   resume({ open, lastFrameMs, followed }: PreviousRun, nowMs: number): void {
     this.#lastFrameMs = lastFrameMs
     if (followed !== undefined) this.#handover = { open, followed }
@@ -88,8 +88,8 @@ export class OutageTracker {
 
   /**
    * Handles the arrival of a frame. It ends an outage only once every symbol is subscribed to again:
-   * before that some are still missed. The first frame ever ends the time before, of which nothing is
-   * known.
+   * before that some are still missed. The first frame ever ends a gap without a beginning, because nothing is
+   * known about the time before.
    */
   frame(nowMs: number, isSubscribed: boolean): void {
     const isFirst = this.#lastFrameMs === null
@@ -122,7 +122,7 @@ export class OutageTracker {
     this.#open = this.#announce({ ...gap, toMs: null }, nowMs)
   }
 
-  /** These symbols were not followed until now; none named: the feed was not. */
+  /** The gap of symbols that were not followed until now; without symbols, of the whole feed. */
   #announceUnfollowed(fromMs: number | null, symbols: readonly string[], nowMs: number): void {
     const cause =
       fromMs === null ? 'the feed was not followed before' : 'the symbol was not followed'
@@ -155,14 +155,14 @@ export class OutageTracker {
   }
 }
 
-/** Symbols given up that are remembered; the one given up longest ago is forgotten first. */
+/** How many symbols that are no longer followed are remembered; the oldest are removed first. */
 const MOST_GIVEN_UP = 2000
 
 /** The wanted symbols, and since when each of them is followed. */
 export class FollowedSymbols {
   #wanted: readonly string[] = []
   readonly #until = new Map<string, number | null>()
-  /** Wanted, but not followed yet; kept ready, as every frame asks for it. */
+  /** Wanted, but not followed yet; precomputed, because every frame uses it. */
   #joining: readonly string[] = []
 
   get wanted(): readonly string[] {
@@ -185,14 +185,14 @@ export class FollowedSymbols {
     this.want(this.#wanted, lastFrameMs)
   }
 
-  /** @param lastFrameMs until when the symbols were followed that are no longer wanted; null: none was */
+  /** @param lastFrameMs until when symbols that are no longer wanted were followed; null: none was */
   want(symbols: readonly string[], lastFrameMs: number | null): void {
     this.#wanted = symbols
     if (lastFrameMs !== null) this.#giveUp(new Set(symbols), lastFrameMs)
     this.#joining = symbols.filter((symbol) => this.#until.get(symbol) !== null)
   }
 
-  /** From now on every wanted symbol is followed; returns those that were not, by when they last were. */
+  /** From now on every wanted symbol is followed; returns those that were not, by the time they last were. */
   join(): ReadonlyMap<number | null, readonly string[]> {
     const joined = Map.groupBy(this.#joining, (symbol) => this.#until.get(symbol) ?? null)
     for (const symbol of this.#joining) this.#until.set(symbol, null)
@@ -203,7 +203,7 @@ export class FollowedSymbols {
   #giveUp(wanted: ReadonlySet<string>, lastFrameMs: number): void {
     for (const [symbol, untilMs] of this.#until) {
       if (untilMs !== null || wanted.has(symbol)) continue
-      // Moves to the end, as the map is in the order of giving up; the loop skips it there.
+      // Moves to the end, because the map is in the order of unsubscribing; the loop skips it there.
       this.#until.delete(symbol)
       this.#until.set(symbol, lastFrameMs)
     }

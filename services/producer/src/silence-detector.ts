@@ -14,7 +14,7 @@ interface Watched {
   lastTradeMs: number | null
   usualGapMs: number | null
   sinceMs: number
-  /** A new subscription was requested during this silence. */
+  /** Whether a new subscription was requested during this silence. */
   isReported: boolean
 }
 
@@ -31,13 +31,13 @@ const BREAK_MS = 30 * 60_000
 /**
  * Detects symbols that are silent for longer than their own trade rate and market hours explain.
  *
- * A feed that still pings may have lost a symbol, and a thinly traded symbol may be silent although
- * all is well. Times are receive times in epoch ms. Pure.
+ * A feed that still pings may have lost a symbol, and a thinly traded symbol may be silent without any
+ * fault. Times are receive times in epoch ms. Pure.
  */
 export class SilenceDetector {
   readonly #watched = new Map<string, Watched>()
 
-  /** Starts to watch the symbols of the list and forgets all others. */
+  /** Watches the symbols of the list, and no others. */
   setSymbols(symbols: readonly string[], nowMs: number): void {
     for (const symbol of this.#watched.keys()) {
       if (!symbols.includes(symbol)) this.#watched.delete(symbol)

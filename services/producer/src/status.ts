@@ -2,21 +2,21 @@ import { marketState, tradesRoundTheClock } from '@tapedeck/domain'
 import type { FeedStatusDocument, SymbolStanding } from '@tapedeck/mongo'
 import type { SymbolState } from './silence-detector.ts'
 
-/** Why a symbol cannot be expected to trade. */
+/** Why a symbol is not expected to trade. */
 export interface SymbolProblem {
   readonly standing: SymbolStanding
   readonly reason: string
 }
 
-/** What is known of the feed at a moment; times are epoch ms. */
+/** The state of the feed at a moment; times are epoch ms. */
 export interface FeedFacts {
   readonly feed: string
   readonly nowMs: number
   readonly connection: string | null
   readonly connectedMs: number | null
-  /** Why it is not connected, and when it is tried again; null while it is. */
+  /** Why it is not connected, and when the next try is; null while it is connected. */
   readonly outage: { readonly cause: string; readonly retryMs: number | null } | null
-  /** Who has the key while this producer waits for it. */
+  /** The holder of the key while this producer waits for it. */
   readonly waitsFor: string | undefined
   readonly lastError: string | null
   readonly lastFrameMs: number | null
@@ -61,7 +61,7 @@ function rowOf(
   facts: FeedFacts
 ): Row {
   const problem = facts.problems.get(symbol)
-  // A symbol that trades is not rejected, whatever a list says.
+  // A symbol that trades is not rejected, even if the vendor's list lacks it.
   const isRefused = problem !== undefined && standing !== 'receiving'
   return {
     symbol,

@@ -44,7 +44,7 @@ export class FeedSupervisor {
     this.#handler.setSymbols(config.symbols, [], Date.now())
   }
 
-  /** Begins to follow; a failure that no retry can mend ends the service. */
+  /** Starts to follow the feed; a failure that no retry can fix ends the service. */
   open(): void {
     this.#following = this.#run().catch((error: unknown) => {
       if (hasCode(error, 'ABORTED')) return
@@ -53,7 +53,7 @@ export class FeedSupervisor {
     })
   }
 
-  /** Ends after the signal of the context: the outage begins and the lease is released. */
+  /** After the signal of the context: records the outage and releases the lease. */
   async close(): Promise<void> {
     const { outages, deadLetters } = this.#deps
     await this.#following
@@ -63,7 +63,7 @@ export class FeedSupervisor {
     await this.#database?.close()
   }
 
-  /** Why the feed is not followed as it should be, in sentences. */
+  /** Why the feed is not followed, in sentences; empty while it is. */
   problems(): readonly string[] {
     const waiting = this.#servers.reasons()
     if (waiting.length > 0) return waiting
@@ -172,7 +172,7 @@ export class FeedSupervisor {
     }
   }
 
-  /** Looks symbols up in the vendor's list, where a key allows it; unknown ones are followed all the same. */
+  /** Looks symbols up in the vendor's list, where a key allows it. Unknown ones are followed as well. */
   async #checkSymbols(signal: AbortSignal): Promise<void> {
     const { rest } = this.#config
     if (rest === undefined) return
@@ -208,7 +208,7 @@ export class FeedSupervisor {
   async #release(): Promise<void> {
     await this.#writeStatus('stopped')
     const { outages } = this.#deps
-    // What is still in memory is published or spooled after this.
+    // Records still in memory are published or spooled after this.
     await this.#lease?.release(noteOf(outages.lastFrameMs, outages.handover(undefined)))
   }
 

@@ -24,7 +24,7 @@ export interface RunningSimulator {
   /** For FINNHUB_URL, without a token. */
   readonly url: string
   readonly healthUrl: string
-  /** GET answers the state of connections and faults, POST takes a fault. */
+  /** GET returns the state of connections and faults, POST performs a fault. */
   readonly controlUrl: string
   stats(): SimulatorStats
   /** Performs a fault at once. */
@@ -36,9 +36,9 @@ export interface RunningSimulator {
 }
 
 /**
- * Serves Finnhub's protocol and plays its source in the background until the context's signal.
+ * Serves Finnhub's protocol and plays its source in the background until the signal of the context aborts.
  *
- * A tape is streamed, so a bad line ends the service with TAPE_INVALID only when its turn comes.
+ * A tape is streamed, so a bad line ends the service with TAPE_INVALID only when it is reached.
  *
  * @throws CONFIG_INVALID when the file or the scenario is missing or invalid; PORT_IN_USE.
  */
@@ -77,7 +77,7 @@ export async function startSimulator(
         token,
         maxSymbols: () => accessRules.maxSymbols,
         pingMs,
-        // A capture has pings of its own; others in between would shift the numbers of its frames.
+        // A capture has its own pings; others in between would shift the numbers of its frames.
         pings: () => !hasOwnPings || counts.stats().tapeEnded,
         log,
         onChange,
@@ -131,7 +131,7 @@ interface PlayTarget extends Pick<PlayOptions, 'audience' | 'clock' | 'signal'> 
 async function playMarket(market: Market, target: PlayTarget): Promise<void> {
   const { audience, clock, log, counts } = target
   const batches = marketBatches(market, audience, clock, (skippedMs) => {
-    log.warn({ skippedMs }, 'held up: market time is skipped')
+    log.warn({ skippedMs }, 'the process was stalled: market time is skipped')
     counts.skipped(skippedMs)
   })
   await play(batches, { ...target, onPlayed: counts.played, pace: livePace, gate: undefined })
@@ -167,7 +167,7 @@ async function expectFile(path: string): Promise<void> {
   }
 }
 
-/** A file that cannot be read counts as none: it ends the service when it is played. */
+/** An unreadable file counts as none here; it ends the service when it is played. */
 async function isCapture(path: string): Promise<boolean> {
   try {
     return (await tapeFormatOf(path)) === 'capture'

@@ -28,7 +28,7 @@ interface MarketConfig {
 export interface TapeConfig {
   readonly kind: 'tape'
   readonly path: string
-  /** Times the recorded speed; Infinity: as fast as the clients take it. */
+  /** Times the recorded speed; Infinity: as fast as the clients receive it. */
   readonly speed: number
   readonly skipGaps: boolean
   readonly start: StartRule
@@ -142,7 +142,7 @@ const FLAGS: readonly Flag[] = Object.entries({
 }))
 
 /**
- * The variables that the flags of the command line stand for, or 'help'.
+ * The variables for the flags of the command line, or 'help'.
  * @throws CONFIG_INVALID for flags that do not exist or lack their value.
  */
 export const readFlags = argumentReader({

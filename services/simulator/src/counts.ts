@@ -59,12 +59,12 @@ export function createCounts(metrics: Metrics, clients: () => number): Counts {
   const faults = metrics.counter('simulator_faults_total', 'Faults done', ['fault'])
   const handshakes = metrics.counter(
     'simulator_handshakes_total',
-    'Handshakes by the status they were answered with',
+    'Handshakes by the status of their answer',
     ['status']
   )
   const skippedSeconds = metrics.counter(
     'simulator_market_skipped_seconds_total',
-    'Market time skipped because the process was held up'
+    'Market time skipped because the process was stalled'
   )
   const tapeEnded = metrics.gauge('simulator_tape_ended', '1 once the file was played to its end')
   const stats = {

@@ -42,7 +42,7 @@ export interface Servers {
 const UNWIND_LIMIT_MS = 3000
 
 /**
- * Brings up a broker and a database side by side.
+ * Starts a broker and a database at the same time.
  *
  * @throws DATA_DIR_IN_USE, SERVER_MISSING (with what to do), SERVER_FAILED, ABORTED; nothing is left
  *   running then
@@ -99,9 +99,9 @@ interface StackContext {
 }
 
 interface Stack {
-  /** What a person is shown once all is up. */
+  /** The text for the terminal once everything runs. */
   readonly screen: string
-  /** Services first, then servers; in less than ten seconds. */
+  /** Stops the services, then the servers, each group within its limit. */
   close(): Promise<void>
 }
 
@@ -111,7 +111,7 @@ const SERVERS_STOP_LIMIT_MS = 3000
 const API_PORT_TRIES = 20
 
 /**
- * Brings up everything: servers, topics and collections, services; then waits for the first bar.
+ * Starts everything: servers, topics and collections, services. Then waits for the first bar.
  *
  * @throws CONFIG_INVALID, SERVER_MISSING, DATA_DIR_IN_USE, PORT_IN_USE, SERVER_FAILED, ABORTED;
  *   nothing is left running then
@@ -135,11 +135,11 @@ export async function startStack(config: StackConfig, context: StackContext): Pr
     const database = await openDatabase({ ...config.mongo, uri: mongoUri }, { maxPoolSize: 2 })
     try {
       const partitions = await prepare(config, brokers, database)
-      progress.say(`Topic ${config.topic} has ${partitions} partitions; collections are there`)
+      progress.say(`Topic ${config.topic} has ${partitions} partitions; collections exist`)
       const ports = await chooseServicePorts(servers.ports, config.env, reserved.port)
       const plans = planServices(config, { brokers, mongoUri }, ports)
       const sinceMs = Date.now()
-      await reserved.release() // as late as possible: another stack may be looking for a port
+      await reserved.release() // as late as possible, because another stack may look for a port
       const site = { ...config, progress, guard: servers.guard }
       services = await startServices(plans, site, { signal, onFinal })
       progress.say('Waiting for the first bar')
@@ -156,7 +156,7 @@ export async function startStack(config: StackConfig, context: StackContext): Pr
   }
 }
 
-/** The port asked for, or the first free one from 8080 on when none was asked for. */
+/** API_PORT if it is set, otherwise the first free port from 8080 on. */
 async function reserveApiPort({
   apiHost,
   apiPort,

@@ -32,9 +32,9 @@ export interface StackConfig {
   readonly feed: 'simulated' | 'live'
   readonly apiHost: string
   readonly apiPort: number
-  /** The user asked for this very port. */
+  /** Whether the user set the port. */
   readonly isApiPortGiven: boolean
-  /** Of every process that the stack starts: the stack's own, with Node's compile cache, which saves time and memory. */
+  /** The environment of every child process: that of the stack, with Node's compile cache, which saves time and memory. */
   readonly env: Env
 }
 

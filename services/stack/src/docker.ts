@@ -11,7 +11,7 @@ export interface Docker {
   readonly kind: 'docker'
 }
 
-/** The last resort: a Docker engine that answers. A docker command alone proves nothing. */
+/** The last choice: a Docker engine that answers. The docker command alone is no proof of one. */
 export const dockerStep: Step<Docker> = {
   name: 'Docker',
   find: async () => {
@@ -31,7 +31,7 @@ export async function askDocker(): Promise<string> {
   }
 }
 
-/** A broker whose data is gone with the container. */
+/** A broker whose data is lost with its container. */
 export async function startKafkaContainer(): Promise<RunningServer> {
   const { KafkaContainer } = await import('@testcontainers/kafka')
   const container = await new KafkaContainer(KAFKA_IMAGE).withKraft().start()
@@ -39,7 +39,7 @@ export async function startKafkaContainer(): Promise<RunningServer> {
   return inDocker(container, address, `Kafka in Docker (${KAFKA_IMAGE})`)
 }
 
-/** A database whose data is gone with the container. */
+/** A database whose data is lost with its container. */
 export async function startMongoContainer(): Promise<RunningServer> {
   const { MongoDBContainer } = await import('@testcontainers/mongodb')
   const container = await new MongoDBContainer(MONGODB_IMAGE).start()

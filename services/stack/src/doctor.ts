@@ -149,9 +149,9 @@ async function checkServer<P extends Program, N extends string>(
     ;({ version } = value)
     return `${describe(value)}, ${value.path} (${from})`
   }
-  const remedy = `npm run stack:fetch (npm start does it too), or set ${variables}`
+  const remedy = `npm run stack:fetch (npm start fetches it too), or set ${variables}`
   const check = await attempt(name, find, remedy)
-  const detail = `not here yet, can be fetched by ${fetchedBy}`
+  const detail = `not installed, can be fetched by ${fetchedBy}`
   return { check: asNote(check, fetchedBy !== undefined, detail), version }
 }
 
@@ -250,7 +250,7 @@ async function nearestFolder(folder: string): Promise<string> {
 const LEAST_MEMORY_BYTES = 2e9
 
 async function checkMemory(): Promise<Check> {
-  // On Linux "free" does not count the file cache, which the kernel gives back on demand.
+  // On Linux "free" does not include the file cache, which the kernel frees on demand.
   const meminfo = await readFile('/proc/meminfo', 'utf8').catch(() => '')
   const kibibytes = /^MemAvailable:\s+(\d+) kB/m.exec(meminfo)?.[1]
   const available = kibibytes === undefined ? freemem() : Number(kibibytes) * 1024
@@ -258,7 +258,7 @@ async function checkMemory(): Promise<Check> {
     'Memory',
     available >= LEAST_MEMORY_BYTES || kibibytes === undefined,
     `${megabytes(available)} available of ${megabytes(totalmem())}`,
-    'The stack takes up to 2 GB: end something large first',
+    'The stack uses up to 2 GB: close something large first',
     'note'
   )
 }

@@ -12,20 +12,20 @@ const PARTIAL = '.partial-'
 /** The remains of killed fetches are removed after a day. */
 const PARTIAL_AGE_MS = 86_400_000
 const TICK_MS = 1000
-/** Below this a folder holds only small files of the fetch itself. */
+/** Below this size a folder has only small files of the fetch itself. */
 const LEAST_REPORTED_BYTES = 100_000
 
 export interface Fetch {
   /** The name of the folder in the cache. */
   readonly name: string
-  /** What is fetched from where, and its size: printed before anything is fetched. */
+  /** What is fetched from where, and its size; printed before the fetch. */
   readonly announcement: string
   /** Puts the contents into `folder`, verified; throws when it cannot. May print its own progress. */
   readonly fill: (folder: string, signal: AbortSignal) => Promise<void>
 }
 
 /**
- * Fetches a folder into the cache and returns its path; a folder that is there is used as it is.
+ * Fetches a folder into the cache and returns its path; an existing folder is used without a check.
  *
  * The contents are collected in a temporary folder, which is renamed when it is complete. A killed fetch
  * leaves nothing incomplete, and of two processes that fetch at once one wins and both use its folder.
@@ -98,8 +98,8 @@ const DOWNLOAD_LIMIT_MS = 1_800_000
 const UNPACK_LIMIT_MS = 120_000
 
 /**
- * Downloads the archive at `url` and unpacks it into `folder`. The SHA-512 file beside it is asked for
- * first: a machine that cannot reach the site knows within five seconds.
+ * Downloads the archive at `url` and unpacks it into `folder`. It requests the SHA-512 file beside it first,
+ * so that a machine that cannot reach the site fails within five seconds.
  *
  * @throws DOWNLOAD_FAILED, CHECKSUM_MISMATCH
  */
@@ -135,7 +135,7 @@ export function sha512In(text: string): string {
     .toLowerCase()
     .slice(0, 128)
   if (!/^[0-9a-f]{128}$/.test(hash)) {
-    throw new TapedeckError('CHECKSUM_MISMATCH', 'The checksum file holds no SHA-512, expected one')
+    throw new TapedeckError('CHECKSUM_MISMATCH', 'The checksum file has no SHA-512, expected one')
   }
   return hash
 }

@@ -6,7 +6,7 @@ import { hasCode, messageOf, TapedeckError, type Env } from '@tapedeck/core'
 import type { StackConfig } from './config.ts'
 import type { Progress } from './screen.ts'
 
-/** What a search for a program reads; a test hands in folders of its own. */
+/** The inputs of a search for a program; tests pass their own folders. */
 export interface Search {
   /** PATH, JAVA_HOME, KAFKA_HOME, MONGOD_BIN: variables of the machine, not of tapedeck. */
   readonly env: Env
@@ -15,7 +15,7 @@ export interface Search {
   readonly arch: NodeJS.Architecture
   /** Where packages put a mongod when PATH lacks the folder. */
   readonly usualFolders: readonly string[]
-  /** False: only what is on the machine counts, nothing is fetched. */
+  /** False: only programs on the machine count, and nothing is fetched. */
   readonly mayFetch: boolean
   readonly progress: Progress
 }
@@ -37,7 +37,7 @@ export function searchOf(
   }
 }
 
-/** One place to look for a thing. `find` returns the thing or throws the reason why it is not there. */
+/** One place to look for a program. `find` returns the program or throws the reason why it is not there. */
 export interface Step<T> {
   readonly name: string
   readonly find: (signal: AbortSignal) => Promise<T>
@@ -45,18 +45,18 @@ export interface Step<T> {
 
 export interface Found<T> {
   readonly value: T
-  /** The name of the step that had it. */
+  /** The name of the step that found it. */
   readonly from: string
-  /** Why the earlier steps had not, one sentence each. */
+  /** Why the earlier steps did not, one sentence each. */
   readonly reasons: readonly string[]
 }
 
-/** The reason a step gives for not having the thing. */
+/** The error of a step that does not find the program. */
 export function notThere(reason: string): TapedeckError {
   return new TapedeckError('SERVER_MISSING', reason)
 }
 
-/** The step that takes the thing from where an environment variable says. */
+/** The step that looks where an environment variable points. */
 export function stepOfVariable<T>(
   name: string,
   value: string | undefined,
@@ -71,19 +71,19 @@ export function stepOfVariable<T>(
   }
 }
 
-/** The step that fetches the thing, unless the search is for what is on the machine. */
+/** The step that fetches the program, if the search may fetch. */
 export function stepOfFetch<T>(name: string, { mayFetch }: Search, find: Step<T>['find']): Step<T> {
   return {
     name,
     find: async (signal) => {
-      if (!mayFetch) throw notThere('nothing is fetched now')
+      if (!mayFetch) throw notThere('fetching is off')
       return find(signal)
     }
   }
 }
 
 /**
- * The first step that has the thing. Steps run one after another, so that nothing is fetched in vain.
+ * The first step that finds the program. Steps run one after another, so that nothing is fetched without need.
  *
  * @throws SERVER_MISSING with the reason of every step, and `remedy` as the last line; ABORTED
  */
@@ -117,7 +117,7 @@ export async function firstFound<T>(
 }
 
 /**
- * What `probe` makes of the first file that it accepts.
+ * The result of `probe` for the first file that it accepts.
  * @throws SERVER_MISSING with the reason of every file, or `none` when there is no file
  */
 export async function firstAccepted<T>(
@@ -161,7 +161,7 @@ async function isProgram(file: string): Promise<boolean> {
 const PROBE_LIMIT_MS = 10_000
 
 /**
- * What a program prints when it is asked for its version.
+ * The output of a program for --version.
  * @throws SERVER_MISSING when it is no program or fails; with the loader's message, if that is the cause
  */
 export async function askVersion(
@@ -258,13 +258,13 @@ export function runCommand(
   return promise
 }
 
-/** The line that names the error, or else the last lines. */
+/** The line with the error, or the last lines without one. */
 function reasonIn(output: string): string {
   const named = output.split('\n').find((line) => /^\[?(error|fatal)\b/i.test(line))
   return named?.slice(0, MESSAGE_CHARS) ?? lastLines(output, 3)
 }
 
-/** The last `count` lines with something in them, joined by ` | `. */
+/** The last `count` lines that are not blank, joined by ` | `. */
 export function lastLines(output: string, count: number): string {
   const lines = output.split('\n').map((line) => line.trim())
   return lines

@@ -29,7 +29,7 @@ export interface Guard {
 export interface ChildOptions {
   readonly env: Env
   readonly cwd?: string
-  /** Takes standard output and error. */
+  /** The file for standard output and error. */
   readonly log: FileHandle
   /** True: with an IPC channel, over which a service reports that it has started. */
   readonly hasChannel?: boolean
@@ -53,7 +53,7 @@ export interface ChildExit {
 
 const GUARD_PROGRAM = fileURLToPath(new URL('guard-main.ts', import.meta.url))
 const GUARD_RESTART_MS = 1000
-/** A killed process is gone at once; this bounds the wait for its exit event. */
+/** A killed process ends at once; this bounds the wait for its exit event. */
 const KILL_LIMIT_MS = 2000
 /**
  * A child begins as a shell that waits for a line and then becomes the program, with the same pid. If

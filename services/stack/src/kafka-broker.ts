@@ -74,7 +74,7 @@ function serverProperties(ports: KafkaPorts, logDir: string): string {
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
     listeners: `PLAINTEXT://127.0.0.1:${ports.kafka},CONTROLLER://127.0.0.1:${controller}`,
-    // An address, not localhost: that may resolve to ::1, where nobody listens.
+    // An address, not localhost, which may resolve to ::1, where nothing listens.
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.kafka}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
@@ -88,7 +88,7 @@ function serverProperties(ports: KafkaPorts, logDir: string): string {
     'transaction.state.log.num.partitions': 1,
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
-    // A group of one need not wait three seconds for others.
+    // A group of one does not need to wait three seconds for others.
     'group.initial.rebalance.delay.ms': 0,
     // After a kill the broker is refused until its old session has expired; the default is 9 s.
     'broker.session.timeout.ms': 4000,
@@ -96,7 +96,7 @@ function serverProperties(ports: KafkaPorts, logDir: string): string {
     'log.segment.bytes': 64 * 1024 * 1024,
     'log.retention.hours': 168,
     'log.retention.bytes': 1024 * 1024 * 1024,
-    // The default takes 128 MiB of the heap.
+    // The default uses 128 MiB of the heap.
     'log.cleaner.dedupe.buffer.size': 8 * 1024 * 1024,
     'num.network.threads': 2,
     'num.io.threads': 4,
@@ -125,9 +125,9 @@ function lines(properties: Readonly<Record<string, string | number | boolean>>):
 const BOOTSTRAP = 'bootstrap.checkpoint'
 
 /**
- * Makes a log folder ready for its first start. Formatting takes a JVM (1 to 5 seconds), but its result
- * depends only on the version and the ids: it is kept in the cache, and the ids are drawn here. Each
- * folder has a cluster id of its own, by which a consumer recognises another log.
+ * Prepares a log folder for its first start. Formatting needs a JVM (1 to 5 seconds), but its result depends
+ * only on the version and the ids. So it is kept in the cache, and the ids are drawn here. Each folder has its
+ * own cluster id, by which a consumer recognises another log.
  */
 async function formatLogDir(
   program: KafkaProgram,

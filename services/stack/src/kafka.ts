@@ -54,7 +54,7 @@ export function kafkaSteps(search: Search): Step<KafkaProgram>[] {
 
 /**
  * The jars of a folder, if they are a broker that can run: KRaft (3.9 or later) and a logger. Without
- * log4j's bridge to slf4j the broker logs nothing, and nobody could see that it has started.
+ * log4j's bridge to slf4j the broker logs nothing, and nothing shows that it has started.
  */
 async function probeJars(folder: string): Promise<Pick<KafkaProgram, 'jars' | 'version'>> {
   const names = await readdir(folder).catch(() => undefined)
@@ -76,7 +76,7 @@ async function probeJars(folder: string): Promise<Pick<KafkaProgram, 'jars' | 'v
 /** What the pom below resolves to; another number is a warning. */
 const EXPECTED_JARS = 46
 const MAVEN_LIMIT_MS = 900_000
-/** The plugin with its full name and version, so that the machine's Maven chooses nothing. */
+/** The plugin with its full name and version, so that the machine's Maven does not choose one. */
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
 
 const POM = `<project>
@@ -133,7 +133,7 @@ async function fetchByMaven(search: Search, java: Java, signal: AbortSignal): Pr
           throw new TapedeckError('DOWNLOAD_FAILED', 'Maven copied no kafka_2.13 jar')
         }
         if (jars.length !== EXPECTED_JARS) {
-          progress.warn(`${jars.length} jars found, expected ${EXPECTED_JARS}; going on`)
+          progress.warn(`${jars.length} jars found, expected ${EXPECTED_JARS}; continuing`)
         }
       }
     },
@@ -144,7 +144,7 @@ async function fetchByMaven(search: Search, java: Java, signal: AbortSignal): Pr
 const UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6 }
 const TELL_EVERY_MS = 1000
 
-/** Maven downloads into a repository of its own, so its output is what can be counted. */
+/** Maven downloads into its own repository, so the progress is counted from its output. */
 function downloadCounter(say: (text: string) => void): (piece: string) => void {
   let rest = ''
   let files = 0

@@ -28,7 +28,7 @@ const CHILDREN_LIMIT_MS = 10_000
 const CHECK_EVERY_MS = 50
 
 /**
- * Takes the lock of a data folder and creates the folder if need be. The lock of a process that is gone
+ * Acquires the lock of a data folder and creates the folder if necessary. The lock of a process that is gone
  * is taken over once the children recorded in it have exited.
  *
  * @throws DATA_DIR_IN_USE with the pid of the owner
@@ -38,7 +38,7 @@ export async function lockDataDir(dataDir: string): Promise<DataLock> {
   const file = lockFile(dataDir)
   const owner = await takeLock(file, 'TAPEDECK_DATA_DIR', {
     content: { children: [] },
-    // The stale lock must refuse other stacks until the folder is free.
+    // The stale lock must keep other stacks out until the folder is free.
     beforeTakeover: (stale) => untilExited(childrenOf(stale))
   })
   return held(file, owner)

@@ -10,7 +10,7 @@ const TAIL_BYTES = 8192
 /** A file that a child writes to directly, so that its log survives the stack. */
 export interface LogFile {
   readonly path: string
-  /** Its length when it was opened: all after that was written by this run. */
+  /** Its length when it was opened: everything after it is of this run. */
   readonly begin: number
   readonly handle: FileHandle
 }
@@ -102,7 +102,7 @@ export function followLog(
   }
 }
 
-/** Lines of a crash that say nothing to a person: the file has them. */
+/** Lines of a crash that do not help a person; the file has them. */
 const TRACE = /^\s|^$|^node:|^Node\.js v|^\}/
 const SHOWN = /"level":"(warn|error|fatal)"/
 

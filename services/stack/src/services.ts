@@ -26,13 +26,13 @@ interface Service {
   readonly feed?: StackConfig['feed']
   /** Starts once that service is ready, if the stack runs it; the others start at once. */
   readonly after?: string
-  /** Services of stage 1 are stopped first, then those of stage 2. */
+  /** Services of stage 1 stop first, then those of stage 2. */
   readonly stopStage: 1 | 2
   /** The address to show; unless given, that of /readyz. */
   readonly address?: (config: StackConfig, ports: ServicePorts) => string
 }
 
-/** Every service that a stack can run. The consumer stops after the producer, to drain what it has sent. */
+/** Every service that a stack can run. The consumer stops after the producer, to store what was published. */
 const SERVICES: readonly Service[] = [
   {
     name: 'simulator',
@@ -63,7 +63,7 @@ export interface ServicePlan extends Pick<Service, 'name' | 'after' | 'stopStage
   readonly address: string
 }
 
-/** The ports that the environment sets, or else remembered ones; the api's is chosen by the caller. */
+/** The ports from the environment, or remembered ones. The caller chooses the port of the api. */
 export async function chooseServicePorts(
   memory: PortMemory,
   env: Env,
@@ -96,7 +96,7 @@ export function planServices(
     ...config.env,
     ...(config.kafka === undefined && {
       KAFKA_BROKERS: brokers,
-      // The stack's own broker takes no credentials; the environment may hold those of another.
+      // The stack's own broker needs no credentials; the environment may have those of another.
       KAFKA_SSL: undefined,
       KAFKA_USERNAME: undefined,
       KAFKA_PASSWORD: undefined
@@ -156,7 +156,7 @@ interface ServiceSite {
 /** The services of a stack, each kept running. */
 export interface Services {
   readonly list: readonly Supervised<RunningService>[]
-  /** Stops them stage by stage, so that nothing on its way is lost. */
+  /** Stops them stage by stage, so that nothing in flight is lost. */
   close(limitMs: number): Promise<void>
 }
 
@@ -169,7 +169,7 @@ const UNWIND_LIMIT_MS = 3000
 const LEAST_STAGE_MS = 500
 
 /**
- * Starts the services side by side. If one fails, the others are stopped.
+ * Starts the services at the same time. If one fails, the others are stopped.
  *
  * @param onFinal is called with the failure of a service that will not be started again
  * @throws the first failure: SERVER_FAILED, CONFIG_INVALID; ABORTED
@@ -277,7 +277,7 @@ async function untilReady(
         `Cannot start the ${name}: it ended with ${exit.how}`
       )
     }
-    // Before the service listens, another process may answer on its port: its own report comes first.
+    // Before the service listens, another process may answer on its port, so its own report is needed first.
     if (child.hasReported()) {
       reason = await askReady(readyUrl)
       if (reason === undefined) return
@@ -290,7 +290,7 @@ async function untilReady(
   )
 }
 
-/** Undefined when ready, else the reason in words. */
+/** Undefined when ready, otherwise the reason in words. */
 async function askReady(url: string): Promise<string | undefined> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(ASK_LIMIT_MS) })

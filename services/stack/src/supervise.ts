@@ -2,9 +2,9 @@ import { fullJitter, messageOf, retry, TapedeckError } from '@tapedeck/core'
 import type { ChildExit } from './guard.ts'
 import type { Progress } from './screen.ts'
 
-/** Something that runs and may end by itself. */
+/** A process or server that runs and may end by itself. */
 export interface Running {
-  /** Undefined for what is not a child of the stack. */
+  /** Undefined for a process that is not a child of the stack. */
   readonly pid: number | undefined
   /** Resolves when it has ended; never for a process that is not a child of the stack. */
   readonly exited: Promise<ChildExit>
@@ -22,7 +22,7 @@ export interface RunningServer extends Running {
 export const neverExits = new Promise<never>(() => undefined)
 
 /**
- * The user's own server at `address`, once `ping` has resolved; a stop leaves it alone.
+ * The user's own server at `address`, once `ping` has resolved. A stop does not affect it.
  * @throws SERVER_MISSING with the name of the variable that holds its address, and the reason
  */
 export async function externalServer(
@@ -42,7 +42,7 @@ export async function externalServer(
   }
 }
 
-/** Something that is started again whenever it ends. */
+/** A process that is started again whenever it ends. */
 export interface Supervised<R extends Running> {
   /** The present one, or the last one while the next is being started. */
   current(): R
@@ -54,7 +54,7 @@ export interface Supervised<R extends Running> {
 const HEALTHY_MS = 30_000
 
 /**
- * Keeps something running: when it ends, `again` starts it, after pauses that grow while it keeps ending.
+ * Keeps a process running: when it ends, `again` starts it, after pauses that grow while it keeps ending.
  * Each end and each restart is printed. An exit for which `isFinal` is true is not followed by a
  * restart; it is reported to `onFinal`.
  */
@@ -78,11 +78,11 @@ export function supervise<R extends Running>(
   let isRunning = true
   let finalExit: TapedeckError | undefined
 
-  // What never exits by itself is watched until the stop.
+  // A server that never exits by itself is watched until the stop.
   const stopped = Promise.withResolvers<undefined>()
   stopping.signal.addEventListener('abort', () => stopped.resolve(undefined))
 
-  // From a start to the exit, which counts as a failure, so that it is tried again.
+  // A start up to the exit is one try; the exit counts as a failure and is retried.
   const runOnce = async (): Promise<void> => {
     if (!isRunning) {
       current = await again(stopping.signal)

@@ -1,4 +1,4 @@
-/** The entry for tests, benches and chaos runs. */
+/** The entry for tests and test programs. */
 export { startServers, type Servers } from './app.ts'
 export { readConfig, STACK_VARIABLES } from './config.ts'
 export { checkAvx, checkGlibc, checkKernel, checkNode, renderDiagnosis } from './doctor.ts'

@@ -83,7 +83,7 @@ async function consumed(
 describe('GET /api/v1/bars/{id}/trades', () => {
   // Goal: a person can see what made a bar, and what did not, trade by trade.
   it(
-    'says of each trade what it set, which rule hinders it, and why it is left out',
+    'reports for each trade what it set, which rule restricts it, and why it is excluded',
     options,
     async (t) => {
       const hour = 3_600_000

@@ -468,7 +468,10 @@ describe('the endpoints of the api', options, () => {
   it('forecast-events and forecast-absences: what touches the range, with a text', async () => {
     const [event, ...more] = await rowsOf(`forecast-events?symbol=AAPL&timeframe=1m&${range}`)
     assert.deepEqual([event?.['time'], event?.['modelVersion'], more.length], [+minute(2), 2, 0])
-    assert.match(String(event?.['text']), /^AAPL 1m \+1: errors of linear-regression rose for good/)
+    assert.match(
+      String(event?.['text']),
+      /^AAPL 1m \+1: errors of linear-regression rose permanently/
+    )
     assert.equal((await rowsOf(`forecast-events?${range}`)).length, 2)
     const within = `from=${+minute(4)}&to=${+minute(5)}`
     const [absence] = await rowsOf(`forecast-absences?symbol=AAPL&${within}`)

@@ -58,7 +58,10 @@ describe('counting the trades of a bar', () => {
     const { summary, check, trades } = await answerAt(3000)
     assert.deepEqual([summary.trades, summary.isComplete], [3, false])
     assert.deepEqual([check.isEqual, check.fields], [null, []])
-    assert.match(check.text, /^not checked: its 10 trades .* the first 3 of its window were$/)
+    assert.match(
+      check.text,
+      /^not checked: its 10 trades .* the first 3 of its window were counted$/
+    )
     assert.deepEqual(
       trades.map(({ roles }) => roles),
       [['open'], ...Array.from({ length: 9 }, () => [])]

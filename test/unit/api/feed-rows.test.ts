@@ -36,7 +36,7 @@ describe('GET /api/v1/feed', () => {
     assert.equal(row['isStale'], true)
     assert.equal(
       row['explanation'],
-      'no word from the producer for 12 s: is it running? It last said: connected, 1 symbol receiving'
+      'no report from the producer for 12 s: is it running? Its last report: connected, 1 symbol receiving'
     )
   })
 
@@ -140,14 +140,14 @@ describe('standings in GET /api/v1/symbols', () => {
   it('come from a producer that speaks; what it has not taken up yet is said', async () => {
     assert.deepEqual(await standingsOf([saidAgo(100)]), [
       ['AAPL', 'receiving', null],
-      ['MSFT', null, 'not taken up by the producer yet']
+      ['MSFT', null, 'not followed by the producer yet']
     ])
   })
 
   it('are not those of a producer that fell silent', async () => {
     assert.deepEqual(await standingsOf([saidAgo(60_000)]), [
-      ['AAPL', null, 'no word from the producer'],
-      ['MSFT', null, 'no word from the producer']
+      ['AAPL', null, 'no report from the producer'],
+      ['MSFT', null, 'no report from the producer']
     ])
     assert.deepEqual(await standingsOf([]), [
       ['AAPL', null, null],

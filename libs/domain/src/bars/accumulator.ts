@@ -65,7 +65,7 @@ export interface StoredAccumulator extends ExactParts {
   readonly feed: string
 }
 
-/** A trade with all that a bar needs of it. */
+/** The parts of a trade that a bar needs. */
 export interface BarTrade extends Print {
   readonly size: number
   /** Bits of MAY. */
@@ -208,7 +208,7 @@ export class BarAccumulator {
     return (this.#last ?? this.#fallback)?.price ?? null
   }
 
-  /** Null without a trade that may set it, also when there is an open and a close. */
+  /** Null without a trade that may set it, even when there is an open and a close. */
   get high(): number | null {
     return this.#high === -Infinity ? null : this.#high
   }

@@ -20,7 +20,7 @@ export interface ActivityBar extends ActivitySpan {
 
 export interface StoredActivityBar extends StoredBar, ActivitySpan {}
 
-/** Asks for the newest stored bar of a symbol and timeframe. */
+/** A request for the newest stored bar of a symbol and timeframe. */
 export interface HeadRequest {
   readonly symbol: string
   readonly timeframe: Timeframe
@@ -82,7 +82,7 @@ export class ActivityBarAggregator {
     this.#waiting = []
   }
 
-  /** The symbols and timeframes of which `adopt` needs the newest stored bar. */
+  /** The symbols and timeframes for which `adopt` needs the newest stored bar. */
   missing(): HeadRequest[] {
     const requests = new Map<string, HeadRequest>()
     for (const { symbol } of this.#closed) {

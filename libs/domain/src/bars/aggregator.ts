@@ -13,7 +13,7 @@ import {
 } from './window.ts'
 
 export interface BarAggregatorOptions {
-  /** Those of activity bars are ignored; see ActivityBarAggregator. */
+  /** Timeframes of activity bars are ignored; see ActivityBarAggregator. */
   readonly timeframes: readonly Timeframe[]
   /** No stored bar of this partition begins later; -Infinity for an empty store. */
   readonly storedUntilMs: number
@@ -28,9 +28,9 @@ const KEEP_FINAL_MS = 30_000
 interface TimeframeSlot {
   readonly index: number
   readonly timeframe: Timeframe
-  /** A moment is in one window at most, whatever its session: the last bar found may serve again. */
+  /** A moment is in one window at most, whatever its session, so the last bar found can be reused. */
   readonly isSimple: boolean
-  /** A window is a pane, so that its bar may keep the pane's accumulator. True of one slot at most. */
+  /** A window is a pane, so its bar may keep the pane's accumulator. True for one slot at most. */
   readonly isPane: boolean
 }
 
@@ -50,8 +50,8 @@ function emptyBatch(): Batch {
  * The bars in time of one partition: folds trades into one-second panes and merges each pane into the
  * bar of every timeframe.
  *
- * Pure: `missing` asks for stored bars that are not in memory, and `adopt` takes them. `closeBatch` in
- * close-fold.ts is the one caller of these steps, and holds their order.
+ * Pure: `missing` returns the ids of stored bars that are not in memory, and `adopt` restores them.
+ * `closeBatch` in close-fold.ts is the only caller of these steps and defines their order.
  */
 export class BarAggregator {
   readonly #slots: readonly TimeframeSlot[]
@@ -59,7 +59,7 @@ export class BarAggregator {
   readonly #gaps: GapList
   #storedUntilMs: number
   readonly #symbols = new Map<string, SymbolBars>()
-  /** The last one used: all trades of a record are of one symbol. */
+  /** The last one used, because all trades of a record are of one symbol. */
   #recent: SymbolBars | undefined
   #size = 0
   /** Provisional bars by the watermark at which they become final. */
@@ -87,7 +87,7 @@ export class BarAggregator {
     if (offset >= batch.toOffset) batch.toOffset = offset + 1
   }
 
-  /** Panes of the batch that is not closed yet. */
+  /** Panes of the open batch. */
   get paneCount(): number {
     return this.#waiting.paneCount
   }
@@ -105,7 +105,7 @@ export class BarAggregator {
     for (const owner of this.#closed.symbols) owner.closeBatch()
   }
 
-  /** Ids of bars that the closed batch changes, that are not in memory but may be stored. */
+  /** Ids of bars that the closed batch changes and that may be stored but are not in memory. */
   missing(): string[] {
     const ids = new Set<string>()
     for (const owner of this.#closed.symbols) {
@@ -256,7 +256,7 @@ export class BarAggregator {
 
 const NO_PANES: readonly Pane[] = []
 
-/** One symbol's panes and bars in memory, so that a trade costs one look-up of its symbol. */
+/** The panes and bars of one symbol in memory, so that a trade costs one look-up of its symbol. */
 class SymbolBars {
   readonly symbol: string
   /** The panes of the closed batch, until they are merged. */
@@ -266,7 +266,7 @@ class SymbolBars {
   #current: Pane | undefined
   /** Waiting panes by their start; of two sessions in one second the later one. */
   readonly #byStart = new Map<number, Pane>()
-  /** Of each slot: bars by their start, and the one found last. */
+  /** For each slot: bars by their start, and the bar found last. */
   readonly #bars: Map<number, Bar>[]
   readonly #recent: (Bar | undefined)[]
 
@@ -303,7 +303,7 @@ class SymbolBars {
     return this.#bars[index]?.get(startMs)
   }
 
-  /** The bar found last if it holds the moment: then no window need be computed. */
+  /** The bar found last if its window contains the moment, which saves computing the window. */
   recent({ index, isSimple }: TimeframeSlot, startMs: number): Bar | undefined {
     const bar = isSimple ? this.#recent[index] : undefined
     return bar !== undefined && bar.startMs <= startMs && startMs < bar.endMs ? bar : undefined

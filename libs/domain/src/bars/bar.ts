@@ -42,7 +42,7 @@ export function barId(symbol: string, timeframe: Timeframe, startMs: number): st
   return `${symbol}|${timeframe}|${startMs}`
 }
 
-/** Shared by all bars without late trades. Never added to. */
+/** Shared by all bars without late trades; never changed. */
 const NO_VOLUME = new ExactSum()
 
 /**
@@ -132,8 +132,8 @@ export class Bar {
   }
 
   /**
-   * Whether the part from records [fromOffset, toOffset) is not in the bar yet. It is, when the bar was
-   * stored before a crash and the records are replayed.
+   * Whether the part from records [fromOffset, toOffset) is not in the bar yet. False when the bar was stored
+   * before a crash and the records are replayed.
    */
   lacks(fromOffset: number, toOffset: number): boolean {
     if (this.#offset <= fromOffset) return true
@@ -145,9 +145,9 @@ export class Bar {
   }
 
   /**
-   * Merges a pane of its window, `late` being what of it arrived late. Call `endBatch` when all panes of
-   * a batch are in. An empty bar may keep the pane's accumulator as its own if `isOwned`: the caller
-   * then never changes it again.
+   * Merges a pane of its window; `late` is the part of it that arrived late. Call `endBatch` after all panes
+   * of a batch. If `isOwned`, an empty bar may keep the accumulator of the pane, which the caller must not
+   * change afterwards.
    */
   merge(pane: BarAccumulator, late: LateAmount | undefined, isOwned: boolean): void {
     if (isOwned && this.#accumulator === undefined) this.#accumulator = pane
@@ -158,7 +158,7 @@ export class Bar {
     this.#lateVolume.merge(late.volume)
   }
 
-  /** All records below `offset` are in. Each of the `lateRecords` is a revision. */
+  /** All records below `offset` are merged. Each of the `lateRecords` is a revision. */
   endBatch(offset: number, lateRecords: number): void {
     this.#offset = offset
     if (lateRecords > 0) {
@@ -183,7 +183,7 @@ export class Bar {
 
   /** Records a gap in its window, or a newer version of one. False when nothing changed. */
   cover({ id, fromMs, toMs }: GapSpan): boolean {
-    // -Infinity stays, because it says that nothing is known of the time before; see coverageOf.
+    // -Infinity stays: it means that nothing is known about the time before; see coverageOf.
     const beginMs = fromMs === -Infinity ? fromMs : Math.max(fromMs, this.startMs)
     const gap = { id, fromMs: beginMs, toMs: Math.min(toMs, this.#endMs) }
     const known = this.#gaps.find((one) => one.id === id)
@@ -293,7 +293,7 @@ export class Pane {
     }
   }
 
-  /** All of it as late, for a bar that the clock made final before a crash lost that watermark. */
+  /** The whole pane as late, for a bar that the clock made final before a crash lost that watermark. */
   allLate(): LateAmount {
     const { tradeCount, exactVolume } = this.accumulator
     return { offsets: [-1], trades: tradeCount, volume: exactVolume }

@@ -17,7 +17,7 @@ export interface BarStore {
   readHeads(requests: readonly HeadRequest[]): Promise<readonly (StoredActivityBar | undefined)[]>
 }
 
-/** A forecast engine that follows the bars of a partition, and reads its stored series. */
+/** A forecast engine for the bars of a partition, with the reads of its stored series. */
 export interface BatchForecasts {
   readonly engine: ForecastEngine
   readSeries(requests: readonly SeriesRequest[]): Promise<readonly SeriesHistory[]>
@@ -33,8 +33,8 @@ export interface BatchOptions {
   /** The partition is read to its end, so that the clock may raise the watermark. */
   readonly clockMayAdvance: boolean
   /**
-   * Given with the first batch after a restart: the watermark that the former owner announced last. The
-   * batch repeats its flush if that was interrupted.
+   * Only for the first batch after a restart: the watermark that the former owner announced last. If its
+   * flush was interrupted, the batch repeats it.
    */
   readonly announcedWatermarkMs?: number | undefined
 }
@@ -44,14 +44,14 @@ export interface ClosedBatch {
   readonly nextOffset: number
   readonly watermarkMs: number
   readonly state: FoldState
-  /** To be made into documents before the next batch is closed, which changes them. */
+  /** Convert them to documents before closing the next batch, which changes them. */
   readonly bars: ChangedBars<Bar>
   readonly activity: ChangedBars<ActivityBar>
   /** The bars that became final, by end. */
   readonly finals: readonly Bar[]
-  /** Of each engine, in the order given. */
+  /** The results of each engine, in the given order. */
   readonly forecasts: readonly ForecastResult[]
-  /** Series that were restored without being asked for. */
+  /** Series that were restored without a request. */
   readonly restored: readonly ChangedSeries[]
 }
 

@@ -1,4 +1,4 @@
-/** The last frame of a connection that this partition got, with its symbols so far. */
+/** The last frame of a connection on this partition, with its symbols so far. */
 export interface SeenConnection {
   readonly id: string
   readonly frame: number
@@ -51,8 +51,8 @@ export class FrameDeduplicator {
 const MEMORY_MS = 900_000
 
 /**
- * Recognises trades that a feed delivers again after a reconnect, by the vendor's id. Content cannot
- * tell: different trades often have equal price, size and time.
+ * Recognises trades that a feed delivers again after a reconnect, by the vendor's id. Content does not
+ * identify a trade: different trades often have equal price, size and time.
  */
 export class VendorIdDeduplicator {
   /** Symbol -> vendor id -> our id and trade time; oldest first as far as the tape is in order. */

@@ -1,4 +1,4 @@
-/** A stored sum: a number of units of 1e-8 when that is exact, else units of 1e-24 as decimal digits. */
+/** A stored sum: a number of units of 1e-8 where that is exact, otherwise units of 1e-24 as decimal digits. */
 export type StoredSum = number | string
 
 /** Fast lane: units of 1e-8 as a safe integer. */

@@ -22,7 +22,7 @@ export interface FoldOptions {
   readonly redelivered: 'drop' | 'keep'
 }
 
-/** What the checkpoint keeps of a fold. Small, because the stored bars hold the rest. */
+/** The part of a fold in the checkpoint. It is small, because the stored bars hold the rest. */
 export interface FoldState {
   readonly watermark: WatermarkState | null
   readonly connections: readonly SeenConnection[]
@@ -36,17 +36,17 @@ export interface FoldState {
 /** Why a trade is in no bar. */
 export type ExclusionReason = 'too late' | 'from the future' | 'redelivered'
 
-/** A trade with all that is stored of it. */
+/** A trade with everything that is stored about it. */
 export interface FoldedTrade {
   readonly id: string
   readonly trade: FeedTrade
   readonly session: Session
   readonly tradeDate: string
-  /** What it may do to a bar, as bits of MAY; also when it is excluded. */
+  /** What its conditions allow it to do to a bar, as bits of MAY; also for an excluded trade. */
   readonly eligibility: number
-  /** Why it is in no bar; undefined when it is in its bars. */
+  /** Why it is in no bar; undefined for a trade that is in its bars. */
   readonly exclusion: ExclusionReason | undefined
-  /** How far it is behind the watermark or ahead of its receipt, ms; 0 when it is in its bars. */
+  /** How far it is behind the watermark or ahead of its receipt, ms; 0 for a trade that is in its bars. */
   readonly byMs: number
 }
 
@@ -156,8 +156,8 @@ export class PartitionFold {
   }
 
   /**
-   * Takes a gap, or its newer version, into the bars of the batch that is closed next. The watermark is
-   * frozen while the feed is down; a gap of this partition alone (`log`) says nothing of the feed.
+   * Adds a gap, or its newer version, to the bars of the batch that is closed next. The watermark is frozen
+   * while the feed is down; a gap of this partition alone (`log`) says nothing about the feed.
    */
   takeGap(gap: GapRecord, nowMs: number): void {
     this.#gapsToCover.push(knownGap(gap))

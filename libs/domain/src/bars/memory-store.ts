@@ -57,7 +57,7 @@ export class MemoryBars implements BarStore {
     )
   }
 
-  /** Forgets bars in time that ended before a moment, as far as they were written in order of their end. */
+  /** Removes bars in time that ended before a moment, as far as they were written in order of their end. */
   forget(beforeMs: number): void {
     for (const [id, { endMs }] of this.#bars) {
       if (endMs >= beforeMs) return
@@ -103,7 +103,7 @@ export class MemoryForecasts implements BatchForecasts {
     return Promise.resolve([])
   }
 
-  /** Forgets targets before a moment, epoch ms. */
+  /** Removes targets before a moment, epoch ms. */
   forget(beforeMs: number): void {
     for (const targets of this.#series.values()) {
       for (const targetMs of targets.keys()) {

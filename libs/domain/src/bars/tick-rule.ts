@@ -30,7 +30,7 @@ const STILL_SIGN = 'z'
  */
 export class TickRule {
   readonly #last = new Map<string, LastPrint>()
-  /** Of the last symbol: all trades of a record are of one symbol. */
+  /** The state of the last symbol, because all trades of a record are of one symbol. */
   #recent: LastPrint | undefined
 
   constructor(state: TickState = {}) {
@@ -48,7 +48,7 @@ export class TickRule {
     }
   }
 
-  /** Takes the next price-setting trade of a symbol, in tape order. */
+  /** The tick of the next price-setting trade of a symbol, in tape order. */
   next(symbol: string, price: number, tradeDate: string): Tick {
     const last = this.#recent?.symbol === symbol ? this.#recent : this.#last.get(symbol)
     if (last === undefined) {

@@ -1,7 +1,7 @@
 /** The part of a watermark that is kept in the checkpoint. Times are epoch ms. */
 export interface WatermarkState {
   readonly maxEventMs: number
-  /** Wall clock when maxEventMs last rose, moved on by every outage of the feed since. */
+  /** Wall clock when maxEventMs last rose, plus the length of every outage of the feed since. */
   readonly movedAtMs: number
   /** Wall clock when the feed went down; null while it is up. */
   readonly frozenAtMs?: number | null
@@ -14,8 +14,8 @@ export interface WatermarkState {
  *
  * It is the time of the newest trade less the allowed delay. When the partition is read to its end, it
  * rises with the wall clock by the time since the newest trade, so that the bar of a quiet symbol
- * becomes final without a further trade. While the feed is down it is frozen, because silence then
- * means nothing. Trades from the future must not be passed to it.
+ * becomes final without a further trade. While the feed is down it is frozen, because silence then has no
+ * meaning. Trades from the future must not be passed to it.
  */
 export class Watermark {
   readonly #allowedDelayMs: number
@@ -55,7 +55,7 @@ export class Watermark {
     this.#raise(this.#maxEventMs + elapsedMs - this.#allowedDelayMs)
   }
 
-  /** Raises the watermark to where an earlier owner of the partition had moved it. */
+  /** Raises the watermark to that of an earlier owner of the partition. */
   reach(toMs: number): void {
     this.#raise(toMs)
   }
@@ -69,7 +69,7 @@ export class Watermark {
     this.#frozenAtMs ??= nowMs
   }
 
-  /** The feed is up again: the clock goes on from where it stopped. */
+  /** The feed is up again: the clock continues from where it stopped. */
   thaw(nowMs: number): void {
     if (this.#frozenAtMs === null) return
     this.#movedAtMs += Math.max(0, nowMs - this.#frozenAtMs)

@@ -84,7 +84,7 @@ export function stepOf(timeframe: Timeframe): number | undefined {
 export interface Window {
   readonly startMs: number
   readonly endMs: number
-  /** The bar becomes final when the watermark reaches this: the end, later for closing prints. */
+  /** The bar becomes final when the watermark reaches this: its end, or later for closing prints. */
   readonly finalAtMs: number
 }
 

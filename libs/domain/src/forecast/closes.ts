@@ -17,9 +17,9 @@ export interface ClosesState {
   readonly pace?: StepPaceState
 }
 
-/** What a bar did to the closes in use. */
-interface Admission {
-  /** Its close is the newest in use. */
+/** The effect of a bar on the closes in use. */
+interface CloseEffect {
+  /** Its close is now the newest in use. */
   readonly isTaken: boolean
   /** A feed gap begins with it, or lies before it. */
   readonly isNewGap: boolean
@@ -31,7 +31,7 @@ interface Close {
   readonly revision: number
 }
 
-/** The closes that one forecast is made from, and the price's own movement in them. */
+/** The closes behind one forecast, and how far the price moved in them. */
 export class Lookback {
   /** Oldest first; the newest is [0, 0]. */
   readonly points: readonly Point[]
@@ -51,7 +51,7 @@ export class Lookback {
     return (this.#line ??= fitLine(this.points))
   }
 
-  /** Mean change per window: what the drift forecast continues. */
+  /** Mean change per window, which the drift forecast continues. */
   get meanStep(): number {
     const [x, y] = this.points[0] ?? [0, 0]
     return x === 0 ? 0 : y / x
@@ -84,11 +84,12 @@ function varianceOf(points: readonly Point[]): number {
 }
 
 /**
- * The newest closes a series may use, `lookback` at most: of one session of one trading date (trading
- * days: all), with the feed up throughout. A session break or a feed gap empties them, for every model.
+ * The newest closes that a series may use, `lookback` at most. They belong to one session of one trading date
+ * (for trading days: to any), with the feed up throughout. A session break or a feed gap removes them all, for
+ * every model.
  */
 export class Closes {
-  /** How far the price moves in a window; learns from every step between two closes. */
+  /** How far the price moves in a window, from every step between two closes. */
   readonly pace: StepPace
   readonly #lookback: number
   readonly #lengthMs: number | undefined
@@ -119,8 +120,8 @@ export class Closes {
     this.#trim()
   }
 
-  /** Takes in the close of a new bar, if it has one that can be trusted. */
-  admit(bar: FinalBar, coverageOf: CoverageOf): Admission {
+  /** Adds the close of a new bar, if it has one and the feed covered it. */
+  admit(bar: FinalBar, coverageOf: CoverageOf): CloseEffect {
     const { startMs, endMs, close, revision } = bar
     const wasInGap = this.#isInGap
     this.#isInGap = bar.coverage < this.#minCoverage
@@ -142,8 +143,8 @@ export class Closes {
   }
 
   /**
-   * Replaces the close of an earlier bar, or inserts that of a bar that only late trades made. False
-   * when nothing changes. The pace keeps what it learnt from the close before.
+   * Replaces the close of an earlier bar, or inserts that of a bar that only late trades made. Returns false
+   * when nothing changes. The pace keeps the step of the earlier close.
    */
   revise(bar: FinalBar): boolean {
     const { startMs, close, coverage, revision } = bar
@@ -175,7 +176,7 @@ export class Closes {
     return new Lookback(points, newest.close)
   }
 
-  /** Of `lookback()` the closes of bars that begin at or after a moment, epoch ms. */
+  /** The closes of `lookback()` whose bars begin at or after a moment, epoch ms. */
   lookbackSince(startMs: number, all: Lookback): Lookback {
     const first = this.#closes.findIndex((one) => one.startMs >= startMs)
     return first === 0

@@ -12,7 +12,7 @@ import {
 } from './series.ts'
 import { seriesId, type ForecastSpec } from './spec.ts'
 
-/** A close whose bar had the feed for less is not trusted. */
+/** A close whose bar has less coverage is not used. */
 export const MIN_COVERAGE = 0.9
 
 const DEFAULTS: SeriesOptions = {
@@ -22,8 +22,8 @@ const DEFAULTS: SeriesOptions = {
 }
 
 /**
- * The newest scores of a series, at most 500 a model (LONG_WINDOW), by the model's name. Read after the
- * history: forecasts need not wait for them.
+ * The newest scores of a series, at most 500 a model (LONG_WINDOW), by the model's name. They are read after
+ * the history, because forecasts do not need them.
  */
 export interface SeriesScores {
   readonly id: string
@@ -32,13 +32,13 @@ export interface SeriesScores {
 
 export interface ForecastInput {
   /**
-   * Bars in the order in which they became final or were revised. One at or before the newest of its
-   * series is a revision (or a bar that only late trades made, or a repeat: then nothing changes).
+   * Bars in the order in which they became final or were revised. A bar at or before the newest of its series
+   * is a revision, a bar that only late trades made, or a repeat, which changes nothing.
    */
   readonly bars: readonly FinalBar[]
-  /** No bar that ends at or before it is still to become final, except by late trades; epoch ms. */
+  /** All bars that end at or before it are final, except bars of late trades; epoch ms. */
   readonly watermarkMs: number
-  /** Wall clock and place on the partition, kept as when it was made and nothing else. */
+  /** Wall clock and offset, stored with each forecast and used for nothing else. */
   readonly nowMs: number
   readonly offset?: number
   /** Share of a stretch in which the feed was up; for stretches without a bar. */
@@ -46,17 +46,17 @@ export interface ForecastInput {
 }
 
 /**
- * The forecasts of one partition: asks for history, takes final bars, answers what is to be stored.
+ * The forecasts of one partition: requests history, accepts final bars, returns the documents to store.
  *
- * Pure and replayable: what it answers depends on the bars and their order only, not on how they are
- * batched, and bars taken in before are recognised. What an advance answered must be stored, the
- * series' states last, before `missing` is asked again; then
+ * Pure and replayable: the results depend on the bars and their order only, not on how they are batched, and
+ * repeated bars are recognised. Store the results of an advance, the states of the series last, before the
+ * next call of `missing`; then
  * `for (let asked = missing(bars); asked.length > 0; asked = missing(bars)) adopt(read(asked))`.
  */
 export class ForecastEngine {
   readonly #specs: readonly ForecastSpec[]
   readonly #options: SeriesOptions
-  /** The timeframes of the bars that it takes. */
+  /** The timeframes of the bars that it uses. */
   readonly timeframes: ReadonlySet<string>
   readonly #series = new Map<string, ForecastSeries>()
   /** No open target ends before. */
@@ -68,7 +68,7 @@ export class ForecastEngine {
     this.#options = { ...DEFAULTS, ...options }
   }
 
-  /** What must be read and handed to `adopt` before `advance` may take these bars. */
+  /** The history that must be read and passed to `adopt` before `advance` may get these bars. */
   missing(bars: readonly FinalBar[]): SeriesRequest[] {
     const requests: SeriesRequest[] = []
     for (const spec of this.#specs) {
@@ -90,9 +90,9 @@ export class ForecastEngine {
   }
 
   /**
-   * Takes what was read. At the start of a partition, series with open entries may be handed in unasked
-   * (`beforeMs` Infinity), so that their targets expire even when no bar of theirs comes; those without
-   * a state are passed over. Answers the series that were not in memory.
+   * Restores series from the history that was read. At the start of a partition, series with open entries may
+   * be passed without a request (`beforeMs` Infinity), so that their targets expire even without a further
+   * bar; those without a state are skipped. Returns the series that were not in memory.
    */
   adopt(histories: readonly SeriesHistory[]): ChangedSeries[] {
     const adopted: ChangedSeries[] = []
@@ -105,7 +105,7 @@ export class ForecastEngine {
       }
       const spec = this.#specs.find((one) => one.timeframe === timeframe && one.horizon === horizon)
       if (spec === undefined || beforeMs === undefined) continue
-      // Entries without a state are of a flush that a crash cut off: the bars they were made from come again.
+      // Entries without a state belong to a flush that a crash cut off. The replay repeats their bars.
       if (beforeMs === Infinity && history.state === null) continue
       const series = new ForecastSeries(spec, history, this.#options)
       this.#series.set(id, series)
@@ -115,17 +115,17 @@ export class ForecastEngine {
     return adopted
   }
 
-  /** Series whose rolling scores are still to come, by id. */
+  /** Ids of the series whose rolling scores are not restored yet. */
   withoutScores(): string[] {
     return [...this.#series.values()].filter(({ isWhole }) => !isWhole).map(({ id }) => id)
   }
 
-  /** Takes scores that followed; at any time between two advances. */
+  /** Restores rolling scores; at any time between two advances. */
   restoreScores(scores: readonly SeriesScores[]): void {
     for (const { id, byModel } of scores) this.#series.get(id)?.restoreScores(byModel)
   }
 
-  /** Takes final and revised bars, then gives up targets the watermark has passed. */
+  /** Processes final and revised bars, then voids targets that the watermark has passed. */
   advance({
     bars,
     watermarkMs,

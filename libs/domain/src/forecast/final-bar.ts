@@ -15,7 +15,7 @@ export interface FinalBar {
   /** Share of the window in which the feed was up, 0 to 1. */
   readonly coverage: number
   readonly feed: string
-  /** 0 when first final, one more for every correction: tells a repeat from a revision. */
+  /** 0 when first final, one more for every correction; it distinguishes a repeat from a revision. */
   readonly revision: number
 }
 
@@ -38,7 +38,7 @@ export function forecastBars(
     .map(finalBarOf)
 }
 
-/** The share of a stretch without a bar in which the feed was up, by the gaps that are known. */
+/** The share of a stretch without a bar in which the feed was up, by the known gaps. */
 export function coverageBy(gaps: GapList): CoverageOf {
   return (symbol, startMs, endMs) =>
     coverageOf(symbol, '1s', startMs, endMs, gaps.within(symbol, startMs, endMs)) ?? 1

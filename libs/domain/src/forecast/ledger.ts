@@ -6,9 +6,9 @@ export const VOID_REASONS = {
   notCovered: 'target bar not covered by the feed'
 } as const
 
-/** What an entry was before a late revision rewrote it. */
+/** An entry before a late revision rewrote it. */
 interface Correction {
-  /** Number of the revision among all that rewrote entries of the series: tells whether a stored state knows it. */
+  /** Number of the revision among all that rewrote entries of the series; shows whether a stored state has it. */
   readonly rewrite: number
   /** The actual before; null when the entry was void. */
   readonly was: number | null
@@ -16,7 +16,7 @@ interface Correction {
   readonly reason: string | null
 }
 
-/** What a model says of one target; prices in quote currency. */
+/** The forecast of one target by one model; prices in quote currency. */
 export interface ModelForecast {
   readonly model: string
   /** One more for each restart of the model after a change point. */
@@ -36,10 +36,10 @@ export interface ModelForecast {
   readonly bandFrom: 'ols' | 'adaptive'
 }
 
-/** What every model's forecast of one target is measured against. */
+/** The benchmarks of every model's forecast of one target. */
 export interface Baselines {
   readonly lastClose: number
-  /** The last close, moved on by the mean step of the lookback. */
+  /** The last close plus the mean step of the lookback for each window. */
   readonly drift: number
   /** Mean absolute change over `horizon` closes in the lookback: the denominator of MASE. */
   readonly scale: number | null
@@ -248,9 +248,9 @@ export interface EntrySink {
 
 /** How far a stored state of a series had come. */
 export interface LedgerProgress {
-  /** Start of the newest bar taken in; null while there is none. */
+  /** Start of the newest processed bar; null while there is none. */
   readonly throughMs: number | null
-  /** Newest target given up because the watermark passed its end; null while there is none. */
+  /** Newest target voided because the watermark passed its end; null while there is none. */
   readonly voidedThroughMs: number | null
   /** Late revisions that rewrote entries so far. */
   readonly rewrites: number
@@ -322,7 +322,7 @@ export class SeriesLedger {
     return this.#resolved.has(targetMs) || this.#recalled.has(targetMs)
   }
 
-  /** Takes entries read from the store, until `release`. */
+  /** Keeps entries read from the store until `release`. */
   recall(targetsMs: readonly number[], entries: readonly LedgerEntry[]): void {
     const resolvedEntries = entries.filter(({ status }) => status !== 'open')
     for (const targetMs of targetsMs) {
@@ -402,7 +402,7 @@ export class SeriesLedger {
     return due
   }
 
-  /** Reports an entry unless the store has it already, or a later form of it. */
+  /** Reports an entry unless the store already has it or a later form of it. */
   #report(entry: LedgerEntry, sink: EntrySink): LedgerEntry {
     const ahead = this.#ahead.get(entry.id)
     if (ahead === undefined || ahead.status === 'open') {
@@ -413,7 +413,7 @@ export class SeriesLedger {
     if (ahead.actualRevision > entry.actualRevision || isSameOutcome(ahead, entry)) return entry
     this.#ahead.delete(entry.id)
     // Of the same revision but another close: the clock had made the bar final before a crash, and a
-    // trade that was in time came afterwards. That is no rewrite of a score that anybody knows of.
+    // trade that was in time came afterwards. No reader saw the earlier score, so this is no rewrite.
     const isRewrite = ahead.actualRevision < entry.actualRevision
     const stored = ahead.scoreRevision + (isRewrite ? 1 : 0)
     const next = { ...entry, scoreRevision: Math.max(entry.scoreRevision, stored) }

@@ -2,12 +2,12 @@ import type { Lookback } from './closes.ts'
 import { fitLine, intervalHalf, type FittedLine } from './regression.ts'
 import type { ForecastSpec } from './spec.ts'
 
-/** What a model says of one target; prices in quote currency. */
+/** The forecast of one target by one model; prices in quote currency. */
 export interface Fit {
   readonly forecast: number
   /**
-   * The model's own 95 % interval. A model without one gets that of a random walk, from which the
-   * adaptive band starts as well.
+   * The model's own 95 % interval. A model without one gets that of a random walk, which is also the start of
+   * the adaptive band.
    */
   readonly interval?: { readonly lower: number; readonly upper: number }
   /**

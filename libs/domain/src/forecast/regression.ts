@@ -8,7 +8,7 @@ import { studentT975 } from './significance.ts'
 
 /**
  * A close relative to the newest one: x in windows (0, and negative before it), y its price less the
- * newest price. Raw epochs and prices would cost the slope its digits.
+ * newest price. Raw epochs and prices would cost the slope precision.
  */
 export type Point = [x: number, y: number]
 
@@ -16,7 +16,7 @@ export type Point = [x: number, y: number]
 export interface FittedLine {
   /** Points used. */
   readonly n: number
-  /** As many points of equal weight say as much: n for equal weights. Source: Kish. */
+  /** The number of points of equal weight with the same information: n for equal weights. Source: Kish. */
   readonly effectiveN: number
   readonly slope: number
   /** Height of the line at the newest close, x = 0. */
@@ -26,13 +26,13 @@ export interface FittedLine {
   /** Standard deviation of the residuals, effectiveN - 2 degrees of freedom. */
   readonly standardError: number
   readonly meanX: number
-  /** Sum of squares of x about its mean, as effectiveN points of equal weight would have it. */
+  /** Sum of squares of x about its mean, scaled to effectiveN points of equal weight. */
   readonly sxx: number
 }
 
-/** Fewer points leave no degree of freedom for the residuals. */
+/** With fewer points the residuals have no degree of freedom. */
 export const MIN_LINE_POINTS = 3
-/** Old closes across long quiet spells weigh next to nothing: two left are no line with an error. */
+/** Old closes across long quiet spells have almost no weight; two effective points give no line with an error. */
 const MIN_EFFECTIVE = 2.4
 
 /**

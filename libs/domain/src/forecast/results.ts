@@ -8,9 +8,9 @@ import type { DetectorState, FoundChange } from './significance.ts'
 export interface ModelState {
   readonly model: string
   readonly version: number
-  /** Closes of bars that begin before are not used: the model began again there; epoch ms. */
+  /** Closes of bars that begin before are not used, because the model was restarted there; epoch ms. */
   readonly sinceMs?: number
-  /** Only in states stored before `sinceMs` was, the count of closes in use first. */
+  /** Only in states stored before `sinceMs` existed: the count of closes in use comes first. */
   readonly sums?: readonly number[]
   readonly band: BandState
   readonly detector: DetectorState
@@ -18,9 +18,9 @@ export interface ModelState {
 }
 
 /**
- * All of a series that the ledger and the bars do not hold, as of its newest bar taken in. To be
- * stored after the entries answered with it: entries ahead of the state are recognised after a crash,
- * a state ahead of its entries would lose them.
+ * The state of a series that neither the ledger nor the bars hold, as of its newest processed bar. Store it
+ * after its entries: after a crash, entries ahead of the state are recognised, but a state ahead of its
+ * entries would lose them.
  */
 export interface SeriesState extends LedgerProgress, ClosesState {
   /** `<symbol>|<timeframe>|<horizon>` */
@@ -52,7 +52,7 @@ export interface ForecastAbsence {
   readonly toMs: number
 }
 
-/** A lasting rise of a model's errors was found: the model began again. */
+/** A lasting rise of a model's errors was found, and the model was restarted. */
 export interface ModelEvent extends FoundChange {
   /** End of the target bar whose error completed it, epoch ms. */
   readonly atMs: number
@@ -64,7 +64,7 @@ export interface ModelEvent extends FoundChange {
   readonly modelVersion: number
 }
 
-/** A series changed by an advance; read state and scores before the next one. */
+/** A series that an advance changed; read state and scores before the next advance. */
 export interface ChangedSeries {
   readonly id: string
   readonly symbol: string
@@ -72,14 +72,14 @@ export interface ChangedSeries {
   readonly horizon: number
   /** To be stored, after the entries. */
   state(): SeriesState
-  /** False while the rolling scores of a restored series are still to come: no scores until then. */
+  /** False until the rolling scores of a restored series are there; it has no scores before. */
   readonly isWhole: boolean
-  /** Computed when asked for: rolling windows and tests cost tens of microseconds. By model. */
+  /** By model. Computed on read, because rolling windows and tests cost tens of microseconds. */
   scores(): ReadonlyMap<string, ScoreReport>
 }
 
 export interface ForecastResult {
-  /** Never stored before, as they stand at the end of this advance. */
+  /** Never stored before; in their form at the end of this advance. */
   readonly made: readonly LedgerEntry[]
   /** Stored before; resolved or rewritten now. */
   readonly changed: readonly LedgerEntry[]
@@ -88,7 +88,7 @@ export interface ForecastResult {
   readonly series: readonly ChangedSeries[]
 }
 
-/** Gathers what one advance answers; every entry once, in its last form. */
+/** Collects the results of one advance; every entry once, in its last form. */
 export class ForecastResults implements EntrySink {
   readonly #made = new Map<string, LedgerEntry>()
   readonly #changed = new Map<string, LedgerEntry>()

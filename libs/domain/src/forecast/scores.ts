@@ -1,7 +1,7 @@
 import { isScored, type LedgerEntry, type ScoredEntry } from './ledger.ts'
 import { dieboldMariano, labelOf, type DieboldMariano, type ScoreLabel } from './significance.ts'
 
-/** What one scored forecast adds to the scores; a late revision takes it out and puts in another. */
+/** The contribution of one scored forecast to the scores; a late revision replaces it. */
 export interface Contribution {
   readonly targetMs: number
   readonly error: number
@@ -16,7 +16,7 @@ export interface Contribution {
   readonly bandMiss: number
 }
 
-/** What of an entry the scores are made from. */
+/** The parts of an entry that the scores use. */
 export type ScoreParts = Pick<
   ScoredEntry,
   | 'targetMs'
@@ -47,8 +47,8 @@ export function contributionOf(entry: ScoreParts): Contribution {
 }
 
 /**
- * What a contribution adds to each sum. Every score is derived from these sums, since a stored mean
- * could not be corrected. They are stored in this order, in which `scoresOf` reads them.
+ * The terms of a contribution in each sum. Every score is derived from these sums, because a stored mean could
+ * not be corrected. They are stored, and read by `scoresOf`, in this order.
  */
 function termsOf(one: Contribution): readonly number[] {
   const { error, naiveError, driftError, scale, olsWidth, bandWidth, olsMiss, bandMiss } = one
@@ -82,7 +82,7 @@ function noSums(): number[] {
   return Array.from({ length: TERMS }, () => 0)
 }
 
-/** @param sign 1 puts the contribution in, -1 takes it out again */
+/** @param sign 1 adds the contribution, -1 removes it */
 function add(sums: number[], one: Contribution, sign: 1 | -1 = 1): void {
   const terms = termsOf(one)
   for (let i = 0; i < TERMS; i++) sums[i] = (sums[i] ?? 0) + sign * (terms[i] ?? 0)
@@ -106,8 +106,8 @@ export interface Scores {
   readonly maeNaive: number | null
   readonly maeDrift: number | null
   /**
-   * Mean of |error| over the h-step naive error inside the lookback; those without such a scale (flat
-   * price, lookback not above the horizon) are left out.
+   * Mean of |error| over the h-step naive error inside the lookback. Forecasts without such a scale (flat price,
+   * lookback not above the horizon) are excluded.
    * Source: Hyndman & Koehler, Int. J. Forecasting 22 (2006).
    */
   readonly mase: number | null
@@ -115,14 +115,14 @@ export interface Scores {
   readonly skill: number | null
   /** 1 - MAE / MAE of the drift forecast. */
   readonly skillDrift: number | null
-  /** Share of forecasts with the direction right, ties left out. */
+  /** Share of forecasts with the right direction; ties are excluded. */
   readonly hitRate: number | null
   /** 95 % band of the hit rate. Source: Wilson, J. American Statistical Association 22 (1927). */
   readonly hitLower: number | null
   readonly hitUpper: number | null
   /** Forecast or outcome equal to the last close: no direction. */
   readonly ties: number
-  /** Of the model's own interval, and of the adaptive band; so the next four. */
+  /** This and the next four: of the model's own interval, and of the adaptive band. */
   readonly coverageOls: number | null
   readonly coverageBand: number | null
   readonly widthOls: number | null
@@ -205,7 +205,7 @@ class ScoreWindow {
     else if (this.#end - at < LONG_WINDOW * WIDTH) this.#insert(row, at)
   }
 
-  /** Takes out the contribution of a target: its bar turned out to have none. */
+  /** Removes the contribution of a target whose bar has none after a revision. */
   remove(targetMs: number): void {
     const at = this.#find(targetMs)
     if (!this.#holds(at, targetMs)) return
@@ -279,10 +279,10 @@ export interface TestedScores extends Scores {
   readonly dieboldMariano: DieboldMariano | null
 }
 
-/** All a reader sees of one symbol, timeframe, horizon and model. */
+/** The reported scores of one symbol, timeframe, horizon and model. */
 export interface ScoreReport {
   readonly label: ScoreLabel
-  /** What the label rests on: the last 500 scored forecasts, all while there are fewer. */
+  /** The number of forecasts behind the label: the last 500 scored ones, or all while there are fewer. */
   readonly labelN: number
   readonly p: number | null
   readonly skill: number | null
@@ -301,10 +301,10 @@ export class RollingScores {
   #day: number[]
   #tradeDate: string
   #window = new ScoreWindow()
-  /** While the window is incomplete: targets that have no score, whatever is stored. */
+  /** While the window is incomplete: targets without a score, even if one is stored. */
   #scoreless: Set<number> | undefined
 
-  /** @param state the rolling windows are not part of it: they come by `restore` */
+  /** @param state without the rolling windows, which `restore` adds */
   constructor(horizon: number, state?: RollingScoresState) {
     this.#horizon = horizon
     this.#total = [...(state?.total ?? noSums())]
@@ -313,12 +313,12 @@ export class RollingScores {
     if (state !== undefined) this.#scoreless = new Set()
   }
 
-  /** Whether the rolling windows are there; without them there is no report. */
+  /** Whether the rolling windows are restored; without them there is no report. */
   get isWhole(): boolean {
     return this.#scoreless === undefined
   }
 
-  /** The newest scores that are stored, in any order; what was put since replaces them. */
+  /** Restores the newest stored scores, in any order; contributions since then replace them. */
   restore(stored: readonly Contribution[]): void {
     const scoreless = this.#scoreless
     if (scoreless === undefined) return
@@ -330,7 +330,7 @@ export class RollingScores {
     this.#scoreless = undefined
   }
 
-  /** Takes in a resolved entry; `before` is what it was when it was resolved already. */
+  /** Adds a resolved entry; `before` is its earlier form if it was resolved before. */
   put(entry: LedgerEntry, before?: LedgerEntry): void {
     if (entry.tradeDate > this.#tradeDate) {
       this.#tradeDate = entry.tradeDate
@@ -380,7 +380,7 @@ export class RollingScores {
     return this.#tested(sums, rows)
   }
 
-  /** Scores of the newest so many forecasts, tested if those are all at hand. */
+  /** Scores of the newest forecasts, at most that many; tested if all of them are in memory. */
   #tested(sums: readonly number[], rows: readonly Contribution[]): TestedScores {
     const scores = scoresOf(sums)
     const isAtHand = scores.n > 0 && scores.n <= rows.length

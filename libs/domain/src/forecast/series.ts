@@ -39,7 +39,7 @@ class ModelTrack {
     this.#band = new AdaptiveBand(spec.horizon, own?.band)
     this.#detector = new ChangeDetector(spec, own?.detector)
     this.#version = own?.version ?? 1
-    // A state with sums counts the closes in use; without either, all that are stored are used.
+    // A state with sums has the number of closes in use; without either, all stored closes are used.
     const [closes = 0] = own?.sums ?? []
     this.#sinceMs = own?.sinceMs ?? state?.ring.at(-closes)?.[0] ?? 0
   }
@@ -78,7 +78,7 @@ class ModelTrack {
   /** Learns from an entry resolved for the first time. A change found restarts the model. */
   learn(entry: LedgerEntry): (FoundChange & { readonly modelVersion: number }) | undefined {
     this.scores.put(entry)
-    // Errors of the version before say nothing of this one.
+    // Errors of the previous version say nothing about this one.
     if (!isScored(entry) || entry.modelVersion !== this.#version) return undefined
     if (entry.bandFrom === 'adaptive') this.#band.learn(!entry.inBand)
     if (entry.scale === null) return undefined
@@ -109,35 +109,35 @@ export interface SeriesRequest {
   readonly timeframe: string
   readonly horizon: number
   readonly lookback: number
-  /** Bars before this start seed a series without a state; undefined: the series is there already. */
+  /** Bars before this start seed a series without a state; undefined: the series is in memory. */
   readonly beforeMs: number | undefined
-  /** Entries of exactly these targets are asked for: late revisions of their bars are to be taken in. */
+  /** Entries of exactly these targets are requested, because late revisions of their bars follow. */
   readonly targetsMs: readonly number[]
 }
 
 /** The answer to a SeriesRequest. */
 export interface SeriesHistory {
   readonly request: SeriesRequest
-  /** Null when none is stored, or none was asked for (`beforeMs` undefined). */
+  /** Null when none is stored, or none was requested (`beforeMs` undefined). */
   readonly state: SeriesState | null
   /** Final bars with a close before `beforeMs`, ascending, at most the lookback; may be empty with a state. */
   readonly bars: readonly FinalBar[]
   /**
    * With `beforeMs`: every entry with a target after the state's `throughMs` (so every open one, and
-   * every one made from a later bar). Without: all of the targets asked for.
+   * every one made from a later bar). Without: all of the requested targets.
    */
   readonly entries: readonly LedgerEntry[]
 }
 
 export interface SeriesOptions {
   readonly models: readonly ForecastModel[]
-  /** Closes a model needs at least; half the lookback, and three, when not said otherwise. */
+  /** Closes that a model needs; by default half the lookback, and at least three. */
   minPoints(lookback: number): number
-  /** Below this share of feed a close is not trusted and ends the series. */
+  /** A close with less coverage is not used and ends the series. */
   readonly minCoverage: number
 }
 
-/** What one advance gives to every series. */
+/** The input of one advance, for every series. */
 export interface AdvanceContext {
   readonly results: ForecastResults
   readonly nowMs: number
@@ -163,7 +163,7 @@ export class ForecastSeries implements ChangedSeries {
     { request, state: stored, bars, entries }: SeriesHistory,
     { models, minPoints, minCoverage }: SeriesOptions
   ) {
-    // Bands and scores of another lookback say nothing of this one.
+    // Bands and scores of another lookback say nothing about this one.
     const state = stored?.lookback === spec.lookback ? stored : undefined
     this.id = seriesId(request.symbol, spec.timeframe, spec.horizon)
     this.symbol = request.symbol
@@ -211,15 +211,15 @@ export class ForecastSeries implements ChangedSeries {
     this.#ledger.recall(targetsMs, entries)
   }
 
-  /** Forgets the entries that were recalled for one advance. */
+  /** Releases the entries that were recalled for one advance. */
   release(): void {
     this.#ledger.release()
   }
 
   /**
-   * Takes a final bar, or a correction of an earlier one. A correction changes later forecasts and
-   * rewrites the bar's own score. Earlier forecasts stay as they were made, and bands and change
-   * detectors keep what they learnt from them.
+   * Processes a final bar, or a correction of an earlier one. A correction changes later forecasts and rewrites
+   * the score of the bar's own forecasts. Earlier forecasts do not change, and bands and change detectors keep
+   * what they learnt from them.
    */
   advance(bar: FinalBar, context: AdvanceContext): void {
     const { results, coverageOf } = context
@@ -238,7 +238,7 @@ export class ForecastSeries implements ChangedSeries {
     if (isTaken) this.#forecast(bar, context)
   }
 
-  /** Gives up the targets that ended without a trade: no bar of theirs can come in time any more. */
+  /** Voids the targets that ended without a trade: their bars can no longer come in time. */
   expire(watermarkMs: number, { results, coverageOf }: AdvanceContext): void {
     for (const entry of this.#ledger.expire(watermarkMs, coverageOf, results)) {
       results.touch(this)
@@ -309,7 +309,7 @@ export class ForecastSeries implements ChangedSeries {
     for (const { model } of this.#tracks) results.missOut(this, model.name, reason, startMs)
   }
 
-  /** Undefined for an entry of a model that is no longer run: it is resolved, nothing learns from it. */
+  /** Undefined for an entry of a model that no longer runs: it is resolved, but nothing learns from it. */
   #trackOf({ model }: LedgerEntry): ModelTrack | undefined {
     return this.#tracks.find((track) => track.model.name === model)
   }

@@ -5,7 +5,7 @@ import { svg, svgText } from './svg.js'
 export const RIGHT = 78
 const TOP = 8
 const BOTTOM = 20
-/** The share of the height that volume takes at the foot of the plot. */
+/** The share of the height for volume, at the bottom of the plot. */
 const VOLUME_SHARE = 0.18
 
 /** Candles with volume, VWAP, past forecasts, the forecast of the next close, and feed outages. */
@@ -46,7 +46,7 @@ export function candleChart(shown) {
   )
 }
 
-/** All prices and forecasts; a wide band may reach beyond, else it would press the candles flat. */
+/** The range of all prices and forecasts. A wide band may reach beyond it; otherwise it would flatten the candles. */
 function priceRange(bars, forecasts) {
   const values = [
     ...bars.flatMap(({ low, high }) => [low, high]),
@@ -85,7 +85,7 @@ function pickedSlot({ x, slot, top, floor }, picked) {
 const HATCH = 7
 const LEAST_GAP_WIDTH = 2
 
-/** An outage as a hatched stretch, so that "no trade" and "no feed" are told apart. */
+/** An outage as a hatched stretch, so that "no trade" and "no feed" look different. */
 function gapMark({ time, timeEnd, text }, { x, top, floor }, { fromMs, toMs }) {
   if (timeEnd < fromMs || time > toMs) return undefined
   const left = x(Math.max(time, fromMs))
@@ -159,7 +159,7 @@ function vwapPath(bars, { x, y, slot, windowMs }) {
   return path
 }
 
-/** A past forecast is a line, an open one lies in its band; several may be open, one for each bar ahead. */
+/** A past forecast is a line, an open one a line in its band. One may be open for each bar ahead. */
 function forecastMark(forecast, { x, y, slot, top, floor }) {
   const { time, status } = forecast
   const at = y(forecast.forecast)
@@ -182,7 +182,7 @@ function forecastMark(forecast, { x, y, slot, top, floor }) {
   ])
 }
 
-/** Prices on the axis: the last one and the forecast, moved apart when they would cover one another. */
+/** Prices on the axis: the last one and the forecast, moved apart when they would overlap. */
 function tagsOf({ forecasts, doubtful, lastPrice, y }) {
   const next = forecasts.findLast(({ status }) => status === 'open')
   const last =
@@ -206,7 +206,7 @@ function tagMark({ text, at, kind }, { width }) {
   ])
 }
 
-/** One line on a bar in words, for the readout above the chart. */
+/** One line about a bar, for the readout above the chart. */
 export function barText(bar, windowMs) {
   const prices =
     bar.close === null
@@ -219,14 +219,14 @@ export function barText(bar, windowMs) {
   )
 }
 
-/** How often, why, and by how much a bar was revised; nothing for one that was not. */
+/** How often, why, and by how much a bar was revised; empty for a bar without revisions. */
 export function revisionText({ revision, revisionCause, lateCount, lateVolume }) {
   if (revision === 0) return ''
   const late = lateCount > 0 ? `, ${lateCount} late with volume ${compactText(lateVolume)}` : ''
   return ` ${revision} (${revisionCause ?? 'cause unknown'}${late})`
 }
 
-/** How much of a bar's window the feed was up; nothing where it was throughout. */
+/** The coverage of a bar's window; empty when it is complete. */
 export function coverageText({ coverage, coveragePercent }) {
   if (coverage === null) return '  coverage unknown'
   return coverage === 1 ? '' : `  coverage ${Math.min(99.9, coveragePercent).toFixed(1)} %`

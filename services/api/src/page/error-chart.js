@@ -3,7 +3,7 @@ import { errorText, signedText } from './format.js'
 import { linear } from './scale.js'
 import { svg, svgText } from './svg.js'
 
-/** What forecasts missed by, under the candles they were made for; outlined: the last price's miss. */
+/** Errors of forecasts, below the candles they were made for; the outline is the error of the last price. */
 export function errorChart({ forecasts, slots, windowMs, size }) {
   const scored = forecasts.filter(({ status, time }) => status === 'scored' && time >= slots.fromMs)
   if (scored.length === 0) return undefined

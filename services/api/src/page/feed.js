@@ -1,6 +1,6 @@
-/** One sentence a feed: why it is silent, or that it is not. */
+/** One sentence for each feed: why it is silent, or that it is not. */
 export function feedText(feeds) {
-  if (feeds.length === 0) return 'No producer has said anything of its feed yet'
+  if (feeds.length === 0) return 'No producer has reported on its feed yet'
   return feeds
     .map(({ feed, state, isStale, explanation, queuedFrames, spooledBytes }) => {
       const queued =
@@ -12,7 +12,7 @@ export function feedText(feeds) {
     .join(' · ')
 }
 
-/** `good` when all feeds are connected, `bad` when one is silent or stopped, else `waiting`. */
+/** `good` when all feeds are connected, `bad` when one is stale or stopped, otherwise `waiting`. */
 export function feedTone(feeds) {
   if (feeds.some(({ isStale, state }) => isStale || state === 'stopped')) return 'bad'
   return feeds.length > 0 && feeds.every(({ state }) => state === 'connected') ? 'good' : 'waiting'

@@ -8,7 +8,7 @@ import {
 } from './format.js'
 import { html } from './svg.js'
 
-/** How many bars ahead a timeframe is forecast, by what the page was told: `1m:1,1m:5,5s:12`. */
+/** The horizons of a timeframe, in bars, from the configuration in the page: `1m:1,1m:5,5s:12`. */
 export function horizonsOf(made, timeframe) {
   return made
     .split(',')
@@ -18,19 +18,19 @@ export function horizonsOf(made, timeframe) {
     .toSorted((a, b) => a - b)
 }
 
-/** Whether the forecast is drawn so that nobody takes it for a good one. */
+/** Whether the forecast is drawn as one without skill. */
 export function isDoubtful(summary) {
   return summary?.label === 'worse than naive'
 }
 
-/** Why there is no forecast at all, in words; undefined where forecasts are made. */
+/** Why there is no forecast, in words; undefined where forecasts are made. */
 export function unmadeText({ summary, timeframe, forecasts, made }) {
   if (summary?.label === 'no forecast') return summary.verdict
   const isMade = summary !== undefined || horizonsOf(made, timeframe).length > 0
   return isMade || forecasts.length > 0 ? undefined : 'no forecast for this timeframe (FORECASTS)'
 }
 
-/** The newest forecast in words and numbers, and how those before it did. */
+/** The newest forecast in words and numbers, and the scores of the earlier ones. */
 export function showForecast({ next, label, facts }, market) {
   const { forecasts, summary, lastPrice, windowMs, made } = market
   const open = forecasts.findLast(({ status }) => status === 'open')
@@ -76,7 +76,7 @@ export function showForecast({ next, label, facts }, market) {
   )
 }
 
-/** All models beside one another; the title of each says its verdict. */
+/** All models in one list; the title of each is its verdict. */
 export function showScores(body, scores, chosen) {
   body.replaceChildren(
     ...scores.map(({ model, label, verdict, skill }) => {
@@ -92,12 +92,12 @@ export function showScores(body, scores, chosen) {
   )
 }
 
-/** The adaptive band; what was stored before there was one has that of least squares. */
+/** The adaptive band; forecasts stored before it existed have the interval of least squares. */
 function bandText({ bandLower, bandUpper, lower, upper }) {
   return `${estimateText(bandLower ?? lower)} to ${estimateText(bandUpper ?? upper)}`
 }
 
-/** How long before its close a forecast was made; of a tape that is played again, not before. */
+/** How long before its close a forecast was made; on a replayed tape it was made after. */
 function leadText(seconds) {
   return seconds > 0 ? `${Math.round(seconds)} s before its close` : 'from a tape of the past'
 }

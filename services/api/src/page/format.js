@@ -14,18 +14,18 @@ const TIME = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
 const MINUTE = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' })
 const DAY = new Intl.DateTimeFormat('en-GB', { day: '2-digit', month: 'short' })
 
-/** A price with the decimals it has, two to four; small ones with six digits. */
+/** A price with two to four decimals, as it has; a small one with six digits. */
 export function priceText(price) {
   if (price === null || price === undefined) return 'no price'
   return Math.abs(price) >= 1 ? WHOLE_PRICE.format(price) : SMALL_PRICE.format(price)
 }
 
-/** What is calculated rather than traded: no more decimals than can mean anything. */
+/** A calculated value: no more decimals than are meaningful. */
 export function estimateText(value) {
   return Math.abs(value) >= 10 ? ESTIMATE.format(value) : priceText(value)
 }
 
-/** An error or a difference: three digits say how big it is. */
+/** An error or a difference, with three digits. */
 export function errorText(value) {
   return DIFFERENCE.format(value)
 }
@@ -38,7 +38,7 @@ export function compactText(value) {
   return COMPACT.format(value)
 }
 
-/** With a sign in front, also of what is up; a true minus, as wide as the plus. */
+/** With a sign, also for positive values; a true minus, as wide as the plus. */
 export function signedText(value, format = priceText) {
   const text = format(Math.abs(value))
   if (value === 0) return text
@@ -49,7 +49,7 @@ export function percentText(share) {
   return signedText(share, (value) => `${(value * 100).toFixed(2)} %`)
 }
 
-/** Local time of day, with milliseconds where trades are told apart. */
+/** Local time of day, with milliseconds where single trades are listed. */
 export function clockText(ms, { withMs = false } = {}) {
   const text = TIME.format(ms)
   return withMs ? `${text}.${String(ms % 1000).padStart(3, '0')}` : text

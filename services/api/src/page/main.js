@@ -12,12 +12,12 @@ import { showSymbols, showTrades } from './tables.js'
 import { setUpWhy, showWhy } from './why.js'
 
 const EVERY_MS = 1000
-/** The small charts move slowly and read many bars. */
+/** The small charts change slowly and read many bars. */
 const SPARKLINES_EVERY = 3
 const MODES = {
-  simulated: 'These trades are made up by the simulator.',
+  simulated: 'A simulator generates these trades.',
   live: 'Trades come from Finnhub.',
-  mixed: 'Some symbols are live, some simulated: see each one.',
+  mixed: 'Some symbols are live, some simulated; each one says which.',
   none: 'No trade yet: waiting for the first one.'
 }
 
@@ -36,7 +36,7 @@ const state = {
   market: undefined,
   rates: [],
   pickedTime: undefined,
-  /** A click keeps the bar picked when the pointer leaves. */
+  /** A click pins the bar, so that it stays when the pointer leaves. */
   pinned: false
 }
 let round = 0
@@ -65,7 +65,7 @@ addEventListener('hashchange', () => {
 })
 void refresh()
 
-/** One round: read, draw, and come again a second later; a round that is overtaken draws nothing. */
+/** One poll: reads, draws, and schedules the next poll a second later. A superseded poll draws nothing. */
 async function refresh() {
   clearTimeout(timer)
   const own = ++round
@@ -80,7 +80,7 @@ async function refresh() {
     setText(
       $('alert'),
       `No new data since ${clockText(failingSince)}: ${reasonOf(error)}. ` +
-        'What is shown may be old; the page tries again each second.'
+        'The page may show old data; it tries again every second.'
     )
   }
   $('alert').hidden = failingSince === undefined
@@ -89,7 +89,7 @@ async function refresh() {
   if (!document.hidden) timer = setTimeout(() => void refresh(), EVERY_MS)
 }
 
-/** The browser's own words for a server that is away differ and help nobody. */
+/** Browsers describe an unreachable server differently, and none of them clearly. */
 function reasonOf(error) {
   if (error.name === 'TimeoutError') return 'the api takes too long'
   return error instanceof TypeError ? 'the api does not answer' : error.message
@@ -206,7 +206,7 @@ function choose(symbol) {
   void refresh()
 }
 
-/** The choice lives in the address, so that it can be kept as a bookmark. */
+/** The address holds the choice, so that it can be a bookmark. */
 function writeAddress() {
   history.replaceState(null, '', `#${new URLSearchParams(addressOf(state))}`)
 }
@@ -230,7 +230,7 @@ function readAddress() {
   if (models.includes(model)) state.model = model
 }
 
-/** How far ahead the chosen timeframe is forecast: a choice where there are several. */
+/** The horizons of the chosen timeframe: a choice where there are several. */
 function addHorizons() {
   const horizons = horizonsOf(made, state.timeframe)
   if (!horizons.includes(state.horizon)) state.horizon = horizons[0]
@@ -273,7 +273,7 @@ function addTimeframes() {
   }
 }
 
-/** Explains the bar whose numbers are read out. */
+/** Explains the bar of the readout. */
 function openWhy() {
   const bars = state.market?.bars ?? []
   const shown = bars.find(({ time }) => time === state.pickedTime) ?? bars.at(-1)
@@ -286,7 +286,7 @@ function pick(time) {
   draw()
 }
 
-/** Pointer and arrow keys pick a bar, whose numbers are read out above the chart. */
+/** Pointer and arrow keys choose the bar of the readout above the chart. */
 function addChartInput() {
   const chart = $('candles')
   chart.addEventListener('pointermove', (event) => {

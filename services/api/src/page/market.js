@@ -2,24 +2,24 @@ const TIMEOUT_MS = 4000
 
 const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000 }
 const DAY_MS = 86_400_000
-/** What a counted window is taken to last before there are some. */
+/** The assumed length of a counted window before there are bars. */
 const COUNTED_MS = 60_000
-/** Slots of the chart; more would be thinner than a candle can be drawn. */
+/** Slots of the chart; candles of more slots would be too thin. */
 const SLOTS = 96
 const SPARE_SLOTS = 5
 const TRADE_ROWS = 40
 const BAR_TRADE_ROWS = 200
-/** All trades of the bar are counted, of a day's bar for seconds. */
+/** The api counts all trades of the bar, which takes seconds for a day's bar. */
 const COUNTING_TIMEOUT_MS = 20_000
 /** Outages in one chart at most. */
 const GAPS = 100
 const RATE_SPAN_MS = 180_000
-/** With many symbols the small charts are made of longer bars, so that their number stays low. */
+/** With many symbols the small charts use longer bars, so that the number of bars stays low. */
 const FEW_SYMBOLS = 12
 
 /**
- * From one bar to the next: the length of a window, its hop (`5m/1m`), or for windows that follow the
- * trades (`100t`) what lies between the bars on average.
+ * The distance from one bar to the next, ms: the length of a window, its hop (`5m/1m`), or for windows that
+ * follow the trades (`100t`) the mean distance of the bars.
  */
 export function windowMsOf(timeframe, bars = []) {
   if (timeframe === '1d' || timeframe === 'regular') return DAY_MS
@@ -36,7 +36,7 @@ async function ask(endpoint, parameters, timeoutMs = TIMEOUT_MS) {
   return answerOf(response)
 }
 
-/** The body of a good answer; else throws with the api's own words and the status. */
+/** The body of a successful answer; otherwise throws with the message of the api, or the status. */
 async function answerOf(response) {
   const body = await response.json()
   if (response.ok) return body
@@ -44,7 +44,7 @@ async function answerOf(response) {
   throw Object.assign(error, { status: response.status })
 }
 
-/** Adds (POST) or removes (DELETE) a symbol in the name of whoever has the token. */
+/** Adds (POST) or removes (DELETE) symbols with the token. */
 export async function changeSymbols(method, path, token, body) {
   const headers = { authorization: `Bearer ${token}` }
   if (body !== undefined) headers['content-type'] = 'application/json'
@@ -67,14 +67,14 @@ export function askBarTrades(id, after) {
   return ask(`bars/${encodeURIComponent(id)}/trades`, parameters, COUNTING_TIMEOUT_MS)
 }
 
-/** How the feed stands, in words. */
+/** The state of the feed, in words. */
 export function askFeed() {
   return ask('feed', {})
 }
 
 /**
- * The end of what is shown: now, or the last trade when that is long past (a recorded tape, a closed
- * market), since an empty picture of now would help nobody.
+ * The end of the chart: now, or the last trade when it is old (a recorded tape, a closed market), because a
+ * chart up to now would be empty.
  */
 function endOf(lastTradeAt, windowMs) {
   const nowMs = Date.now()
@@ -82,7 +82,7 @@ function endOf(lastTradeAt, windowMs) {
   return lastTradeAt + windowMs
 }
 
-/** Everything shown of one symbol; without a horizon there is no forecast of that timeframe. */
+/** Everything the page shows of one symbol; without a horizon there is no forecast of that timeframe. */
 export async function askSymbol({ symbol, lastTradeAt }, { timeframe, horizon, model }) {
   const windowMs = windowMsOf(timeframe)
   const endMs = endOf(lastTradeAt, windowMs)
@@ -116,13 +116,13 @@ export async function askSymbol({ symbol, lastTradeAt }, { timeframe, horizon, m
     gaps: gaps.filter(
       ({ id, log, symbols }) =>
         symbols.includes(symbol) ||
-        // Those of one partition concern the symbol when its bars say so.
+        // An outage of one partition concerns the symbol when its bars name the outage.
         (symbols.length === 0 && (log === null || bars.some(({ gapIds }) => gapIds.includes(id))))
     )
   }
 }
 
-/** Bars of all symbols for the small charts; `label` says what span the change is over. */
+/** Bars of all symbols for the small charts; `label` is the span of the change. */
 export async function askSparklines(symbols) {
   const few = symbols.length <= FEW_SYMBOLS
   const timeframe = few ? '5s' : '1m'
@@ -135,7 +135,7 @@ export async function askSparklines(symbols) {
   return { bars: Map.groupBy(bars, ({ symbol }) => symbol), label: few ? '15 min' : '60 min' }
 }
 
-/** Trades per second of all symbols together, one value a second. */
+/** Trades per second of all symbols together, one value for each second. */
 export async function askRates(symbols) {
   const endMs = latestOf(symbols)
   const { rates } = await ask('trade-rate', {
@@ -154,7 +154,7 @@ export async function askRates(symbols) {
   })
 }
 
-/** Now, or the last trade of any symbol when nothing has traded for minutes. */
+/** Now, or the last trade of any symbol when there was none for minutes. */
 function latestOf(symbols) {
   const nowMs = Date.now()
   const latestMs = Math.max(0, ...symbols.map(({ lastTradeAt }) => lastTradeAt ?? 0))

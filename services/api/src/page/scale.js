@@ -22,7 +22,7 @@ const TIME_STEPS_S = [
   172_800, 604_800, 1_209_600, 2_592_000
 ]
 
-/** Round moments inside a range, about `count` of them, on the clock of the viewer. */
+/** Round moments inside a range, about `count` of them, in the viewer's time zone. */
 export function timeTicks(fromMs, toMs, count) {
   const rough = (toMs - fromMs) / count
   const stepMs = (TIME_STEPS_S.find((step) => step * 1000 >= rough) ?? 5_184_000) * 1000
@@ -35,9 +35,9 @@ export function timeTicks(fromMs, toMs, count) {
 }
 
 /**
- * The slots of a chart in time: as many as the bars need, thirty at least, so that the first minutes
- * of a run fill the picture. Slots without a bar stay empty: no trade, no bar. An outage that lasts
- * moves the end on, so that it is seen while it grows.
+ * The time slots of a chart: as many as the bars need, thirty at least, so that the first minutes of a run
+ * fill the chart. Slots without a bar stay empty. An open outage moves the end forward, so that it is
+ * visible while it grows.
  */
 export function slotsOf({ bars, forecasts, gaps }, windowMs) {
   const ends = [

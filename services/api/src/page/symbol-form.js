@@ -38,14 +38,14 @@ async function change(method, path, body) {
     setText($('symbol-note'), changed.length > 0 ? `${changed.join(', ')} ${done}` : 'No change')
     whenChanged()
   } catch (error) {
-    // A wrong token is forgotten, so that the next try asks for it again.
+    // A wrong token is removed, so that the next try asks for it again.
     if (error.status === 401) sessionStorage.removeItem(TOKEN)
     else if (error.status !== undefined) sessionStorage.setItem(TOKEN, token)
     setText($('symbol-note'), error.message)
   }
 }
 
-/** Asked once, kept until the tab is closed; empty when the person thinks better of it. */
+/** The token: asked for once, kept until the tab is closed; empty when the dialog is cancelled. */
 function askToken() {
   const dialog = $('token-dialog')
   $('token-input').value = ''

@@ -4,7 +4,7 @@ import { html } from './svg.js'
 
 const buttons = new Map()
 
-/** The symbols as buttons that are made once and changed in place, so that focus is kept. */
+/** The symbols as buttons, created once and updated in place, so that they keep the focus. */
 export function showSymbols(list, symbols, { chosen, bars, choose, remove, changeable }) {
   for (const one of symbols) {
     let button = buttons.get(one.symbol)
@@ -38,13 +38,13 @@ const STANDING_CLASS = {
   rejected: 'down-text'
 }
 
-/** How a symbol stands with its feed, and why, in one line. */
+/** The state of a symbol and its reason, in one line. */
 function standingText({ symbol, wanted, standing, reason }) {
   const stands = standing ?? (wanted ? 'wanted' : 'not followed')
   return `${symbol}: ${stands}${reason === null ? '' : ` (${reason})`}`
 }
 
-/** Where a symbol comes from: its exchange, its feed, whether it is asked for; and what is amiss. */
+/** The exchange of a symbol, its feed, whether it is wanted, and what is wrong. */
 function noteOf({ symbol, feed, configured, wanted, standing }) {
   const exchange = symbol.includes(':') ? symbol.split(':', 1)[0] : undefined
   const asked = wanted ? (configured ? undefined : 'added') : 'not followed'

@@ -4,24 +4,24 @@ import { askBarTrades } from './market.js'
 import { $, html, setText } from './svg.js'
 
 const REASONS = {
-  conditions: 'its conditions let it count for nothing',
+  conditions: 'its conditions exclude it',
   'too late': 'too late',
   'from the future': 'stamped in the future',
   redelivered: 'delivered before under the same id'
 }
 
-/** Which question is on show: an answer to another one comes too late. */
+/** The request on show; the answer to any other is ignored. */
 let asked
 let next
 
-/** The button beside the readout, and what stands in the dialog. `open` explains the bar that is shown. */
+/** The button beside the readout, and the dialog. `open` explains the bar of the readout. */
 export function setUpWhy(open) {
   $('why').addEventListener('click', open)
   $('why-close').addEventListener('click', () => $('why-dialog').close())
   $('why-more').addEventListener('click', () => void addPage())
 }
 
-/** Opens the dialog on a bar: its trades, what each did to it, and what was left out by which rule. */
+/** Opens the dialog on a bar: its trades, what each did to it, and which rule excluded which trades. */
 export async function showWhy(bar, windowMs) {
   asked = bar.id
   next = undefined
@@ -68,8 +68,8 @@ function showAnswer({ bar, window, summary, check, trades, next: further }) {
 function factsOf({ trades, in: isIn, out, unhindered, rules, leftOut, isComplete }) {
   const words = isComplete ? 'trades in the window' : 'first trades of the window'
   return [
-    `${trades} ${words}: ${isIn} in the bar (${unhindered} of them without a hindrance), ${out} left out`,
-    ...leftOut.map(({ reason, trades: count }) => `left out, ${REASONS[reason]}: ${count}`),
+    `${trades} ${words}: ${isIn} in the bar (${unhindered} of them unrestricted), ${out} excluded`,
+    ...leftOut.map(({ reason, trades: count }) => `excluded, ${REASONS[reason]}: ${count}`),
     ...rules.map(
       ({ code, name, hinders, trades: count }) =>
         `code ${code} (${name}) keeps from ${hinders}: ${count}`

@@ -16,25 +16,25 @@ export interface OutboxDeps extends SendLoopDeps {
   /** Origin that the gap of a loss names. */
   readonly feed: string
   readonly spool: Spool
-  /** How long a record may be in memory alone before it is written to the spool, ms. */
+  /** How long a record may be in memory only before it is written to the spool, ms. */
   readonly spoolAfterMs: number
   readonly deadLetters: Pick<DeadLetterSink, 'add'>
 }
 
-/** A record in memory, with the monotonic time at which it came. */
+/** A record in memory, with the monotonic time of its arrival. */
 type WaitingRecord = QueuedRecord & { readonly addedMs: number }
 
-/** The oldest records, on their way to the broker in one send. */
+/** The oldest records, which are in flight in one send. */
 interface Batch {
   readonly records: readonly QueuedRecord[]
-  /** How many of them, the last ones, only memory has. */
+  /** How many of them, the last ones, are in memory only. */
   inMemory: number
-  /** Behind the others in the spool; undefined when all are in memory. */
+  /** The position after those in the spool; undefined when all are in memory. */
   end: Position | undefined
   readonly sentMs: number
 }
 
-/** What was received and given up, by receive time in epoch ms. */
+/** Records that were received and lost, by receive time in epoch ms. */
 interface Loss {
   readonly sinceMs: number
   fromMs: number
@@ -43,16 +43,16 @@ interface Loss {
   readonly symbols: Set<string>
 }
 
-/** Records in memory at most; few, because a kill loses what only memory has. */
+/** Records in memory at most; few, because a kill loses those in memory only. */
 const CAPACITY_RECORDS = 4000
 const CAPACITY_BYTES = 16 * 1024 * 1024
-/** Room beyond the capacity for gaps, which say what was lost or missed. */
+/** Room beyond the capacity for gaps, which describe what was lost or missed. */
 const RESERVE_RECORDS = 1000
 /** One send at most, so that a batch of large records stays below a broker's usual 1 MiB. */
 const MAX_SEND_BYTES = 900_000
-/** Between two tries of a disk that fails. */
+/** Delay between two tries of a failing disk. */
 const DISK_RETRY_MS = 1000
-/** A loss that lasts is published this often. */
+/** An ongoing loss is published this often. */
 const LOSS_EVERY_MS = 10_000
 
 /** An id that no other gap has; rises with time. */
@@ -61,13 +61,12 @@ export function gapId(nowMs: number): string {
 }
 
 /**
- * Everything received on its way to the broker, in order: first what the previous run left in the
- * spool, then memory. `docs/adr/0009-spool.md` says what can be lost when.
+ * The queue of records for the broker, in order: first those that the previous run left in the spool, then
+ * memory. `docs/adr/0009-spool.md` says what can be lost when.
  *
- * While sends succeed nothing touches the disk: a full memory makes `add` wait. What waits longer than
- * `spoolAfterMs` overflows to the spool, and so does a full memory behind a spool that is not empty.
- * When the spool takes nothing and nothing gets through, the newest records are given up, and a gap
- * takes their place.
+ * While sends succeed nothing is written to disk; `add` waits when memory is full. Records that wait longer
+ * than `spoolAfterMs` overflow to the spool, and so does a full memory behind a non-empty spool. When the
+ * spool accepts nothing and no send succeeds, the newest records are dropped and replaced by a gap.
  *
  * A record is either in `#memory`, which a kill loses, or in the spool. It leaves memory when it is
  * acknowledged or spooled, so the batch in flight is the head of one of the two.
@@ -77,7 +76,7 @@ export class Outbox {
   readonly #sendLoop: SendLoop
   readonly #progress = new Signal()
   readonly #stop = new AbortController()
-  /** What only memory has, the oldest first. */
+  /** Records in memory only, oldest first. */
   readonly #memory: WaitingRecord[] = []
   #memoryBytes = 0
   #batch: Batch | undefined
@@ -88,7 +87,7 @@ export class Outbox {
   #ageTimer: NodeJS.Timeout | undefined
   #loss: Loss | undefined
   #lastSentReceivedAt = systemClock.now()
-  /** Receive time of the last record before a damaged place of the spool, until the first one after it. */
+  /** Receive time of the last record before a damaged part of the spool, until the first one after it. */
   #damagedFromMs: number | undefined
   #isClosed = false
 
@@ -100,12 +99,12 @@ export class Outbox {
     this.#startSending()
   }
 
-  /** Why nothing gets through, or nothing more can be kept, at present. */
+  /** Why sends fail at present, or why no more records can be kept. */
   get failure(): TapedeckError | undefined {
     return this.#sendLoop.failure ?? this.#spoolProblem
   }
 
-  /** What waits for the broker: records in memory alone, and bytes on disk. */
+  /** The backlog: records in memory only, and bytes on disk. */
   get depth(): { readonly records: number; readonly bytes: number } {
     return { records: this.#memory.length, bytes: this.#deps.spool.bytes }
   }
@@ -115,13 +114,13 @@ export class Outbox {
     return this.#memory.length === 0 && this.#batch === undefined && this.#deps.spool.isEmpty
   }
 
-  /** Receive time of the oldest record that only memory has; undefined while a kill would lose none. */
+  /** Receive time of the oldest record in memory only; undefined while a kill would lose none. */
   get exposedSinceMs(): number | undefined {
     return this.#memory[0]?.receivedAt
   }
 
   /**
-   * Takes records in, after waiting for room if need be.
+   * Adds records; waits for room if necessary.
    * @throws QUEUE_CLOSED, or the error that ended the sending
    */
   async add(records: readonly TradeRecord[]): Promise<void> {
@@ -142,7 +141,7 @@ export class Outbox {
     }
   }
 
-  /** Takes in a gap: it keeps its place in the order, never waits, and may use the reserve. */
+  /** Adds a gap in order. It never waits, and may use the reserve. */
   announce(gap: GapRecord): void {
     const record = { ...encodeGapRecord(gap), partition: 'all', receivedAt: gap.at } as const
     const waiting: WaitingRecord = { ...record, trades: 0, addedMs: performance.now() }
@@ -151,8 +150,8 @@ export class Outbox {
   }
 
   /**
-   * Ends the sending. What the broker has not taken after `limitMs`, or while it does not answer,
-   * goes to the spool, synced, for the next run.
+   * Stops sending. Records that the broker has not accepted after `limitMs`, or while it does not answer, are
+   * written to the spool and synced, for the next run.
    *
    * @throws SPOOL_FULL or SPOOL_FAILED when something could not be kept
    */
@@ -182,7 +181,7 @@ export class Outbox {
     return this.#memory.length >= CAPACITY_RECORDS + RESERVE_RECORDS
   }
 
-  /** How long the oldest record has been in memory alone, ms; -Infinity when there is none. */
+  /** How long the oldest record has been in memory only, ms; -Infinity when there is none. */
   get #ageMs(): number {
     const [oldest] = this.#memory
     return oldest === undefined ? -Infinity : performance.now() - oldest.addedMs
@@ -197,7 +196,7 @@ export class Outbox {
     this.#watchAge()
   }
 
-  /** Removes the oldest records from memory: the broker or the spool has them. */
+  /** Removes the oldest records from memory, because the broker or the spool has them. */
   #drop(count: number): void {
     for (const { value } of this.#memory.splice(0, count)) this.#memoryBytes -= value.length
   }
@@ -215,7 +214,7 @@ export class Outbox {
     return true
   }
 
-  /** Nothing got through for as long as it may take. */
+  /** No send succeeded for as long as one may take. */
   get #isStalled(): boolean {
     const sentMs = this.#batch?.sentMs ?? Infinity
     const isSlow = performance.now() - sentMs > this.#deps.spoolAfterMs
@@ -227,7 +226,7 @@ export class Outbox {
   #startSending(): void {
     const isEnded = this.#stop.signal.aborted || this.#sendError !== undefined
     if (this.#sending !== undefined || isEnded) return
-    // Not at once: the records of a frame belong in one batch.
+    // Not at once, because the records of a frame belong in one batch.
     this.#sending = Promise.resolve()
       .then(() => this.#sendAll())
       .catch((error: unknown) => {
@@ -289,7 +288,7 @@ export class Outbox {
     return (this.#batch = { records, inMemory, end, sentMs: performance.now() })
   }
 
-  /** As many as one send takes; a single one may be larger. */
+  /** As many records as fit one send; a single one may be larger. */
   #oldestInMemory(): readonly WaitingRecord[] {
     let count = 0
     let bytes = 0
@@ -302,19 +301,19 @@ export class Outbox {
     return this.#memory.slice(0, count)
   }
 
-  /** When the disk cannot note it, the next run sends some records again. */
+  /** If the disk cannot store it, the next run sends some records again. */
   async #acknowledge(end: Position): Promise<void> {
     try {
       if (await this.#deps.spool.acknowledge(end)) this.#spoolProblem = undefined
     } catch (error) {
       this.#deps.metrics.spoolErrors.inc()
-      this.#deps.log.error({ err: error }, 'the spool cannot note what was published')
+      this.#deps.log.error({ err: error }, 'the spool cannot store what was published')
     }
   }
 
   // From memory to the spool
 
-  /** One at a time. Never rejects: what was not written stays in memory. */
+  /** One at a time. Never rejects: records that were not written stay in memory. */
   #overflow(): Promise<void> {
     this.#overflowing ??= this.#writeMemory().finally(() => {
       this.#overflowing = undefined
@@ -340,8 +339,8 @@ export class Outbox {
     const { metrics, log } = this.#deps
     if (problem?.code === 'SPOOL_FAILED') metrics.spoolErrors.inc()
     if (problem?.code !== this.#spoolProblem?.code) {
-      if (problem === undefined) log.info('the spool takes records again')
-      else log.error({ err: problem }, 'the spool takes no more records')
+      if (problem === undefined) log.info('the spool accepts records again')
+      else log.error({ err: problem }, 'the spool accepts no more records')
     }
     this.#spoolProblem = problem
   }
@@ -391,7 +390,7 @@ export class Outbox {
     this.#deps.metrics.tradesLost.inc({ reason }, trades)
   }
 
-  /** Publishes the records given up since the last time as one gap, before what follows them. */
+  /** Publishes the records lost since the last time as one gap, before the records that follow. */
   #publishLoss(): void {
     if (this.#loss === undefined || this.#isReserveFull || this.#isClosed) return
     const { fromMs, toMs, symbols } = this.#loss

@@ -12,7 +12,7 @@ export interface SendLoopDeps {
   readonly log: Logger
 }
 
-/** A record that the broker will never take, and why. */
+/** A record that the broker will never accept, and why. */
 export interface RefusedRecord {
   readonly record: QueuedRecord
   readonly reason: string
@@ -23,7 +23,7 @@ type Addressed = QueuedRecord & { readonly partition: number | undefined }
 
 const delayMs = fullJitter({ baseMs: 200, capMs: 5000 })
 
-/** Repeats each send until the broker has everything; only what it refuses permanently is left out. */
+/** Repeats each send until the broker has everything, except records that it refuses permanently. */
 export class SendLoop {
   readonly #deps: SendLoopDeps
   #partitions: number | undefined
@@ -33,14 +33,14 @@ export class SendLoop {
     this.#deps = deps
   }
 
-  /** Why nothing gets through at present; undefined while sends succeed. */
+  /** Why sends fail at present; undefined while they succeed. */
   get failure(): TapedeckError | undefined {
     return this.#failure
   }
 
   /**
    * Sends records in order and returns those that the broker refused.
-   * @throws ABORTED by the signal, or an error that no retry can mend
+   * @throws ABORTED by the signal, or an error that no retry can fix
    */
   async send(records: readonly QueuedRecord[], signal: AbortSignal): Promise<RefusedRecord[]> {
     const partitions = (this.#partitions ??= await this.#untilItWorks(

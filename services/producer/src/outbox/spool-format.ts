@@ -2,7 +2,7 @@ import { open, readdir, readFile, unlink, type FileHandle } from 'node:fs/promis
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 
-/** A record on its way to the broker, as memory and spool hold it. */
+/** A record for the broker, as memory and spool hold it. */
 export interface QueuedRecord {
   readonly key: string
   readonly value: string
@@ -23,7 +23,7 @@ export interface Position {
 /** A file of entries. */
 export interface Segment {
   readonly number: number
-  /** Bytes that are whole; the rest of a failed write does not count. */
+  /** Bytes of whole entries; the rest of a failed write does not count. */
   size: number
 }
 
@@ -69,10 +69,10 @@ export function encodeEntries(records: readonly QueuedRecord[]): Buffer {
   return bytes
 }
 
-/** What a buffer holds from a place on. */
+/** The entries in a buffer from a place on. */
 interface Entries {
   readonly records: readonly QueuedRecord[]
-  /** Behind the last whole entry. */
+  /** The position after the last whole entry. */
   readonly next: number
   /**
    * Why reading ended there: the limits were reached, the bytes were never written as an entry, or
@@ -157,7 +157,7 @@ export interface Inventory {
   readonly cutBytes: number
 }
 
-/** What the previous run left, oldest first, and how much of it the broker has. */
+/** The segments of the previous run, oldest first, and how much of them the broker has. */
 export async function inventoryOf(dir: string): Promise<Inventory> {
   const numbers = (await readdir(dir, { withFileTypes: true }))
     .map((entry) => (entry.isFile() ? /^(\d{10})\.spool$/.exec(entry.name)?.[1] : undefined))

@@ -22,14 +22,14 @@ export interface SpoolConfig {
   readonly dir: string
   /** Bytes on disk at most. */
   readonly maxBytes: number
-  /** When what is written is synced: `always` before it counts as written, or each SYNC_MS. */
+  /** When writes are synced: `always` before they count as written, or every SYNC_MS. */
   readonly fsync: 'interval' | 'always'
 }
 
 export interface Appended {
   /** How many of the records were written, from the first on. */
   readonly taken: number
-  /** Behind the last one written; undefined when none was. */
+  /** The position after the last one written; undefined when none was. */
   readonly end: Position | undefined
   /** SPOOL_FULL or SPOOL_FAILED when some were not written. */
   readonly problem: TapedeckError | undefined
@@ -40,18 +40,18 @@ interface OpenSegment {
   readonly file: FileHandle
 }
 
-/** Between two syncs in the mode `interval`: the most that a power cut takes of what was written. */
+/** Interval of syncs in the mode `interval`: a power cut loses at most the writes of this time. */
 const SYNC_MS = 200
-/** Encoded and written at once. */
+/** Bytes that are encoded and written at once. */
 const CHUNK_BYTES = 1024 * 1024
 const SEGMENT_BYTES = 16 * 1024 * 1024
 /** A full spool has at least this many files: removing one makes room again. */
 const SEGMENTS = 8
 
 /**
- * An append-only queue on disk for what the broker has not taken. Entries are read in the order in
- * which they were appended, also by a later process; a segment is removed once the broker has all of
- * it. One append and one read may run side by side.
+ * An append-only queue on disk for records that the broker has not accepted. Entries are read in the order in
+ * which they were appended, also by a later process. A segment is removed once the broker has all of it. One
+ * append and one read may run at the same time.
  */
 export class Spool {
   readonly #config: SpoolConfig
@@ -104,7 +104,7 @@ export class Spool {
     return spool
   }
 
-  /** Bytes on disk, including what the broker has of a segment that it does not have whole. */
+  /** Bytes on disk, including the acknowledged part of the oldest segment. */
   get bytes(): number {
     return this.#segments.reduce((sum, { size }) => sum + size, 0)
   }
@@ -173,12 +173,12 @@ export class Spool {
     return { records, end: this.#read, damagedBytes }
   }
 
-  /** Skips what stands before `end`: it is on its way to the broker already. */
+  /** Skips everything before `end`, which is already in flight. */
   skipTo(end: Position): void {
     this.#read = end
   }
 
-  /** The broker has everything before `end`. True when a file was removed: there is room again. */
+  /** The broker has everything before `end`. Returns true when that removed a file and made room. */
   async acknowledge(end: Position): Promise<boolean> {
     const done = this.#segments.filter(
       ({ number, size }) =>
@@ -208,7 +208,7 @@ export class Spool {
     await this.#unlock()
   }
 
-  /** The oldest segment that holds more than was read. */
+  /** The oldest segment with unread entries. */
   get #unread(): Segment | undefined {
     return this.#segments.find(
       ({ number, size }) => number >= this.#read.segment && size > this.#readOffset(number)
@@ -234,7 +234,7 @@ export class Spool {
     return count
   }
 
-  /** The segment to write to, a new one when the last is long enough. */
+  /** The segment to write to; a new one when the last is long enough. */
   async #openSegment(): Promise<OpenSegment> {
     if (this.#active !== undefined && this.#active.segment.size >= this.#segmentBytes) {
       await this.#closeSegment()
@@ -258,7 +258,7 @@ export class Spool {
     })
   }
 
-  /** After an error nothing more goes to this file: what follows its good bytes is unknown. */
+  /** After an error nothing more is written to this file, because its contents after the good bytes are unknown. */
   async #abandonSegment(): Promise<void> {
     const active = this.#active
     this.#active = undefined
@@ -310,7 +310,7 @@ async function openFolder(dir: string): Promise<Folder> {
     throw new TapedeckError(
       'CONFIG_INVALID',
       `Cannot start: SPOOL_DIR '${dir}' cannot be written to (${messageOf(cause)}), expected a ` +
-        `folder for what the broker has not taken yet`,
+        `folder for records that the broker has not accepted yet`,
       { cause }
     )
   }

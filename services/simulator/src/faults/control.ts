@@ -17,9 +17,9 @@ const EXPECTED =
   'a fault such as {"do":"cut"}, a list of faults, {"signal":NAME} or {"scenario":NAME or {"steps":[…]}}'
 
 /**
- * Serves `/control` on the feed's port: GET answers the state of connections and faults, POST performs
- * faults. Only from this machine and only as JSON, which a browser sends to another origin only after
- * asking. Any other request that is no WebSocket handshake gets 426.
+ * Serves `/control` on the feed's port: GET returns the state of connections and faults, POST performs faults.
+ * It accepts requests from this machine only, and only JSON, which a browser sends to another origin only
+ * after a preflight request. Any other request that is no WebSocket handshake gets 426.
  */
 export function controlRequests(parts: ControlParts): RequestListener {
   return (request, response) => {
@@ -45,7 +45,7 @@ async function answer(request: IncomingMessage, parts: ControlParts): Promise<[n
   return problems.length === 0 ? [200, stateOf(parts)] : [400, { problems }]
 }
 
-/** Performs what the body asks for: all of it, or nothing when it has a mistake. */
+/** Performs all that the body requests, or nothing when it has a mistake. */
 async function perform(body: unknown, { director }: ControlParts): Promise<string[]> {
   if (typeof body !== 'object' || body === null)
     return [`found ${shown(body)}, expected ${EXPECTED}`]

@@ -37,8 +37,8 @@ interface Playing {
 }
 
 /**
- * Performs faults: at once, or step by step as a scenario says. A step is performed inside the event
- * that its trigger waits for, so `frames: 10` comes between the tenth frame and the next.
+ * Performs faults: at once, or step by step by a scenario. A step is performed inside the event that its
+ * trigger waits for, so `frames: 10` is between the tenth frame and the next.
  */
 export class Director {
   readonly #parts: DirectorParts
@@ -109,7 +109,7 @@ export class Director {
   }
 
   #advance(): void {
-    // A fault can cause an event that calls this again: the next step waits for the end of the fault.
+    // A fault can cause an event that calls this again; the next step waits until the fault is performed.
     if (this.#isAdvancing) return
     this.#isAdvancing = true
     try {

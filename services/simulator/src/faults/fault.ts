@@ -6,9 +6,9 @@ export type Fault =
   /** Handshakes are answered with this status, `times` of them or until `accept`. */
   | { readonly do: 'refuse'; readonly status: number; readonly times?: number }
   | { readonly do: 'accept' }
-  /** What a second connection with the token of an open one meets. */
+  /** How a second connection with the token of an open one is handled. */
   | { readonly do: 'key'; readonly rule: KeyRule }
-  /** Symbols a connection may have from now on. */
+  /** How many symbols a connection may have from now on. */
   | { readonly do: 'limit'; readonly symbols: number }
   | { readonly do: 'close'; readonly code?: number; readonly reason?: string }
   /** Ends the connection without a closing handshake. */
@@ -21,7 +21,7 @@ export type Fault =
   | { readonly do: 'thaw' }
   /** A text of your own; `$now`, `$now-40m` and `$symbol` are filled in. */
   | { readonly do: 'send'; readonly text: string; readonly times?: number }
-  /** A text with a mistake in it, by name. */
+  /** A text with a mistake, by name. */
   | { readonly do: 'content'; readonly content: ContentName; readonly times?: number }
   /** Sends each of the next `frames` frames of the source this many times. */
   | { readonly do: 'repeat'; readonly times: number; readonly frames: number }
@@ -92,7 +92,7 @@ const FIELDS: Readonly<Record<FaultKind, Readonly<Record<string, Field>>>> = {
 export const FAULT_KINDS = Object.keys(FIELDS) as readonly FaultKind[]
 
 /**
- * Why a parsed JSON value is no Fault: every mistake, each a sentence; empty when it is one.
+ * Every reason why a parsed JSON value is no Fault, each a sentence; empty when it is one.
  * @param others fields allowed besides those of the fault
  */
 export function faultProblems(value: unknown, others: readonly string[] = []): string[] {

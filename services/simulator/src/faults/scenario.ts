@@ -56,7 +56,7 @@ export function scenarioOf(value: unknown, origin: string): Scenario {
   return { name, about, steps: steps ?? [] }
 }
 
-/** Every mistake, each a sentence; empty for a valid scenario. */
+/** Every mistake, one sentence each; empty for a valid scenario. */
 function scenarioProblems(value: unknown): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return [`found ${shown(value)}, expected an object with a list of steps`]
@@ -124,18 +124,18 @@ const CONNECTION_FAULTS: readonly Scenario[] = [
     { ...AFTER, do: 'refuse', status: 401 },
     { do: 'cut' }
   ),
-  scenario('busy-429', 'an old session is still alive on the server, twice', ...refusals(429, 1)),
+  scenario('busy-429', 'the server still has an old session, twice', ...refusals(429, 1)),
   scenario(
     'answer-200',
     'a proxy answers 200 instead of a WebSocket, three times',
     ...refusals(200, 3)
   ),
   scenario('answer-524', 'the origin times out behind its proxy, three times', ...refusals(524, 3)),
-  scenario('one-key-two-clients', 'a second connection on one key kills both', {
+  scenario('one-key-two-clients', 'a second connection on one key ends both', {
     do: 'key',
     rule: 'kill'
   }),
-  scenario('key-held', 'a second connection on one key gets 429 while the first lives', {
+  scenario('key-held', 'a second connection on one key gets 429 while the first is open', {
     do: 'key',
     rule: 'refuse'
   }),
@@ -169,18 +169,18 @@ const CONNECTION_FAULTS: readonly Scenario[] = [
     { when: { connection: 4 }, do: 'cut' }
   ),
   scenario('pings-only', 'trades stop, pings continue', { ...AFTER, do: 'mute', pings: true }),
-  scenario('silence', 'nothing is sent any more, the connection is up', {
+  scenario('silence', 'nothing is sent any more, but the connection stays up', {
     ...AFTER,
     do: 'mute',
     pings: false
   }),
-  scenario('half-open', 'the server neither reads nor answers, the connection is up', {
+  scenario('half-open', 'the server neither reads nor answers, but the connection stays up', {
     ...AFTER,
     do: 'freeze'
   }),
   scenario(
     'half-open-key-held',
-    'as half-open, and the dead session still holds the key',
+    'like half-open, and the dead session still holds the key',
     { do: 'key', rule: 'refuse' },
     { ...AFTER, do: 'freeze' },
     { when: { ms: 3000 }, do: 'key', rule: 'share' }

@@ -8,7 +8,7 @@ import { portionOf, type TextFrame } from './frame.ts'
 const WAIT_ABOVE_BYTES = 1024 * 1024
 /** Above this backlog a live market no longer waits: frames for this client are dropped. */
 const DROP_ABOVE_BYTES = 8 * 1024 * 1024
-/** A client that takes nothing for this long is cut, because a tape waits for every client. */
+/** A client that receives nothing for this long is cut, because a tape waits for every client. */
 const STALL_LIMIT_MS = 600_000
 const CLOSE_LIMIT_MS = 500
 const GOING_AWAY = 1001
@@ -21,12 +21,12 @@ interface ClientOptions {
   readonly token: string
   readonly maxSymbols: () => number
   readonly pingMs: number
-  /** False while the source has pings of its own. */
+  /** False while the source has its own pings. */
   readonly pings: () => boolean
   readonly log: Logger
-  /** Something was subscribed, unsubscribed, or the connection is gone. */
+  /** The subscriptions changed, or the connection ended. */
   readonly onChange: () => void
-  /** A frame of the source went out; a fault may follow before the next one. */
+  /** A frame of the source was sent; a fault may follow before the next one. */
   readonly onFrame: () => void
 }
 
@@ -34,9 +34,9 @@ interface ClientOptions {
 export interface Played {
   readonly frames: number
   readonly trades: number
-  /** A live market's, not sent because the client was too slow. */
+  /** Trades of a live market that were not sent, because the client was too slow. */
   readonly droppedTrades: number
-  /** Not sent because a fault kept them back. */
+  /** Trades that were not sent, because of a fault. */
   readonly withheldTrades: number
 }
 
@@ -109,7 +109,7 @@ export class Client {
     return { frames: sentFrames, trades, droppedTrades, withheldTrades }
   }
 
-  /** Sends a text that is none of the source's; false when the connection takes none now. */
+  /** Sends a text that is not of the source; false when the connection accepts none now. */
   inject(text: string): boolean {
     if (!this.isOpen || this.#isFrozen || this.voice === 'nothing') return false
     this.#socket.send(text, this.#onFlushed)
@@ -132,7 +132,7 @@ export class Client {
     this.#socket.resume()
   }
 
-  /** Begins the closing handshake; whether and when the client answers is up to it. */
+  /** Begins the closing handshake, which the client may or may not answer. */
   end(code: number, reason: string): void {
     this.#socket.close(code, reason)
     this.#options.onChange()
@@ -144,8 +144,8 @@ export class Client {
   }
 
   /**
-   * Resolves once the client has taken enough that more may be sent, or is gone; with `everything`
-   * once nothing is left to send. Ends early when `signal` aborts.
+   * Resolves once the client has received enough that more may be sent, or is gone; with `everything` once
+   * nothing is left to send. Resolves early when `signal` aborts.
    */
   async drained(signal: AbortSignal, everything = false): Promise<void> {
     const startBytes = everything ? 0 : WAIT_ABOVE_BYTES
@@ -153,7 +153,7 @@ export class Client {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#waiting = { belowBytes: startBytes / 2, resolve }
     const stalled = setTimeout(() => {
-      this.#options.log.warn({ stallMs: STALL_LIMIT_MS }, 'client takes nothing and is cut')
+      this.#options.log.warn({ stallMs: STALL_LIMIT_MS }, 'client receives nothing and is cut')
       this.#socket.terminate()
     }, STALL_LIMIT_MS)
     const onAbort = (): void => resolve()
@@ -184,7 +184,7 @@ export class Client {
   }
 
   #receive(data: RawData, isBinary: boolean): void {
-    // ws hands over one Buffer a message; binary messages are none of the protocol's.
+    // ws gives one Buffer for each message; the protocol has no binary messages.
     const message = readClientMessage(Buffer.isBuffer(data) && !isBinary ? data.toString() : '')
     if (message.kind === 'wrong') this.#refuse(message.problem)
     else if (message.kind === 'unsubscribe') {
@@ -202,7 +202,7 @@ export class Client {
     if (this.voice !== 'nothing') this.#answer(JSON.stringify({ type: 'error', msg: reason }))
   }
 
-  /** Answers wait in the same backlog: a client that asks and never reads gets no more of them. */
+  /** Answers wait in the same backlog, so a client that sends requests and never reads gets no more answers. */
   #answer(text: string): void {
     if (!this.isOpen || this.#isFrozen || this.#socket.bufferedAmount > DROP_ABOVE_BYTES) return
     this.#socket.send(text, this.#onFlushed)
@@ -221,7 +221,7 @@ export class Client {
   }
 }
 
-/** What a client may ask. `silent`: Finnhub knows it, but the simulator has nothing to send for it. */
+/** A request of a client. `silent`: Finnhub has it, but the simulator sends nothing for it. */
 type ClientMessage =
   | { readonly kind: 'subscribe' | 'unsubscribe'; readonly symbol: string }
   | { readonly kind: 'silent' }
@@ -275,7 +275,7 @@ export class Audience {
     return [...this.clients].filter(({ isOpen }) => isOpen).map(({ token }) => token)
   }
 
-  /** To be called after any change; resolves `changed`. */
+  /** Call it after any change; resolves `changed`. */
   refresh(): void {
     const symbols = new Set<string>()
     for (const client of this.clients) {

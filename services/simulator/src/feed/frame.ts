@@ -17,7 +17,7 @@ export interface TextFrame {
   trades(): readonly TradeText[]
 }
 
-/** Packs trades into frames of ten, in their order, symbols mixed as they come. */
+/** Packs trades into frames of ten, in their order, with symbols mixed. */
 export function framesOf(trades: readonly TradeText[]): TextFrame[] {
   const frames: TextFrame[] = []
   for (let from = 0; from < trades.length; from += FRAME_TRADES) {

@@ -7,8 +7,8 @@ import type { TextFrame } from './frame.ts'
 export interface FrameBatch {
   readonly frames: readonly TextFrame[]
   /**
-   * The position on the source's own time line, ms, which the pace turns into a wall time; undefined
-   * while there is none yet, then the frames are due at once.
+   * The position on the source's own time line, ms, which the pace converts to a wall time; undefined before
+   * the first one, when frames are due at once.
    */
   readonly positionMs: number | undefined
   /** The recorded connection ended before these frames: every client is disconnected first. */
@@ -30,9 +30,9 @@ const LONGEST_WAIT_MS = 3_600_000
 const SERVICE_RESTART = 1012
 
 /**
- * Plays a source to its audience until it ends: each batch when it is due, to every client what it
- * subscribed to. With a gate nothing is dropped: the next batch is only taken when every client has
- * room for it, so the slowest client sets the speed.
+ * Plays a source to its audience until it ends: each batch when it is due, to each client the symbols that it
+ * subscribed to. With a gate nothing is dropped: the next batch is read only when every client has room for
+ * it, so the slowest client sets the speed.
  *
  * @throws ABORTED when `signal` aborts; whatever the source throws.
  */
@@ -51,7 +51,7 @@ export async function play(source: AsyncIterable<FrameBatch>, options: PlayOptio
   for (const client of audience.clients) await client.drained(signal, true)
 }
 
-/** Waits until everything sent has arrived; the gate then holds the source until a client is back. */
+/** Waits until clients received everything sent; the gate then pauses the source until a client is back. */
 async function endConnections({ audience, signal }: PlayOptions): Promise<void> {
   const clients = [...audience.clients]
   await Promise.all(clients.map((client) => client.drained(signal, true)))
@@ -60,18 +60,18 @@ async function endConnections({ audience, signal }: PlayOptions): Promise<void> 
 
 async function waitUntilDue(dueMs: number, { clock, signal }: PlayOptions): Promise<void> {
   let waitMs = dueMs - clock.now()
-  // Sockets must get their turn even when the source is always ready and always late.
+  // Sockets must be served even when the source is always ready and always late.
   if (waitMs <= 0) await letOthersRun(undefined)
   for (; waitMs > 0; waitMs = dueMs - clock.now()) {
     await clock.delay(Math.min(waitMs, LONGEST_WAIT_MS), signal)
   }
 }
 
-/** Turns positions of a source into wall times. */
+/** Converts positions of a source to wall times. */
 interface Pace {
-  /** When to send what stands at `positionMs`, epoch ms; a past time means at once. */
+  /** When to send the frames at `positionMs`, epoch ms; a past time means at once. */
   dueMs(positionMs: number): number
-  /** After a pause: `positionMs` is due now, and what follows keeps its distance to it. */
+  /** After a pause: `positionMs` is due now, and later positions keep their distance to it. */
   restart(positionMs: number): void
 }
 

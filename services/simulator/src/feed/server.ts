@@ -9,7 +9,7 @@ interface FeedServerOptions {
   readonly port: number
   /** The status for a handshake with this address, 101 to accept it; and its token. */
   readonly admit: (url: string) => { readonly status: number; readonly token: string }
-  /** `stream` is the connection under the WebSocket. */
+  /** `stream` is the TCP connection of the WebSocket. */
   readonly onConnection: (socket: WebSocket, stream: Duplex, token: string) => void
   /** Answers any request that is no WebSocket handshake. */
   readonly onRequest: RequestListener
@@ -85,7 +85,7 @@ async function listen(server: Server, { host, port }: FeedServerOptions): Promis
 }
 
 /**
- * What happens to a second connection with the token of an open one. `share`: both stay. `kill`: it is
+ * How a second connection with the token of an open one is handled. `share`: both stay. `kill`: it is
  * accepted, then both are cut. `refuse`: it gets 429 until the first is gone.
  */
 export const KEY_RULES = ['share', 'kill', 'refuse'] as const

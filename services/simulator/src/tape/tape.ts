@@ -33,7 +33,7 @@ export async function tapeFormatOf(path: string): Promise<TapeFormat | undefined
  * unless the batch ends. Time only moves forward: a line behind the newest time so far is due with it.
  * Times are those of the trades, in a capture those of receipt.
  *
- * @param onNote is told what a capture lacks
+ * @param onNote is called with what a capture lacks
  * @throws TAPE_INVALID at the first line that does not fit the format of the first.
  */
 export async function* readTape(
