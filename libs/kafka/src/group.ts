@@ -1,15 +1,7 @@
-import { messageOf, TapedeckError, withTimeout } from '@tapedeck/core'
+import { messageOf, withTimeout } from '@tapedeck/core'
 import { createClient, type ClientLog } from './client.ts'
+import { clusterOf } from './cluster.ts'
 import type { KafkaConfig } from './config.ts'
-
-/** The part of kafkajs's internal cluster object that speaks to a group's coordinator. */
-interface Cluster {
-  connect(): Promise<void>
-  disconnect(): Promise<void>
-  findGroupCoordinator(group: { groupId: string }): Promise<{
-    leaveGroup(member: { groupId: string; memberId: string }): Promise<unknown>
-  }>
-}
 
 const EVICT_LIMIT_MS = 5000
 const FORGET_LIMIT_MS = 3500
@@ -19,8 +11,7 @@ const FORGET_LIMIT_MS = 3500
  * whose process is known to be dead. Returns how many left; a member that the group no longer knows
  * does not count.
  *
- * kafkajs offers no such call, so this uses its internal cluster object; the version is pinned, and
- * test/integration/kafka/group.test.ts guards it.
+ * kafkajs offers no such call, so this uses its internal cluster object.
  */
 export async function evictMembers(
   config: KafkaConfig,
@@ -52,20 +43,6 @@ export async function evictMembers(
   } finally {
     await withTimeout(cluster.disconnect(), EVICT_LIMIT_MS, 'Disconnecting').catch(() => undefined)
   }
-}
-
-function clusterOf(client: object): Cluster {
-  const symbol = Object.getOwnPropertySymbols(client).find(
-    ({ description }) => description === 'private:Kafka:createCluster'
-  )
-  const create =
-    symbol === undefined
-      ? undefined
-      : (client as Record<symbol, ((options: object) => Cluster) | undefined>)[symbol]
-  if (create === undefined) {
-    throw new TapedeckError('STATE_CORRUPT', 'This kafkajs has no createCluster, expected 2.2.4')
-  }
-  return create({ metadataMaxAge: 300_000, allowAutoTopicCreation: false })
 }
 
 /**

@@ -37,6 +37,8 @@ export interface PartitionReader {
 export interface TradeSource {
   /** Commits the offset below which results are stored; only for displays of the lag. */
   commit(partition: number, nextOffset: number): Promise<void>
+  /** Reads on where the reader says, which has changed. */
+  reseek(partition: number): void
   close(): Promise<void>
 }
 
@@ -121,6 +123,7 @@ export async function openTradeSource(
     async commit(partition, nextOffset) {
       await consumer.commitOffsets([{ topic: config.topic, partition, offset: String(nextOffset) }])
     },
+    reseek: (partition) => void start(partition),
     close: () => withTimeout(consumer.disconnect(), CLOSE_LIMIT_MS, 'Leaving the group')
   }
 }

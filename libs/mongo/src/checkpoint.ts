@@ -24,6 +24,12 @@ export interface CheckpointDocument {
   /** The first epoch that read the present log; the offsets of documents of earlier epochs are of another log. */
   readonly logEpoch: number
   readonly clusterId: string
+  /** The topic's id; null when the broker has none. Absent in checkpoints of earlier versions. */
+  readonly topicId?: string | null
+  /** How many partitions the topic had. Absent in checkpoints of earlier versions. */
+  readonly partitions?: number
+  /** Set when another log took the place of the one before, until a gap says so in feed_gaps. */
+  readonly lost?: LostRecords | null
   readonly owner: PartitionOwner
   /** Every record below it is in trades, bars and forecasts. */
   readonly nextOffset: number
@@ -40,6 +46,15 @@ export interface CheckpointDocument {
   /** Hash of the settings that results depend on: timeframes, policy, lateness. */
   readonly configHash: string
   readonly updatedAt: Date
+}
+
+/** What is not known to have been read of a log that was replaced. */
+export interface LostRecords {
+  /** Names the gap that it becomes. */
+  readonly id: string
+  /** When the last record that was read of the former log was received, epoch ms. */
+  readonly fromMs: number
+  readonly cause: string
 }
 
 export const CHECKPOINTS = new CollectionSpec<CheckpointDocument>('checkpoints', {
@@ -59,6 +74,9 @@ export interface Acquired extends Ownership {
   /** Forecast series that last changed at this offset or later may have outdated scores; Infinity: none has. */
   readonly unscoredFrom: number
   readonly state: FoldState | undefined
+  /** Records of a former log that were perhaps not read, of which no gap tells yet. */
+  readonly lost: LostRecords | null
+  readonly topicId: string | undefined
   /** The checkpoint was made under other settings (timeframes, policy, lateness). */
   readonly configChanged: boolean
 }
@@ -68,6 +86,13 @@ interface AcquireOptions {
   readonly owner: PartitionOwner
   readonly clusterId: string
   readonly configHash: string
+  /** How many partitions the topic has. */
+  readonly partitions: number
+  /**
+   * Reads the topic's id; undefined when the broker has none. It is called when earlier owners can no
+   * longer write, so that what they found cannot be newer.
+   */
+  topicId(): Promise<string | undefined>
   /** Offset after the last record of the log when it was last read; the log may have grown since. */
   readonly endOffset: number
   /** Reads it again. A checkpoint or a flush beyond it belongs to an older log, or the log lost its end. */
@@ -76,13 +101,13 @@ interface AcquireOptions {
 
 /**
  * Makes the caller the owner of a partition by raising its epoch, so that an earlier owner's writes fail from
- * now on. A new log under an old name (of another cluster, or shorter than the checkpoint) is read from its
- * start.
+ * now on. A new log under an old name (docs/adr/0026-a-log-is-known-by-its-topic-id.md) is read from its start.
  */
 export async function acquirePartition(
   database: HasCheckpoints & HasBars,
-  { log, owner, clusterId, configHash, endOffset, lookAtEnd }: AcquireOptions
+  options: AcquireOptions
 ): Promise<Acquired> {
+  const { log, owner, clusterId, configHash, partitions } = options
   return translated(`Cannot acquire ${log}`, async () => {
     const found = await database.checkpoints.findOneAndUpdate(
       { _id: log },
@@ -90,16 +115,18 @@ export async function acquirePartition(
       { upsert: true, returnDocument: 'after' }
     )
     if (found === null) throw new TapedeckError('STATE_CORRUPT', `Checkpoint ${log} vanished`)
+    const { epoch } = found
+    const topicId = await options.topicId()
     const isNew = found.clusterId === undefined
-    // The previous owner may have read on since; from the raised epoch on it cannot.
-    const reached = Math.max(found.nextOffset, found.flushingTo)
-    const isBeyond = async (): Promise<boolean> =>
-      reached > endOffset && reached > (await lookAtEnd())
-    const isOtherLog = !isNew && (found.clusterId !== clusterId || (await isBeyond()))
-    if (!isNew && !isOtherLog) {
+    const cause = isNew ? undefined : await whyOtherLog(found, options, topicId)
+    if (!isNew && cause === undefined) {
+      if (found.topicId !== topicId || found.partitions !== partitions) {
+        const $set = { topicId: topicId ?? found.topicId ?? null, partitions }
+        await database.checkpoints.updateOne({ _id: log, epoch }, { $set })
+      }
       return {
         log,
-        epoch: found.epoch,
+        epoch,
         logEpoch: found.logEpoch,
         nextOffset: found.nextOffset,
         flushingTo: found.flushingTo,
@@ -108,34 +135,79 @@ export async function acquirePartition(
         // A flush that was cut off after its series changed scores from nextOffset on.
         unscoredFrom: Math.min(found.unscoredFrom ?? Infinity, found.nextOffset),
         state: found.state as FoldState,
+        lost: found.lost ?? null,
+        topicId,
         configChanged: found.configHash !== configHash
       }
     }
     const storedUntilMs = await newestBarStartMs(database)
+    const state = carriedState(found, partitions)
+    const lost = cause === undefined ? null : lostRecords(found, cause)
     const fresh: Partial<CheckpointDocument> = {
-      logEpoch: found.epoch,
+      logEpoch: epoch,
       clusterId,
+      topicId: topicId ?? null,
+      partitions,
+      lost,
       nextOffset: 0,
       flushingTo: 0,
       flushingWatermarkMs: null,
       storedUntilMs: storedUntilMs === -Infinity ? null : storedUntilMs,
-      state: { watermark: null, connections: [] },
+      state,
       configHash
     }
-    await database.checkpoints.updateOne({ _id: log, epoch: found.epoch }, { $set: fresh })
+    await database.checkpoints.updateOne({ _id: log, epoch }, { $set: fresh })
     return {
       log,
-      epoch: found.epoch,
-      logEpoch: found.epoch,
+      epoch,
+      logEpoch: epoch,
       nextOffset: 0,
       flushingTo: 0,
       flushingWatermarkMs: -Infinity,
       storedUntilMs,
       unscoredFrom: Infinity,
-      state: undefined,
+      state,
+      lost,
+      topicId,
       configChanged: false
     }
   })
+}
+
+/** Why the log is not the one that the checkpoint speaks of; undefined when it is. */
+async function whyOtherLog(
+  found: CheckpointDocument,
+  { clusterId, endOffset, lookAtEnd }: AcquireOptions,
+  topicId: string | undefined
+): Promise<string | undefined> {
+  if (found.clusterId !== clusterId) return 'the topic is of another Kafka cluster'
+  const known = found.topicId ?? undefined
+  if (known !== undefined && topicId !== undefined && known !== topicId) {
+    return 'the topic was deleted and created again'
+  }
+  // The previous owner may have read on since the end was read; from the raised epoch on it cannot.
+  const reached = Math.max(found.nextOffset, found.flushingTo)
+  if (reached <= endOffset || reached <= (await lookAtEnd())) return undefined
+  return 'the topic lost records at its end'
+}
+
+/**
+ * The state with which another log is begun. Connections are kept, because a record may be in both logs: the
+ * producer repeats a send of which the answer was lost. With another number of partitions a symbol may come
+ * from another one, whose frames say nothing here.
+ */
+function carriedState(found: CheckpointDocument, partitions: number): FoldState {
+  const former = found.state as FoldState | undefined
+  if (former === undefined) return { watermark: null, connections: [] }
+  const connections = found.partitions === partitions ? former.connections : []
+  return { ...former, watermark: null, connections }
+}
+
+/** Null when no record of the former log was read: nobody listened to it. */
+function lostRecords(found: CheckpointDocument, cause: string): LostRecords | null {
+  if (found.lost !== undefined && found.lost !== null) return found.lost
+  const fromMs = (found.state as FoldState | undefined)?.receivedAtMs ?? null
+  return fromMs === null ? null : { id: `replaced-${found._id}-${found.epoch}`, fromMs, cause }
 }
 
 /** The last owners of a topic's partitions. */
@@ -191,6 +263,7 @@ export async function commitCheckpoint(
     readonly state: FoldState
     readonly configHash: string
     readonly unscoredFrom?: number | null
+    readonly lost?: LostRecords | null
   }
 ): Promise<void> {
   await update(database, log, epoch, {

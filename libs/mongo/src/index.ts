@@ -24,6 +24,7 @@ export {
   rulesHash,
   type Acquired,
   type CheckpointDocument,
+  type LostRecords,
   type PartitionOwner
 } from './checkpoint.ts'
 export {

@@ -5,6 +5,7 @@ import {
   evictMembers,
   openDeadLetters,
   openSerialPublisher,
+  openTopicIds,
   openTradeSource,
   reachBroker,
   type SerialPublisher,
@@ -51,7 +52,7 @@ export async function startConsumer(
       if (waiting.length > 0) return waiting
       await open?.database.ping(PING_LIMIT_MS)
       const count = open?.partitions?.count ?? 0
-      return count === 0 ? ['no partition is assigned yet'] : []
+      return count === 0 ? ['no partition is assigned yet'] : (open?.partitions?.problems() ?? [])
     },
     { host: config.healthHost, port: config.healthPort }
   )
@@ -78,6 +79,8 @@ export async function startConsumer(
     return publisher
   }
 
+  const topicIds = openTopicIds(config.kafka, { clientId: 'tapedeck-consumer-id', log: kafkaLog })
+  defer(() => topicIds.close())
   // Retries end with the time for the final flush, not when the service begins to stop.
   const giveUp = new AbortController()
   let source: TradeSource | undefined
@@ -105,6 +108,8 @@ export async function startConsumer(
     sendDead: (letters) => deadLetters.send(letters),
     bars: publisherOf(barsTopic),
     forecasts: publisherOf(forecastsTopic),
+    topicId: () => topicIds.read(),
+    reseek: (partition) => source?.reseek(partition),
     committed(partition, nextOffset) {
       source?.commit(partition, nextOffset).catch((error: unknown) => {
         log.debug({ err: error, partition }, 'the lag was not reported')

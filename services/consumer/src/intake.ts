@@ -10,7 +10,8 @@ import {
   tradeDocument,
   type Acquired,
   type AmendmentDocument,
-  type LateTradeDocument
+  type LateTradeDocument,
+  type LostRecords
 } from '@tapedeck/mongo'
 import type { ConsumerDeps, SeenSymbol, SideResults } from './publish.ts'
 import type { TradeWriter } from './trade-writer.ts'
@@ -25,15 +26,18 @@ export class RecordIntake {
   #side = new SideCollector()
   /** The first offset that was removed from the topic, until the next record gives the end of the gap. */
   #removedFrom: number | undefined
+  /** What a former log may have had besides, until the next record gives the end of the gap. */
+  #lost: LostRecords | null
 
   constructor(
     partition: number,
-    { log }: Pick<Acquired, 'log'>,
+    { log, lost }: Pick<Acquired, 'log' | 'lost'>,
     { fold, trades }: { readonly fold: PartitionFold; readonly trades: Pick<TradeWriter, 'add'> },
     deps: Pick<ConsumerDeps, 'metrics' | 'log'>
   ) {
     this.#partition = partition
     this.#log = log
+    this.#lost = lost
     this.#fold = fold
     this.#trades = trades
     this.#deps = deps
@@ -68,19 +72,23 @@ export class RecordIntake {
 
   /** The results beside trades and bars since the last call. */
   drain(): SideResults {
-    const drained = this.#side.results()
+    const drained = { ...this.#side.results(), lost: this.#lost }
     this.#side = new SideCollector()
     return drained
   }
 
   #readTrades(record: TradeRecord, offset: number): void {
     const { metrics } = this.#deps
-    if (this.#removedFrom !== undefined) this.#readRemoved(record, offset, this.#removedFrom)
+    if (this.#removedFrom !== undefined && this.#lost === null) {
+      this.#readRemoved(record, offset, this.#removedFrom)
+    }
     const folded = this.#fold.take(record, offset, Date.now())
     if (folded === undefined) {
       metrics.recordsRepeated.inc()
       return
     }
+    // Not before: a repeated record was read from the former log.
+    if (this.#lost !== null) this.#readLost(record, this.#lost)
     for (const one of folded) {
       const document = tradeDocument(record, one)
       const { exclusion: reason, byMs } = one
@@ -101,17 +109,36 @@ export class RecordIntake {
   }
 
   /** Removed records are a gap of this partition, from the last record read to this one. */
-  #readRemoved({ feed, receivedAt }: TradeRecord, offset: number, removedFrom: number): void {
+  #readRemoved(record: TradeRecord, offset: number, removedFrom: number): void {
     this.#removedFrom = undefined
+    this.#readOwnGap(record, {
+      id: `gone-${this.#log}-${removedFrom}`,
+      fromMs: this.#fold.receivedAtMs,
+      cause: `${offset - removedFrom} records were removed from the topic before they were read`
+    })
+  }
+
+  /** What was lost with a former log is a gap of this partition, up to the first record of this log. */
+  #readLost(record: TradeRecord, { id, fromMs, cause }: LostRecords): void {
+    this.#lost = null
+    this.#removedFrom = undefined
+    const text = `${cause}: records that were not read before are lost`
+    this.#readOwnGap(record, { id, fromMs, cause: text })
+  }
+
+  #readOwnGap(
+    { feed, receivedAt }: TradeRecord,
+    { id, fromMs, cause }: Pick<GapRecord, 'id' | 'fromMs' | 'cause'>
+  ): void {
     this.#readGap({
       version: 1,
       kind: 'gap',
-      id: `gone-${this.#log}-${removedFrom}`,
+      id,
       log: this.#log,
       feed,
-      fromMs: this.#fold.receivedAtMs,
+      fromMs,
       toMs: receivedAt,
-      cause: `${offset - removedFrom} records were removed from the topic before they were read`,
+      cause,
       symbols: [],
       at: receivedAt
     })
@@ -140,7 +167,7 @@ class SideCollector {
     })
   }
 
-  results(): SideResults {
+  results(): Omit<SideResults, 'lost'> {
     const { late, dead, gaps } = this
     return { late, dead, gaps, amendments: this.#amendments, symbols: [...this.#symbols.values()] }
   }

@@ -9,6 +9,8 @@ export interface PartitionsDeps extends WorkerDeps {
   /** This process; its name in the group is given by the assignment. */
   readonly process: Omit<PartitionOwner, 'memberId'>
   fail(error: unknown): void
+  /** Reads on at the position of a partition that was acquired again. */
+  reseek(partition: number): void
 }
 
 /**
@@ -16,6 +18,8 @@ export interface PartitionsDeps extends WorkerDeps {
  * longer than two heartbeats, which would tell it that the group gave the partition to another member.
  */
 const REGAIN_MS = 3500
+/** How often a partition without new records is looked at. */
+const LOOK_MS = 1000
 
 /**
  * The partitions of this member of the group, each with a worker under its own epoch.
@@ -32,6 +36,8 @@ export class Partitions implements PartitionReader {
   readonly #open = new Map<number, PartitionWorker>()
   /** The last acquisition of each partition, assigned now or before. */
   readonly #tails = new Map<number, Promise<unknown>>()
+  #nextLookMs = 0
+  #isLooking = false
 
   constructor(deps: PartitionsDeps) {
     this.#deps = deps
@@ -42,12 +48,17 @@ export class Partitions implements PartitionReader {
     return this.#open.size
   }
 
+  /** Why the results are incomplete, in words; none when they are not. */
+  problems(): string[] {
+    return [...this.#open.values()].flatMap(({ problem }) => problem ?? [])
+  }
+
   assigned(partitions: readonly number[], memberId: string): void {
     for (const worker of this.#open.values()) worker.drop()
     this.#open.clear()
     this.#opening = new Map()
     this.#memberId = memberId
-    for (const partition of partitions) this.#start(partition, 0)
+    for (const partition of partitions) void this.#start(partition, 0)
     this.#deps.log.info({ partitions }, 'partitions assigned')
   }
 
@@ -75,6 +86,7 @@ export class Partitions implements PartitionReader {
 
   /** Flushes every partition. One that another consumer took over is dropped and acquired again. */
   async flush(isLast = false): Promise<void> {
+    if (!isLast) void this.#lookAtLog()
     await Promise.all(
       [...this.#open.values()].map(async (worker) => {
         this.#measure(worker)
@@ -88,23 +100,51 @@ export class Partitions implements PartitionReader {
     )
   }
 
+  /** Notices another log also where no new record is read. A failed look is repeated by the next one. */
+  async #lookAtLog(): Promise<void> {
+    const { clock, log, topicId } = this.#deps
+    const nowMs = clock.now()
+    if (this.#isLooking || nowMs < this.#nextLookMs) return
+    this.#isLooking = true
+    this.#nextLookMs = nowMs + LOOK_MS
+    try {
+      const found = await topicId()
+      for (const worker of this.#open.values()) {
+        try {
+          worker.assertSameLog(found)
+        } catch (error) {
+          this.#regain(worker, error)
+        }
+      }
+    } catch (error) {
+      log.debug({ err: error }, 'the log was not looked at')
+    } finally {
+      this.#isLooking = false
+    }
+  }
+
   #worker(partition: number): Promise<PartitionWorker> {
     const worker = this.#opening.get(partition)
     if (worker !== undefined) return worker
     throw new TapedeckError('PARTITION_FENCED', `Partition ${partition} is not assigned`)
   }
 
-  /** Another consumer raised the epoch. If the group still assigns the partition to this member, it does too. */
+  /** Another consumer raised the epoch, or another log took the place. If the group still assigns the partition to this member, it does too. */
   #regain(worker: PartitionWorker, error: unknown): void {
     const { partition } = worker
     worker.drop()
     if (this.#open.get(partition) !== worker) return
     this.#open.delete(partition)
-    this.#deps.log.warn({ err: error, partition }, 'partition lost to another consumer')
-    this.#start(partition, REGAIN_MS)
+    const reason = worker.isOtherLog ? 'another topic has the name' : 'another consumer has it'
+    this.#deps.log.warn({ err: error, partition, reason }, 'partition lost')
+    const opening = this.#start(partition, worker.isOtherLog ? 0 : REGAIN_MS)
+    void opening.then(
+      () => this.#deps.reseek(partition),
+      () => undefined // reported where it was started
+    )
   }
 
-  #start(partition: number, waitMs: number): void {
+  #start(partition: number, waitMs: number): Promise<PartitionWorker> {
     const { clock, signal, fail } = this.#deps
     const former = this.#tails.get(partition) ?? Promise.resolve()
     const isCurrent = (): boolean => this.#opening.get(partition) === opening
@@ -127,22 +167,25 @@ export class Partitions implements PartitionReader {
       }
     }
     void whenOpen()
+    return opening
   }
 
   #acquire(partition: number): Promise<PartitionWorker> {
     const { config, database, log, clusterId, retry } = this.#deps
     return retry(async () => {
-      const lookAtEnd = async (): Promise<number> =>
-        (await partitionEnds(config.kafka)).get(partition) ?? 0
-      const endOffset = await lookAtEnd()
+      const ends = await partitionEnds(config.kafka)
+      const endOffset = ends.get(partition) ?? 0
       const owner = await acquirePartition(database, {
         log: `${config.kafka.topic}/${partition}`,
         owner: { ...this.#deps.process, memberId: this.#memberId },
         clusterId,
         configHash: rulesHash(config),
+        partitions: ends.size,
+        topicId: () => this.#deps.topicId(),
         endOffset,
-        lookAtEnd
+        lookAtEnd: async () => (await partitionEnds(config.kafka)).get(partition) ?? 0
       })
+      if (owner.lost !== null) log.error({ partition, cause: owner.lost.cause }, 'another log')
       if (owner.configChanged) {
         log.warn(
           { partition },

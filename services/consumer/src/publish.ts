@@ -38,6 +38,7 @@ import {
   type ForecastScoreDocument,
   type ForecastSeriesDocument,
   type LateTradeDocument,
+  type LostRecords,
   type SymbolDocument,
   type Writes
 } from '@tapedeck/mongo'
@@ -71,6 +72,8 @@ export interface SideResults {
   readonly gaps: readonly GapRecord[]
   readonly amendments: readonly AmendmentDocument[]
   readonly symbols: readonly SeenSymbol[]
+  /** What a former log may have had besides and no gap tells yet. */
+  readonly lost: LostRecords | null
 }
 
 /** The series whose scores are written now, and the offset since when the scores of others wait. */
@@ -174,7 +177,7 @@ export async function publishFlush(
     retry(() => insertAmendments(database, side.amendments)),
     retry(() => storeSymbols(database, side.symbols))
   ])
-  await writeCheckpoint(deps, owner, flush)
+  await writeCheckpoint(deps, owner, { ...flush, lost: side.lost })
 
   metrics.writesFenced.inc(newer)
   for (const { status } of all(bars)) metrics.barsStored.inc({ status })
@@ -192,10 +195,11 @@ export async function writeCheckpoint(
   {
     nextOffset,
     state,
-    documents: { unscoredFrom }
-  }: Pick<Flush, 'nextOffset' | 'state' | 'documents'>
+    documents: { unscoredFrom },
+    lost
+  }: Pick<Flush, 'nextOffset' | 'state' | 'documents'> & Pick<SideResults, 'lost'>
 ): Promise<void> {
-  const done = { nextOffset, state, configHash: rulesHash(config), unscoredFrom }
+  const done = { nextOffset, state, configHash: rulesHash(config), unscoredFrom, lost }
   await retry(() => commitCheckpoint(database, owner, done))
 }
 

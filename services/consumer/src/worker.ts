@@ -24,6 +24,8 @@ import { TradeWriter } from './trade-writer.ts'
 export interface WorkerDeps extends ConsumerDeps {
   /** Reports to the broker how far results are stored. */
   committed(partition: number, nextOffset: number): void
+  /** The topic's id now; undefined when the broker has none. */
+  topicId(): Promise<string | undefined>
 }
 
 /** A flush begins before its interval when this many panes wait. */
@@ -50,10 +52,13 @@ export class PartitionWorker {
   #storedUntilMs: number
   #storedWatermarkMs: number
   #endOffset: number
+  /** The end of the log when the partition was acquired. */
+  readonly #firstEndOffset: number
   /** The first flush is done, which repeats the one that the former owner announced last. */
   #hasRepeated = false
   #isReading = false
   #isDropped = false
+  #isOtherLog = false
   #turn: Promise<void> = Promise.resolve()
   #behind: Promise<void> = Promise.resolve()
 
@@ -74,6 +79,7 @@ export class PartitionWorker {
     this.#storedOffset = owner.nextOffset
     this.#storedUntilMs = owner.storedUntilMs
     this.#endOffset = endOffset
+    this.#firstEndOffset = endOffset
   }
 
   /** Restores what must be in memory before the first record: gaps, open bars, recent vendor ids. */
@@ -114,6 +120,18 @@ export class PartitionWorker {
 
   get barsInMemory(): number {
     return this.#fold.bars.size
+  }
+
+  /** Another topic has taken the name of the one that this worker reads. */
+  get isOtherLog(): boolean {
+    return this.#isOtherLog
+  }
+
+  /** Why the results are incomplete; undefined when they are not. */
+  get problem(): string | undefined {
+    const { lost } = this.#owner
+    if (lost === null || this.#storedOffset >= this.#firstEndOffset) return undefined
+    return `partition ${this.partition} is read again from its start: ${lost.cause}`
   }
 
   /** Reading the records of a flush that was announced and perhaps interrupted: it must not be split. */
@@ -163,6 +181,17 @@ export class PartitionWorker {
     return flushed
   }
 
+  /** Compares the topic's id with that of the log it reads. @throws PARTITION_FENCED when they differ */
+  assertSameLog(found: string | undefined): void {
+    const { topicId } = this.#owner
+    if (topicId === undefined || found === topicId) return
+    this.#isOtherLog = true
+    throw new TapedeckError(
+      'PARTITION_FENCED',
+      `Cannot store what was read of partition ${this.partition}: found topic ${found ?? 'without an id'}, expected ${topicId}`
+    )
+  }
+
   /** Starts a flush while reading goes on, after the one before has ended. */
   async #flushBehind(tick: () => Promise<void>): Promise<void> {
     await whileWaiting(this.#behind, tick)
@@ -202,10 +231,13 @@ export class PartitionWorker {
     if (!isMoved && isEmpty(documents)) {
       // A watermark that the clock alone moved decides which trades are late, also after a restart.
       if (watermarkMs <= this.#storedWatermarkMs) return
-      await writeCheckpoint(this.#deps, owner, { ...closed, documents })
+      await writeCheckpoint(this.#deps, owner, { ...closed, documents, lost: side.lost })
       this.#storedWatermarkMs = watermarkMs
       return
     }
+    // Asked after the batch was fetched: an id never returns, so an equal one shows that all of its records
+    // are of this log.
+    if (isMoved) this.assertSameLog(await this.#deps.retry(() => this.#deps.topicId()))
     const storedUntilMs = this.#storedUntilMs
     const trades = this.#trades
     await publishFlush(this.#deps, owner, { ...closed, documents, side, storedUntilMs, trades })

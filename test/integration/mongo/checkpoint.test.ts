@@ -9,13 +9,21 @@ const STATE = { watermark: null, connections: [] }
 
 function acquire(
   { database }: Market,
-  given: { clusterId?: string; endOffset: number; endNow?: number }
+  given: {
+    clusterId?: string
+    topicId?: string
+    partitions?: number
+    endOffset: number
+    endNow?: number
+  }
 ): Promise<Acquired> {
   return acquirePartition(database, {
     log: 't/0',
     owner: { host: 'test', pid: 1, started: '', memberId: 'test' },
     clusterId: given.clusterId ?? 'c',
     configHash: 'h',
+    partitions: given.partitions ?? 6,
+    topicId: () => Promise.resolve(given.topicId),
     endOffset: given.endOffset,
     lookAtEnd: () => Promise.resolve(given.endNow ?? given.endOffset)
   })
@@ -103,4 +111,54 @@ describe('checkpoint', () => {
       assert.deepEqual([cut.nextOffset, cut.flushingTo, cut.logEpoch], [0, 0, 3])
     }
   )
+
+  it('starts from 0 when the topic has another id, though it is longer', options, async (t) => {
+    const market = await openMarket(t)
+    const first = await acquire(market, { topicId: 'one', endOffset: 0 })
+    const state = {
+      ...STATE,
+      receivedAtMs: 7000,
+      connections: [{ id: 'c1', frame: 9, symbols: ['AAPL'] }]
+    }
+    await commitCheckpoint(market.database, first, { nextOffset: 50, state, configHash: 'h' })
+
+    const second = await acquire(market, { topicId: 'two', endOffset: 80 })
+    assert.deepEqual([second.nextOffset, second.logEpoch], [0, 2])
+    assert.deepEqual(second.lost, {
+      id: 'replaced-t/0-2',
+      fromMs: 7000,
+      cause: 'the topic was deleted and created again'
+    })
+    // A record may be in both logs.
+    assert.deepEqual(second.state?.connections, state.connections)
+
+    // It is told once, though the next owner comes before it was stored.
+    const third = await acquire(market, { topicId: 'two', endOffset: 80 })
+    assert.deepEqual([third.logEpoch, third.lost], [2, second.lost])
+    await commitCheckpoint(market.database, third, {
+      nextOffset: 3,
+      state,
+      configHash: 'h',
+      lost: null
+    })
+    const fourth = await acquire(market, { topicId: 'two', endOffset: 80 })
+    assert.deepEqual([fourth.nextOffset, fourth.lost], [3, null])
+    // With other partitions a symbol may come from another one.
+    const wider = await acquire(market, { topicId: 'three', partitions: 12, endOffset: 80 })
+    assert.deepEqual(wider.state?.connections, [])
+  })
+
+  it('learns the id of a log that an earlier version read', options, async (t) => {
+    const market = await openMarket(t)
+    const first = await acquire(market, { endOffset: 0 })
+    await commitCheckpoint(market.database, first, {
+      nextOffset: 50,
+      state: STATE,
+      configHash: 'h'
+    })
+    const second = await acquire(market, { topicId: 'one', endOffset: 80 })
+    assert.deepEqual([second.nextOffset, second.logEpoch], [50, 1])
+    const third = await acquire(market, { topicId: 'two', endOffset: 80 })
+    assert.deepEqual([third.nextOffset, third.logEpoch], [0, 3])
+  })
 })

@@ -28,7 +28,7 @@ function newIntake() {
     metrics: consumerMetrics(createMetrics()),
     log: createLogger('consumer', 'silent')
   }
-  const intake = new RecordIntake(0, { log: 'raw_data/0' }, { fold, trades }, deps)
+  const intake = new RecordIntake(0, { log: 'raw_data/0', lost: null }, { fold, trades }, deps)
   let offset = 0
   return {
     fold,
