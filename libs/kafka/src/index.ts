@@ -28,4 +28,4 @@ export {
   type RecordBatch,
   type TradeSource
 } from './trade-source.ts'
-export { openTopicIds, type TopicIds } from './topic-id.ts'
+export { openTopicIds } from './topic-id.ts'
