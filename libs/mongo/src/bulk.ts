@@ -108,6 +108,7 @@ interface BulkAnswer {
   readonly upserted?: readonly unknown[]
   readonly writeErrors?: readonly WriteError[]
   readonly writeConcernError?: Document
+  readonly errorLabels?: string[]
 }
 
 /** @throws MongoServerError unless every document was written or has an `_id` that is stored already */
@@ -117,9 +118,10 @@ async function run<T extends Document>(
 ): Promise<BulkAnswer> {
   if (writeConcern !== undefined) WriteConcern.apply(command, writeConcern)
   const answer: BulkAnswer = await db.command(command)
-  const { writeConcernError, writeErrors = [] } = answer
+  const { writeConcernError, writeErrors = [], errorLabels = [] } = answer
   const refused = writeErrors.find(({ code }) => code !== DUPLICATE_KEY)
-  if (refused !== undefined) throw new MongoServerError(refused)
-  if (writeConcernError !== undefined) throw new MongoServerError(writeConcernError)
+  // With a write concern error even a document that counts as present may be rolled back.
+  const failed = refused ?? writeConcernError
+  if (failed !== undefined) throw new MongoServerError({ ...failed, errorLabels })
   return answer
 }

@@ -1,17 +1,36 @@
-import type {
-  Collection,
-  CreateIndexesOptions,
-  Db,
-  Document,
-  IndexSpecification,
-  WriteConcernSettings
+import {
+  ReadConcern,
+  type Collection,
+  type CreateIndexesOptions,
+  type Db,
+  type DbOptions,
+  type Document,
+  type IndexSpecification,
+  type WriteConcernSettings
 } from 'mongodb'
 
+/** A majority that answers no more is an error that the caller may retry, not a wait without end; ms. */
+const MAJORITY_LIMIT_MS = 30_000
+
 /**
- * The guarantee depends on these writes: MongoDB acknowledges them when they are on disk, so a server that
- * is killed and restarted has lost no acknowledged write.
+ * The guarantee depends on these writes: MongoDB acknowledges them when they are on the disks of most members
+ * of the replica set, so neither a killed server nor a failover undoes an acknowledged write. Both are named:
+ * `j` alone means one member (docs/adr/0025-majority-writes-and-reads.md).
  */
-export const DURABLE: WriteConcernSettings = { journal: true }
+export const DURABLE: WriteConcernSettings = {
+  w: 'majority',
+  journal: true,
+  wtimeoutMS: MAJORITY_LIMIT_MS
+}
+
+/**
+ * Reads see what no failover can undo, on the member that knows it first. They are set here because the
+ * options of MONGODB_URI may send reads to a member that lags behind.
+ */
+export const DECISIVE_READS: DbOptions = {
+  readConcern: new ReadConcern('majority'),
+  readPreference: 'primary'
+}
 
 /** The part of a Database that a function uses: the collection of this name. */
 export type Has<Name extends string, D extends Document> = { readonly [N in Name]: Collection<D> }

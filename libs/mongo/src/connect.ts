@@ -7,14 +7,22 @@ import {
   secret,
   TapedeckError,
   text,
+  withTimeout,
   type Secret,
   type Values,
   type Variable
 } from '@tapedeck/core'
-import { MongoClient, MongoError, MongoServerError, type Db } from 'mongodb'
+import {
+  MongoClient,
+  MongoError,
+  MongoServerError,
+  type Db,
+  type TopologyDescription
+} from 'mongodb'
 import { AMENDMENTS } from './amendments.ts'
 import { BARS } from './bars.ts'
 import { CHECKPOINTS } from './checkpoint.ts'
+import { DECISIVE_READS } from './collection.ts'
 import { translated } from './failure.ts'
 import { FEED_GAPS } from './feed-gaps.ts'
 import { FEED_STATUS } from './feed-status.ts'
@@ -99,6 +107,11 @@ export interface Database extends Collections {
   close(): Promise<void>
 }
 
+const ANSWER_MARGIN_MS = 500
+
+/** A primary that answers no more is noticed after this and the connect timeout; the default is 10 s. */
+const HEARTBEAT_MS = 2000
+
 /**
  * Connects and checks that the server answers.
  * @throws DATABASE_UNREACHABLE after `timeoutMs`
@@ -112,11 +125,14 @@ export async function openDatabase(
     maxPoolSize,
     serverSelectionTimeoutMS: timeoutMs,
     connectTimeoutMS: timeoutMs,
+    heartbeatFrequencyMS: HEARTBEAT_MS,
     ...(config.username !== undefined && {
       auth: { username: config.username, password: config.password?.reveal() ?? '' }
     })
   })
-  const db = client.db(config.database)
+  let nodes: TopologyDescription | undefined
+  client.on('topologyDescriptionChanged', ({ newDescription }) => (nodes = newDescription))
+  const db = client.db(config.database, DECISIVE_READS)
   const collections = Object.fromEntries(
     Object.entries(COLLECTIONS).map(([name, spec]) => [name, spec.in(db)])
   ) as unknown as Collections
@@ -125,11 +141,13 @@ export async function openDatabase(
     db,
     async ping(pingTimeoutMs = timeoutMs) {
       try {
-        await db.command({ ping: 1 }, { timeoutMS: pingTimeoutMs })
+        // The driver's own failure says more than this limit, so it may come first.
+        await withTimeout(db.command({ ping: 1 }), pingTimeoutMs + ANSWER_MARGIN_MS, 'The answer')
       } catch (cause) {
+        const members = nodes !== undefined && nodes.servers.size > 1 ? ` (${wordsOf(nodes)})` : ''
         throw new TapedeckError(
           'DATABASE_UNREACHABLE',
-          `Cannot reach MongoDB: ${messageOf(cause)}, expected a server at MONGODB_URI`,
+          `Cannot reach MongoDB: ${messageOf(cause)}${members}, expected a server at MONGODB_URI`,
           { cause }
         )
       }
@@ -143,6 +161,19 @@ export async function openDatabase(
     throw error
   }
   return database
+}
+
+const NODE_WORDS: Readonly<Record<string, string>> = {
+  RSPrimary: 'primary',
+  RSSecondary: 'secondary',
+  Unknown: 'does not answer'
+}
+
+/** The members of a replica set and what each is. */
+function wordsOf({ servers }: TopologyDescription): string {
+  return [...servers.values()]
+    .map(({ address, type }) => `${address} ${NODE_WORDS[type] ?? type}`)
+    .join(', ')
 }
 
 /** Creates the collections and indexes that do not exist; it may run at every start. */

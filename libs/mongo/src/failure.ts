@@ -48,16 +48,44 @@ function isSocketError(error: unknown): boolean {
   return typeof code === 'string' && SOCKET_CODES.includes(code)
 }
 
-/** Codes of a server that answers but cannot serve now: shutting down, no primary, no disk. */
-const TRANSIENT: readonly number[] = [
-  6, 7, 89, 91, 189, 262, 9001, 10_107, 11_600, 11_602, 13_435, 13_436, 14_031, 50
-]
+/** The driver's and the server's own word that the same operation may succeed later. */
+const RETRYABLE_LABELS = ['RetryableWriteError', 'RetryableError', 'TransientTransactionError']
+
+/** Codes of a server that answers but cannot serve now; the names are those of MongoDB's error_codes.yml. */
+const TRANSIENT = new Map<number | string | undefined, string>([
+  [6, 'HostUnreachable'],
+  [7, 'HostNotFound'],
+  [43, 'CursorNotFound'], // the new primary does not know the cursors of the old one
+  [50, 'MaxTimeMSExpired'],
+  [63, 'StaleShardVersion'],
+  [64, 'WriteConcernTimeout'], // most members are away or lag; the write may be rolled back
+  [89, 'NetworkTimeout'],
+  [91, 'ShutdownInProgress'],
+  [112, 'WriteConflict'],
+  [133, 'FailedToSatisfyReadPreference'],
+  [134, 'ReadConcernMajorityNotAvailableYet'],
+  [150, 'StaleEpoch'],
+  [175, 'QueryPlanKilled'],
+  [189, 'PrimarySteppedDown'],
+  [211, 'KeyNotFound'], // a replica set that has just elected its first primary signs no times yet
+  [237, 'CursorKilled'],
+  [262, 'ExceededTimeLimit'],
+  [9001, 'SocketException'],
+  [10_107, 'NotWritablePrimary'],
+  [11_600, 'InterruptedAtShutdown'],
+  [11_601, 'Interrupted'],
+  [11_602, 'InterruptedDueToReplStateChange'],
+  [13_388, 'StaleConfig'],
+  [13_435, 'NotPrimaryNoSecondaryOk'],
+  [13_436, 'NotPrimaryOrSecondary'],
+  [14_031, 'OutOfDiskSpace']
+])
 
 function isRefusal(error: MongoError): boolean {
   if (!(error instanceof MongoServerError)) return false
   if (error instanceof MongoBulkWriteError && isUnanswered(error)) return false
-  if (error.hasErrorLabel('RetryableWriteError')) return false
-  return typeof error.code !== 'number' || !TRANSIENT.includes(error.code)
+  if (RETRYABLE_LABELS.some((label) => error.hasErrorLabel(label))) return false
+  return !TRANSIENT.has(error.code)
 }
 
 /** The driver reports a lost connection as an error of the bulk write that names no write. */
