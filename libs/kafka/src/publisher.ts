@@ -42,12 +42,18 @@ const CLOSE_LIMIT_MS = 3000
  * At most one send is in flight, retries included: kafkajs reuses sequence numbers when several sends
  * fail, and then loses one silently. After a failed send the producer is replaced, so a record may be
  * on the topic twice; readers identify records by connection, frame and symbol.
+ *
+ * A send counts only when every partition acknowledged it. In a retry kafkajs asks only brokers that have not
+ * answered yet: where a partition has moved from a dead broker to one that has answered for others, it leaves
+ * that partition's records out and reports success.
  */
 export class Publisher {
   readonly #client: Kafka
   readonly #topic: string
   #producer: Producer | undefined
   #isSending = false
+  /** The partitions of the send in flight. */
+  readonly #sentTo = new Set<number>()
 
   constructor(config: KafkaConfig, { clientId, topic, log }: PublisherOptions) {
     this.#client = createClient(config, clientId, log)
@@ -73,11 +79,17 @@ export class Publisher {
         ...(partition !== undefined && { partition }),
         ...(headers !== undefined && { headers: { ...headers } })
       }))
-      await withTimeout(
+      this.#sentTo.clear()
+      const acknowledged = await withTimeout(
         producer.send({ topic: this.#topic, acks: -1, messages }),
         SEND_LIMIT_MS,
         'Publishing'
       )
+      for (const { partition } of acknowledged) this.#sentTo.delete(partition)
+      if (this.#sentTo.size > 0) {
+        const partitions = [...this.#sentTo].join(', ')
+        throw new Error(`no acknowledgement for partitions ${partitions}, expected one for each`)
+      }
     } catch (cause) {
       await this.#drop()
       if (hasCode(cause, 'BROKER_UNREACHABLE')) throw cause
@@ -106,7 +118,14 @@ export class Publisher {
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
+      createPartitioner: () => {
+        const choose = Partitioners.DefaultPartitioner()
+        return (record) => {
+          const partition = choose(record)
+          this.#sentTo.add(partition)
+          return partition
+        }
+      },
       retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 8 }
     })
     try {
