@@ -15,8 +15,8 @@ const MONGODB_URI = 'TAPEDECK_TEST_MONGODB_URI'
 const CLOSE_LIMIT_MS = 3000
 
 /**
- * Starts one broker and one database for a whole run, in a folder that goes with them; KAFKA_BROKERS
- * and MONGODB_URI use yours instead. Test files started afterwards find them with `servers()`.
+ * Starts a broker and a database for a whole run, or three of each with STACK_NODES=3, in a folder that goes
+ * with them; KAFKA_BROKERS and MONGODB_URI use yours instead. Test files started afterwards find them with `servers()`.
  */
 export async function startTestServers({
   progress = silentProgress,
@@ -40,17 +40,18 @@ export async function startTestServers({
     await remove()
     throw error
   })
-  const brokers = started.kafka.current().address.split(',')
-  const mongoUri = started.mongod.current().address
+  const brokers = started.kafka.address().split(',')
+  const mongoUri = started.mongod.address()
   process.env[BROKERS] = brokers.join(',')
   process.env[MONGODB_URI] = mongoUri
   return {
     brokers,
     mongoUri,
-    processes: [
-      { name: 'kafka', pid: started.kafka.current().pid },
-      { name: 'mongod', pid: started.mongod.current().pid }
-    ].filter((one): one is { name: string; pid: number } => one.pid !== undefined),
+    processes: (['kafka', 'mongod'] as const)
+      .flatMap((name) =>
+        started[name].nodes.map((node) => ({ name: name as string, pid: node.current().pid }))
+      )
+      .filter((one): one is { name: string; pid: number } => one.pid !== undefined),
     async close() {
       await started.close(CLOSE_LIMIT_MS)
       await remove()

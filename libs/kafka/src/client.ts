@@ -55,7 +55,12 @@ export function createClient(
     connectionTimeout: 3000,
     authenticationTimeout: 5000,
     requestTimeout: 30_000,
-    retry: { initialRetryTime: 100, maxRetryTime: 2000, retries },
+    // Each try to connect takes the next broker of the list: one that is down must not stand for all.
+    retry: {
+      initialRetryTime: 100,
+      maxRetryTime: 2000,
+      retries: Math.max(retries, config.brokers.length - 1)
+    },
     logLevel: logLevel.INFO,
     logCreator: creator
   })
@@ -139,6 +144,9 @@ interface TopicOptions {
   readonly compacted?: readonly string[]
 }
 
+/** The broker then takes its own `default.replication.factor` (KIP-464). */
+const BROKERS_DEFAULT = -1
+
 /**
  * Creates `topic`, its dead-letter topic and the compacted ones unless they exist; existing ones stay
  * as they are. Returns how many partitions the topic has.
@@ -146,7 +154,7 @@ interface TopicOptions {
  */
 export async function ensureTopics(
   config: KafkaConfig,
-  { partitions = 6, replicationFactor = 1, compacted = [] }: TopicOptions = {}
+  { partitions = 6, replicationFactor = BROKERS_DEFAULT, compacted = [] }: TopicOptions = {}
 ): Promise<number> {
   const dead = deadTopicOf(config.topic)
   const wanted: ITopicConfig[] = [

@@ -85,6 +85,7 @@ export {
 } from './late-trades.ts'
 export { holdLease, releaseLease, type LeaseDocument, type LeaseNote } from './lease.ts'
 export type { RangeQuery, WindowQuery } from './newest-rows.ts'
+export { ensureReplicaSet } from './replica-set.ts'
 export {
   clearShadowBars,
   eachSwap,

@@ -10,7 +10,7 @@ import { lockDataDir } from './lock.ts'
 import { MONGOD } from './mongod.ts'
 import { openPortMemory, reservePort, type PortMemory, type ReservedPort } from './ports.ts'
 import { renderScreen, withDatabase, type Progress } from './screen.ts'
-import { bringUp, type ServerSite } from './servers.ts'
+import { bringUp, type ServerGroup, type ServerSite } from './servers.ts'
 import {
   chooseServicePorts,
   pageUrl,
@@ -18,7 +18,6 @@ import {
   startServices,
   type Services
 } from './services.ts'
-import type { RunningServer, Supervised } from './supervise.ts'
 
 interface ServerOptions {
   readonly progress: Progress
@@ -29,10 +28,10 @@ interface ServerOptions {
   readonly preferredPorts?: boolean
 }
 
-/** Kafka and MongoDB, running and kept running. */
+/** Kafka and MongoDB, one of each or a cluster of each, running and kept running. */
 export interface Servers {
-  readonly kafka: Supervised<RunningServer>
-  readonly mongod: Supervised<RunningServer>
+  readonly kafka: ServerGroup
+  readonly mongod: ServerGroup
   readonly ports: PortMemory
   readonly guard: Guard
   /** Stops what was started here, broker and database at the same time, and frees the data folder. */
@@ -42,7 +41,7 @@ export interface Servers {
 const UNWIND_LIMIT_MS = 3000
 
 /**
- * Starts a broker and a database at the same time.
+ * Brings up the brokers and the databases side by side.
  *
  * @throws DATA_DIR_IN_USE, SERVER_MISSING (with what to do), SERVER_FAILED, ABORTED; nothing is left
  *   running then
@@ -64,7 +63,7 @@ export async function startServers(
     heapMebibytes,
     preferredPorts
   }
-  const close = async (servers: Supervised<RunningServer>[], limitMs: number): Promise<void> => {
+  const close = async (servers: readonly ServerGroup[], limitMs: number): Promise<void> => {
     await Promise.all(servers.map((server) => server.stop(limitMs)))
     await guard.close()
     await lock.release()
@@ -130,8 +129,8 @@ export async function startStack(config: StackConfig, context: StackContext): Pr
     await servers.close(SERVERS_STOP_LIMIT_MS)
   }
   try {
-    const brokers = servers.kafka.current().address
-    const mongoUri = servers.mongod.current().address
+    const brokers = servers.kafka.address()
+    const mongoUri = servers.mongod.address()
     const database = await openDatabase({ ...config.mongo, uri: mongoUri }, { maxPoolSize: 2 })
     try {
       const partitions = await prepare(config, brokers, database)
@@ -172,7 +171,7 @@ async function reserveApiPort({
 
 /** Creates topics and collections; returns the number of partitions of raw_data. */
 async function prepare(config: StackConfig, brokers: string, database: Database): Promise<number> {
-  const ours = { brokers: [brokers], topic: config.topic, ssl: false, sasl: undefined }
+  const ours = { brokers: brokers.split(','), topic: config.topic, ssl: false, sasl: undefined }
   const [partitions] = await Promise.all([
     ensureTopics(config.kafka ?? ours),
     ensureCollections(database, config.mongo)
@@ -212,21 +211,23 @@ function screenOf(
   apiPort: number,
   firstBarMs: number | undefined
 ): string {
-  const kafka = servers.kafka.current()
-  const mongod = servers.mongod.current()
   return renderScreen({
     feed: config.feed,
     symbols: config.symbols,
     rows: [
-      { name: KAFKA.name, pid: kafka.pid, address: kafka.address, note: kafka.description },
-      { name: MONGOD.name, pid: mongod.pid, address: mongod.address, note: mongod.description },
+      ...[servers.kafka, servers.mongod].flatMap(({ nodes }) =>
+        nodes.map((node) => {
+          const { pid, address, description } = node.current()
+          return { name: node.name, pid, address, note: description }
+        })
+      ),
       ...services.list.map((one) => {
         const { pid, plan } = one.current()
         return { name: plan.name, pid, address: plan.address }
       })
     ],
     pageUrl: pageUrl(config.apiHost, apiPort),
-    mongoUri: withDatabase(mongod.address, config.mongo.database),
+    mongoUri: withDatabase(servers.mongod.address(), config.mongo.database),
     logDir: path.join(config.dataDir, 'logs'),
     firstBarMs
   })

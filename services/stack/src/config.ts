@@ -19,6 +19,8 @@ type StackMode = 'auto' | 'external' | 'embedded' | 'docker'
 
 export interface StackConfig {
   readonly mode: StackMode
+  /** How many brokers and how many databases are started here: 1, or 3 that replicate. */
+  readonly nodes: number
   /** Absolute. Downloads, shared by all checkouts of a user. */
   readonly cacheDir: string
   /** Absolute. Everything one stack writes. */
@@ -42,6 +44,10 @@ export const STACK_VARIABLES = {
   STACK: about(
     'Where servers come from: auto, external (yours), embedded (downloaded) or docker',
     choice('auto', ['auto', 'external', 'embedded', 'docker'])
+  ),
+  STACK_NODES: about(
+    'Brokers and databases that `npm start` runs: 1, or 3 that replicate one another',
+    choice('1', ['1', '3'])
   ),
   TAPEDECK_CACHE_DIR: about(
     'Folder of downloads, shared by all checkouts',
@@ -88,6 +94,7 @@ export function readConfig(env: Env): StackConfig {
   const cacheDir = path.resolve(values.TAPEDECK_CACHE_DIR ?? defaultCacheDir(env))
   return Object.freeze({
     mode: STACK,
+    nodes: Number(values.STACK_NODES),
     cacheDir,
     dataDir: path.resolve(values.TAPEDECK_DATA_DIR),
     kafka: KAFKA_BROKERS === undefined ? undefined : kafkaConfig({ ...values, KAFKA_BROKERS }),

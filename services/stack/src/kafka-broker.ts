@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pingBroker } from '@tapedeck/kafka'
 import { startKafkaContainer } from './docker.ts'
 import { runCommand } from './find.ts'
 import { kafkaSteps, type KafkaProgram } from './kafka.ts'
-import { startServer, type ServerKind, type ServerSite } from './servers.ts'
+import { startServer, type Member, type ServerKind, type ServerSite } from './servers.ts'
 import { externalServer, type RunningServer } from './supervise.ts'
 
 const PING_LIMIT_MS = 5000
 const FORMAT_LIMIT_MS = 60_000
 
 type KafkaPort = 'kafka' | 'kafka-controller'
-type KafkaPorts = Readonly<Record<KafkaPort, number>>
+type Broker = Member<KafkaPort>
 
 export const KAFKA: ServerKind<KafkaProgram, KafkaPort> = {
   name: 'Kafka',
@@ -27,36 +27,36 @@ export const KAFKA: ServerKind<KafkaProgram, KafkaPort> = {
   },
   steps: kafkaSteps,
   describe: ({ version, java }) => `Kafka ${version}, Java ${java.major}`,
+  folder: 'kafka',
+  logName: 'kafka',
   ports: { kafka: 29_092, 'kafka-controller': 29_093 },
+  prepare: formatLogDirs,
   start: startBroker,
+  addressOf: (addresses) => addresses.join(','),
   startContainer: startKafkaContainer
 }
 
 async function startBroker(
   program: KafkaProgram,
-  ports: KafkaPorts,
+  broker: Broker,
   site: ServerSite
 ): Promise<RunningServer> {
-  const { dataDir, env } = site.config
-  const folder = path.join(dataDir, 'kafka')
-  const logDir = path.join(folder, 'data')
-  await mkdir(folder, { recursive: true })
-  await formatLogDir(program, logDir, site)
+  const { name, logName, folder, ports } = broker
   const properties = path.join(folder, 'server.properties')
   const log4j = path.join(folder, 'log4j2.properties')
-  await writeFile(properties, serverProperties(ports, logDir))
+  await writeFile(properties, serverProperties(broker))
   await writeFile(log4j, LOG4J_PROPERTIES)
   const address = `127.0.0.1:${ports.kafka}`
   return startServer(site, {
-    name: 'Kafka',
-    logName: 'kafka',
+    name,
+    logName,
     command: program.java.path,
     // C1 code only: a broker of this size waits for disk and network, and starts a second sooner.
     // prettier-ignore
     args: ['-Xms64m', `-Xmx${site.heapMebibytes}m`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
            '-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${log4j}`,
            '-cp', program.jars.join(path.delimiter), 'kafka.Kafka', properties],
-    env,
+    env: site.config.env,
     cwd: folder,
     startedLine: 'Kafka Server started',
     ping: () =>
@@ -66,29 +66,43 @@ async function startBroker(
   })
 }
 
+/** Copies of each partition in a cluster, and how many must have a record before it is acknowledged. */
+const REPLICAS = 3
+const IN_SYNC = 2
+
 /** Broker and controller in one process, small enough to share a laptop with everything else. */
-function serverProperties(ports: KafkaPorts, logDir: string): string {
+function serverProperties({
+  number,
+  all,
+  ports,
+  folder
+}: Pick<Broker, 'number' | 'all' | 'ports' | 'folder'>): string {
   const controller = ports['kafka-controller']
+  const voters = all.map((one, index) => `${index + 1}@127.0.0.1:${one['kafka-controller']}`)
+  const replicas = Math.min(all.length, REPLICAS)
+  const inSync = Math.min(all.length, IN_SYNC)
   return lines({
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    'node.id': number,
+    'controller.quorum.voters': voters.join(','),
     listeners: `PLAINTEXT://127.0.0.1:${ports.kafka},CONTROLLER://127.0.0.1:${controller}`,
     // An address, not localhost, which may resolve to ::1, where nothing listens.
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.kafka}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-    'log.dirs': logDir,
+    'log.dirs': logDirOf(folder),
     'num.partitions': 1,
     'auto.create.topics.enable': false,
-    'offsets.topic.replication.factor': 1,
+    'default.replication.factor': replicas,
+    'min.insync.replicas': inSync,
+    'offsets.topic.replication.factor': replicas,
     'offsets.topic.num.partitions': 1,
-    'transaction.state.log.replication.factor': 1,
-    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': inSync,
     'transaction.state.log.num.partitions': 1,
-    'share.coordinator.state.topic.replication.factor': 1,
-    'share.coordinator.state.topic.min.isr': 1,
-    // A group of one does not need to wait three seconds for others.
+    'share.coordinator.state.topic.replication.factor': replicas,
+    'share.coordinator.state.topic.min.isr': inSync,
+    // A group of one need not wait three seconds for others.
     'group.initial.rebalance.delay.ms': 0,
     // After a kill the broker is refused until its old session has expired; the default is 9 s.
     'broker.session.timeout.ms': 4000,
@@ -124,26 +138,38 @@ function lines(properties: Readonly<Record<string, string | number | boolean>>):
 
 const BOOTSTRAP = 'bootstrap.checkpoint'
 
+function logDirOf(folder: string): string {
+  return path.join(folder, 'data')
+}
+
 /**
- * Prepares a log folder for its first start. Formatting needs a JVM (1 to 5 seconds), but its result depends
- * only on the version and the ids. So it is kept in the cache, and the ids are drawn here. Each folder has its
- * own cluster id, by which a consumer recognises another log.
+ * Makes log folders ready for their first start. Formatting takes a JVM (1 to 5 seconds), but its result
+ * depends only on the version and the ids: it is kept in the cache, and the ids are drawn here. Each
+ * cluster has an id of its own, by which a consumer recognises another log.
  */
-async function formatLogDir(
+async function formatLogDirs(
   program: KafkaProgram,
-  logDir: string,
+  brokers: readonly Broker[],
   { config, signal }: ServerSite
 ): Promise<void> {
-  const meta = path.join(logDir, 'meta.properties')
-  if (await exists(meta)) return
-  await mkdir(logDir, { recursive: true })
   const template = path.join(config.cacheDir, `kafka-${program.version}-format`, BOOTSTRAP)
-  if (!(await exists(template))) await formatTemplate(program, template, signal)
-  await copyFile(template, path.join(logDir, BOOTSTRAP))
-  // Last, because this file marks the folder as formatted.
-  const ids = { 'cluster.id': randomId(), 'directory.id': randomId() }
-  await writeFile(`${meta}.new`, lines({ version: 1, 'node.id': 1, ...ids }))
-  await rename(`${meta}.new`, meta)
+  let clusterId: string | undefined
+  for (const { number, folder } of brokers) {
+    const meta = path.join(logDirOf(folder), 'meta.properties')
+    const stored = await readFile(meta, 'utf8').catch(() => undefined)
+    if (stored !== undefined) {
+      clusterId ??= /^cluster\.id=(.+)$/m.exec(stored)?.[1]
+      continue
+    }
+    await mkdir(logDirOf(folder), { recursive: true })
+    if (!(await exists(template))) await formatTemplate(program, template, signal)
+    await copyFile(template, path.join(logDirOf(folder), BOOTSTRAP))
+    clusterId ??= randomId()
+    // Last, because this file marks the folder as formatted.
+    const ids = { 'cluster.id': clusterId, 'directory.id': randomId() }
+    await writeFile(`${meta}.new`, lines({ version: 1, 'node.id': number, ...ids }))
+    await rename(`${meta}.new`, meta)
+  }
 }
 
 async function formatTemplate(
@@ -155,7 +181,8 @@ async function formatTemplate(
   try {
     const properties = path.join(work, 'server.properties')
     const anyPorts = { kafka: 9092, 'kafka-controller': 9093 }
-    await writeFile(properties, serverProperties(anyPorts, path.join(work, 'data')))
+    const broker = { number: 1, all: [anyPorts], ports: anyPorts, folder: work }
+    await writeFile(properties, serverProperties(broker))
     await runCommand(
       java.path,
       // prettier-ignore

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { messageOf, TapedeckError } from '@tapedeck/core'
-import { openDatabase } from '@tapedeck/mongo'
+import { ensureReplicaSet, openDatabase } from '@tapedeck/mongo'
 import { startMongoContainer } from './docker.ts'
 import { fetchInto, fetchWheel } from './fetch.ts'
 import {
@@ -14,7 +14,13 @@ import {
   type Search,
   type Step
 } from './find.ts'
-import { startServer, type Program, type ServerKind, type ServerSite } from './servers.ts'
+import {
+  startServer,
+  type Member,
+  type Program,
+  type ServerKind,
+  type ServerSite
+} from './servers.ts'
 import { externalServer, type RunningServer } from './supervise.ts'
 
 /** The driver does not support the wire version of older ones. */
@@ -36,41 +42,70 @@ export const MONGOD: ServerKind<Program, 'mongod'> = {
   },
   steps: mongodSteps,
   describe: ({ version }) => `MongoDB ${version}`,
+  folder: 'mongodb',
+  logName: 'mongod',
   ports: { mongod: 27_117 },
-  start: (program, ports, site) => startMongod(program, ports.mongod, site),
+  start: startMongod,
+  join: joinReplicaSet,
+  addressOf: ([first = '', ...others]) =>
+    others.length === 0 ? first : replicaSetUri([first, ...others]),
   startContainer: startMongoContainer
 }
 
+const REPLICA_SET = 'tapedeck'
+/** The default is 5 % of the disk for each member, at least 990 MB. */
+const OPLOG_MEGABYTES = '512'
+
 async function startMongod(
   program: Program,
-  port: number,
+  { all, ports, name, logName, folder }: Member<'mongod'>,
   site: ServerSite
 ): Promise<RunningServer> {
-  const { dataDir, env } = site.config
-  const folder = path.join(dataDir, 'mongodb')
+  const isMember = all.length > 1
   await mkdir(folder, { recursive: true })
-  const address = `mongodb://127.0.0.1:${port}`
+  const address = `mongodb://127.0.0.1:${ports.mongod}`
   const credentials = { username: undefined, password: undefined, tradesTtlMs: undefined }
+  const uri = isMember ? `${address}/?directConnection=true` : address
   return startServer(site, {
-    name: 'MongoDB',
-    logName: 'mongod',
+    name,
+    logName,
     command: program.path,
     // prettier-ignore
-    args: ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket',
+    args: ['--dbpath', folder, '--port', String(ports.mongod), '--bind_ip', '127.0.0.1', '--nounixsocket',
            '--wiredTigerCacheSizeGB', CACHE_GIGABYTES, '--quiet',
+           ...(isMember ? ['--replSet', REPLICA_SET, '--oplogSize', OPLOG_MEGABYTES,
+                           // A primary that is stopped waits 15 s for its clients otherwise.
+                           '--setParameter', 'shutdownTimeoutMillisForSignaledShutdown=500'] : []),
            // Half the disk of snappy for the same CPU; the default level 6 takes 3 us more a trade.
            '--zstdDefaultCompressionLevel', '1',
            // Without zlib: CVE-2025-14847 reads the server's memory through it.
            '--networkMessageCompressors', 'snappy,zstd',
            '--setParameter', 'diagnosticDataCollectionEnabled=false'],
     // MongoDB 8 and kernels from 6.19 on disagree about rseq; harmless elsewhere.
-    env: { ...env, GLIBC_TUNABLES: 'glibc.pthread.rseq=1' },
+    env: { ...site.config.env, GLIBC_TUNABLES: 'glibc.pthread.rseq=1' },
     cwd: folder,
     startedLine: 'Waiting for connections',
-    ping: () => hello({ uri: address, database: 'admin', ...credentials }, HELLO_LIMIT_MS),
+    ping: () => hello({ uri, database: 'admin', ...credentials }, HELLO_LIMIT_MS),
     address,
     description: MONGOD.describe(program)
   })
+}
+
+const JOIN_LIMIT_MS = 60_000
+
+async function joinReplicaSet(addresses: readonly string[], signal: AbortSignal): Promise<void> {
+  await ensureReplicaSet(
+    { name: REPLICA_SET, hosts: hostsOf(addresses), limitMs: JOIN_LIMIT_MS },
+    signal
+  )
+}
+
+function replicaSetUri(addresses: readonly string[]): string {
+  return `mongodb://${hostsOf(addresses).join(',')}/?replicaSet=${REPLICA_SET}`
+}
+
+function hostsOf(addresses: readonly string[]): string[] {
+  return addresses.map((address) => address.replace('mongodb://', ''))
 }
 
 async function hello(config: Parameters<typeof openDatabase>[0], timeoutMs: number): Promise<void> {

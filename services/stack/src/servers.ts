@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
 import { hasCode, messageOf, systemClock, TapedeckError, type Env } from '@tapedeck/core'
 import type { StackConfig } from './config.ts'
 import { dockerStep, type Docker } from './docker.ts'
@@ -15,7 +17,26 @@ export interface Program {
   readonly version: string
 }
 
-/** A kind of server that the stack can start: `P` is its program, `N` the names of its ports. */
+/** Where a server listens. */
+type Ports<N extends string> = Readonly<Record<N, number>>
+
+/** One server among those of its kind, which form a cluster when there are several. */
+export interface Member<N extends string> {
+  /** 1 for the first. */
+  readonly number: number
+  /** The ports of every member in order, its own among them. */
+  readonly all: readonly Ports<N>[]
+  /** Its own ports. */
+  readonly ports: Ports<N>
+  /** `MongoDB` alone, `MongoDB 2` in a cluster. */
+  readonly name: string
+  /** Absolute. Its own folder below the data folder. */
+  readonly folder: string
+  /** Of its log file. */
+  readonly logName: string
+}
+
+/** What the stack must know of a server to bring it up: `P` is its program, `N` the names of its ports. */
 export interface ServerKind<P extends Program, N extends string> {
   readonly name: string
   /** The name of the program in messages. */
@@ -26,13 +47,19 @@ export interface ServerKind<P extends Program, N extends string> {
   readonly external: (config: StackConfig) => (() => Promise<RunningServer>) | undefined
   readonly steps: (search: Search) => Step<P>[]
   readonly describe: (program: P) => string
+  /** The folder below the data folder; further members add their number to it. */
+  readonly folder: string
+  /** Of its log file; further members add their number to it. */
+  readonly logName: string
   /** The ports it listens on and which number a new data folder prefers for each. */
-  readonly ports: Readonly<Record<N, number>>
-  readonly start: (
-    program: P,
-    ports: Readonly<Record<N, number>>,
-    site: ServerSite
-  ) => Promise<RunningServer>
+  readonly ports: Ports<N>
+  /** Runs before the first start of the members. */
+  readonly prepare?: (program: P, members: readonly Member<N>[], site: ServerSite) => Promise<void>
+  readonly start: (program: P, member: Member<N>, site: ServerSite) => Promise<RunningServer>
+  /** Makes a cluster of members that run. */
+  readonly join?: (addresses: readonly string[], signal: AbortSignal) => Promise<void>
+  /** The address by which clients reach the members. */
+  readonly addressOf: (addresses: readonly string[]) => string
   readonly startContainer: () => Promise<RunningServer>
 }
 
@@ -49,25 +76,42 @@ export interface ServerSite {
   readonly preferredPorts: boolean
 }
 
+/** The servers of one kind, each kept running. */
+export interface ServerGroup {
+  /** One, or the members of a cluster in order. */
+  readonly nodes: readonly NamedServer[]
+  /** host:port list of the brokers, or the URI of the database. */
+  address(): string
+  stop(limitMs: number): Promise<void>
+}
+
+export interface NamedServer extends Supervised<RunningServer> {
+  /** `Kafka`, or `Kafka 2` in a cluster. */
+  readonly name: string
+}
+
 /**
- * Starts a server and keeps it running: the user's own, or one that is found or fetched and started here. When
- * it ends it is started again on the same ports and folder.
+ * Brings up the servers of a kind and keeps them running: the user's own, or `STACK_NODES` that are found or
+ * fetched and started here. One that dies is started again on the same ports and folder.
  *
- * @throws SERVER_MISSING with every reason and the remedy; SERVER_FAILED when it does not start; ABORTED
+ * @throws SERVER_MISSING with every reason and the remedy; CONFIG_INVALID when the data folder holds another
+ * number of members; SERVER_FAILED when one does not start; ABORTED
  */
 export async function bringUp<P extends Program, N extends string>(
   kind: ServerKind<P, N>,
   site: ServerSite
-): Promise<Supervised<RunningServer>> {
+): Promise<ServerGroup> {
   const { config, search, signal } = site
   const { progress } = search
   const keep = (
+    name: string,
     server: RunningServer,
     again: (signal: AbortSignal) => Promise<RunningServer>
-  ): Supervised<RunningServer> => supervise(kind.name, server, { again, progress })
+  ): NamedServer => ({ name, ...supervise(name, server, { again, progress }) })
 
   const external = kind.external(config)
-  if (external !== undefined) return keep(await external(), external)
+  if (external !== undefined) return alone(keep(kind.name, await external(), external))
+  await checkMembers(kind, config)
   const found = await firstFound<P | Docker>(
     kind.what,
     [
@@ -82,41 +126,133 @@ export async function bringUp<P extends Program, N extends string>(
   )
   const program = found.value
   if (program.kind === 'docker') {
+    if (config.nodes > 1) {
+      throw new TapedeckError(
+        'CONFIG_INVALID',
+        `Cannot start: STACK_NODES is ${config.nodes} and ${kind.name} would run in Docker, expected 1, or ${kind.name} on this machine`
+      )
+    }
     progress.say(`Starting ${kind.name} in Docker`)
-    return keep(await kind.startContainer(), kind.startContainer)
+    return alone(keep(kind.name, await kind.startContainer(), kind.startContainer))
   }
-  progress.say(`Starting ${kind.name} ${program.version} (${found.from})`)
-  const { ports, server } = await startOnFreePorts(kind, program, site)
-  progress.say(`${kind.name} answers at ${server.address}`)
-  return keep(server, (againSignal) => kind.start(program, ports, { ...site, signal: againSignal }))
+  const several = config.nodes > 1 ? `, ${config.nodes} nodes` : ''
+  progress.say(`Starting ${kind.name} ${program.version}${several} (${found.from})`)
+  const { members, servers } = await startOnFreePorts(kind, program, site)
+  const nodes = servers.map((server, index) => {
+    const member = members[index] as Member<N>
+    return keep(member.name, server, (againSignal) =>
+      kind.start(program, member, { ...site, signal: againSignal })
+    )
+  })
+  const addresses = servers.map(({ address }) => address)
+  const group: ServerGroup = {
+    nodes,
+    address: () => kind.addressOf(addresses),
+    stop: async (limitMs) => void (await Promise.all(nodes.map((node) => node.stop(limitMs))))
+  }
+  if (nodes.length > 1 && kind.join !== undefined) {
+    try {
+      await kind.join(addresses, signal)
+    } catch (error) {
+      await group.stop(STOP_LIMIT_MS)
+      throw error
+    }
+  }
+  progress.say(`${kind.name} answers at ${group.address()}`)
+  return group
+}
+
+/** A container may have another address after a restart, so the address is that of the present one. */
+function alone(server: NamedServer): ServerGroup {
+  return {
+    nodes: [server],
+    address: () => server.current().address,
+    stop: (limitMs) => server.stop(limitMs)
+  }
+}
+
+/** A cluster of another size would lose what its missing members acknowledged. */
+async function checkMembers<P extends Program, N extends string>(
+  kind: ServerKind<P, N>,
+  { dataDir, nodes }: StackConfig
+): Promise<void> {
+  const pattern = new RegExp(`^${kind.folder}(-\\d+)?$`)
+  const entries = await readdir(dataDir).catch(() => [])
+  const stored = entries.filter((entry) => pattern.test(entry)).length
+  if (stored === 0 || stored === nodes) return
+  throw new TapedeckError(
+    'CONFIG_INVALID',
+    `Cannot start: STACK_NODES is ${nodes} and ${dataDir} holds the data of ${stored} of ${kind.name}, expected STACK_NODES=${stored} or another TAPEDECK_DATA_DIR`
+  )
 }
 
 const PORT_TRIES = 3
 
-/** A port that was free when chosen may be taken before the server binds it; then another is chosen. */
+/** A port that was free when chosen may be taken before the server has it: then others are chosen. */
 async function startOnFreePorts<P extends Program, N extends string>(
   kind: ServerKind<P, N>,
   program: P,
   site: ServerSite
-): Promise<{ ports: Record<N, number>; server: RunningServer }> {
+): Promise<{ members: readonly Member<N>[]; servers: RunningServer[] }> {
   for (let attempt = 1; ; attempt++) {
-    const chosen: [string, number][] = []
-    for (const [name, preferred] of Object.entries<number>(kind.ports)) {
-      const port = await site.ports.choose(name, site.preferredPorts ? preferred : undefined)
-      chosen.push([name, port])
-    }
-    const ports = Object.fromEntries(chosen) as Record<N, number>
-    try {
-      return { ports, server: await kind.start(program, ports, site) }
-    } catch (error) {
-      if (!hasCode(error, 'SERVER_FAILED') || attempt === PORT_TRIES) throw error
-      const isEachFree = await Promise.all(chosen.map(([, port]) => isFree(port)))
-      if (isEachFree.every(Boolean)) throw error
-      for (const [index, [name]] of chosen.entries()) {
-        if (isEachFree[index] === false) site.ports.forget(name)
-      }
+    const { members, chosen } = await membersOf(kind, site)
+    const failed = new AbortController()
+    const signal = AbortSignal.any([site.signal, failed.signal])
+    await kind.prepare?.(program, members, site)
+    const starts = members.map((member) => kind.start(program, member, { ...site, signal }))
+    for (const start of starts) start.catch(() => failed.abort())
+    const results = await Promise.allSettled(starts)
+    const servers = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    if (servers.length === members.length) return { members, servers }
+    await Promise.all(servers.map((server) => server.stop(STOP_LIMIT_MS)))
+    const errors = results.flatMap((one): unknown[] =>
+      one.status === 'rejected' ? [one.reason] : []
+    )
+    const error = errors.find((one) => !hasCode(one, 'ABORTED')) ?? errors[0]
+    if (!hasCode(error, 'SERVER_FAILED') || attempt === PORT_TRIES) throw error
+    const isEachFree = await Promise.all(chosen.map(([, port]) => isFree(port)))
+    if (isEachFree.every(Boolean)) throw error
+    for (const [index, [name]] of chosen.entries()) {
+      if (isEachFree[index] === false) site.ports.forget(name)
     }
   }
+}
+
+/** Between the preferred ports of one member and the next. */
+const PORT_STEP = 10
+
+async function membersOf<P extends Program, N extends string>(
+  kind: ServerKind<P, N>,
+  { config, ports: memory, preferredPorts }: ServerSite
+): Promise<{ members: readonly Member<N>[]; chosen: readonly [name: string, port: number][] }> {
+  const { dataDir, nodes } = config
+  const numbered = (name: string, number: number): string =>
+    number === 1 ? name : `${name}-${number}`
+  const chosen: [string, number][] = []
+  const all: Ports<N>[] = []
+  for (let number = 1; number <= nodes; number++) {
+    const ports: [string, number][] = []
+    for (const [port, preferred] of Object.entries<number>(kind.ports)) {
+      const name = numbered(port, number)
+      const asked = preferredPorts ? preferred + (number - 1) * PORT_STEP : undefined
+      const at = await memory.choose(name, asked)
+      chosen.push([name, at])
+      ports.push([port, at])
+    }
+    all.push(Object.fromEntries(ports) as Ports<N>)
+  }
+  const members = all.map((ports, index) => {
+    const number = index + 1
+    return {
+      number,
+      all,
+      ports,
+      name: nodes === 1 ? kind.name : `${kind.name} ${number}`,
+      folder: path.join(dataDir, numbered(kind.folder, number)),
+      logName: numbered(kind.logName, number)
+    }
+  })
+  return { members, chosen }
 }
 
 interface ServerStart {

@@ -21,10 +21,10 @@ import {
 const SPOOL_AFTER_MS = 1000
 const MARGIN_MS = 1000
 
+type Broker = Servers['kafka']['nodes'][number]
+
 /** A broker for this test alone, so that stopping it harms no other test. */
-async function ownBroker(
-  t: TestContext
-): Promise<{ kafka: KafkaConfig; server: Servers['kafka'] }> {
+async function ownBroker(t: TestContext): Promise<{ kafka: KafkaConfig; server: Broker }> {
   const env = { ...process.env, KAFKA_BROKERS: '', MONGODB_URI: servers().mongoUri }
   const dataDir = await temporaryFolder(t)
   const config = readConfig({ ...env, TAPEDECK_DATA_DIR: dataDir })
@@ -34,17 +34,19 @@ async function ownBroker(
     heapMebibytes: 256,
     preferredPorts: false
   })
+  const [server] = started.kafka.nodes
+  assert.ok(server !== undefined)
   t.after(async () => {
-    signalTo(started.kafka, 'SIGCONT')
+    signalTo(server, 'SIGCONT')
     await started.close(5000)
   })
-  const brokers = started.kafka.current().address.split(',')
+  const brokers = started.kafka.address().split(',')
   const kafka = { brokers, topic: servers().topic, ssl: false, sasl: undefined }
   await ensureTopics(kafka)
-  return { kafka, server: started.kafka }
+  return { kafka, server }
 }
 
-function signalTo(server: Servers['kafka'], signal: NodeJS.Signals): number {
+function signalTo(server: Broker, signal: NodeJS.Signals): number {
   const { pid } = server.current()
   assert.ok(pid !== undefined)
   process.kill(pid, signal)

@@ -2,13 +2,14 @@ import { argumentReader } from '@tapedeck/core'
 import { VICTIMS, type Victim } from './fault-plan.ts'
 
 export const USAGE = `Usage: npm run chaos -- [--kills N] [--seed N] [--tape FILE] [--symbols A,B] [--spare KIND,..]
-                           [--rate N] [--json]
+                           [--rate N] [--cluster] [--json]
 
   --kills N      how many processes are killed (100)
   --seed N       repeats the same order of faults; drawn and printed when not given
   --tape FILE    a tape, .ndjson or .ndjson.gz (a recorded day of four US stocks)
   --symbols A,B  only these symbols of the tape
   --spare KINDS  never killed: ${VICTIMS.join(', ')}
+  --cluster      three brokers and three mongods, each a cluster; mostly servers are killed
   --rate N       trades a second; default: so that a kill falls in about every 4 s of the tape
   --json         the last line is one JSON object with the figures
 `
@@ -20,6 +21,7 @@ export interface ChaosArguments {
   readonly symbols: readonly string[] | undefined
   readonly spared: readonly Victim[]
   readonly rate: number | undefined
+  readonly isCluster: boolean
   readonly isJson: boolean
 }
 
@@ -36,6 +38,7 @@ export const readArguments = argumentReader({
     symbols: 'text',
     spare: 'text',
     rate: 'text',
+    cluster: 'flag',
     json: 'flag'
   },
   read(given): ChaosArguments {
@@ -53,6 +56,7 @@ export const readArguments = argumentReader({
       symbols: given.list('symbols'),
       spared,
       rate: given.whole('rate', 1, 100_000),
+      isCluster: given.flag('cluster'),
       isJson: given.flag('json')
     }
   }

@@ -1,7 +1,8 @@
 import type { Recoveries } from './recoveries.ts'
 import type { CheckpointWatch } from './checkpoint-watch.ts'
 import type { Harness } from './harness.ts'
-import type { Fault, Victim } from './fault-plan.ts'
+import { ClusterRoles, type Member } from './cluster-roles.ts'
+import { isServer, type Fault, type Victim } from './fault-plan.ts'
 import type { SupervisedService } from './supervised-service.ts'
 
 interface Paused {
@@ -10,6 +11,12 @@ interface Paused {
   readonly starts: number
   readonly resumeAtMs: number
   readonly hadPartitions: boolean
+}
+
+interface PausedServer {
+  readonly victim: 'broker' | 'mongod'
+  readonly pid: number
+  readonly resumeAtMs: number
 }
 
 /** A pause is prolonged by this much while the group has not taken the partitions away. */
@@ -21,16 +28,20 @@ export class FaultInjector {
   readonly #checkpoints: CheckpointWatch
   readonly #recoveries: Recoveries
   readonly #kills = new Map<Victim, number>()
-  /** Pids of killed servers that have not been replaced yet. */
-  readonly #dead = new Map<Victim, number>()
+  readonly #roles: ClusterRoles
+  /** Pids of killed servers; a new process has another. */
+  readonly #dead = new Set<number>()
   #paused: Paused[] = []
+  #pausedServer: PausedServer | undefined
   #pauses = 0
+  #serverPauses = 0
   #fenced = 0
 
   constructor(harness: Harness, checkpoints: CheckpointWatch, recoveries: Recoveries) {
     this.#harness = harness
     this.#checkpoints = checkpoints
     this.#recoveries = recoveries
+    this.#roles = new ClusterRoles(harness)
   }
 
   killsOf(victim: Victim): number {
@@ -45,32 +56,41 @@ export class FaultInjector {
     return this.#pauses
   }
 
+  get serverPauses(): number {
+    return this.#serverPauses
+  }
+
   /** Paused consumers that had lost every partition when they were resumed. */
   get fenced(): number {
     return this.#fenced
   }
 
   get hasPaused(): boolean {
-    return this.#paused.length > 0
+    return this.#paused.length > 0 || this.#pausedServer !== undefined
   }
 
   /** Injects a fault and describes it; undefined while no process of that kind is up. */
-  inject(fault: Fault): string | undefined {
-    if (fault.kind === 'pause') return this.#pause(fault)
-    const { victim } = fault
+  async inject(fault: Fault): Promise<string | undefined> {
+    const { kind, victim } = fault
+    if (kind === 'pause')
+      return isServer(victim) ? this.#pauseServer(victim, fault) : this.#pause(fault)
     const injected =
       victim === 'consumer'
         ? this.#killConsumer(fault)
         : victim === 'producer'
           ? this.#killProducer(fault)
-          : this.#killServer(victim)
+          : await this.#killServer(victim, fault)
     if (injected !== undefined) this.#kills.set(victim, this.killsOf(victim) + 1)
     return injected
   }
 
-  /** Resumes the consumers whose pause is over. Call it after each poll of the checkpoints. */
+  /** Resumes the processes whose pause is over. Call it after each poll of the checkpoints. */
   resumeDue(): void {
     const nowMs = performance.now()
+    if (this.#pausedServer !== undefined && nowMs >= this.#pausedServer.resumeAtMs) {
+      signalTo(this.#pausedServer.pid, 'SIGCONT')
+      this.#pausedServer = undefined
+    }
     this.#paused = this.#paused.filter(({ service, pid, starts, resumeAtMs, hadPartitions }) => {
       const isFenced = hadPartitions && this.#checkpoints.ownedBy(pid).size === 0
       // While the broker or the other consumer is down, no process can take them over.
@@ -107,18 +127,35 @@ export class FaultInjector {
     return 'producer killed'
   }
 
-  #killServer(victim: 'broker' | 'mongod'): string | undefined {
-    const server = this.#harness.servers[victim === 'broker' ? 'kafka' : 'mongod']
-    const { pid } = server.current()
-    if (pid === undefined || this.#dead.get(victim) === pid) return undefined
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      return undefined
-    }
-    this.#dead.set(victim, pid)
+  async #killServer(victim: 'broker' | 'mongod', fault: Fault): Promise<string | undefined> {
+    const member = await this.#memberFor(victim, fault)
+    if (member === undefined || signalTo(member.pid, 'SIGKILL') === undefined) return undefined
+    const { name, server, pid, role } = member
+    this.#dead.add(pid)
     this.#recoveries.killed(victim, () => Promise.resolve(server.current().pid !== pid))
-    return `${victim} killed`
+    return `${name} killed${role}`
+  }
+
+  async #pauseServer(victim: 'broker' | 'mongod', fault: Fault): Promise<string | undefined> {
+    if (this.#pausedServer !== undefined) return undefined
+    const member = await this.#memberFor(victim, fault)
+    if (member === undefined || signalTo(member.pid, 'SIGSTOP') === undefined) return undefined
+    this.#serverPauses++
+    this.#pausedServer = {
+      victim,
+      pid: member.pid,
+      resumeAtMs: performance.now() + fault.restMs
+    }
+    return `${member.name} paused for ${(fault.restMs / 1000).toFixed(1)} s${member.role}`
+  }
+
+  /** Undefined when a fault now would take a majority away for longer than a restart. */
+  async #memberFor(victim: 'broker' | 'mongod', fault: Fault): Promise<Member | undefined> {
+    const all = this.#roles.membersOf(victim)
+    const alive = all.filter(({ pid }) => !this.#dead.has(pid))
+    if (this.#pausedServer?.victim === victim || alive.length < Math.min(2, all.length))
+      return undefined
+    return this.#roles.choose(victim, alive, fault)
   }
 
   #pause({ member, restMs }: Fault): string | undefined {
@@ -140,5 +177,15 @@ export class FaultInjector {
     const { consumers } = this.#harness
     const other = consumers[1 - preferred]
     return [consumers[preferred], other].find((service) => service?.isActive)
+  }
+}
+
+/** The pid, or undefined when the process has ended. */
+function signalTo(pid: number, signal: NodeJS.Signals): number | undefined {
+  try {
+    process.kill(pid, signal)
+    return pid
+  } catch {
+    return undefined
   }
 }

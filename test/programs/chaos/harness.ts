@@ -17,6 +17,8 @@ import { TIMEFRAMES } from '../bars/expected-bars.ts'
 export interface HarnessOptions {
   readonly trades: readonly TapeTrade[]
   readonly tradesPerSecond: number
+  /** Of brokers and of mongods: 1 or 3. */
+  readonly nodes: number
   readonly progress: Progress
   readonly signal: AbortSignal
   onOwnExit(end: OwnExit): void
@@ -31,6 +33,8 @@ export interface Harness {
   readonly consumers: readonly SupervisedService[]
   /** Restarted by the stack's supervisor within half a second. */
   readonly servers: Pick<Servers, 'kafka' | 'mongod'>
+  /** Of everything that servers and services write. */
+  readonly folder: string
   close(): Promise<void>
 }
 
@@ -41,7 +45,7 @@ const CLOSE_LIMIT_MS = 5000
 
 /** Starts servers and services; the tape begins when the producer has subscribed to all symbols. */
 export async function openHarness(options: HarnessOptions): Promise<Harness> {
-  const { trades, tradesPerSecond, progress, signal, onOwnExit } = options
+  const { trades, tradesPerSecond, nodes, progress, signal, onOwnExit } = options
   const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-chaos-'))
   const closers: (() => Promise<unknown>)[] = [
     () => rm(folder, { recursive: true, force: true, maxRetries: 5 })
@@ -58,6 +62,7 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
       readConfig({
         ...process.env,
         STACK: 'embedded',
+        STACK_NODES: String(nodes),
         KAFKA_BROKERS: undefined,
         MONGODB_URI: undefined,
         TAPEDECK_DATA_DIR: folder
@@ -65,8 +70,8 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
       { progress, signal, heapMebibytes: 256, preferredPorts: false }
     )
     closers.push(() => servers.close(CLOSE_LIMIT_MS))
-    const brokers = servers.kafka.current().address
-    const mongoUri = servers.mongod.current().address
+    const brokers = servers.kafka.address()
+    const mongoUri = servers.mongod.address()
     const database = await openDatabase(
       {
         uri: mongoUri,
@@ -125,7 +130,7 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
       FINNHUB_URL: `ws://127.0.0.1:${feedPort}`
     })
     const kafka = { brokers: brokers.split(','), topic: 'raw_data', ssl: false, sasl: undefined }
-    return { kafka, database, simulator, producer, consumers, servers, close }
+    return { kafka, database, simulator, producer, consumers, servers, folder, close }
   } catch (error) {
     await close()
     throw error

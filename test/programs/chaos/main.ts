@@ -14,6 +14,8 @@ import { runChaos } from './run-chaos.ts'
 
 const RECORDED_DAY = '../shared/data/us4-lean-20131008.ndjson.gz'
 const SECONDS_A_KILL = 4
+/** An election, and a broker that is refused until its old session has expired, take longer than a restart. */
+const SECONDS_A_KILL_IN_CLUSTER = 15
 const LEAST_RATE = 100
 const MOST_RATE = 5000
 
@@ -31,7 +33,8 @@ async function main(given: ChaosArguments, terminal: Terminal): Promise<0 | 1> {
   const beside = tape.replace(/\.ndjson(\.gz)?$/, '.bars1m.csv.gz')
   const referenceFile = beside !== tape && (await exists(beside)) ? beside : undefined
   const trades = await loadTape(tape, given.symbols)
-  const even = trades.length / (Math.max(1, given.kills) * SECONDS_A_KILL)
+  const secondsAKill = given.isCluster ? SECONDS_A_KILL_IN_CLUSTER : SECONDS_A_KILL
+  const even = trades.length / (Math.max(1, given.kills) * secondsAKill)
   const tradesPerSecond = given.rate ?? Math.round(Math.min(MOST_RATE, Math.max(LEAST_RATE, even)))
   terminal.note(
     `seed ${given.seed}, ${given.kills} kills, ${trades.length} trades at ${tradesPerSecond} a second`
@@ -40,6 +43,7 @@ async function main(given: ChaosArguments, terminal: Terminal): Promise<0 | 1> {
     trades,
     ...(referenceFile !== undefined && { referenceFile }),
     kills: given.kills,
+    isCluster: given.isCluster,
     seed: given.seed,
     spared: given.spared,
     tradesPerSecond,

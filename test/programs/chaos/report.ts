@@ -15,7 +15,7 @@ export function report(result: ChaosResult): string {
           : `, first new trade stored after p50 ${seconds(times.p50Ms)}, at most ${seconds(times.maxMs)} (${times.measured} measured)`
       return `  ${victim.padEnd(11)}${kills[victim]}${took}`
     }),
-    `pauses       ${result.pauses} of a consumer; ${result.fenced} times it had lost all its partitions when resumed`,
+    `pauses       ${result.pauses} of a consumer; ${result.fenced} times it had lost all its partitions when resumed${result.serverPauses === 0 ? '' : `; ${result.serverPauses} of a broker or mongod`}`,
     `own exits    ${result.ownExits} (a service gave up on an unreachable server and was restarted)`,
     `topic        ${topic.trades} trades in ${topic.records} records, ${topic.repeated} of them published twice`,
     `tape         ${result.tape} trades, ${missing.missing} not on the topic in ${missing.holes} stretches; ${missing.unexplained} outside of the ${result.gaps} recorded gaps`,

@@ -19,7 +19,8 @@ export interface RunOptions {
 
 const POLL_MS = 200
 const NOTE_MS = 5000
-const STALL_LIMIT_MS = 60_000
+/** Longer than an election behind a paused broker whose requests must first time out (30 s). */
+const STALL_LIMIT_MS = 120_000
 const OVERDUE_LIMIT_MS = 30_000
 /** No counter covers frames between the socket and the topic: require several polls in a row. */
 const STORED_POLLS = 5
@@ -67,7 +68,7 @@ export class RunLoop {
         const hasAdvanced = fault.isAtOnce || this.#checkpoints.advances > advances
         const isDue = this.#sent / this.#options.trades.length >= fault.atShare
         if (!(isDue && hasAdvanced) && !this.#isStored) continue
-        injected = this.#injector.inject(fault)
+        injected = await this.#injector.inject(fault)
       }
       if (this.#isStored && fault.kind === 'kill') idleKills++
       this.#isStored = false

@@ -123,6 +123,7 @@ export const SECTIONS: readonly Section[] = [
     text: 'How servers are found and downloaded is described in [servers.md](servers.md).',
     names: [
       'STACK',
+      'STACK_NODES',
       'TAPEDECK_DATA_DIR',
       'TAPEDECK_CACHE_DIR',
       'KAFKA_HOME',

@@ -22,4 +22,23 @@ describe('planFaults()', () => {
     const plan = planFaults({ kills: 20, seed: 3, spared: ['producer', 'consumer'] })
     assert.deepEqual(new Set(plan.map(({ victim }) => victim)), new Set(['broker', 'mongod']))
   })
+
+  it('kills and pauses mostly the servers of a cluster, half of them those that lead', () => {
+    const plan = planFaults({ kills: 100, seed: 3, isCluster: true })
+    const of = (kind: string, victim: string): number =>
+      plan.filter((fault) => fault.kind === kind && fault.victim === victim).length
+    assert.equal(of('kill', 'mongod'), 40)
+    assert.equal(of('kill', 'broker'), 40)
+    assert.deepEqual(
+      ['mongod', 'broker', 'consumer', 'producer'].map((victim) => of('pause', victim)),
+      [10, 10, 10, 0]
+    )
+    const servers = plan.filter(({ victim }) => victim === 'mongod' || victim === 'broker')
+    assert.deepEqual(new Set(servers.map(({ member }) => member)), new Set([0, 1, 2]))
+    const roles = Map.groupBy(servers, ({ victim, role }) => `${victim} ${role}`)
+    for (const role of ['mongod leader', 'mongod any', 'broker leader', 'broker controller']) {
+      assert.ok((roles.get(role)?.length ?? 0) >= 5, role)
+    }
+    assert.equal(roles.get('mongod controller'), undefined)
+  })
 })
