@@ -41,7 +41,7 @@ export interface Servers {
 const UNWIND_LIMIT_MS = 3000
 
 /**
- * Brings up the brokers and the databases side by side.
+ * Starts the brokers and the databases at the same time.
  *
  * @throws DATA_DIR_IN_USE, SERVER_MISSING (with what to do), SERVER_FAILED, ABORTED; nothing is left
  *   running then

@@ -6,7 +6,8 @@ import { pingBroker } from '@tapedeck/kafka'
 import { startKafkaContainer } from './docker.ts'
 import { runCommand } from './find.ts'
 import { kafkaSteps, type KafkaProgram } from './kafka.ts'
-import { startServer, type Member, type ServerKind, type ServerSite } from './servers.ts'
+import type { Member } from './members.ts'
+import { startServer, type ServerKind, type ServerSite } from './servers.ts'
 import { externalServer, type RunningServer } from './supervise.ts'
 
 const PING_LIMIT_MS = 5000
@@ -102,7 +103,7 @@ function serverProperties({
     'transaction.state.log.num.partitions': 1,
     'share.coordinator.state.topic.replication.factor': replicas,
     'share.coordinator.state.topic.min.isr': inSync,
-    // A group of one need not wait three seconds for others.
+    // A group of one does not need to wait three seconds for others.
     'group.initial.rebalance.delay.ms': 0,
     // After a kill the broker is refused until its old session has expired; the default is 9 s.
     'broker.session.timeout.ms': 4000,
@@ -143,7 +144,7 @@ function logDirOf(folder: string): string {
 }
 
 /**
- * Makes log folders ready for their first start. Formatting takes a JVM (1 to 5 seconds), but its result
+ * Prepares log folders for their first start. Formatting needs a JVM (1 to 5 seconds), but its result
  * depends only on the version and the ids: it is kept in the cache, and the ids are drawn here. Each
  * cluster has an id of its own, by which a consumer recognises another log.
  */

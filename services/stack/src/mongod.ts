@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { chmod, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { messageOf, TapedeckError } from '@tapedeck/core'
 import { ensureReplicaSet, openDatabase } from '@tapedeck/mongo'
@@ -14,13 +14,8 @@ import {
   type Search,
   type Step
 } from './find.ts'
-import {
-  startServer,
-  type Member,
-  type Program,
-  type ServerKind,
-  type ServerSite
-} from './servers.ts'
+import type { Member } from './members.ts'
+import { startServer, type Program, type ServerKind, type ServerSite } from './servers.ts'
 import { externalServer, type RunningServer } from './supervise.ts'
 
 /** The driver does not support the wire version of older ones. */
@@ -62,7 +57,6 @@ async function startMongod(
   site: ServerSite
 ): Promise<RunningServer> {
   const isMember = all.length > 1
-  await mkdir(folder, { recursive: true })
   const address = `mongodb://127.0.0.1:${ports.mongod}`
   const credentials = { username: undefined, password: undefined, tradesTtlMs: undefined }
   const uri = isMember ? `${address}/?directConnection=true` : address

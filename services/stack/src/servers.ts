@@ -1,11 +1,11 @@
-import { readdir } from 'node:fs/promises'
-import path from 'node:path'
+import { mkdir } from 'node:fs/promises'
 import { hasCode, messageOf, systemClock, TapedeckError, type Env } from '@tapedeck/core'
 import type { StackConfig } from './config.ts'
 import { dockerStep, type Docker } from './docker.ts'
 import { firstFound, lastLines, type Search, type Step } from './find.ts'
 import type { Child, Guard } from './guard.ts'
 import { openLog, tailOf, type LogFile } from './logs.ts'
+import { checkMembers, membersOf, type Member, type MemberKind } from './members.ts'
 import { isFree, type PortMemory } from './ports.ts'
 import { supervise, type RunningServer, type Supervised } from './supervise.ts'
 
@@ -17,28 +17,8 @@ export interface Program {
   readonly version: string
 }
 
-/** Where a server listens. */
-type Ports<N extends string> = Readonly<Record<N, number>>
-
-/** One server among those of its kind, which form a cluster when there are several. */
-export interface Member<N extends string> {
-  /** 1 for the first. */
-  readonly number: number
-  /** The ports of every member in order, its own among them. */
-  readonly all: readonly Ports<N>[]
-  /** Its own ports. */
-  readonly ports: Ports<N>
-  /** `MongoDB` alone, `MongoDB 2` in a cluster. */
-  readonly name: string
-  /** Absolute. Its own folder below the data folder. */
-  readonly folder: string
-  /** Of its log file. */
-  readonly logName: string
-}
-
-/** What the stack must know of a server to bring it up: `P` is its program, `N` the names of its ports. */
-export interface ServerKind<P extends Program, N extends string> {
-  readonly name: string
+/** A kind of server that the stack can start: `P` is its program, `N` the names of its ports. */
+export interface ServerKind<P extends Program, N extends string> extends MemberKind<N> {
   /** The name of the program in messages. */
   readonly what: string
   /** What to do when none is found. */
@@ -47,12 +27,6 @@ export interface ServerKind<P extends Program, N extends string> {
   readonly external: (config: StackConfig) => (() => Promise<RunningServer>) | undefined
   readonly steps: (search: Search) => Step<P>[]
   readonly describe: (program: P) => string
-  /** The folder below the data folder; further members add their number to it. */
-  readonly folder: string
-  /** Of its log file; further members add their number to it. */
-  readonly logName: string
-  /** The ports it listens on and which number a new data folder prefers for each. */
-  readonly ports: Ports<N>
   /** Runs before the first start of the members. */
   readonly prepare?: (program: P, members: readonly Member<N>[], site: ServerSite) => Promise<void>
   readonly start: (program: P, member: Member<N>, site: ServerSite) => Promise<RunningServer>
@@ -85,14 +59,14 @@ export interface ServerGroup {
   stop(limitMs: number): Promise<void>
 }
 
-export interface NamedServer extends Supervised<RunningServer> {
+interface NamedServer extends Supervised<RunningServer> {
   /** `Kafka`, or `Kafka 2` in a cluster. */
   readonly name: string
 }
 
 /**
- * Brings up the servers of a kind and keeps them running: the user's own, or `STACK_NODES` that are found or
- * fetched and started here. One that dies is started again on the same ports and folder.
+ * Starts the servers of a kind and keeps them running: the user's own, or `STACK_NODES` that are found or
+ * fetched and started here. One that ends is started again on the same ports and folder.
  *
  * @throws SERVER_MISSING with every reason and the remedy; CONFIG_INVALID when the data folder holds another
  * number of members; SERVER_FAILED when one does not start; ABORTED
@@ -171,33 +145,23 @@ function alone(server: NamedServer): ServerGroup {
   }
 }
 
-/** A cluster of another size would lose what its missing members acknowledged. */
-async function checkMembers<P extends Program, N extends string>(
-  kind: ServerKind<P, N>,
-  { dataDir, nodes }: StackConfig
-): Promise<void> {
-  const pattern = new RegExp(`^${kind.folder}(-\\d+)?$`)
-  const entries = await readdir(dataDir).catch(() => [])
-  const stored = entries.filter((entry) => pattern.test(entry)).length
-  if (stored === 0 || stored === nodes) return
-  throw new TapedeckError(
-    'CONFIG_INVALID',
-    `Cannot start: STACK_NODES is ${nodes} and ${dataDir} holds the data of ${stored} of ${kind.name}, expected STACK_NODES=${stored} or another TAPEDECK_DATA_DIR`
-  )
-}
-
 const PORT_TRIES = 3
 
-/** A port that was free when chosen may be taken before the server has it: then others are chosen. */
+/** A port that was free when chosen may be taken before the server binds it; then others are chosen. */
 async function startOnFreePorts<P extends Program, N extends string>(
   kind: ServerKind<P, N>,
   program: P,
   site: ServerSite
 ): Promise<{ members: readonly Member<N>[]; servers: RunningServer[] }> {
+  const { config, ports: memory, preferredPorts } = site
   for (let attempt = 1; ; attempt++) {
-    const { members, chosen } = await membersOf(kind, site)
+    const { members, chosen } = await membersOf(kind, config, (name, preferred) =>
+      memory.choose(name, preferredPorts ? preferred : undefined)
+    )
     const failed = new AbortController()
     const signal = AbortSignal.any([site.signal, failed.signal])
+    // All at once: their number says how many members the data folder is for.
+    await Promise.all(members.map(({ folder }) => mkdir(folder, { recursive: true })))
     await kind.prepare?.(program, members, site)
     const starts = members.map((member) => kind.start(program, member, { ...site, signal }))
     for (const start of starts) start.catch(() => failed.abort())
@@ -213,46 +177,9 @@ async function startOnFreePorts<P extends Program, N extends string>(
     const isEachFree = await Promise.all(chosen.map(([, port]) => isFree(port)))
     if (isEachFree.every(Boolean)) throw error
     for (const [index, [name]] of chosen.entries()) {
-      if (isEachFree[index] === false) site.ports.forget(name)
+      if (isEachFree[index] === false) memory.forget(name)
     }
   }
-}
-
-/** Between the preferred ports of one member and the next. */
-const PORT_STEP = 10
-
-async function membersOf<P extends Program, N extends string>(
-  kind: ServerKind<P, N>,
-  { config, ports: memory, preferredPorts }: ServerSite
-): Promise<{ members: readonly Member<N>[]; chosen: readonly [name: string, port: number][] }> {
-  const { dataDir, nodes } = config
-  const numbered = (name: string, number: number): string =>
-    number === 1 ? name : `${name}-${number}`
-  const chosen: [string, number][] = []
-  const all: Ports<N>[] = []
-  for (let number = 1; number <= nodes; number++) {
-    const ports: [string, number][] = []
-    for (const [port, preferred] of Object.entries<number>(kind.ports)) {
-      const name = numbered(port, number)
-      const asked = preferredPorts ? preferred + (number - 1) * PORT_STEP : undefined
-      const at = await memory.choose(name, asked)
-      chosen.push([name, at])
-      ports.push([port, at])
-    }
-    all.push(Object.fromEntries(ports) as Ports<N>)
-  }
-  const members = all.map((ports, index) => {
-    const number = index + 1
-    return {
-      number,
-      all,
-      ports,
-      name: nodes === 1 ? kind.name : `${kind.name} ${number}`,
-      folder: path.join(dataDir, numbered(kind.folder, number)),
-      logName: numbered(kind.logName, number)
-    }
-  })
-  return { members, chosen }
 }
 
 interface ServerStart {

@@ -56,7 +56,7 @@ describe('STACK_NODES=3', { timeout: 280_000 }, () => {
       ])
     })
 
-    await t.test('a write that a failover can undo is neither acknowledged nor read', async (t) => {
+    await t.test('a write that a failover can undo is neither acknowledged nor read', async () => {
       const database = await openAt(t, servers.mongod.address())
       await insertTrades(database, [aTrade('AAPL', 0)])
       const primary = await primaryOf(database)

@@ -8,7 +8,7 @@ export type Victim = (typeof VICTIMS)[number]
  * Which member of a cluster a fault hits: the mongod that is the primary or the broker that leads the newest
  * records, the active controller of the brokers, or any.
  */
-export type Role = 'leader' | 'controller' | 'any'
+type Role = 'leader' | 'controller' | 'any'
 
 /** One fault. All its numbers come from the seed. */
 export interface Fault {
