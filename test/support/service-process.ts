@@ -19,7 +19,7 @@ export interface RunningService {
 }
 
 const root = path.resolve(import.meta.dirname, '../..')
-const START_LIMIT_MS = 30_000
+const START_LIMIT_MS = 120_000
 const STOP_LIMIT_MS = 12_000
 const KEPT_LINES = 15
 
