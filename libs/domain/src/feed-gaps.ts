@@ -69,43 +69,70 @@ export function knownGap({ id, feed, fromMs, toMs, symbols }: GapRecord): KnownG
   }
 }
 
+/** A symbol on a feed: what decides, beside its time, which gaps a bar has. */
+export interface SymbolFeed {
+  readonly symbol: string
+  /** The feed of its trades; a gap of another feed says nothing of it. `mixed` means several. */
+  readonly feed: string
+}
+
 /** Gaps in a list at most. The oldest are dropped first, and windows before the others count as covered. */
 const CAPACITY = 5000
 
-/** The recorded gaps, sorted by their end, so that a new bar finds those of its window quickly. */
+/**
+ * The recorded gaps of one partition. Which versions of a gap were added, in which order and how often does
+ * not matter: a closed version stands before an open one, and of two ends the later one.
+ */
 export class GapList {
+  /** Sorted by end, so that a new bar finds those of its window quickly. */
   #gaps: KnownGap[] = []
 
-  /** Adds a gap, or replaces an earlier version of it. */
-  add(gap: KnownGap): void {
-    this.#gaps = this.#gaps.filter(({ id }) => id !== gap.id)
-    const after = this.#gaps.findLastIndex(({ toMs }) => toMs <= gap.toMs)
-    this.#gaps.splice(after + 1, 0, gap)
+  /** Adds a gap or another version of it. Returns the gap as it is known now. */
+  add(gap: KnownGap): KnownGap {
+    const known = this.#gaps.find(({ id }) => id === gap.id)
+    const merged = known === undefined ? gap : { ...known, toMs: laterEnd(known.toMs, gap.toMs) }
+    if (known !== undefined) this.#gaps.splice(this.#gaps.indexOf(known), 1)
+    const after = this.#gaps.findLastIndex(({ toMs }) => toMs <= merged.toMs)
+    this.#gaps.splice(after + 1, 0, merged)
     if (this.#gaps.length > CAPACITY) this.#gaps.shift()
+    return merged
   }
 
-  /** The gaps that overlap a window and affect the symbol. */
-  within(symbol: string, startMs: number, endMs: number): readonly GapSpan[] {
+  /** The gaps of a window, cut to it and sorted by start; one that begins at -Infinity keeps that. */
+  within(subject: SymbolFeed, startMs: number, endMs: number): readonly GapSpan[] {
     let found: GapSpan[] | undefined
     for (let i = this.#gaps.length - 1; i >= 0; i--) {
       const gap = this.#gaps[i] as KnownGap
       if (gap.toMs <= startMs) break
-      if (affects(gap, symbol, startMs, endMs)) (found ??= []).push(spanOf(gap))
+      if (affects(gap, subject, startMs, endMs)) (found ??= []).push(cut(gap, startMs, endMs))
     }
-    return found ?? NO_GAPS
+    return found?.sort((a, b) => a.fromMs - b.fromMs || (a.id < b.id ? -1 : 1)) ?? NO_GAPS
   }
 }
 
 export const NO_GAPS: readonly GapSpan[] = []
 
+function laterEnd(known: number, given: number): number {
+  if (known === Infinity) return given
+  return given === Infinity ? known : Math.max(known, given)
+}
+
 /** Whether a gap overlaps a window and affects the symbol. */
-export function affects(gap: KnownGap, symbol: string, startMs: number, endMs: number): boolean {
+export function affects(
+  gap: KnownGap,
+  { symbol, feed }: SymbolFeed,
+  startMs: number,
+  endMs: number
+): boolean {
   if (gap.fromMs >= endMs || gap.toMs <= startMs) return false
+  if (feed !== gap.feed && feed !== 'mixed') return false
   return gap.symbols === undefined || gap.symbols.has(symbol)
 }
 
-export function spanOf({ id, fromMs, toMs }: KnownGap): GapSpan {
-  return { id, fromMs, toMs }
+function cut({ id, fromMs, toMs }: KnownGap, startMs: number, endMs: number): GapSpan {
+  // -Infinity stays, because it says that nothing is known of the time before; see coverageOf.
+  const beginMs = fromMs === -Infinity ? fromMs : Math.max(fromMs, startMs)
+  return { id, fromMs: beginMs, toMs: Math.min(toMs, endMs) }
 }
 
 /**

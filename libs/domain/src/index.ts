@@ -62,13 +62,15 @@ export {
   type HinderingRule
 } from './conditions.ts'
 export {
+  affects,
   coverageOf,
   GAP_KEY,
   GapList,
   knownGap,
   type GapRecord,
   type GapSpan,
-  type KnownGap
+  type KnownGap,
+  type SymbolFeed
 } from './feed-gaps.ts'
 export {
   rawOf,

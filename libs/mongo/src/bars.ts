@@ -10,6 +10,7 @@ import {
   type StoredBar,
   type Timeframe
 } from '@tapedeck/domain'
+import type { Filter } from 'mongodb'
 import { storedActivityBarOf, storedBarOf, type BarDocument } from './bar-document.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
@@ -24,7 +25,9 @@ export const BARS = new CollectionSpec<BarDocument>('bars', {
     [
       { 'source.log': 1, start: 1 },
       { name: 'open_bars', partialFilterExpression: { status: 'provisional' } }
-    ]
+    ],
+    // A bar that a gap was taken into may lie outside of it, once the gap's end is known.
+    [{ gapIds: 1 }, { partialFilterExpression: { 'gapIds.0': { $exists: true } } }]
   ]
 })
 
@@ -99,34 +102,68 @@ function comesAfter(
   return offset > thanOffset || (offset === thanOffset && index > thanIndex)
 }
 
-/** The bars of a log that a feed gap overlaps, of every stored symbol; activity bars excluded. */
-export async function loadBarsWithin(
+/** Bars of a gap that are read at a time. */
+const GAP_BATCH = 1000
+
+/**
+ * Calls `visit` with the bars of a log that a feed gap overlaps, of every stored symbol, and with those that
+ * have the gap already, wherever they are. The bars of these timeframes alone.
+ */
+export async function eachBarOfGap(
   { bars, symbols }: HasBars & HasSymbols,
   owner: Ownership,
   timeframes: readonly Timeframe[],
-  { fromMs, toMs }: GapSpan
-): Promise<StoredBar[]> {
-  const loaded: StoredBar[] = []
+  { id, fromMs, toMs }: GapSpan,
+  visit: (bars: readonly (StoredBar | StoredActivityBar)[]) => void
+): Promise<void> {
+  const each = async (filter: Filter<BarDocument>): Promise<void> => {
+    const own = { ...filter, 'source.log': owner.log }
+    const cursor = bars.find(own, { batchSize: GAP_BATCH })
+    try {
+      while (await cursor.hasNext()) {
+        visit(
+          cursor
+            .readBufferedDocuments()
+            .map((bar) =>
+              isActivity(bar.timeframe) ? storedActivityBarOf(bar, owner) : storedBarOf(bar, owner)
+            )
+        )
+      }
+    } finally {
+      await cursor.close()
+    }
+  }
   await translated('Cannot load the bars of a feed gap', async () => {
+    await each({ gapIds: id, ...HAS_GAPS, timeframe: { $in: timeframes } })
     const known = await symbols.distinct('_id')
+    const end = { $gt: dateAt(fromMs) }
     for (const timeframe of timeframes) {
       const lengthMs = lengthOf(timeframe)
-      if (lengthMs === undefined) continue
-      // A trading day may reach back over a long weekend.
-      const reachMs = timeframe === '1d' ? lengthMs * 5 : lengthMs
-      const found = await bars
-        .find({
-          symbol: { $in: known },
-          timeframe,
-          start: { $gt: new Date(Math.max(fromMs, toMs - reachMs) - reachMs), $lt: new Date(toMs) },
-          end: { $gt: new Date(fromMs === -Infinity ? toMs : fromMs) },
-          'source.log': owner.log
-        })
-        .toArray()
-      for (const document of found) loaded.push(storedBarOf(document, owner))
+      if (lengthMs !== undefined) {
+        // A trading day may reach back over a long weekend.
+        const reachMs = timeframe === '1d' ? lengthMs * 5 : lengthMs
+        const start = { $gt: dateAt(fromMs - reachMs), $lt: dateAt(toMs) }
+        await each({ symbol: { $in: known }, timeframe, start, end, gapIds: { $ne: id } })
+        continue
+      }
+      for (const symbol of known) {
+        // One activity bar may span the begin of the gap. No other that begins earlier ends later.
+        const startMs = await newestStartBefore({ bars }, { symbol, timeframe, toMs: fromMs })
+        const start = { $gte: dateAt(startMs ?? fromMs), $lt: dateAt(toMs) }
+        await each({ symbol, timeframe, start, end, gapIds: { $ne: id } })
+      }
     }
   })
-  return loaded
+}
+
+/** What the partial index of gap ids asks of a query. */
+const HAS_GAPS = { 'gapIds.0': { $exists: true } }
+const EARLIEST_MS = -8.64e15
+const LATEST_MS = 8.64e15
+
+/** Infinity becomes the last date that there is, -Infinity the first. */
+function dateAt(ms: number): Date {
+  return new Date(Math.min(Math.max(ms, EARLIEST_MS), LATEST_MS))
 }
 
 /** The start of the newest bar of any log, since another log may have stored bars of the same symbols. */

@@ -54,11 +54,19 @@ export async function storeGaps(
   )
 }
 
-/** The gaps that bars of a partition may overlap: the newest of the feeds and the partition's own. */
-export async function loadGaps({ feedGaps }: HasFeedGaps, log: string): Promise<KnownGap[]> {
+/**
+ * The gaps that bars of a partition may overlap: the newest of the feeds and the partition's own.
+ * @param range only those that touch it
+ */
+export async function loadGaps(
+  { feedGaps }: HasFeedGaps,
+  log: string,
+  range?: Pick<GapQuery, 'fromMs' | 'toMs'>
+): Promise<KnownGap[]> {
+  const own: Filter<FeedGapDocument> = { $or: [{ log: { $exists: false } }, { log }] }
   const found = await translated('Cannot load feed gaps', () =>
     feedGaps
-      .find({ $or: [{ log: { $exists: false } }, { log }] })
+      .find(range === undefined ? own : { $and: [own, touching(range)] })
       .sort({ from: -1 })
       .limit(GAPS_LOADED)
       .toArray()
@@ -88,7 +96,7 @@ export function findGaps(
 }
 
 /** A beginning of null lies before every time, an end of null after every time. */
-function touching({ fromMs, toMs }: GapQuery): Filter<FeedGapDocument> {
+function touching({ fromMs, toMs }: Pick<GapQuery, 'fromMs' | 'toMs'>): Filter<FeedGapDocument> {
   return {
     $and: [
       { $or: [{ from: { $lt: new Date(toMs) } }, { from: null }] },

@@ -1,11 +1,11 @@
 export { amendmentDocuments, insertAmendments, type AmendmentDocument } from './amendments.ts'
 export { barBytes, barDocument, storeBars, type BarDocument } from './bar-document.ts'
 export {
+  eachBarOfGap,
   eachBars,
   findBar,
   findBars,
   loadBars,
-  loadBarsWithin,
   loadHead,
   loadOpenBars,
   logOfSymbol,

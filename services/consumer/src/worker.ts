@@ -2,8 +2,8 @@ import { TapedeckError, whileWaiting } from '@tapedeck/core'
 import { closeBatch, PartitionFold, VendorIdDeduplicator, type BarStore } from '@tapedeck/domain'
 import type { RecordBatch } from '@tapedeck/kafka'
 import {
+  eachBarOfGap,
   loadBars,
-  loadBarsWithin,
   loadGaps,
   loadHead,
   loadTradesWithVendorId,
@@ -256,7 +256,8 @@ function storedBars({ database, config, retry }: WorkerDeps, owner: Acquired): B
   const { timeframes } = config.fold
   return {
     readBars: (ids) => retry(() => loadBars(database, owner, ids)),
-    readBarsWithin: (gap) => retry(() => loadBarsWithin(database, owner, timeframes, gap)),
+    eachBarOfGap: (gap, visit) =>
+      retry(() => eachBarOfGap(database, owner, timeframes, gap, visit)),
     readHeads: (requests) =>
       retry(() => Promise.all(requests.map((request) => loadHead(database, owner, request))))
   }

@@ -6,7 +6,7 @@ import { Publisher } from '@tapedeck/kafka'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
-import { aRecord, aTrade } from '../../support/trades.ts'
+import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
 
 const options = { timeout: 60_000 }
 
@@ -76,4 +76,46 @@ describe('feed gaps', () => {
       assert.equal(bar?.status, 'final')
     })
   })
+
+  it(
+    'cover exactly their time in stored bars, known late or read in one flush',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      await inService(t, (context) =>
+        startConsumer(market.consumer({ TIMEFRAMES: '1m,2t', ALLOWED_DELAY: '100ms' }), context)
+      )
+      const minutes = Array.from({ length: 12 }, (_, minute) => minute)
+      const tradeOf = (minute: number) =>
+        aRecord({ frame: minute + 1, trades: [aTrade({ t: START_MS + minute * MINUTE_MS })] })
+      const coverages = async (gapId: string) => {
+        const bars = await market.database.bars
+          .find({ timeframe: '1m' })
+          .sort({ start: 1 })
+          .toArray()
+        const activity = await market.database.bars
+          .find({ timeframe: '2t', gapIds: gapId })
+          .sort({ start: 1 })
+          .toArray()
+        return {
+          minutes: bars.map(({ coverage }) => coverage),
+          activity: activity.map(({ start }) => (start.getTime() - START_MS) / MINUTE_MS)
+        }
+      }
+      await market.publish(minutes.map(tradeOf))
+      await eventually(async () => {
+        assert.equal((await coverages('late')).minutes.length, minutes.length)
+      })
+      // Most of these bars have left the consumer's memory.
+      const late = { id: 'late', fromMs: START_MS + 2.5 * MINUTE_MS, symbols: ['AAPL'] }
+      await market.publishGap({ ...late, toMs: null })
+      await market.publishGap({ ...late, toMs: START_MS + 5.25 * MINUTE_MS })
+      await eventually(async () => {
+        const whole = { minutes: [1, 1, 0.5, 0, 0, 0.75, 1, 1, 1, 1, 1, 1], activity: [2, 4] }
+        assert.deepEqual(await coverages('late'), whole)
+      })
+    }
+  )
 })
+
+const MINUTE_MS = 60_000

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { coverageOf, GapList, knownGap } from '@tapedeck/domain'
-import { aGap } from '../../support/trades.ts'
+import { aGap, START_MS } from '../../support/trades.ts'
 
 const MINUTE = 60_000
 const span = (fromMs: number, toMs: number) => ({ id: `${fromMs}-${toMs}`, fromMs, toMs })
@@ -64,13 +64,30 @@ describe('GapList', () => {
           )
           assert.deepEqual(
             list
-              .within('A', start, start + 10)
+              .within({ symbol: 'A', feed: 'simulated' }, start, start + 10)
               .map(({ id }) => id)
               .toSorted(),
             expected.map(({ id }) => id).toSorted()
           )
         }
       )
+    )
+  })
+
+  it('does not depend on the order and the number of versions of a gap', () => {
+    const ends = fc.option(fc.nat(50), { nil: null })
+    fc.assert(
+      fc.property(fc.array(ends, { minLength: 1 }), fc.array(fc.nat()), (versions, order) => {
+        const spans = [versions, order.map((index) => versions[index % versions.length] ?? null)]
+        const lists = spans.map((all) => {
+          const list = new GapList()
+          for (const end of [...all, ...versions]) {
+            list.add(knownGap(aGap(START_MS, end === null ? null : START_MS + end)))
+          }
+          return list.within({ symbol: 'AAPL', feed: 'simulated' }, START_MS - 10, START_MS + 100)
+        })
+        assert.deepEqual(lists[0], lists[1])
+      })
     )
   })
 })

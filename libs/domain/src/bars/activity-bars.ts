@@ -115,6 +115,22 @@ export class ActivityBarAggregator {
     this.#closed = []
   }
 
+  /** Corrects the gaps of the bars in memory after gaps were recorded. */
+  recover(): void {
+    for (const head of this.#heads.values())
+      if (head.open?.bar.coverBy(this.#gaps)) this.#mark(head)
+    for (const { bar } of this.#changed.values()) bar.coverBy(this.#gaps)
+  }
+
+  /** Corrects the gaps of a stored bar. The bars in memory, and those made again by a replay, are newer. */
+  recoverStored({ from, through, tradeDate, ...stored }: StoredActivityBar): void {
+    const { id, symbol, timeframe } = stored
+    const head = this.#heads.get(`${symbol}|${timeframe}`)
+    if (head?.open?.bar.id === id || this.#changed.has(id)) return
+    const bar = new Bar(stored)
+    if (bar.coverBy(this.#gaps)) this.#changed.set(id, { bar, tradeDate, from, through })
+  }
+
   /** The bars that changed since the last call, all to be stored. */
   drainChanged(): ChangedBars<ActivityBar> {
     const drained = byNovelty(this.#changed.values(), ({ bar }) => bar)

@@ -1,5 +1,5 @@
 import { assert } from '@tapedeck/core'
-import { affects, spanOf, type GapList, type KnownGap } from '../feed-gaps.ts'
+import type { GapList } from '../feed-gaps.ts'
 import type { Session } from '../sessions.ts'
 import type { BarTrade } from './accumulator.ts'
 import { Bar, barId, byNovelty, Pane, type ChangedBars, type StoredBar } from './bar.ts'
@@ -162,21 +162,30 @@ export class BarAggregator {
       owner.closed = NO_PANES
     }
     for (const [bar, lateOffsets] of touched) {
+      bar.coverBy(this.#gaps)
       bar.endBatch(toOffset, lateOffsets?.size ?? 0)
       this.#changed.add(bar)
     }
     this.#closed = emptyBatch()
   }
 
-  /** Adds a feed gap, or its newer version, to every bar in memory that it overlaps. */
-  cover(gap: KnownGap): void {
-    this.#gaps.add(gap)
+  /** Corrects the gaps of the bars in memory after gaps were recorded. */
+  recover(): void {
     for (const owner of this.#symbols.values()) {
-      for (const bar of owner.bars()) {
-        if (!affects(gap, bar.symbol, bar.startMs, bar.endMs)) continue
-        if (bar.cover(spanOf(gap))) this.#changed.add(bar)
-      }
+      for (const bar of owner.bars()) if (bar.coverBy(this.#gaps)) this.#changed.add(bar)
     }
+  }
+
+  /** Corrects the gaps of a stored bar, and restores it if they were wrong. The bars in memory are newer. */
+  recoverStored(stored: StoredBar): void {
+    const slot = this.#slotOf.get(stored.timeframe)
+    if (slot === undefined) return
+    const owner = this.#symbolOf(stored.symbol)
+    if (owner.bar(slot, stored.startMs) !== undefined) return
+    const bar = new Bar(stored)
+    if (!bar.coverBy(this.#gaps)) return
+    this.#keep(owner, slot, bar)
+    this.#changed.add(bar)
   }
 
   /** Makes every bar final that the watermark has passed. Returns them by end, then by id. */
@@ -229,7 +238,6 @@ export class BarAggregator {
       lateCount: 0,
       offset: 0
     })
-    for (const gap of this.#gaps.within(symbol, startMs, endMs)) bar.cover(gap)
     this.#keep(owner, slot, bar)
     return bar
   }

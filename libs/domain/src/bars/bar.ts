@@ -173,7 +173,7 @@ export class Bar {
     this.accumulator.add(trade)
     this.#endMs = Math.max(this.startMs, this.accumulator.lastTradeMs)
     this.#offset = offset + 1
-    this.#gaps = gaps.within(this.symbol, this.startMs, this.#endMs)
+    this.coverBy(gaps)
   }
 
   /** The watermark passed the window, or the activity bar is full. */
@@ -181,14 +181,15 @@ export class Bar {
     this.#status = this.#revision > 0 ? 'revised' : 'final'
   }
 
-  /** Records a gap in its window, or a newer version of one. False when nothing changed. */
-  cover({ id, fromMs, toMs }: GapSpan): boolean {
-    // -Infinity stays: it means that nothing is known about the time before; see coverageOf.
-    const beginMs = fromMs === -Infinity ? fromMs : Math.max(fromMs, this.startMs)
-    const gap = { id, fromMs: beginMs, toMs: Math.min(toMs, this.#endMs) }
-    const known = this.#gaps.find((one) => one.id === id)
-    if (known?.fromMs === gap.fromMs && known.toMs === gap.toMs) return false
-    this.#gaps = [...this.#gaps.filter((one) => one.id !== id), gap].toSorted(byStart)
+  /**
+   * Sets its gaps to those of its window that are recorded: call it whenever one of both may have changed.
+   * False when they are the same. A change after the bar was final is a revision.
+   */
+  coverBy(recorded: GapList): boolean {
+    const { symbol, startMs, endMs } = this
+    const gaps = recorded.within({ symbol, feed: this.accumulator.feed }, startMs, endMs)
+    if (isSame(gaps, this.#gaps)) return false
+    this.#gaps = gaps
     if (this.#status === 'provisional') return true
     this.#status = 'revised'
     this.#revision++
@@ -225,8 +226,12 @@ export class Bar {
   }
 }
 
-function byStart(a: GapSpan, b: GapSpan): number {
-  return a.fromMs - b.fromMs || (a.id < b.id ? -1 : 1)
+function isSame(a: readonly GapSpan[], b: readonly GapSpan[]): boolean {
+  if (a.length !== b.length) return false
+  return a.every(({ id, fromMs, toMs }, index) => {
+    const other = b[index]
+    return id === other?.id && fromMs === other.fromMs && toMs === other.toMs
+  })
 }
 
 /** Bars that changed since the last drain. */

@@ -11,8 +11,14 @@ import type { FoldState, PartitionFold } from './fold.ts'
 export interface BarStore {
   /** The stored bars among these ids. */
   readBars(ids: readonly string[]): Promise<readonly StoredBar[]>
-  /** The stored bars in time that overlap a closed gap. */
-  readBarsWithin(gap: KnownGap): Promise<readonly StoredBar[]>
+  /**
+   * Calls `visit` with the stored bars of the partition that a gap overlaps, or that name it in their gaps,
+   * some at a time. An activity bar has an ActivitySpan as well.
+   */
+  eachBarOfGap(
+    gap: KnownGap,
+    visit: (bars: readonly (StoredBar | StoredActivityBar)[]) => void
+  ): Promise<void>
   /** For each request the newest stored bar that began before the checkpoint, if there is one. */
   readHeads(requests: readonly HeadRequest[]): Promise<readonly (StoredActivityBar | undefined)[]>
 }
@@ -86,11 +92,7 @@ export async function closeBatch(
   const stored = heads.length === 0 ? [] : await store.readHeads(heads)
   for (const [index, head] of heads.entries()) activity.adopt(head, stored[index])
   activity.mergeBatch()
-  for (const gap of gaps) {
-    // An open gap has just begun: no bar that it overlaps has left memory.
-    if (gap.toMs !== Infinity) bars.adopt(await store.readBarsWithin(gap))
-    bars.cover(gap)
-  }
+  if (gaps.length > 0) await recoverGaps(fold, store, gaps)
   const finals = bars.finalise(watermarkMs)
   const changed = bars.drainChanged(watermarkMs)
 
@@ -128,5 +130,28 @@ export async function closeBatch(
     finals,
     forecasts: results,
     restored
+  }
+}
+
+/**
+ * Corrects the gaps of every bar after gaps were recorded, so that they are a function of the recorded gaps
+ * and its window. Stored bars are read too: a gap may become known long after its begin, and a bar made
+ * while it was open may begin after its end. A repeated batch corrects the same bars, although its gaps are
+ * recorded already.
+ */
+async function recoverGaps(
+  { bars, activity }: PartitionFold,
+  store: BarStore,
+  gaps: readonly KnownGap[]
+): Promise<void> {
+  bars.recover()
+  activity.recover()
+  for (const gap of gaps) {
+    await store.eachBarOfGap(gap, (found) => {
+      for (const stored of found) {
+        if ('through' in stored) activity.recoverStored(stored)
+        else bars.recoverStored(stored)
+      }
+    })
   }
 }

@@ -65,7 +65,7 @@ export class PartitionFold {
   readonly #options: FoldOptions
   readonly #frames: FrameDeduplicator
   readonly #ticks: TickRule
-  #gapsToCover: KnownGap[] = []
+  #takenGaps: KnownGap[] = []
   readonly #unknownCodes = new Map<string, number>()
   #receivedAtMs: number | null
   #hasVendorIds: boolean
@@ -160,17 +160,18 @@ export class PartitionFold {
    * while the feed is down; a gap of this partition alone (`log`) says nothing about the feed.
    */
   takeGap(gap: GapRecord, nowMs: number): void {
-    this.#gapsToCover.push(knownGap(gap))
+    this.#takenGaps.push(knownGap(gap))
     if (gap.log !== undefined) return
     if (gap.toMs === null) this.watermark.freeze(nowMs)
     else if (gap.fromMs !== null) this.watermark.thaw(nowMs)
   }
 
-  /** The gaps taken since the last call. */
+  /** Adds the gaps taken since the last call to `gaps`. Returns each as it is known now. */
   drainGaps(): readonly KnownGap[] {
-    const drained = this.#gapsToCover
-    this.#gapsToCover = []
-    return drained
+    const drained = new Map<string, KnownGap>()
+    for (const gap of this.#takenGaps) drained.set(gap.id, this.gaps.add(gap))
+    this.#takenGaps = []
+    return [...drained.values()]
   }
 
   /** Unknown condition codes since the last call, with the number of their trades. */

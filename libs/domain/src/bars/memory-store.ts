@@ -39,10 +39,14 @@ export class MemoryBars implements BarStore {
     return Promise.resolve(ids.map((id) => this.#bars.get(id)).filter((bar) => bar !== undefined))
   }
 
-  readBarsWithin(gap: KnownGap): Promise<readonly StoredBar[]> {
-    return Promise.resolve(
-      [...this.#bars.values()].filter((bar) => affects(gap, bar.symbol, bar.startMs, bar.endMs))
-    )
+  eachBarOfGap(
+    gap: KnownGap,
+    visit: (bars: readonly (StoredBar | StoredActivityBar)[]) => void
+  ): Promise<void> {
+    const isOfGap = ({ symbol, startMs, endMs, gaps = [], accumulator: { feed } }: StoredBar) =>
+      affects(gap, { symbol, feed }, startMs, endMs) || gaps.some(({ id }) => id === gap.id)
+    visit([...this.#bars.values(), ...this.#activity.values()].filter(isOfGap))
+    return Promise.resolve()
   }
 
   readHeads(requests: readonly HeadRequest[]): Promise<readonly (StoredActivityBar | undefined)[]> {

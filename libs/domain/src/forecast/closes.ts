@@ -218,9 +218,10 @@ export class Closes {
   }
 
   /** Windows without a bar between the newest close and this one, in which the feed was down. */
-  #isAfterGap({ symbol, startMs }: FinalBar, coverageOf: CoverageOf): boolean {
+  #isAfterGap(bar: FinalBar, coverageOf: CoverageOf): boolean {
+    const { startMs } = bar
     if (this.#closes.length === 0 || startMs <= this.#newestEndMs) return false
-    return coverageOf(symbol, this.#newestEndMs, startMs) < this.#minCoverage
+    return coverageOf(bar, this.#newestEndMs, startMs) < this.#minCoverage
   }
 
   #clear(): void {

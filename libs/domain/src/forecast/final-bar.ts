@@ -1,5 +1,5 @@
 import type { Bar } from '../bars/bar.ts'
-import { coverageOf, type GapList } from '../feed-gaps.ts'
+import { coverageOf, type SymbolFeed, type GapList } from '../feed-gaps.ts'
 import { tradingDateAt } from '../sessions.ts'
 
 /** A final (or revised) bar as the forecasts need it; times are epoch ms, prices in quote currency. */
@@ -19,8 +19,8 @@ export interface FinalBar {
   readonly revision: number
 }
 
-/** Share of a symbol's stretch [startMs, endMs) in which the feed was up, 0 to 1. */
-export type CoverageOf = (symbol: string, startMs: number, endMs: number) => number
+/** Share of a stretch [startMs, endMs) of a series in which its feed was up, 0 to 1. */
+export type CoverageOf = (subject: SymbolFeed, startMs: number, endMs: number) => number
 
 /**
  * The bars that forecasts are made from, of these timeframes: first those revised among the changed
@@ -40,8 +40,8 @@ export function forecastBars(
 
 /** The share of a stretch without a bar in which the feed was up, by the known gaps. */
 export function coverageBy(gaps: GapList): CoverageOf {
-  return (symbol, startMs, endMs) =>
-    coverageOf(symbol, '1s', startMs, endMs, gaps.within(symbol, startMs, endMs)) ?? 1
+  return (subject, startMs, endMs) =>
+    coverageOf(subject.symbol, '1s', startMs, endMs, gaps.within(subject, startMs, endMs)) ?? 1
 }
 
 function finalBarOf(bar: Bar): FinalBar {

@@ -436,7 +436,7 @@ export class SeriesLedger {
   }
 
   #withoutBar(entry: LedgerEntry, coverageOf: CoverageOf): LedgerEntry {
-    const coverage = coverageOf(entry.symbol, entry.targetMs, entry.targetEndMs)
+    const coverage = coverageOf(entry, entry.targetMs, entry.targetEndMs)
     const isCovered = coverage >= this.#minCoverage
     return voided(entry, isCovered ? VOID_REASONS.noTrade : VOID_REASONS.notCovered)
   }

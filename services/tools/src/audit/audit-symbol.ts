@@ -1,4 +1,5 @@
 import {
+  affects,
   coverageOf,
   isActivity,
   tradeId,
@@ -124,12 +125,9 @@ export async function auditSymbol(
   )
   if (suspects.length === 0 && counts.open === 0) found.push(...sumProblems(symbol, tradeCounts))
   const { startMs, endMs, preMs, postEndMs } = date
-  const spans = day.gaps.filter(
-    (gap) =>
-      gap.fromMs < postEndMs &&
-      gap.toMs > preMs &&
-      (gap.symbols === undefined || gap.symbols.has(symbol))
-  )
+  const feeds = [...new Set(day.slice.trades.map(({ feed }) => feed))]
+  const feed = feeds.length === 1 ? (feeds[0] ?? '') : 'mixed'
+  const spans = day.gaps.filter((gap) => affects(gap, { symbol, feed }, preMs, postEndMs))
   return {
     symbol,
     tradeDate: date.tradeDate,
@@ -156,12 +154,12 @@ function metadataDifference(
   stored: BarDocument,
   expected: BarDocument
 ): AuditDifference | undefined {
-  if (isActivity(stored.timeframe)) return undefined
   const gaps = gapDifferences(stored, expected)
   if (gaps.length > 0) {
     const text = `feed_gaps has ${expected.gapIds.length} gaps in its window, the bar ${stored.gapIds.length}`
     return differenceOf('coverage', stored, gaps, { text, trades: [] })
   }
+  if (isActivity(stored.timeframe)) return undefined
   if (stored.status !== 'provisional' || day.state?.isRead !== true) return undefined
   const text = 'its window has ended, but it was not made final'
   return differenceOf('not final', stored, [], { text, trades: [] })

@@ -90,7 +90,7 @@ export async function rebuild(
 function activityHeads(startMs: ReadonlyMap<Timeframe, number>): BarStore {
   return {
     readBars: () => Promise.resolve([]),
-    readBarsWithin: () => Promise.resolve([]),
+    eachBarOfGap: () => Promise.resolve(),
     readHeads: (requests) =>
       Promise.resolve(
         requests.map((head) => {

@@ -155,7 +155,8 @@ export class SymbolDay {
     const { database, states, reachMs } = deps
     const slice = await loadSlice(deps, symbol, date, { timeframes, reachMs })
     const log = await logOfSymbol(database, symbol)
-    const gaps = await loadGaps(database, log ?? '')
+    const reach = { fromMs: date.startMs - ACTIVITY_REACH_MS, toMs: date.endMs + ACTIVITY_REACH_MS }
+    const gaps = await loadGaps(database, log ?? '', reach)
     const activityFromMs = new Map<Timeframe, number>()
     for (const timeframe of timeframes.filter(isActivity)) {
       const startMs = await newestStartBefore(database, { symbol, timeframe, toMs: date.startMs })

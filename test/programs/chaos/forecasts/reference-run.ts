@@ -1,4 +1,4 @@
-import { ForecastEngine, type FinalBar, type LedgerEntry } from '@tapedeck/domain'
+import { ForecastEngine, type FinalBar, type LedgerEntry, type SymbolFeed } from '@tapedeck/domain'
 import type { ForecastDocument } from '@tapedeck/mongo'
 import { firstOutcome, isFirstOutcomeLost } from './detector-path.ts'
 import { downShare, isFinal, isMadeLate, type SeriesBar, type SeriesFacts } from './series-facts.ts'
@@ -34,7 +34,7 @@ export function referenceRun(
     for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
       engine.adopt(asked.map((request) => ({ request, state: null, bars: [], entries: [] })))
     }
-    const coverageOf = (symbol: string, fromMs: number, toMs: number): number =>
+    const coverageOf = ({ symbol }: SymbolFeed, fromMs: number, toMs: number): number =>
       1 - downShare(facts.gaps, symbol, fromMs, toMs)
     const { made } = engine.advance({ bars, watermarkMs, nowMs: 0, coverageOf })
     for (const entry of made) entries.set(entry.id, entry)

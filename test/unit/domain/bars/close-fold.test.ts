@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import {
   closeBatch,
   coverageOf,
@@ -11,7 +12,9 @@ import {
   type Bar,
   type BarStore,
   type BatchForecasts,
-  type FoldOptions
+  type FoldOptions,
+  type GapRecord,
+  type StoredBar
 } from '@tapedeck/domain'
 import { changedBars, flush } from '../../../support/folding.ts'
 import { aGap, aRecord, aTrade, START_MS } from '../../../support/trades.ts'
@@ -57,7 +60,7 @@ describe('closeBatch()', () => {
         take(START_MS + 20 * MINUTE)
         return store.readBars(ids)
       },
-      readBarsWithin: (gap) => store.readBarsWithin(gap),
+      eachBarOfGap: (gap, visit) => store.eachBarOfGap(gap, visit),
       readHeads: (heads) => store.readHeads(heads)
     }
     const options = { nextOffset: 3, now: () => 0, clockMayAdvance: false }
@@ -97,9 +100,9 @@ describe('closeBatch()', () => {
         reads.push('bars')
         return memory.readBars(ids)
       },
-      readBarsWithin: (gap) => {
+      eachBarOfGap: (gap, visit) => {
         reads.push('bars of a gap')
-        return memory.readBarsWithin(gap)
+        return memory.eachBarOfGap(gap, visit)
       },
       readHeads: (heads) => memory.readHeads(heads)
     }
@@ -184,5 +187,171 @@ describe('closeBatch()', () => {
       ['g']
     )
     assert.equal(coverageOf('AAPL', '1m', START_MS, START_MS + MINUTE, bar?.gaps ?? []), 0.75)
+  })
+})
+
+const COVERED: FoldOptions = { ...OPTIONS, timeframes: ['1s', '5s', '1m', '1m/20s', '3t'] }
+
+/** What a partition and its consumer may do, in any order. */
+type Step =
+  | { readonly kind: 'trade'; readonly symbol: string; readonly feed: string; readonly atS: number }
+  | {
+      readonly kind: 'gap'
+      readonly id: number
+      readonly fromS: number | null
+      readonly lengthS: number
+      readonly isOpen: boolean
+      readonly symbol: string
+      readonly feed: string
+    }
+  | { readonly kind: 'flush' | 'restart' | 'restart after a flush cut off' }
+
+const symbols = fc.constantFrom('AAPL', 'MSFT')
+const feeds = fc.constantFrom('simulated', 'finnhub')
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        kind: fc.constant('trade' as const),
+        symbol: symbols,
+        feed: feeds,
+        atS: fc.nat(300)
+      })
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('gap' as const),
+        id: fc.nat(3),
+        fromS: fc.option(fc.nat(300), { freq: 8 }),
+        lengthS: fc.nat(120),
+        isOpen: fc.boolean(),
+        symbol: fc.constantFrom('', 'AAPL'),
+        feed: feeds
+      })
+    },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('flush' as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('restart' as const, 'restart after a flush cut off' as const)
+      })
+    }
+  ),
+  { maxLength: 60 }
+)
+
+/** The gap that the records of a step's id tell of; only its end differs from record to record. */
+function recordOf(step: Extract<Step, { kind: 'gap' }>, first: GapRecord | undefined): GapRecord {
+  const fromMs = step.fromS === null ? null : START_MS + step.fromS * 1000
+  const gap =
+    first ??
+    aGap(fromMs, null, {
+      id: `g${step.id}`,
+      feed: step.feed,
+      symbols: step.symbol === '' ? [] : [step.symbol]
+    })
+  const toMs = (gap.fromMs ?? START_MS) + step.lengthS * 1000 + 1
+  return { ...gap, toMs: step.isOpen ? null : toMs }
+}
+
+/** Plays the steps as a consumer does. Returns the stored bars and every gap record of the log. */
+async function play(given: readonly Step[]): Promise<{ bars: StoredBar[]; gaps: GapRecord[] }> {
+  const store = new MemoryBars()
+  const gaps: GapRecord[] = []
+  const firstOf = new Map<number, GapRecord>()
+  /** What the collection of gaps has: written before the bars, so that it may be ahead of them. */
+  const recorded: GapRecord[] = []
+  const log: ((fold: PartitionFold, offset: number) => void)[] = []
+  let fold = new PartitionFold(COVERED, undefined, -Infinity)
+  let state = fold.toState()
+  let checkpoint = 0
+  let frame = 0
+  const commit = async (): Promise<void> => {
+    recorded.push(...gaps.slice(recorded.length))
+    ;({ state } = await flush(fold, store, log.length))
+    checkpoint = log.length
+    store.checkpoint = checkpoint
+  }
+  const restart = (): void => {
+    fold = new PartitionFold(COVERED, state, Infinity)
+    for (const gap of recorded) fold.gaps.add(knownGap(gap))
+    fold.bars.adopt([...store.bars.values()].filter(({ status }) => status === 'provisional'))
+    for (let offset = checkpoint; offset < log.length; offset++) log[offset]?.(fold, offset)
+  }
+  const append = (take: (typeof log)[number]): void => {
+    take(fold, log.push(take) - 1)
+  }
+  for (const step of given) {
+    if (step.kind === 'trade') {
+      const { symbol, feed, atS } = step
+      const trades = [aTrade({ t: START_MS + atS * 1000 })]
+      const record = aRecord({ frame: ++frame, symbol, feed, trades })
+      append((into, offset) => into.take(record, offset, 0))
+    } else if (step.kind === 'gap') {
+      const gap = recordOf(step, firstOf.get(step.id))
+      if (!firstOf.has(step.id)) firstOf.set(step.id, gap)
+      gaps.push(gap)
+      append((into) => {
+        into.takeGap(gap, 0)
+      })
+    } else if (step.kind === 'flush') await commit()
+    else if (step.kind === 'restart') restart()
+    else {
+      // The gaps are stored, and nothing after them.
+      recorded.push(...gaps.slice(recorded.length))
+      restart()
+    }
+  }
+  await commit()
+  return { bars: [...store.bars.values(), ...store.activity.values()], gaps }
+}
+
+/** The gaps of a bar by the definition: of each id the closed version with the latest end. */
+function gapsOf({ symbol, startMs, endMs, accumulator }: StoredBar, records: GapRecord[]) {
+  return [...Map.groupBy(records, ({ id }) => id)]
+    .flatMap(([id, versions]) => {
+      const ends = versions.flatMap(({ toMs }) => toMs ?? [])
+      const toMs = ends.length === 0 ? Infinity : Math.max(...ends)
+      const [{ fromMs, feed, symbols: named }] = versions as [GapRecord]
+      const isOfFeed = accumulator.feed === feed || accumulator.feed === 'mixed'
+      const isOfSymbol = named.length === 0 || named.includes(symbol)
+      const isWithin = (fromMs ?? -Infinity) < endMs && toMs > startMs
+      if (!isOfFeed || !isOfSymbol || !isWithin) return []
+      const beginMs = fromMs === null ? -Infinity : Math.max(fromMs, startMs)
+      return [{ id, fromMs: beginMs, toMs: Math.min(toMs, endMs) }]
+    })
+    .sort((a, b) => a.fromMs - b.fromMs || (a.id < b.id ? -1 : 1))
+}
+
+describe('the coverage of bars', () => {
+  it('is a function of the recorded gaps and the window, however and whenever they became known', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, async (given) => {
+        const { bars, gaps } = await play(given)
+        for (const bar of bars) {
+          assert.deepEqual({ id: bar.id, gaps: bar.gaps }, { id: bar.id, gaps: gapsOf(bar, gaps) })
+        }
+      }),
+      { numRuns: 400 }
+    )
+  })
+
+  it('is that of the closed gap when the open and the closed record are in one batch', async () => {
+    const fold = new PartitionFold(COVERED, undefined, -Infinity)
+    const store = new MemoryBars()
+    fold.takeGap(aGap(START_MS, null), 0)
+    fold.takeGap(aGap(START_MS, START_MS + 14_000), 0)
+    for (const [index, atMs] of [START_MS + 1000, START_MS + 90_000].entries()) {
+      fold.take(aRecord({ frame: index + 1, trades: [aTrade({ t: atMs })] }), index + 2, 0)
+    }
+    await flush(fold, store)
+    const shares = [0, 1].map((minute) => {
+      const startMs = START_MS + minute * 60_000
+      const bar = store.bars.get(`AAPL|1m|${startMs}`)
+      return coverageOf('AAPL', '1m', startMs, startMs + 60_000, bar?.gaps ?? [])
+    })
+    assert.deepEqual(shares, [1 - 14 / 60, 1])
   })
 })

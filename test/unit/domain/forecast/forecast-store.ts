@@ -124,7 +124,7 @@ export class ForecastStore {
       watermarkMs?: number
       nowMs?: number
       stopBefore?: 'states' | 'entries'
-      coverageOf?: (symbol: string, startMs: number, endMs: number) => number
+      coverageOf?: () => number
     } = {}
   ): void {
     for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
