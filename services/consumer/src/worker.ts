@@ -192,7 +192,7 @@ export class PartitionWorker {
     )
   }
 
-  /** Starts a flush while reading goes on, after the one before has ended. */
+  /** Starts a flush while reading continues, after the previous one has ended. */
   async #flushBehind(tick: () => Promise<void>): Promise<void> {
     await whileWaiting(this.#behind, tick)
     this.#behind = this.flush()

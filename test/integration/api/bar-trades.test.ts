@@ -274,7 +274,7 @@ describe('GET /api/v1/bars/{id}/trades', () => {
     assert.deepEqual(paged, found.trades)
   })
 
-  it('says that trades are gone when the bar outlived them', options, async (t) => {
+  it('reports that trades of the bar were removed', options, async (t) => {
     const { market, why } = await consumed(t, {
       env: { TIMEFRAMES: '1m' },
       published: [
@@ -292,7 +292,7 @@ describe('GET /api/v1/bars/{id}/trades', () => {
     assert.match(check.text, /^only 2 of the bar's 3 trades are stored/)
   })
 
-  it('answers 404 for a bar that is not stored, 400 for what names none', options, async (t) => {
+  it('answers 404 for a bar that is not stored, 400 for an id that is none', options, async (t) => {
     const { get } = await consumed(t, { published: [aRecord()] })
     const bad = async (path: string): Promise<unknown[]> => {
       const { status, body } = await get(`/api/v1/bars/${path}`)

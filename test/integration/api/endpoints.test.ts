@@ -226,7 +226,7 @@ describe('the endpoints of the api', options, () => {
     )
   })
 
-  it('bars: every field of the contract and nothing of the bookkeeping', async () => {
+  it('bars: every field of the contract and no internal field', async () => {
     const [bar] = await rowsOf(`bars?symbol=MSFT&${range}`)
     assert.deepEqual(bar, {
       ...GOLDEN_ROW,
@@ -262,7 +262,7 @@ describe('the endpoints of the api', options, () => {
     assert.deepEqual([bar?.['open'], bar?.['close'], bar?.['vwap']], [null, null, null])
   })
 
-  it('bars: complete only when over and covered; what is not known is null', async () => {
+  it('bars: complete only when ended and covered; null where that is unknown', async () => {
     const [first] = await rowsOf(`bars?symbol=AAPL&${range}`)
     assert.deepEqual([first?.['isComplete'], first?.['coveragePercent']], [true, 100])
   })
@@ -297,7 +297,7 @@ describe('the endpoints of the api', options, () => {
     assert.equal((await rowsOf(`late-trades?limit=1&${range}`))[0]?.['byMs'], 1700)
   })
 
-  it('late-ages: counted by how far off they were, none for nothing kept out', async () => {
+  it('late-ages: counted by age, without rows when no trade was excluded', async () => {
     const rows = await rowsOf(`late-ages?${range}`)
     assert.deepEqual(
       rows.map(({ age, tooLate, redelivered, fromTheFuture }) => [
@@ -408,7 +408,7 @@ describe('the endpoints of the api', options, () => {
     }
   })
 
-  it('forecasts: of every horizon and model unless one is asked for', async () => {
+  it('forecasts: of every horizon and model by default', async () => {
     const of = `forecasts?symbol=AAPL&${range}`
     assert.equal((await rowsOf(of)).length, 5)
     assert.equal((await rowsOf(`${of}&horizon=5`)).length, 1)

@@ -21,7 +21,7 @@ const TAPE: readonly TapeTrade[] = Array.from({ length: 120 }, (_, i) => ({
 }))
 
 describe('the checks of a chaos run', { timeout: 60_000 }, () => {
-  it('find a trade that is lost, one that is too many and one that is different', async (t) => {
+  it('find a lost trade, a surplus trade and a different trade', async (t) => {
     const { database, kafka, publish } = await openMarket(t)
     const twice = aRecord({ frame: 1, trades: [aTrade({ p: 1 }), aTrade({ p: 2 })] })
     await publish([twice, aRecord({ frame: 2, symbol: 'MSFT' }), twice])
@@ -52,7 +52,7 @@ describe('the checks of a chaos run', { timeout: 60_000 }, () => {
     assert.equal(bad.count, 3)
   })
 
-  it('find a bar that is different, missing, too many or of records that are not there', async (t) => {
+  it('find a bar that is different, missing, surplus or of records that do not exist', async (t) => {
     const { database, kafka, publish, consumer } = await openMarket(t)
     const tape = TAPE.map(({ s, p, t: ms, v }, i) =>
       aRecord({ symbol: s, frame: i + 1, trades: [aTrade({ p, t: ms, v })] })

@@ -97,7 +97,7 @@ describe('the checks of forecasts', { timeout: 120_000 }, () => {
     return { ...found, shown: findings.shown }
   }
 
-  it('find nothing where nothing is wrong', async () => {
+  it('find nothing in a correct ledger', async () => {
     const { shown, found, ...counts } = await check()
     assert.deepEqual(shown, [])
     assert.deepEqual(new Set(Object.values(found)), new Set([0]))

@@ -83,7 +83,7 @@ describe('consumer', () => {
     )
   })
 
-  it('keeps records that do not fit in the dead-letter topic and goes on', options, async (t) => {
+  it('sends records that do not fit to the dead-letter topic and continues', options, async (t) => {
     const market = await openMarket(t)
     await inService(t, (context) => startConsumer(market.consumer(), context))
     await market.publishRaw('AAPL', '{"version":')
@@ -120,7 +120,7 @@ describe('consumer', () => {
     assert.ok(letters.every(({ offset, raw }) => offset >= 0 && raw.length > 0))
   })
 
-  it('stops within its limit and leaves everything it read stored', options, async (t) => {
+  it('stores everything it has read before it stops', options, async (t) => {
     const market = await openMarket(t)
     const service = await inService(t, (context) =>
       startConsumer(market.consumer({ FLUSH_INTERVAL: '30s' }), context)

@@ -117,7 +117,7 @@ describe('exactly once', () => {
     }
   )
 
-  it('goes on at once after a kill: the group does not wait for the dead', options, async (t) => {
+  it('continues at once after a kill: the group does not wait for the dead', options, async (t) => {
     const market = await openMarket(t)
     const records = tape(200, 13)
     await market.publish(records.slice(0, 100))
@@ -151,7 +151,7 @@ describe('exactly once', () => {
   })
 
   it(
-    'makes final what an announced flush made final, whatever the clock says to its successor',
+    'makes the same bars final as an announced flush, whatever the clock of its successor',
     options,
     async (t) => {
       const market = await openMarket(t)
@@ -207,7 +207,7 @@ describe('exactly once', () => {
   })
 
   it(
-    'rebuilds everything when the database was emptied, though Kafka says all is read',
+    'rebuilds everything when the database was emptied, although the group has committed all offsets',
     options,
     async (t) => {
       const market = await openMarket(t)

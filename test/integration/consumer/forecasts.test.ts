@@ -190,7 +190,7 @@ describe('the ledger of forecasts', () => {
   )
 
   it(
-    'makes none over a feed gap and says why; a target that nothing was traded in is void',
+    'makes none across a feed gap and stores the reason; a target without trades is void',
     options,
     async (t) => {
       const market = await openMarket(t)

@@ -11,7 +11,7 @@ import { aRecord, aTrade } from '../../support/trades.ts'
 const PARTITION = 3
 
 it(
-  'records what retention removed before it was read as a gap of that partition, with its bars covered in part',
+  'records removed before they were read become a gap of that partition, which lowers the coverage of its bars',
   { timeout: 60_000 },
   async (t) => {
     const market = await openMarket(t)

@@ -79,7 +79,7 @@ describe('several consumers in one group', () => {
     assert.deepEqual(all[2], all[0])
   })
 
-  it('pass partitions on with their state when one comes and one goes', options, async (t) => {
+  it('pass partitions on with their state when one joins and one leaves', options, async (t) => {
     const records = tape(1500)
     const calm = await openMarket(t)
     await calm.publish(records)

@@ -50,7 +50,7 @@ describe('feed session: frames', () => {
     }
   )
 
-  it('holds the sender back while the reader lags, and drops nothing', options, async (t) => {
+  it('slows the sender down while the reader lags, and drops nothing', options, async (t) => {
     const server = await startScriptedServer(t)
     const stopping = new AbortController()
     t.after(() => stopping.abort())

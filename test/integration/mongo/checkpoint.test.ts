@@ -55,7 +55,7 @@ describe('checkpoint', () => {
   })
 
   it(
-    'survives that its owner reads on while the next one acquires the partition',
+    'stays correct while the old owner reads on and the next one acquires the partition',
     options,
     async (t) => {
       const market = await openMarket(t)

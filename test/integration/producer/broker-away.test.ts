@@ -150,7 +150,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
     assert.equal(await producer.stop(), 0)
   })
 
-  it('keeps what it has when it is stopped, and exits with 0', async (t) => {
+  it('keeps its records when it is stopped, and exits with 0', async (t) => {
     const { kafka, server } = await ownBroker(t)
     const feed = await startScriptedFeed(t)
     const dir = await temporaryFolder(t)

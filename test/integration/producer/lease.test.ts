@@ -34,7 +34,7 @@ describe('lease', () => {
   })
 
   it(
-    'hands over what the last holder noted, and nothing while it renews the lease',
+    'hands over the notes of the last holder, and nothing while that one renews the lease',
     options,
     async (t) => {
       const { database } = await openMarket(t)
@@ -60,7 +60,7 @@ describe('lease', () => {
     }
   )
 
-  it('tells a holder that it lost the key', options, async (t) => {
+  it('reports to a holder that it lost the key', options, async (t) => {
     const { database } = await openMarket(t)
     const first = new LeaseKeeper(database, { ...quick, id: 'k', owner: 'first', ttlMs: 60_000 })
     await first.acquire(never)
@@ -72,7 +72,7 @@ describe('lease', () => {
     assert.equal(await lost, 'thief')
   })
 
-  it('names a key without showing it', () => {
+  it('names a key without revealing it', () => {
     const id = leaseId('finnhub', new Secret('c0ffee'))
     assert.match(id, /^finnhub\|[0-9a-f]{16}$/)
     assert.doesNotMatch(id, /c0ffee/)

@@ -125,7 +125,7 @@ describe('symbols over several runs of a producer', () => {
   })
 
   it(
-    'a symbol has one gap, also when the producer is killed before the lease notes it',
+    'a symbol has one gap, also when the producer is killed before the lease stores it',
     options,
     async (t) => {
       const { market, env, live, subscribed, trade, gaps } = await openScene(t)

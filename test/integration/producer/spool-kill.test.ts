@@ -20,7 +20,7 @@ const SPOOL_AFTER_MS = 300
 const MARGIN_MS = 500
 
 describe('producer under load', { timeout: 180_000 }, () => {
-  it('loses nothing but its last moment when it is killed at any time', async (t) => {
+  it('loses only the last moment when it is killed at any time', async (t) => {
     const market = await openMarket(t)
     const feed = await startScriptedFeed(t)
     const env = {
@@ -66,7 +66,7 @@ describe('producer under load', { timeout: 180_000 }, () => {
     assert.equal(counts[KILLS], expected)
   })
 
-  it('sends a record that the broker refuses to the dead letters, and goes on', async (t) => {
+  it('sends a record that the broker refuses to the dead letters, and continues', async (t) => {
     const market = await openMarket(t)
     const admin = createClient(market.kafka, 'test').admin()
     await admin.connect()

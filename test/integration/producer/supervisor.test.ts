@@ -40,7 +40,7 @@ const frame = (s: string, p: number): string =>
 /** Leaves out the gap before the first frame ever, of which nothing is known. */
 const OUTAGE = { from: { $ne: null } }
 
-describe('the producer at its engine', () => {
+describe('the producer with a database', () => {
   it(
     'stores one document for an outage, from the last frame before to the first after',
     options,

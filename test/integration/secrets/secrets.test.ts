@@ -20,7 +20,7 @@ const CLOSED = '127.0.0.1:9'
 const trade = '{"type":"trade","data":[{"s":"AAPL","p":1,"t":1764000600123,"v":1}]}'
 
 describe('secrets', () => {
-  it('the producer shows none in a session where everything goes wrong', options, async (t) => {
+  it('the producer shows none in a session with every kind of fault', options, async (t) => {
     const market = await openMarket(t)
     const feed = await startFaultyFeed(t)
     const producer = await watchedProcess(t, 'producer/src/main.ts', {
@@ -124,7 +124,7 @@ describe('secrets', () => {
     ])
   })
 
-  it('no mistake in the configuration shows a secret that stands in it', options, async (t) => {
+  it('no configuration error shows a secret of the configuration', options, async (t) => {
     const mistaken = {
       KAFKA_BROKERS: `kafka://somebody:${CODED}@no-port`,
       MONGODB_URI: `http://somebody:${CODED}@127.0.0.1`,

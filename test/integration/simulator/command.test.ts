@@ -32,7 +32,7 @@ describe('npm run simulator', () => {
   })
 
   it(
-    'prints the address to paste, flags over the environment, and stops on SIGTERM',
+    'prints the address to paste, prefers flags to the environment, and stops on SIGTERM',
     options,
     async (t) => {
       const child = spawn(process.execPath, [MAIN, '--port', '0'], {

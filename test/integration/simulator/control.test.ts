@@ -76,7 +76,7 @@ describe('the control endpoint of the simulator', () => {
     assert.equal(client.socket.readyState, client.socket.OPEN)
   })
 
-  it('takes only JSON by POST', options, async (t) => {
+  it('accepts only JSON by POST', options, async (t) => {
     const { url, controlUrl } = await aSimulator(t)
     const plain = await fetch(controlUrl, { method: 'POST', body: '{"do":"cut"}' })
     assert.equal(plain.status, 415)

@@ -136,7 +136,7 @@ describe('the simulator speaks the protocol of the feed', () => {
     assert.equal(value('clients'), 1)
   })
 
-  it('closes its connections in good order and frees its port when stopped', options, async (t) => {
+  it('closes its connections properly and frees its port when stopped', options, async (t) => {
     const { url, stop } = await aSimulator(t, BUSY)
     const client = await aClient(t, url)
     client.subscribe('AAPL')

@@ -158,7 +158,7 @@ describe('the simulator plays a tape', () => {
   )
 
   it(
-    'loses nothing to a client that reads nothing for a while, in bounded memory',
+    'loses nothing when a client does not read for a while, in bounded memory',
     options,
     async (t) => {
       const count = 600_000

@@ -63,7 +63,7 @@ describe('startServers()', { timeout: 120_000 }, () => {
     })
   })
 
-  it('says what is wrong with an address of yours, and leaves nothing running', async (t) => {
+  it('reports what is wrong with an address of yours, and leaves nothing running', async (t) => {
     const dataDir = await temporaryFolder(t)
     const env = { ...process.env, KAFKA_BROKERS: '', MONGODB_URI: 'mongodb://127.0.0.1:1' }
     const config = readConfig({ ...env, TAPEDECK_DATA_DIR: dataDir })

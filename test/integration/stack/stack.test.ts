@@ -16,7 +16,7 @@ async function assertStopped(dataDir: string, service: string): Promise<void> {
 }
 
 describe('the stack as a process', { timeout: 240_000 }, () => {
-  it('comes up, keeps its services, stops in order at Ctrl-C, and leaves nothing when it is killed', async (t) => {
+  it('starts, keeps its services running, stops in order at Ctrl-C, and leaves no process when it is killed', async (t) => {
     const dataDir = await temporaryFolder(t)
 
     await t.test('Ctrl-C ends all of it in order with exit code 0', async (t2) => {
@@ -51,7 +51,7 @@ describe('the stack as a process', { timeout: 240_000 }, () => {
     })
   })
 
-  it('leaves nothing when it is killed while it starts', async (t) => {
+  it('leaves no process when it is killed while it starts', async (t) => {
     const stack = spawnStack(t, await temporaryFolder(t))
     await until('a first child', async () => (await stack.children()).length > 0, 20_000)
     const children = await stack.children()
@@ -70,7 +70,7 @@ describe('the stack as a process', { timeout: 240_000 }, () => {
     await allGone(children, 1000)
   })
 
-  it('answers a bad configuration with every mistake and exit code 2', async (t) => {
+  it('exits with 2 and every mistake on a bad configuration', async (t) => {
     const env = { SYMBOLS: 'AAPL,,AAPL', STACK: 'cloud' }
     const stack = spawnStack(t, await temporaryFolder(t), env)
     assert.deepEqual(await stack.exited, { code: 2, signal: null })
@@ -79,7 +79,7 @@ describe('the stack as a process', { timeout: 240_000 }, () => {
     assert.match(stack.output(), /STACK is 'cloud'/)
   })
 
-  it('answers a server of yours that does not answer with exit code 2', async (t) => {
+  it('exits with 2 when your own server does not answer', async (t) => {
     const env = { MONGODB_URI: 'mongodb://ada:geheim@127.0.0.1:1' }
     const stack = spawnStack(t, await temporaryFolder(t), env)
     assert.deepEqual(await stack.exited, { code: 2, signal: null })
@@ -87,7 +87,7 @@ describe('the stack as a process', { timeout: 240_000 }, () => {
     assert.ok(!stack.output().includes('geheim'))
   })
 
-  it('answers a taken API_PORT with exit code 2', async (t) => {
+  it('exits with 2 when API_PORT is in use', async (t) => {
     const server = createServer()
     t.after(() => server.close())
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

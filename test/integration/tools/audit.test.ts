@@ -40,7 +40,7 @@ async function consumed(
 }
 
 describe('npm run audit', () => {
-  it('finds no difference in what the consumer made of a disordered tape', options, async (t) => {
+  it('finds no difference in the bars of a disordered tape', options, async (t) => {
     const market = await consumed(t, 5)
     const env = { ...market.env, TIMEFRAMES }
     for (const date of [DATE, '2026-03-11']) {

@@ -46,7 +46,7 @@ async function answerAt(msPerTrade: number): Promise<Answer> {
 }
 
 describe('counting the trades of a bar', () => {
-  it('counts and checks all of them when there is time', async () => {
+  it('counts and checks all of them within the time limit', async () => {
     const { summary, check, trades } = await answerAt(999)
     assert.deepEqual([summary.trades, summary.isComplete], [10, true])
     assert.equal(check.isEqual, false) // a bar of other trades
@@ -54,7 +54,7 @@ describe('counting the trades of a bar', () => {
     assert.deepEqual(trades.at(-1)?.roles, ['high', 'close'])
   })
 
-  it('ends in time, says so, and claims nothing that part of them cannot show', async () => {
+  it('ends in time, reports that it is incomplete, and checks nothing from a part of the trades', async () => {
     const { summary, check, trades } = await answerAt(3000)
     assert.deepEqual([summary.trades, summary.isComplete], [3, false])
     assert.deepEqual([check.isEqual, check.fields], [null, []])

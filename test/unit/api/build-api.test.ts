@@ -27,7 +27,7 @@ function aTrade(ms: number, index: number): TradeDocument {
 }
 
 describe('buildApi()', () => {
-  it('names the routes there are when asked for one that is not', async () => {
+  it('lists the routes on an unknown path', async () => {
     const answer = await apiOn({}).inject('/api/v1/bar')
     assert.equal(answer.statusCode, 404)
     const { error } = answer.json<{ error: { code: string; message: string } }>()
@@ -50,14 +50,14 @@ describe('buildApi()', () => {
     assert.equal(answer.json<{ error: { code: string } }>().error.code, 'REQUEST_INVALID')
   })
 
-  it('says 503 with a code, and nothing of the address, when the database is away', async () => {
+  it('answers 503 with a code, and without the address, when the database is away', async () => {
     const answer = await apiOn({ bars: () => Promise.reject(AWAY) }).inject('/api/v1/bars')
     assert.equal(answer.statusCode, 503)
     assert.equal(answer.json<{ error: { code: string } }>().error.code, 'DATABASE_UNREACHABLE')
     assert.doesNotMatch(answer.body, /u:p|host away/)
   })
 
-  it('keeps what went wrong inside out of the answer', async () => {
+  it('keeps internal errors out of the answer', async () => {
     const failed = Promise.reject(new Error('secret detail'))
     const answer = await apiOn({ bars: () => failed }).inject('/api/v1/bars')
     assert.equal(answer.statusCode, 500)
@@ -65,7 +65,7 @@ describe('buildApi()', () => {
     assert.doesNotMatch(answer.body, /secret/)
   })
 
-  it('is not ready with the reason while the database is away, and healthy all the same', async () => {
+  it('is healthy, but not ready with the reason, while the database is away', async () => {
     const app = apiOn({ ping: () => Promise.reject(AWAY) })
     const ready = await app.inject('/readyz')
     assert.equal(ready.statusCode, 503)
@@ -73,7 +73,7 @@ describe('buildApi()', () => {
     assert.equal((await app.inject('/healthz')).statusCode, 200)
   })
 
-  it('is ready when nothing is stored yet', async () => {
+  it('is ready with an empty database', async () => {
     assert.equal((await apiOn({}).inject('/readyz')).statusCode, 200)
   })
 
@@ -99,7 +99,7 @@ describe('buildApi()', () => {
     )
   })
 
-  it('cuts trades of a shared read to what each viewer asked, to the millisecond', async () => {
+  it('cuts trades of a shared read to the range of each viewer, to the millisecond', async () => {
     const stored = Array.from({ length: 40 }, (_, index) => aTrade(10_000 + index * 50, index))
     let reads = 0
     const app = apiOn(

@@ -6,13 +6,13 @@ import { hasCode } from '@tapedeck/core'
 const MONGODB_URI = 'mongodb://localhost:27017'
 
 describe('readConfig of the api', () => {
-  it('listens on the loopback address only, unless told', () => {
+  it('listens on the loopback address by default', () => {
     const { host, port } = readConfig({ MONGODB_URI })
     assert.deepEqual({ host, port }, { host: '127.0.0.1', port: 8080 })
     assert.equal(readConfig({ MONGODB_URI, API_HOST: '0.0.0.0' }).host, '0.0.0.0')
   })
 
-  it('knows which forecasts are made, as the consumer reads it', () => {
+  it('reads which forecasts are made as the consumer does', () => {
     const of = (env: Record<string, string>) =>
       readConfig({ MONGODB_URI, ...env }).forecasts.map(
         ({ timeframe, horizon }) => `${timeframe}:${horizon}`

@@ -41,7 +41,7 @@ async function rateOf(status: BarRow['status'], ageMs: number, spanMs: number): 
 }
 
 describe('data routes', () => {
-  it('ask for the last 500 windows up to now, on the grid of the windows', async () => {
+  it('read the last 500 windows up to now by default, on the grid of the windows', async () => {
     const asked = await askedBy('/api/v1/bars?timeframe=1m')
     const end = Date.UTC(2025, 0, 31, 15, 1)
     assert.deepEqual([asked.toMs, asked.fromMs], [end, end - 500 * 60_000])
@@ -54,14 +54,14 @@ describe('data routes', () => {
     assert.deepEqual([asked.fromMs, asked.toMs], [from, Date.UTC(2025, 0, 31, 16)])
   })
 
-  it('show a forecast whose window is still to begin, however far ahead it looks', async () => {
+  it('return a forecast whose window begins later, however far ahead it looks', async () => {
     const next = await askedBy('/api/v1/forecasts?timeframe=1m')
     assert.ok(next.toMs > NOW_MS + 5 * 60_000)
     const far = await askedBy('/api/v1/forecasts?timeframe=1m&horizon=60')
     assert.ok(far.toMs > NOW_MS + 60 * 60_000)
   })
 
-  it('take a range over when forecasts were made for targets as far ahead as they look', async () => {
+  it('read a range of forecasts by when they were made, however far ahead they look', async () => {
     const to = Date.UTC(2025, 0, 31, 15)
     const url = `/api/v1/forecasts?timeframe=1m&horizon=5&from=${to - 60_000}&to=${to}&over=made`
     const asked = (await askedBy(url)) as ForecastQuery
@@ -69,19 +69,19 @@ describe('data routes', () => {
     assert.ok(asked.toMs >= to + 5 * 60_000)
   })
 
-  it('take a from that is still to come for an empty range, not for a mistake', async () => {
+  it('treat a future from as an empty range, not as a mistake', async () => {
     const asked = await askedBy(`/api/v1/bars?from=${NOW_MS + 60_000}`)
     assert.equal(asked.fromMs, asked.toMs)
   })
 
-  it('call only the feed of Finnhub live', async () => {
+  it('treat only the feed of Finnhub as live', async () => {
     assert.equal(await modeOf([]), 'none')
     assert.equal(await modeOf(['finnhub']), 'live')
     assert.equal(await modeOf(['simulated', 'recorded']), 'simulated')
     assert.equal(await modeOf(['finnhub', 'recorded']), 'mixed')
   })
 
-  it('count the seconds that an open window has lasted, at least one', async () => {
+  it('count the seconds since the start of an open window, at least one', async () => {
     const hour = 3_600_000
     assert.equal(await rateOf('final', 40_000, hour), 10 / 60)
     assert.equal(await rateOf('provisional', 40_000, hour), 10 / 40)

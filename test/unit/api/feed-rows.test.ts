@@ -24,14 +24,14 @@ async function feedOf(status: FeedStatusDocument): Promise<Record<string, unknow
 }
 
 describe('GET /api/v1/feed', () => {
-  it('answers what the producer says, word for word, while it speaks', async () => {
+  it('returns the report of the producer unchanged while it reports', async () => {
     const row = await feedOf(saidAgo(900, { lastError: 'Subscribing to too many symbols' }))
     assert.equal(row['isStale'], false)
     assert.equal(row['explanation'], 'connected, 1 symbol receiving')
     assert.equal(row['lastError'], 'Subscribing to too many symbols')
   })
 
-  it('says that the producer is silent, and what it said last, after five seconds', async () => {
+  it('reports a silent producer and its last report after five seconds', async () => {
     const row = await feedOf(saidAgo(12_000))
     assert.equal(row['isStale'], true)
     assert.equal(
@@ -40,12 +40,12 @@ describe('GET /api/v1/feed', () => {
     )
   })
 
-  it('does not call a producer silent that said it stops', async () => {
+  it('does not treat a stopped producer as silent', async () => {
     const row = await feedOf(saidAgo(3_600_000, { state: 'stopped', explanation: 'stopped' }))
     assert.deepEqual([row['isStale'], row['explanation']], [false, 'stopped'])
   })
 
-  it('lists outages with their length, up to now while they last', async () => {
+  it('lists outages with their length, up to now while they are open', async () => {
     const gaps = [aGap('a', null, 5000), aGap('b', 10_000, 12_500), aGap('c', 540_000, null)]
     const app = apiOn({ gaps: async () => gaps }, clock)
     const rows = (await app.inject('/api/v1/feed')).json<{
@@ -63,7 +63,7 @@ describe('GET /api/v1/feed', () => {
 })
 
 describe('GET /api/v1/gaps', () => {
-  it('answers spans that an axis of time can draw, in words', async () => {
+  it('returns spans for a time axis, with a text', async () => {
     let asked: GapQuery | undefined
     const app = apiOn(
       {
@@ -99,13 +99,13 @@ describe('gaps without a begin, or of one partition', () => {
   }
   const cause = 'the feed was not followed before'
 
-  it('are drawn where they end, so that what was recorded before is not covered', async () => {
+  it('are shown at their end, so that earlier recordings are not covered', async () => {
     assert.deepEqual(await textsOf([aGap('a', null, 5000, { cause })]), [
       [5000, 5000, `no feed (all symbols), until here: ${cause}`, null]
     ])
   })
 
-  it('reach from when they were said to now while nothing has come yet', async () => {
+  it('reach from their report to now while there is no frame yet', async () => {
     const updatedAt = new Date(T0_MS + 300_000)
     assert.deepEqual(await textsOf([aGap('a', null, null, { cause, updatedAt })]), [
       [
@@ -137,14 +137,14 @@ describe('standings in GET /api/v1/symbols', () => {
       .symbols.map(({ symbol, standing, reason }) => [symbol, standing, reason])
   }
 
-  it('come from a producer that speaks; what it has not taken up yet is said', async () => {
+  it('come from a producer that reports; symbols it does not follow yet are marked', async () => {
     assert.deepEqual(await standingsOf([saidAgo(100)]), [
       ['AAPL', 'receiving', null],
       ['MSFT', null, 'not followed by the producer yet']
     ])
   })
 
-  it('are not those of a producer that fell silent', async () => {
+  it('are not those of a silent producer', async () => {
     assert.deepEqual(await standingsOf([saidAgo(60_000)]), [
       ['AAPL', null, 'no report from the producer'],
       ['MSFT', null, 'no report from the producer']
@@ -155,7 +155,7 @@ describe('standings in GET /api/v1/symbols', () => {
     ])
   })
 
-  it('are over the limit for what no longer fits the plan', async () => {
+  it('are over the limit for symbols beyond the plan', async () => {
     const added = { _id: 'TSLA', wanted: true, by: 'test', at: new Date(0) }
     const rows = await standingsOf([], [added], { FINNHUB_MAX_SYMBOLS: '2' })
     assert.deepEqual(rows[2], ['TSLA', 'over the limit', null])

@@ -35,7 +35,7 @@ async function verdictOf(parts: Parameters<typeof aScore>[3]): Promise<unknown> 
 }
 
 describe('forecast-summary', () => {
-  it('says the label with the numbers it rests on', async () => {
+  it('states the label with its numbers', async () => {
     assert.equal(
       await verdictOf({}),
       'worse than naive: MAE 0.021 against 0.015 over 500 forecasts, p 0.001'
@@ -69,7 +69,7 @@ describe('forecast-summary', () => {
     )
   })
 
-  it('says in words that a timeframe or a horizon has no forecast', async () => {
+  it('states that a timeframe or a horizon has no forecast', async () => {
     const scores = [aScore('AAPL', '1m', 1)]
     const [other] = await summaryOf(scores, 'symbol=AAPL&timeframe=1h')
     assert.deepEqual(
@@ -80,7 +80,7 @@ describe('forecast-summary', () => {
     assert.equal(far?.['verdict'], 'no forecast 7 bars ahead (FORECASTS)')
   })
 
-  it('keeps what is stored of a timeframe that is no longer in FORECASTS', async () => {
+  it('keeps stored scores of a timeframe that is no longer in FORECASTS', async () => {
     const [row] = await summaryOf([aScore('AAPL', '1h', 2)], 'symbol=AAPL&timeframe=1h')
     assert.deepEqual([row?.['horizon'], row?.['label']], [2, 'worse than naive'])
   })
@@ -96,7 +96,7 @@ describe('forecast-summary', () => {
 })
 
 describe('forecast-scores', () => {
-  it('has one flat row a series and model, with every number of every stretch', async () => {
+  it('has one flat row for each series and model, with every number of every window', async () => {
     const { scores } = await answerOn([aScore('AAPL', '1m', 5)], 'forecast-scores')
     const [row = {}] = scores as Row[]
     assert.equal(row['name'], '1m +5 linear-regression')
@@ -110,14 +110,14 @@ describe('forecast-scores', () => {
     )
   })
 
-  it('answers every timeframe unless one is asked for', async () => {
+  it('returns every timeframe by default', async () => {
     const stored = [aScore('AAPL', '1m', 1), aScore('AAPL', '5s', 12)]
     const all = (await answerOn(stored, 'forecast-scores'))['scores'] as Row[]
     const one = (await answerOn(stored, 'forecast-scores?timeframe=5s'))['scores'] as Row[]
     assert.deepEqual([all.length, one.length], [2, 1])
   })
 
-  it('nests the same for people, with the test of each stretch', async () => {
+  it('nests the same for people, with the test of each window', async () => {
     const { symbol, scores } = await answerOn([aScore('AAPL', '1m', 5)], 'forecast-scores/AAPL')
     const [first] = scores as { last500: Row; day: Row; verdict: string }[]
     assert.equal(symbol, 'AAPL')
@@ -144,7 +144,7 @@ describe('forecast-scores', () => {
 })
 
 describe('forecasts', () => {
-  it('have null for what older ones were stored without', async () => {
+  it('have null for fields that older ones lack', async () => {
     const at = new Date(Date.UTC(2025, 0, 31, 15))
     const old = {
       _id: 'AAPL|1m|1|1|ols-20',

@@ -34,7 +34,7 @@ function aCache(limits: { maxEntries?: number; maxWeight?: number } = {}) {
 }
 
 describe('LoadCache', () => {
-  it('loads once for all who ask at the same time and for 250 ms from the start of the load', async () => {
+  it('loads once for simultaneous callers and for 250 ms from the start of the load', async () => {
     const { clock, get, loadCount } = aCache()
     const [first, second] = [get('a'), get('a')]
     assert.deepEqual([first.hit, second.hit], [false, true])
@@ -44,7 +44,7 @@ describe('LoadCache', () => {
     assert.equal(loadCount(), 1)
   })
 
-  it('never hands out a value whose load began more than 250 ms ago, also while it runs', () => {
+  it('never returns a value whose load began more than 250 ms ago, also while it runs', () => {
     const { cache, clock, get } = aCache()
     const slow = new Promise<string>(() => undefined)
     void cache.get('a', () => slow)
@@ -52,14 +52,14 @@ describe('LoadCache', () => {
     assert.equal(get('a').hit, false)
   })
 
-  it('takes a clock that was set back for a reason to load again', () => {
+  it('loads again when the clock was set back', () => {
     const { clock, get } = aCache()
     get('a')
     clock.nowMs -= 1
     assert.equal(get('a').hit, false)
   })
 
-  it('tells a failure to all who wait for it and keeps none', async () => {
+  it('passes a failure to all waiting callers and keeps none', async () => {
     const { cache, get } = aCache()
     const failed = Promise.reject(new Error('away'))
     const fail = () => failed
@@ -69,7 +69,7 @@ describe('LoadCache', () => {
     assert.equal(await get('a', 'back').value, 'back')
   })
 
-  it('lets the oldest entries go when there are too many or they weigh too much', async () => {
+  it('drops the oldest entries when there are too many or they weigh too much', async () => {
     const many = aCache({ maxEntries: 2 })
     for (const key of ['a', 'b', 'c']) many.get(key)
     assert.equal(many.cache.size, 2)

@@ -24,7 +24,7 @@ describe('the live page', () => {
     assert.ok(script.length > 10_000 && style.length > 1000)
   })
 
-  it('has one script that parses, without a rest of module syntax', async () => {
+  it('has one script that parses, without module syntax', async () => {
     const { script } = await page()
     assert.deepEqual(script.match(/^\s*(import|export) .*/gm), null)
     // As a function body, since the script is a module: strict, with names of its own.
@@ -41,14 +41,14 @@ describe('the live page', () => {
     assert.doesNotMatch(policy, /unsafe/)
   })
 
-  it('finds every element that its script asks for by id', async () => {
+  it('has every element that its script looks up by id', async () => {
     const { body, script } = await page()
     const asked = new Set([...script.matchAll(/\$\('([a-z-]+)'\)/g)].map(([, id]) => id))
     assert.ok(asked.size > 15)
     for (const id of asked) assert.ok(body.includes(`id="${id}"`), id)
   })
 
-  it('offers the configured timeframes and how far ahead each is forecast', async () => {
+  it('offers the configured timeframes and the horizons of each', async () => {
     const { body } = await page()
     assert.match(body, /data-timeframes="1s,5s,1m,5m,15m,1h,1d"/)
     assert.match(body, /data-forecasts="1m:1,1m:5,5s:12"/)

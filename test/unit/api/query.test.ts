@@ -18,7 +18,7 @@ function messagesOf(raw: unknown): Record<string, string> {
 }
 
 describe('readQuery', () => {
-  it('means all symbols, one minute and a thousand rows when nothing is given', () => {
+  it('defaults to all symbols, one minute and a thousand rows', () => {
     assert.deepEqual(queryOf({}), {
       symbols: undefined,
       timeframe: '1m',
@@ -34,12 +34,12 @@ describe('readQuery', () => {
     assert.deepEqual(queryOf({ symbol: '*', timeframe: '', from: ' ' }), queryOf({}))
   })
 
-  it('takes one symbol or several, in any order', () => {
+  it('accepts one symbol or several, in any order', () => {
     assert.deepEqual(queryOf({ symbol: 'AAPL' }).symbols, ['AAPL'])
     assert.deepEqual(queryOf({ symbol: 'MSFT, AAPL' }), queryOf({ symbol: 'AAPL,MSFT' }))
   })
 
-  it('takes a time as epoch milliseconds or as ISO 8601 with a zone', () => {
+  it('accepts a time as epoch milliseconds or as ISO 8601 with a zone', () => {
     const ms = Date.UTC(2025, 0, 31, 14, 30)
     for (const text of [
       String(ms),
@@ -73,17 +73,17 @@ describe('readQuery', () => {
     )
   })
 
-  it('hints at the parameter that was meant', () => {
+  it('suggests the nearest parameter', () => {
     assert.match(messagesOf({ timefram: '1m' })['timefram'] ?? '', /did you mean timeframe\?$/)
     assert.match(messagesOf({ page: '1' })['page'] ?? '', /expected one of symbol, [a-z, ]+$/)
   })
 
-  it('refuses an empty or turned range and a parameter given twice', () => {
+  it('refuses an empty or reversed range and a parameter given twice', () => {
     assert.match(messagesOf({ from: '20', to: '20' })['from'] ?? '', /expected a time before to/)
     assert.equal(messagesOf({ limit: ['1', '2'] })['limit'], 'limit is given twice, expected once')
   })
 
-  it('answers any text with a query in its bounds or a problem, and never throws', () => {
+  it('turns any text into a valid query or a problem, and never throws', () => {
     const value = fc.oneof(fc.string(), fc.integer().map(String), fc.array(fc.string()))
     fc.assert(
       fc.property(fc.dictionary(fc.oneof(fc.constantFrom(...ALL), fc.string()), value), (raw) => {

@@ -40,7 +40,7 @@ describe('rows of GET /api/v1/bars', () => {
     assert.equal(JSON.stringify(BARS_SCHEMA), JSON.stringify(answer))
   })
 
-  it('have no coverage where nothing is known of the feed, and are not complete then', async () => {
+  it('have no coverage, and are not complete, where the state of the feed is unknown', async () => {
     const row = await rowOf({ coverage: null })
     assert.deepEqual(
       [row['coverage'], row['coveragePercent'], row['isComplete']],
@@ -58,7 +58,7 @@ describe('rows of GET /api/v1/bars', () => {
     assert.equal((await rowOf({ open: null, close: null }))['changePercent'], null)
   })
 
-  it('say null of what was not stored with an older bar or trade', async () => {
+  it('have null for fields that an older bar or trade lacks', async () => {
     const row = await rowOf({}, ['coverage', 'gapIds', 'realisedVolatility', 'conditionVersion'])
     assert.deepEqual(
       [row['coverage'], row['gapIds'], row['realisedVolatility'], row['conditionVersion']],

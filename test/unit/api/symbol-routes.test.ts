@@ -54,7 +54,7 @@ describe('adding and removing symbols', () => {
     assert.equal(list.json<{ changeable: boolean }>().changeable, false)
   })
 
-  it('is refused without the right token, before the body is looked at', async () => {
+  it('is refused without the right token, before the body is read', async () => {
     const { add, stored } = harness()
     for (const headers of [
       {},
@@ -92,7 +92,7 @@ describe('adding and removing symbols', () => {
     })
   })
 
-  it('answers what is over the limit of the plan by name, and stores nothing', async () => {
+  it('names the symbols over the limit of the plan, and stores nothing', async () => {
     const { add, stored } = harness({ API_TOKEN: TOKEN, FINNHUB_MAX_SYMBOLS: '3' })
     const answer = await add({ symbols: ['TSLA', 'NVDA', 'SPY'] })
     assert.equal(answer.statusCode, 409)
@@ -100,7 +100,7 @@ describe('adding and removing symbols', () => {
     assert.equal(stored.length, 0)
   })
 
-  it('removes a symbol of SYMBOLS too, and takes it back', async () => {
+  it('removes a symbol of SYMBOLS too, and adds it again', async () => {
     const { add, remove, app } = harness()
     assert.deepEqual((await remove('AAPL')).json(), { wanted: ['MSFT'], changed: ['AAPL'] })
     const list = (await app.inject('/api/v1/symbols')).json<{
@@ -117,7 +117,7 @@ describe('adding and removing symbols', () => {
     assert.deepEqual(back.json(), { wanted: ['AAPL', 'MSFT'], changed: ['AAPL'] })
   })
 
-  it('hints at the symbol that was meant when one is not followed', async () => {
+  it('suggests the nearest symbol when one is not followed', async () => {
     const answer = await harness().remove('MSTF')
     assert.equal(answer.statusCode, 404)
     assert.match(answer.body, /'MSTF' is not followed.*did you mean MSFT\?/)

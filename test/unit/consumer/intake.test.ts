@@ -41,7 +41,7 @@ function newIntake() {
 }
 
 describe('RecordIntake', () => {
-  it('takes a gap record into the bars around it, and keeps it for its collection', async () => {
+  it('adds a gap record to the bars around it, and stores it', async () => {
     const { fold, intake, read } = newIntake()
     const gap = aGap(START_MS + 10_000, START_MS + 25_000)
     read(encodeTradeRecord(aRecord({ trades: [aTrade({ t: START_MS })] })))
@@ -51,7 +51,7 @@ describe('RecordIntake', () => {
     assert.deepEqual(bar?.gaps, [{ id: 'g', fromMs: gap.fromMs, toMs: gap.toMs }])
   })
 
-  it('takes records that were removed before they were read for a gap of the partition', async () => {
+  it('turns records that were removed before they were read into a gap of the partition', async () => {
     const { fold, intake, read } = newIntake()
     const receivedAt = START_MS + 30_000
     read(encodeTradeRecord(aRecord({ receivedAt: START_MS, trades: [aTrade({ t: START_MS })] })))

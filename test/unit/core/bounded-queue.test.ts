@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { BoundedQueue, hasCode } from '@tapedeck/core'
 
 describe('BoundedQueue', () => {
-  it('gives items in the order they came, whatever the mix of offers and polls', () => {
+  it('returns items in order, whatever the mix of offers and polls', () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 5000 }), (steps) => {
         const queue = new BoundedQueue<number>(1500)
@@ -23,14 +23,14 @@ describe('BoundedQueue', () => {
     )
   })
 
-  it('answers false and adds nothing when it is full', () => {
+  it('returns false and adds nothing when it is full', () => {
     const queue = new BoundedQueue<string>(1)
     assert.equal(queue.offer('a'), true)
     assert.equal(queue.offer('b'), false)
     assert.equal(queue.size, 1)
   })
 
-  it('hands an item to a waiting taker', async () => {
+  it('passes an item to a waiting reader', async () => {
     const queue = new BoundedQueue<string>(1)
     const taken = queue.take()
     queue.offer('a')

@@ -17,7 +17,7 @@ function may(
 }
 
 describe('eligibilityOf()', () => {
-  it('takes no codes, in every form the feed has, as a regular trade', () => {
+  it('treats missing codes, in every form of the feed, as a regular trade', () => {
     for (const codes of [null, [], ['1']]) assert.equal(may(codes, 'sip'), 'HLV')
   })
 
@@ -44,7 +44,7 @@ describe('eligibilityOf()', () => {
     assert.equal(may(['1', '41'], 'sip'), 'HLV')
   })
 
-  it('lets an unknown code count as volume only, and says so', () => {
+  it('counts an unknown code as volume only, and reports it', () => {
     const unknown: string[] = []
     assert.equal(
       eligibilityOf(['1', 'x9'], 'feed', 'regular', (code) => unknown.push(code)),
@@ -53,7 +53,7 @@ describe('eligibilityOf()', () => {
     assert.deepEqual(unknown, ['x9'])
   })
 
-  it('lets every print do everything under all', () => {
+  it('allows every print everything under all', () => {
     assert.equal(may(['16', 'x9', '3'], 'all'), 'HLV')
   })
 })

@@ -23,7 +23,7 @@ describe('sessionAt()', () => {
     assert.equal(session('2026-11-27T22:00:00Z'), 'closed')
   })
 
-  it('has night, weekend and holiday', () => {
+  it('knows night, weekend and holiday', () => {
     assert.equal(session('2026-11-25T03:00:00Z'), 'overnight')
     assert.equal(session('2026-11-21T15:00:00Z'), 'closed')
     assert.equal(session('2026-11-26T15:00:00Z'), 'closed')

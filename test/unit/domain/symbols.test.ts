@@ -16,7 +16,7 @@ describe('SYMBOLS', () => {
   const read = (found: string, most = 50): readonly string[] =>
     readEnv({ SYMBOLS: found }, { SYMBOLS: symbolsVariable(most) }).SYMBOLS
 
-  it('takes exactly what is listed, in that order', () => {
+  it('accepts exactly the listed symbols, in that order', () => {
     assert.deepEqual(read('AAPL, MSFT,BINANCE:BTCUSDT,IC MARKETS:1,BRK.B'), [
       'AAPL',
       'MSFT',
@@ -26,7 +26,7 @@ describe('SYMBOLS', () => {
     ])
   })
 
-  it('answers a bad list with every mistake at once', () => {
+  it('reports every mistake of a bad list at once', () => {
     assert.throws(
       () => read('AAPL,,MSFT,AAPL,T|LA,GOOG', 4),
       (error) => {

@@ -39,7 +39,7 @@ describe('recordsOf()', () => {
 })
 
 describe('the id of a trade', () => {
-  it('is read back as the place that it was made of, also from a sequence', () => {
+  it('parses back to its place, also from a sequence', () => {
     const place = fc.tuple(
       fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
       fc.nat(2 ** 40 - 1),
@@ -63,7 +63,7 @@ describe('the id of a trade', () => {
 })
 
 describe('record codec', () => {
-  it('brings a trade record and a gap back unchanged', () => {
+  it('decodes a trade record and a gap unchanged', () => {
     const record = aRecord()
     const trades = encodeTradeRecord(record)
     assert.deepEqual(
@@ -85,7 +85,7 @@ describe('record codec', () => {
     assert.deepEqual(decodeRecord(Buffer.from(key), Buffer.from(value)).gap, gap)
   })
 
-  it('says what is wrong instead of throwing', () => {
+  it('reports what is wrong instead of throwing', () => {
     const problems = [
       decodeRecord(null, null),
       decodeRecord(null, Buffer.from('{')),

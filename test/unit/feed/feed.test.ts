@@ -18,7 +18,7 @@ describe('ReconnectDelay', () => {
     assert.equal(delays.afterMs(refused), 1)
   })
 
-  it('is reset only by a connection that lasted a minute and brought a frame', () => {
+  it('is reset only by a connection that lasted a minute and delivered a frame', () => {
     const after = (ending: Partial<ConnectionEnd>): number => {
       const delays = new ReconnectDelay(FEED_TIMES, () => ALMOST_ONE)
       for (let i = 0; i < 8; i++) delays.afterMs(refused)

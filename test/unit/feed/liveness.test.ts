@@ -35,7 +35,7 @@ describe('Liveness', () => {
     ])
   })
 
-  it('detects a connection that answers pings but brings no frame for 150 s', () => {
+  it('detects a connection that answers pings but delivers no frame for 150 s', () => {
     const liveness = new Liveness(FEED_TIMES, START, false)
     assert.deepEqual(run(liveness, 400_000), [
       ...[25, 50, 75, 100, 125].map((s) => `${s} ping`),
@@ -43,7 +43,7 @@ describe('Liveness', () => {
     ])
   })
 
-  it('keeps a connection that brings a frame a minute and answers pings', () => {
+  it('keeps a connection that delivers a frame a minute and answers pings', () => {
     const liveness = new Liveness(FEED_TIMES, START, false)
     const found = run(liveness, 3_600_000, { frameEveryMs: 60_000 })
     assert.equal(found.length, 144)
@@ -69,7 +69,7 @@ describe('Liveness', () => {
     ])
   })
 
-  it('ends no connection because the process stood still or the clock was set', () => {
+  it('ends no connection because the process stalled or the clock was set', () => {
     const liveness = new Liveness(FEED_TIMES, START, false)
     run(liveness, 24_000)
     assert.equal(liveness.check(START + 400_000).kind, 'ping')

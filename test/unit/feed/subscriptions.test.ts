@@ -36,7 +36,7 @@ describe('Subscriptions', () => {
     assert.deepEqual(steps(book), ['subscribe B', 'subscribe C'])
   })
 
-  it('leaves the last requested symbol out when there are too many, and names all left out', () => {
+  it('excludes the last requested symbol when there are too many, and names all excluded ones', () => {
     const book = new Subscriptions(['A', 'B', 'C', 'D'])
     for (const _ of ['A', 'B', 'C']) book.next()
     book.drainChanges()
@@ -45,7 +45,7 @@ describe('Subscriptions', () => {
     assert.deepEqual(changes(book), ['C over the limit: too many', 'D over the limit: too many'])
   })
 
-  it('subscribes to a symbol left out as soon as another is unsubscribed', () => {
+  it('subscribes to an excluded symbol as soon as another is unsubscribed', () => {
     const book = new Subscriptions(['A', 'B', 'C', 'D'])
     steps(book)
     book.overLimit('too many')
@@ -56,7 +56,7 @@ describe('Subscriptions', () => {
     assert.deepEqual(changes(book), ['A unsubscribed', 'C asked for'])
   })
 
-  it('leaves no acknowledged symbol out', () => {
+  it('excludes no acknowledged symbol', () => {
     const book = new Subscriptions(['A', 'B', 'C'])
     steps(book)
     book.acknowledge(['A', 'C'])

@@ -104,7 +104,7 @@ describe('parseFrame()', () => {
     }
   })
 
-  it('takes at most as many trades from a frame as a record may hold, and refuses the rest', () => {
+  it('reads at most as many trades from a frame as a record may hold, and refuses the rest', () => {
     const data = Array.from({ length: 1002 }, () => ({ s: 'A', p: 1, t: 1, v: 1 }))
     const frame = parseFrame(JSON.stringify({ type: 'trade', data }))
     assert.ok(frame.kind === 'trades')

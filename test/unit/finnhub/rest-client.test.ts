@@ -98,7 +98,7 @@ describe('finnhubRest()', () => {
     assert.ok((clock.waitsMs[1] ?? Infinity) <= 4000)
   })
 
-  it('gives up at once on a wrong key or an insufficient plan, and says which it is', async (t) => {
+  it('fails at once on a wrong key or an insufficient plan, and says which it is', async (t) => {
     for (const [status, expected] of [
       [401, /\/stock\/symbol: status 401 found, expected a valid FINNHUB_TOKEN/],
       [403, /status 403 found, expected a plan that includes it/]

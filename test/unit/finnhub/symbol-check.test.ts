@@ -50,7 +50,7 @@ describe('checkSymbols()', () => {
     assert.equal(empty.isChecked, false)
   })
 
-  it('asks nothing when there is no US symbol to check', async () => {
+  it('sends no request when there is no US symbol to check', async () => {
     const failing = { usSymbols: () => Promise.reject(new Error('asked')) }
     const check = await checkSymbols(failing, ['BINANCE:BTCUSDT'])
     assert.deepEqual(check, { isChecked: true, unknown: [] })

@@ -16,7 +16,7 @@ const NO_API = 'http://127.0.0.1:9'
 const options = { timeout: 30_000 }
 
 describe('readServeConfig()', () => {
-  it('takes flags relative to the user and the data folder relative to the project', () => {
+  it('reads flags relative to the folder of the user and the data folder relative to the project', () => {
     const config = readServeConfig({}, ['--home', 'grafana', '--plugins', '../plugins'], FOLDERS)
     assert.deepEqual(config, {
       home: '/home/me/grafana',
@@ -95,7 +95,7 @@ describe('serveGrafana()', () => {
     await assert.rejects(fetch(`http://127.0.0.1:${config.port}/api/health`))
   })
 
-  it('leaves an installed plugin alone', options, async (t) => {
+  it('does not touch an installed plugin', options, async (t) => {
     const { grafana, served, stop, said } = await serving(t, {}, ({ pluginsDir }) =>
       installPlugin(pluginsDir, INFINITY.version)
     )
@@ -105,7 +105,7 @@ describe('serveGrafana()', () => {
     assert.ok((await grafana.calls()).every(({ args }) => args[0] !== 'cli'))
   })
 
-  it('goes on with another version of the plugin when it cannot install', options, async (t) => {
+  it('continues with another version of the plugin when it cannot install', options, async (t) => {
     const failing = { installFails: 'no route to host' }
     const { served, stop, said } = await serving(t, failing, ({ pluginsDir }) =>
       installPlugin(pluginsDir, '3.10.0')
@@ -121,7 +121,7 @@ describe('serveGrafana()', () => {
     await rejects(served, 'SERVER_MISSING', ['no route to host', INFINITY.id, '--plugins DIR'])
   })
 
-  it('says that the api does not answer, and starts all the same', options, async (t) => {
+  it('reports that the api does not answer, and still starts', options, async (t) => {
     const { served, stop, said } = await serving(t)
     await said(`the api does not answer on ${NO_API}`)
     await said('Grafana shows the market on')
@@ -168,7 +168,7 @@ describe('serveGrafana()', () => {
     )
   })
 
-  it("fails with Grafana's last words when it ends by itself", options, async (t) => {
+  it("fails with Grafana's last output when it ends by itself", options, async (t) => {
     const { served } = await serving(t, { serverFails: 'database is locked' })
     await rejects(served, 'SERVER_FAILED', ['exit 1', 'database is locked', 'log'])
   })

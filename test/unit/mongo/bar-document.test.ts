@@ -13,7 +13,7 @@ describe('barDocument()', () => {
     assert.equal(JSON.stringify(document), JSON.stringify(GOLDEN_DOCUMENT))
   })
 
-  it('notes the first and the last trade of an activity bar', () => {
+  it('has the first and the last trade of an activity bar', () => {
     const span = { from: [1, 0], through: [6, 2] } as const
     const document = barDocument(goldenBar(), source, { ...context, span })
     assert.deepEqual(document.exact, { ...(GOLDEN_DOCUMENT.exact as object), ...span })

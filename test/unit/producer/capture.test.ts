@@ -132,7 +132,7 @@ describe('capture', { timeout: 60_000 }, () => {
     )
   })
 
-  it('drops and counts what the disk cannot take in time, and never waits', async (t) => {
+  it('drops and counts frames that the disk cannot keep up with, and never waits', async (t) => {
     const dir = await temporaryFolder(t)
     const metrics = createMetrics()
     const capture = await open(dir, {}, metrics)

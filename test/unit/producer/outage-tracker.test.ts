@@ -48,7 +48,7 @@ describe('OutageTracker', () => {
     assert.deepEqual([gaps[1]?.fromMs, gaps[1]?.toMs], [1000, 3000])
   })
 
-  it('records once, with the first frame ever, that nothing is known of the time before', () => {
+  it('records once, with the first frame ever, that the time before is unknown', () => {
     const { gaps, beginnings, tracker: made } = tracker()
     made.lost('refused', 100)
     made.frame(200, true)
@@ -60,7 +60,7 @@ describe('OutageTracker', () => {
     )
   })
 
-  it('records that nothing is known of a symbol from before it was added', () => {
+  it('records that a symbol is unknown from before it was added', () => {
     const { gaps, beginnings, tracker: made } = tracker()
     made.frame(200, true)
     made.setSymbols(['AAPL', 'MSFT'])
@@ -158,7 +158,7 @@ function stored(gaps: readonly GapRecord[]): unknown[] {
 }
 
 describe('OutageTracker over several runs', () => {
-  it('records that nothing is known of a symbol from before the run that added it', () => {
+  it('records that a symbol is unknown from before the run that added it', () => {
     const { gaps, run, note } = runs()
     const first = run(['AAPL'], 0)
     first.frame(1000, true)
@@ -196,7 +196,7 @@ describe('OutageTracker over several runs', () => {
     ])
   })
 
-  it('records one gap for each event, however often it is killed before the lease notes it', () => {
+  it('records one gap for each event, however often it is killed before the lease stores it', () => {
     const { gaps, run, note } = runs()
     const first = run(['AAPL', 'MSFT'], 0)
     first.frame(1000, true)
@@ -211,14 +211,14 @@ describe('OutageTracker over several runs', () => {
     ])
   })
 
-  it('repeats the very first gap under one id until the lease notes it', () => {
+  it('repeats the very first gap under one id until the lease stores it', () => {
     const { gaps, run } = runs()
     run(['AAPL'], 0).frame(1000, true)
     run(['AAPL'], 5000).frame(6000, true)
     assert.deepEqual(stored(gaps), [[null, 6000, []]])
   })
 
-  it('hands over no gap that only memory has', () => {
+  it('hands over no gap that is in memory only', () => {
     const { gaps, run, note } = runs()
     const first = run(['AAPL'], 0)
     first.frame(1000, true)
@@ -254,7 +254,7 @@ describe('OutageTracker over several runs', () => {
     ])
   })
 
-  it('assumes the present symbols when the previous run noted none', () => {
+  it('assumes the present symbols when the previous run stored none', () => {
     const { gaps, run } = runs()
     const tracker = run(['AAPL', 'TSLA'], 0)
     tracker.resume({ lastFrameMs: 500 }, 900)
@@ -264,7 +264,7 @@ describe('OutageTracker over several runs', () => {
 })
 
 describe('FollowedSymbols', () => {
-  it('forgets the symbols first that were given up longest ago', () => {
+  it('removes the symbols first that were unsubscribed longest ago', () => {
     const symbols = new FollowedSymbols()
     const names = Array.from({ length: 2500 }, (_, index) => `S${index}`)
     symbols.want(names, null)

@@ -26,7 +26,7 @@ describe('SilenceDetector', () => {
     )
   })
 
-  it('takes the silence of a stock for normal while its market is closed, but not that of crypto', () => {
+  it('treats the silence of a stock as normal while its market is closed, but not that of crypto', () => {
     const saturday = at('2026-11-28T15:00:00Z')
     const detector = new SilenceDetector()
     detector.setSymbols(['SPY', 'BINANCE:BTCUSDT'], saturday)

@@ -65,7 +65,7 @@ describe('feedStatus()', () => {
     )
   })
 
-  it('shows a symbol that trades as receiving, whatever a list says', () => {
+  it('shows a symbol that trades as receiving, even if a list lacks it', () => {
     const problems = new Map([['AAPL', { standing: 'rejected', reason: 'not listed' } as const]])
     assert.equal(explain({ problems }), 'connected, 1 of 1 symbols receiving')
   })

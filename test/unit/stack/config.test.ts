@@ -32,13 +32,13 @@ describe('readConfig()', () => {
     )
   })
 
-  it('holds the list of symbols to the plan', () => {
+  it('limits the list of symbols to the plan', () => {
     const SYMBOLS = Array.from({ length: 51 }, (_, index) => `S${index}`).join(',')
     assert.throws(() => readConfig({ SYMBOLS }), { code: 'CONFIG_INVALID', message: /limit: S50/ })
     assert.equal(readConfig({ SYMBOLS, FINNHUB_MAX_SYMBOLS: '100' }).symbols.length, 51)
   })
 
-  it('wants both addresses when STACK is external', () => {
+  it('requires both addresses when STACK is external', () => {
     const env = { STACK: 'external', MONGODB_URI: 'mongodb://127.0.0.1:1' }
     assert.throws(() => readConfig(env), {
       code: 'CONFIG_INVALID',
@@ -51,7 +51,7 @@ describe('readConfig()', () => {
     assert.equal(readConfig({ FINNHUB_URL: 'ws://127.0.0.1:1' }).feed, 'live')
   })
 
-  it('keeps its cache in the folder of the user that is meant for it', () => {
+  it('keeps its cache in the cache folder of the user', () => {
     assert.equal(readConfig({ XDG_CACHE_HOME: '/c' }).cacheDir, '/c/tapedeck')
     assert.equal(readConfig({ TAPEDECK_CACHE_DIR: '/d' }).cacheDir, '/d')
   })

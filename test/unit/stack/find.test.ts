@@ -11,12 +11,12 @@ const lacks = (name: string, reason: string): Step<string> => ({
 })
 
 describe('firstFound()', () => {
-  it('answers the first step that has it, with the reasons of those before', async () => {
+  it('returns the first step that finds it, with the reasons of the earlier ones', async () => {
     const found = await firstFound('it', [lacks('a', 'not set'), has('b'), has('c')], options)
     assert.deepEqual(found, { value: 'b', from: 'b', reasons: ['a: not set'] })
   })
 
-  it('asks no step behind the one that has it', async () => {
+  it('runs no step after the one that finds it', async () => {
     const asked: string[] = []
     const note = (step: Step<string>): Step<string> => ({
       name: step.name,
@@ -29,14 +29,14 @@ describe('firstFound()', () => {
     assert.deepEqual(asked, ['a', 'b'])
   })
 
-  it('names every reason and the remedy when no step has it', async () => {
+  it('names every reason and the remedy when no step finds it', async () => {
     await assert.rejects(firstFound('it', [lacks('a', 'not set'), lacks('b', 'old')], options), {
       code: 'SERVER_MISSING',
       message: 'Cannot find it:\n  - a: not set\n  - b: old\n  Set THING'
     })
   })
 
-  it('tells a failed fetch at once and goes on', async () => {
+  it('reports a failed fetch at once and continues', async () => {
     const told: string[] = []
     const progress = { say: () => undefined, warn: (text: string) => void told.push(text) }
     const failing: Step<string> = {
@@ -48,7 +48,7 @@ describe('firstFound()', () => {
     assert.deepEqual(told, ['it, net: no way'])
   })
 
-  it('does not go on after an abort', async () => {
+  it('stops after an abort', async () => {
     const stopping = new AbortController()
     const aborting: Step<string> = {
       name: 'a',

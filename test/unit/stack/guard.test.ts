@@ -123,7 +123,7 @@ describe('openGuard()', { timeout: 30_000 }, () => {
     assert.equal((await child.exited).how, 'SIGKILL')
   })
 
-  it('ends at its close what still runs', async (t) => {
+  it('ends the remaining children when it closes', async (t) => {
     const { guard, options } = await guarded(t)
     const child = await guard.start('/bin/sleep', ['60'], options)
     await guard.close()

@@ -5,7 +5,7 @@ import { firstFound, javaSteps } from '@tapedeck/stack/testing'
 import { JAVA_17, machine, options } from './machine.ts'
 
 describe('javaSteps()', () => {
-  it('takes Java 17 or later and says which older one it passed over', async (t) => {
+  it('accepts Java 17 or later and names the older one that it skipped', async (t) => {
     const { search, program } = await machine(t)
     await program('home/bin/java', 'java version "1.8.0_402"')
     const good = await program('bin/java', JAVA_17)

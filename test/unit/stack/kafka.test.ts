@@ -121,7 +121,7 @@ describe('kafkaSteps()', () => {
     )
   })
 
-  it('names the lack of Java as the reason when the jars are there', async (t) => {
+  it('reports missing Java when the jars are there', async (t) => {
     const { search } = await machine(t)
     await jars(search, 'kafka-4.3.1', good)
     await assert.rejects(
@@ -130,7 +130,7 @@ describe('kafkaSteps()', () => {
     )
   })
 
-  it('names the lack of Maven as the reason when nothing is there', async (t) => {
+  it('reports missing Maven when nothing is there', async (t) => {
     const { search, program } = await machine(t)
     await program('bin/java', JAVA_17)
     const [, , maven] = kafkaSteps({ ...search, mayFetch: true })

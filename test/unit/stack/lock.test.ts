@@ -61,7 +61,7 @@ describe('lockDataDir()', () => {
     await lock.release()
   })
 
-  it('waits for what a killed stack left running', async (t) => {
+  it('waits for the remaining processes of a killed stack', async (t) => {
     const folder = await dataDir(t)
     const child = await sleeper(t)
     const owner = { pid: process.pid, started: '1' }
@@ -74,7 +74,7 @@ describe('lockDataDir()', () => {
     await lock.release()
   })
 
-  it('lets one of many have a stale folder', async (t) => {
+  it('gives a stale folder to one of many', async (t) => {
     const folder = await dataDir(t)
     const owner = { pid: process.pid, started: '1' }
     await writeFile(path.join(folder, 'stack.lock'), JSON.stringify({ owner, children: [] }))
@@ -97,7 +97,7 @@ describe('lockDataDir()', () => {
     await lock.release()
   })
 
-  it('does not come back when a child ends after the release', async (t) => {
+  it('is not written again when a child ends after the release', async (t) => {
     const folder = await dataDir(t)
     const lock = await lockDataDir(folder)
     const exit = Promise.withResolvers<{ code: number; how: string }>()

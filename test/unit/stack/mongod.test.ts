@@ -28,7 +28,7 @@ describe('mongodSteps()', () => {
     assert.equal(value.path, usual)
   })
 
-  it('passes over one that is too old, and one that does not run, with the reasons', async (t) => {
+  it('skips one that is too old, and one that does not run, with the reasons', async (t) => {
     const { search, program } = await machine(t)
     const old = await program('bin/mongod', 'db version v4.4.9')
     const broken = await program('own/mongod', 'libcurl.so.4: cannot open shared object file', 127)

@@ -36,7 +36,7 @@ describe('openPortMemory()', () => {
     assert.ok(await isFree(second))
   })
 
-  it('prefers the port that is asked for, unless it is taken', async (t) => {
+  it('prefers the requested port, unless it is taken', async (t) => {
     const taken = await occupy(t)
     const memory = await openPortMemory(await dataDir(t))
     assert.notEqual(await memory.choose('kafka', taken), taken)

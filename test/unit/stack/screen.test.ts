@@ -16,7 +16,7 @@ const screen: Screen = {
 }
 
 describe('renderScreen()', () => {
-  it('says what runs where, the feed, the symbols, the page, how to ask and how to stop', () => {
+  it('shows what runs where, the feed, the symbols, the page, how to query and how to stop', () => {
     const text = renderScreen(screen)
     for (const part of [
       'simulated trades',

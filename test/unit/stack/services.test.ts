@@ -40,7 +40,7 @@ describe('planServices()', () => {
     assert.equal(plans[0]?.env['FINNHUB_TOKEN'], 'abc')
   })
 
-  it('gives the servers it started without credentials meant for others', () => {
+  it('passes no foreign credentials to its own servers', () => {
     const env = plansOf({ KAFKA_USERNAME: 'ada', KAFKA_PASSWORD: 'x', MONGODB_USERNAME: 'ada' })[0]
       ?.env
     assert.equal(env?.['KAFKA_BROKERS'], addresses.brokers)
@@ -59,7 +59,7 @@ describe('planServices()', () => {
     for (const [name, value] of Object.entries(own)) assert.equal(env[name], value)
   })
 
-  it('lets the simulator take as many symbols as are asked for', () => {
+  it('lets the simulator accept as many symbols as configured', () => {
     const SYMBOLS = Array.from({ length: 60 }, (_, index) => `S${index}`).join(',')
     const env = plansOf({ SYMBOLS, FINNHUB_MAX_SYMBOLS: '100' })[0]?.env
     assert.equal(env?.['SIMULATOR_MAX_SYMBOLS'], '60')

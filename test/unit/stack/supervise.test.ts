@@ -55,7 +55,7 @@ describe('supervise()', { timeout: 20_000 }, () => {
     await supervise('Kafka', yours, { again, progress: listener().progress }).stop(1000)
   })
 
-  it('starts again what ended, and says both', async () => {
+  it('starts an ended process again, and reports both', async () => {
     const lives = [life(1), life(2)]
     const { progress, line } = listener()
     const kept = supervise('The api', lives[0]!, {
@@ -84,7 +84,7 @@ describe('supervise()', { timeout: 20_000 }, () => {
     await kept.stop(1000)
   })
 
-  it('does not start again what was stopped', async () => {
+  it('does not start a stopped process again', async () => {
     const { progress, lines } = listener()
     const kept = supervise('Kafka', life(1), {
       again: () => Promise.reject(new Error('must not be called')),

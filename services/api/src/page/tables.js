@@ -48,8 +48,8 @@ function standingText({ symbol, wanted, standing, reason }) {
 function noteOf({ symbol, feed, configured, wanted, standing }) {
   const exchange = symbol.includes(':') ? symbol.split(':', 1)[0] : undefined
   const asked = wanted ? (configured ? undefined : 'added') : 'not followed'
-  const amiss = standing === 'receiving' ? undefined : standing
-  const parts = [exchange, wanted ? feed : undefined, asked, amiss]
+  const problem = standing === 'receiving' ? undefined : standing
+  const parts = [exchange, wanted ? feed : undefined, asked, problem]
   return parts.filter((part) => part !== undefined && part !== null).join(', ')
 }
 

@@ -171,7 +171,7 @@ describe('BarAggregator', () => {
     })
   })
 
-  it('takes a bar that left memory up again from the store', async () => {
+  it('restores a bar that left memory from the store', async () => {
     const store = new MemoryBars()
     const fold = newFold()
     const take = async (offset: number, t: number): Promise<void> => {

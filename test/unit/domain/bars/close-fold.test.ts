@@ -48,7 +48,7 @@ async function changed(fold: PartitionFold, store?: MemoryBars): Promise<Map<str
 }
 
 describe('closeBatch()', () => {
-  it('leaves records that are folded while it waits to the next batch', async () => {
+  it('keeps records that are folded while it waits for the next batch', async () => {
     const { fold, take } = newFold()
     const store = new MemoryBars()
     take(START_MS)
@@ -78,7 +78,7 @@ describe('closeBatch()', () => {
     assert.ok(next.has(`AAPL|1m|${START_MS + 20 * MINUTE}`))
   })
 
-  it('raises the watermark by the clock only when the caller has read all', async () => {
+  it('raises the watermark by the clock only when the caller has read everything', async () => {
     const { fold, take } = newFold()
     take(START_MS)
     const options = { nextOffset: 1, now: () => MINUTE }
@@ -138,7 +138,7 @@ describe('closeBatch()', () => {
     assert.deepEqual(reads, [])
   })
 
-  it('takes a gap into bars while it is open, and corrects it when it is closed, each bar once', async () => {
+  it('adds an open gap to bars, and corrects each bar once when it is closed', async () => {
     const { fold, take } = newFold()
     take(START_MS + 1000)
     take(START_MS + 61_000)
@@ -162,7 +162,7 @@ describe('closeBatch()', () => {
     assert.equal((await changed(fold)).size, 0)
   })
 
-  it('takes a closed gap into bars that have left memory', async () => {
+  it('adds a closed gap to bars that have left memory', async () => {
     const { fold, take } = newFold()
     const store = new MemoryBars()
     take(START_MS)

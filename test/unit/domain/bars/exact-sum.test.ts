@@ -67,7 +67,7 @@ describe('ExactSum', () => {
     )
   })
 
-  it('answers the nearest double of the decimal sum', () => {
+  it('returns the nearest double of the decimal sum', () => {
     const sum = new ExactSum()
     for (const value of [0.1, 0.2, 0.3]) sum.add(value)
     assert.equal(sum.toNumber(), 0.6)
@@ -75,7 +75,7 @@ describe('ExactSum', () => {
     assert.equal(sum.toNumber(), 0.600_000_01)
   })
 
-  it('goes past what a safe integer holds without losing a unit', () => {
+  it('exceeds a safe integer without losing a unit', () => {
     const sum = new ExactSum()
     for (let i = 0; i < 5; i++) sum.addProduct(450_000.123_4, 90_000_000)
     sum.addProduct(0.0001, 0.0001)

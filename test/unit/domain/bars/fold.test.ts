@@ -28,7 +28,7 @@ describe('PartitionFold', () => {
     )
   })
 
-  it('passes over a record that was published twice', () => {
+  it('skips a record that was published twice', () => {
     const fold = new PartitionFold(OPTIONS, undefined, -Infinity)
     const record = aRecord()
     assert.equal(fold.take(record, 0, START_MS)?.length, 1)
@@ -68,7 +68,7 @@ describe('PartitionFold', () => {
     assert.equal(fold.drainUnknownCodes().size, 0)
   })
 
-  it('takes its watermark and its connections up again from the state', () => {
+  it('restores its watermark and its connections from the state', () => {
     const fold = new PartitionFold(OPTIONS, undefined, -Infinity)
     const record = aRecord({ frame: 3 })
     fold.take(record, 0, START_MS)

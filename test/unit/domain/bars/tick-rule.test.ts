@@ -7,7 +7,7 @@ describe('TickRule', () => {
   const directions = (rule: TickRule, prices: readonly number[]): number[] =>
     prices.map((price) => rule.next('A', price, '2026-11-24').direction)
 
-  it('takes a price above the last for up, below for down, at it for the move before', () => {
+  it('reads a price above the last as up, below as down, at it as the move before', () => {
     assert.deepEqual(
       directions(new TickRule(), [10, 10, 11, 11, 10.5, 10.5, 10.6]),
       [0, 0, 1, 1, -1, -1, 1]
@@ -24,7 +24,7 @@ describe('TickRule', () => {
     assert.deepEqual([overnight.direction, overnight.squaredReturn], [1, 0])
   })
 
-  it('goes on after a restart as if there had been none, whatever the symbols and prices', () => {
+  it('continues after a restart without a difference, whatever the symbols and prices', () => {
     const symbols = fc.constantFrom('A', 'BRK.B', 'BINANCE:BTC-USDT', 'X=Y', 'FX:EUR+USD')
     const prices = fc.double({ min: 1e-9, max: 1e9, noNaN: true })
     fc.assert(

@@ -10,7 +10,7 @@ describe('Watermark', () => {
     assert.equal(watermark.ms, 8000)
   })
 
-  it('moves on by the time gone while idle, so that a quiet bar becomes final', () => {
+  it('rises by the elapsed time while idle, so that a quiet bar becomes final', () => {
     const watermark = new Watermark(2000)
     watermark.idle(1_000_000)
     assert.equal(watermark.ms, -Infinity)

@@ -50,7 +50,7 @@ describe('windowsAt()', () => {
     )
   })
 
-  it('takes only trades of the regular session into regular, from bell to bell over both times of the year', () => {
+  it('has only trades of the regular session in regular, from bell to bell, in summer and winter', () => {
     const summer = windowAt('AAPL', 'regular', at('2026-07-01T15:00:00Z'))
     const winter = windowAt('AAPL', 'regular', at('2026-11-24T15:00:00Z'))
     const half = windowAt('AAPL', 'regular', at('2026-11-27T15:00:00Z'))
@@ -72,7 +72,7 @@ describe('windowsAt()', () => {
     assert.equal(winter.finalAtMs, winter.endMs + 600_000)
   })
 
-  it('takes the whole UTC day for a symbol that trades around the clock', () => {
+  it('covers the whole UTC day for a symbol that trades around the clock', () => {
     const [window] = windowsAt(
       'BINANCE:BTCUSDT',
       'regular',

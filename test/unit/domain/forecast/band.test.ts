@@ -141,7 +141,7 @@ describe('adaptive band', () => {
     assert.ok(band.half(GROUND) > 1.96)
   })
 
-  it('goes on from its state, and begins again from one that held a width in prices', () => {
+  it('continues from its state, and restarts from one that held a width in prices', () => {
     const band = new AdaptiveBand(1)
     for (let index = 0; index < 50; index++) band.learn(index % 7 === 0)
     const again = new AdaptiveBand(1, band.state())

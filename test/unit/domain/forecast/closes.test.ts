@@ -28,7 +28,7 @@ describe('Closes', () => {
     ])
   })
 
-  it('corrects a close, and puts one in that only late trades made', () => {
+  it('corrects a close, and inserts one that only late trades made', () => {
     const closes = closesOf(10, undefined, 12, 13)
     assert.equal(closes.revise(finalBar(2, 14, { revision: 1 })), true)
     assert.equal(closes.revise(finalBar(1, 11)), true)
@@ -38,7 +38,7 @@ describe('Closes', () => {
     )
   })
 
-  it('takes no older revision, no repeat, and nothing before the oldest close', () => {
+  it('ignores older revisions, repeats, and closes before the oldest one', () => {
     const closes = closesOf(undefined, 10, 11, 12)
     assert.equal(closes.revise(finalBar(2, 14, { revision: 1 })), true)
     assert.equal(closes.revise(finalBar(2, 15)), false)
@@ -108,7 +108,7 @@ describe('Lookback', () => {
     assert.equal(moving.scale(2), null)
   })
 
-  it('moves nowhere from a single close', () => {
+  it('has no step from a single close', () => {
     const { meanStep, stepVariance, line } = new Lookback([[0, 0]], 0.7)
     assert.deepEqual(
       { meanStep, stepVariance, line },

@@ -97,7 +97,7 @@ describe('ForecastEngine', () => {
     )
   })
 
-  it('takes windows without a trade as larger steps of time', () => {
+  it('treats windows without a trade as larger steps of time', () => {
     const store = new ForecastStore()
     store.turn(engine(), [finalBar(0, 10), finalBar(1, 11), finalBar(4, 14)])
     assert.ok(Math.abs(entry(store, 6).forecast - 16) < 1e-9)
@@ -130,7 +130,7 @@ describe('ForecastEngine', () => {
     )
   })
 
-  it('says of a target without a bar that the feed was down, when it was', () => {
+  it('reports for a target without a bar that the feed was down, when it was', () => {
     const store = new ForecastStore()
     const one = engine()
     store.turn(one, closes(10, 11, 12))
@@ -138,7 +138,7 @@ describe('ForecastEngine', () => {
     assert.equal(entry(store, 4).reason, VOID_REASONS.notCovered)
   })
 
-  it('ends the series at a bar the feed did not cover, and says so once', () => {
+  it('ends the series at a bar that the feed did not cover, and reports it once', () => {
     const store = new ForecastStore()
     store.turn(engine(), [
       ...closes(10, 11, 12),
@@ -252,7 +252,7 @@ describe('ForecastEngine, history', () => {
     )
   })
 
-  it('goes on from a state of the form before sums were left out, as if nothing had changed', () => {
+  it('continues from a state of the earlier form with sums, without a difference', () => {
     const bars = tape(5, 90)
     const spec = { timeframe: '1m', lookback: 8, horizon: 1 }
     const [calm, store] = [new ForecastStore(), new ForecastStore()]
@@ -271,7 +271,7 @@ describe('ForecastEngine, history', () => {
     assert.deepEqual(learnt(store), learnt(calm))
   })
 
-  it('takes a late trading day into its place', () => {
+  it('inserts a late trading day at its place', () => {
     const day = (date: string, close: number): FinalBar => {
       const endMs = Date.parse(`${date}T20:00:00-05:00`)
       const startMs = endMs - 86_400_000
@@ -441,7 +441,7 @@ describe('ForecastEngine, late revisions', () => {
     assert.equal(entry(store, 8).n, 5)
   })
 
-  it('reads entries of long ago back and corrects the totals', () => {
+  it('reads old entries back and corrects the totals', () => {
     const store = new ForecastStore()
     const one = engine()
     const bars = closes(...Array.from({ length: 40 }, (_, index) => 10 + Math.sin(index)))
@@ -510,7 +510,7 @@ function uninterrupted(bars: readonly FinalBar[]): ForecastStore {
 }
 
 describe('ForecastEngine, replay', () => {
-  it('answers the same whatever the batches', () => {
+  it('gives the same results whatever the batches', () => {
     fc.assert(
       fc.property(
         fc.integer(),
@@ -571,7 +571,7 @@ describe('ForecastEngine, replay', () => {
     )
   })
 
-  it('keeps the time of making and answers nothing twice when a batch comes again', () => {
+  it('keeps the creation time and reports nothing twice when a batch is repeated', () => {
     const store = new ForecastStore()
     const bars = tape(3, 60)
     store.turn(engine(SPECS), bars, { nowMs: 1 })

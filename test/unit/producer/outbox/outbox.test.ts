@@ -28,7 +28,7 @@ async function damage(file: string, fromEnd: number): Promise<void> {
 }
 
 describe('Outbox', { timeout: 60_000 }, () => {
-  it('touches no disk while sends succeed', async (t) => {
+  it('does not use the disk while sends succeed', async (t) => {
     const broker = new ScriptedBroker()
     const dir = await temporaryFolder(t)
     const { outbox, metric, drained } = await openOutbox(t, broker, dir, { spoolAfterMs: LONG_MS })
@@ -140,7 +140,7 @@ describe('Outbox', { timeout: 60_000 }, () => {
     assert.deepEqual(broker.taken.map(frameOf), numbers(1, 40_000))
   })
 
-  it('gives up the newest when the spool is full, counts them and publishes a gap in their place', async (t) => {
+  it('drops the newest records when the spool is full, counts them and publishes a gap instead', async (t) => {
     const broker = new ScriptedBroker()
     broker.mood = 'away'
     const { outbox, drained, metric } = await openOutbox(t, broker, await temporaryFolder(t), {
@@ -198,7 +198,7 @@ describe('Outbox', { timeout: 60_000 }, () => {
     assert.equal(await metric('records_published_total'), 1499)
   })
 
-  it('leaves to the next run what it cannot send before it closes', async (t) => {
+  it('leaves records that it cannot send before it closes to the next run', async (t) => {
     for (const mood of ['hangs', 'away'] as const) {
       const broker = new ScriptedBroker()
       broker.mood = mood
@@ -214,7 +214,7 @@ describe('Outbox', { timeout: 60_000 }, () => {
     }
   })
 
-  it('counts what neither broker nor spool takes before it closes, and unlocks the folder', async (t) => {
+  it('counts records that neither broker nor spool accepts before it closes, and unlocks the folder', async (t) => {
     const broker = new ScriptedBroker()
     broker.mood = 'away'
     const dir = await temporaryFolder(t)

@@ -161,7 +161,7 @@ describe('Spool', { timeout: 60_000 }, () => {
     assert.equal((await readAll(await openSpool(t, copy))).length, 2)
   })
 
-  it('takes what fits and not a byte more, and takes more once there is room', async (t) => {
+  it('accepts what fits and not a byte more, and accepts more once there is room', async (t) => {
     const dir = await temporaryFolder(t)
     const maxBytes = 50_000
     const spool = await openSpool(t, dir, { maxBytes })

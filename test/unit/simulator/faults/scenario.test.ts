@@ -15,7 +15,7 @@ function aFile(t: TestContext, content: string): string {
 }
 
 describe('scenarioOf', () => {
-  it('takes every fault with every trigger', () => {
+  it('accepts every fault with every trigger', () => {
     const steps = [
       { do: 'refuse', status: 429, times: 2 },
       { when: { ms: 0 }, do: 'accept' },
@@ -83,7 +83,7 @@ describe('scenarioOf', () => {
 })
 
 describe('readScenario', () => {
-  it('knows a valid scenario for each fault by name', async () => {
+  it('has a valid scenario for each fault by name', async () => {
     const names = BUILT_IN.map(({ name }) => name)
     assert.equal(new Set(names).size, names.length)
     for (const scenario of BUILT_IN) {

@@ -49,7 +49,7 @@ describe('recordedPace', () => {
     assert.equal(pace.dueMs(1200), clock.nowMs + 1000)
   })
 
-  it('keeps the distance to what follows after a pause', () => {
+  it('keeps the distance to later positions after a pause', () => {
     const clock = aClock()
     const pace = recordedPace(2, false, clock)
     pace.dueMs(0)
