@@ -107,7 +107,7 @@ export const CONNECTION_SCENARIOS: readonly FeedScenario[] = [
   },
   {
     name: 'pings-only',
-    about: 'the trades stop for 2 s, pings go on',
+    about: 'the trades stop for 2 s, pings continue',
     reaction: 'stays connected: the connection is alive',
     faults: [
       { when: { frames: 10 }, do: 'mute', pings: true },
