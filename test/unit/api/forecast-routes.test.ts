@@ -129,7 +129,7 @@ describe('forecast-scores', () => {
   it('refuses a path that is no symbol, a horizon that is no number and an unknown model', async () => {
     const api = apiOn({})
     for (const [path, field] of [
-      ['forecast-scores/A%2A', 'symbol'],
+      ['forecast-scores/A%7CB', 'symbol'],
       ['forecast-scores?horizon=0', 'horizon'],
       ['forecast-scores?horizon=1.5', 'horizon'],
       ['forecasts?model=linear', 'model'],
