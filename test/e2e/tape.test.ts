@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it } from 'node:test'
+import { wholeNumbers } from '../support/random-numbers.ts'
 import { servers } from '../support/servers.ts'
 import { computeReferenceBars } from '../programs/verify-tape/reference-bars.ts'
 import { referenceOf, SETS_FOLDER, tapeSet } from '../programs/verify-tape/sets.ts'
@@ -38,11 +39,7 @@ function assertHolds(result: Verification): void {
 
 /** Trades of three symbols: repeats, ties, disorder of up to a minute, eight decimals. */
 function syntheticTape(count: number): string {
-  let state = 42
-  const next = (below: number): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return (state >>> 8) % below
-  }
+  const next = wholeNumbers(42)
   const lines: string[] = []
   for (let i = 0; i < count; i++) {
     const [s, p, v, c] = [

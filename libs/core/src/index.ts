@@ -35,6 +35,7 @@ export {
   type LockContent,
   type ProcessIdentity
 } from './lock-file.ts'
+export { seededRandom } from './random.ts'
 export { fullJitter, retry } from './retry.ts'
 export { redactUrl, Secret, withoutSecrets } from './secret.ts'
 export { editsBetween, nearestName, printable, table } from './text.ts'

@@ -12,6 +12,7 @@ import { readTopicTruth, type TopicTrade } from '../../programs/chaos/topic-trut
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
+import { wholeNumbers } from '../../support/random-numbers.ts'
 import { OwnScope, type Scope } from '../../support/scope.ts'
 import { aRecord, aTrade } from '../../support/trades.ts'
 
@@ -32,14 +33,13 @@ const NOW = new Date('2026-03-10T20:00:00Z')
 const isQuiet = (minute: number): boolean => minute === 110 || minute === 111
 
 function tape(): TradeRecord[] {
-  let state = 11
+  const next = wholeNumbers(11)
   const records: TradeRecord[] = []
   const cents = new Map<string, number>(SYMBOLS.map((symbol) => [symbol, 23_000]))
   for (let minute = 0; minute < MINUTES; minute++) {
     for (const second of [5, 45]) {
       for (const symbol of SYMBOLS) {
-        state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-        const price = (cents.get(symbol) ?? 0) + ((state >>> 8) % 41) - 20
+        const price = (cents.get(symbol) ?? 0) + next(41) - 20
         cents.set(symbol, price)
         if (symbol === 'AAPL' && isQuiet(minute)) continue
         const t = START_MS + minute * MINUTE_MS + second * 1000

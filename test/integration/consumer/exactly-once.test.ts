@@ -9,6 +9,7 @@ import { announceFlush, type BarDocument } from '@tapedeck/mongo'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket, type Market } from '../../support/market.ts'
+import { wholeNumbers } from '../../support/random-numbers.ts'
 import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
 
 const options = { timeout: 240_000 }
@@ -17,11 +18,7 @@ const SYMBOLS = ['AAPL', 'MSFT', 'NVDA', 'BINANCE:BTCUSDT'] as const
 
 /** A tape with prices and sizes from a small generator, partly disordered. */
 function tape(count: number, seed: number): TradeRecord[] {
-  let state = seed
-  const next = (below: number): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state % below
-  }
+  const next = wholeNumbers(seed)
   return Array.from({ length: count }, (_, i) =>
     aRecord({
       symbol: SYMBOLS[next(4)] ?? 'AAPL',

@@ -10,6 +10,7 @@ import type { ForecastDocument } from '@tapedeck/mongo'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket, type Market } from '../../support/market.ts'
+import { wholeNumbers } from '../../support/random-numbers.ts'
 import { readTopic } from '../../support/read-topic.ts'
 import { aRecord, aTrade, START_MS } from '../../support/trades.ts'
 
@@ -24,18 +25,14 @@ const PER_MINUTE = 4
 
 /** Two trades a minute of two symbols, the price on a walk. */
 function tape(minutes: number, seed = 1): TradeRecord[] {
-  let state = seed
-  const step = (): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return (state % 21) - 10
-  }
+  const next = wholeNumbers(seed)
   const prices = new Map([
     ['AAPL', 10_000],
     ['BINANCE:BTCUSDT', 6_000_000]
   ])
   return Array.from({ length: minutes * PER_MINUTE }, (_, index) => {
     const symbol = index % 2 === 0 ? 'AAPL' : 'BINANCE:BTCUSDT'
-    const cents = (prices.get(symbol) ?? 0) + step()
+    const cents = (prices.get(symbol) ?? 0) + next(21) - 10
     prices.set(symbol, cents)
     const second = SECONDS[Math.floor(index / 2) % 2] ?? 0
     const t = START_MS + minuteOf(index + 1) * MINUTE + second * 1000

@@ -11,6 +11,7 @@ import { readConfig as readSimulatorConfig, startSimulator } from '@tapedeck/sim
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
+import { wholeNumbers } from '../../support/random-numbers.ts'
 import { readTopic, type TopicRecord } from '../../support/read-topic.ts'
 
 const options = { timeout: 120_000 }
@@ -27,11 +28,7 @@ interface Captured {
 
 /** An hour on three connections: pings each minute, bursts, prints of every kind, malformed frames. */
 function capturedHour(): Captured[] {
-  let state = 7
-  const next = (below: number): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return (state >>> 8) % below
-  }
+  const next = wholeNumbers(7)
   const captured: Captured[] = []
   const add = (t: number, f: string): void => {
     const c = `0mwv6bn${Math.floor((t - START_MS) / (HOUR_MS / 3))}sff46`

@@ -3,10 +3,10 @@ import { describe, it } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { alpacaProtocol } from '@tapedeck/alpaca'
-import { Secret } from '@tapedeck/core'
+import { Secret, seededRandom } from '@tapedeck/core'
 import { recordProblem, recordsOf, type FeedProtocol, type Frame } from '@tapedeck/domain'
 import { finnhubProtocol } from '@tapedeck/finnhub'
-import { mutate, seededRandom } from './mutate.ts'
+import { mutate } from './mutate.ts'
 
 // FUZZ_SEED repeats a run, FUZZ_FRAMES makes it longer or shorter.
 const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 32))

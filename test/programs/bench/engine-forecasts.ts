@@ -6,6 +6,7 @@ import {
   type FinalBar,
   type ForecastSpec
 } from '@tapedeck/domain'
+import { wholeNumbers } from '../../support/random-numbers.ts'
 import type { MeasureOptions } from './measure.ts'
 
 export interface ForecastRow {
@@ -93,12 +94,10 @@ function play(bars: readonly FinalBar[]): Map<string, ChangedSeries> {
 }
 
 function barsOf(symbols: number, each: number): FinalBar[] {
-  let state = 1
+  const next = wholeNumbers(1)
   let cents = 6_000_000
   const closes = Array.from({ length: each }, () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    cents += (state >>> 8) % 41
-    cents -= 20
+    cents += next(41) - 20
     return cents / 100
   })
   return closes.flatMap((close, index) =>

@@ -1,5 +1,6 @@
 import type { FeedTrade, TradeRecord } from '@tapedeck/domain'
 import { RECORD_VERSION } from '@tapedeck/domain'
+import { wholeNumbers } from '../../support/random-numbers.ts'
 
 export interface SyntheticOptions {
   readonly trades: number
@@ -24,7 +25,7 @@ const RUN = 10
  */
 export function* syntheticRecords(options: SyntheticOptions): Generator<TradeRecord> {
   const { trades, symbols, perRecord, rate, seed } = options
-  const next = generator(seed)
+  const next = wholeNumbers(seed)
   const cents = new Map<number, number>()
   let frame = 0
   for (let made = 0; made < trades; made += RUN) {
@@ -60,14 +61,5 @@ function record(symbol: string, frame: number, trades: readonly FeedTrade[]): Tr
     receivedAt: (trades.at(-1)?.t ?? 0) + 40,
     indexes: trades.map((_, index) => index),
     trades
-  }
-}
-
-/** Whole numbers below a limit; the same for the same seed. */
-function generator(seed: number): (below: number) => number {
-  let state = seed >>> 0
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return (state >>> 8) % below
   }
 }

@@ -1,20 +1,12 @@
-const STEP = 0x6d2b79f5
+import { seededRandom } from '@tapedeck/core'
 
-/** Random numbers that a seed repeats (mulberry32); not for secrets. */
+/** Random choices that a seed repeats. */
 export class Random {
-  #state: number
+  /** From 0 inclusive to 1 exclusive. */
+  readonly next: () => number
 
   constructor(seed: number) {
-    this.#state = seed >>> 0
-  }
-
-  /** From 0 inclusive to 1 exclusive. */
-  next(): number {
-    this.#state = (this.#state + STEP) >>> 0
-    let mixed = this.#state
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+    this.next = seededRandom(seed)
   }
 
   between(from: number, to: number): number {

@@ -1,3 +1,4 @@
+import { seededRandom } from '@tapedeck/core'
 import {
   dieboldMariano,
   FORECAST_MODELS,
@@ -46,7 +47,7 @@ function scoreRow({ outcomes, report }: ModelResult, seed: number): ScoreRow {
   const scored = outcomes.scored()
   const test = dieboldMariano(Float64Array.from(scored, lossDifference), horizon) ?? null
   const name = `${symbol}|${timeframe}|${lookback}|${horizon}|${model}`
-  const range = skillRange(scored, horizon, randomFrom(seedOf(seed, name)))
+  const range = skillRange(scored, horizon, seededRandom(seedOf(seed, name)))
   const early = scored.slice(0, EARLY)
   const { total } = report
   return {
@@ -124,20 +125,6 @@ function skillRange(
   }
   skills.sort()
   return [skills[Math.floor(RESAMPLES * 0.025)] ?? 0, skills[Math.ceil(RESAMPLES * 0.975) - 1] ?? 0]
-}
-
-/**
- * Random numbers in [0, 1), the same for the same seed on every machine.
- * Source: mulberry32, Tommy Ettinger (public domain).
- */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d_2b_79_f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 /** A seed for each series, so that a subset of the series gives the same ranges. FNV-1a. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { seededRandom } from '@tapedeck/core'
 import { ForecastEngine, type LedgerEntry, type SeriesState } from '@tapedeck/domain'
 import { AdaptiveBand, shiftedIntervalHalf, StepPace } from '@tapedeck/domain/testing'
-import { finalBar, ForecastStore, normals, seeded } from './forecast-store.ts'
+import { normals } from '../../../support/random-numbers.ts'
+import { finalBar, ForecastStore } from './forecast-store.ts'
 
 const BARS = 3000
 const HORIZONS = [1, 5, 12]
@@ -21,7 +23,7 @@ const PROCESSES: Readonly<Record<string, (seed: number) => number[]>> = {
   },
   'walk with jumps and spells of volatility': (seed) => {
     const normal = normals(seed)
-    const random = seeded(seed + 1)
+    const random = seededRandom(seed + 1)
     let [price, size] = [100, 0.03]
     return Array.from({ length: BARS }, () => {
       if (random() < 0.002) size = random() < 0.5 ? 0.03 : 0.12
@@ -29,7 +31,7 @@ const PROCESSES: Readonly<Record<string, (seed: number) => number[]>> = {
     })
   },
   'walk in ticks of a cent': (seed) => {
-    const random = seeded(seed)
+    const random = seededRandom(seed)
     let cents = 5000
     return Array.from({ length: BARS }, () => {
       const draw = random()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { seededRandom } from '@tapedeck/core'
 import {
   ABSENCE_REASONS,
   ForecastEngine,
@@ -11,8 +12,9 @@ import {
   type SeriesState
 } from '@tapedeck/domain'
 import type { ForecastModel } from '@tapedeck/domain/testing'
+import { normals } from '../../../support/random-numbers.ts'
 import { exactLine } from './exact-line.ts'
-import { finalBar, ForecastStore, normals, seeded, START_MS } from './forecast-store.ts'
+import { finalBar, ForecastStore, START_MS } from './forecast-store.ts'
 import { near } from './price-walk.ts'
 
 const SPEC: ForecastSpec = { timeframe: '1m', lookback: 5, horizon: 2 }
@@ -471,7 +473,7 @@ function asStoredBefore(state: SeriesState): SeriesState {
 
 /** A random tape: gaps, prices missing, coverage, revisions of earlier bars, in order of occurrence. */
 function tape(seed: number, length: number): FinalBar[] {
-  const random = seeded(seed)
+  const random = seededRandom(seed)
   const normal = normals(seed + 1)
   const revisions = new Map<number, number>()
   const bars: FinalBar[] = []
@@ -543,7 +545,7 @@ describe('ForecastEngine, replay', () => {
       fc.property(fc.integer(), fc.integer(), (seed, chaos) => {
         const bars = tape(seed, 120)
         const whole = uninterrupted(bars)
-        const random = seeded(chaos)
+        const random = seededRandom(chaos)
         const store = new ForecastStore()
         let one = engine(SPECS)
         let checkpoint = 0

@@ -18,23 +18,6 @@ import {
 
 export const START_MS = Date.UTC(2024, 0, 10, 15, 0) // 10:00 New York, a Wednesday
 
-/** Uniform on [0, 1), the same for the same seed. Source: mulberry32. */
-export function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
-/** Standard normal numbers by Box and Muller. */
-export function normals(seed: number): () => number {
-  const random = seeded(seed)
-  return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
-}
-
 export function finalBar(
   index: number,
   close: number | null,

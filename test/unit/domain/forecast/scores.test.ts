@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { seededRandom } from '@tapedeck/core'
 import {
   ForecastEngine,
   LONG_WINDOW,
@@ -13,7 +14,8 @@ import {
   type TestedScores
 } from '@tapedeck/domain'
 import { SHORT_WINDOW } from '@tapedeck/domain/testing'
-import { finalBar, ForecastStore, normals, seeded } from './forecast-store.ts'
+import { normals } from '../../../support/random-numbers.ts'
+import { finalBar, ForecastStore } from './forecast-store.ts'
 
 function close(found: number | null, expected: number | null, what: string): void {
   if (found === null || expected === null) {
@@ -130,7 +132,7 @@ describe('RollingScores', () => {
   it('equals an independent computation over the ledger, with late revisions and restarts', () => {
     fc.assert(
       fc.property(fc.integer(), fc.constantFrom(1, 3, 7), fc.boolean(), (seed, horizon, follow) => {
-        const random = seeded(seed)
+        const random = seededRandom(seed)
         const normal = normals(seed)
         const store = new ForecastStore({ areScoresToFollow: follow })
         // Read beside the work: what is handed in may be some turns old.

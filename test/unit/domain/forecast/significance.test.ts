@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { dieboldMariano, ForecastEngine, labelOf, SCORE_LABELS } from '@tapedeck/domain'
 import { ChangeDetector, studentTTwoSided } from '@tapedeck/domain/testing'
-import { finalBar, ForecastStore, normals } from './forecast-store.ts'
+import { normals } from '../../../support/random-numbers.ts'
+import { finalBar, ForecastStore } from './forecast-store.ts'
 
 function close(found: number | null, expected: number, what: string): void {
   const limit = 1e-9 * Math.max(1, Math.abs(expected))

@@ -4,17 +4,8 @@ import path from 'node:path'
 import { describe, it } from 'node:test'
 import { writeReport, type BacktestResult, type ScoreRow } from '@tapedeck/tools/testing'
 import { hasCode } from '@tapedeck/core'
-import {
-  backtest,
-  DAY_MS,
-  folder,
-  lasting,
-  minutely,
-  MINUTE_MS,
-  normals,
-  walk,
-  written
-} from './tapes.ts'
+import { normals } from '../../../support/random-numbers.ts'
+import { backtest, DAY_MS, folder, lasting, minutely, MINUTE_MS, walk, written } from './tapes.ts'
 
 function rowOf({ rows }: BacktestResult, model: string, horizon: number): ScoreRow {
   const found = rows.find((row) => row.model === model && row.horizon === horizon)

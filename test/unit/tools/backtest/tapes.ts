@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { readBacktestArguments, runBacktest, type BacktestResult } from '@tapedeck/tools/testing'
+import { normals } from '../../../support/random-numbers.ts'
 
 /** 2026-03-10 00:00 UTC. */
 export const DAY_MS = Date.UTC(2026, 2, 10)
@@ -15,16 +16,6 @@ export interface TapeLine {
   readonly t: number
   readonly v: number
   readonly c: null
-}
-
-/** Standard normal numbers, the same for the same seed. */
-export function normals(seed: number): () => number {
-  let state = seed >>> 0
-  const uniform = (): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return (state + 0.5) / 4_294_967_296
-  }
-  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
 }
 
 /** A symbol that trades round the clock, with one trade a minute at the prices of `priceAt`. */
