@@ -3,6 +3,7 @@ import {
   lengthOf,
   precedes,
   parseTradeId,
+  type BarFields,
   type GapSpan,
   type HeadRequest,
   type Print,
@@ -174,9 +175,7 @@ export async function newestBarStartMs({ bars }: HasBars): Promise<number> {
   return newest?.start?.getTime() ?? -Infinity
 }
 
-/** A bar without what only the consumer needs. */
-export type BarRow = Omit<BarDocument, 'exact' | 'source' | 'updatedAt'>
-
+/** Leaves the BarFields of a document. */
 const ROW_PROJECTION = { exact: 0, source: 0, updatedAt: 0 } as const
 
 /** The newest bars of a range of starts, ascending. */
@@ -184,7 +183,7 @@ export function findBars(
   { bars }: HasBars,
   query: WindowQuery,
   timeoutMs: number
-): Promise<BarRow[]> {
+): Promise<BarFields[]> {
   return reading('bars', timeoutMs, () =>
     newestRows(bars, {
       ...query,
@@ -201,17 +200,17 @@ export function findBar(
   { bars }: HasBars,
   id: string,
   timeoutMs: number
-): Promise<BarRow | undefined> {
+): Promise<BarFields | undefined> {
   return reading('a bar', timeoutMs, async () => {
     const options = { projection: ROW_PROJECTION, timeoutMS: timeoutMs }
-    return (await bars.findOne<BarRow>({ _id: id }, options)) ?? undefined
+    return (await bars.findOne<BarFields>({ _id: id }, options)) ?? undefined
   })
 }
 
 /** The id of the trade that begins the activity bar after this one; undefined when this is the newest. */
 export function nextFirstTrade(
   { bars }: HasBars,
-  { _id, symbol, timeframe, start }: BarRow,
+  { _id, symbol, timeframe, start }: BarFields,
   timeoutMs: number
 ): Promise<string | undefined> {
   return reading('the next bar', timeoutMs, async () => {

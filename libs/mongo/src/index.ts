@@ -11,8 +11,7 @@ export {
   logOfSymbol,
   newestStartBefore,
   nextFirstTrade,
-  storedTimeframes,
-  type BarRow
+  storedTimeframes
 } from './bars.ts'
 export { documentBytes } from './bulk.ts'
 export {

@@ -2,11 +2,12 @@ import {
   MAY,
   precedes,
   BarAccumulator,
+  type BarFields,
   type HinderingRule,
   type Print,
   type Session
 } from '@tapedeck/domain'
-import type { BarRow, TapeTrade } from '@tapedeck/mongo'
+import type { TapeTrade } from '@tapedeck/mongo'
 import { checkOf, type BarCheck } from './bar-check.ts'
 import { cachedVerdicts, policyOf, type LeftOut, type Verdict } from './bar-verdict.ts'
 
@@ -49,7 +50,7 @@ export interface BarSummary {
  * equals the stored bar in every digit or not at all.
  */
 export class BarAccount {
-  readonly #bar: BarRow
+  readonly #bar: BarFields
   readonly #verdictOf: (one: TapeTrade) => Verdict
   readonly #accumulator = new BarAccumulator()
   #high: Print | undefined
@@ -59,7 +60,7 @@ export class BarAccount {
   readonly #rules = new Map<string, HinderingRule & { trades: number }>()
   readonly #leftOut = new Map<LeftOut, number>()
 
-  constructor(bar: BarRow) {
+  constructor(bar: BarFields) {
     this.#bar = bar
     this.#verdictOf = cachedVerdicts(policyOf(bar))
   }

@@ -2,9 +2,9 @@ import {
   BAR_FIELDS,
   CONDITION_TABLE_VERSION,
   type BarAccumulator,
-  type BarFieldKind
+  type BarFieldKind,
+  type BarFields
 } from '@tapedeck/domain'
-import type { BarRow } from '@tapedeck/mongo'
 
 /** One value of a bar beside the same value recomputed from its trades. */
 interface CheckedField {
@@ -25,13 +25,13 @@ export interface BarCheck {
 const CHECKED_KINDS: readonly BarFieldKind[] = ['price', 'amount', 'count', 'time']
 
 /** Compares a bar with the accumulator of its trades, digit by digit; pure. */
-export function checkOf(bar: BarRow, accumulator: BarAccumulator): BarCheck {
+export function checkOf(bar: BarFields, accumulator: BarAccumulator): BarCheck {
   const fields: CheckedField[] = []
   for (const [field, { origin, kind, sumInTapeOrder, of }] of Object.entries(BAR_FIELDS)) {
     // Values of the tape order need the trades before the window.
     if (origin !== 'trades' || sumInTapeOrder !== undefined || !CHECKED_KINDS.includes(kind))
       continue
-    const stored = numberOf(bar[field as keyof BarRow])
+    const stored = numberOf(bar[field as keyof BarFields])
     const counted = numberOf(of({ accumulator }))
     fields.push({ field, bar: stored, trades: counted, isEqual: stored === counted })
   }
@@ -45,7 +45,7 @@ function numberOf(value: unknown): number | null {
   return typeof number === 'number' && !Number.isNaN(number) ? number : null
 }
 
-function textOf(bar: BarRow, fields: readonly CheckedField[], isEqual: boolean): string {
+function textOf(bar: BarFields, fields: readonly CheckedField[], isEqual: boolean): string {
   if (isEqual) return `these ${bar.tradeCount} trades give exactly this bar`
   const found = fields.find(({ field }) => field === 'tradeCount')?.trades ?? 0
   if (bar.status === 'provisional') {

@@ -1,6 +1,6 @@
-import { eligibilityText, type ConditionPolicy } from '@tapedeck/domain'
+import { eligibilityText, type BarFields, type ConditionPolicy } from '@tapedeck/domain'
 import type { Clock } from '@tapedeck/core'
-import type { BarRow, TapePosition, TapeTrade } from '@tapedeck/mongo'
+import type { TapePosition, TapeTrade } from '@tapedeck/mongo'
 import { BarAccount, type BarSummary } from './bar-account.ts'
 import { policyOf, verdictOf } from './bar-verdict.ts'
 import { windowOf, type BarWindow } from './bar-window.ts'
@@ -57,7 +57,7 @@ export async function barTrades(
 /** Counts trades in tape order until COUNT_FOR_MS is over. */
 async function summaryOf(
   reader: Reader,
-  bar: BarRow,
+  bar: BarFields,
   window: BarWindow,
   clock: Clock
 ): Promise<BarSummary> {
@@ -103,7 +103,7 @@ function barTradeRow(one: TapeTrade, policy: ConditionPolicy, { rolesOf }: BarSu
 }
 
 /** Identifies the content of a bar: equal until the bar changes. */
-function versionOf(bar: BarRow): string {
+function versionOf(bar: BarFields): string {
   const { _id, status, revision, tradeCount, lateCount, volume, notional, close } = bar
   return JSON.stringify([_id, status, revision, tradeCount, lateCount, volume, notional, close])
 }

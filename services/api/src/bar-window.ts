@@ -4,10 +4,11 @@ import {
   parseTradeId,
   windowsAt,
   windowSpec,
+  type BarFields,
   type Print,
   type Session
 } from '@tapedeck/domain'
-import type { BarRow, TapeQuery, TapeTrade } from '@tapedeck/mongo'
+import type { TapeQuery, TapeTrade } from '@tapedeck/mongo'
 import type { Reader } from './database-reader.ts'
 
 /** The trades of a bar: those of a time range for which `holds` is true. */
@@ -19,7 +20,7 @@ export interface BarWindow extends TapeQuery {
 
 /** The window of a stored bar, by the rules of the domain. */
 export async function windowOf(
-  bar: BarRow,
+  bar: BarFields,
   reader: Pick<Reader, 'nextFirstTrade'>
 ): Promise<BarWindow> {
   switch (windowSpec(bar.timeframe).kind) {
@@ -32,7 +33,7 @@ export async function windowOf(
   }
 }
 
-function windowInTime({ symbol, start, end }: BarRow): BarWindow {
+function windowInTime({ symbol, start, end }: BarFields): BarWindow {
   return {
     symbol,
     fromMs: start.getTime(),
@@ -43,7 +44,7 @@ function windowInTime({ symbol, start, end }: BarRow): BarWindow {
 }
 
 /** Closing prints come after the end; all other trades then belong to another session. */
-function regularSession({ symbol, timeframe, start, end }: BarRow): BarWindow {
+function regularSession({ symbol, timeframe, start, end }: BarFields): BarWindow {
   const toMs = finalAt(timeframe, symbol, end.getTime())
   return {
     symbol,
@@ -60,7 +61,7 @@ function regularSession({ symbol, timeframe, start, end }: BarRow): BarWindow {
 }
 
 /** Counted windows follow the order in which the feed sent the trades, whatever their times. */
-function activityWindow(bar: BarRow, nextTrade: string | undefined): BarWindow {
+function activityWindow(bar: BarFields, nextTrade: string | undefined): BarWindow {
   const firstTrade = bar._id.slice(bar._id.lastIndexOf('|') + 1)
   const first = placeOf(firstTrade)
   const next = nextTrade === undefined ? undefined : placeOf(nextTrade)

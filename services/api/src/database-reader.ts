@@ -7,6 +7,7 @@ import {
   TapedeckError,
   type Clock
 } from '@tapedeck/core'
+import type { BarFields } from '@tapedeck/domain'
 import {
   connectDatabase,
   countLateAges,
@@ -25,7 +26,6 @@ import {
   readSubscriptions,
   readTape,
   setWanted,
-  type BarRow,
   type Database,
   type FeedGapDocument,
   type FeedStatusDocument,
@@ -63,9 +63,9 @@ export interface Reader {
   ping(): Promise<void>
   symbols(): Promise<readonly SymbolDocument[]>
   trades(query: RangeQuery): Promise<readonly TradeDocument[]>
-  bars(query: WindowQuery): Promise<readonly BarRow[]>
-  bar(id: string): Promise<BarRow | undefined>
-  nextFirstTrade(bar: BarRow): Promise<string | undefined>
+  bars(query: WindowQuery): Promise<readonly BarFields[]>
+  bar(id: string): Promise<BarFields | undefined>
+  nextFirstTrade(bar: BarFields): Promise<string | undefined>
   tape(query: TapeQuery, visit: (trade: TapeTrade) => boolean): Promise<void>
   lateTrades(query: RangeQuery): Promise<readonly LateTradeDocument[]>
   lateAges(query: Omit<RangeQuery, 'limit'>): Promise<readonly LateAge[]>

@@ -1,5 +1,4 @@
-import type { Timeframe } from '@tapedeck/domain'
-import type { BarRow } from '@tapedeck/mongo'
+import type { BarFields, Timeframe } from '@tapedeck/domain'
 import { windowMs, type TimeRange } from './time-range.ts'
 
 const MINUTE_MS = 60_000
@@ -15,7 +14,7 @@ export function rateTimeframe({ fromMs, toMs }: TimeRange): Timeframe {
  * Trades per second over the window of a bar. An open window counts the seconds since its start, at least
  * one; otherwise every chart would end in an apparent fall.
  */
-export function tradeRate(bar: BarRow, timeframe: Timeframe, nowMs: number) {
+export function tradeRate(bar: BarFields, timeframe: Timeframe, nowMs: number) {
   const start = bar.start.getTime()
   const lengthMs = windowMs(timeframe)
   const lastedMs =

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Clock } from '@tapedeck/core'
-import type { BarRow, TapeQuery, TapeTrade } from '@tapedeck/mongo'
+import type { BarFields } from '@tapedeck/domain'
+import type { TapeQuery, TapeTrade } from '@tapedeck/mongo'
 import { aBar, aTrade, T0_MS } from '../../support/market-documents.ts'
 import { apiOn } from './reader-double.ts'
 
@@ -29,7 +30,7 @@ interface Answer {
 async function answerAt(msPerTrade: number): Promise<Answer> {
   let nowMs = T0_MS
   const clock: Clock = { now: () => nowMs, delay: () => Promise.reject(new Error('not used')) }
-  const bar: BarRow = aBar('AAPL', '1h', HOUR_MS, 0, { tradeCount: 10 })
+  const bar: BarFields = aBar('AAPL', '1h', HOUR_MS, 0, { tradeCount: 10 })
   const tape = async (
     { isForCounting = false }: TapeQuery,
     visit: (trade: TapeTrade) => boolean

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Clock } from '@tapedeck/core'
-import type { BarRow, ForecastQuery, SymbolDocument, WindowQuery } from '@tapedeck/mongo'
+import type { BarFields } from '@tapedeck/domain'
+import type { ForecastQuery, SymbolDocument, WindowQuery } from '@tapedeck/mongo'
 import { apiOn } from './reader-double.ts'
 
 const NOW_MS = Date.UTC(2025, 0, 31, 15, 0, 30)
@@ -32,9 +33,13 @@ async function modeOf(feeds: readonly string[]): Promise<unknown> {
 }
 
 /** The rate of a bar of 10 trades that began `ageMs` ago. */
-async function rateOf(status: BarRow['status'], ageMs: number, spanMs: number): Promise<unknown> {
+async function rateOf(
+  status: BarFields['status'],
+  ageMs: number,
+  spanMs: number
+): Promise<unknown> {
   const start = new Date(NOW_MS - ageMs)
-  const bar = { symbol: 'AAPL', start, status, tradeCount: 10 } as BarRow
+  const bar = { symbol: 'AAPL', start, status, tradeCount: 10 } as BarFields
   const url = `/api/v1/trade-rate?from=${NOW_MS - spanMs}&to=${NOW_MS}`
   const answer = await apiOn({ bars: async () => [bar] }, clock).inject(url)
   return answer.json<{ rates: { tradesPerSecond: number }[] }>().rates[0]?.tradesPerSecond

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { BARS_SCHEMA } from '@tapedeck/api/testing'
-import type { BarRow, TradeDocument } from '@tapedeck/mongo'
+import type { BarFields } from '@tapedeck/domain'
+import type { TradeDocument } from '@tapedeck/mongo'
 import { GOLDEN_DOCUMENT, GOLDEN_ROW, GOLDEN_SCHEMA } from '../../support/golden-bar.ts'
 import { aBar, aTrade } from '../../support/market-documents.ts'
 import { apiOn } from './reader-double.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
-async function rowOf(parts: Partial<BarRow>, without: readonly string[] = []): Promise<Row> {
+async function rowOf(parts: Partial<BarFields>, without: readonly string[] = []): Promise<Row> {
   const stored = aBar('AAPL', '1m', 60_000, 0, parts)
   const kept = Object.entries(stored).filter(([name]) => !without.includes(name))
-  const bars = async (): Promise<BarRow[]> => [Object.fromEntries(kept) as unknown as BarRow]
+  const bars = async (): Promise<BarFields[]> => [Object.fromEntries(kept) as unknown as BarFields]
   const answer = await apiOn({ bars }).inject('/api/v1/bars')
   assert.equal(answer.statusCode, 200, answer.body)
   return answer.json<{ bars: Row[] }>().bars[0]!
@@ -19,7 +20,7 @@ async function rowOf(parts: Partial<BarRow>, without: readonly string[] = []): P
 
 describe('rows of GET /api/v1/bars', () => {
   it('have every field of a bar, in a fixed order', async () => {
-    const bars = async (): Promise<BarRow[]> => [GOLDEN_DOCUMENT]
+    const bars = async (): Promise<BarFields[]> => [GOLDEN_DOCUMENT]
     const { body } = await apiOn({ bars }).inject('/api/v1/bars')
     assert.equal(body, JSON.stringify({ bars: [GOLDEN_ROW] }))
   })
