@@ -64,8 +64,8 @@ describe('npm start', () => {
         symbols: { symbol: string }[]
       }
       assert.deepEqual(
-        [listed.mode, listed.symbols.map(({ symbol }) => symbol)],
-        ['simulated', DEFAULT_SYMBOLS]
+        { mode: listed.mode, symbols: listed.symbols.map(({ symbol }) => symbol) },
+        { mode: 'simulated', symbols: DEFAULT_SYMBOLS }
       )
       assert.match(await (await fetch(page)).text(), /<title>/)
 

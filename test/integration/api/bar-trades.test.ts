@@ -127,39 +127,53 @@ describe('GET /api/v1/bars/{id}/trades', () => {
       assert.equal(check.isEqual, true)
       assert.equal(next, null)
       assert.deepEqual(
-        trades.map(({ price, isIn, counts, roles, reason }) => [
+        trades.map(({ price, isIn, counts, roles, reason }) => ({
           price,
           isIn,
           counts,
           roles,
           reason
-        ]),
+        })),
         [
-          [101, true, 'price and volume', ['open'], null],
-          [103, true, 'price and volume', ['high'], null],
-          [103, false, 'nothing', [], 'redelivered'],
-          [103, true, 'price and volume', [], null],
-          [90, true, 'volume', [], null],
-          [120, false, 'nothing', [], 'conditions'],
-          [110, true, 'volume', [], null],
-          [99, true, 'price and volume', ['low', 'close'], null],
-          [1, false, 'nothing', [], 'too late'],
-          [2, false, 'nothing', [], 'from the future']
+          { price: 101, isIn: true, counts: 'price and volume', roles: ['open'], reason: null },
+          { price: 103, isIn: true, counts: 'price and volume', roles: ['high'], reason: null },
+          { price: 103, isIn: false, counts: 'nothing', roles: [], reason: 'redelivered' },
+          { price: 103, isIn: true, counts: 'price and volume', roles: [], reason: null },
+          { price: 90, isIn: true, counts: 'volume', roles: [], reason: null },
+          { price: 120, isIn: false, counts: 'nothing', roles: [], reason: 'conditions' },
+          { price: 110, isIn: true, counts: 'volume', roles: [], reason: null },
+          {
+            price: 99,
+            isIn: true,
+            counts: 'price and volume',
+            roles: ['low', 'close'],
+            reason: null
+          },
+          { price: 1, isIn: false, counts: 'nothing', roles: [], reason: 'too late' },
+          { price: 2, isIn: false, counts: 'nothing', roles: [], reason: 'from the future' }
         ]
       )
       assert.deepEqual(
-        trades.filter(({ byMs }) => byMs !== null).map(({ price, byMs }) => [price, byMs]),
+        trades.filter(({ byMs }) => byMs !== null).map(({ price, byMs }) => ({ price, byMs })),
         [
           // The watermark was two seconds behind the newest trade.
-          [103, 3000],
-          [1, 2 * hour - 2000 - 8000],
-          [2, hour + 9000]
+          { price: 103, byMs: 3000 },
+          { price: 1, byMs: 2 * hour - 2000 - 8000 },
+          { price: 2, byMs: hour + 9000 }
         ]
       )
       assert.deepEqual(trades.find(({ price }) => price === 110)?.rules, [
         { code: '77', name: 'unknown code', hinders: 'high and low, open and close' }
       ])
-      assert.deepEqual([summary.trades, summary.in, summary.out, summary.unhindered], [10, 6, 4, 4])
+      assert.deepEqual(
+        {
+          trades: summary.trades,
+          in: summary.in,
+          out: summary.out,
+          unhindered: summary.unhindered
+        },
+        { trades: 10, in: 6, out: 4, unhindered: 4 }
+      )
       assert.deepEqual(
         new Map(summary.leftOut.map(({ reason, trades: count }) => [reason, count])),
         new Map([
@@ -294,15 +308,35 @@ describe('GET /api/v1/bars/{id}/trades', () => {
 
   it('answers 404 for a bar that is not stored, 400 for an id that is none', options, async (t) => {
     const { get } = await consumed(t, { published: [aRecord()] })
-    const bad = async (path: string): Promise<unknown[]> => {
+    const bad = async (path: string): Promise<object> => {
       const { status, body } = await get(`/api/v1/bars/${path}`)
-      return [status, body.error?.code, body.error?.field]
+      return { status, code: body.error?.code, field: body.error?.field }
     }
     const missing = encodeURIComponent('BINANCE:BTCUSDT|5m/1m|1741615200000')
-    assert.deepEqual(await bad(`${missing}/trades`), [404, 'REQUEST_INVALID', 'id'])
-    assert.deepEqual(await bad('AAPL/trades'), [400, 'REQUEST_INVALID', 'id'])
-    assert.deepEqual(await bad('AAPL%7C7m%7C1/trades'), [400, 'REQUEST_INVALID', 'id'])
-    assert.deepEqual(await bad(`${missing}/trades?after=soon`), [400, 'REQUEST_INVALID', 'after'])
-    assert.deepEqual(await bad(`${missing}/trades?limit=0`), [400, 'REQUEST_INVALID', 'limit'])
+    assert.deepEqual(await bad(`${missing}/trades`), {
+      status: 404,
+      code: 'REQUEST_INVALID',
+      field: 'id'
+    })
+    assert.deepEqual(await bad('AAPL/trades'), {
+      status: 400,
+      code: 'REQUEST_INVALID',
+      field: 'id'
+    })
+    assert.deepEqual(await bad('AAPL%7C7m%7C1/trades'), {
+      status: 400,
+      code: 'REQUEST_INVALID',
+      field: 'id'
+    })
+    assert.deepEqual(await bad(`${missing}/trades?after=soon`), {
+      status: 400,
+      code: 'REQUEST_INVALID',
+      field: 'after'
+    })
+    assert.deepEqual(await bad(`${missing}/trades?limit=0`), {
+      status: 400,
+      code: 'REQUEST_INVALID',
+      field: 'limit'
+    })
   })
 })

@@ -259,18 +259,27 @@ describe('the endpoints of the api', options, () => {
 
   it('a bar without a price has nulls, not zeros', async () => {
     const [bar] = await rowsOf(`bars?symbol=OLD&${range}`)
-    assert.deepEqual([bar?.['open'], bar?.['close'], bar?.['vwap']], [null, null, null])
+    assert.deepEqual(
+      { open: bar?.['open'], close: bar?.['close'], vwap: bar?.['vwap'] },
+      { open: null, close: null, vwap: null }
+    )
   })
 
   it('bars: complete only when ended and covered; null where that is unknown', async () => {
     const [first] = await rowsOf(`bars?symbol=AAPL&${range}`)
-    assert.deepEqual([first?.['isComplete'], first?.['coveragePercent']], [true, 100])
+    assert.deepEqual(
+      { isComplete: first?.['isComplete'], coveragePercent: first?.['coveragePercent'] },
+      { isComplete: true, coveragePercent: 100 }
+    )
   })
 
   it('bars: hopping and counted timeframes, their names URL-encoded or not', async () => {
     for (const timeframe of ['5m/1m', '5m%2F1m', '100t']) {
       const [bar, ...more] = await rowsOf(`bars?timeframe=${timeframe}&${range}`)
-      assert.deepEqual([bar?.['timeframe'], more.length], [decodeURIComponent(timeframe), 0])
+      assert.deepEqual(
+        { timeframe: bar?.['timeframe'], more: more.length },
+        { timeframe: decodeURIComponent(timeframe), more: 0 }
+      )
     }
     for (const timeframe of ['5m/1m', '1000000usd']) {
       await rowsOf(`forecasts?timeframe=${timeframe}&${range}`)
@@ -281,17 +290,17 @@ describe('the endpoints of the api', options, () => {
   it('late-trades: by when they were received, with reason and distance', async () => {
     const rows = await rowsOf(`late-trades?${range}`)
     assert.deepEqual(
-      rows.map(({ symbol, reason, byMs }) => [symbol, reason, byMs]),
+      rows.map(({ symbol, reason, byMs }) => ({ symbol, reason, byMs })),
       [
-        ['AAPL', 'too late', 90_000_000],
-        ['MSFT', 'from the future', 61_000],
-        ['AAPL', 'redelivered', 1500],
-        ['AAPL', 'redelivered', 1700]
+        { symbol: 'AAPL', reason: 'too late', byMs: 90_000_000 },
+        { symbol: 'MSFT', reason: 'from the future', byMs: 61_000 },
+        { symbol: 'AAPL', reason: 'redelivered', byMs: 1500 },
+        { symbol: 'AAPL', reason: 'redelivered', byMs: 1700 }
       ]
     )
     assert.deepEqual(
-      [rows[0]?.['time'], rows[0]?.['tradedAt']],
-      [T0_MS + 60_000, '2025-01-30T14:01:00.000Z']
+      { time: rows[0]?.['time'], tradedAt: rows[0]?.['tradedAt'] },
+      { time: T0_MS + 60_000, tradedAt: '2025-01-30T14:01:00.000Z' }
     )
     assert.equal((await rowsOf(`late-trades?symbol=MSFT&${range}`)).length, 1)
     assert.equal((await rowsOf(`late-trades?limit=1&${range}`))[0]?.['byMs'], 1700)
@@ -300,19 +309,19 @@ describe('the endpoints of the api', options, () => {
   it('late-ages: counted by age, without rows when no trade was excluded', async () => {
     const rows = await rowsOf(`late-ages?${range}`)
     assert.deepEqual(
-      rows.map(({ age, tooLate, redelivered, fromTheFuture }) => [
+      rows.map(({ age, tooLate, redelivered, fromTheFuture }) => ({
         age,
         tooLate,
         redelivered,
         fromTheFuture
-      ]),
+      })),
       [
-        ['under 1 s', 0, 0, 0],
-        ['1 to 10 s', 0, 2, 0],
-        ['10 to 60 s', 0, 0, 0],
-        ['1 to 60 min', 0, 0, 1],
-        ['1 to 24 h', 0, 0, 0],
-        ['over 24 h', 1, 0, 0]
+        { age: 'under 1 s', tooLate: 0, redelivered: 0, fromTheFuture: 0 },
+        { age: '1 to 10 s', tooLate: 0, redelivered: 2, fromTheFuture: 0 },
+        { age: '10 to 60 s', tooLate: 0, redelivered: 0, fromTheFuture: 0 },
+        { age: '1 to 60 min', tooLate: 0, redelivered: 0, fromTheFuture: 1 },
+        { age: '1 to 24 h', tooLate: 0, redelivered: 0, fromTheFuture: 0 },
+        { age: 'over 24 h', tooLate: 1, redelivered: 0, fromTheFuture: 0 }
       ]
     )
     assert.deepEqual(await rowsOf(`late-ages?symbol=OLD&${range}`), [])
@@ -429,20 +438,20 @@ describe('the endpoints of the api', options, () => {
   it('forecast-summary: label and numbers of one model, a row a symbol and horizon', async () => {
     const rows = await rowsOf('forecast-summary?timeframe=1m')
     assert.deepEqual(
-      rows.map(({ symbol, horizon, label, scored }) => [symbol, horizon, label, scored]),
+      rows.map(({ symbol, horizon, label, scored }) => ({ symbol, horizon, label, scored })),
       [
-        ['AAPL', 1, 'worse than naive', 500],
-        ['AAPL', 5, 'worse than naive', 500],
-        ['MSFT', 1, 'too few scores', 0],
-        ['MSFT', 5, 'too few scores', 0],
-        ['OTHER', 1, 'too few scores', 0],
-        ['OTHER', 5, 'too few scores', 0]
+        { symbol: 'AAPL', horizon: 1, label: 'worse than naive', scored: 500 },
+        { symbol: 'AAPL', horizon: 5, label: 'worse than naive', scored: 500 },
+        { symbol: 'MSFT', horizon: 1, label: 'too few scores', scored: 0 },
+        { symbol: 'MSFT', horizon: 5, label: 'too few scores', scored: 0 },
+        { symbol: 'OTHER', horizon: 1, label: 'too few scores', scored: 0 },
+        { symbol: 'OTHER', horizon: 5, label: 'too few scores', scored: 0 }
       ]
     )
     const shrunk = await rowsOf('forecast-summary?symbol=AAPL&model=shrunk&horizon=1')
     assert.deepEqual(
-      shrunk.map(({ label, mae }) => [label, mae]),
-      [['better than naive', 0.021]]
+      shrunk.map(({ label, mae }) => ({ label, mae })),
+      [{ label: 'better than naive', mae: 0.021 }]
     )
     const [none] = await rowsOf('forecast-summary?symbol=AAPL&timeframe=1h')
     assert.equal(none?.['verdict'], 'no forecast for this timeframe (FORECASTS)')
@@ -467,7 +476,10 @@ describe('the endpoints of the api', options, () => {
 
   it('forecast-events and forecast-absences: what touches the range, with a text', async () => {
     const [event, ...more] = await rowsOf(`forecast-events?symbol=AAPL&timeframe=1m&${range}`)
-    assert.deepEqual([event?.['time'], event?.['modelVersion'], more.length], [+minute(2), 2, 0])
+    assert.deepEqual(
+      { time: event?.['time'], modelVersion: event?.['modelVersion'], more: more.length },
+      { time: +minute(2), modelVersion: 2, more: 0 }
+    )
     assert.match(
       String(event?.['text']),
       /^AAPL 1m \+1: errors of linear-regression rose permanently/
@@ -476,8 +488,8 @@ describe('the endpoints of the api', options, () => {
     const within = `from=${+minute(4)}&to=${+minute(5)}`
     const [absence] = await rowsOf(`forecast-absences?symbol=AAPL&${within}`)
     assert.deepEqual(
-      [absence?.['reason'], absence?.['time'], absence?.['timeEnd']],
-      ['feed gap', +minute(3), +minute(8)]
+      { reason: absence?.['reason'], time: absence?.['time'], timeEnd: absence?.['timeEnd'] },
+      { reason: 'feed gap', time: +minute(3), timeEnd: +minute(8) }
     )
     assert.deepEqual(await rowsOf(`forecast-absences?from=${+minute(9)}&to=${+minute(10)}`), [])
   })
@@ -501,7 +513,7 @@ describe('the endpoints of the api', options, () => {
       assert.equal(body.error?.field, body.error?.problems?.[0]?.field)
     }
     const { status, body } = await get('/api/v1/symbols?symbol=AAPL')
-    assert.deepEqual([status, body.error?.field], [400, 'symbol'])
+    assert.deepEqual({ status, field: body.error?.field }, { status: 400, field: 'symbol' })
   })
 
   it('without a range: the last quarter of an hour, the last 500 windows', async () => {

@@ -18,12 +18,17 @@ it('feed and gaps answer what producer and consumer have stored', options, async
   const feed = (await get('/api/v1/feed')).body
   const [row] = feed['feeds'] as Record<string, unknown>[]
   assert.deepEqual(
-    [row?.['feed'], row?.['state'], row?.['isStale'], row?.['maxSymbols']],
-    ['simulated', 'connected', false, 50]
+    {
+      feed: row?.['feed'],
+      state: row?.['state'],
+      isStale: row?.['isStale'],
+      maxSymbols: row?.['maxSymbols']
+    },
+    { feed: 'simulated', state: 'connected', isStale: false, maxSymbols: 50 }
   )
   const newest = feed['gaps'] as { id: string; from: number }[]
   assert.equal(newest.length, 50)
-  assert.deepEqual([newest[0]?.id, newest.at(-1)?.id], ['g6', 'open'])
+  assert.deepEqual({ first: newest[0]?.id, last: newest.at(-1)?.id }, { first: 'g6', last: 'open' })
 
   const idsOf = async (from: number, to: number): Promise<string[]> => {
     const { body } = await get(`/api/v1/gaps?from=${T0_MS + from}&to=${T0_MS + to}`)

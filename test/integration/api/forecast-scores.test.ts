@@ -157,7 +157,10 @@ describe('forecast_scores', { timeout: 120_000 }, () => {
       assert.equal(row?.[`last50${name.charAt(0).toUpperCase()}${name.slice(1)}`], expected, name)
       assert.equal(tree?.['last50']?.[name], expected, name)
     }
-    assert.deepEqual([row?.['label'], row?.['p']], [stored?.label, stored?.p])
+    assert.deepEqual(
+      { label: row?.['label'], p: row?.['p'] },
+      { label: stored?.label, p: stored?.p }
+    )
   })
 
   after(() => scope.end())

@@ -38,13 +38,13 @@ it(
     const { body } = await second.get('/api/v1/symbols')
     const rows = body['symbols'] as { symbol: string; configured: boolean; wanted: boolean }[]
     assert.deepEqual(
-      rows.map(({ symbol, configured, wanted }) => [symbol, configured, wanted]),
+      rows.map(({ symbol, configured, wanted }) => ({ symbol, configured, wanted })),
       [
-        ['AAPL', true, true],
-        ['MSFT', true, false],
-        ['AMD', false, true],
-        ['BINANCE:BTCUSDT', false, true],
-        ['TSLA', false, true]
+        { symbol: 'AAPL', configured: true, wanted: true },
+        { symbol: 'MSFT', configured: true, wanted: false },
+        { symbol: 'AMD', configured: false, wanted: true },
+        { symbol: 'BINANCE:BTCUSDT', configured: false, wanted: true },
+        { symbol: 'TSLA', configured: false, wanted: true }
       ]
     )
     assert.equal(body['changeable'], true)

@@ -21,22 +21,30 @@ describe('consumer', () => {
     const id = `AAPL|1m|${START_MS}`
     await eventually(async () => {
       const bar = await market.database.bars.findOne({ _id: id })
-      assert.deepEqual([bar?.status, bar?.close], ['final', 101])
+      assert.deepEqual({ status: bar?.status, close: bar?.close }, { status: 'final', close: 101 })
     })
     await market.publish([aRecord({ frame: 3, trades: [aTrade({ p: 99, t: START_MS + 1000 })] })])
     await eventually(async () => {
       const bar = await market.database.bars.findOne({ _id: id })
       assert.deepEqual(
-        [
-          bar?.status,
-          bar?.revision,
-          bar?.lateCount,
-          bar?.open,
-          bar?.low,
-          bar?.close,
-          bar?.tradeCount
-        ],
-        ['revised', 1, 1, 99, 99, 101, 2]
+        {
+          status: bar?.status,
+          revision: bar?.revision,
+          lateCount: bar?.lateCount,
+          open: bar?.open,
+          low: bar?.low,
+          close: bar?.close,
+          tradeCount: bar?.tradeCount
+        },
+        {
+          status: 'revised',
+          revision: 1,
+          lateCount: 1,
+          open: 99,
+          low: 99,
+          close: 101,
+          tradeCount: 2
+        }
       )
     })
   })
@@ -65,21 +73,28 @@ describe('consumer', () => {
       assert.equal(await market.database.trades.countDocuments(), 5)
       const bar = await market.database.bars.findOne({ timeframe: '1m' })
       assert.deepEqual(
-        [bar?.tradeCount, bar?.volume, bar?.open, bar?.close],
-        [5, 0.0004, 100.01, 100.05]
+        { tradeCount: bar?.tradeCount, volume: bar?.volume, open: bar?.open, close: bar?.close },
+        { tradeCount: 5, volume: 0.0004, open: 100.01, close: 100.05 }
       )
     })
     const trade = await market.database.trades.findOne({ price: 100.01 })
     assert.deepEqual(
-      [
-        trade?._id,
-        trade?.symbol,
-        trade?.size,
-        trade?.tradedAt.getTime(),
-        trade?.conditions,
-        trade?.session
-      ],
-      ['0mwv6bn8sff46-1-0', 'BINANCE:BTCUSDT', 0.000_08, START_MS, null, 'continuous']
+      {
+        _id: trade?._id,
+        symbol: trade?.symbol,
+        size: trade?.size,
+        tradedAt: trade?.tradedAt.getTime(),
+        conditions: trade?.conditions,
+        session: trade?.session
+      },
+      {
+        _id: '0mwv6bn8sff46-1-0',
+        symbol: 'BINANCE:BTCUSDT',
+        size: 0.000_08,
+        tradedAt: START_MS,
+        conditions: null,
+        session: 'continuous'
+      }
     )
   })
 

@@ -174,7 +174,10 @@ describe('exactly once', () => {
       await inService(t, (context) => startConsumer(market.consumer(), context))
       await eventually(async () => {
         const { status, lateCount, tradeCount } = (await database.bars.findOne({ _id: bar }))!
-        assert.deepEqual([status, lateCount, tradeCount], ['revised', 1, 2])
+        assert.deepEqual(
+          { status, lateCount, tradeCount },
+          { status: 'revised', lateCount: 1, tradeCount: 2 }
+        )
       })
     }
   )

@@ -179,8 +179,13 @@ describe('the ledger of forecasts', () => {
       await eventually(async () => {
         const after = await market.database.forecasts.findOne({ _id: id })
         assert.deepEqual(
-          [after?.actual, after?.scoreRevision, after?.forecast, after?.createdAt],
-          [321, 1, before.forecast, before.createdAt]
+          {
+            actual: after?.actual,
+            scoreRevision: after?.scoreRevision,
+            forecast: after?.forecast,
+            createdAt: after?.createdAt
+          },
+          { actual: 321, scoreRevision: 1, forecast: before.forecast, createdAt: before.createdAt }
         )
       })
     }
@@ -222,12 +227,15 @@ describe('the ledger of forecasts', () => {
         const [inGap, after, again, quiet] = await Promise.all([20, 21, 31, 45].map(forecastOf))
         // Minute 20 was half covered: its forecast has no outcome, and no line goes on over it.
         assert.deepEqual(
-          [inGap?.status, inGap?.reason],
-          ['void', 'target bar not covered by the feed']
+          { status: inGap?.status, reason: inGap?.reason },
+          { status: 'void', reason: 'target bar not covered by the feed' }
         )
         assert.equal(after, null)
         assert.equal(again?.status, 'scored')
-        assert.deepEqual([quiet?.status, quiet?.reason], ['void', 'no trade in the target bar'])
+        assert.deepEqual(
+          { status: quiet?.status, reason: quiet?.reason },
+          { status: 'void', reason: 'no trade in the target bar' }
+        )
       })
       await eventually(async () => {
         const absences = await market.database.forecastAbsences.find({ horizon: 1 }).toArray()
@@ -238,7 +246,10 @@ describe('the ledger of forecasts', () => {
         const [bar] = await market.database.bars
           .find({ start: new Date(gap.fromMs - 10_000) })
           .toArray()
-        assert.deepEqual([bar?.coverage, bar?.gapIds], [0.5, ['outage']])
+        assert.deepEqual(
+          { coverage: bar?.coverage, gapIds: bar?.gapIds },
+          { coverage: 0.5, gapIds: ['outage'] }
+        )
       })
     }
   )

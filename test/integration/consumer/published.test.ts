@@ -48,8 +48,8 @@ it(
       assert.deepEqual(value, expected, field)
     }
     assert.deepEqual(
-      [newest['close'], newest['revision'], newest['end']],
-      [103, 1, START_MS + 60_000]
+      { close: newest['close'], revision: newest['revision'], end: newest['end'] },
+      { close: 103, revision: 1, end: START_MS + 60_000 }
     )
     assert.ok(records.some(({ key }) => key === 'AAPL|100t'))
 

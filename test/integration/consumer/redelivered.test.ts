@@ -14,19 +14,23 @@ it(
     const record = (frame: number, ...ids: string[]) =>
       aRecord({ frame, trades: ids.map((i) => aTrade({ t: START_MS + Number(i), i })) })
     const start = () => inService(t, (context) => startConsumer(market.consumer(), context))
-    const counts = async () => [
-      await market.database.trades.countDocuments(),
-      await market.database.lateTrades.countDocuments({ reason: 'redelivered' }),
-      (await market.database.bars.findOne({ timeframe: '1d' }))?.tradeCount
-    ]
+    const counts = async () => ({
+      trades: await market.database.trades.countDocuments(),
+      redelivered: await market.database.lateTrades.countDocuments({ reason: 'redelivered' }),
+      inBar: (await market.database.bars.findOne({ timeframe: '1d' }))?.tradeCount
+    })
     const first = await start()
     await market.publish([record(1, '1', '2', '3'), record(2, '2', '3', '4')])
-    await eventually(async () => assert.deepEqual(await counts(), [4, 2, 4]))
+    await eventually(async () =>
+      assert.deepEqual(await counts(), { trades: 4, redelivered: 2, inBar: 4 })
+    )
     await first.stop()
     await start()
     // A connection of its own: the feed repeats its last trades after a reconnect.
     await market.publish([{ ...record(1, '3', '4', '5'), connection: '1mwv6bn8sff46' }])
-    await eventually(async () => assert.deepEqual(await counts(), [5, 4, 5]))
+    await eventually(async () =>
+      assert.deepEqual(await counts(), { trades: 5, redelivered: 4, inBar: 5 })
+    )
   }
 )
 

@@ -43,13 +43,16 @@ it(
     const id = `gone-${market.kafka.topic}/${PARTITION}-2`
     const gap = await market.database.feedGaps.findOne({ _id: id })
     assert.deepEqual(
-      [gap?.from?.getTime(), gap?.to?.getTime(), gap?.log],
-      [minuteMs + 10_010, minuteMs + 40_010, `${market.kafka.topic}/${PARTITION}`]
+      { from: gap?.from?.getTime(), to: gap?.to?.getTime(), log: gap?.log },
+      { from: minuteMs + 10_010, to: minuteMs + 40_010, log: `${market.kafka.topic}/${PARTITION}` }
     )
     assert.match(gap?.cause ?? '', /^2 records were removed from the topic/)
     await eventually(async () => {
       const bar = await market.database.bars.findOne({ _id: `AAPL|1m|${minuteMs}` })
-      assert.deepEqual([bar?.coverage, bar?.gapIds], [0.5, [id]])
+      assert.deepEqual(
+        { coverage: bar?.coverage, gapIds: bar?.gapIds },
+        { coverage: 0.5, gapIds: [id] }
+      )
     })
     const metrics = await (await fetch(`${result.healthUrl}/metrics`)).text()
     assert.match(metrics, /tapedeck_records_missing_total 2/)

@@ -162,10 +162,10 @@ describe('Alpaca feed session', () => {
       const records = recordsOf(trades.trades, { ...first, feed: 'alpaca' })
       for (const record of records) assert.equal(recordProblem(record, 'FAKEPACA'), undefined)
       assert.deepEqual(
-        records[0]?.trades.map(({ i, c }) => [i, c]),
+        records[0]?.trades.map(({ i, c }) => ({ i, c })),
         [
-          ['96921', ['1', '12']],
-          ['96922', ['1', '12']]
+          { i: '96921', c: ['1', '12'] },
+          { i: '96922', c: ['1', '12'] }
         ]
       )
       const amendments = protocol.parse(second.text)
@@ -173,10 +173,10 @@ describe('Alpaca feed session', () => {
       const [amended] = recordsOf([], { ...second, feed: 'alpaca' }, amendments.amendments)
       assert.equal(recordProblem(amended, 'FAKEPACA'), undefined)
       assert.deepEqual(
-        amendments.amendments.map(({ kind, of: id, by }) => [kind, id, by?.p]),
+        amendments.amendments.map(({ kind, of: id, by }) => ({ kind, id, price: by?.p })),
         [
-          ['correction', '96921', 133.9],
-          ['cancel', '96922', undefined]
+          { kind: 'correction', id: '96921', price: 133.9 },
+          { kind: 'cancel', id: '96922', price: undefined }
         ]
       )
     }

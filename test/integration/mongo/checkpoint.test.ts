@@ -45,8 +45,14 @@ describe('checkpoint', () => {
     })
     const second = await acquire(market, { endOffset: 100 })
     assert.deepEqual(
-      [second.epoch, second.logEpoch, second.nextOffset, second.flushingTo, second.storedUntilMs],
-      [2, 1, 60, 70, 5000]
+      {
+        epoch: second.epoch,
+        logEpoch: second.logEpoch,
+        nextOffset: second.nextOffset,
+        flushingTo: second.flushingTo,
+        storedUntilMs: second.storedUntilMs
+      },
+      { epoch: 2, logEpoch: 1, nextOffset: 60, flushingTo: 70, storedUntilMs: 5000 }
     )
     await assert.rejects(
       commitCheckpoint(market.database, first, { nextOffset: 80, state: STATE, configHash: 'h' }),
@@ -66,7 +72,10 @@ describe('checkpoint', () => {
         configHash: 'h'
       })
       const second = await acquire(market, { endOffset: 100, endNow: 150 })
-      assert.deepEqual([second.nextOffset, second.logEpoch], [120, 1])
+      assert.deepEqual(
+        { nextOffset: second.nextOffset, logEpoch: second.logEpoch },
+        { nextOffset: 120, logEpoch: 1 }
+      )
     }
   )
 
@@ -79,14 +88,20 @@ describe('checkpoint', () => {
       configHash: 'h'
     })
     const shorter = await acquire(market, { endOffset: 100, endNow: 110 })
-    assert.deepEqual([shorter.nextOffset, shorter.logEpoch], [0, 2])
+    assert.deepEqual(
+      { nextOffset: shorter.nextOffset, logEpoch: shorter.logEpoch },
+      { nextOffset: 0, logEpoch: 2 }
+    )
     await commitCheckpoint(market.database, shorter, {
       nextOffset: 50,
       state: STATE,
       configHash: 'h'
     })
     const other = await acquire(market, { clusterId: 'd', endOffset: 100 })
-    assert.deepEqual([other.nextOffset, other.logEpoch], [0, 3])
+    assert.deepEqual(
+      { nextOffset: other.nextOffset, logEpoch: other.logEpoch },
+      { nextOffset: 0, logEpoch: 3 }
+    )
   })
 
   it(
@@ -106,9 +121,15 @@ describe('checkpoint', () => {
         watermarkMs: 4000
       })
       const kept = await acquire(market, { endOffset: 100, endNow: 130 })
-      assert.deepEqual([kept.nextOffset, kept.flushingTo, kept.logEpoch], [90, 130, 1])
+      assert.deepEqual(
+        { nextOffset: kept.nextOffset, flushingTo: kept.flushingTo, logEpoch: kept.logEpoch },
+        { nextOffset: 90, flushingTo: 130, logEpoch: 1 }
+      )
       const cut = await acquire(market, { endOffset: 100, endNow: 120 })
-      assert.deepEqual([cut.nextOffset, cut.flushingTo, cut.logEpoch], [0, 0, 3])
+      assert.deepEqual(
+        { nextOffset: cut.nextOffset, flushingTo: cut.flushingTo, logEpoch: cut.logEpoch },
+        { nextOffset: 0, flushingTo: 0, logEpoch: 3 }
+      )
     }
   )
 

@@ -82,7 +82,10 @@ describe('symbols over several runs of a producer', () => {
     const outage = later.find(({ from }) => from !== null)
     const unfollowed = later.find(({ from }) => from === null)
     assert.equal(later.length, 2)
-    assert.deepEqual([beginning?.from, beginning?.symbols], [null, []])
+    assert.deepEqual(
+      { from: beginning?.from, symbols: beginning?.symbols },
+      { from: null, symbols: [] }
+    )
     assert.deepEqual(outage?.symbols, ['AAPL', 'MSFT'])
     assert.deepEqual(unfollowed?.symbols, ['TSLA'])
     assert.deepEqual(unfollowed?.to, outage?.to)
@@ -119,7 +122,7 @@ describe('symbols over several runs of a producer', () => {
       const [first, second] = all.filter(({ cause }) => cause === 'the producer was stopped')
       const back = all.find(({ cause }) => cause === 'the symbol was not followed')
       assert.deepEqual(back?.symbols, ['MSFT'])
-      assert.deepEqual([back?.from, back?.to], [first?.from, second?.to])
+      assert.deepEqual({ from: back?.from, to: back?.to }, { from: first?.from, to: second?.to })
       assert.equal(all.length, 4)
     })
   })
@@ -149,11 +152,11 @@ describe('symbols over several runs of a producer', () => {
         const all = await gaps()
         assert.ok(all.every(({ to }) => to !== null))
         assert.deepEqual(
-          all.map(({ from, symbols }) => [from !== null, symbols]),
+          all.map(({ from, symbols }) => ({ isStartKnown: from !== null, symbols })),
           [
-            [false, []],
-            [false, ['TSLA']],
-            [true, ['AAPL']]
+            { isStartKnown: false, symbols: [] },
+            { isStartKnown: false, symbols: ['TSLA'] },
+            { isStartKnown: true, symbols: ['AAPL'] }
           ]
         )
       })

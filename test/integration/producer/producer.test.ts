@@ -75,18 +75,25 @@ describe('producer', () => {
       assert.deepEqual(
         records
           .toSorted((a, b) => a.frame - b.frame || (a.symbol < b.symbol ? -1 : 1))
-          .map(({ symbol, frame: number, indexes, trades, feed, version }) => [
+          .map(({ symbol, frame: number, indexes, trades, feed, version }) => ({
             symbol,
             number,
             indexes,
-            trades.map(({ p }) => p),
+            prices: trades.map(({ p }) => p),
             feed,
             version
-          ]),
+          })),
         [
-          ['AAPL', 1, [0, 2], [1, 3], 'simulated', 1],
-          ['MSFT', 1, [1], [2], 'simulated', 1],
-          ['AAPL', 3, [0], [4], 'simulated', 1]
+          {
+            symbol: 'AAPL',
+            number: 1,
+            indexes: [0, 2],
+            prices: [1, 3],
+            feed: 'simulated',
+            version: 1
+          },
+          { symbol: 'MSFT', number: 1, indexes: [1], prices: [2], feed: 'simulated', version: 1 },
+          { symbol: 'AAPL', number: 3, indexes: [0], prices: [4], feed: 'simulated', version: 1 }
         ]
       )
       assert.deepEqual(harness.feed.connections[0]?.symbols, ['AAPL', 'MSFT'])
@@ -122,7 +129,10 @@ describe('producer', () => {
         '{"type":"trade","data":[{"s":"AAPL","p":0,"t":1,"v":1},{"s":"AAPL","p":7,"t":1,"v":1}]}'
       )
       const [record] = await recordsOf(t, harness, 1)
-      assert.deepEqual([record?.indexes, record?.trades], [[1], [{ p: 7, t: 1, v: 1 }]])
+      assert.deepEqual(
+        { indexes: record?.indexes, trades: record?.trades },
+        { indexes: [1], trades: [{ p: 7, t: 1, v: 1 }] }
+      )
       const letters = await readTopic(
         t,
         harness.market.kafka,
@@ -152,7 +162,10 @@ describe('producer', () => {
     await eventually(() => assert.deepEqual(harness.feed.connections[1]?.symbols, ['AAPL', 'MSFT']))
     harness.feed.send(frame(['AAPL', 2]))
     const [first, second] = await recordsOf(t, harness, 2)
-    assert.deepEqual([first?.trades[0]?.p, second?.trades[0]?.p], [1, 2])
+    assert.deepEqual(
+      { first: first?.trades[0]?.p, second: second?.trades[0]?.p },
+      { first: 1, second: 2 }
+    )
     assert.ok((first?.connection ?? '') < (second?.connection ?? ''))
   })
 

@@ -56,7 +56,10 @@ describe('the producer with a database', () => {
       feed.connections[0]?.socket.terminate()
       await eventually(async () => {
         const gap = await market.database.feedGaps.findOne(OUTAGE)
-        assert.deepEqual([gap?.to, gap?.symbols], [null, ['AAPL', 'MSFT']])
+        assert.deepEqual(
+          { to: gap?.to, symbols: gap?.symbols },
+          { to: null, symbols: ['AAPL', 'MSFT'] }
+        )
         assert.ok(gap?.from instanceof Date)
       })
       feed.refuse(undefined)
@@ -83,7 +86,10 @@ describe('the producer with a database', () => {
     assert.equal(await first.stop(), true)
     await eventually(async () => {
       const gap = await market.database.feedGaps.findOne(OUTAGE)
-      assert.deepEqual([gap?.cause, gap?.to], ['the producer was stopped', null])
+      assert.deepEqual(
+        { cause: gap?.cause, to: gap?.to },
+        { cause: 'the producer was stopped', to: null }
+      )
     })
     assert.equal((await market.database.feedStatus.findOne({ _id: FEED }))?.state, 'stopped')
     await produce(t, market, feed)

@@ -49,12 +49,18 @@ describe('the control endpoint of the simulator', () => {
     await post(controlUrl, { signal: 'another' })
     const closed = once(client.socket, 'close')
     const { state } = await post(controlUrl, { signal: 'go' })
-    assert.deepEqual([state.scenario?.name, state.scenario?.stepsDone], ['mine', 1])
+    assert.deepEqual(
+      { name: state.scenario?.name, stepsDone: state.scenario?.stepsDone },
+      { name: 'mine', stepsDone: 1 }
+    )
     await closed
     const second = await post(controlUrl, { scenario: 'half-open' })
     assert.equal(second.state.scenario?.name, 'half-open')
     const third = await post(controlUrl, { scenario: { steps: [{ do: 'accept' }] } })
-    assert.deepEqual([third.status, third.state.scenario?.stepsDone], [200, 1])
+    assert.deepEqual(
+      { status: third.status, stepsDone: third.state.scenario?.stepsDone },
+      { status: 200, stepsDone: 1 }
+    )
   })
 
   it('performs nothing of a request with a mistake, and names all mistakes', options, async (t) => {

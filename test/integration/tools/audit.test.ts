@@ -76,16 +76,16 @@ describe('npm run audit', () => {
     const { differences } = resultOf(run) as Audit
     const of = (symbol: string) => differences.filter((one) => one.symbol === symbol)
     assert.deepEqual(
-      of('MSFT').map(({ kind, timeframe }) => [kind, timeframe]),
-      [['different', '1h']]
+      of('MSFT').map(({ kind, timeframe }) => ({ kind, timeframe })),
+      [{ kind: 'different', timeframe: '1h' }]
     )
     assert.match(
       run.output,
       /MSFT 1h \S+ {2}different: as many trades, other values.*\n +(.*; )?close 1 stored/
     )
     assert.deepEqual(
-      of('BINANCE:BTCUSDT').map(({ kind, timeframe }) => [kind, timeframe]),
-      [['missing', '1s']]
+      of('BINANCE:BTCUSDT').map(({ kind, timeframe }) => ({ kind, timeframe })),
+      [{ kind: 'missing', timeframe: '1s' }]
     )
     // One bar of every timeframe holds the deleted trade, and the audit names it.
     assert.ok(of('AAPL').length >= 8)
@@ -131,6 +131,9 @@ describe('npm run audit', () => {
       assert.ok(run.output.includes(word), run.output)
     }
     const nowhere = await runTool('audit', { TAPEDECK_DATA_DIR: '/nowhere' }, '--date', DATE)
-    assert.deepEqual([nowhere.code, /MONGODB_URI/.test(nowhere.output)], [2, true])
+    assert.deepEqual(
+      { code: nowhere.code, namesVariable: /MONGODB_URI/.test(nowhere.output) },
+      { code: 2, namesVariable: true }
+    )
   })
 })

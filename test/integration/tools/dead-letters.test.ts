@@ -72,10 +72,10 @@ describe('npm run dead', () => {
       const json = await dead(market.env, 'list', '--json')
       const { groups } = JSON.parse(json.output) as { groups: { state: string; count: number }[] }
       assert.deepEqual(
-        groups.map(({ state, count }) => [state, count]),
+        groups.map(({ state, count }) => ({ state, count })),
         [
-          ['open', 2],
-          ['dropped', 1]
+          { state: 'open', count: 2 },
+          { state: 'dropped', count: 1 }
         ]
       )
     }
@@ -113,7 +113,10 @@ describe('npm run dead', () => {
     await eventually(async () => assert.equal(await volumeOf(market, 'TSLA'), 3))
 
     const again = await dead(market.env, 'replay', '0', '1', '2')
-    assert.deepEqual([again.code, again.output.match(/replayed already/g)?.length], [0, 3])
+    assert.deepEqual(
+      { code: again.code, replayedAlready: again.output.match(/replayed already/g)?.length },
+      { code: 0, replayedAlready: 3 }
+    )
     const all = await dead(market.env, 'replay', '--all')
     assert.match(all.output, /0 letters with 0 trades replayed, 2 do not fit/)
     assert.equal(await market.database.trades.countDocuments(), 7)
@@ -170,8 +173,8 @@ describe('npm run dead', () => {
       await writeFile(path.join(folder, 'ports.json'), JSON.stringify({ kafka: port }))
       const found = await dead(env, 'list')
       assert.deepEqual(
-        [found.code, found.output.includes('0 letters open')],
-        [0, true],
+        { code: found.code, saysNoneOpen: found.output.includes('0 letters open') },
+        { code: 0, saysNoneOpen: true },
         found.output
       )
       await writeFile(path.join(folder, 'ports.json'), JSON.stringify({ kafka: 9 }))

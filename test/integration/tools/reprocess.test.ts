@@ -93,7 +93,10 @@ describe('npm run reprocess', () => {
       revisionCause: 'reprocessed',
       revision: { $gt: 0 }
     })
-    assert.deepEqual([revised?.status, revised?.policy], ['revised', 'sip'])
+    assert.deepEqual(
+      { status: revised?.status, policy: revised?.policy },
+      { status: 'revised', policy: 'sip' }
+    )
   })
 
   it('lets the consumer add a late trade to the swapped bars once', options, async (t) => {
@@ -119,7 +122,10 @@ describe('npm run reprocess', () => {
     await eventually(async () => {
       const after = await market.database.bars.findOne(day)
       assert.equal(after?.tradeCount, (before?.tradeCount ?? 0) + 2)
-      assert.deepEqual([after?.high, after?.revision], [200, (before?.revision ?? 0) + 1])
+      assert.deepEqual(
+        { high: after?.high, revision: after?.revision },
+        { high: 200, revision: (before?.revision ?? 0) + 1 }
+      )
     })
     const audit = await runTool('audit', env, '--date', DATE, '--symbols', 'AAPL')
     // Activity bars follow tape order: the late trades are in the bar that was open when they came.
@@ -213,9 +219,15 @@ describe('npm run reprocess', () => {
         assert.ok(run.output.includes(word), run.output)
       }
       const unasked = await runTool('reprocess', {}, ...RANGE, '--swap')
-      assert.deepEqual([unasked.code, /--yes/.test(unasked.output)], [2, true])
+      assert.deepEqual(
+        { code: unasked.code, asksForYes: /--yes/.test(unasked.output) },
+        { code: 2, asksForYes: true }
+      )
       const backwards = await runTool('reprocess', {}, '--from', '2026-03-11', '--to', DATE)
-      assert.deepEqual([backwards.code, /not before --from/.test(backwards.output)], [2, true])
+      assert.deepEqual(
+        { code: backwards.code, namesOrder: /not before --from/.test(backwards.output) },
+        { code: 2, namesOrder: true }
+      )
     }
   )
 })

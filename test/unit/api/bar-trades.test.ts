@@ -49,7 +49,10 @@ async function answerAt(msPerTrade: number): Promise<Answer> {
 describe('counting the trades of a bar', () => {
   it('counts and checks all of them within the time limit', async () => {
     const { summary, check, trades } = await answerAt(999)
-    assert.deepEqual([summary.trades, summary.isComplete], [10, true])
+    assert.deepEqual(
+      { trades: summary.trades, isComplete: summary.isComplete },
+      { trades: 10, isComplete: true }
+    )
     assert.equal(check.isEqual, false) // a bar of other trades
     assert.deepEqual(trades.at(0)?.roles, ['open', 'low'])
     assert.deepEqual(trades.at(-1)?.roles, ['high', 'close'])
@@ -57,8 +60,14 @@ describe('counting the trades of a bar', () => {
 
   it('ends in time, reports that it is incomplete, and checks nothing from a part of the trades', async () => {
     const { summary, check, trades } = await answerAt(3000)
-    assert.deepEqual([summary.trades, summary.isComplete], [3, false])
-    assert.deepEqual([check.isEqual, check.fields], [null, []])
+    assert.deepEqual(
+      { trades: summary.trades, isComplete: summary.isComplete },
+      { trades: 3, isComplete: false }
+    )
+    assert.deepEqual(
+      { isEqual: check.isEqual, fields: check.fields },
+      { isEqual: null, fields: [] }
+    )
     assert.match(
       check.text,
       /^not checked: its 10 trades .* the first 3 of its window were counted$/

@@ -49,14 +49,20 @@ describe('data routes', () => {
   it('read the last 500 windows up to now by default, on the grid of the windows', async () => {
     const asked = await askedBy('/api/v1/bars?timeframe=1m')
     const end = Date.UTC(2025, 0, 31, 15, 1)
-    assert.deepEqual([asked.toMs, asked.fromMs], [end, end - 500 * 60_000])
+    assert.deepEqual(
+      { toMs: asked.toMs, fromMs: asked.fromMs },
+      { toMs: end, fromMs: end - 500 * 60_000 }
+    )
     assert.equal(asked.symbols, undefined)
   })
 
   it('keep the bounds of a trading day on the hour, where it begins', async () => {
     const from = Date.UTC(2025, 0, 30, 1)
     const asked = await askedBy(`/api/v1/bars?timeframe=1d&from=${from}&to=${NOW_MS}`)
-    assert.deepEqual([asked.fromMs, asked.toMs], [from, Date.UTC(2025, 0, 31, 16)])
+    assert.deepEqual(
+      { fromMs: asked.fromMs, toMs: asked.toMs },
+      { fromMs: from, toMs: Date.UTC(2025, 0, 31, 16) }
+    )
   })
 
   it('return a forecast whose window begins later, however far ahead it looks', async () => {

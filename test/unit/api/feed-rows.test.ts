@@ -42,7 +42,10 @@ describe('GET /api/v1/feed', () => {
 
   it('does not treat a stopped producer as silent', async () => {
     const row = await feedOf(saidAgo(3_600_000, { state: 'stopped', explanation: 'stopped' }))
-    assert.deepEqual([row['isStale'], row['explanation']], [false, 'stopped'])
+    assert.deepEqual(
+      { isStale: row['isStale'], explanation: row['explanation'] },
+      { isStale: false, explanation: 'stopped' }
+    )
   })
 
   it('lists outages with their length, up to now while they are open', async () => {
@@ -52,11 +55,11 @@ describe('GET /api/v1/feed', () => {
       gaps: { id: string; seconds: number | null; isOpen: boolean }[]
     }>().gaps
     assert.deepEqual(
-      rows.map(({ id, seconds, isOpen }) => [id, seconds, isOpen]),
+      rows.map(({ id, seconds, isOpen }) => ({ id, seconds, isOpen })),
       [
-        ['a', null, false],
-        ['b', 2.5, false],
-        ['c', 60, true]
+        { id: 'a', seconds: null, isOpen: false },
+        { id: 'b', seconds: 2.5, isOpen: false },
+        { id: 'c', seconds: 60, isOpen: true }
       ]
     )
   })
@@ -78,10 +81,10 @@ describe('GET /api/v1/gaps', () => {
     assert.deepEqual(asked, { fromMs: T0_MS, toMs: NOW_MS, limit: 7 })
     const rows = answer.json<{ gaps: { time: number; timeEnd: number; text: string }[] }>().gaps
     assert.deepEqual(
-      rows.map(({ time, timeEnd }) => [time - T0_MS, timeEnd - T0_MS]),
+      rows.map(({ time, timeEnd }) => ({ afterMs: time - T0_MS, untilMs: timeEnd - T0_MS })),
       [
-        [5000, 5000],
-        [540_000, 600_000]
+        { afterMs: 5000, untilMs: 5000 },
+        { afterMs: 540_000, untilMs: 600_000 }
       ]
     )
     assert.match(rows[0]?.text ?? '', /^no feed \(all symbols\), until here: the feed closed/)
@@ -95,31 +98,46 @@ describe('gaps without a begin, or of one partition', () => {
     const answer = await apiOn({ gaps: async () => gaps }, clock).inject('/api/v1/gaps')
     return answer
       .json<{ gaps: { time: number; timeEnd: number; text: string; log: string | null }[] }>()
-      .gaps.map(({ time, timeEnd, text, log }) => [time - T0_MS, timeEnd - T0_MS, text, log])
+      .gaps.map(({ time, timeEnd, text, log }) => ({
+        afterMs: time - T0_MS,
+        untilMs: timeEnd - T0_MS,
+        text,
+        log
+      }))
   }
   const cause = 'the feed was not followed before'
 
   it('are shown at their end, so that earlier recordings are not covered', async () => {
     assert.deepEqual(await textsOf([aGap('a', null, 5000, { cause })]), [
-      [5000, 5000, `no feed (all symbols), until here: ${cause}`, null]
+      {
+        afterMs: 5000,
+        untilMs: 5000,
+        text: `no feed (all symbols), until here: ${cause}`,
+        log: null
+      }
     ])
   })
 
   it('reach from their report to now while there is no frame yet', async () => {
     const updatedAt = new Date(T0_MS + 300_000)
     assert.deepEqual(await textsOf([aGap('a', null, null, { cause, updatedAt })]), [
-      [
-        300_000,
-        600_000,
-        `no feed (all symbols), since before the first frame so far: ${cause}`,
-        null
-      ]
+      {
+        afterMs: 300_000,
+        untilMs: 600_000,
+        text: `no feed (all symbols), since before the first frame so far: ${cause}`,
+        log: null
+      }
     ])
   })
 
   it('name the partition whose symbols they concern', async () => {
     assert.deepEqual(await textsOf([aGap('a', 0, 5000, { cause: 'x', log: 'raw_data/3' })]), [
-      [0, 5000, 'no feed (symbols of partition raw_data/3), 5.0 s: x', 'raw_data/3']
+      {
+        afterMs: 0,
+        untilMs: 5000,
+        text: 'no feed (symbols of partition raw_data/3), 5.0 s: x',
+        log: 'raw_data/3'
+      }
     ])
   })
 })
@@ -134,30 +152,30 @@ describe('standings in GET /api/v1/symbols', () => {
     const answer = await apiOn(parts, clock, env).inject('/api/v1/symbols')
     return answer
       .json<{ symbols: { symbol: string; standing: string | null; reason: string | null }[] }>()
-      .symbols.map(({ symbol, standing, reason }) => [symbol, standing, reason])
+      .symbols.map(({ symbol, standing, reason }) => ({ symbol, standing, reason }))
   }
 
   it('come from a producer that reports; symbols it does not follow yet are marked', async () => {
     assert.deepEqual(await standingsOf([saidAgo(100)]), [
-      ['AAPL', 'receiving', null],
-      ['MSFT', null, 'not followed by the producer yet']
+      { symbol: 'AAPL', standing: 'receiving', reason: null },
+      { symbol: 'MSFT', standing: null, reason: 'not followed by the producer yet' }
     ])
   })
 
   it('are not those of a silent producer', async () => {
     assert.deepEqual(await standingsOf([saidAgo(60_000)]), [
-      ['AAPL', null, 'no report from the producer'],
-      ['MSFT', null, 'no report from the producer']
+      { symbol: 'AAPL', standing: null, reason: 'no report from the producer' },
+      { symbol: 'MSFT', standing: null, reason: 'no report from the producer' }
     ])
     assert.deepEqual(await standingsOf([]), [
-      ['AAPL', null, null],
-      ['MSFT', null, null]
+      { symbol: 'AAPL', standing: null, reason: null },
+      { symbol: 'MSFT', standing: null, reason: null }
     ])
   })
 
   it('are over the limit for symbols beyond the plan', async () => {
     const added = { _id: 'TSLA', wanted: true, by: 'test', at: new Date(0) }
     const rows = await standingsOf([], [added], { FINNHUB_MAX_SYMBOLS: '2' })
-    assert.deepEqual(rows[2], ['TSLA', 'over the limit', null])
+    assert.deepEqual(rows[2], { symbol: 'TSLA', standing: 'over the limit', reason: null })
   })
 })

@@ -61,10 +61,10 @@ describe('forecast-summary', () => {
   it('has a row for each horizon of FORECASTS, also before anything is stored', async () => {
     const rows = await summaryOf([], 'symbol=AAPL&timeframe=1m')
     assert.deepEqual(
-      rows.map(({ horizon, label, scored, skill }) => [horizon, label, scored, skill]),
+      rows.map(({ horizon, label, scored, skill }) => ({ horizon, label, scored, skill })),
       [
-        [1, 'too few scores', 0, null],
-        [5, 'too few scores', 0, null]
+        { horizon: 1, label: 'too few scores', scored: 0, skill: null },
+        { horizon: 5, label: 'too few scores', scored: 0, skill: null }
       ]
     )
   })
@@ -73,8 +73,8 @@ describe('forecast-summary', () => {
     const scores = [aScore('AAPL', '1m', 1)]
     const [other] = await summaryOf(scores, 'symbol=AAPL&timeframe=1h')
     assert.deepEqual(
-      [other?.['label'], other?.['verdict'], other?.['horizon']],
-      ['no forecast', 'no forecast for this timeframe (FORECASTS)', null]
+      { label: other?.['label'], verdict: other?.['verdict'], horizon: other?.['horizon'] },
+      { label: 'no forecast', verdict: 'no forecast for this timeframe (FORECASTS)', horizon: null }
     )
     const [far] = await summaryOf(scores, 'symbol=AAPL&timeframe=1m&horizon=7')
     assert.equal(far?.['verdict'], 'no forecast 7 bars ahead (FORECASTS)')
@@ -82,7 +82,10 @@ describe('forecast-summary', () => {
 
   it('keeps stored scores of a timeframe that is no longer in FORECASTS', async () => {
     const [row] = await summaryOf([aScore('AAPL', '1h', 2)], 'symbol=AAPL&timeframe=1h')
-    assert.deepEqual([row?.['horizon'], row?.['label']], [2, 'worse than naive'])
+    assert.deepEqual(
+      { horizon: row?.['horizon'], label: row?.['label'] },
+      { horizon: 2, label: 'worse than naive' }
+    )
   })
 
   it('has no row for a symbol that is neither configured nor forecast', async () => {
@@ -105,8 +108,13 @@ describe('forecast-scores', () => {
       assert.equal(row[`${stretch}HitUpper`], 0.55)
     }
     assert.deepEqual(
-      [row['last50N'], row['last500N'], row['dayN'], row['totalN']],
-      [50, 500, 300, 700]
+      {
+        last50N: row['last50N'],
+        last500N: row['last500N'],
+        dayN: row['dayN'],
+        totalN: row['totalN']
+      },
+      { last50N: 50, last500N: 500, dayN: 300, totalN: 700 }
     )
   })
 
@@ -114,7 +122,7 @@ describe('forecast-scores', () => {
     const stored = [aScore('AAPL', '1m', 1), aScore('AAPL', '5s', 12)]
     const all = (await answerOn(stored, 'forecast-scores'))['scores'] as Row[]
     const one = (await answerOn(stored, 'forecast-scores?timeframe=5s'))['scores'] as Row[]
-    assert.deepEqual([all.length, one.length], [2, 1])
+    assert.deepEqual({ all: all.length, one: one.length }, { all: 2, one: 1 })
   })
 
   it('nests the same for people, with the test of each window', async () => {

@@ -37,7 +37,7 @@ describe('LoadCache', () => {
   it('loads once for simultaneous callers and for 250 ms from the start of the load', async () => {
     const { clock, get, loadCount } = aCache()
     const [first, second] = [get('a'), get('a')]
-    assert.deepEqual([first.hit, second.hit], [false, true])
+    assert.deepEqual({ first: first.hit, second: second.hit }, { first: false, second: true })
     await Promise.all([first.value, second.value])
     clock.nowMs += 250
     assert.equal(get('a').hit, true)
@@ -73,13 +73,13 @@ describe('LoadCache', () => {
     const many = aCache({ maxEntries: 2 })
     for (const key of ['a', 'b', 'c']) many.get(key)
     assert.equal(many.cache.size, 2)
-    assert.deepEqual([many.get('c').hit, many.get('a').hit], [true, false])
+    assert.deepEqual({ c: many.get('c').hit, a: many.get('a').hit }, { c: true, a: false })
 
     const heavy = aCache({ maxWeight: 10 })
     await heavy.get('a', '123456').value
     await heavy.get('b', '123456').value
-    assert.deepEqual([heavy.cache.size, heavy.cache.weight], [1, 6])
+    assert.deepEqual({ size: heavy.cache.size, weight: heavy.cache.weight }, { size: 1, weight: 6 })
     await heavy.get('c', '12345678901').value
-    assert.deepEqual([heavy.cache.size, heavy.cache.weight], [0, 0])
+    assert.deepEqual({ size: heavy.cache.size, weight: heavy.cache.weight }, { size: 0, weight: 0 })
   })
 })

@@ -44,8 +44,12 @@ describe('rows of GET /api/v1/bars', () => {
   it('have no coverage, and are not complete, where the state of the feed is unknown', async () => {
     const row = await rowOf({ coverage: null })
     assert.deepEqual(
-      [row['coverage'], row['coveragePercent'], row['isComplete']],
-      [null, null, false]
+      {
+        coverage: row['coverage'],
+        coveragePercent: row['coveragePercent'],
+        isComplete: row['isComplete']
+      },
+      { coverage: null, coveragePercent: null, isComplete: false }
     )
   })
 
@@ -62,8 +66,13 @@ describe('rows of GET /api/v1/bars', () => {
   it('have null for fields that an older bar or trade lacks', async () => {
     const row = await rowOf({}, ['coverage', 'gapIds', 'realisedVolatility', 'conditionVersion'])
     assert.deepEqual(
-      [row['coverage'], row['gapIds'], row['realisedVolatility'], row['conditionVersion']],
-      [null, [], null, null]
+      {
+        coverage: row['coverage'],
+        gapIds: row['gapIds'],
+        realisedVolatility: row['realisedVolatility'],
+        conditionVersion: row['conditionVersion']
+      },
+      { coverage: null, gapIds: [], realisedVolatility: null, conditionVersion: null }
     )
     const { eligible, ...trade } = aTrade('AAPL', 0)
     assert.equal(eligible, 'price and volume')

@@ -107,10 +107,10 @@ describe('adding and removing symbols', () => {
       symbols: { symbol: string; configured: boolean; wanted: boolean }[]
     }>()
     assert.deepEqual(
-      list.symbols.map(({ symbol, configured, wanted }) => [symbol, configured, wanted]),
+      list.symbols.map(({ symbol, configured, wanted }) => ({ symbol, configured, wanted })),
       [
-        ['AAPL', true, false],
-        ['MSFT', true, true]
+        { symbol: 'AAPL', configured: true, wanted: false },
+        { symbol: 'MSFT', configured: true, wanted: true }
       ]
     )
     const back = await add({ symbols: ['AAPL'] })

@@ -18,11 +18,11 @@ describe('consumer configuration', () => {
       redelivered: 'drop'
     })
     assert.deepEqual(
-      forecasts.map(({ timeframe, lookback, horizon }) => [timeframe, lookback, horizon]),
+      forecasts.map(({ timeframe, lookback, horizon }) => ({ timeframe, lookback, horizon })),
       [
-        ['1m', 20, 1],
-        ['1m', 60, 5],
-        ['5s', 60, 12]
+        { timeframe: '1m', lookback: 20, horizon: 1 },
+        { timeframe: '1m', lookback: 60, horizon: 5 },
+        { timeframe: '5s', lookback: 60, horizon: 12 }
       ]
     )
   })
@@ -50,9 +50,15 @@ describe('consumer configuration', () => {
 describe('producer configuration', () => {
   it('goes to Finnhub with a token and to the simulator without', () => {
     const simulated = readProducer({ ...SERVERS, SIMULATOR_URL: 'ws://sim:9200' })
-    assert.deepEqual([simulated.vendor.url, simulated.feedName], ['ws://sim:9200', 'simulated'])
+    assert.deepEqual(
+      { url: simulated.vendor.url, feedName: simulated.feedName },
+      { url: 'ws://sim:9200', feedName: 'simulated' }
+    )
     const live = readProducer({ ...SERVERS, SIMULATOR_URL: 'ws://sim:9200', FINNHUB_TOKEN: 'k' })
-    assert.deepEqual([live.vendor.url, live.feedName], ['wss://ws.finnhub.io', 'finnhub'])
+    assert.deepEqual(
+      { url: live.vendor.url, feedName: live.feedName },
+      { url: 'wss://ws.finnhub.io', feedName: 'finnhub' }
+    )
     const pointed = readProducer({ ...SERVERS, FINNHUB_URL: 'ws://mine:1', FINNHUB_TOKEN: 'k' })
     assert.equal(pointed.vendor.url, 'ws://mine:1')
   })
@@ -60,7 +66,7 @@ describe('producer configuration', () => {
   it('goes to Alpaca with both of its keys, and names the one that is missing', () => {
     const keys = { ALPACA_KEY_ID: 'k', ALPACA_SECRET_KEY: 's' }
     const { vendor, feedName } = readProducer({ ...SERVERS, FEED: 'alpaca', ...keys })
-    assert.deepEqual([vendor.kind, feedName], ['alpaca', 'alpaca'])
+    assert.deepEqual({ kind: vendor.kind, feedName }, { kind: 'alpaca', feedName: 'alpaca' })
     assert.throws(
       () => readProducer({ ...SERVERS, FEED: 'alpaca', ALPACA_KEY_ID: 'k' }),
       /ALPACA_SECRET_KEY/
@@ -74,7 +80,7 @@ describe('producer configuration', () => {
       SYMBOLS: 'AAPL,MSFT',
       FINNHUB_MAX_SYMBOLS: ''
     })
-    assert.deepEqual([symbols, maxSymbols], [['AAPL', 'MSFT'], 50])
+    assert.deepEqual({ symbols, maxSymbols }, { symbols: ['AAPL', 'MSFT'], maxSymbols: 50 })
   })
 
   it('says what is missing when there is no feed at all', () => {

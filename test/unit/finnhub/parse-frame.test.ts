@@ -14,11 +14,11 @@ describe('parseFrame()', () => {
     )
     assert.ok(frame.kind === 'trades')
     assert.deepEqual(
-      frame.trades.map(({ s, v, c, index }) => [s, v, c, index]),
+      frame.trades.map(({ s, v, c, index }) => ({ s, v, c, index })),
       [
-        ['AAPL', 5, ['1', '12'], 0],
-        ['BINANCE:BTCUSDT', 0.00008, null, 1],
-        ['X', 1, undefined, 2]
+        { s: 'AAPL', v: 5, c: ['1', '12'], index: 0 },
+        { s: 'BINANCE:BTCUSDT', v: 0.00008, c: null, index: 1 },
+        { s: 'X', v: 1, c: undefined, index: 2 }
       ]
     )
   })
@@ -31,18 +31,18 @@ describe('parseFrame()', () => {
     )
     assert.ok(frame.kind === 'trades')
     assert.deepEqual(
-      frame.trades.map(({ i, index }) => [i, index]),
+      frame.trades.map(({ i, index }) => ({ i, index })),
       [
-        ['57-1', 0],
-        ['7', 1],
-        [undefined, 2]
+        { i: '57-1', index: 0 },
+        { i: '7', index: 1 },
+        { i: undefined, index: 2 }
       ]
     )
     assert.deepEqual(
-      frame.refused.map(({ reason, index }) => [reason, index]),
+      frame.refused.map(({ reason, index }) => ({ reason, index })),
       [
-        ['id is not a text', 3],
-        ['id is too long', 4]
+        { reason: 'id is not a text', index: 3 },
+        { reason: 'id is too long', index: 4 }
       ]
     )
     const [record] = recordsOf(frame.trades, ORIGIN)
@@ -83,10 +83,10 @@ describe('parseFrame()', () => {
       [1]
     )
     assert.deepEqual(
-      frame.refused.map(({ index, reason }) => [index, reason]),
+      frame.refused.map(({ index, reason }) => ({ index, reason })),
       [
-        [0, 'price is not positive'],
-        [2, 'symbol is not a text']
+        { index: 0, reason: 'price is not positive' },
+        { index: 2, reason: 'symbol is not a text' }
       ]
     )
   })

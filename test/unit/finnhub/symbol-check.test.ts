@@ -20,10 +20,10 @@ describe('checkSymbols()', () => {
     ])
     assert.ok(check.isChecked)
     assert.deepEqual(
-      check.unknown.map(({ symbol, reason }) => [symbol, reason]),
+      check.unknown.map(({ symbol, reason }) => ({ symbol, reason })),
       [
-        ['TLSA', "not in Finnhub's list of US symbols; did you mean TSLA?"],
-        ['ZZZZZ', "not in Finnhub's list of US symbols"]
+        { symbol: 'TLSA', reason: "not in Finnhub's list of US symbols; did you mean TSLA?" },
+        { symbol: 'ZZZZZ', reason: "not in Finnhub's list of US symbols" }
       ]
     )
   })

@@ -26,7 +26,10 @@ describe('KAFKA_BROKERS', () => {
       username: 'me',
       password: 'p@ss'
     })
-    assert.deepEqual([config.ssl, config.brokers], [true, ['a:9092', 'b:9092']])
+    assert.deepEqual(
+      { ssl: config.ssl, brokers: config.brokers },
+      { ssl: true, brokers: ['a:9092', 'b:9092'] }
+    )
   })
 
   it('lets variables win over the address', () => {

@@ -120,14 +120,17 @@ describe('capture', { timeout: 60_000 }, () => {
     await sized.close()
     const all = await files(dir)
     assert.deepEqual(
-      all.map(({ name, lines }) => [name.slice(17, -10), lines.map(({ f }) => f).join('')]),
+      all.map(({ name, lines }) => ({
+        name: name.slice(17, -10),
+        frames: lines.map(({ f }) => f).join('')
+      })),
       [
-        ['00.123Z-one', 'a'],
-        ['01.123Z-two', 'b'],
-        ['02.123Z-three', 'c'],
-        ['03.123Z-three', 'd'],
-        ['04.123Z-four', 'e'],
-        ['04.124Z-four', 'f']
+        { name: '00.123Z-one', frames: 'a' },
+        { name: '01.123Z-two', frames: 'b' },
+        { name: '02.123Z-three', frames: 'c' },
+        { name: '03.123Z-three', frames: 'd' },
+        { name: '04.123Z-four', frames: 'e' },
+        { name: '04.124Z-four', frames: 'f' }
       ]
     )
   })

@@ -30,10 +30,10 @@ describe('OutageTracker', () => {
     made.frame(9000, true)
     made.frame(9001, true)
     assert.deepEqual(
-      gaps.map(({ id, fromMs, toMs, cause, symbols }) => [id, fromMs, toMs, cause, symbols]),
+      gaps.map(({ id, fromMs, toMs, cause, symbols }) => ({ id, fromMs, toMs, cause, symbols })),
       [
-        ['gap-1', 1000, null, 'closed', ['AAPL']],
-        ['gap-1', 1000, 9000, 'closed', ['AAPL']]
+        { id: 'gap-1', fromMs: 1000, toMs: null, cause: 'closed', symbols: ['AAPL'] },
+        { id: 'gap-1', fromMs: 1000, toMs: 9000, cause: 'closed', symbols: ['AAPL'] }
       ]
     )
   })
@@ -45,7 +45,7 @@ describe('OutageTracker', () => {
     made.frame(2000, false)
     assert.equal(gaps.length, 1)
     made.frame(3000, true)
-    assert.deepEqual([gaps[1]?.fromMs, gaps[1]?.toMs], [1000, 3000])
+    assert.deepEqual({ fromMs: gaps[1]?.fromMs, toMs: gaps[1]?.toMs }, { fromMs: 1000, toMs: 3000 })
   })
 
   it('records once, with the first frame ever, that the time before is unknown', () => {
@@ -55,8 +55,8 @@ describe('OutageTracker', () => {
     made.frame(300, true)
     assert.deepEqual(gaps, [])
     assert.deepEqual(
-      beginnings.map(({ fromMs, toMs, symbols }) => [fromMs, toMs, symbols]),
-      [[null, 200, []]]
+      beginnings.map(({ fromMs, toMs, symbols }) => ({ fromMs, toMs, symbols })),
+      [{ fromMs: null, toMs: 200, symbols: [] }]
     )
   })
 
@@ -72,14 +72,14 @@ describe('OutageTracker', () => {
     made.setSymbols(['MSFT', 'AAPL'])
     made.frame(900, true)
     assert.deepEqual(
-      gaps.map(({ fromMs, toMs, symbols, cause }) => [fromMs, toMs, symbols, cause]),
-      [[400, 900, ['AAPL'], 'the symbol was not followed']]
+      gaps.map(({ fromMs, toMs, symbols, cause }) => ({ fromMs, toMs, symbols, cause })),
+      [{ fromMs: 400, toMs: 900, symbols: ['AAPL'], cause: 'the symbol was not followed' }]
     )
     assert.deepEqual(
-      beginnings.map(({ toMs, symbols }) => [toMs, symbols]),
+      beginnings.map(({ toMs, symbols }) => ({ toMs, symbols })),
       [
-        [200, []],
-        [400, ['MSFT']]
+        { toMs: 200, symbols: [] },
+        { toMs: 400, symbols: ['MSFT'] }
       ]
     )
   })
@@ -89,10 +89,10 @@ describe('OutageTracker', () => {
     first.tracker.resume({ lastFrameMs: 5000 }, 60_000)
     first.tracker.frame(61_000, true)
     assert.deepEqual(
-      first.gaps.map(({ fromMs, toMs, cause }) => [fromMs, toMs, cause]),
+      first.gaps.map(({ fromMs, toMs, cause }) => ({ fromMs, toMs, cause })),
       [
-        [5000, null, 'the producer was not running'],
-        [5000, 61_000, 'the producer was not running']
+        { fromMs: 5000, toMs: null, cause: 'the producer was not running' },
+        { fromMs: 5000, toMs: 61_000, cause: 'the producer was not running' }
       ]
     )
     const second = tracker()
@@ -102,10 +102,10 @@ describe('OutageTracker', () => {
     )
     second.tracker.frame(61_000, true)
     assert.deepEqual(
-      second.gaps.map(({ id, fromMs, toMs, symbols }) => [id, fromMs, toMs, symbols]),
+      second.gaps.map(({ id, fromMs, toMs, symbols }) => ({ id, fromMs, toMs, symbols })),
       [
-        ['old', 1, null, ['MSFT']],
-        ['old', 1, 61_000, ['MSFT']]
+        { id: 'old', fromMs: 1, toMs: null, symbols: ['MSFT'] },
+        { id: 'old', fromMs: 1, toMs: 61_000, symbols: ['MSFT'] }
       ]
     )
   })
@@ -154,7 +154,7 @@ function stored(gaps: readonly GapRecord[]): unknown[] {
     const toMs = Math.max(former.toMs ?? 0, gap.toMs ?? 0)
     byId.set(gap.id, { ...former, toMs: toMs === 0 ? null : toMs })
   }
-  return [...byId.values()].map(({ fromMs, toMs, symbols }) => [fromMs, toMs, symbols])
+  return [...byId.values()].map(({ fromMs, toMs, symbols }) => ({ fromMs, toMs, symbols }))
 }
 
 describe('OutageTracker over several runs', () => {
@@ -169,9 +169,9 @@ describe('OutageTracker over several runs', () => {
     second.frame(61_000, true)
     second.frame(62_000, true)
     assert.deepEqual(stored(gaps), [
-      [null, 1000, []],
-      [1000, 61_000, ['AAPL']],
-      [null, 61_000, ['TSLA']]
+      { fromMs: null, toMs: 1000, symbols: [] },
+      { fromMs: 1000, toMs: 61_000, symbols: ['AAPL'] },
+      { fromMs: null, toMs: 61_000, symbols: ['TSLA'] }
     ])
   })
 
@@ -187,12 +187,12 @@ describe('OutageTracker over several runs', () => {
       nowMs += 10_000
     }
     assert.deepEqual(stored(gaps), [
-      [null, 1000, []],
-      [5000, 11_000, ['AAPL', 'MSFT']],
-      [15_000, 21_000, ['AAPL']],
-      [25_000, 31_000, ['AAPL']],
-      [5000, 31_000, ['MSFT']],
-      [35_000, null, ['AAPL', 'MSFT']]
+      { fromMs: null, toMs: 1000, symbols: [] },
+      { fromMs: 5000, toMs: 11_000, symbols: ['AAPL', 'MSFT'] },
+      { fromMs: 15_000, toMs: 21_000, symbols: ['AAPL'] },
+      { fromMs: 25_000, toMs: 31_000, symbols: ['AAPL'] },
+      { fromMs: 5000, toMs: 31_000, symbols: ['MSFT'] },
+      { fromMs: 35_000, toMs: null, symbols: ['AAPL', 'MSFT'] }
     ])
   })
 
@@ -205,9 +205,9 @@ describe('OutageTracker over several runs', () => {
       run(['AAPL', 'TSLA', 'NVDA'], count * 10_000).frame(count * 10_000 + 1000, true)
     }
     assert.deepEqual(stored(gaps), [
-      [null, 1000, []],
-      [1000, 41_000, ['AAPL', 'MSFT']],
-      [null, 41_000, ['TSLA', 'NVDA']]
+      { fromMs: null, toMs: 1000, symbols: [] },
+      { fromMs: 1000, toMs: 41_000, symbols: ['AAPL', 'MSFT'] },
+      { fromMs: null, toMs: 41_000, symbols: ['TSLA', 'NVDA'] }
     ])
   })
 
@@ -215,7 +215,7 @@ describe('OutageTracker over several runs', () => {
     const { gaps, run } = runs()
     run(['AAPL'], 0).frame(1000, true)
     run(['AAPL'], 5000).frame(6000, true)
-    assert.deepEqual(stored(gaps), [[null, 6000, []]])
+    assert.deepEqual(stored(gaps), [{ fromMs: null, toMs: 6000, symbols: [] }])
   })
 
   it('hands over no gap that is in memory only', () => {
@@ -232,10 +232,10 @@ describe('OutageTracker over several runs', () => {
     note(third, 21_500)
     run(['AAPL', 'TSLA'], 30_000).frame(31_000, true)
     assert.deepEqual(stored(gaps), [
-      [null, 1000, []],
-      [11_000, 21_000, ['AAPL']],
-      [null, 21_000, ['TSLA']],
-      [21_000, 31_000, ['AAPL', 'TSLA']]
+      { fromMs: null, toMs: 1000, symbols: [] },
+      { fromMs: 11_000, toMs: 21_000, symbols: ['AAPL'] },
+      { fromMs: null, toMs: 21_000, symbols: ['TSLA'] },
+      { fromMs: 21_000, toMs: 31_000, symbols: ['AAPL', 'TSLA'] }
     ])
   })
 
@@ -248,9 +248,9 @@ describe('OutageTracker over several runs', () => {
     note(first)
     run(['AAPL', 'MSFT'], 10_000).frame(11_000, true)
     assert.deepEqual(stored(gaps), [
-      [null, 1000, []],
-      [2000, 11_000, ['AAPL']],
-      [1000, 11_000, ['MSFT']]
+      { fromMs: null, toMs: 1000, symbols: [] },
+      { fromMs: 2000, toMs: 11_000, symbols: ['AAPL'] },
+      { fromMs: 1000, toMs: 11_000, symbols: ['MSFT'] }
     ])
   })
 
@@ -259,7 +259,7 @@ describe('OutageTracker over several runs', () => {
     const tracker = run(['AAPL', 'TSLA'], 0)
     tracker.resume({ lastFrameMs: 500 }, 900)
     tracker.frame(1000, true)
-    assert.deepEqual(stored(gaps), [[500, 1000, ['AAPL', 'TSLA']]])
+    assert.deepEqual(stored(gaps), [{ fromMs: 500, toMs: 1000, symbols: ['AAPL', 'TSLA'] }])
   })
 })
 

@@ -26,10 +26,10 @@ describe('buildFrame()', () => {
     const columns = [column('time', 'timestamp_epoch'), column('close', 'number')]
     const frame = buildFrame('A', [{ time: 1 }, { time: 2, close: 3 }], columns)
     assert.deepEqual(
-      frame.fields.map(({ name, values }) => [name, values]),
+      frame.fields.map(({ name, values }) => ({ name, values })),
       [
-        ['close', [null, 3]],
-        ['time', [1, 2]]
+        { name: 'close', values: [null, 3] },
+        { name: 'time', values: [1, 2] }
       ]
     )
   })
@@ -74,11 +74,11 @@ describe('longToWide()', () => {
     ]
     const { fields } = longToWide(buildFrame('A', rows, columns))
     assert.deepEqual(
-      fields.map(({ labels, values }) => [labels['symbol'], values]),
+      fields.map(({ labels, values }) => ({ symbol: labels['symbol'], values })),
       [
-        [undefined, [1, 2]],
-        ['A', [5, null]],
-        ['B', [6, 7]]
+        { symbol: undefined, values: [1, 2] },
+        { symbol: 'A', values: [5, null] },
+        { symbol: 'B', values: [6, 7] }
       ]
     )
   })

@@ -47,13 +47,13 @@ describe('BarAccumulator', () => {
     const accumulator = new BarAccumulator()
     accumulator.add({ ...aTrade(10, 0), eligibility: 4 })
     assert.deepEqual(
-      [
-        accumulator.meanPrice,
-        accumulator.sdPrice,
-        accumulator.logReturn,
-        accumulator.realisedVolatility
-      ],
-      [null, null, null, null]
+      {
+        meanPrice: accumulator.meanPrice,
+        sdPrice: accumulator.sdPrice,
+        logReturn: accumulator.logReturn,
+        realisedVolatility: accumulator.realisedVolatility
+      },
+      { meanPrice: null, sdPrice: null, logReturn: null, realisedVolatility: null }
     )
   })
 })

@@ -45,11 +45,11 @@ describe('ActivityBarAggregator', () => {
     const bars = await run([aRecord({ trades })], () => false)
     const volumes = bars
       .filter(({ timeframe }) => timeframe === '700v')
-      .map(({ accumulator, status }) => [accumulator.sums[0], status])
+      .map(({ accumulator, status }) => ({ volume: accumulator.sums[0], status }))
     assert.deepEqual(volumes, [
-      [900e8, 'final'],
-      [800e8, 'final'],
-      [50e8, 'provisional']
+      { volume: 900e8, status: 'final' },
+      { volume: 800e8, status: 'final' },
+      { volume: 50e8, status: 'provisional' }
     ])
     const counts = bars.filter(({ timeframe }) => timeframe === '3t')
     assert.deepEqual(
@@ -69,10 +69,14 @@ describe('ActivityBarAggregator', () => {
     )
     const bars = all.filter(({ timeframe }) => timeframe === '3t')
     assert.deepEqual(
-      bars.map(({ accumulator, status, tradeDate }) => [accumulator.tradeCount, status, tradeDate]),
+      bars.map(({ accumulator, status, tradeDate }) => ({
+        tradeCount: accumulator.tradeCount,
+        status,
+        tradeDate
+      })),
       [
-        [1, 'final', '2026-03-10'],
-        [3, 'final', '2026-03-11']
+        { tradeCount: 1, status: 'final', tradeDate: '2026-03-10' },
+        { tradeCount: 3, status: 'final', tradeDate: '2026-03-11' }
       ]
     )
   })

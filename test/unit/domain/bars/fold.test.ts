@@ -40,7 +40,10 @@ describe('PartitionFold', () => {
     const [future] = takeAll(fold, [
       aRecord({ receivedAt: START_MS, trades: [aTrade({ t: START_MS + 61_000 })] })
     ])
-    assert.deepEqual([future?.exclusion, future?.byMs], ['from the future', 61_000])
+    assert.deepEqual(
+      { exclusion: future?.exclusion, byMs: future?.byMs },
+      { exclusion: 'from the future', byMs: 61_000 }
+    )
     assert.equal(fold.watermark.ms, -Infinity)
   })
 
@@ -52,11 +55,11 @@ describe('PartitionFold', () => {
       aRecord({ frame: 3, trades: [aTrade({ t: START_MS + 37_999 })] })
     ])
     assert.deepEqual(
-      stored.map(({ exclusion, byMs }) => [exclusion, byMs]),
+      stored.map(({ exclusion, byMs }) => ({ exclusion, byMs })),
       [
-        [undefined, 0],
-        [undefined, 0],
-        ['too late', 60_001]
+        { exclusion: undefined, byMs: 0 },
+        { exclusion: undefined, byMs: 0 },
+        { exclusion: 'too late', byMs: 60_001 }
       ]
     )
   })

@@ -21,7 +21,10 @@ describe('TickRule', () => {
       Math.abs(rule.next('A', 101, '2026-11-24').squaredReturn / 1e8 - Math.log(1.01) ** 2) < 1e-16
     )
     const overnight = rule.next('A', 150, '2026-11-25')
-    assert.deepEqual([overnight.direction, overnight.squaredReturn], [1, 0])
+    assert.deepEqual(
+      { direction: overnight.direction, squaredReturn: overnight.squaredReturn },
+      { direction: 1, squaredReturn: 0 }
+    )
   })
 
   it('continues after a restart without a difference, whatever the symbols and prices', () => {

@@ -215,7 +215,10 @@ describe('ForecastEngine', () => {
     const store = new ForecastStore()
     store.turn(engine(), closes(...Array.from({ length: 60 }, () => 12.34)))
     for (const one of store.entries.values()) {
-      assert.deepEqual([one.parameters['slope'], one.forecast], [0, 12.34])
+      assert.deepEqual(
+        { slope: one.parameters['slope'], forecast: one.forecast },
+        { slope: 0, forecast: 12.34 }
+      )
       assert.equal(one.parameters['r2'], 1)
       if (one.status === 'scored') assert.equal(one.inBand, true)
     }

@@ -106,18 +106,23 @@ function compare(report: ScoreReport, entries: readonly LedgerEntry[]): void {
   const scored = entries
     .filter(({ status }) => status === 'scored')
     .toSorted((a, b) => a.targetMs - b.targetMs)
-  const parts: [string, TestedScores, readonly LedgerEntry[]][] = [
-    ['total', report.total, scored],
-    ['day', report.day, scored.filter(({ tradeDate }) => tradeDate === report.tradeDate)],
-    ['last500', report.last500, scored.slice(-LONG_WINDOW)],
-    ['last50', report.last50, scored.slice(-SHORT_WINDOW)]
+  const parts: { name: string; found: TestedScores; of: readonly LedgerEntry[] }[] = [
+    { name: 'total', found: report.total, of: scored },
+    {
+      name: 'day',
+      found: report.day,
+      of: scored.filter(({ tradeDate }) => tradeDate === report.tradeDate)
+    },
+    { name: 'last500', found: report.last500, of: scored.slice(-LONG_WINDOW) },
+    { name: 'last50', found: report.last50, of: scored.slice(-SHORT_WINDOW) }
   ]
-  for (const [name, found, of] of parts) {
+  for (const { name, found, of } of parts) {
     for (const [field, expected] of Object.entries(independent(of))) {
       close(found[field as keyof Scores], expected as number | null, `${name} ${field}`)
     }
   }
-  for (const [name, { dieboldMariano: test, n }, of] of parts) {
+  for (const { name, found, of } of parts) {
+    const { dieboldMariano: test, n } = found
     if (n > LONG_WINDOW) assert.equal(test, null)
     if (test?.statistic == null) continue
     const differences = of.map(

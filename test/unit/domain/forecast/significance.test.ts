@@ -80,7 +80,8 @@ describe('studentTTwoSided()', () => {
     close(studentTTwoSided(-2.2281388519649385, 10), 0.05, 't(0.975, 10)')
     close(studentTTwoSided(2, 2), 1 - 2 / Math.sqrt(2 + 4), 'two degrees')
     assert.ok(Math.abs(studentTTwoSided(1.959963984540054, 1e6) - 0.05) < 1e-6)
-    assert.deepEqual([studentTTwoSided(0, 5), studentTTwoSided(Infinity, 5)], [1, 0])
+    assert.equal(studentTTwoSided(0, 5), 1)
+    assert.equal(studentTTwoSided(Infinity, 5), 0)
   })
 })
 

@@ -20,13 +20,13 @@ describe('readBacktestArguments()', () => {
     const args = readBacktestArguments(['--file', 'a', '--grid', '1m:20,60:1,5;5s:60:12'])
     assert.ok(args !== 'help')
     assert.deepEqual(
-      args.specs?.map(({ timeframe, lookback, horizon }) => [timeframe, lookback, horizon]),
+      args.specs?.map(({ timeframe, lookback, horizon }) => ({ timeframe, lookback, horizon })),
       [
-        ['1m', 20, 1],
-        ['1m', 20, 5],
-        ['1m', 60, 1],
-        ['1m', 60, 5],
-        ['5s', 60, 12]
+        { timeframe: '1m', lookback: 20, horizon: 1 },
+        { timeframe: '1m', lookback: 20, horizon: 5 },
+        { timeframe: '1m', lookback: 60, horizon: 1 },
+        { timeframe: '1m', lookback: 60, horizon: 5 },
+        { timeframe: '5s', lookback: 60, horizon: 12 }
       ]
     )
   })

@@ -46,10 +46,10 @@ describe('a backtest', () => {
     const { rows, counts } = await backtest('--file', file, '--forecasts', '1m:20:1,1m:20:5')
     // The first forecast needs 10 closes; the targets of the last `horizon` forecasts have no trade.
     assert.deepEqual(
-      rows.map(({ horizon, n, voids }) => [horizon, n, voids]),
+      rows.map(({ horizon, n, voids }) => ({ horizon, n, voids })),
       [
-        ...Array.from({ length: 3 }, () => [1, 90, 1]),
-        ...Array.from({ length: 3 }, () => [5, 86, 5])
+        ...Array.from({ length: 3 }, () => ({ horizon: 1, n: 90, voids: 1 })),
+        ...Array.from({ length: 3 }, () => ({ horizon: 5, n: 86, voids: 5 }))
       ]
     )
     assert.equal(counts.finalBars, 100)
@@ -144,7 +144,10 @@ describe('a backtest', () => {
     const lines = walk(100, 11)
     const bad = { ...lines[0], p: 0 }
     const { counts } = await backtest('--file', await written(t, [...lines, bad]))
-    assert.deepEqual([counts.refused, counts.trades], [1, 100])
+    assert.deepEqual(
+      { refused: counts.refused, trades: counts.trades },
+      { refused: 1, trades: 100 }
+    )
     const file = await written(t, [...lines.slice(0, 3), '{"price":1}', ...lines])
     await assert.rejects(backtest('--file', file), (error) => {
       assert.ok(error instanceof Error && /line 4 of tape\.ndjson/.test(error.message))
