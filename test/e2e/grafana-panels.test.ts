@@ -1,4 +1,5 @@
-import { readConfig, startApi } from '@tapedeck/api'
+import { startApi } from '@tapedeck/api'
+import { readConfig } from '@tapedeck/api/testing'
 import { readEnv } from '@tapedeck/core'
 import { ensureCollections, MONGO_VARIABLES, mongoConfig, openDatabase } from '@tapedeck/mongo'
 import { createContext, createLogger } from '@tapedeck/service'

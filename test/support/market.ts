@@ -1,4 +1,4 @@
-import { readConfig, type ConsumerConfig } from '@tapedeck/consumer'
+import { readConfig, type ConsumerConfig } from '@tapedeck/consumer/testing'
 import {
   encodeGapRecord,
   encodeTradeRecord,

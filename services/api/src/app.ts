@@ -3,8 +3,6 @@ import { buildApi } from './build-api.ts'
 import type { ApiConfig } from './config.ts'
 import { databaseReader } from './database-reader.ts'
 
-export { API_VARIABLES, readConfig, type ApiConfig } from './config.ts'
-
 /**
  * Serves the REST api and the live page. Returns as soon as it listens, also without a database: data
  * routes then answer 503 until it is connected.

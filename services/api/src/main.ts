@@ -1,4 +1,5 @@
 import { runService } from '@tapedeck/service'
-import { readConfig, startApi } from './app.ts'
+import { startApi } from './app.ts'
+import { readConfig } from './config.ts'
 
 await runService('api', (context) => startApi(readConfig(process.env), context))

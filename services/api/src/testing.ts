@@ -1,4 +1,5 @@
 export { buildApi } from './build-api.ts'
+export { API_VARIABLES, readConfig } from './config.ts'
 export { LoadCache } from './load-cache.ts'
 export { BARS_SCHEMA } from './market-schemas.ts'
 export { readQuery, type Query } from './query.ts'

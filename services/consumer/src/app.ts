@@ -23,8 +23,6 @@ import type { ConsumerConfig } from './config.ts'
 import { consumerMetrics } from './metrics.ts'
 import { Partitions } from './partitions.ts'
 
-export { CONSUMER_VARIABLES, readConfig, type ConsumerConfig } from './config.ts'
-
 const BROKER_LIMIT_MS = 5000
 const PING_LIMIT_MS = 2000
 const FINAL_FLUSH_MS = 3000

@@ -1,4 +1,5 @@
 import { runService } from '@tapedeck/service'
-import { readConfig, startConsumer } from './app.ts'
+import { startConsumer } from './app.ts'
+import { readConfig } from './config.ts'
 
 await runService('consumer', (context) => startConsumer(readConfig(process.env), context))

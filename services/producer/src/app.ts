@@ -10,8 +10,6 @@ import { Outbox } from './outbox/outbox.ts'
 import { Spool } from './outbox/spool.ts'
 import { FeedSupervisor } from './supervisor.ts'
 
-export { PRODUCER_VARIABLES, readConfig, type ProducerConfig } from './config.ts'
-
 /** How long queued records may take to reach the broker after the stop. */
 const DRAIN_LIMIT_MS = 2500
 

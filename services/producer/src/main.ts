@@ -1,4 +1,5 @@
 import { runService } from '@tapedeck/service'
-import { readConfig, startProducer } from './app.ts'
+import { startProducer } from './app.ts'
+import { readConfig } from './config.ts'
 
 await runService('producer', (context) => startProducer(readConfig(process.env), context))

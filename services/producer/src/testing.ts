@@ -1,4 +1,5 @@
 export { Capture } from './capture.ts'
+export { PRODUCER_VARIABLES, readConfig } from './config.ts'
 export { LeaseKeeper, leaseId } from './lease.ts'
 export { producerMetrics } from './metrics.ts'
 export { FollowedSymbols, OutageTracker, type Handover } from './outage-tracker.ts'

@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test'
-import { readConfig, startApi } from '@tapedeck/api'
+import { startApi } from '@tapedeck/api'
+import { readConfig } from '@tapedeck/api/testing'
 import {
   ensureCollections,
   mongoConfig,

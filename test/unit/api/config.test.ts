@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readConfig } from '@tapedeck/api'
+import { readConfig } from '@tapedeck/api/testing'
 import { hasCode } from '@tapedeck/core'
 
 const MONGODB_URI = 'mongodb://localhost:27017'

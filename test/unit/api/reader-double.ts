@@ -1,5 +1,4 @@
-import { readConfig } from '@tapedeck/api'
-import { buildApi } from '@tapedeck/api/testing'
+import { readConfig, buildApi } from '@tapedeck/api/testing'
 import { systemClock, type Env } from '@tapedeck/core'
 import { createContext, createLogger } from '@tapedeck/service'
 

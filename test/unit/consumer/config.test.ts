@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readConfig as readConsumer } from '@tapedeck/consumer'
-import { readConfig as readProducer } from '@tapedeck/producer'
+import { readConfig as readConsumer } from '@tapedeck/consumer/testing'
+import { readConfig as readProducer } from '@tapedeck/producer/testing'
 import { hasCode } from '@tapedeck/core'
 
 const SERVERS = { KAFKA_BROKERS: 'a:9092', MONGODB_URI: 'mongodb://a' }

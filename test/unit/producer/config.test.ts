@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { describe, it } from 'node:test'
-import { readConfig } from '@tapedeck/producer'
+import { readConfig } from '@tapedeck/producer/testing'
 
 const ENV = { KAFKA_BROKERS: '127.0.0.1:9092', SIMULATOR_URL: 'ws://127.0.0.1:9200' }
 
