@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
-import { importsOf, root } from './sources.ts'
+import { importedFiles, importsOf, root, sources } from './sources.ts'
+import { TESTED_WITH } from './tested-with.ts'
+
+const testFiles = globSync('test/**/*.ts', { cwd: root }).map((file) => ({
+  file,
+  imports: importsOf(readFileSync(path.join(root, file), 'utf8'))
+}))
 
 /** Where the source of test/unit/OWNER/REST.test.ts may lie. */
 function placesOf(owner: string, rest: string): string[] {
@@ -10,33 +16,119 @@ function placesOf(owner: string, rest: string): string[] {
   return homes.flatMap((home) => [`${home}/${rest}.ts`, `${home}/${rest}.js`])
 }
 
-describe('unit tests', () => {
-  const tests = globSync('**/*.test.ts', { cwd: path.join(root, 'test/unit') })
-    .map((file) => file.slice(0, -'.test.ts'.length))
-    .toSorted()
+/** The source that a unit test is named for; undefined for every other file. */
+function sourceOf(test: string): string | undefined {
+  const [, owner = '', rest = ''] = /^test\/unit\/([^/]+)\/(.+)\.test\.ts$/.exec(test) ?? []
+  return placesOf(owner, rest).find((place) => existsSync(path.join(root, place)))
+}
 
-  it('lie where their source lies', () => {
-    assert.ok(tests.length > 50)
-    const without = tests.filter((test) => {
-      const [owner = '', ...rest] = test.split('/')
-      const places = placesOf(owner, rest.join('/'))
-      return !places.some((place) => existsSync(path.join(root, place)))
-    })
-    assert.deepEqual(without, [])
+/** The tests that are found by the name of a source: test/LAYER/OWNER/REST.test.ts. */
+function testsNamedFor({ file, owner }: { file: string; owner: string }): string[] {
+  const [, rest = ''] = file.split('/src/')
+  return ['unit', 'integration']
+    .map((layer) => `test/${layer}/${owner}/${rest.replace(/\.ts$/, '')}.test.ts`)
+    .filter((test) => existsSync(path.join(root, test)))
+}
+
+/** Code that decides or computes something; not tables, types, schemas and lists of exports. */
+function hasLogic(text: string): boolean {
+  const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+  return /\b(return|throw|await|yield)\b/.test(code)
+}
+
+/** Every file that these import, directly or not, with themselves. */
+function reachableFrom(files: readonly string[]): Set<string> {
+  const importsIn = new Map([...sources, ...testFiles].map(({ file, imports }) => [file, imports]))
+  const reached = new Set(files)
+  for (const file of reached) {
+    for (const other of importedFiles(file, importsIn.get(file) ?? [])) reached.add(other)
+  }
+  return reached
+}
+
+describe('tests', () => {
+  const unitTests = testFiles.filter(({ file }) => /^test\/unit\/.*\.test\.ts$/.test(file))
+
+  it('of units lie where their source lies', () => {
+    assert.ok(unitTests.length > 50)
+    assert.deepEqual(
+      unitTests.filter(({ file }) => sourceOf(file) === undefined),
+      []
+    )
   })
 
   it('share nothing with the tests of another layer', () => {
-    const misplaced = globSync('test/{unit,integration,e2e}/**/*.ts', { cwd: root }).flatMap(
-      (file) => {
+    const misplaced = testFiles
+      .filter(({ file }) => /^test\/(unit|integration|e2e)\//.test(file))
+      .flatMap(({ file, imports }) => {
         const layer = file.split('/').slice(0, 2).join('/')
-        return importsOf(readFileSync(path.join(root, file), 'utf8'))
+        return imports
           .filter((specifier) => specifier.startsWith('.'))
           .map((specifier) => path.posix.join(path.posix.dirname(file), specifier))
           .filter((target) => !/^test\/(support|programs)\//.test(target))
-          .filter((target) => !target.startsWith(`${layer}/`))
+          .filter((target) => target !== sourceOf(file) && !target.startsWith(`${layer}/`))
           .map((target) => `${file} imports ${target}`)
-      }
-    )
+      })
     assert.deepEqual(misplaced, [])
+  })
+
+  it('import product code by the entries of its packages, a unit test also its own source', () => {
+    const behind = testFiles.flatMap(({ file, imports }) =>
+      imports
+        .filter((specifier) => {
+          if (specifier.startsWith('@tapedeck/')) {
+            return !/^@tapedeck\/[a-z]+(\/testing)?$/.test(specifier)
+          }
+          if (!specifier.startsWith('.')) return false
+          const target = path.posix.join(path.posix.dirname(file), specifier)
+          return !target.startsWith('test/') && target !== sourceOf(file)
+        })
+        .map((specifier) => `${file} imports ${specifier}`)
+    )
+    assert.deepEqual(behind, [])
+  })
+})
+
+describe('source files with logic', () => {
+  const tested = sources.filter(
+    // A main only starts what an app.ts or a command holds; tests of commands start it.
+    ({ file, text }) => hasLogic(text) && !file.endsWith('main.ts')
+  )
+  const groups = TESTED_WITH.map(({ folder, files, ...rest }) => ({
+    ...rest,
+    files: files.split(/\s+/).flatMap((name) => (name === '' ? [] : [`${folder}/${name}.ts`]))
+  }))
+  const listed = groups.flatMap(({ files }) => files)
+
+  it('have a test under their own name, or say in tested-with.ts which test holds them', () => {
+    assert.ok(tested.length > 200)
+    const names = new Set(listed)
+    const without = tested
+      .filter((source) => testsNamedFor(source).length === 0 && !names.has(source.file))
+      .map(({ file, owner }) => {
+        const name = (file.split('/src/')[1] ?? '').replace(/\.ts$/, '')
+        return `${file}: expected test/unit/${owner}/${name}.test.ts, or an entry in tested-with.ts`
+      })
+    assert.deepEqual(without, [])
+  })
+
+  it('that stand in tested-with.ts exist, have logic, and are reached by the tests that it names', () => {
+    const withLogic = new Set(tested.map(({ file }) => file))
+    assert.deepEqual(
+      listed.filter((file) => !withLogic.has(file)),
+      []
+    )
+    const unreached = groups.flatMap(({ files, tests, programs = [] }) => {
+      const paths = tests.map((test) => `test/${test}`)
+      const missing = [...paths, ...programs].filter((file) => !existsSync(path.join(root, file)))
+      const reached = reachableFrom([...paths, ...programs])
+      return [
+        ...missing.map((file) => `${file} is not there`),
+        ...files
+          .filter((file) => !reached.has(file))
+          .map((file) => `${file} is not reached by ${tests.join(', ')}`)
+      ]
+    })
+    assert.deepEqual(unreached, [])
   })
 })

@@ -1,0 +1,160 @@
+/** Source files that have no test under their own name, the tests that hold them, and why. */
+export interface TestedWith {
+  /** The folder of the files. */
+  readonly folder: string
+  /** Their names without `.ts`, with white space between them. */
+  readonly files: string
+  /** Test files below test/; at least one of them reaches each file by imports. */
+  readonly tests: readonly string[]
+  /** What the tests start as a process: their imports count too. */
+  readonly programs?: readonly string[]
+  readonly why: string
+}
+
+const EVERY_SERVICE = ['producer', 'consumer', 'api'].map((name) => `services/${name}/src/main.ts`)
+const TOOLS = ['audit', 'dead-letters', 'reprocess', 'backtest'].map(
+  (name) => `services/tools/src/${name}-main.ts`
+)
+
+/** A source file that is not here needs a test of its own: test/(unit|integration)/PACKAGE/PATH.test.ts. */
+export const TESTED_WITH: readonly TestedWith[] = [
+  {
+    folder: 'grafana/src',
+    files: `
+      annotations endpoints infinity look market render variables panels/activity
+      panels/column-order panels/feed-state panels/forecast panels/price panels/quality
+      panels/scores panels/stats`,
+    tests: ['tidy/dashboards.test.ts', 'e2e/grafana-panels.test.ts'],
+    why: 'the dashboards they make are checked whole, and each query is asked of a real api'
+  },
+  {
+    folder: 'grafana/src',
+    files: 'command grafana-home plugin serve-config settings',
+    tests: ['unit/grafana/serve.test.ts'],
+    why: 'they prepare the process that serve.ts starts, which a stand-in records'
+  },
+  {
+    folder: 'libs/domain/src',
+    files: 'bars/bar bars/bar-fields bars/memory-store rules',
+    tests: ['unit/domain/bars/close-fold.test.ts'],
+    why: 'parts of one fold, which properties hold as a whole'
+  },
+  {
+    folder: 'libs/domain/src/forecast',
+    files: 'final-bar ledger results series',
+    tests: ['unit/domain/forecast/engine.test.ts'],
+    why: 'parts of the engine, which properties hold as a whole'
+  },
+  {
+    folder: 'libs',
+    files: `
+      alpaca/src/alpaca-protocol domain/src/feed-protocol feed/src/feed-connection
+      finnhub/src/finnhub-protocol`,
+    tests: ['integration/feed/session.test.ts', 'integration/feed/alpaca-session.test.ts'],
+    why: 'a protocol shows itself on a real socket'
+  },
+  {
+    folder: 'libs/kafka/src',
+    files: 'client dead-letters publisher trade-source',
+    tests: ['integration/consumer/consumer.test.ts', 'integration/tools/dead-letters.test.ts'],
+    why: 'only a real broker shows whether they are right'
+  },
+  {
+    folder: 'libs/mongo/src',
+    files: `
+      amendments bars collection connect failure feed-gaps feed-status forecast-events
+      forecast-scores forecast-series late-trades lease newest-rows shadow-bars shadow-trades
+      symbols tape trades`,
+    tests: [
+      'integration/api/endpoints.test.ts',
+      'integration/consumer/consumer.test.ts',
+      'integration/tools/reprocess.test.ts'
+    ],
+    why: 'only a real database shows whether they are right'
+  },
+  {
+    folder: 'libs/service/src',
+    files: 'health logger metrics run-service',
+    tests: ['integration/service/servers-away.test.ts'],
+    programs: EVERY_SERVICE,
+    why: 'the frame of a process, tested on processes'
+  },
+  {
+    folder: 'services/api/src',
+    files: `
+      api-token app bar-account bar-check bar-id bar-routes bar-verdict bar-window data-route
+      database-reader forecast-rows forecast-schemas forecast-summary forecast-verdict late-ages
+      late-routes recent-trades replies schema-parts symbol-change time-range trade-rate`,
+    tests: [
+      'integration/api/endpoints.test.ts',
+      'integration/api/bar-trades.test.ts',
+      'unit/api/build-api.test.ts',
+      'unit/api/data-routes.test.ts',
+      'unit/api/forecast-routes.test.ts',
+      'unit/api/symbol-routes.test.ts'
+    ],
+    why: 'what they make is the answer of a route, and tests ask the route'
+  },
+  {
+    folder: 'services/consumer/src',
+    files: 'app metrics partitions trade-writer worker',
+    tests: ['integration/consumer/consumer.test.ts', 'integration/consumer/exactly-once.test.ts'],
+    why: 'their promises are about real servers and kills'
+  },
+  {
+    folder: 'services/producer/src',
+    files: 'app dead-letter-sink frame-handler metrics',
+    tests: ['integration/producer/producer.test.ts'],
+    why: 'their promises are about a real socket and a real broker'
+  },
+  {
+    folder: 'services/producer/src/outbox',
+    files: 'send-loop spool-format',
+    tests: ['unit/producer/outbox/outbox.test.ts', 'unit/producer/outbox/spool.test.ts'],
+    why: 'the two halves of outbox and spool that nothing else uses'
+  },
+  {
+    folder: 'services/simulator/src',
+    files: 'app counts faults/control faults/director feed/client feed/frame feed/server',
+    tests: ['integration/simulator/protocol.test.ts', 'integration/simulator/faults.test.ts'],
+    why: 'what they do is seen by a client of the socket'
+  },
+  {
+    folder: 'services/simulator/src/market',
+    files: 'instrument price-walk prints random schedule',
+    tests: ['unit/simulator/market/market.test.ts'],
+    why: 'parts of the market, which properties hold as a whole'
+  },
+  {
+    folder: 'services/simulator/src/tape',
+    files: 'tape-file tape-line',
+    tests: ['unit/simulator/tape/tape.test.ts'],
+    why: 'tape.ts reads files and lines by them'
+  },
+  {
+    folder: 'services/stack/src',
+    files: 'app docker kafka-broker',
+    tests: ['integration/stack/stack.test.ts', 'integration/stack/servers.test.ts'],
+    programs: ['services/stack/src/main.ts'],
+    why: 'they start real servers'
+  },
+  {
+    folder: 'services/tools/src/backtest',
+    files: 'engine outcomes panel plots report scores tape-records',
+    tests: ['unit/tools/backtest/backtest.test.ts'],
+    why: 'a tape goes in and a report comes out'
+  },
+  {
+    folder: 'services/tools/src',
+    files: `
+      audit/audit audit/audit-symbol audit/explain command/config dead-letters/command
+      dead-letters/journal dead-letters/replay reprocess/arguments reprocess/compare
+      reprocess/rebuild reprocess/report reprocess/reprocess reprocess/sole-run
+      reprocess/symbol-day reprocess/tape-slice reprocess/topic-trades`,
+    tests: ['audit', 'dead-letters', 'reprocess', 'sole-run'].map(
+      (name) => `integration/tools/${name}.test.ts`
+    ),
+    programs: TOOLS,
+    why: 'commands on stored data, run as a user runs them'
+  }
+]
