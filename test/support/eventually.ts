@@ -3,7 +3,7 @@ import { retry } from '@tapedeck/core'
 /** Repeats an assertion until it holds; fails with its last error after the deadline. */
 export function eventually<T>(
   assertion: () => T | Promise<T>,
-  { timeoutMs = 30_000, everyMs = 50 }: { timeoutMs?: number; everyMs?: number } = {}
+  { timeoutMs = 60_000, everyMs = 50 }: { timeoutMs?: number; everyMs?: number } = {}
 ): Promise<T> {
   return retry(async () => assertion(), {
     delayMs: () => everyMs,
