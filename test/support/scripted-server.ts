@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { TestContext } from 'node:test'
 import { WebSocketServer, type WebSocket } from 'ws'
+import type { Scope } from './scope.ts'
 
 /** One connection as the server sees it. */
 export interface ServedClient {
@@ -28,9 +28,9 @@ export interface ServerScript {
   readonly answersPings?: boolean
 }
 
-/** A WebSocket server on a port of its own that does what the script says; ends with the test. */
+/** A WebSocket server on a port of its own that does what the script says; ends with its scope. */
 export async function startScriptedServer(
-  t: TestContext,
+  scope: Pick<Scope, 'after'>,
   script: ServerScript = {}
 ): Promise<ScriptedServer> {
   const http = createServer()
@@ -71,7 +71,7 @@ export async function startScriptedServer(
   http.listen(0, '127.0.0.1', listening.resolve)
   await listening.promise
   server.url = `ws://127.0.0.1:${(http.address() as AddressInfo).port}`
-  t.after(() => {
+  scope.after(() => {
     for (const { socket } of clients) socket.terminate()
     sockets.close()
     http.close()

@@ -4,9 +4,13 @@ import { alpacaProtocol, type AlpacaOptions } from '@tapedeck/alpaca'
 import { hasCode, Secret } from '@tapedeck/core'
 import { recordProblem, recordsOf } from '@tapedeck/domain'
 import { eventually } from '../../support/eventually.ts'
+import {
+  startScriptedServer,
+  type ServerScript,
+  type ServedClient
+} from '../../support/scripted-server.ts'
 import { TestClock } from '../../support/test-clock.ts'
 import { follow } from './followed.ts'
-import { startScriptedServer, type ServerScript, type ServedClient } from './scripted-server.ts'
 
 const options = { timeout: 60_000 }
 const soon = { everyMs: 2, timeoutMs: 10_000 }

@@ -5,9 +5,9 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { hasCode } from '@tapedeck/core'
 import { createFeed, type FeedEvent } from '@tapedeck/feed'
 import { eventually } from '../../support/eventually.ts'
+import { startScriptedServer, type ServedClient } from '../../support/scripted-server.ts'
 import { TestClock } from '../../support/test-clock.ts'
 import { finnhubAt, follow, TOKEN } from './followed.ts'
-import { startScriptedServer, type ServedClient } from './scripted-server.ts'
 
 const options = { timeout: 60_000 }
 const soon = { everyMs: 2, timeoutMs: 10_000 }

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually } from '../../support/eventually.ts'
+import {
+  startScriptedServer,
+  type ServerScript,
+  type ServedClient
+} from '../../support/scripted-server.ts'
 import { TestClock } from '../../support/test-clock.ts'
 import { finnhubAt, follow } from './followed.ts'
-import { startScriptedServer, type ServerScript, type ServedClient } from './scripted-server.ts'
 
 const options = { timeout: 60_000 }
 const soon = { everyMs: 2, timeoutMs: 10_000 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { eventually } from '../../support/eventually.ts'
 import { openMarket } from '../../support/market.ts'
-import { startFaultyFeed } from './faulty-feed.ts'
+import { startScriptedFeed } from '../../support/scripted-feed.ts'
 import { assertNowhere, watchedProcess } from './watched-process.ts'
 
 // Goal: a secret stays between the process and the server it is for.
@@ -22,7 +22,7 @@ const trade = '{"type":"trade","data":[{"s":"AAPL","p":1,"t":1764000600123,"v":1
 describe('secrets', () => {
   it('the producer shows none in a session with every kind of fault', options, async (t) => {
     const market = await openMarket(t)
-    const feed = await startFaultyFeed(t)
+    const feed = await startScriptedFeed(t)
     const producer = await watchedProcess(t, 'producer/src/main.ts', {
       ...market.env,
       SYMBOLS: 'AAPL',
@@ -32,7 +32,10 @@ describe('secrets', () => {
       FEED_NAME: 'simulated'
     })
     await producer.says(/feed connected/)
-    assert.ok(feed.asked[0]?.includes(encodeURIComponent(TOKEN)), 'the token was used at all')
+    assert.ok(
+      feed.connections[0]?.address.includes(encodeURIComponent(TOKEN)),
+      'the token was used at all'
+    )
     feed.send('{', '{"type":"trade"}', '{"type":"odd"}', '[1]', trade)
     feed.send('{"type":"error","msg":"Subscribing to too many symbols"}')
     await producer.says(/sent to the dead letters/)
@@ -43,11 +46,11 @@ describe('secrets', () => {
     })
     await producer.report()
     feed.drop()
-    await eventually(() => assert.equal(feed.open.length, 2))
-    feed.answerWith(524)
+    await eventually(() => assert.equal(feed.connections.length, 2))
+    feed.refuse(524)
     feed.drop()
     await producer.says(/answers 524/)
-    feed.answerWith(429)
+    feed.refuse(429)
     await producer.says(/answers 429/, 60_000)
     await producer.visit('/readyz', '/metrics', '/healthz')
     assert.equal(await producer.stop(), 0)
@@ -69,8 +72,8 @@ describe('secrets', () => {
 
   it('the producer shows none when the feed refuses the token', options, async (t) => {
     const market = await openMarket(t)
-    const feed = await startFaultyFeed(t)
-    feed.answerWith(401)
+    const feed = await startScriptedFeed(t)
+    feed.refuse(401)
     const producer = await watchedProcess(t, 'producer/src/main.ts', {
       ...market.env,
       FINNHUB_TOKEN: TOKEN,
@@ -83,7 +86,7 @@ describe('secrets', () => {
 
   it('the producer shows none that the feed repeats in its own error text', options, async (t) => {
     const market = await openMarket(t)
-    const feed = await startFaultyFeed(t)
+    const feed = await startScriptedFeed(t)
     const producer = await watchedProcess(t, 'producer/src/main.ts', {
       ...market.env,
       FINNHUB_TOKEN: TOKEN,
