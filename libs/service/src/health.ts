@@ -58,11 +58,16 @@ export async function listen(server: FastifyInstance, host: string, port: number
   try {
     return await server.listen({ host, port })
   } catch (cause) {
-    if ((cause as { code?: string }).code !== 'EADDRINUSE') throw cause
-    throw new TapedeckError(
-      'PORT_IN_USE',
-      `Cannot listen on ${host}:${port}: the port is in use, expected a free one`,
-      { cause }
-    )
+    throw listenFailure(cause, host, port)
   }
+}
+
+/** What to throw when a server cannot listen: PORT_IN_USE, or the cause itself if it is another. */
+export function listenFailure(cause: unknown, host: string, port: number): unknown {
+  if ((cause as { code?: string }).code !== 'EADDRINUSE') return cause
+  return new TapedeckError(
+    'PORT_IN_USE',
+    `Cannot listen on ${host}:${port}: the port is in use, expected a free one`,
+    { cause }
+  )
 }

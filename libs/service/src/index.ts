@@ -1,4 +1,4 @@
-export { addHealthRoutes, listen, serveHealth } from './health.ts'
+export { addHealthRoutes, listen, listenFailure, serveHealth } from './health.ts'
 export { clientLog, createLogger, type Logger } from './logger.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
 export { startWait, type StartWait } from './start-wait.ts'

@@ -1,6 +1,7 @@
 import { createServer, STATUS_CODES, type RequestListener, type Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { TapedeckError, type Secret } from '@tapedeck/core'
+import type { Secret } from '@tapedeck/core'
+import { listenFailure } from '@tapedeck/service'
 import { WebSocketServer, type WebSocket } from 'ws'
 
 interface FeedServerOptions {
@@ -73,12 +74,7 @@ async function listen(server: Server, { host, port }: FeedServerOptions): Promis
   try {
     await listening.promise
   } catch (cause) {
-    if ((cause as { code?: string }).code !== 'EADDRINUSE') throw cause
-    throw new TapedeckError(
-      'PORT_IN_USE',
-      `Cannot listen on ${host}:${port}: the port is in use, expected a free one`,
-      { cause }
-    )
+    throw listenFailure(cause, host, port)
   }
   const address = server.address()
   return typeof address === 'object' && address !== null ? address.port : port
