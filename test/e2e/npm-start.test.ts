@@ -8,6 +8,7 @@ import { describe, it } from 'node:test'
 import { DEFAULT_SYMBOLS } from '@tapedeck/domain'
 import { openDatabase } from '@tapedeck/mongo'
 import { eventually } from '../support/eventually.ts'
+import { databaseConfig } from '../support/own-database.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 
@@ -69,13 +70,7 @@ describe('npm start', () => {
       )
       assert.match(await (await fetch(page)).text(), /<title>/)
 
-      const database = await openDatabase({
-        uri,
-        database: 'tapedeck',
-        username: undefined,
-        password: undefined,
-        tradesTtlMs: undefined
-      })
+      const database = await openDatabase(databaseConfig(uri, 'tapedeck'))
       t.after(() => database.close())
       for (const symbol of DEFAULT_SYMBOLS) {
         await eventually(

@@ -6,7 +6,8 @@ import {
   type TradeRecord
 } from '@tapedeck/domain'
 import { ensureTopics, partitionEnds, Publisher, type KafkaConfig } from '@tapedeck/kafka'
-import { ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
+import type { Database } from '@tapedeck/mongo'
+import { ownDatabase } from './own-database.ts'
 import { servers } from './servers.ts'
 import { temporaryFolder, type Scope } from './scope.ts'
 
@@ -36,19 +37,7 @@ export async function openMarket(t: Scope): Promise<Market> {
   const { brokers, mongoUri, topic, database: name } = servers()
   const kafka: KafkaConfig = { brokers, topic, ssl: false, sasl: undefined }
   await ensureTopics(kafka)
-  const mongo = {
-    uri: mongoUri,
-    database: name,
-    username: undefined,
-    password: undefined,
-    tradesTtlMs: undefined
-  }
-  const database = await openDatabase(mongo)
-  t.after(async () => {
-    await database.db.dropDatabase()
-    await database.close()
-  })
-  await ensureCollections(database)
+  const { database } = await ownDatabase(t, { mongoUri, database: name })
   const publisher = new Publisher(kafka, { clientId: 'test', topic })
   t.after(() => publisher.close())
   const env = {

@@ -11,7 +11,8 @@ import {
   T0_MS
 } from '../../support/market-documents.ts'
 import { OwnScope } from '../../support/scope.ts'
-import { ownDatabase, runningApi, untilReady, type Answer } from './running-api.ts'
+import { ownDatabase } from '../../support/own-database.ts'
+import { runningApi, untilReady, type Answer } from './running-api.ts'
 
 type Row = Record<string, number | string | boolean | null | string[]>
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { aFeedStatus, aGap, T0_MS } from '../../support/market-documents.ts'
-import { ownDatabase, runningApi, untilReady } from './running-api.ts'
+import { ownDatabase } from '../../support/own-database.ts'
+import { runningApi, untilReady } from './running-api.ts'
 
 const options = { timeout: 60_000 }
 const MINUTE_MS = 60_000

@@ -9,7 +9,7 @@ import {
 } from '@tapedeck/mongo'
 import { aScore } from '../../support/forecast-parts.ts'
 import { aBar, aForecast, aLateTrade, aTrade, T0_MS } from '../../support/market-documents.ts'
-import { ownDatabase } from './running-api.ts'
+import { ownDatabase } from '../../support/own-database.ts'
 
 const TIMEOUT_MS = 2500
 const ANY_SERIES = { timeframe: undefined, horizon: undefined, model: undefined }

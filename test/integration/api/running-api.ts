@@ -1,15 +1,7 @@
 import type { TestContext } from 'node:test'
 import { startApi } from '@tapedeck/api'
 import { readConfig } from '@tapedeck/api/testing'
-import {
-  ensureCollections,
-  mongoConfig,
-  openDatabase,
-  type Database,
-  type MongoConfig
-} from '@tapedeck/mongo'
 import { createContext, createLogger } from '@tapedeck/service'
-import { servers } from '../../support/servers.ts'
 import { until } from '../../support/until.ts'
 
 export interface Answer {
@@ -22,27 +14,6 @@ interface ErrorOfApi {
   readonly field?: string
   readonly message: string
   readonly problems?: readonly { readonly field: string; readonly message: string }[]
-}
-
-/** A database of the test's own with collections and indexes; it is dropped afterwards. */
-export async function ownDatabase(
-  t: Pick<TestContext, 'after'>
-): Promise<{ database: Database; config: MongoConfig }> {
-  const { mongoUri, database: name } = servers()
-  const config = mongoConfig({
-    MONGODB_URI: mongoUri,
-    MONGODB_DB: name,
-    MONGODB_USERNAME: undefined,
-    MONGODB_PASSWORD: undefined,
-    TRADES_TTL: undefined
-  })
-  const database = await openDatabase(config)
-  t.after(async () => {
-    await database.db.dropDatabase()
-    await database.close()
-  })
-  await ensureCollections(database)
-  return { database, config }
 }
 
 /** The real api on a free port; `get` returns the status and the parsed body. */

@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { ensureTopics, type KafkaConfig } from '@tapedeck/kafka'
 import { readConfig, silentProgress, startServers, type Servers } from '@tapedeck/stack/testing'
 import { eventually } from '../../support/eventually.ts'
-import { startScriptedFeed } from '../../support/scripted-feed.ts'
+import { startScriptedFeed, type ScriptedFeed } from '../../support/scripted-feed.ts'
 import { servers } from '../../support/servers.ts'
 import {
   acceptedRecords,
@@ -59,16 +59,22 @@ function spooled(producer: ProducerProcess, bytes: number): Promise<void> {
   })
 }
 
+function envOf(kafka: KafkaConfig, feed: ScriptedFeed): Readonly<Record<string, string>> {
+  return {
+    KAFKA_BROKERS: kafka.brokers.join(','),
+    KAFKA_TOPIC: kafka.topic,
+    FINNHUB_TOKEN: 'token',
+    FINNHUB_URL: feed.url
+  }
+}
+
 describe('producer while the broker is away', { timeout: 240_000 }, () => {
   it('loses no frame older than the limit when it is killed, nor repeats one', async (t) => {
     const { kafka, server } = await ownBroker(t)
     const feed = await startScriptedFeed(t)
     const dir = await temporaryFolder(t)
     const env = {
-      KAFKA_BROKERS: kafka.brokers.join(','),
-      KAFKA_TOPIC: kafka.topic,
-      FINNHUB_TOKEN: 'token',
-      FINNHUB_URL: feed.url,
+      ...envOf(kafka, feed),
       SPOOL_DIR: dir,
       SPOOL_AFTER: `${SPOOL_AFTER_MS}ms`
     }
@@ -129,10 +135,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
     const feed = await startScriptedFeed(t)
     const dir = await temporaryFolder(t)
     const producer = startProducerProcess(t, {
-      KAFKA_BROKERS: kafka.brokers.join(','),
-      KAFKA_TOPIC: kafka.topic,
-      FINNHUB_TOKEN: 'token',
-      FINNHUB_URL: feed.url,
+      ...envOf(kafka, feed),
       SPOOL_DIR: dir
     })
     const { sent, stop } = sendFrames(t, feed, 5)
@@ -155,10 +158,7 @@ describe('producer while the broker is away', { timeout: 240_000 }, () => {
     const feed = await startScriptedFeed(t)
     const dir = await temporaryFolder(t)
     const env = {
-      KAFKA_BROKERS: kafka.brokers.join(','),
-      KAFKA_TOPIC: kafka.topic,
-      FINNHUB_TOKEN: 'token',
-      FINNHUB_URL: feed.url,
+      ...envOf(kafka, feed),
       SPOOL_DIR: dir,
       SPOOL_AFTER: '1h' // nothing goes to disk by its age
     }

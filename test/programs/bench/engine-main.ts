@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { argumentReader, runCommand } from '@tapedeck/core'
 import { runEngineSuite, type EngineReport } from './engine-suite.ts'
+import { readSyntheticOptions, SYNTHETIC_OPTIONS } from './synthetic-trades.ts'
 import { tapeRecords } from './tape-records.ts'
 
 const USAGE = `Usage: npm run bench:engine -- [--trades N] [--rounds N] [--tape FILE] [--json]
@@ -77,29 +78,17 @@ function table({
   return `${lines.join('\n')}\n`
 }
 
-const MOST = 1_000_000_000
-
 const readArguments = argumentReader({
   name: 'bench:engine',
   options: {
-    trades: 'text',
-    symbols: 'text',
-    rate: 'text',
-    'per-record': 'text',
-    seed: 'text',
+    ...SYNTHETIC_OPTIONS,
     rounds: 'text',
     'warm-ups': 'text',
     tape: 'text',
     json: 'flag'
   },
   read: (given) => ({
-    shape: {
-      trades: given.whole('trades', 1, MOST) ?? 200_000,
-      symbols: given.whole('symbols', 1, MOST) ?? 100,
-      perRecord: given.whole('per-record', 1, 10) ?? 5,
-      rate: given.whole('rate', 1, MOST) ?? 1000,
-      seed: given.whole('seed', 0, MOST) ?? 1
-    },
+    shape: readSyntheticOptions(given),
     rounds: given.whole('rounds', 1, 1000) ?? 5,
     warmUps: given.whole('warm-ups', 0, 1000) ?? 2,
     tape: given.text('tape'),

@@ -7,6 +7,7 @@ import { createProgress } from '@tapedeck/stack/testing'
 import { servers, startTestServers } from '../../support/servers.ts'
 import { fillTopic, type Backlog } from './backlog.ts'
 import { runPipeline, type PipelineRun } from './pipeline-run.ts'
+import { readSyntheticOptions, SYNTHETIC_OPTIONS } from './synthetic-trades.ts'
 
 const USAGE = `Usage: npm run bench:pipeline -- [--trades N] [--consumers LIST] [--kill] [--json]
 
@@ -53,16 +54,10 @@ function filled({ records, bytes, seconds }: Backlog, trades: number): string {
   )
 }
 
-const MOST = 1_000_000_000
-
 const readArguments = argumentReader({
   name: 'bench:pipeline',
   options: {
-    trades: 'text',
-    symbols: 'text',
-    rate: 'text',
-    'per-record': 'text',
-    seed: 'text',
+    ...SYNTHETIC_OPTIONS,
     partitions: 'text',
     consumers: 'text',
     timeframes: 'text',
@@ -71,13 +66,7 @@ const readArguments = argumentReader({
     json: 'flag'
   },
   read: (given) => ({
-    shape: {
-      trades: given.whole('trades', 1, MOST) ?? 200_000,
-      symbols: given.whole('symbols', 1, MOST) ?? 100,
-      perRecord: given.whole('per-record', 1, 10) ?? 5,
-      rate: given.whole('rate', 1, MOST) ?? 1000,
-      seed: given.whole('seed', 0, MOST) ?? 1
-    },
+    shape: readSyntheticOptions(given),
     partitions: given.whole('partitions', 1, 1000) ?? 6,
     runs: (given.list('consumers') ?? ['1', '2', '3']).map(
       (text) => given.wholeOf('--consumers', text, 1, 100) ?? 1

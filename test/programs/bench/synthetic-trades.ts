@@ -12,6 +12,30 @@ export interface SyntheticOptions {
   readonly seed: number
 }
 
+const MOST = 1_000_000_000
+
+/** The options of a command line that say which trades to make. */
+export const SYNTHETIC_OPTIONS = {
+  trades: 'text',
+  symbols: 'text',
+  rate: 'text',
+  'per-record': 'text',
+  seed: 'text'
+} as const
+
+/** Reads them: 200 000 trades of 100 symbols, 5 a record, 1000 a second and seed 1 unless told. */
+export function readSyntheticOptions(given: {
+  whole(name: keyof typeof SYNTHETIC_OPTIONS, min: number, max: number): number | undefined
+}): SyntheticOptions {
+  return {
+    trades: given.whole('trades', 1, MOST) ?? 200_000,
+    symbols: given.whole('symbols', 1, MOST) ?? 100,
+    perRecord: given.whole('per-record', 1, 10) ?? 5,
+    rate: given.whole('rate', 1, MOST) ?? 1000,
+    seed: given.whole('seed', 0, MOST) ?? 1
+  }
+}
+
 /** 2026-03-10 14:00 UTC, a Tuesday in regular hours. */
 const SYNTHETIC_START_MS = Date.UTC(2026, 2, 10, 14)
 const CONNECTION = '0mwv6bn8sff46'

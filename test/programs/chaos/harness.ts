@@ -7,6 +7,7 @@ import type { KafkaConfig } from '@tapedeck/kafka'
 import { openDatabase, type Database } from '@tapedeck/mongo'
 import { readConfig, startServers, type Progress, type Servers } from '@tapedeck/stack/testing'
 import { freePort } from '../../support/free-port.ts'
+import { databaseConfig } from '../../support/own-database.ts'
 import { startService, type RunningService } from '../../support/service-process.ts'
 import type { TapeTrade } from '../../support/tape.ts'
 import { writeFeedFile } from './feed-file.ts'
@@ -72,16 +73,11 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
     closers.push(() => servers.close(CLOSE_LIMIT_MS))
     const brokers = servers.kafka.address()
     const mongoUri = servers.mongod.address()
-    const database = await openDatabase(
-      {
-        uri: mongoUri,
-        database: 'chaos',
-        username: undefined,
-        password: undefined,
-        tradesTtlMs: undefined
-      },
-      { appName: 'tapedeck-chaos', timeoutMs: 2000, maxPoolSize: 2 }
-    )
+    const database = await openDatabase(databaseConfig(mongoUri, 'chaos'), {
+      appName: 'tapedeck-chaos',
+      timeoutMs: 2000,
+      maxPoolSize: 2
+    })
     closers.push(() => database.close())
 
     const symbols = [...new Set(trades.map(({ s }) => s))]

@@ -1,5 +1,6 @@
 import { parseTradeId } from '@tapedeck/domain'
 import { openDatabase, type Database } from '@tapedeck/mongo'
+import { databaseConfig } from '../../support/own-database.ts'
 import { checkBars } from '../bars/check-bars.ts'
 import { BarRecount, type PlacedTrade } from '../bars/expected-bars.ts'
 import { compareBars, type Comparison } from './compare-bars.ts'
@@ -45,13 +46,7 @@ export async function checkDatabase({
   timeframes,
   allowedDelayMs
 }: DatabaseCheckOptions): Promise<DatabaseCheck> {
-  const database = await openDatabase({
-    uri: mongoUri,
-    database: name,
-    username: undefined,
-    password: undefined,
-    tradesTtlMs: undefined
-  })
+  const database = await openDatabase(databaseConfig(mongoUri, name))
   try {
     const redelivered = await database.lateTrades.countDocuments({ reason: 'redelivered' })
     const stored = await database.bars.find({ timeframe: '1m' }).toArray()

@@ -1,6 +1,7 @@
 import { openDatabase } from '@tapedeck/mongo'
 import { freePort } from '../../support/free-port.ts'
 import { checkDatabase, type DatabaseCheck } from './check-database.ts'
+import { databaseConfig } from '../../support/own-database.ts'
 import { startService, type RunningService } from '../../support/service-process.ts'
 import { processCost, type ProcessCost } from './process-cost.ts'
 import type { ReferenceBar } from './reference-bars.ts'
@@ -136,12 +137,6 @@ async function costOf(service: RunningService): Promise<ProcessCost> {
 }
 
 async function drop({ mongoUri, database: name }: VerifyOptions): Promise<void> {
-  const database = await openDatabase({
-    uri: mongoUri,
-    database: name,
-    username: undefined,
-    password: undefined,
-    tradesTtlMs: undefined
-  })
+  const database = await openDatabase(databaseConfig(mongoUri, name))
   await database.db.dropDatabase().finally(() => database.close())
 }
