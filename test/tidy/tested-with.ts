@@ -55,7 +55,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/kafka/src',
-    files: 'client dead-letters publisher trade-source',
+    files: 'client cluster dead-letters publisher trade-source',
     tests: ['integration/consumer/consumer.test.ts', 'integration/tools/dead-letters.test.ts'],
     why: 'only a real broker shows whether they are right'
   },
