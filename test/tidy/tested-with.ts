@@ -63,7 +63,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
     folder: 'libs/mongo/src',
     files: `
       amendments bars collection connect failure feed-gaps feed-status forecast-events
-      forecast-scores forecast-series late-trades lease newest-rows shadow-bars shadow-trades
+      forecast-scores forecast-series late-trades lease newest-rows replica-set shadow-bars shadow-trades
       symbols tape trades`,
     tests: [
       'integration/api/endpoints.test.ts',
@@ -133,7 +133,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'services/stack/src',
-    files: 'app docker kafka-broker',
+    files: 'app docker kafka-broker members',
     tests: ['integration/stack/stack.test.ts', 'integration/stack/servers.test.ts'],
     programs: ['services/stack/src/main.ts'],
     why: 'they start real servers'
