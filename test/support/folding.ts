@@ -14,8 +14,7 @@ export async function flush(
 ): Promise<ClosedBatch> {
   const closed = await closeBatch(fold, store, [], {
     nextOffset,
-    now: () => 0,
-    clockMayAdvance: false
+    now: () => 0
   })
   const { activity } = closed
   store.write(changedBars(closed), [...activity.fresh, ...activity.changed])

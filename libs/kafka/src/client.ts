@@ -208,3 +208,46 @@ export async function partitionEnds(config: KafkaConfig): Promise<Map<number, nu
     return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
   })
 }
+
+/** Repeated looks at the ends of a topic's partitions, over one connection. */
+export interface LogEnds {
+  /**
+   * The offset after the last record of each partition.
+   * @throws BROKER_UNREACHABLE when the broker does not answer within two seconds
+   */
+  look(): Promise<ReadonlyMap<number, number>>
+  close(): Promise<void>
+}
+
+const LOOK_LIMIT_MS = 2000
+
+/** Connects with the first look, and again after a look that failed. */
+export function openLogEnds(config: KafkaConfig, clientId: string): LogEnds {
+  let admin: Admin | undefined
+  const disconnect = async (): Promise<void> => {
+    const former = admin
+    admin = undefined
+    if (former === undefined) return
+    await withTimeout(former.disconnect(), LOOK_LIMIT_MS, 'Disconnecting').catch(() => undefined)
+  }
+  const ask = async (): Promise<ReadonlyMap<number, number>> => {
+    if (admin === undefined) {
+      admin = createClient(config, clientId, undefined, 0).admin()
+      await admin.connect()
+    }
+    const offsets = await admin.fetchTopicOffsets(config.topic)
+    return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
+  }
+  return {
+    async look() {
+      try {
+        return await withTimeout(ask(), LOOK_LIMIT_MS, 'Asking the broker')
+      } catch (cause) {
+        void disconnect()
+        const failure = `Cannot ask for the offsets of ${config.topic}: ${messageOf(cause)}`
+        throw new TapedeckError('BROKER_UNREACHABLE', failure, { cause })
+      }
+    },
+    close: disconnect
+  }
+}

@@ -2,7 +2,9 @@ export {
   createClient,
   deadTopicOf,
   ensureTopics,
+  openLogEnds,
   partitionEnds,
+  type LogEnds,
   pingBroker,
   reachBroker
 } from './client.ts'

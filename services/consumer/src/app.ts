@@ -4,6 +4,7 @@ import {
   ensureTopics,
   evictMembers,
   openDeadLetters,
+  openLogEnds,
   openSerialPublisher,
   openTopicIds,
   openTradeSource,
@@ -21,11 +22,18 @@ import {
 } from '@tapedeck/service'
 import type { ConsumerConfig } from './config.ts'
 import { consumerMetrics } from './metrics.ts'
+import { EndWatch, LOOK_INTERVAL_MS } from './end-watch.ts'
 import { Partitions } from './partitions.ts'
 
 const BROKER_LIMIT_MS = 5000
 const PING_LIMIT_MS = 2000
 const FINAL_FLUSH_MS = 3000
+
+interface Opened {
+  readonly database: Database
+  readonly partitions?: Partitions
+  readonly ends?: EndWatch
+}
 
 /**
  * Reads `raw_data`, folds trades into bars, makes forecasts, and stores all results. Serves health first,
@@ -41,7 +49,7 @@ export async function startConsumer(
   const { log, signal, defer } = context
   const metrics = consumerMetrics(context.metrics)
   const servers = startWait(context)
-  let open: { readonly database: Database; readonly partitions?: Partitions } | undefined
+  let open: Opened | undefined
   const { url: healthUrl } = await serveHealth(
     'consumer',
     context,
@@ -49,8 +57,12 @@ export async function startConsumer(
       const waiting = servers.reasons()
       if (waiting.length > 0) return waiting
       await open?.database.ping(PING_LIMIT_MS)
-      const count = open?.partitions?.count ?? 0
-      return count === 0 ? ['no partition is assigned yet'] : (open?.partitions?.problems() ?? [])
+      if (open?.partitions === undefined) return ['the topic is not read yet']
+      const problems = [...(open.ends?.problems() ?? []), ...open.partitions.problems()]
+      if (problems.length === 0 && open.partitions.count === 0) {
+        problems.push('no partition is assigned yet')
+      }
+      return problems
     },
     { host: config.healthHost, port: config.healthPort }
   )
@@ -84,7 +96,15 @@ export async function startConsumer(
   let source: TradeSource | undefined
   const me = { host: hostname(), ...(await processIdentity(process.pid)) }
   await evictDeadMembers(config, database, me.host, log)
-  const partitions = new Partitions({
+  const logEnds = openLogEnds(config.kafka, 'tapedeck-consumer-ends')
+  const ends = new EndWatch({
+    ends: logEnds,
+    positions: () => partitions.positions,
+    monotonicMs: () => performance.now(),
+    nowMs: Date.now
+  })
+  const partitions: Partitions = new Partitions({
+    ends,
     clock: systemClock,
     clusterId,
     process: me,
@@ -114,11 +134,16 @@ export async function startConsumer(
       })
     }
   })
-  open = { database, partitions }
+  open = { database, partitions, ends }
   source = await openTradeSource(
     config.kafka,
     { groupId: config.groupId, clientId: 'tapedeck-consumer', log: kafkaLog },
     partitions
+  )
+  const stopLooking = repeat(
+    LOOK_INTERVAL_MS,
+    () => ends.look(),
+    (error) => context.fail(error)
   )
   const stopFlushing = repeat(
     config.flushIntervalMs,
@@ -129,6 +154,8 @@ export async function startConsumer(
     // Stop reading, then store what was read.
     const limit = setTimeout(() => giveUp.abort(), FINAL_FLUSH_MS)
     await source.close().catch((error: unknown) => log.warn({ err: error }, 'leaving failed'))
+    await stopLooking()
+    await logEnds.close()
     await stopFlushing()
     await partitions.flush(true)
     clearTimeout(limit)

@@ -13,12 +13,17 @@ import {
   type LateTradeDocument,
   type LostRecords
 } from '@tapedeck/mongo'
+import type { EndWatch } from './end-watch.ts'
 import type { ConsumerDeps, SeenSymbol, SideResults } from './publish.ts'
 import type { TradeWriter } from './trade-writer.ts'
 
+interface IntakeDeps extends Pick<ConsumerDeps, 'metrics' | 'log'> {
+  readonly ends: Pick<EndWatch, 'noteRecord'>
+}
+
 /** Reads the records of one partition into its fold, and their trades into the trade writer. */
 export class RecordIntake {
-  readonly #deps: Pick<ConsumerDeps, 'metrics' | 'log'>
+  readonly #deps: IntakeDeps
   readonly #partition: number
   readonly #log: string
   readonly #fold: PartitionFold
@@ -33,7 +38,7 @@ export class RecordIntake {
     partition: number,
     { log, lost }: Pick<Acquired, 'log' | 'lost'>,
     { fold, trades }: { readonly fold: PartitionFold; readonly trades: Pick<TradeWriter, 'add'> },
-    deps: Pick<ConsumerDeps, 'metrics' | 'log'>
+    deps: IntakeDeps
   ) {
     this.#partition = partition
     this.#log = log
@@ -82,7 +87,7 @@ export class RecordIntake {
     if (this.#removedFrom !== undefined && this.#lost === null) {
       this.#readRemoved(record, offset, this.#removedFrom)
     }
-    const folded = this.#fold.take(record, offset, Date.now())
+    const folded = this.#fold.take(record, offset)
     if (folded === undefined) {
       metrics.recordsRepeated.inc()
       return
@@ -100,11 +105,12 @@ export class RecordIntake {
       this.#side.late.push({ ...document, reason, byMs })
     }
     metrics.tradesRead.inc(record.trades.length)
+    this.#deps.ends.noteRecord(record.receivedAt)
     this.#side.see(record)
   }
 
   #readGap(gap: GapRecord): void {
-    this.#fold.takeGap(gap, Date.now())
+    this.#fold.takeGap(gap)
     this.#side.gaps.push(gap)
   }
 

@@ -1,6 +1,7 @@
 import { hasCode, TapedeckError, whileWaiting, type Clock } from '@tapedeck/core'
 import { partitionEnds, type PartitionReader, type RecordBatch } from '@tapedeck/kafka'
 import { acquirePartition, rulesHash, type PartitionOwner } from '@tapedeck/mongo'
+import type { ReadPosition } from './end-watch.ts'
 import { PartitionWorker, type WorkerDeps } from './worker.ts'
 
 export interface PartitionsDeps extends WorkerDeps {
@@ -51,6 +52,11 @@ export class Partitions implements PartitionReader {
   /** Why the results are incomplete, in words; none when they are not. */
   problems(): string[] {
     return [...this.#open.values()].flatMap(({ problem }) => problem ?? [])
+  }
+
+  /** How far each of them was read. */
+  get positions(): ReadPosition[] {
+    return [...this.#open.values()].map(({ position }) => position)
   }
 
   assigned(partitions: readonly number[], memberId: string): void {

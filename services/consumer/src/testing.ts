@@ -1,4 +1,5 @@
 export { CONSUMER_VARIABLES, readConfig, type ConsumerConfig } from './config.ts'
+export { EndWatch, type ReadPosition } from './end-watch.ts'
 export { RecordIntake } from './intake.ts'
 export { consumerMetrics } from './metrics.ts'
 export { barRecordsOf } from './publish.ts'

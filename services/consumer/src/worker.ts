@@ -10,6 +10,7 @@ import {
   loadOpenBars,
   type Acquired
 } from '@tapedeck/mongo'
+import type { EndWatch, ReadPosition } from './end-watch.ts'
 import { PartitionForecasts } from './forecasts.ts'
 import { RecordIntake } from './intake.ts'
 import {
@@ -22,6 +23,7 @@ import {
 import { TradeWriter } from './trade-writer.ts'
 
 export interface WorkerDeps extends ConsumerDeps {
+  readonly ends: EndWatch
   /** Reports to the broker how far results are stored. */
   committed(partition: number, nextOffset: number): void
   /** The topic's id now; undefined when the broker has none. */
@@ -54,6 +56,9 @@ export class PartitionWorker {
   #endOffset: number
   /** The end of the log when the partition was acquired. */
   readonly #firstEndOffset: number
+  /** On the monotonic clock: when the last record was read, and up to where idleness was counted. */
+  #readAtMs = performance.now()
+  #idleUntilMs = this.#readAtMs
   /** The first flush is done, which repeats the one that the former owner announced last. */
   #hasRepeated = false
   #isReading = false
@@ -111,7 +116,13 @@ export class PartitionWorker {
   }
 
   get lag(): number {
-    return Math.max(0, this.#endOffset - this.#storedOffset)
+    const end = Math.max(this.#endOffset, this.#deps.ends.endOf(this.partition))
+    return Math.max(0, end - this.#storedOffset)
+  }
+
+  get position(): ReadPosition {
+    const { partition } = this
+    return { partition, nextOffset: this.#nextOffset, readAtMs: this.#readAtMs }
   }
 
   get watermarkMs(): number {
@@ -171,6 +182,7 @@ export class PartitionWorker {
       this.#endOffset = batch.endOffset
     } finally {
       this.#isReading = false
+      this.#readAtMs = performance.now()
     }
   }
 
@@ -199,6 +211,14 @@ export class PartitionWorker {
     this.#behind.catch(() => undefined) // thrown by the next await above
   }
 
+  /** The time since the last call in which the partition was idle, ms. */
+  #drainIdle(): number {
+    if (this.#isReading) return 0
+    const { idleMs, untilMs } = this.#deps.ends.idleUntil(this.position, this.#idleUntilMs)
+    this.#idleUntilMs = untilMs
+    return idleMs
+  }
+
   /** To skip records would lose them: after a loss the partition must be acquired again. */
   #assertOwned(): void {
     if (!this.#isDropped) return
@@ -217,7 +237,7 @@ export class PartitionWorker {
     const closed = await closeBatch(this.#fold, this.#store, [this.#forecasts], {
       nextOffset: this.#nextOffset,
       now: Date.now,
-      clockMayAdvance: !this.#isReading && this.#nextOffset >= this.#endOffset,
+      idleMs: this.#drainIdle(),
       announcedWatermarkMs: this.#hasRepeated ? undefined : owner.flushingWatermarkMs
     })
     this.#hasRepeated = true

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
-import { ensureTopics, type KafkaConfig } from '@tapedeck/kafka'
-import { readConfig, silentProgress, startServers, type Servers } from '@tapedeck/stack/testing'
+import { describe, it } from 'node:test'
+import type { KafkaConfig } from '@tapedeck/kafka'
 import { eventually } from '../../support/eventually.ts'
+import { ownBroker, signalTo } from '../../support/own-broker.ts'
 import { startScriptedFeed, type ScriptedFeed } from '../../support/scripted-feed.ts'
-import { servers } from '../../support/servers.ts'
 import {
   acceptedRecords,
   allPublished,
@@ -20,38 +19,6 @@ import {
 /** The stated limit, and what a busy machine may add to it. */
 const SPOOL_AFTER_MS = 1000
 const MARGIN_MS = 1000
-
-type Broker = Servers['kafka']['nodes'][number]
-
-/** A broker for this test alone, so that stopping it harms no other test. */
-async function ownBroker(t: TestContext): Promise<{ kafka: KafkaConfig; server: Broker }> {
-  const env = { ...process.env, KAFKA_BROKERS: '', MONGODB_URI: servers().mongoUri }
-  const dataDir = await temporaryFolder(t)
-  const config = readConfig({ ...env, TAPEDECK_DATA_DIR: dataDir })
-  const started = await startServers(config, {
-    progress: silentProgress,
-    signal: new AbortController().signal,
-    heapMebibytes: 256,
-    preferredPorts: false
-  })
-  const [server] = started.kafka.nodes
-  assert.ok(server !== undefined)
-  t.after(async () => {
-    signalTo(server, 'SIGCONT')
-    await started.close(5000)
-  })
-  const brokers = started.kafka.address().split(',')
-  const kafka = { brokers, topic: servers().topic, ssl: false, sasl: undefined }
-  await ensureTopics(kafka)
-  return { kafka, server }
-}
-
-function signalTo(server: Broker, signal: NodeJS.Signals): number {
-  const { pid } = server.current()
-  assert.ok(pid !== undefined)
-  process.kill(pid, signal)
-  return pid
-}
 
 function spooled(producer: ProducerProcess, bytes: number): Promise<void> {
   return eventually(async () => {

@@ -68,14 +68,14 @@ export async function foldAll(
   let panes = 0
   const close = async (nextOffset: number): Promise<void> => {
     panes += fold.bars.paneCount
-    const options = { nextOffset, now: () => 0, clockMayAdvance: false }
+    const options = { nextOffset, now: () => 0 }
     const { bars } = await closeBatch(fold, store, [], options)
     onBars?.([...bars.fresh, ...bars.changed])
   }
   for (let i = 0; i < records.length; i++) {
     const given = records[i] as TradeRecord | EncodedRecord
     const record = 'value' in given ? decoded(given) : given
-    for (const folded of fold.take(record, i, record.receivedAt) ?? []) {
+    for (const folded of fold.take(record, i) ?? []) {
       trades++
       if (folded.exclusion !== undefined) excluded++
     }

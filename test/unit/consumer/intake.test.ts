@@ -26,7 +26,8 @@ function newIntake() {
   const trades = { add: (document: TradeDocument) => void stored.push(document) }
   const deps = {
     metrics: consumerMetrics(createMetrics()),
-    log: createLogger('consumer', 'silent')
+    log: createLogger('consumer', 'silent'),
+    ends: { noteRecord: () => undefined }
   }
   const intake = new RecordIntake(0, { log: 'raw_data/0', lost: null }, { fold, trades }, deps)
   let offset = 0

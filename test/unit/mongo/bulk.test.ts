@@ -37,7 +37,7 @@ async function documentsOf(list: readonly TradeRecord[], gapId: string) {
   const fold = newFold()
   const trades: TradeDocument[] = []
   list.forEach((record, offset) => {
-    const folded = fold.take(record, offset, 0) ?? []
+    const folded = fold.take(record, offset) ?? []
     trades.push(...folded.map((one) => tradeDocument(record, one)))
   })
   const [first] = list

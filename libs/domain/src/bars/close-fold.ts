@@ -36,8 +36,8 @@ export interface BatchOptions {
   readonly nextOffset: number
   /** The wall clock, epoch ms. */
   now(): number
-  /** The partition is read to its end, so that the clock may raise the watermark. */
-  readonly clockMayAdvance: boolean
+  /** How long, ms, the partition was known to be read to its end since the last batch; default 0. */
+  readonly idleMs?: number
   /**
    * Only for the first batch after a restart: the watermark that the former owner announced last. If its
    * flush was interrupted, the batch repeats it.
@@ -74,11 +74,11 @@ export async function closeBatch(
   fold: PartitionFold,
   store: BarStore,
   forecasts: readonly BatchForecasts[],
-  { nextOffset, now, clockMayAdvance, announcedWatermarkMs }: BatchOptions
+  { nextOffset, now, idleMs = 0, announcedWatermarkMs }: BatchOptions
 ): Promise<ClosedBatch> {
   const { bars, activity, watermark } = fold
   if (announcedWatermarkMs !== undefined) watermark.reach(announcedWatermarkMs)
-  if (clockMayAdvance) watermark.idle(now())
+  watermark.idle(idleMs)
   bars.closeBatch()
   activity.closeBatch()
   const gaps = fold.drainGaps()

@@ -96,7 +96,7 @@ export class PartitionFold {
    * Folds one record and returns its trades. Returns undefined and folds nothing when the record was
    * published before (same connection, frame and symbol).
    */
-  take(record: TradeRecord, offset: number, nowMs: number): readonly FoldedTrade[] | undefined {
+  take(record: TradeRecord, offset: number): readonly FoldedTrade[] | undefined {
     const { symbol, connection, frame, receivedAt, feed } = record
     if (!this.#frames.accept(connection, frame, symbol)) return undefined
     if (this.#receivedAtMs === null || receivedAt > this.#receivedAtMs) {
@@ -151,7 +151,9 @@ export class PartitionFold {
         byMs: byMs(exclusion, tMs, receivedAt, watermarkMs)
       })
     }
-    if (newestMs > -Infinity) this.watermark.observe(newestMs, nowMs)
+    if (this.watermark.frozenFeed !== null && this.watermark.frozenFeed !== feed)
+      this.watermark.thaw()
+    if (newestMs > -Infinity) this.watermark.observe(newestMs, receivedAt)
     return folded
   }
 
@@ -159,11 +161,11 @@ export class PartitionFold {
    * Adds a gap, or its newer version, to the bars of the batch that is closed next. The watermark is frozen
    * while the feed is down; a gap of this partition alone (`log`) says nothing about the feed.
    */
-  takeGap(gap: GapRecord, nowMs: number): void {
+  takeGap(gap: GapRecord): void {
     this.#takenGaps.push(knownGap(gap))
     if (gap.log !== undefined) return
-    if (gap.toMs === null) this.watermark.freeze(nowMs)
-    else if (gap.fromMs !== null) this.watermark.thaw(nowMs)
+    if (gap.toMs === null) this.watermark.freeze(gap.feed)
+    else if (gap.feed === this.watermark.frozenFeed) this.watermark.thaw()
   }
 
   /** Adds the gaps taken since the last call to `gaps`. Returns each as it is known now. */

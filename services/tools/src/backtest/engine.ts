@@ -83,7 +83,7 @@ export class BacktestEngine {
 
   /** Folds one record. Returns a promise, to be awaited, when it closed a batch. */
   play(record: TradeRecord): Promise<void> | undefined {
-    for (const { exclusion } of this.#fold.take(record, this.#records++, record.receivedAt) ?? []) {
+    for (const { exclusion } of this.#fold.take(record, this.#records++) ?? []) {
       this.#trades++
       if (exclusion !== undefined) this.#excluded++
     }
@@ -127,8 +127,7 @@ export class BacktestEngine {
     const forecasts = this.#engines.map((engine) => engine.forecasts)
     const closed = await closeBatch(this.#fold, this.#bars, forecasts, {
       nextOffset: this.#records,
-      now: () => nowMs,
-      clockMayAdvance: false
+      now: () => nowMs
     })
     const { bars, watermarkMs } = closed
     this.#finalBars += closed.finals.length

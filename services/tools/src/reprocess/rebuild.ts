@@ -63,7 +63,7 @@ export async function rebuild(
   const store = activityHeads(activityFromMs)
   const rebuilt = new Map<string, RebuiltBar>()
   const close = async (nextOffset: number): Promise<void> => {
-    const options = { nextOffset, now: () => 0, clockMayAdvance: false }
+    const options = { nextOffset, now: () => 0 }
     const { bars, activity } = await closeBatch(fold, store, [], options)
     for (const bar of [...bars.fresh, ...bars.changed]) {
       if (bar.startMs < date.startMs || bar.startMs >= date.endMs) continue
@@ -76,7 +76,7 @@ export async function rebuild(
   let waiting = 0
   let offset = 0
   for (const record of recordsOfTrades(trades)) {
-    fold.take(record, offset++, 0)
+    fold.take(record, offset++)
     waiting += record.trades.length
     if (waiting < BATCH_TRADES) continue
     await close(offset)

@@ -60,27 +60,18 @@ export async function logStates(
     const policy = CONDITION_POLICIES.find(
       (one) => rulesHash({ ...rules, fold: { ...rules.fold, policy: one } }) === configHash
     )
-    const watermarkMs = watermarkOf(checkpoint, rules.fold.allowedDelayMs, nowMs)
+    const watermarkMs = watermarkOf(checkpoint, rules.fold.allowedDelayMs)
     const isRead = await isReadNow(checkpoint, nowMs)
     states.set(log, { log, epoch, nextOffset, watermarkMs, isRead, policy })
   }
   return states
 }
 
-/**
- * The clock advances the watermark of an idle partition, which writes no checkpoints meanwhile. A busy
- * one writes them all the time. So the time since the last checkpoint counts, unless the feed is down.
- */
-function watermarkOf(
-  { state, updatedAt }: CheckpointDocument,
-  allowedDelayMs: number,
-  nowMs: number
-): number {
+/** The stored watermark: an idle partition stores it too, whenever the clock has moved it. */
+function watermarkOf({ state }: CheckpointDocument, allowedDelayMs: number): number {
   const { watermark } = state as FoldState
   if (watermark === null) return -Infinity
-  const storedMs = watermark.watermarkMs ?? watermark.maxEventMs - allowedDelayMs
-  const isFrozen = (watermark.frozenAtMs ?? null) !== null
-  return isFrozen ? storedMs : storedMs + Math.max(0, nowMs - updatedAt.getTime())
+  return watermark.watermarkMs ?? watermark.maxEventMs - allowedDelayMs
 }
 
 async function isReadNow(

@@ -116,7 +116,7 @@ class ShadowWriter {
       const { record } = decodeRecord(key, value)
       if (record === undefined) continue
       const isWanted = symbols?.includes(record.symbol) ?? true
-      for (const folded of fold.take(record, offset, 0) ?? []) {
+      for (const folded of fold.take(record, offset) ?? []) {
         const { exclusion, trade } = folded
         if (!isWanted || exclusion === 'redelivered' || trade.t < fromMs || trade.t >= toMs)
           continue

@@ -32,7 +32,7 @@ async function run(
   const store = new MemoryBars()
   const fold = new PartitionFold(OPTIONS, undefined, -Infinity)
   for (const [index, record] of list.entries()) {
-    fold.take(record, index, START_MS)
+    fold.take(record, index)
     if (flushAfter(index)) await flush(fold, store)
   }
   await flush(fold, store)
@@ -105,18 +105,17 @@ describe('ActivityBarAggregator', () => {
           const store = new MemoryBars()
           const before = new PartitionFold(OPTIONS, undefined, -Infinity)
           for (const [index, record] of list.slice(0, checkpoint).entries()) {
-            before.take(record, index, START_MS)
+            before.take(record, index)
           }
           await flush(before, store)
           const state = before.toState()
           for (const [index, record] of list.slice(checkpoint, crash).entries()) {
-            before.take(record, checkpoint + index, START_MS)
+            before.take(record, checkpoint + index)
           }
           // The crash: of the last flush any part may be missing.
           const { activity } = await closeBatch(before, store, [], {
             nextOffset: crash,
-            now: () => 0,
-            clockMayAdvance: false
+            now: () => 0
           })
           const cutOff = [...activity.fresh, ...activity.changed]
           store.write(
@@ -126,7 +125,7 @@ describe('ActivityBarAggregator', () => {
           store.checkpoint = checkpoint
           const after = new PartitionFold(OPTIONS, state, Infinity)
           for (const [index, record] of list.slice(checkpoint).entries()) {
-            after.take(record, checkpoint + index, START_MS)
+            after.take(record, checkpoint + index)
           }
           await flush(after, store)
           assert.deepEqual(contents(store), await run(list, () => false))

@@ -68,7 +68,7 @@ async function run(
   const store = new MemoryBars()
   const fold = newFold()
   for (const [index, record] of list.entries()) {
-    fold.take(record, index, START_MS)
+    fold.take(record, index)
     if (!flushAfter(index)) continue
     const closed = await flush(fold, store, index + 1)
     for (const bar of changedBars(closed)) assert.ok(bar.offset <= index + 1)
@@ -127,7 +127,7 @@ describe('BarAggregator', () => {
         let state = before.toState()
         for (const [index, record] of list.slice(0, crash).entries()) {
           if (index === checkpoint) state = before.toState()
-          before.take(record, index, START_MS)
+          before.take(record, index)
           if (index % 3 === 0) await flush(before, store)
         }
         await flush(before, store)
@@ -137,7 +137,7 @@ describe('BarAggregator', () => {
         after.bars.adopt([...store.bars.values()].filter(({ status }) => status === 'provisional'))
         for (const [index, record] of list.entries()) {
           if (index < checkpoint) continue
-          after.take(record, index, START_MS)
+          after.take(record, index)
           if (index < crash) await flush(after, store)
         }
         await flush(after, store)
@@ -150,7 +150,7 @@ describe('BarAggregator', () => {
     const store = new MemoryBars()
     const fold = newFold()
     const take = (offset: number, t: number, p: number): void => {
-      fold.take(aRecord({ frame: offset + 1, trades: [aTrade({ t, p })] }), offset, START_MS)
+      fold.take(aRecord({ frame: offset + 1, trades: [aTrade({ t, p })] }), offset)
     }
     take(0, START_MS, 100)
     take(1, START_MS + 120_000, 105)
@@ -175,7 +175,7 @@ describe('BarAggregator', () => {
     const store = new MemoryBars()
     const fold = newFold()
     const take = async (offset: number, t: number): Promise<void> => {
-      fold.take(aRecord({ frame: offset + 1, trades: [aTrade({ t })] }), offset, START_MS)
+      fold.take(aRecord({ frame: offset + 1, trades: [aTrade({ t })] }), offset)
       await flush(fold, store)
     }
     await take(0, START_MS)
@@ -190,11 +190,7 @@ describe('BarAggregator', () => {
     const store = new MemoryBars()
     const fold = newFold()
     for (let i = 0; i < 5000; i++) {
-      fold.take(
-        aRecord({ frame: i + 1, trades: [aTrade({ t: START_MS + i * 1000 })] }),
-        i,
-        START_MS
-      )
+      fold.take(aRecord({ frame: i + 1, trades: [aTrade({ t: START_MS + i * 1000 })] }), i)
       if (i % 50 === 0) await flush(fold, store)
     }
     assert.ok(fold.bars.size < 250, `${fold.bars.size} bars in memory`)

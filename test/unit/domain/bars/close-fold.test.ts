@@ -38,7 +38,7 @@ function newFold(): { fold: PartitionFold; take(t: number): void } {
     fold,
     take(t) {
       const offset = frame++
-      fold.take(aRecord({ frame, trades: [aTrade({ t })] }), offset, 0)
+      fold.take(aRecord({ frame, trades: [aTrade({ t })] }), offset)
     }
   }
 }
@@ -63,7 +63,7 @@ describe('closeBatch()', () => {
       eachBarOfGap: (gap, visit) => store.eachBarOfGap(gap, visit),
       readHeads: (heads) => store.readHeads(heads)
     }
-    const options = { nextOffset: 3, now: () => 0, clockMayAdvance: false }
+    const options = { nextOffset: 3, now: () => 0 }
     const closed = await closeBatch(fold, stalled, [], options)
     assert.equal(closed.watermarkMs, START_MS + 10 * MINUTE)
     assert.equal(closed.state.watermark?.maxEventMs, START_MS + 10 * MINUTE)
@@ -78,14 +78,14 @@ describe('closeBatch()', () => {
     assert.ok(next.has(`AAPL|1m|${START_MS + 20 * MINUTE}`))
   })
 
-  it('raises the watermark by the clock only when the caller has read everything', async () => {
+  it('raises the watermark by the time in which nothing was left to read', async () => {
     const { fold, take } = newFold()
     take(START_MS)
-    const options = { nextOffset: 1, now: () => MINUTE }
+    const options = { nextOffset: 1, now: () => 0 }
     const store = new MemoryBars()
-    const busy = await closeBatch(fold, store, [], { ...options, clockMayAdvance: false })
+    const busy = await closeBatch(fold, store, [], options)
     assert.deepEqual(busy.finals, [])
-    const idle = await closeBatch(fold, store, [], { ...options, clockMayAdvance: true })
+    const idle = await closeBatch(fold, store, [], { ...options, idleMs: MINUTE })
     assert.deepEqual(
       idle.finals.map(({ id }) => id),
       [`AAPL|1s|${START_MS}`, MINUTE_BAR]
@@ -121,9 +121,9 @@ describe('closeBatch()', () => {
       }
     }
     const fold = new PartitionFold(OPTIONS, undefined, Infinity)
-    fold.take(aRecord({ trades: [aTrade({ t: START_MS })] }), 0, 0)
-    fold.takeGap(aGap(START_MS + 1000, START_MS + 2000), 0)
-    const options = { nextOffset: 1, now: () => 0, clockMayAdvance: false }
+    fold.take(aRecord({ trades: [aTrade({ t: START_MS })] }), 0)
+    fold.takeGap(aGap(START_MS + 1000, START_MS + 2000))
+    const options = { nextOffset: 1, now: () => 0 }
     const repeated = await closeBatch(fold, store, [forecasts], {
       ...options,
       announcedWatermarkMs: START_MS + MINUTE
@@ -143,12 +143,12 @@ describe('closeBatch()', () => {
     take(START_MS + 1000)
     take(START_MS + 61_000)
     await flush(fold)
-    fold.takeGap(aGap(START_MS + 30_000, null), 0)
+    fold.takeGap(aGap(START_MS + 30_000, null))
     const first = (await changed(fold)).get(MINUTE_BAR)
     assert.equal(first?.status, 'revised')
     assert.equal(first.revision, 1)
     assert.equal(first.revisionCause, 'feed gap')
-    fold.takeGap(aGap(START_MS + 30_000, START_MS + 90_000), 0)
+    fold.takeGap(aGap(START_MS + 30_000, START_MS + 90_000))
     const second = await changed(fold)
     // The end of the gap is in the next minute: nothing is new for the first.
     assert.equal(second.get(MINUTE_BAR), undefined)
@@ -158,7 +158,7 @@ describe('closeBatch()', () => {
       next.gaps.map(({ fromMs, toMs }) => toMs - fromMs),
       [30_000]
     )
-    fold.takeGap(aGap(START_MS + 30_000, START_MS + 90_000), 0)
+    fold.takeGap(aGap(START_MS + 30_000, START_MS + 90_000))
     assert.equal((await changed(fold)).size, 0)
   })
 
@@ -170,7 +170,7 @@ describe('closeBatch()', () => {
     take(START_MS + 60 * MINUTE)
     await flush(fold, store)
     await flush(fold, store)
-    fold.takeGap(aGap(START_MS + 15_000, START_MS + 30_000), 0)
+    fold.takeGap(aGap(START_MS + 15_000, START_MS + 30_000))
     const bar = (await changed(fold, store)).get(MINUTE_BAR)
     assert.equal(bar?.status, 'revised')
     assert.equal(coverageOf('AAPL', '1m', START_MS, START_MS + MINUTE, bar.gaps), 0.75)
@@ -288,13 +288,13 @@ async function play(given: readonly Step[]): Promise<{ bars: StoredBar[]; gaps: 
       const { symbol, feed, atS } = step
       const trades = [aTrade({ t: START_MS + atS * 1000 })]
       const record = aRecord({ frame: ++frame, symbol, feed, trades })
-      append((into, offset) => into.take(record, offset, 0))
+      append((into, offset) => into.take(record, offset))
     } else if (step.kind === 'gap') {
       const gap = recordOf(step, firstOf.get(step.id))
       if (!firstOf.has(step.id)) firstOf.set(step.id, gap)
       gaps.push(gap)
       append((into) => {
-        into.takeGap(gap, 0)
+        into.takeGap(gap)
       })
     } else if (step.kind === 'flush') await commit()
     else if (step.kind === 'restart') restart()
@@ -341,10 +341,10 @@ describe('the coverage of bars', () => {
   it('is that of the closed gap when the open and the closed record are in one batch', async () => {
     const fold = new PartitionFold(COVERED, undefined, -Infinity)
     const store = new MemoryBars()
-    fold.takeGap(aGap(START_MS, null), 0)
-    fold.takeGap(aGap(START_MS, START_MS + 14_000), 0)
+    fold.takeGap(aGap(START_MS, null))
+    fold.takeGap(aGap(START_MS, START_MS + 14_000))
     for (const [index, atMs] of [START_MS + 1000, START_MS + 90_000].entries()) {
-      fold.take(aRecord({ frame: index + 1, trades: [aTrade({ t: atMs })] }), index + 2, 0)
+      fold.take(aRecord({ frame: index + 1, trades: [aTrade({ t: atMs })] }), index + 2)
     }
     await flush(fold, store)
     const shares = [0, 1].map((minute) => {

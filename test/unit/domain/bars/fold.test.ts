@@ -13,7 +13,7 @@ const OPTIONS = {
 } as const
 
 function takeAll(fold: PartitionFold, list: readonly ReturnType<typeof aRecord>[]): FoldedTrade[] {
-  return list.flatMap((record, index) => fold.take(record, index, START_MS) ?? [])
+  return list.flatMap((record, index) => fold.take(record, index) ?? [])
 }
 
 describe('PartitionFold', () => {
@@ -31,8 +31,8 @@ describe('PartitionFold', () => {
   it('skips a record that was published twice', () => {
     const fold = new PartitionFold(OPTIONS, undefined, -Infinity)
     const record = aRecord()
-    assert.equal(fold.take(record, 0, START_MS)?.length, 1)
-    assert.equal(fold.take(record, 1, START_MS), undefined)
+    assert.equal(fold.take(record, 0)?.length, 1)
+    assert.equal(fold.take(record, 1), undefined)
   })
 
   it('excludes a trade from the future, which does not move the watermark', () => {
@@ -74,10 +74,10 @@ describe('PartitionFold', () => {
   it('restores its watermark and its connections from the state', () => {
     const fold = new PartitionFold(OPTIONS, undefined, -Infinity)
     const record = aRecord({ frame: 3 })
-    fold.take(record, 0, START_MS)
+    fold.take(record, 0)
     const state = JSON.parse(JSON.stringify(fold.toState())) as ReturnType<PartitionFold['toState']>
     const again = new PartitionFold(OPTIONS, state, -Infinity)
     assert.equal(again.watermark.ms, fold.watermark.ms)
-    assert.equal(again.take(record, 1, START_MS), undefined)
+    assert.equal(again.take(record, 1), undefined)
   })
 })

@@ -1,0 +1,144 @@
+import { messageOf } from '@tapedeck/core'
+import type { LogEnds } from '@tapedeck/kafka'
+
+export interface EndWatchDeps {
+  readonly ends: Pick<LogEnds, 'look'>
+  /** Of every partition that is read. */
+  positions(): Iterable<ReadPosition>
+  /** Milliseconds that no change of the host's clock moves. */
+  monotonicMs(): number
+  /** Epoch milliseconds. */
+  nowMs(): number
+}
+
+/** Time between two looks. */
+export const LOOK_INTERVAL_MS = 1000
+/** A longer time between two answered looks is an interruption: the log was out of sight. */
+const INTERRUPTION_MS = 5000
+/** After an interruption records that waited elsewhere may come this late; without any the clock goes on. */
+const CATCH_UP_MS = 30_000
+/** The broker is said to be silent after this time without an answer. */
+const SILENT_MS = 10_000
+/** Reading is said to be stuck after this time without a record although records wait. */
+const STUCK_MS = 60_000
+
+/** How far a partition was read, and when its last record was, on the monotonic clock. */
+export interface ReadPosition {
+  readonly partition: number
+  readonly nextOffset: number
+  readonly readAtMs: number
+}
+
+/**
+ * Looks at the ends of the log's partitions every second, so that silence can be told from an unreachable
+ * broker.
+ *
+ * Only the time in which a partition was known to be read to its end counts as idle; it is measured on the
+ * monotonic clock, so that a jump of the host's clock moves no watermark. After an interruption the
+ * producer still has records that it could not publish: nothing is idle until records received since then
+ * arrive, or none at all for half a minute.
+ */
+export class EndWatch {
+  readonly #deps: EndWatchDeps
+  #ends: ReadonlyMap<number, number> = new Map()
+  /** When the last answered look was asked. */
+  #askedAtMs: number | undefined
+  #failure = 'it was not asked yet'
+  #openedAtMs: number
+  /** Idleness counts from here. */
+  #countsFromMs = 0
+  /** Epoch ms; undefined when no interruption is being made up for. */
+  #resumedAtMs: number | undefined
+  #newestRecordAtMs: number
+  /** Partitions with records to read, and since when none of them was. */
+  #waiting = new Map<number, { readonly nextOffset: number; readonly sinceMs: number }>()
+
+  constructor(deps: EndWatchDeps) {
+    this.#deps = deps
+    this.#openedAtMs = deps.monotonicMs()
+    this.#newestRecordAtMs = this.#openedAtMs
+  }
+
+  /** Looks once. A look that fails is kept as the reason of `problems`. */
+  async look(): Promise<void> {
+    const { ends, monotonicMs, nowMs } = this.#deps
+    const askedAtMs = monotonicMs()
+    const [before, askedAt] = [this.#askedAtMs, nowMs()]
+    try {
+      this.#ends = await ends.look()
+    } catch (error) {
+      this.#failure = messageOf(error)
+      return
+    }
+    this.#askedAtMs = askedAtMs
+    this.#noteWaiting(askedAtMs)
+    if (before !== undefined && askedAtMs - before > INTERRUPTION_MS) {
+      this.#resumedAtMs = askedAt
+      this.#newestRecordAtMs = askedAtMs
+    }
+    if (this.#resumedAtMs === undefined) return
+    this.#countsFromMs = askedAtMs
+    if (askedAtMs - this.#newestRecordAtMs >= CATCH_UP_MS) this.#resumedAtMs = undefined
+  }
+
+  /** Notes that a record was read. @param receivedAtMs when the producer received it, epoch ms */
+  noteRecord(receivedAtMs: number): void {
+    if (this.#resumedAtMs === undefined) return
+    this.#newestRecordAtMs = this.#deps.monotonicMs()
+    if (receivedAtMs >= this.#resumedAtMs) this.#resumedAtMs = undefined
+  }
+
+  /** The offset after the last record of a partition when it was last seen; 0 before the first look. */
+  endOf(partition: number): number {
+    return this.#ends.get(partition) ?? 0
+  }
+
+  /**
+   * How long a partition was idle: read to its end from `fromMs` to the last look.
+   * @param fromMs on the monotonic clock: until then idleness was counted
+   * @returns the end of that time, on the monotonic clock; `fromMs` when it was not idle
+   */
+  idleUntil({ partition, nextOffset, readAtMs }: ReadPosition, fromMs: number): IdleTime {
+    const beginMs = Math.max(fromMs, readAtMs, this.#countsFromMs)
+    const untilMs = this.#askedAtMs ?? beginMs
+    const end = this.#ends.get(partition)
+    if (end === undefined || nextOffset < end || untilMs <= beginMs)
+      return { idleMs: 0, untilMs: fromMs }
+    return { idleMs: untilMs - beginMs, untilMs }
+  }
+
+  /** Why results may be behind the log, in sentences. */
+  problems(): string[] {
+    const nowMs = this.#deps.monotonicMs()
+    const silentMs = nowMs - (this.#askedAtMs ?? this.#openedAtMs)
+    if (silentMs > SILENT_MS) {
+      return [`Kafka has not answered for ${seconds(silentMs)}: ${this.#failure}`]
+    }
+    return [...this.#waiting].flatMap(([partition, { nextOffset, sinceMs }]) => {
+      const stuckMs = nowMs - sinceMs
+      if (stuckMs < STUCK_MS) return []
+      const records = this.endOf(partition) - nextOffset
+      return `nothing was read of partition ${partition} for ${seconds(stuckMs)}, although ${records} records wait`
+    })
+  }
+
+  #noteWaiting(nowMs: number): void {
+    const before = this.#waiting
+    this.#waiting = new Map()
+    for (const { partition, nextOffset } of this.#deps.positions()) {
+      if (nextOffset >= this.endOf(partition)) continue
+      const known = before.get(partition)
+      const isSame = known?.nextOffset === nextOffset
+      this.#waiting.set(partition, isSame ? known : { nextOffset, sinceMs: nowMs })
+    }
+  }
+}
+
+interface IdleTime {
+  readonly idleMs: number
+  readonly untilMs: number
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`
+}

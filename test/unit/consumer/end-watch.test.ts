@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { EndWatch, type ReadPosition } from '@tapedeck/consumer/testing'
+
+/** A watch over partition 0 with time and broker in the hands of the test. */
+function watched(position: Partial<ReadPosition> = {}) {
+  const now = { monotonicMs: 0, epochMs: 1_000_000 }
+  const broker: { end: number; isAway: boolean } = { end: 10, isAway: false }
+  const read: ReadPosition = { partition: 0, nextOffset: 10, readAtMs: 0, ...position }
+  const watch = new EndWatch({
+    ends: {
+      look: () =>
+        broker.isAway
+          ? Promise.reject(new Error('no answer'))
+          : Promise.resolve(new Map([[0, broker.end]]))
+    },
+    positions: () => [read],
+    monotonicMs: () => now.monotonicMs,
+    nowMs: () => now.epochMs
+  })
+  let countedMs = 0
+  let untilMs = 0
+  return {
+    now,
+    broker,
+    watch,
+    /** Seconds pass, with a look in each. */
+    async pass(seconds: number): Promise<void> {
+      for (let i = 0; i < seconds; i++) {
+        now.monotonicMs += 1000
+        now.epochMs += 1000
+        await watch.look()
+      }
+    },
+    /** All idleness until now, ms. */
+    idle(): number {
+      const idle = watch.idleUntil(read, untilMs)
+      untilMs = idle.untilMs
+      countedMs += idle.idleMs
+      return countedMs
+    }
+  }
+}
+
+describe('EndWatch', () => {
+  it('counts the time in which a partition was read to its end, once', async () => {
+    const { pass, idle } = watched()
+    await pass(3)
+    assert.equal(idle(), 3000)
+    assert.equal(idle(), 3000)
+    await pass(2)
+    assert.equal(idle(), 5000)
+  })
+
+  it('counts nothing while records wait, before the last record, or without a look', async () => {
+    const waiting = watched({ nextOffset: 9 })
+    await waiting.pass(3)
+    assert.equal(waiting.idle(), 0)
+    const justRead = watched({ readAtMs: 2500 })
+    await justRead.pass(3)
+    assert.equal(justRead.idle(), 500)
+    assert.equal(watched().idle(), 0)
+  })
+
+  it('does not follow a jump of the clock of the host', async () => {
+    const { pass, idle, now } = watched()
+    await pass(2)
+    now.epochMs += 3_600_000
+    await pass(1)
+    assert.equal(idle(), 3000)
+  })
+
+  it('counts nothing of an interruption, nor until records received after it arrive', async () => {
+    const { pass, idle, broker, watch, now } = watched()
+    await pass(2)
+    broker.isAway = true
+    await pass(20)
+    broker.isAway = false
+    assert.equal(idle(), 2000)
+    await pass(5)
+    watch.noteRecord(now.epochMs - 20_000) // it waited for the broker
+    await pass(5)
+    assert.equal(idle(), 2000)
+    watch.noteRecord(now.epochMs)
+    await pass(3)
+    assert.equal(idle(), 5000)
+  })
+
+  it('goes on half a minute after an interruption when no record arrives', async () => {
+    const { pass, idle, broker } = watched()
+    await pass(1)
+    assert.equal(idle(), 1000)
+    broker.isAway = true
+    await pass(10)
+    broker.isAway = false
+    await pass(31)
+    assert.equal(idle(), 1000)
+    await pass(4)
+    assert.equal(idle(), 5000)
+  })
+
+  it('says that the broker is silent, and which partition is stuck', async () => {
+    const away = watched()
+    away.broker.isAway = true
+    await away.pass(9)
+    assert.deepEqual(away.watch.problems(), [])
+    await away.pass(2)
+    assert.deepEqual(away.watch.problems(), ['Kafka has not answered for 11 s: no answer'])
+    const stuck = watched({ nextOffset: 7 })
+    await stuck.pass(60)
+    assert.deepEqual(stuck.watch.problems(), [])
+    await stuck.pass(1)
+    assert.deepEqual(stuck.watch.problems(), [
+      'nothing was read of partition 0 for 60 s, although 3 records wait'
+    ])
+  })
+})
