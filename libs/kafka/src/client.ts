@@ -1,7 +1,7 @@
 import './timer-fix.ts'
 import { hasCode, messageOf, retry, Secret, TapedeckError, withTimeout } from '@tapedeck/core'
 import { Kafka, logLevel, type Admin, type ITopicConfig, type logCreator } from 'kafkajs'
-import type { KafkaConfig } from './config.ts'
+import { DEFAULT_TOPICS, type KafkaConfig } from './config.ts'
 
 /** Receives the client's own log: level, message and a flat record. */
 export type ClientLog = (
@@ -138,14 +138,26 @@ export function deadTopicOf(topic: string): string {
 }
 
 interface TopicOptions {
+  /** Instead of the configured number. */
   readonly partitions?: number
-  readonly replicationFactor?: number
   /** Further topics, of which Kafka keeps the newest record of each key. */
   readonly compacted?: readonly string[]
 }
 
 /** The broker then takes its own `default.replication.factor` (KIP-464). */
 const BROKERS_DEFAULT = -1
+const MEBIBYTE = 1024 ** 2
+/**
+ * A topic of bars or forecasts: the newest record of each key, and a bound where compaction lags. It compacts
+ * only segments that are closed, so these are small and do not stay open for long.
+ */
+const COMPACTED: Readonly<Record<string, string | number>> = {
+  'cleanup.policy': 'compact,delete',
+  'segment.bytes': 16 * MEBIBYTE,
+  'segment.ms': 3_600_000,
+  'max.compaction.lag.ms': 3_600_000,
+  'retention.bytes': 64 * MEBIBYTE
+}
 
 /**
  * Creates `topic`, its dead-letter topic and the compacted ones unless they exist; existing ones stay
@@ -154,18 +166,30 @@ const BROKERS_DEFAULT = -1
  */
 export async function ensureTopics(
   config: KafkaConfig,
-  { partitions = 6, replicationFactor = BROKERS_DEFAULT, compacted = [] }: TopicOptions = {}
+  { compacted = [], ...options }: TopicOptions = {}
 ): Promise<number> {
   const dead = deadTopicOf(config.topic)
-  const wanted: ITopicConfig[] = [
-    { topic: config.topic, numPartitions: partitions, replicationFactor },
-    { topic: dead, numPartitions: 1, replicationFactor },
-    ...compacted.map((topic) => ({
-      topic,
-      numPartitions: partitions,
-      replicationFactor,
-      configEntries: [{ name: 'cleanup.policy', value: 'compact' }]
-    }))
+  const settings = config.topics ?? DEFAULT_TOPICS
+  const { minInSyncReplicas, retentionMs, retentionBytes } = settings
+  const numPartitions = options.partitions ?? settings.partitions
+  const topicOf = (
+    topic: string,
+    count: number,
+    own: Readonly<Record<string, string | number>>
+  ): ITopicConfig => ({
+    topic,
+    numPartitions: count,
+    replicationFactor: settings.replicationFactor ?? BROKERS_DEFAULT,
+    configEntries: Object.entries({
+      'retention.ms': retentionMs,
+      ...own,
+      ...(minInSyncReplicas !== undefined && { 'min.insync.replicas': minInSyncReplicas })
+    }).map(([name, value]) => ({ name, value: String(value) }))
+  })
+  const wanted = [
+    topicOf(config.topic, numPartitions, { 'retention.bytes': retentionBytes }),
+    topicOf(dead, 1, { 'retention.bytes': retentionBytes }),
+    ...compacted.map((topic) => topicOf(topic, numPartitions, COMPACTED))
   ]
   const failure = `Cannot create the topics ${config.topic} and ${dead}`
   return withAdmin(config, 'tapedeck-topics', failure, async (admin) => {

@@ -1,11 +1,14 @@
 import {
   about,
   choice,
+  duration,
   flag,
   optional,
   Problems,
   secret,
+  TapedeckError,
   text,
+  whole,
   type Secret,
   type Values,
   type Variable
@@ -62,8 +65,51 @@ export const KAFKA_VARIABLES = {
   KAFKA_SASL_MECHANISM: about(
     'How the user signs in: plain, scram-sha-256 or scram-sha-512',
     choice('plain', ['plain', 'scram-sha-256', 'scram-sha-512'])
+  ),
+  KAFKA_PARTITIONS: about(
+    'Partitions of a topic that is created; the dead letters have one',
+    whole(6, 1, 10_000)
+  ),
+  KAFKA_REPLICATION_FACTOR: about(
+    'Copies of each partition of a topic that is created',
+    optional(whole(undefined, 1, 100)),
+    "the brokers' own default"
+  ),
+  KAFKA_MIN_INSYNC_REPLICAS: about(
+    'Copies that must have a record before it is acknowledged, for a topic that is created',
+    optional(whole(undefined, 1, 100)),
+    "the brokers' own default"
+  ),
+  KAFKA_RETENTION: about(
+    'How long a topic that is created keeps its records, such as `7d`',
+    duration(7 * 86_400_000, 60_000)
+  ),
+  KAFKA_RETENTION_BYTES: about(
+    'Largest size of a partition of the trades or their dead letters, for a topic that is created',
+    whole(1024 ** 3, 1024 ** 2, Number.MAX_SAFE_INTEGER)
   )
 } as const
+
+/** How topics are created; those that exist stay as they are. */
+export interface TopicSettings {
+  readonly partitions: number
+  /** Copies of each partition; undefined: the brokers' default. */
+  readonly replicationFactor: number | undefined
+  /** Copies that must have a record before it is acknowledged; undefined: the brokers' default. */
+  readonly minInSyncReplicas: number | undefined
+  /** Records older than this are removed. */
+  readonly retentionMs: number
+  /** Largest size of a partition of the trades and of the dead letters. */
+  readonly retentionBytes: number
+}
+
+export const DEFAULT_TOPICS: TopicSettings = {
+  partitions: KAFKA_VARIABLES.KAFKA_PARTITIONS.fallback ?? 6,
+  replicationFactor: undefined,
+  minInSyncReplicas: undefined,
+  retentionMs: KAFKA_VARIABLES.KAFKA_RETENTION.fallback ?? 0,
+  retentionBytes: KAFKA_VARIABLES.KAFKA_RETENTION_BYTES.fallback ?? 0
+}
 
 export interface KafkaConfig {
   readonly brokers: readonly string[]
@@ -76,12 +122,24 @@ export interface KafkaConfig {
         readonly password: string | Secret
       }
     | undefined
+  /** Unless given, DEFAULT_TOPICS. */
+  readonly topics?: TopicSettings
 }
 
-/** Credentials in variables win over those in the address. */
+/**
+ * Credentials in variables win over those in the address.
+ * @throws CONFIG_INVALID when more copies must have a record than there are
+ */
 export function kafkaConfig(values: Values<typeof KAFKA_VARIABLES>): KafkaConfig {
   const { brokers, ssl, user, password } = values.KAFKA_BROKERS
   const username = values.KAFKA_USERNAME ?? user
+  const { KAFKA_REPLICATION_FACTOR: replicas, KAFKA_MIN_INSYNC_REPLICAS: inSync } = values
+  if (replicas !== undefined && inSync !== undefined && inSync > replicas) {
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `KAFKA_MIN_INSYNC_REPLICAS is ${inSync}, expected at most KAFKA_REPLICATION_FACTOR ${replicas}`
+    )
+  }
   return {
     brokers,
     topic: values.KAFKA_TOPIC,
@@ -93,6 +151,13 @@ export function kafkaConfig(values: Values<typeof KAFKA_VARIABLES>): KafkaConfig
             mechanism: values.KAFKA_SASL_MECHANISM,
             username,
             password: values.KAFKA_PASSWORD ?? password ?? ''
-          }
+          },
+    topics: {
+      partitions: values.KAFKA_PARTITIONS,
+      replicationFactor: replicas,
+      minInSyncReplicas: inSync,
+      retentionMs: values.KAFKA_RETENTION,
+      retentionBytes: values.KAFKA_RETENTION_BYTES
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { hasCode, messageOf, TapedeckError, withTimeout } from '@tapedeck/core'
-import { Partitioners, type Kafka, type Producer } from 'kafkajs'
+import { CompressionTypes, Partitioners, type Kafka, type Producer } from 'kafkajs'
 import { createClient, type ClientLog } from './client.ts'
 import type { KafkaConfig } from './config.ts'
 
@@ -16,6 +16,8 @@ interface PublisherOptions {
   readonly clientId: string
   readonly topic: string
   readonly log?: ClientLog
+  /** Compresses each batch by gzip, which every client of Kafka reads. */
+  readonly isCompressed?: boolean
 }
 
 /**
@@ -50,14 +52,19 @@ const CLOSE_LIMIT_MS = 3000
 export class Publisher {
   readonly #client: Kafka
   readonly #topic: string
+  readonly #compression: CompressionTypes
   #producer: Producer | undefined
   #isSending = false
   /** The partitions of the send in flight. */
   readonly #sentTo = new Set<number>()
 
-  constructor(config: KafkaConfig, { clientId, topic, log }: PublisherOptions) {
+  constructor(
+    config: KafkaConfig,
+    { clientId, topic, log, isCompressed = false }: PublisherOptions
+  ) {
     this.#client = createClient(config, clientId, log)
     this.#topic = topic
+    this.#compression = isCompressed ? CompressionTypes.GZIP : CompressionTypes.None
   }
 
   /**
@@ -81,7 +88,7 @@ export class Publisher {
       }))
       this.#sentTo.clear()
       const acknowledged = await withTimeout(
-        producer.send({ topic: this.#topic, acks: -1, messages }),
+        producer.send({ topic: this.#topic, acks: -1, compression: this.#compression, messages }),
         SEND_LIMIT_MS,
         'Publishing'
       )

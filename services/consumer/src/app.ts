@@ -84,7 +84,12 @@ export async function startConsumer(
   const publisherOf = (topic: string | undefined): SerialPublisher | undefined => {
     if (topic === undefined) return undefined
     const clientId = `tapedeck-consumer-${topic}`
-    const publisher = openSerialPublisher(config.kafka, { clientId, topic, log: kafkaLog })
+    const publisher = openSerialPublisher(config.kafka, {
+      clientId,
+      topic,
+      log: kafkaLog,
+      isCompressed: true
+    })
     defer(() => publisher.close())
     return publisher
   }

@@ -17,6 +17,10 @@ export const CONSUMER_VARIABLES = {
     'Topic that forecasts are published to, or `off`',
     text('forecasts', "a topic name, or 'off'")
   ),
+  BARS_PUBLISH_INTERVAL: about(
+    'A bar that is not final is published at most this often for each symbol and timeframe; 0: at every flush',
+    duration(1000, 0)
+  ),
   FLUSH_INTERVAL: about('How often results are written', duration(500, 20)),
   CONSUMER_PORT: about(
     "Port of the consumer's health and metrics; 0 picks a free one",
@@ -33,6 +37,8 @@ export interface ConsumerConfig extends Rules {
   readonly barsTopic: string | undefined
   /** Where forecasts are published too; undefined: nowhere. */
   readonly forecastsTopic: string | undefined
+  /** Between two provisional bars of a symbol and timeframe on the topic, ms. */
+  readonly barsPublishMs: number
   readonly flushIntervalMs: number
   readonly healthHost: string
   readonly healthPort: number
@@ -48,6 +54,7 @@ export function readConfig(env: Env): ConsumerConfig {
     ...rulesOf(values),
     barsTopic: values.BARS_TOPIC === 'off' ? undefined : values.BARS_TOPIC,
     forecastsTopic: values.FORECASTS_TOPIC === 'off' ? undefined : values.FORECASTS_TOPIC,
+    barsPublishMs: values.BARS_PUBLISH_INTERVAL,
     flushIntervalMs: values.FLUSH_INTERVAL,
     healthHost: values.HEALTH_HOST,
     healthPort: values.CONSUMER_PORT

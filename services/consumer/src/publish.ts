@@ -140,6 +140,8 @@ export interface Flush extends Pick<ClosedBatch, 'nextOffset' | 'watermarkMs' | 
   readonly storedUntilMs: number
   readonly documents: BatchDocuments
   readonly side: SideResults
+  /** The bars to publish. */
+  readonly published: readonly BarDocument[]
   /** Resolves when the trades of the batch are stored. */
   readonly trades: { drained(): Promise<void> }
 }
@@ -154,9 +156,8 @@ export async function publishFlush(
   flush: Flush
 ): Promise<void> {
   const { database, metrics, retry } = deps
-  const { nextOffset, watermarkMs, storedUntilMs, documents, side, trades } = flush
+  const { nextOffset, watermarkMs, storedUntilMs, documents, published, side, trades } = flush
   const { bars, forecasts, events, absences } = documents
-  const barRecords = deps.bars === undefined ? [] : barRecordsOf(bars)
   const forecastRecords = deps.forecasts === undefined ? [] : forecastRecordsOf(forecasts)
 
   const announced = { flushingTo: nextOffset, storedUntilMs, watermarkMs }
@@ -169,7 +170,7 @@ export async function publishFlush(
   const [newer] = await Promise.all([
     forecastsThenBars(),
     trades.drained(),
-    retry(async () => deps.bars?.send(barRecords)),
+    publishBars(deps, published),
     retry(async () => deps.forecasts?.send(forecastRecords)),
     retry(() => deps.sendDead(side.dead)),
     retry(() => insertLateTrades(database, side.late)),
@@ -184,8 +185,18 @@ export async function publishFlush(
   for (const { status } of all(forecasts)) metrics.forecastsStored.inc({ status })
   for (const { reason, count } of absences) metrics.forecastsAbsent.inc({ reason }, count)
   metrics.changePoints.inc(events.length)
-  if (deps.bars !== undefined) metrics.barsPublished.inc(all(bars).length)
   if (deps.forecasts !== undefined) metrics.forecastsPublished.inc(all(forecasts).length)
+}
+
+/** Publishes bars to their topic, if there is one. */
+export async function publishBars(
+  { bars: topic, metrics, retry }: ConsumerDeps,
+  bars: readonly BarDocument[]
+): Promise<void> {
+  if (topic === undefined || bars.length === 0) return
+  const records = barRecordsOf(bars)
+  await retry(() => topic.send(records))
+  metrics.barsPublished.inc(bars.length)
 }
 
 /** Commits the checkpoint of a batch whose documents are written. @throws PARTITION_FENCED */
@@ -222,7 +233,7 @@ async function writeForecasts(
   return newer
 }
 
-function all<T>({ fresh, changed }: Writes<T>): readonly T[] {
+export function all<T>({ fresh, changed }: Writes<T>): readonly T[] {
   return [...changed, ...fresh]
 }
 
@@ -270,9 +281,9 @@ function publishedForecast(document: ForecastDocument): Record<string, unknown> 
  * compaction keeps the newest ones and a backlog costs few records. After a crash a bar may be published
  * again: (source.epoch, source.offset) tells which is newer.
  */
-export function barRecordsOf(bars: Writes<BarDocument>): OutgoingRecord[] {
+export function barRecordsOf(bars: readonly BarDocument[]): OutgoingRecord[] {
   return recordsOf(
-    all(bars),
+    bars,
     ['symbol', 'timeframe'],
     ({ start }) => start,
     (part) => ({

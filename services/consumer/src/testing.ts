@@ -2,4 +2,5 @@ export { CONSUMER_VARIABLES, readConfig, type ConsumerConfig } from './config.ts
 export { EndWatch, type ReadPosition } from './end-watch.ts'
 export { RecordIntake } from './intake.ts'
 export { consumerMetrics } from './metrics.ts'
+export { ProvisionalThrottle } from './provisional-throttle.ts'
 export { barRecordsOf } from './publish.ts'

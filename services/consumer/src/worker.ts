@@ -13,9 +13,12 @@ import {
 import type { EndWatch, ReadPosition } from './end-watch.ts'
 import { PartitionForecasts } from './forecasts.ts'
 import { RecordIntake } from './intake.ts'
+import { ProvisionalThrottle } from './provisional-throttle.ts'
 import {
+  all,
   batchDocuments,
   isEmpty,
+  publishBars,
   publishFlush,
   writeCheckpoint,
   type ConsumerDeps
@@ -49,6 +52,7 @@ export class PartitionWorker {
   readonly #forecasts: PartitionForecasts
   readonly #trades: TradeWriter
   readonly #intake: RecordIntake
+  readonly #throttle: ProvisionalThrottle
   #nextOffset: number
   #storedOffset: number
   #storedUntilMs: number
@@ -75,6 +79,7 @@ export class PartitionWorker {
     this.#store = storedBars(deps, owner)
     this.#forecasts = new PartitionForecasts(deps, owner)
     this.#trades = new TradeWriter(deps)
+    this.#throttle = new ProvisionalThrottle(deps.config.barsPublishMs)
     const { fold, trades } = { fold: this.#fold, trades: this.#trades }
     this.#intake = new RecordIntake(partition, owner, { fold, trades }, deps)
     this.#nextOffset = owner.nextOffset
@@ -248,7 +253,9 @@ export class PartitionWorker {
       this.#storedUntilMs = Math.max(this.#storedUntilMs, startMs)
     }
     const isMoved = nextOffset > this.#storedOffset
+    const published = this.#throttle.pass(all(documents.bars), isLast ? Infinity : Date.now())
     if (!isMoved && isEmpty(documents)) {
+      await publishBars(this.#deps, published)
       // A watermark that the clock alone moved decides which trades are late, also after a restart.
       if (watermarkMs <= this.#storedWatermarkMs) return
       await writeCheckpoint(this.#deps, owner, { ...closed, documents, lost: side.lost })
@@ -260,7 +267,8 @@ export class PartitionWorker {
     if (isMoved) this.assertSameLog(await this.#deps.retry(() => this.#deps.topicId()))
     const storedUntilMs = this.#storedUntilMs
     const trades = this.#trades
-    await publishFlush(this.#deps, owner, { ...closed, documents, side, storedUntilMs, trades })
+    const flush = { ...closed, documents, published, side, storedUntilMs, trades }
+    await publishFlush(this.#deps, owner, flush)
     this.#storedOffset = nextOffset
     this.#storedWatermarkMs = watermarkMs
     if (isMoved) this.#deps.committed(this.partition, nextOffset)

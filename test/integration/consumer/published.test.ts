@@ -58,8 +58,9 @@ it(
     await admin.connect()
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: [{ type: 2, name: topic, configNames: ['cleanup.policy'] }]
+      resources: [{ type: 2, name: topic, configNames: ['cleanup.policy', 'retention.bytes'] }]
     })
-    assert.equal(resources[0]?.configEntries[0]?.configValue, 'compact')
+    const values = resources[0]?.configEntries.map(({ configValue }) => configValue)
+    assert.deepEqual(values?.toSorted(), ['67108864', 'compact,delete'])
   }
 )

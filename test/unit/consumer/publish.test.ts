@@ -6,7 +6,7 @@ import { GOLDEN_DOCUMENT, GOLDEN_PUBLISHED } from '../../support/golden-bar.ts'
 describe('barRecordsOf()', () => {
   it('publishes every field of a bar, in a fixed order', () => {
     const value = { version: 1, symbol: 'AAPL', timeframe: '1m', bars: [GOLDEN_PUBLISHED] }
-    assert.deepEqual(barRecordsOf({ fresh: [], changed: [GOLDEN_DOCUMENT] }), [
+    assert.deepEqual(barRecordsOf([GOLDEN_DOCUMENT]), [
       { key: 'AAPL|1m', value: JSON.stringify(value) }
     ])
   })

@@ -12,7 +12,14 @@ describe('KAFKA_BROKERS', () => {
       brokers: ['a:9092', 'b:9093'],
       topic: 'raw_data',
       ssl: false,
-      sasl: undefined
+      sasl: undefined,
+      topics: {
+        partitions: 6,
+        replicationFactor: undefined,
+        minInSyncReplicas: undefined,
+        retentionMs: 7 * 86_400_000,
+        retentionBytes: 1024 ** 3
+      }
     })
   })
 
@@ -52,6 +59,17 @@ describe('KAFKA_BROKERS', () => {
         assert.doesNotMatch(error.message, /hush/)
         return true
       }
+    )
+  })
+})
+
+describe('the settings of topics', () => {
+  it('are refused when more copies must have a record than there are', () => {
+    const env = { KAFKA_BROKERS: 'a:9092', KAFKA_REPLICATION_FACTOR: '2' }
+    assert.equal(read({ ...env, KAFKA_MIN_INSYNC_REPLICAS: '2' }).topics?.minInSyncReplicas, 2)
+    assert.throws(
+      () => read({ ...env, KAFKA_MIN_INSYNC_REPLICAS: '3' }),
+      /KAFKA_MIN_INSYNC_REPLICAS is 3, expected at most KAFKA_REPLICATION_FACTOR 2/
     )
   })
 })
