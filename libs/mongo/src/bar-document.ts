@@ -115,11 +115,14 @@ export function barBytes({ _id, symbol, feed, gapIds }: BarDocument): number {
   return FIXED_BYTES + MOST_BYTES_PER_CHARACTER * characters
 }
 
+/** What never changes for the `_id` of a bar, and may shard the collection. */
+const BAR_SHARD_KEY = ['symbol', 'timeframe', 'start'] as const
+
 /** Stores bars under the guard. Returns how many stored bars were newer and stayed. */
 export function storeBars(
   { bars }: Has<'bars', BarDocument>,
   owner: Owner,
   writes: Writes<BarDocument>
 ): Promise<number> {
-  return storeDocuments(bars, owner, writes, barBytes)
+  return storeDocuments(bars, owner, writes, { sizeOf: barBytes, shardKey: BAR_SHARD_KEY })
 }

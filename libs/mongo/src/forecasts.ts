@@ -154,13 +154,16 @@ export function forecastBytes(forecast: ForecastDocument): number {
   return FIXED_BYTES + CORRECTION_BYTES * corrections.length + MOST_BYTES_PER_CHARACTER * characters
 }
 
+/** What never changes for the `_id` of a forecast, and may shard the collection. */
+const SHARD_KEY = ['symbol', 'timeframe', 'horizon', 'model', 'target'] as const
+
 /** Stores forecasts under the guard. Returns how many stored forecasts were newer and stayed. */
 export async function storeForecasts(
   { forecasts }: HasForecasts,
   owner: Owner,
   writes: Writes<ForecastDocument>
 ): Promise<number> {
-  return storeDocuments(forecasts, owner, writes, forecastBytes)
+  return storeDocuments(forecasts, owner, writes, { sizeOf: forecastBytes, shardKey: SHARD_KEY })
 }
 
 /** A range of the starts of the bars that are forecast. */

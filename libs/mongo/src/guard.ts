@@ -1,5 +1,5 @@
 import type { Collection, Document } from 'mongodb'
-import { documentBytes, insertAll, replaceAll, type SizeBound } from './bulk.ts'
+import { insertAll, replaceAll, type ReplaceOptions } from './bulk.ts'
 import { translated } from './failure.ts'
 
 /** The records that a document is made of: all records of that log below `offset`. */
@@ -35,13 +35,13 @@ async function insertNew<T extends Replaceable>(
   collection: Collection<T>,
   owner: Owner,
   documents: readonly T[],
-  sizeOf: SizeBound<T>
+  options: ReplaceOptions<T>
 ): Promise<number> {
   const present = await translated(`Cannot store ${collection.collectionName}`, () =>
-    insertAll(collection, documents, sizeOf)
+    insertAll(collection, documents, options.sizeOf)
   )
   const stored = present.flatMap((index) => documents[index] ?? [])
-  return replaceGuarded(collection, owner, stored, sizeOf)
+  return replaceGuarded(collection, owner, stored, options)
 }
 
 /**
@@ -52,7 +52,7 @@ async function replaceGuarded<T extends Replaceable>(
   collection: Collection<T>,
   { log, epoch }: Owner,
   documents: readonly T[],
-  sizeOf: SizeBound<T>
+  options: ReplaceOptions<T>
 ): Promise<number> {
   const isNewer = ({ source }: T): Document => ({
     $and: [
@@ -68,7 +68,7 @@ async function replaceGuarded<T extends Replaceable>(
     ]
   })
   return translated(`Cannot store ${collection.collectionName}`, () =>
-    replaceAll(collection, documents, isNewer, sizeOf)
+    replaceAll(collection, documents, isNewer, options)
   )
 }
 
@@ -83,10 +83,10 @@ export async function storeDocuments<T extends Replaceable>(
   collection: Collection<T>,
   owner: Owner,
   { fresh, changed }: Writes<T>,
-  sizeOf: SizeBound<T> = documentBytes
+  options: ReplaceOptions<T> = {}
 ): Promise<number> {
   return (
-    (await insertNew(collection, owner, fresh, sizeOf)) +
-    (await replaceGuarded(collection, owner, changed, sizeOf))
+    (await insertNew(collection, owner, fresh, options)) +
+    (await replaceGuarded(collection, owner, changed, options))
   )
 }

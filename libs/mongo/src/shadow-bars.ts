@@ -79,12 +79,16 @@ export async function swapBars(
   const operations = batch.map(({ reprocess: { action, guard }, ...bar }) => {
     const document: BarDocument = { ...bar, updatedAt: now }
     if (guard === undefined) {
-      const { _id, ...fields } = document
-      return { updateOne: { filter: { _id }, update: { $setOnInsert: fields }, upsert: true } }
+      const { _id, symbol, timeframe, start, ...fields } = document
+      const filter = { _id, symbol, timeframe, start }
+      return { updateOne: { filter, update: { $setOnInsert: fields }, upsert: true } }
     }
     const { source, revision, updatedAt } = guard
     const filter = {
       _id: bar._id,
+      symbol: bar.symbol,
+      timeframe: bar.timeframe,
+      start: bar.start,
       'source.log': source.log,
       'source.epoch': source.epoch,
       'source.offset': source.offset,

@@ -74,4 +74,25 @@ describe('the guard of stored results', { timeout: 60_000 }, () => {
       })
     }
   }
+
+  it('names the shard by the filter, and finds a document whose key was changed by hand', async (t) => {
+    const { database } = await openMarket(t)
+    const source = { log: LOG, epoch: 1, offset: 1 }
+    const bar = aBar('AAPL', '1m', 60_000, 0, { source })
+    await database.db.command({ profile: 2 })
+    assert.equal(await storeBars(database, source, writes(bar, false)), 0)
+    await database.db.command({ profile: 0 })
+    const [update] = await database.db
+      .collection('system.profile')
+      .find({ op: 'update', ns: `${database.db.databaseName}.bars` })
+      .toArray()
+    const { symbol, timeframe, start } = bar
+    assert.deepEqual(update?.['command'].q, { _id: bar._id, symbol, timeframe, start })
+
+    await database.bars.updateOne({ _id: bar._id }, { $set: { timeframe: 'by hand' } })
+    const newer = { ...source, offset: 2 }
+    const changed = aBar('AAPL', '1m', 60_000, 0, { source: newer })
+    assert.equal(await storeBars(database, newer, writes(changed, false)), 0)
+    assert.equal((await database.bars.findOne({ _id: bar._id }))?.timeframe, '1m')
+  })
 })
