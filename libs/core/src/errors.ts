@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   DATABASE_UNREACHABLE: { retryable: true },
   PARTITION_FENCED: { retryable: false },
   STATE_CORRUPT: { retryable: false },
+  STATE_TOO_NEW: { retryable: false },
   REQUEST_INVALID: { retryable: false },
   INTERNAL_ERROR: { retryable: false },
   TAPE_INVALID: { retryable: false },

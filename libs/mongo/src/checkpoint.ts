@@ -6,6 +6,7 @@ import { newestBarStartMs, type HasBars } from './bars.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { translated } from './failure.ts'
 import type { Owner, Ownership } from './guard.ts'
+import { refuseNewer, STATE_VERSION, type Versioned } from './state-version.ts'
 
 /** The process that reads a partition, and its name in the consumer group. */
 export interface PartitionOwner {
@@ -17,7 +18,7 @@ export interface PartitionOwner {
 }
 
 /** The state of one partition; `_id` is `<topic>/<partition>`. */
-export interface CheckpointDocument {
+export interface CheckpointDocument extends Versioned {
   readonly _id: string
   /** Rises with each owner; a writer of an earlier epoch must stop. */
   readonly epoch: number
@@ -102,6 +103,7 @@ interface AcquireOptions {
 /**
  * Makes the caller the owner of a partition by raising its epoch, so that an earlier owner's writes fail from
  * now on. A new log under an old name (docs/adr/0026-a-log-is-known-by-its-topic-id.md) is read from its start.
+ * @throws STATE_TOO_NEW when a later program wrote the checkpoint; the epoch stays then
  */
 export async function acquirePartition(
   database: HasCheckpoints & HasBars,
@@ -109,9 +111,12 @@ export async function acquirePartition(
 ): Promise<Acquired> {
   const { log, owner, clusterId, configHash, partitions } = options
   return translated(`Cannot acquire ${log}`, async () => {
+    // A refused consumer must not raise the epoch: the later one would lose its partition.
+    refuseNewer(`checkpoint ${log}`, await database.checkpoints.findOne({ _id: log }))
+    const stateVersion = STATE_VERSION
     const found = await database.checkpoints.findOneAndUpdate(
       { _id: log },
-      { $inc: { epoch: 1 }, $set: { owner, updatedAt: new Date() } },
+      { $inc: { epoch: 1 }, $set: { stateVersion, owner, updatedAt: new Date() } },
       { upsert: true, returnDocument: 'after' }
     )
     if (found === null) throw new TapedeckError('STATE_CORRUPT', `Checkpoint ${log} vanished`)

@@ -44,8 +44,6 @@ interface CollectionParts {
   readonly indexes?: readonly (readonly [IndexSpecification, CreateIndexesOptions?])[]
   /** How its documents are written; MongoDB's default for those that are rewritten soon. */
   readonly writeConcern?: WriteConcernSettings
-  /** The time field by which documents expire where a retention is configured. */
-  readonly expiresBy?: string
 }
 
 const NAMESPACE_EXISTS = 48
@@ -75,19 +73,16 @@ export class CollectionSpec<D extends Document> {
     }
   }
 
-  /** Creates the indexes that do not exist. @param retentionMs documents older than this are removed */
-  async createIndexes(db: Db, retentionMs: number | undefined): Promise<void> {
-    const { indexes = [], expiresBy } = this.#parts
+  /** Creates the indexes that do not exist. */
+  async createIndexes(db: Db): Promise<void> {
     const collection = this.in(db)
-    for (const [keys, options] of indexes) await collection.createIndex(keys, options)
-    if (expiresBy === undefined || retentionMs === undefined) return
-    const expireAfterSeconds = Math.ceil(retentionMs / 1000)
-    await collection.createIndex({ [expiresBy]: 1 }, { expireAfterSeconds })
+    for (const [keys, options] of this.#parts.indexes ?? [])
+      await collection.createIndex(keys, options)
   }
 
   /** Drops the collection and creates it again. */
   async recreate(db: Db): Promise<void> {
     await this.in(db).drop()
-    await this.createIndexes(db, undefined)
+    await this.createIndexes(db)
   }
 }

@@ -12,6 +12,7 @@ import {
   type Values,
   type Variable
 } from '@tapedeck/core'
+import { timeframeProblem, type Timeframe } from '@tapedeck/domain'
 import {
   MongoClient,
   MongoError,
@@ -33,6 +34,7 @@ import { FORECASTS } from './forecasts.ts'
 import { LATE_TRADES } from './late-trades.ts'
 import { LEASES } from './lease.ts'
 import { SUBSCRIPTIONS, SYMBOLS } from './symbols.ts'
+import { applyRetention, type Retention } from './retention.ts'
 import { TRADES } from './trades.ts'
 
 function mongoUri(): Variable<string> {
@@ -42,6 +44,31 @@ function mongoUri(): Variable<string> {
     secret: true,
     expected: 'mongodb://[user:password@]host:port[/…] or mongodb+srv://…',
     parse: (found) => (/^mongodb(\+srv)?:\/\/[^\s]+$/.test(found) ? found : undefined)
+  }
+}
+
+const DAY_MS = 86_400_000
+
+/** `timeframe=duration[,…]`; a bar that may still change must stay, so a day is the least. */
+function barsTtl(): Variable<ReadonlyMap<Timeframe, number>> {
+  const expected = 'timeframe=duration[,…] such as 1s=7d,5s=30d, each at least 1d'
+  const of = duration(undefined, DAY_MS)
+  return {
+    fallback: undefined,
+    required: true,
+    secret: false,
+    expected,
+    parse(found) {
+      const ttl = new Map<Timeframe, number>()
+      for (const entry of found.split(',')) {
+        const [timeframe = '', length = ''] = entry.split('=').map((part) => part.trim())
+        const ms = of.parse(length)
+        if (ms === undefined || ttl.has(timeframe) || timeframeProblem(timeframe) !== undefined)
+          return undefined
+        ttl.set(timeframe, ms)
+      }
+      return ttl
+    }
   }
 }
 
@@ -55,6 +82,21 @@ export const MONGO_VARIABLES = {
     'MongoDB removes trades older than this, such as `30d`',
     optional(duration(undefined, 60_000)),
     'kept permanently'
+  ),
+  LATE_TRADES_TTL: about(
+    'The same for trades that are in no bar, by the time they were received',
+    optional(duration(undefined, 60_000)),
+    'kept permanently'
+  ),
+  BARS_TTL: about(
+    'The same for bars by timeframe, such as `1s=7d,5s=30d`; the others are kept',
+    optional(barsTtl()),
+    'kept permanently'
+  ),
+  FORECASTS_TTL: about(
+    'The same for forecasts, by the end of the bar that they forecast',
+    optional(duration(undefined, DAY_MS)),
+    'kept permanently'
   )
 } as const
 
@@ -64,6 +106,9 @@ export interface MongoConfig {
   readonly username: string | undefined
   readonly password: Secret | undefined
   readonly tradesTtlMs: number | undefined
+  readonly lateTradesTtlMs?: number | undefined
+  readonly barsTtlMs?: ReadonlyMap<Timeframe, number> | undefined
+  readonly forecastsTtlMs?: number | undefined
 }
 
 export function mongoConfig(values: Values<typeof MONGO_VARIABLES>): MongoConfig {
@@ -72,7 +117,10 @@ export function mongoConfig(values: Values<typeof MONGO_VARIABLES>): MongoConfig
     database: values.MONGODB_DB,
     username: values.MONGODB_USERNAME,
     password: values.MONGODB_PASSWORD,
-    tradesTtlMs: values.TRADES_TTL
+    tradesTtlMs: values.TRADES_TTL,
+    lateTradesTtlMs: values.LATE_TRADES_TTL,
+    barsTtlMs: values.BARS_TTL,
+    forecastsTtlMs: values.FORECASTS_TTL
   }
 }
 
@@ -176,17 +224,21 @@ function wordsOf({ servers }: TopologyDescription): string {
     .join(', ')
 }
 
-/** Creates the collections and indexes that do not exist; it may run at every start. */
+/**
+ * Creates the collections and indexes that do not exist; it may run at every start.
+ * @param retention brings what expires, and when, to these settings; unless given, it stays as it is
+ */
 export async function ensureCollections(
-  { db }: Database,
-  { tradesTtlMs }: Partial<Pick<MongoConfig, 'tradesTtlMs'>> = {}
+  { db }: Pick<Database, 'db'>,
+  retention?: Retention
 ): Promise<void> {
   const found = await db.listCollections({}, { nameOnly: true }).toArray()
   const existing = new Set(found.map(({ name }) => name))
   for (const spec of Object.values(COLLECTIONS)) {
     if (!existing.has(spec.name)) await spec.create(db)
-    await spec.createIndexes(db, spec === TRADES ? tradesTtlMs : undefined)
+    await spec.createIndexes(db)
   }
+  if (retention !== undefined) await applyRetention(db, retention)
 }
 
 /** Error codes of refused credentials: MongoDB's and Atlas's. */
@@ -209,7 +261,7 @@ export async function connectDatabase(
   }
 }
 
-/** Connects like `connectDatabase` and creates the collections and indexes that do not exist. */
+/** Connects like `connectDatabase`, creates the collections and indexes that do not exist, and sets what expires. */
 export async function connectPreparedDatabase(
   config: MongoConfig,
   options: Parameters<typeof openDatabase>[1] = {}

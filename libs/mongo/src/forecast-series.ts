@@ -12,9 +12,10 @@ import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { translated } from './failure.ts'
 import { ledgerEntry, type HasForecasts } from './forecasts.ts'
 import { storeDocuments, type Owner, type Source } from './guard.ts'
+import { refuseNewer, STATE_VERSION, type Versioned } from './state-version.ts'
 
 /** The state from which a series' forecasts are continued; `_id` is `<symbol>|<timeframe>|<horizon>`. */
-export interface ForecastSeriesDocument {
+export interface ForecastSeriesDocument extends Versioned {
   readonly _id: string
   readonly state: SeriesState
   readonly updatedAt: Date
@@ -34,13 +35,14 @@ export async function storeSeries(
   owner: Owner,
   changed: readonly ForecastSeriesDocument[]
 ): Promise<number> {
-  return storeDocuments(forecastSeries, owner, { fresh: [], changed })
+  const versioned = changed.map((one) => ({ ...one, stateVersion: STATE_VERSION }))
+  return storeDocuments(forecastSeries, owner, { fresh: [], changed: versioned })
 }
 
 /** Series that are loaded at the same time; each takes a few queries. */
 const CONCURRENCY = 20
 
-/** Loads the states, forecasts and bars of series that the engine asks for. */
+/** Loads the states, forecasts and bars of series that the engine asks for. @throws STATE_TOO_NEW */
 export async function loadSeries(
   database: HasForecasts & HasForecastSeries & HasBars,
   requests: readonly SeriesRequest[]
@@ -106,7 +108,11 @@ async function loadOne(
     const entries = await forecasts.find({ ...series, target }).toArray()
     return { request, state: null, bars: [], entries: entries.map(ledgerEntry) }
   }
-  const state = (await forecastSeries.findOne({ _id: id }))?.state ?? null
+  const found = await forecastSeries.findOne({ _id: id })
+  refuseNewer(`forecast series ${id}`, found)
+  // A state of an earlier version is made again, from the stored bars and forecasts.
+  const { stateVersion = 1, state: stored = null } = found ?? {}
+  const state = stateVersion < STATE_VERSION ? null : stored
   const through = new Date(state?.throughMs ?? 0)
   const [ahead, bars] = await Promise.all([
     // Open ones included: a state has resolved all targets before it. The index serves the target alone.

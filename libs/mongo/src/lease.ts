@@ -1,11 +1,12 @@
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { translated } from './failure.ts'
+import { refuseNewer, STATE_VERSION, type Versioned } from './state-version.ts'
 
 /**
  * The right to do what only one process may do at a time, such as using a feed's key; `_id` names it (a key
  * by its hash). A producer leaves the fields from `lastFrameAt` on for its successor.
  */
-export interface LeaseDocument {
+export interface LeaseDocument extends Versioned {
   readonly _id: string
   readonly owner: string
   /** Since when its owner has held it without a break. */
@@ -47,7 +48,7 @@ export interface LeaseNote extends Partial<Pick<LeaseDocument, 'followed' | 'ope
 /**
  * Acquires or renews a lease for `ttlMs`. A lease can be acquired when nobody has it, when it has expired by
  * the database's clock, or when the caller has it already. One writer wins.
- * @throws DATABASE_UNREACHABLE
+ * @throws DATABASE_UNREACHABLE, STATE_TOO_NEW
  */
 export async function holdLease(
   { leases }: HasLeases,
@@ -57,18 +58,24 @@ export async function holdLease(
   note: LeaseNote = {}
 ): Promise<LeaseAnswer> {
   return translated('Cannot hold the lease', async () => {
+    const stateVersion = STATE_VERSION
     // A new lease begins expired, so that the same update acquires it.
     await leases.updateOne(
       { _id: id },
-      { $setOnInsert: { owner: '', expiresAt: new Date(0), lastFrameAt: null } },
+      { $setOnInsert: { stateVersion, owner: '', expiresAt: new Date(0), lastFrameAt: null } },
       { upsert: true }
     )
     const isKept = { $and: [{ $eq: ['$owner', owner] }, { $gte: ['$expiresAt', '$$NOW'] }] }
     const before = await leases.findOneAndUpdate(
-      { _id: id, $or: [{ owner }, { $expr: { $lt: ['$expiresAt', '$$NOW'] } }] },
+      {
+        _id: id,
+        stateVersion: { $not: { $gt: STATE_VERSION } },
+        $or: [{ owner }, { $expr: { $lt: ['$expiresAt', '$$NOW'] } }]
+      },
       [
         {
           $set: {
+            stateVersion,
             owner,
             since: { $cond: [isKept, { $ifNull: ['$since', '$$NOW'] }, '$$NOW'] },
             expiresAt: { $add: ['$$NOW', ttlMs] },
@@ -80,6 +87,7 @@ export async function holdLease(
     )
     if (before !== null) return { isMine: true, before }
     const holder = await leases.findOne({ _id: id })
+    refuseNewer(`lease ${id}`, holder)
     return {
       isMine: false,
       owner: holder?.owner ?? 'somebody',

@@ -27,8 +27,7 @@ export interface TradeDocument {
 
 export const TRADES = new CollectionSpec<TradeDocument>('trades', {
   writeConcern: DURABLE,
-  indexes: [[{ symbol: 1, tradedAt: 1 }]],
-  expiresBy: 'tradedAt'
+  indexes: [[{ symbol: 1, tradedAt: 1 }]]
 })
 
 export type HasTrades = Has<'trades', TradeDocument>

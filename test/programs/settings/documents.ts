@@ -60,7 +60,7 @@ export const SECTIONS: readonly Section[] = [
   },
   {
     title: 'Kafka',
-    text: 'With KAFKA_BROKERS set, `npm start` starts no broker.',
+    text: 'With KAFKA_BROKERS set, `npm start` starts no broker. Topics are described in [topics.md](topics.md).',
     names: [
       'KAFKA_BROKERS',
       'KAFKA_TOPIC',
@@ -69,14 +69,32 @@ export const SECTIONS: readonly Section[] = [
       'KAFKA_USERNAME',
       'KAFKA_PASSWORD',
       'KAFKA_SASL_MECHANISM',
+      'KAFKA_PARTITIONS',
+      'KAFKA_REPLICATION_FACTOR',
+      'KAFKA_MIN_INSYNC_REPLICAS',
       'BARS_TOPIC',
+      'BARS_PUBLISH_INTERVAL',
       'FORECASTS_TOPIC'
     ]
   },
   {
     title: 'MongoDB',
     text: 'With MONGODB_URI set, `npm start` starts no database.',
-    names: ['MONGODB_URI', 'MONGODB_DB', 'MONGODB_USERNAME', 'MONGODB_PASSWORD', 'TRADES_TTL']
+    names: ['MONGODB_URI', 'MONGODB_DB', 'MONGODB_USERNAME', 'MONGODB_PASSWORD']
+  },
+  {
+    title: 'Retention',
+    text:
+      'How long each kind of data is kept. The consumer brings an existing database to these settings when it starts, whether they are ' +
+      'raised, lowered or removed; those of Kafka count for topics that are created ([topics.md](topics.md)).',
+    names: [
+      'TRADES_TTL',
+      'LATE_TRADES_TTL',
+      'BARS_TTL',
+      'FORECASTS_TTL',
+      'KAFKA_RETENTION',
+      'KAFKA_RETENTION_BYTES'
+    ]
   },
   {
     title: 'Bars and forecasts',

@@ -86,7 +86,7 @@ export async function withDatabase<T>(
     }
   )
   try {
-    await ensureCollections(database, mongo)
+    await ensureCollections(database)
     return await work(database)
   } finally {
     await database.close()
