@@ -133,13 +133,6 @@ export interface KafkaConfig {
 export function kafkaConfig(values: Values<typeof KAFKA_VARIABLES>): KafkaConfig {
   const { brokers, ssl, user, password } = values.KAFKA_BROKERS
   const username = values.KAFKA_USERNAME ?? user
-  const { KAFKA_REPLICATION_FACTOR: replicas, KAFKA_MIN_INSYNC_REPLICAS: inSync } = values
-  if (replicas !== undefined && inSync !== undefined && inSync > replicas) {
-    throw new TapedeckError(
-      'CONFIG_INVALID',
-      `KAFKA_MIN_INSYNC_REPLICAS is ${inSync}, expected at most KAFKA_REPLICATION_FACTOR ${replicas}`
-    )
-  }
   return {
     brokers,
     topic: values.KAFKA_TOPIC,
@@ -152,12 +145,29 @@ export function kafkaConfig(values: Values<typeof KAFKA_VARIABLES>): KafkaConfig
             username,
             password: values.KAFKA_PASSWORD ?? password ?? ''
           },
-    topics: {
-      partitions: values.KAFKA_PARTITIONS,
-      replicationFactor: replicas,
-      minInSyncReplicas: inSync,
-      retentionMs: values.KAFKA_RETENTION,
-      retentionBytes: values.KAFKA_RETENTION_BYTES
-    }
+    topics: topicSettings(values)
+  }
+}
+
+/**
+ * How a service creates topics.
+ * @throws CONFIG_INVALID when more copies must have a record than there are
+ */
+export function topicSettings(
+  values: Omit<Values<typeof KAFKA_VARIABLES>, 'KAFKA_BROKERS'>
+): TopicSettings {
+  const { KAFKA_REPLICATION_FACTOR: replicas, KAFKA_MIN_INSYNC_REPLICAS: inSync } = values
+  if (replicas !== undefined && inSync !== undefined && inSync > replicas) {
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `KAFKA_MIN_INSYNC_REPLICAS is ${inSync}, expected at most KAFKA_REPLICATION_FACTOR ${replicas}`
+    )
+  }
+  return {
+    partitions: values.KAFKA_PARTITIONS,
+    replicationFactor: replicas,
+    minInSyncReplicas: inSync,
+    retentionMs: values.KAFKA_RETENTION,
+    retentionBytes: values.KAFKA_RETENTION_BYTES
   }
 }

@@ -8,7 +8,14 @@ export {
   pingBroker,
   reachBroker
 } from './client.ts'
-export { brokersVariable, KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from './config.ts'
+export {
+  brokersVariable,
+  KAFKA_VARIABLES,
+  kafkaConfig,
+  topicSettings,
+  type KafkaConfig,
+  type TopicSettings
+} from './config.ts'
 export {
   openDeadLetters,
   readDeadTopic,

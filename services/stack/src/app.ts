@@ -171,7 +171,8 @@ async function reserveApiPort({
 
 /** Creates topics and collections; returns the number of partitions of raw_data. */
 async function prepare(config: StackConfig, brokers: string, database: Database): Promise<number> {
-  const ours = { brokers: brokers.split(','), topic: config.topic, ssl: false, sasl: undefined }
+  const { topic, topics } = config
+  const ours = { brokers: brokers.split(','), topic, topics, ssl: false, sasl: undefined }
   const [partitions] = await Promise.all([
     ensureTopics(config.kafka ?? ours),
     ensureCollections(database, config.mongo)

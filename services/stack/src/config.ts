@@ -12,7 +12,14 @@ import {
   type Env
 } from '@tapedeck/core'
 import { FREE_PLAN_SYMBOLS, planLimit, symbolsVariable } from '@tapedeck/domain'
-import { brokersVariable, KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
+import {
+  brokersVariable,
+  KAFKA_VARIABLES,
+  kafkaConfig,
+  topicSettings,
+  type KafkaConfig,
+  type TopicSettings
+} from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 
 type StackMode = 'auto' | 'external' | 'embedded' | 'docker'
@@ -28,6 +35,8 @@ export interface StackConfig {
   /** The user's own broker; undefined: one is found and started. */
   readonly kafka: KafkaConfig | undefined
   readonly topic: string
+  /** How the stack creates the topics on its own brokers. */
+  readonly topics: TopicSettings
   /** The user's own database when `uri` is set. */
   readonly mongo: Omit<MongoConfig, 'uri'> & { readonly uri: string | undefined }
   readonly symbols: readonly string[]
@@ -99,6 +108,7 @@ export function readConfig(env: Env): StackConfig {
     dataDir: path.resolve(values.TAPEDECK_DATA_DIR),
     kafka: KAFKA_BROKERS === undefined ? undefined : kafkaConfig({ ...values, KAFKA_BROKERS }),
     topic: values.KAFKA_TOPIC,
+    topics: topicSettings(values),
     mongo: { ...mongoConfig({ ...values, MONGODB_URI: MONGODB_URI ?? '' }), uri: MONGODB_URI },
     symbols: values.SYMBOLS,
     feed:

@@ -55,4 +55,15 @@ describe('readConfig()', () => {
     assert.equal(readConfig({ XDG_CACHE_HOME: '/c' }).cacheDir, '/c/tapedeck')
     assert.equal(readConfig({ TAPEDECK_CACHE_DIR: '/d' }).cacheDir, '/d')
   })
+
+  it('creates topics on its own brokers as the settings say, on one node unless told', () => {
+    const { nodes, topics } = readConfig({ KAFKA_PARTITIONS: '12', KAFKA_RETENTION: '1d' })
+    assert.equal(nodes, 1)
+    assert.deepEqual([topics.partitions, topics.retentionMs], [12, 86_400_000])
+    assert.equal(readConfig({ STACK_NODES: '3' }).nodes, 3)
+    assert.throws(
+      () => readConfig({ STACK_NODES: '2' }),
+      /STACK_NODES is '2', expected one of 1, 3/
+    )
+  })
 })
