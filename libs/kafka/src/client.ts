@@ -2,6 +2,7 @@ import './timer-fix.ts'
 import { hasCode, messageOf, retry, Secret, TapedeckError, withTimeout } from '@tapedeck/core'
 import { Kafka, logLevel, type Admin, type ITopicConfig, type logCreator } from 'kafkajs'
 import { DEFAULT_TOPICS, type KafkaConfig } from './config.ts'
+import { assertPlaceable, placementTopicOf } from './placement.ts'
 
 /** Receives the client's own log: level, message and a flat record. */
 export type ClientLog = (
@@ -160,9 +161,9 @@ const COMPACTED: Readonly<Record<string, string | number>> = {
 }
 
 /**
- * Creates `topic`, its dead-letter topic and the compacted ones unless they exist; existing ones stay
- * as they are. Returns how many partitions the topic has.
- * @throws BROKER_UNREACHABLE
+ * Creates `topic`, its dead-letter topic, the compacted ones and the one that records the placement, unless
+ * they exist; existing ones stay as they are. Returns how many partitions the topic has.
+ * @throws BROKER_UNREACHABLE; CONFIG_INVALID when the topic has fewer partitions than its placement
  */
 export async function ensureTopics(
   config: KafkaConfig,
@@ -197,7 +198,14 @@ export async function ensureTopics(
     const missing = wanted.filter(({ topic }) => !present.includes(topic))
     // Not waitForLeaders: kafkajs gives up when a broker does not know the new topic yet.
     if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: false })
-    return whenLed(admin, [config.topic, dead, ...compacted])
+    const found = await whenLed(admin, [config.topic, dead, ...compacted])
+    const placementTopic = placementTopicOf(config.topic)
+    if (!present.includes(placementTopic)) {
+      const topics = [{ topic: placementTopic, numPartitions: found, replicationFactor }]
+      await admin.createTopics({ topics, waitForLeaders: false })
+    }
+    assertPlaceable(config.topic, found, await whenLed(admin, [placementTopic]))
+    return found
   })
 }
 
@@ -274,4 +282,18 @@ export function openLogEnds(config: KafkaConfig, clientId: string): LogEnds {
     },
     close: disconnect
   }
+}
+
+/**
+ * By how many partitions the records of the topic are placed; see placement.ts.
+ * @throws BROKER_UNREACHABLE, also when the topic was not prepared by `ensureTopics`
+ */
+export async function readPlacement(config: KafkaConfig): Promise<number> {
+  const failure = `Cannot read how the records of ${config.topic} are placed`
+  return withAdmin(config, 'tapedeck-placement', failure, async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [placementTopicOf(config.topic)] })
+    const count = topics[0]?.partitions.length ?? 0
+    if (count === 0) throw new TapedeckError('TIMED_OUT', 'found no partition')
+    return count
+  })
 }

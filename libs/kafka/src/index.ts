@@ -6,7 +6,8 @@ export {
   partitionEnds,
   type LogEnds,
   pingBroker,
-  reachBroker
+  reachBroker,
+  readPlacement
 } from './client.ts'
 export {
   brokersVariable,
@@ -24,6 +25,7 @@ export {
   type DeadRecord
 } from './dead-letters.ts'
 export { evictMembers, forgetGroup } from './group.ts'
+export { partitionOf, placementTopicOf } from './placement.ts'
 export {
   MAX_SEND_RECORDS,
   openSerialPublisher,

@@ -1,10 +1,16 @@
 import { hasCode, messageOf, TapedeckError, withTimeout } from '@tapedeck/core'
-import { CompressionTypes, Partitioners, type Kafka, type Producer } from 'kafkajs'
-import { createClient, type ClientLog } from './client.ts'
+import {
+  CompressionTypes,
+  Partitioners,
+  type ICustomPartitioner,
+  type Kafka,
+  type Producer
+} from 'kafkajs'
+import { createClient, readPlacement, type ClientLog } from './client.ts'
 import type { KafkaConfig } from './config.ts'
 
 export interface OutgoingRecord {
-  /** Decides the partition (murmur2, as the Java client does); the symbol for trades. */
+  /** Decides the partition (murmur2, as the Java client does); the symbol for trades, placed as placement.ts says. */
   readonly key: string
   readonly value: string
   /** Overrides the partition of the key. */
@@ -53,6 +59,7 @@ export class Publisher {
   readonly #client: Kafka
   readonly #topic: string
   readonly #compression: CompressionTypes
+  readonly #readPlacement: (() => Promise<number>) | undefined
   #producer: Producer | undefined
   #isSending = false
   /** The partitions of the send in flight. */
@@ -65,6 +72,7 @@ export class Publisher {
     this.#client = createClient(config, clientId, log)
     this.#topic = topic
     this.#compression = isCompressed ? CompressionTypes.GZIP : CompressionTypes.None
+    this.#readPlacement = topic === config.topic ? () => readPlacement(config) : undefined
   }
 
   /**
@@ -121,12 +129,13 @@ export class Publisher {
 
   async #connected(): Promise<Producer> {
     if (this.#producer !== undefined) return this.#producer
+    const placement = await this.#readPlacement?.()
     const producer = this.#client.producer({
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       createPartitioner: () => {
-        const choose = Partitioners.DefaultPartitioner()
+        const choose = partitionerOf(placement)
         return (record) => {
           const partition = choose(record)
           this.#sentTo.add(partition)
@@ -156,6 +165,14 @@ export class Publisher {
     // disconnect() can hang on a dead broker (tulios/kafkajs#918).
     await withTimeout(producer.disconnect(), CLOSE_LIMIT_MS, 'Disconnecting').catch(() => undefined)
   }
+}
+
+/** Kafka's own choice by the key, among the first `placement` partitions where it is given. */
+function partitionerOf(placement: number | undefined): ReturnType<ICustomPartitioner> {
+  const choose = Partitioners.DefaultPartitioner()
+  if (placement === undefined) return choose
+  return (args) =>
+    choose({ ...args, partitionMetadata: args.partitionMetadata.slice(0, placement) })
 }
 
 export interface SerialPublisher {

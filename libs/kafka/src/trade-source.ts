@@ -74,6 +74,8 @@ export async function openTradeSource(
     minBytes: 1,
     maxBytesPerPartition: options.fetchBytes ?? 1_048_576,
     allowAutoTopicCreation: false,
+    // New partitions are noticed within this time, and then assigned.
+    metadataMaxAge: 3000,
     retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 10 }
   })
   /** The offset that each partition was last sought to: repeating a seek changes nothing. */

@@ -27,8 +27,8 @@ export interface CheckpointDocument extends Versioned {
   readonly clusterId: string
   /** The topic's id; null when the broker has none. Absent in checkpoints of earlier versions. */
   readonly topicId?: string | null
-  /** How many partitions the topic had. Absent in checkpoints of earlier versions. */
-  readonly partitions?: number
+  /** By how many partitions the records of the log are placed. Absent in checkpoints of earlier versions. */
+  readonly placement?: number
   /** Set when another log took the place of the one before, until a gap says so in feed_gaps. */
   readonly lost?: LostRecords | null
   readonly owner: PartitionOwner
@@ -78,6 +78,8 @@ export interface Acquired extends Ownership {
   /** Records of a former log that were perhaps not read, of which no gap tells yet. */
   readonly lost: LostRecords | null
   readonly topicId: string | undefined
+  /** By how many partitions the records of the log are placed. */
+  readonly placement: number
   /** The checkpoint was made under other settings (timeframes, policy, lateness). */
   readonly configChanged: boolean
 }
@@ -87,8 +89,8 @@ interface AcquireOptions {
   readonly owner: PartitionOwner
   readonly clusterId: string
   readonly configHash: string
-  /** How many partitions the topic has. */
-  readonly partitions: number
+  /** By how many partitions the topic's records are placed now. */
+  readonly placement: number
   /**
    * Reads the topic's id; undefined when the broker has none. It is called when earlier owners can no
    * longer write, so that what they found cannot be newer.
@@ -109,7 +111,7 @@ export async function acquirePartition(
   database: HasCheckpoints & HasBars,
   options: AcquireOptions
 ): Promise<Acquired> {
-  const { log, owner, clusterId, configHash, partitions } = options
+  const { log, owner, clusterId, configHash, placement } = options
   return translated(`Cannot acquire ${log}`, async () => {
     // A refused consumer must not raise the epoch: the later one would lose its partition.
     refuseNewer(`checkpoint ${log}`, await database.checkpoints.findOne({ _id: log }))
@@ -125,8 +127,9 @@ export async function acquirePartition(
     const isNew = found.clusterId === undefined
     const cause = isNew ? undefined : await whyOtherLog(found, options, topicId)
     if (!isNew && cause === undefined) {
-      if (found.topicId !== topicId || found.partitions !== partitions) {
-        const $set = { topicId: topicId ?? found.topicId ?? null, partitions }
+      assertPlacement(found, placement)
+      if (found.topicId !== topicId || found.placement !== placement) {
+        const $set = { topicId: topicId ?? found.topicId ?? null, placement }
         await database.checkpoints.updateOne({ _id: log, epoch }, { $set })
       }
       return {
@@ -142,17 +145,18 @@ export async function acquirePartition(
         state: found.state as FoldState,
         lost: found.lost ?? null,
         topicId,
+        placement,
         configChanged: found.configHash !== configHash
       }
     }
     const storedUntilMs = await newestBarStartMs(database)
-    const state = carriedState(found, partitions)
+    const state = carriedState(found, placement)
     const lost = cause === undefined ? null : lostRecords(found, cause)
     const fresh: Partial<CheckpointDocument> = {
       logEpoch: epoch,
       clusterId,
       topicId: topicId ?? null,
-      partitions,
+      placement,
       lost,
       nextOffset: 0,
       flushingTo: 0,
@@ -174,6 +178,7 @@ export async function acquirePartition(
       state,
       lost,
       topicId,
+      placement,
       configChanged: false
     }
   })
@@ -198,14 +203,24 @@ async function whyOtherLog(
 
 /**
  * The state with which another log is begun. Connections are kept, because a record may be in both logs: the
- * producer repeats a send of which the answer was lost. With another number of partitions a symbol may come
- * from another one, whose frames say nothing here.
+ * producer repeats a send of which the answer was lost. With another placement a symbol may come from another
+ * partition, whose frames say nothing here.
  */
-function carriedState(found: CheckpointDocument, partitions: number): FoldState {
+function carriedState(found: CheckpointDocument, placement: number): FoldState {
   const former = found.state as FoldState | undefined
   if (former === undefined) return { watermark: null, connections: [] }
-  const connections = found.partitions === partitions ? former.connections : []
+  const connections = found.placement === placement ? former.connections : []
   return { ...former, watermark: null, connections }
+}
+
+/** @throws CONFIG_INVALID when records of the same log were read by another placement */
+function assertPlacement({ _id, placement: known }: CheckpointDocument, placement: number): void {
+  if (known === undefined || known === placement) return
+  throw new TapedeckError(
+    'CONFIG_INVALID',
+    `Cannot read ${_id}: its topic places its records on ${placement} partitions, expected ${known} as when ` +
+      'it was read before (see "More partitions" in docs/operations.md)'
+  )
 }
 
 /** Null when no record of the former log was read: nobody listened to it. */

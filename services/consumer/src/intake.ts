@@ -4,7 +4,7 @@ import {
   type PartitionFold,
   type TradeRecord
 } from '@tapedeck/domain'
-import type { DeadLetter } from '@tapedeck/kafka'
+import { partitionOf, type DeadLetter } from '@tapedeck/kafka'
 import {
   amendmentDocuments,
   tradeDocument,
@@ -28,6 +28,9 @@ export class RecordIntake {
   readonly #log: string
   readonly #fold: PartitionFold
   readonly #trades: Pick<TradeWriter, 'add'>
+  readonly #placement: number
+  /** Symbols that belong to this partition. */
+  readonly #own = new Set<string>()
   #side = new SideCollector()
   /** The first offset that was removed from the topic, until the next record gives the end of the gap. */
   #removedFrom: number | undefined
@@ -36,13 +39,14 @@ export class RecordIntake {
 
   constructor(
     partition: number,
-    { log, lost }: Pick<Acquired, 'log' | 'lost'>,
+    { log, lost, placement }: Pick<Acquired, 'log' | 'lost' | 'placement'>,
     { fold, trades }: { readonly fold: PartitionFold; readonly trades: Pick<TradeWriter, 'add'> },
     deps: IntakeDeps
   ) {
     this.#partition = partition
     this.#log = log
     this.#lost = lost
+    this.#placement = placement
     this.#fold = fold
     this.#trades = trades
     this.#deps = deps
@@ -63,16 +67,30 @@ export class RecordIntake {
   read(offset: number, key: Buffer | null, value: Buffer | null): void {
     const { metrics } = this.#deps
     metrics.recordsRead.inc()
-    const { record, gap, problem } = decodeRecord(key, value)
+    const decoded = decodeRecord(key, value)
+    const { record, gap } = decoded
+    const problem = record === undefined ? decoded.problem : this.#placementProblem(record)
     if (gap !== undefined) {
       metrics.gapsRead.inc()
       this.#readGap(gap)
-    } else if (record === undefined) {
+    } else if (problem !== undefined) {
       metrics.recordsDead.inc({ reason: problem.split(':')[0] ?? problem })
       const raw = value?.toString() ?? ''
       const partition = this.#partition
       this.#side.dead.push({ reason: problem, stage: 'consumer', partition, offset, raw })
-    } else this.#readTrades(record, offset)
+    } else if (record !== undefined) this.#readTrades(record, offset)
+  }
+
+  /** Bars of a symbol belong to one partition; a record of it on another one is of a producer that does not know. */
+  #placementProblem({ symbol }: TradeRecord): string | undefined {
+    if (this.#own.has(symbol)) return undefined
+    const placement = this.#placement
+    const partition = partitionOf(symbol, placement)
+    if (partition !== this.#partition) {
+      return `wrong partition: the key ${symbol} belongs to partition ${partition} of ${placement}, found it on ${this.#partition}`
+    }
+    this.#own.add(symbol)
+    return undefined
   }
 
   /** The results beside trades and bars since the last call. */

@@ -1,5 +1,10 @@
 import { hasCode, TapedeckError, whileWaiting, type Clock } from '@tapedeck/core'
-import { partitionEnds, type PartitionReader, type RecordBatch } from '@tapedeck/kafka'
+import {
+  partitionEnds,
+  readPlacement,
+  type PartitionReader,
+  type RecordBatch
+} from '@tapedeck/kafka'
 import { acquirePartition, rulesHash, type PartitionOwner } from '@tapedeck/mongo'
 import type { ReadPosition } from './end-watch.ts'
 import { PartitionWorker, type WorkerDeps } from './worker.ts'
@@ -181,12 +186,19 @@ export class Partitions implements PartitionReader {
     return retry(async () => {
       const ends = await partitionEnds(config.kafka)
       const endOffset = ends.get(partition) ?? 0
+      const placement = await readPlacement(config.kafka)
+      if (partition >= placement) {
+        log.warn(
+          { partition, placement },
+          'no symbol belongs to this partition: see docs/operations.md'
+        )
+      }
       const owner = await acquirePartition(database, {
         log: `${config.kafka.topic}/${partition}`,
         owner: { ...this.#deps.process, memberId: this.#memberId },
         clusterId,
         configHash: rulesHash(config),
-        partitions: ends.size,
+        placement,
         topicId: () => this.#deps.topicId(),
         endOffset,
         lookAtEnd: async () => (await partitionEnds(config.kafka)).get(partition) ?? 0

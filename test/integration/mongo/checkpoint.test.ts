@@ -12,7 +12,7 @@ function acquire(
   given: {
     clusterId?: string
     topicId?: string
-    partitions?: number
+    placement?: number
     endOffset: number
     endNow?: number
   }
@@ -22,7 +22,7 @@ function acquire(
     owner: { host: 'test', pid: 1, started: '', memberId: 'test' },
     clusterId: given.clusterId ?? 'c',
     configHash: 'h',
-    partitions: given.partitions ?? 6,
+    placement: given.placement ?? 6,
     topicId: () => Promise.resolve(given.topicId),
     endOffset: given.endOffset,
     lookAtEnd: () => Promise.resolve(given.endNow ?? given.endOffset)
@@ -164,9 +164,13 @@ describe('checkpoint', () => {
     })
     const fourth = await acquire(market, { topicId: 'two', endOffset: 80 })
     assert.deepEqual([fourth.nextOffset, fourth.lost], [3, null])
-    // With other partitions a symbol may come from another one.
-    const wider = await acquire(market, { topicId: 'three', partitions: 12, endOffset: 80 })
+    // With another placement a symbol may come from another partition.
+    const wider = await acquire(market, { topicId: 'three', placement: 12, endOffset: 80 })
     assert.deepEqual(wider.state?.connections, [])
+    await assert.rejects(
+      acquire(market, { topicId: 'three', placement: 24, endOffset: 80 }),
+      (error) => hasCode(error, 'CONFIG_INVALID')
+    )
   })
 
   it('learns the id of a log that an earlier version read', options, async (t) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { consumerMetrics, RecordIntake } from '@tapedeck/consumer/testing'
 import { encodeGapRecord, encodeTradeRecord, PartitionFold } from '@tapedeck/domain'
+import { partitionOf } from '@tapedeck/kafka'
 import type { TradeDocument } from '@tapedeck/mongo'
 import { createLogger, createMetrics } from '@tapedeck/service'
 import { changedBars, flush } from '../../support/folding.ts'
@@ -9,7 +10,7 @@ import { aGap, aRecord, aTrade, START_MS } from '../../support/trades.ts'
 
 const MINUTE_BAR = `AAPL|1m|${START_MS}`
 
-function newIntake() {
+function newIntake(partition = 0) {
   const fold = new PartitionFold(
     {
       timeframes: ['1m'],
@@ -29,7 +30,12 @@ function newIntake() {
     log: createLogger('consumer', 'silent'),
     ends: { noteRecord: () => undefined }
   }
-  const intake = new RecordIntake(0, { log: 'raw_data/0', lost: null }, { fold, trades }, deps)
+  const intake = new RecordIntake(
+    partition,
+    { log: `raw_data/${partition}`, lost: null, placement: partition === 0 ? 1 : 6 },
+    { fold, trades },
+    deps
+  )
   let offset = 0
   return {
     fold,
@@ -50,6 +56,27 @@ describe('RecordIntake', () => {
     assert.deepEqual(intake.drain().gaps, [gap])
     const bar = changedBars(await flush(fold)).find(({ id }) => id === MINUTE_BAR)
     assert.deepEqual(bar?.gaps, [{ id: 'g', fromMs: gap.fromMs, toMs: gap.toMs }])
+  })
+
+  it('refuses a record of a symbol that belongs to another partition, with all of its content', async () => {
+    const { fold, stored, intake, read } = newIntake(3)
+    const own = aRecord({ symbol: 'AAPL', trades: [aTrade({ t: START_MS })] })
+    const other = aRecord({ symbol: 'TSLA', trades: [aTrade({ t: START_MS })] })
+    assert.deepEqual([partitionOf('AAPL', 6), partitionOf('TSLA', 6)], [3, 5])
+    read(encodeTradeRecord(own))
+    read(encodeTradeRecord(other))
+    assert.deepEqual(intake.drain().dead, [
+      {
+        reason: 'wrong partition: the key TSLA belongs to partition 5 of 6, found it on 3',
+        stage: 'consumer',
+        partition: 3,
+        offset: 1,
+        raw: encodeTradeRecord(other).value
+      }
+    ])
+    assert.deepEqual([...new Set(stored.map(({ symbol }) => symbol))], ['AAPL'])
+    const bars = changedBars(await flush(fold))
+    assert.deepEqual([...new Set(bars.map(({ symbol }) => symbol))], ['AAPL'])
   })
 
   it('turns records that were removed before they were read into a gap of the partition', async () => {

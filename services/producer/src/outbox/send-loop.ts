@@ -26,7 +26,7 @@ const delayMs = fullJitter({ baseMs: 200, capMs: 5000 })
 /** Repeats each send until the broker has everything, except records that it refuses permanently. */
 export class SendLoop {
   readonly #deps: SendLoopDeps
-  #partitions: number | undefined
+  #isPrepared = false
   #failure: TapedeckError | undefined
 
   constructor(deps: SendLoopDeps) {
@@ -43,19 +43,25 @@ export class SendLoop {
    * @throws ABORTED by the signal, or an error that no retry can fix
    */
   async send(records: readonly QueuedRecord[], signal: AbortSignal): Promise<RefusedRecord[]> {
-    const partitions = (this.#partitions ??= await this.#untilItWorks(
-      () => this.#deps.prepare(),
-      records.length,
-      signal
-    ))
-    const outgoing = records.every(isAddressed)
-      ? records
-      : records.flatMap((record) => copiesOf(record, partitions))
+    const outgoing = await this.#address(records, signal)
     const refused: RefusedRecord[] = []
     for (let i = 0; i < outgoing.length; i += MAX_SEND_RECORDS) {
       refused.push(...(await this.#sendOrHalve(outgoing.slice(i, i + MAX_SEND_RECORDS), signal)))
     }
     return refused
+  }
+
+  /** Partitions are counted for each gap: the operator may have added some. */
+  async #address(
+    records: readonly QueuedRecord[],
+    signal: AbortSignal
+  ): Promise<readonly Addressed[]> {
+    const areAddressed = records.every(isAddressed)
+    if (areAddressed && this.#isPrepared) return records
+    const { prepare } = this.#deps
+    const partitions = await this.#untilItWorks(prepare, records.length, signal)
+    this.#isPrepared = true
+    return areAddressed ? records : records.flatMap((record) => copiesOf(record, partitions))
   }
 
   /** The broker does not say which record of a batch it refuses: halving finds it, in order. */
