@@ -30,6 +30,7 @@ export { assert, ERROR_CODES, hasCode, messageOf, TapedeckError, type ErrorCode 
 export {
   isSame,
   processIdentity,
+  processSpace,
   readLock,
   takeLock,
   type LockContent,

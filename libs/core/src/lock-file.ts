@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { link, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { link, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { TapedeckError } from './errors.ts'
@@ -14,6 +14,25 @@ export interface ProcessIdentity {
 
 export async function processIdentity(pid: number): Promise<ProcessIdentity> {
   return { pid, started: await startOf(pid) }
+}
+
+/**
+ * Names the space in which a pid means the same process: this start of the kernel and this pid namespace. Two
+ * containers may have equal host names and pids. Empty where the system does not tell.
+ */
+export async function processSpace(): Promise<string> {
+  if (process.platform === 'linux') {
+    const [boot, namespace] = await Promise.all([
+      readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
+      readlink('/proc/self/ns/pid').catch(() => '')
+    ])
+    return boot === '' || namespace === '' ? '' : `${boot.trim()}/${namespace}`
+  }
+  if (process.platform !== 'darwin') return ''
+  return promisify(execFile)('sysctl', ['-n', 'kern.bootsessionuuid'], { timeout: 5000 }).then(
+    ({ stdout }) => stdout.trim(),
+    () => ''
+  )
 }
 
 /** Whether that very process still runs. */

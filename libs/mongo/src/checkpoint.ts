@@ -11,6 +11,8 @@ import { refuseNewer, STATE_VERSION, type Versioned } from './state-version.ts'
 /** The process that reads a partition, and its name in the consumer group. */
 export interface PartitionOwner {
   readonly host: string
+  /** Where its pid names a process; see processSpace. Absent in checkpoints of earlier versions. */
+  readonly space?: string
   readonly pid: number
   /** When the process started, as the operating system prints it. */
   readonly started: string
@@ -228,6 +230,21 @@ function lostRecords(found: CheckpointDocument, cause: string): LostRecords | nu
   if (found.lost !== undefined && found.lost !== null) return found.lost
   const fromMs = (found.state as FoldState | undefined)?.receivedAtMs ?? null
   return fromMs === null ? null : { id: `replaced-${found._id}-${found.epoch}`, fromMs, cause }
+}
+
+/**
+ * Names the owner of a partition again, which the group gave to the same consumer; false when another one owned
+ * it in between.
+ */
+export async function keepPartition(
+  { checkpoints }: HasCheckpoints,
+  { log, epoch }: Owner,
+  owner: PartitionOwner
+): Promise<boolean> {
+  return translated(`Cannot keep ${log}`, async () => {
+    const { matchedCount } = await checkpoints.updateOne({ _id: log, epoch }, { $set: { owner } })
+    return matchedCount === 1
+  })
 }
 
 /** The last owners of a topic's partitions. */

@@ -18,6 +18,7 @@ export {
   acquirePartition,
   announceFlush,
   commitCheckpoint,
+  keepPartition,
   loadCheckpoints,
   partitionOwners,
   rulesHash,

@@ -1,5 +1,13 @@
 import { hostname } from 'node:os'
-import { fullJitter, isSame, processIdentity, repeat, retry, systemClock } from '@tapedeck/core'
+import {
+  fullJitter,
+  isSame,
+  processIdentity,
+  processSpace,
+  repeat,
+  retry,
+  systemClock
+} from '@tapedeck/core'
 import {
   ensureTopics,
   evictMembers,
@@ -12,7 +20,12 @@ import {
   type SerialPublisher,
   type TradeSource
 } from '@tapedeck/kafka'
-import { connectPreparedDatabase, partitionOwners, type Database } from '@tapedeck/mongo'
+import {
+  connectPreparedDatabase,
+  partitionOwners,
+  type Database,
+  type PartitionOwner
+} from '@tapedeck/mongo'
 import {
   clientLog,
   serveHealth,
@@ -99,8 +112,12 @@ export async function startConsumer(
   // Retries end with the time for the final flush, not when the service begins to stop.
   const giveUp = new AbortController()
   let source: TradeSource | undefined
-  const me = { host: hostname(), ...(await processIdentity(process.pid)) }
-  await evictDeadMembers(config, database, me.host, log)
+  const me = {
+    host: hostname(),
+    space: await processSpace(),
+    ...(await processIdentity(process.pid))
+  }
+  await evictDeadMembers(config, database, me, log)
   const logEnds = openLogEnds(config.kafka, 'tapedeck-consumer-ends')
   const ends = new EndWatch({
     ends: logEnds,
@@ -176,18 +193,18 @@ export async function startConsumer(
 }
 
 /**
- * Removes the members of the group whose process on this machine is dead, so that a consumer that was
+ * Removes the members of the group whose process, which this one can see, is dead, so that a consumer that was
  * killed and started again need not wait for the end of its former session. Best effort.
  */
 async function evictDeadMembers(
   { kafka, groupId }: ConsumerConfig,
   database: Database,
-  host: string,
+  me: Omit<PartitionOwner, 'memberId'>,
   log: Logger
 ): Promise<void> {
   const dead = new Set<string>()
   for (const owner of await partitionOwners(database, kafka.topic)) {
-    if (owner?.host !== host || owner.memberId === '') continue
+    if (owner?.host !== me.host || owner.space !== me.space || owner.memberId === '') continue
     if (!(await isSame(owner))) dead.add(owner.memberId)
   }
   try {

@@ -5,7 +5,7 @@ import {
   type PartitionReader,
   type RecordBatch
 } from '@tapedeck/kafka'
-import { acquirePartition, rulesHash, type PartitionOwner } from '@tapedeck/mongo'
+import { acquirePartition, keepPartition, rulesHash, type PartitionOwner } from '@tapedeck/mongo'
 import type { ReadPosition } from './end-watch.ts'
 import { PartitionWorker, type WorkerDeps } from './worker.ts'
 
@@ -30,15 +30,16 @@ const LOOK_MS = 1000
 /**
  * The partitions of this member of the group, each with a worker under its own epoch.
  *
- * Every assignment acquires all partitions again, because kafkajs does not say before it takes a
- * partition away, and another epoch costs nothing. Acquisitions of one partition run one after another,
- * so that the newest has the highest epoch.
+ * A partition that an assignment leaves to this member is read on with its state in memory. The checkpoint
+ * says whether another member had it in between, of which kafkajs does not tell: then it is acquired again.
+ * Until that is known the epoch guards every write. Acquisitions of one partition run one after another, so
+ * that the newest has the highest epoch.
  */
 export class Partitions implements PartitionReader {
   readonly #deps: PartitionsDeps
   #memberId = ''
   /** Every assigned partition, also those that are still opening. */
-  #opening = new Map<number, Promise<PartitionWorker>>()
+  readonly #opening = new Map<number, Promise<PartitionWorker>>()
   readonly #open = new Map<number, PartitionWorker>()
   /** The last acquisition of each partition, assigned now or before. */
   readonly #tails = new Map<number, Promise<unknown>>()
@@ -65,11 +66,20 @@ export class Partitions implements PartitionReader {
   }
 
   assigned(partitions: readonly number[], memberId: string): void {
-    for (const worker of this.#open.values()) worker.drop()
-    this.#open.clear()
-    this.#opening = new Map()
     this.#memberId = memberId
-    for (const partition of partitions) void this.#start(partition, 0)
+    for (const [partition, worker] of this.#open) {
+      if (partitions.includes(partition)) continue
+      worker.drop()
+      this.#open.delete(partition)
+    }
+    for (const partition of this.#opening.keys()) {
+      if (!this.#open.has(partition)) this.#opening.delete(partition)
+    }
+    for (const partition of partitions) {
+      const worker = this.#open.get(partition)
+      if (worker === undefined) void this.#start(partition, 0)
+      else void this.#keep(worker)
+    }
     this.#deps.log.info({ partitions }, 'partitions assigned')
   }
 
@@ -140,15 +150,32 @@ export class Partitions implements PartitionReader {
     throw new TapedeckError('PARTITION_FENCED', `Partition ${partition} is not assigned`)
   }
 
+  /** Reads a partition on that the group left to this member, unless another one had it in between. */
+  async #keep(worker: PartitionWorker): Promise<void> {
+    const { database, retry, signal, fail } = this.#deps
+    const { partition, owner } = worker
+    const me = { ...this.#deps.process, memberId: this.#memberId }
+    try {
+      if (await retry(() => keepPartition(database, owner, me))) return
+      this.#regain(
+        worker,
+        new TapedeckError('PARTITION_FENCED', `Partition ${partition} was lost`),
+        0
+      )
+    } catch (error) {
+      if (!signal.aborted) fail(error)
+    }
+  }
+
   /** Another consumer raised the epoch, or another log took the place. If the group still assigns the partition to this member, it does too. */
-  #regain(worker: PartitionWorker, error: unknown): void {
+  #regain(worker: PartitionWorker, error: unknown, waitMs = REGAIN_MS): void {
     const { partition } = worker
     worker.drop()
     if (this.#open.get(partition) !== worker) return
     this.#open.delete(partition)
     const reason = worker.isOtherLog ? 'another topic has the name' : 'another consumer has it'
     this.#deps.log.warn({ err: error, partition, reason }, 'partition lost')
-    const opening = this.#start(partition, worker.isOtherLog ? 0 : REGAIN_MS)
+    const opening = this.#start(partition, worker.isOtherLog ? 0 : waitMs)
     void opening.then(
       () => this.#deps.reseek(partition),
       () => undefined // reported where it was started

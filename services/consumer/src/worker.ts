@@ -116,6 +116,10 @@ export class PartitionWorker {
     return worker
   }
 
+  get owner(): Acquired {
+    return this.#owner
+  }
+
   get nextOffset(): number {
     return this.#nextOffset
   }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { messageOf, systemClock, type Clock, type Secret } from '@tapedeck/core'
 import {
@@ -50,7 +50,9 @@ export class LeaseKeeper {
     this.#database = database
     this.#options = options
     this.#clock = options.clock ?? systemClock
-    this.#owner = options.owner ?? `${hostname()}:${process.pid}`
+    // Two containers may have equal host names and pids.
+    const instance = randomBytes(4).toString('hex')
+    this.#owner = options.owner ?? `${hostname()}:${process.pid}:${instance}`
   }
 
   /** Who has the key while this one waits; undefined otherwise. */

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import type { TradeRecord } from '@tapedeck/domain'
@@ -100,5 +102,46 @@ describe('several consumers in one group', () => {
     await allStored(market, records.length)
     await second.stop()
     assert.deepEqual(await contents(market), await contents(calm))
+  })
+
+  it('keep what the group leaves to them when another one comes', options, async (t) => {
+    const records = tape(900)
+    const market = await openMarket(t)
+    const { checkpoints } = market.database
+    await start(t, market)
+    await market.publish(records.slice(0, 300))
+    await allStored(market, 300)
+    const before = new Map((await checkpoints.find().toArray()).map((one) => [one._id, one]))
+    await start(t, market)
+    await eventually(async () => assert.equal(await owners(market), 2))
+    await market.publish(records.slice(300))
+    await allStored(market, records.length)
+    const after = await checkpoints.find().toArray()
+    const kept = after.filter(({ _id, epoch }) => epoch === before.get(_id)?.epoch)
+    const moved = after.filter(({ _id, epoch }) => epoch !== before.get(_id)?.epoch)
+    assert.deepEqual([kept.length, moved.length], [3, 3])
+    const first = after.length > 0 ? before.get(after[0]!._id)?.owner.memberId : undefined
+    assert.ok(kept.every(({ owner }) => owner.memberId === first))
+    assert.ok(moved.every(({ owner }) => owner.memberId !== first))
+  })
+
+  it('do not evict one of an equal host name in another pid namespace', options, async (t) => {
+    const market = await openMarket(t)
+    const { checkpoints } = market.database
+    await start(t, market)
+    await market.publish(tape(30))
+    await allStored(market, 30)
+    const member = (await checkpoints.findOne({}))?.owner.memberId
+    // What a consumer in a container of the same host name would have written: its pid is not one here.
+    const gone = spawn('true')
+    await once(gone, 'exit')
+    await checkpoints.updateMany(
+      {},
+      { $set: { 'owner.space': 'elsewhere', 'owner.pid': gone.pid!, 'owner.started': '1' } }
+    )
+    await start(t, market)
+    await eventually(async () => assert.equal(await owners(market), 2))
+    const members = await checkpoints.distinct('owner.memberId')
+    assert.ok(members.includes(member))
   })
 })

@@ -2,7 +2,7 @@ import { argumentReader } from '@tapedeck/core'
 import { VICTIMS, type Victim } from './fault-plan.ts'
 
 export const USAGE = `Usage: npm run chaos -- [--kills N] [--seed N] [--tape FILE] [--symbols A,B] [--spare KIND,..]
-                           [--rate N] [--cluster] [--json]
+                           [--rate N] [--cluster] [--consumers N] [--json]
 
   --kills N      how many processes are killed (100)
   --seed N       repeats the same order of faults; drawn and printed when not given
@@ -11,6 +11,7 @@ export const USAGE = `Usage: npm run chaos -- [--kills N] [--seed N] [--tape FIL
   --spare KINDS  never killed: ${VICTIMS.join(', ')}
   --cluster      three brokers and three mongods, each a cluster; mostly servers are killed
   --rate N       trades a second; default: so that a kill falls in about every 4 s of the tape
+  --consumers N  consumers in the group, 1 to 6 (2)
   --json         the last line is one JSON object with the figures
 `
 
@@ -22,6 +23,7 @@ export interface ChaosArguments {
   readonly spared: readonly Victim[]
   readonly rate: number | undefined
   readonly isCluster: boolean
+  readonly consumers: number
   readonly isJson: boolean
 }
 
@@ -39,6 +41,7 @@ export const readArguments = argumentReader({
     spare: 'text',
     rate: 'text',
     cluster: 'flag',
+    consumers: 'text',
     json: 'flag'
   },
   read(given): ChaosArguments {
@@ -57,6 +60,7 @@ export const readArguments = argumentReader({
       spared,
       rate: given.whole('rate', 1, 100_000),
       isCluster: given.flag('cluster'),
+      consumers: given.whole('consumers', 1, 6) ?? 2,
       isJson: given.flag('json')
     }
   }

@@ -175,8 +175,9 @@ export class FaultInjector {
 
   #activeConsumer(preferred: number): SupervisedService | undefined {
     const { consumers } = this.#harness
-    const other = consumers[1 - preferred]
-    return [consumers[preferred], other].find((service) => service?.isActive)
+    return consumers
+      .map((_, index) => consumers[(preferred + index) % consumers.length])
+      .find((service) => service?.isActive)
   }
 }
 

@@ -1,6 +1,6 @@
 import { Random } from './random.ts'
 
-/** What can be killed; consumers are two in one group. */
+/** What can be killed; the consumers are in one group. */
 export const VICTIMS = ['consumer', 'producer', 'broker', 'mongod'] as const
 export type Victim = (typeof VICTIMS)[number]
 
@@ -15,7 +15,7 @@ export interface Fault {
   /** A pause is a SIGSTOP, then SIGCONT; of a consumer once the group has reassigned its partitions. */
   readonly kind: 'kill' | 'pause'
   readonly victim: Victim
-  /** Which of the processes of that kind is preferred: 0 or 1, in a cluster up to 2. */
+  /** Which of the processes of that kind is preferred, from 0 on. */
   readonly member: number
   readonly role: Role
   /** The share of the tape that is sent before, 0 to 1. */
@@ -31,6 +31,8 @@ export interface FaultPlanOptions {
   readonly seed: number
   readonly isCluster?: boolean
   readonly spared?: readonly Victim[]
+  /** 2 by default. */
+  readonly consumers?: number
 }
 
 type Weights = Readonly<Record<Victim, number>>
@@ -57,7 +59,8 @@ export function planFaults({
   kills,
   seed,
   isCluster = false,
-  spared = []
+  spared = [],
+  consumers = 2
 }: FaultPlanOptions): Fault[] {
   const random = new Random(seed)
   const victims = VICTIMS.filter((victim) => !spared.includes(victim))
@@ -77,7 +80,7 @@ export function planFaults({
     return {
       kind,
       victim,
-      member: Math.floor(random.next() * (isCluster && isServer(victim) ? 3 : 2)),
+      member: Math.floor(random.next() * (isCluster && isServer(victim) ? 3 : consumers)),
       role: isCluster && isServer(victim) ? roleOf(victim, random.next()) : 'any',
       atShare: ((index + random.between(0.2, 0.8)) / faults.length) * LAST_SHARE,
       restMs: Math.round(random.between(from, to)),

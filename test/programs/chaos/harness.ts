@@ -20,6 +20,8 @@ export interface HarnessOptions {
   readonly tradesPerSecond: number
   /** Of brokers and of mongods: 1 or 3. */
   readonly nodes: number
+  /** Consumers in the group. */
+  readonly consumers: number
   readonly progress: Progress
   readonly signal: AbortSignal
   onOwnExit(end: OwnExit): void
@@ -109,8 +111,8 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
       closers.push(() => one.stop())
       return one
     }
-    const consumers = ['consumer-a', 'consumer-b'].map((name) =>
-      supervised(name, 'consumer', {
+    const consumers = Array.from({ length: options.consumers }, (_, index) =>
+      supervised(`consumer-${'abcdef'[index] ?? index}`, 'consumer', {
         KAFKA_GROUP: 'chaos',
         TIMEFRAMES: TIMEFRAMES.join(','),
         FORECASTS: FORECASTS.map(specName).join(','),

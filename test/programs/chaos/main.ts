@@ -47,6 +47,7 @@ async function main(given: ChaosArguments, terminal: Terminal): Promise<0 | 1> {
     seed: given.seed,
     spared: given.spared,
     tradesPerSecond,
+    consumers: given.consumers,
     progress: createProgress((text) => process.stderr.write(text)),
     signal: stopSignal(),
     onNote: terminal.note

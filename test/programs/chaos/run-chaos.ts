@@ -21,6 +21,8 @@ export interface ChaosOptions {
   readonly isCluster?: boolean
   readonly spared?: readonly Victim[]
   readonly tradesPerSecond: number
+  /** Consumers in the group; 2 by default. */
+  readonly consumers?: number
   readonly progress?: Progress
   readonly signal?: AbortSignal
   /** Receives a line for each fault, and the progress every few seconds. */
@@ -67,6 +69,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     trades: options.trades,
     tradesPerSecond: options.tradesPerSecond,
     nodes: options.isCluster === true ? 3 : 1,
+    consumers: options.consumers ?? 2,
     progress,
     signal,
     onOwnExit(end: OwnExit) {
