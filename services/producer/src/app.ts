@@ -42,7 +42,9 @@ export async function startProducer(
     log: clientLog(log)
   })
   defer(() => publisher.close())
+  let supervisor: FeedSupervisor | undefined
   const outbox = new Outbox({
+    mayPublish: () => supervisor?.mayPublish() ?? true,
     feed,
     publisher,
     prepare: () => ensureTopics(kafka),
@@ -54,7 +56,7 @@ export async function startProducer(
   })
   defer(() => outbox.close(DRAIN_LIMIT_MS))
   const outages = new OutageTracker({ feed, outbox })
-  const supervisor = new FeedSupervisor(config, {
+  supervisor = new FeedSupervisor(config, {
     outbox,
     deadLetters,
     outages,
@@ -62,7 +64,7 @@ export async function startProducer(
     capture,
     context
   })
-  defer(() => supervisor.close())
+  defer(() => supervisor?.close())
 
   const { url: healthUrl } = await serveHealth(
     'producer',

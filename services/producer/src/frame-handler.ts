@@ -26,6 +26,8 @@ export interface FrameHandlerDeps {
   readonly metrics: ProducerMetrics
   readonly capture: Capture | undefined
   readonly log: Logger
+  /** See LeaseKeeper.mayPublish. */
+  mayPublish(): boolean | Promise<boolean>
 }
 
 /** The part of FeedFacts that the events of a feed provide. */
@@ -120,6 +122,9 @@ export class FrameHandler {
 
   async #handle(event: FeedEvent): Promise<void> {
     const { metrics, log, outages } = this.#deps
+    // What a paused producer finds in its socket, another one has received, and records the outage.
+    const mayPublish = this.#deps.mayPublish()
+    if (mayPublish !== true && !(await mayPublish)) return
     switch (event.kind) {
       case 'frame':
         await this.#handleFrame(event)

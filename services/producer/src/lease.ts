@@ -31,25 +31,38 @@ export interface LeaseKeeperOptions {
   readonly renewMs?: number
   readonly retryMs?: number
   readonly owner?: string
+  /** A clock that nobody sets, ms. */
+  readonly monotonicMs?: () => number
 }
 
 /**
  * The right to use a feed's key: Finnhub drops both connections when a second one opens, so the second
  * producer waits here and reports the holder.
  *
- * While the database is away the holder keeps its lease, because no other producer can acquire it either.
+ * While the database is away the holder keeps its lease, because no other producer can acquire it either. A
+ * holder that was paused for longer than the lease lasts asks before it publishes anything more.
  */
 export class LeaseKeeper {
   readonly #database: Database
   readonly #options: LeaseKeeperOptions
   readonly #clock: Clock
   readonly #owner: string
+  readonly #monotonicMs: () => number
   #waitsFor: string | undefined
+  #isHeld = false
+  #wasHeld = false
+  /** Until then, on the monotonic clock, no other producer can have acquired the lease. */
+  #sureUntilMs = -Infinity
+  #lost = Promise.withResolvers<void>()
+  #lostTo = ''
+  #renewing: Promise<void> | undefined
+  #note: () => LeaseNote = () => ({})
 
   constructor(database: Database, options: LeaseKeeperOptions) {
     this.#database = database
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now())
     // Two containers may have equal host names and pids.
     const instance = randomBytes(4).toString('hex')
     this.#owner = options.owner ?? `${hostname()}:${process.pid}:${instance}`
@@ -67,10 +80,15 @@ export class LeaseKeeper {
   async acquire(signal: AbortSignal): Promise<LeaseDocument | null> {
     const { id, log, ttlMs = TTL_MS, retryMs = RETRY_MS } = this.#options
     for (;;) {
+      const askedMs = this.#monotonicMs()
       try {
         const answer = await holdLease(this.#database, id, this.#owner, ttlMs)
         if (answer.isMine) {
           this.#waitsFor = undefined
+          this.#isHeld = true
+          this.#wasHeld = true
+          this.#sureUntilMs = askedMs + ttlMs
+          this.#lost = Promise.withResolvers()
           return answer.before
         }
         if (this.#waitsFor !== answer.owner) {
@@ -86,25 +104,71 @@ export class LeaseKeeper {
   }
 
   /**
+   * Whether this producer may use the key and publish. While its last renewal is younger than the lease it
+   * answers at once. After a longer pause of the process another producer may have the key: then it asks first.
+   * False from a loss until the lease is acquired again.
+   */
+  mayPublish(): boolean | Promise<boolean> {
+    if (this.#isHeld && this.#monotonicMs() >= this.#sureUntilMs) return this.#askFirst()
+    return this.#isHeld || !this.#wasHeld
+  }
+
+  /**
    * Renews the lease until the signal aborts; resolves with the new owner when it was lost.
    * Each renewal stores what `note` returns for the next run.
    */
   async keep(note: () => LeaseNote, signal: AbortSignal): Promise<string | undefined> {
-    const { id, log, ttlMs = TTL_MS, renewMs = RENEW_MS } = this.#options
-    while (!signal.aborted) {
+    const { renewMs = RENEW_MS } = this.#options
+    this.#note = note
+    while (!signal.aborted && this.#isHeld) {
       try {
-        await this.#clock.delay(renewMs, signal)
-        const answer = await holdLease(this.#database, id, this.#owner, ttlMs, note())
-        if (!answer.isMine) return answer.owner
+        await Promise.race([this.#clock.delay(renewMs, signal), this.#lost.promise])
+        if (this.#isHeld) await this.#renewOnce()
       } catch (error) {
         if (signal.aborted) return undefined
-        log.warn({ err: error }, 'the lease was not renewed')
+        throw error
       }
     }
-    return undefined
+    return this.#isHeld ? undefined : this.#lostTo
+  }
+
+  async #askFirst(): Promise<boolean> {
+    while (this.#isHeld && this.#monotonicMs() >= this.#sureUntilMs) await this.#renewOnce()
+    return this.#isHeld
+  }
+
+  /** One renewal at a time. */
+  #renewOnce(): Promise<void> {
+    this.#renewing ??= this.#renew().finally(() => {
+      this.#renewing = undefined
+    })
+    return this.#renewing
+  }
+
+  /** What was asked before a pause says nothing about the time after it: the time of asking counts. */
+  async #renew(): Promise<void> {
+    const { id, log, ttlMs = TTL_MS } = this.#options
+    const askedMs = this.#monotonicMs()
+    try {
+      const answer = await holdLease(this.#database, id, this.#owner, ttlMs, this.#note())
+      // Another one may have had it in between and given it back.
+      const owner = answer.isMine ? answer.before?.owner : answer.owner
+      if (owner !== this.#owner) this.#loseTo(owner)
+    } catch (error) {
+      log.warn({ err: error }, 'the lease was not renewed')
+    }
+    this.#sureUntilMs = askedMs + ttlMs
+  }
+
+  #loseTo(owner = 'another producer'): void {
+    this.#isHeld = false
+    this.#lostTo = owner
+    this.#lost.resolve()
   }
 
   async release(note: LeaseNote): Promise<void> {
+    // What was received while it was held may still be published.
+    if (this.#isHeld) this.#isHeld = this.#wasHeld = false
     await releaseLease(this.#database, this.#options.id, this.#owner, note)
   }
 }

@@ -71,6 +71,12 @@ export class OutageTracker {
     this.#symbols.want(symbols, this.#lastFrameMs)
   }
 
+  /** Another producer has the key now: it records what is missed, until `resume`. */
+  handedOver(): void {
+    this.#open = undefined
+    this.#lastFrameMs = null
+  }
+
   /** Continues an earlier run: its open gap continues; otherwise the time between the runs is a gap. */
   resume({ open, lastFrameMs, followed }: PreviousRun, nowMs: number): void {
     this.#lastFrameMs = lastFrameMs

@@ -9,7 +9,7 @@ import { LeaseKeeper, leaseId, noteOf, previousRun } from './lease.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import { feedStatus, type FeedFacts } from './status.ts'
 
-export interface SupervisorDeps extends Omit<FrameHandlerDeps, 'log'> {
+export interface SupervisorDeps extends Omit<FrameHandlerDeps, 'log' | 'mayPublish'> {
   readonly outbox: Outbox
   readonly deadLetters: DeadLetterSink
   readonly context: ServiceContext
@@ -40,7 +40,11 @@ export class FeedSupervisor {
     this.#deps = deps
     this.#symbols = config.symbols
     this.#servers = startWait(deps.context)
-    this.#handler = new FrameHandler(config, { ...deps, log: deps.context.log })
+    this.#handler = new FrameHandler(config, {
+      ...deps,
+      log: deps.context.log,
+      mayPublish: () => this.mayPublish()
+    })
     this.#handler.setSymbols(config.symbols, [], Date.now())
   }
 
@@ -61,6 +65,11 @@ export class FeedSupervisor {
     await this.#bestEffort(deadLetters.drained(), 'not every dead letter was sent')
     await this.#bestEffort(this.#release(), 'the lease was not released: it expires by itself')
     await this.#database?.close()
+  }
+
+  /** Whether this producer may publish; see LeaseKeeper. Without a database nothing forbids it. */
+  mayPublish(): boolean | Promise<boolean> {
+    return this.#lease?.mayPublish() ?? true
   }
 
   /** Why the feed is not followed, in sentences; empty while it is. */
@@ -93,16 +102,14 @@ export class FeedSupervisor {
     this.#lease = lease
     for (let isFirst = true; !signal.aborted; isFirst = false) {
       await lease.acquire(signal)
-      if (isFirst) {
-        // Wanted symbols come first: otherwise those added at run time would look unsubscribed.
-        await this.#lookUpSymbols()
-        outages.resume(await previousRun(database, feedName, id), Date.now())
-      }
+      // Wanted symbols come first: otherwise those added at run time would look unsubscribed.
+      if (isFirst) await this.#lookUpSymbols()
+      outages.resume(await previousRun(database, feedName, id), Date.now())
       const lost = new AbortController()
       const held = AbortSignal.any([signal, lost.signal])
       void this.#watchLease(lease, held, lost)
       await this.#follow(held)
-      if (!signal.aborted) outages.lost('another producer took the key over', Date.now())
+      if (!signal.aborted) outages.handedOver()
     }
   }
 

@@ -20,6 +20,8 @@ export interface ProducerProcess {
   readonly child: ChildProcess
   /** The value of a metric without labels; undefined while it does not answer. */
   metric(name: string): Promise<number | undefined>
+  /** Why it is not ready, as /readyz says it; empty while it does not answer. */
+  readiness(): Promise<string>
   kill(): Promise<void>
   /** Stops it; resolves with the exit code. */
   stop(): Promise<number>
@@ -59,6 +61,9 @@ export function startProducerProcess(
       const text = await (await fetch(`${url}/metrics`)).text()
       const value = new RegExp(`^tapedeck_${name} (\\S+)`, 'm').exec(text)?.[1]
       return value === undefined ? undefined : Number(value)
+    },
+    async readiness() {
+      return url === undefined ? '' : (await fetch(`${url}/readyz`)).text()
     },
     async stop() {
       child.kill('SIGTERM')

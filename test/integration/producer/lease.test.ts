@@ -72,6 +72,42 @@ describe('lease', () => {
     assert.equal(await lost, 'thief')
   })
 
+  it(
+    'asks after a pause that was longer than the lease, before it lets publish',
+    options,
+    async (t) => {
+      const { database } = await openMarket(t)
+      let ms = 0
+      const keeper = new LeaseKeeper(database, {
+        ...quick,
+        id: 'k',
+        owner: 'first',
+        ttlMs: 60_000,
+        monotonicMs: () => ms
+      })
+      assert.equal(keeper.mayPublish(), true)
+      await keeper.acquire(never)
+      ms = 59_999
+      assert.equal(keeper.mayPublish(), true)
+      ms = 60_000
+      const first = keeper.mayPublish()
+      assert.notEqual(first, true)
+      assert.equal(await first, true)
+      assert.equal(keeper.mayPublish(), true)
+      await database.leases.updateOne(
+        { _id: 'k' },
+        { $set: { owner: 'thief', expiresAt: new Date(0) } }
+      )
+      ms = 120_000
+      // Though the lease is free again, another producer had it.
+      assert.equal(await keeper.mayPublish(), false)
+      assert.equal(await keeper.keep(() => ({}), never), 'thief')
+      assert.equal(keeper.mayPublish(), false)
+      await keeper.acquire(never)
+      assert.equal(keeper.mayPublish(), true)
+    }
+  )
+
   it('names a key without revealing it', () => {
     const id = leaseId('finnhub', new Secret('c0ffee'))
     assert.match(id, /^finnhub\|[0-9a-f]{16}$/)

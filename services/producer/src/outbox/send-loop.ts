@@ -10,6 +10,8 @@ export interface SendLoopDeps {
   readonly prepare: () => Promise<number>
   readonly metrics: ProducerMetrics
   readonly log: Logger
+  /** See LeaseKeeper.mayPublish. */
+  mayPublish(): boolean | Promise<boolean>
 }
 
 /** A record that the broker will never accept, and why. */
@@ -89,6 +91,13 @@ export class SendLoop {
   }
 
   async #sendOnce(records: readonly Addressed[]): Promise<void> {
+    const mayPublish = this.#deps.mayPublish()
+    if (mayPublish !== true && !(await mayPublish)) {
+      throw new TapedeckError(
+        'PUBLISH_FAILED',
+        'Cannot publish: another producer uses the key, expected the lease'
+      )
+    }
     const endTimer = this.#deps.metrics.publishSeconds.startTimer()
     await this.#deps.publisher.send(records)
     endTimer()

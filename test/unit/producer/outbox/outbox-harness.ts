@@ -82,6 +82,7 @@ export async function openOutbox(
     feed: 'finnhub',
     publisher: broker,
     prepare: () => Promise.resolve(3),
+    mayPublish: () => true,
     spool: await Spool.open({ dir, maxBytes, fsync: 'interval' }, log),
     spoolAfterMs,
     metrics: producerMetrics(metrics),
