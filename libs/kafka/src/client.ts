@@ -201,7 +201,7 @@ export async function ensureTopics(
     const found = await whenLed(admin, [config.topic, dead, ...compacted])
     const placementTopic = placementTopicOf(config.topic)
     if (!present.includes(placementTopic)) {
-      const topics = [{ topic: placementTopic, numPartitions: found, replicationFactor }]
+      const topics = [topicOf(placementTopic, found, {})]
       await admin.createTopics({ topics, waitForLeaders: false })
     }
     assertPlaceable(config.topic, found, await whenLed(admin, [placementTopic]))

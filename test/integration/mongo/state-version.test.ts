@@ -19,7 +19,7 @@ function acquire(database: Database): Promise<Acquired> {
     owner: OWNER,
     clusterId: 'c',
     configHash: 'h',
-    partitions: 6,
+    placement: 6,
     topicId: () => Promise.resolve('t'),
     endOffset: 0,
     lookAtEnd: () => Promise.resolve(0)
