@@ -1,4 +1,4 @@
-import { TapedeckError } from './errors.ts'
+import { hasCode, TapedeckError } from './errors.ts'
 import { redactUrl, Secret } from './secret.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -38,9 +38,14 @@ export type Values<S extends Shape> = {
 /**
  * Reads the variables of `shape` from `env`. An empty value counts as not set.
  *
+ * @param together finds the mistakes that lie between variables; a variable that is wrong by itself is undefined
  * @throws CONFIG_INVALID that names every mistake at once, each with what was found and expected.
  */
-export function readEnv<S extends Shape>(env: Env, shape: S): Values<S> {
+export function readEnv<S extends Shape>(
+  env: Env,
+  shape: S,
+  together: (values: Partial<Values<S>>) => readonly string[] = () => []
+): Values<S> {
   const problems: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, one] of Object.entries(shape)) {
@@ -64,10 +69,45 @@ export function readEnv<S extends Shape>(env: Env, shape: S): Values<S> {
       problems.push(...error.problems.map((problem) => `${name}: ${problem}`))
     }
   }
-  if (problems.length > 0) {
-    throw new TapedeckError('CONFIG_INVALID', `Cannot start: ${problems.join('\n  ')}`)
-  }
+  problems.push(...together(values as Partial<Values<S>>))
+  if (problems.length > 0) throw configInvalid(problems)
   return Object.freeze(values) as Values<S>
+}
+
+/** The error of a configuration with these mistakes, each a sentence. */
+export function configInvalid(problems: readonly string[]): TapedeckError {
+  return new TapedeckError('CONFIG_INVALID', `Cannot start: ${problems.join('\n  ')}`)
+}
+
+/**
+ * The mistakes that `read` finds in a configuration, as `configInvalid` was given them; none when it is good.
+ * @throws what is no mistake in the configuration
+ */
+export async function configProblems(read: () => unknown): Promise<readonly string[]> {
+  try {
+    await read()
+    return []
+  } catch (error) {
+    if (!hasCode(error, 'CONFIG_INVALID')) throw error
+    return error.message.replace(/^Cannot start: /, '').split('\n  ')
+  }
+}
+
+/** What a program says of its settings: the variables that it reads, and the mistakes in them. */
+export interface SettingsCheck {
+  readonly names: readonly string[]
+  readonly problems: readonly string[]
+}
+
+/** One line a variable: its name, what it is for and its default. */
+export function describeVariables(shape: Shape): string {
+  const width = Math.max(...Object.keys(shape).map((name) => name.length))
+  return Object.entries(shape)
+    .map(([name, { about: line = '', shown }]) => {
+      const fallback = shown === undefined ? '' : ` (${shown})`
+      return `  ${name.padEnd(width)}  ${line}${fallback}\n`
+    })
+    .join('')
 }
 
 function variable<T>(

@@ -11,7 +11,10 @@ export {
 export {
   choice,
   about,
+  configInvalid,
+  configProblems,
   decimal,
+  describeVariables,
   duration,
   flag,
   optional,
@@ -22,6 +25,7 @@ export {
   url,
   whole,
   type Env,
+  type SettingsCheck,
   type Shape,
   type Values,
   type Variable

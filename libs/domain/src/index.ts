@@ -118,7 +118,7 @@ export {
   specName,
   type ForecastSpec
 } from './forecast/spec.ts'
-export { RULE_VARIABLES, rulesOf, type Rules } from './rules.ts'
+export { RULE_VARIABLES, ruleProblems, rulesOf, type Rules } from './rules.ts'
 export {
   marketState,
   sessionAt,

@@ -1,4 +1,4 @@
-import { about, choice, duration, optional, TapedeckError, type Values } from '@tapedeck/core'
+import { about, choice, configInvalid, duration, optional, type Values } from '@tapedeck/core'
 import type { FoldOptions } from './bars/fold.ts'
 import { timeframesVariable } from './bars/window.ts'
 import { CONDITION_POLICIES } from './conditions.ts'
@@ -34,20 +34,28 @@ export interface Rules {
 /** Trades stamped further ahead of their receipt than this are excluded from bars. */
 const FUTURE_LIMIT_MS = 60_000
 
+/** The forecasts of a timeframe that has no bars; none while TIMEFRAMES itself is wrong. */
+export function ruleProblems({
+  TIMEFRAMES: timeframes,
+  FORECASTS: forecasts = []
+}: Partial<Values<typeof RULE_VARIABLES>>): readonly string[] {
+  if (timeframes === undefined) return []
+  return forecasts
+    .filter(({ timeframe }) => !timeframes.includes(timeframe))
+    .map(
+      (spec) =>
+        `FORECASTS: '${specName(spec)}' needs bars of ${spec.timeframe}, expected it in TIMEFRAMES`
+    )
+}
+
 /**
  * Forecasts that are not set default to those of DEFAULT_FORECASTS whose timeframe has bars.
  * @throws CONFIG_INVALID for a forecast of a timeframe that is not in TIMEFRAMES
  */
 export function rulesOf(values: Values<typeof RULE_VARIABLES>): Rules {
+  const problems = ruleProblems(values)
+  if (problems.length > 0) throw configInvalid(problems)
   const { TIMEFRAMES: timeframes, FORECASTS: forecasts } = values
-  const without = (forecasts ?? []).filter(({ timeframe }) => !timeframes.includes(timeframe))
-  if (without.length > 0) {
-    const problems = without.map(
-      (spec) =>
-        `FORECASTS: '${specName(spec)}' needs bars of ${spec.timeframe}, expected it in TIMEFRAMES`
-    )
-    throw new TapedeckError('CONFIG_INVALID', `Cannot start: ${problems.join('\n')}`)
-  }
   return {
     fold: {
       timeframes,

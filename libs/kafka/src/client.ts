@@ -1,6 +1,15 @@
+import net from 'node:net'
+import tls from 'node:tls'
 import './timer-fix.ts'
 import { hasCode, messageOf, retry, Secret, TapedeckError, withTimeout } from '@tapedeck/core'
-import { Kafka, logLevel, type Admin, type ITopicConfig, type logCreator } from 'kafkajs'
+import {
+  Kafka,
+  logLevel,
+  type Admin,
+  type ISocketFactory,
+  type ITopicConfig,
+  type logCreator
+} from 'kafkajs'
 import { DEFAULT_TOPICS, type KafkaConfig } from './config.ts'
 import { assertPlaceable, placementTopicOf } from './placement.ts'
 
@@ -40,7 +49,8 @@ export function createClient(
     }
   return new Kafka({
     clientId,
-    brokers: [...config.brokers],
+    brokers: config.brokers.map(splittable),
+    socketFactory: connectTo,
     ssl: config.ssl,
     ...(config.sasl !== undefined && {
       sasl: {
@@ -67,6 +77,30 @@ export function createClient(
   })
 }
 
+const IPV6_SUFFIX = '.ipv6-literal.net'
+const KEEP_ALIVE_MS = 60_000
+
+/** kafkajs splits an address at its first colon: an IPv6 address is passed in the form that has none. */
+function splittable(broker: string): string {
+  const [, address = '', port] = /^\[(.*)\]:(\d+)$/.exec(broker) ?? []
+  return address === '' ? broker : `${address.replaceAll(':', '-')}${IPV6_SUFFIX}:${port}`
+}
+
+/** Connects as kafkajs does by itself, and to the addresses that `splittable` has made. */
+const connectTo: ISocketFactory = ({ host: given, port, ssl, onConnect }) => {
+  const isIpv6 = given.endsWith(IPV6_SUFFIX)
+  const host = isIpv6 ? given.slice(0, -IPV6_SUFFIX.length).replaceAll('-', ':') : given
+  const name = net.isIP(host) === 0 ? { servername: host } : {}
+  // False without TLS, true or the options of tls with it; its type says another thing.
+  const options = ssl as unknown as boolean | tls.ConnectionOptions
+  const socket =
+    options === false || options === undefined
+      ? net.connect({ host, port }, onConnect)
+      : tls.connect({ host, port, ...name, ...(options === true ? {} : options) }, onConnect)
+  socket.setKeepAlive(true, KEEP_ALIVE_MS)
+  return socket
+}
+
 /**
  * The broker's cluster id.
  * @throws BROKER_UNREACHABLE when no broker answers within `timeoutMs`.
@@ -80,12 +114,20 @@ export async function pingBroker(config: KafkaConfig, timeoutMs: number): Promis
   } catch (cause) {
     throw new TapedeckError(
       'BROKER_UNREACHABLE',
-      `Cannot reach Kafka: no answer from ${config.brokers.join(', ')} (${messageOf(cause)}), expected a broker`,
+      `Cannot reach Kafka: no answer from ${config.brokers.join(', ')} (${messageOf(cause)}), expected ${expectedBroker(config, messageOf(cause))}`,
       { cause }
     )
   } finally {
     await admin.disconnect().catch(() => undefined)
   }
+}
+
+/** The broker that was asked names the addresses to use, and may name one that only its own network knows. */
+function expectedBroker({ brokers }: KafkaConfig, why: string): string {
+  const host = /(?:ENOTFOUND|EAI_AGAIN) (\S+?)\)?$/.exec(why)?.[1]
+  return host === undefined || brokers.some((broker) => broker.startsWith(`${host}:`))
+    ? 'a broker'
+    : `a name in its advertised.listeners that this machine knows, found ${host}`
 }
 
 /**

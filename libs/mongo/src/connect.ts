@@ -75,7 +75,7 @@ function barsTtl(): Variable<ReadonlyMap<Timeframe, number>> {
 /** The environment variables of every service that connects to MongoDB. */
 export const MONGO_VARIABLES = {
   MONGODB_URI: about('Your own MongoDB server', mongoUri(), '`npm start` runs one'),
-  MONGODB_DB: about('Database', text('tapedeck', 'a database name')),
+  MONGODB_DB: about('Database', optional(databaseName()), 'the one in MONGODB_URI, or tapedeck'),
   MONGODB_USERNAME: about('User of your server', optional(text())),
   MONGODB_PASSWORD: about('Password of that user', optional(secret())),
   TRADES_TTL: about(
@@ -111,10 +111,15 @@ export interface MongoConfig {
   readonly forecastsTtlMs?: number | undefined
 }
 
+const DEFAULT_DATABASE = 'tapedeck'
+/** Databases of the server itself: in an address they say where users are kept. */
+const SYSTEM_DATABASES: readonly string[] = ['admin', 'local', 'config']
+
+/** MONGODB_DB wins over the database that the address names. */
 export function mongoConfig(values: Values<typeof MONGO_VARIABLES>): MongoConfig {
   return {
     uri: values.MONGODB_URI,
-    database: values.MONGODB_DB,
+    database: values.MONGODB_DB ?? databaseIn(values.MONGODB_URI) ?? DEFAULT_DATABASE,
     username: values.MONGODB_USERNAME,
     password: values.MONGODB_PASSWORD,
     tradesTtlMs: values.TRADES_TTL,
@@ -122,6 +127,18 @@ export function mongoConfig(values: Values<typeof MONGO_VARIABLES>): MongoConfig
     barsTtlMs: values.BARS_TTL,
     forecastsTtlMs: values.FORECASTS_TTL
   }
+}
+
+/** The database that an address names for data; undefined when it names none, or one of the server's own. */
+export function databaseIn(uri: string): string | undefined {
+  const name = /^mongodb(?:\+srv)?:\/\/[^/?]+\/([^?]+)/.exec(uri)?.[1]
+  return name === undefined || SYSTEM_DATABASES.includes(name) ? undefined : name
+}
+
+function databaseName(): Variable<string> {
+  const expected = 'a database name without blanks and / \\ . " $, 63 characters at most'
+  const name = text(undefined, expected)
+  return { ...name, parse: (found) => (/^[^\s/\\."$\0]{1,63}$/.test(found) ? found : undefined) }
 }
 
 /** Every collection but those that one run of a tool makes; each file declares its own. */

@@ -30,6 +30,7 @@ export {
 export {
   connectDatabase,
   connectPreparedDatabase,
+  databaseIn,
   ensureCollections,
   MONGO_VARIABLES,
   mongoConfig,

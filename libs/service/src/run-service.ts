@@ -1,13 +1,20 @@
 import {
   about,
+  argumentReader,
   choice,
+  configInvalid,
+  configProblems,
+  describeVariables,
   hasCode,
   messageOf,
   readEnv,
+  runCommand,
   text,
   withTimeout,
   type Env,
-  type ErrorCode
+  type ErrorCode,
+  type SettingsCheck,
+  type Shape
 } from '@tapedeck/core'
 import { createLogger, LOG_LEVELS, type Logger } from './logger.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -44,27 +51,93 @@ const CLOSE_LIMIT_MS = 4000
 /** For all closers together, so that a stop takes less than ten seconds. */
 const STOP_LIMIT_MS = 9000
 
+/** A service as its `main.ts` runs it. */
+interface ServiceProgram<C> {
+  readonly name: string
+  /** One sentence for --help. */
+  readonly purpose: string
+  /** What `readConfig` reads. */
+  readonly variables: Shape
+  /** @throws CONFIG_INVALID that names every mistake at once */
+  readonly readConfig: (env: Env) => C
+  readonly start: (config: C, context: ServiceContext) => Promise<unknown>
+  /** Looks at what the settings name, such as a file. @throws CONFIG_INVALID */
+  readonly checkConfig?: (config: C) => Promise<unknown>
+  /** A command line of its own: its text for --help, and its flags as the variables that they stand for. */
+  readonly usage?: string
+  readonly readFlags?: (args: readonly string[]) => Env | 'help'
+}
+
+const CHECK = '--check'
+
 /**
- * Runs a service until it is asked to stop, then closes what it opened. Only `main.ts` calls this.
- *
- * `start` opens everything and returns; the process then runs until the signal. Exit codes: 0 asked
- * to stop, 1 failed, 2 configuration invalid or a server missing. A second signal exits at once.
+ * Runs a service as a program; only `main.ts` calls this. Exit codes: 0 asked to stop, 1 failed, 2 configuration
+ * invalid or a server missing. `--help` prints the settings. `--check` reads the settings, prints one line of JSON
+ * (a SettingsCheck) and ends: the stack asks every service so before it starts anything, because no service may
+ * import another.
  */
-export async function runService(
+export async function runService<C>(
+  program: ServiceProgram<C>,
+  env: Env = process.env
+): Promise<void> {
+  const { name, variables, readConfig, start } = program
+  if (process.argv[2] === CHECK) {
+    const names = Object.keys({ ...variables, ...SERVICE_VARIABLES })
+    const check: SettingsCheck = { names, problems: await problemsIn(env, program) }
+    process.stdout.write(`${JSON.stringify(check)}\n`)
+    return
+  }
+  await runCommand({
+    usage: program.usage ?? usageOf(program),
+    read: program.readFlags ?? argumentReader({ name, options: {}, read: (): Env => ({}) }),
+    async run(flags) {
+      const all = { ...env, ...flags }
+      const problems = await problemsIn(all, program)
+      if (problems.length > 0) throw configInvalid(problems)
+      await runUntilStopped(name, (context) => start(readConfig(all), context), all)
+      return 0
+    }
+  })
+}
+
+/** Every mistake in the settings of a service and in what they name. */
+async function problemsIn<C>(
+  env: Env,
+  { readConfig, checkConfig }: Pick<ServiceProgram<C>, 'readConfig' | 'checkConfig'>
+): Promise<readonly string[]> {
+  return [
+    ...(await configProblems(() => readEnv(env, { LOG_LEVEL: SERVICE_VARIABLES.LOG_LEVEL }))),
+    ...(await configProblems(async () => {
+      const config = readConfig(env)
+      await checkConfig?.(config)
+    }))
+  ]
+}
+
+function usageOf({
+  name,
+  purpose,
+  variables
+}: Pick<ServiceProgram<unknown>, 'name' | 'purpose' | 'variables'>): string {
+  return (
+    `${purpose}\n\n  node services/${name}/src/main.ts      npm start runs it with everything else\n\n` +
+    `Settings, from the environment:\n${describeVariables({ ...variables, ...SERVICE_VARIABLES })}\n` +
+    'Exit codes: 0 asked to stop, 1 failed, 2 a mistake in the configuration or a server missing.\n'
+  )
+}
+
+/**
+ * Runs a service until it is asked to stop, then closes what it opened. `start` opens everything and returns; the
+ * process then runs until the signal. A second signal exits at once.
+ */
+async function runUntilStopped(
   name: string,
   start: (context: ServiceContext) => Promise<unknown>,
-  env: Env = process.env
+  env: Env
 ): Promise<void> {
   // Node's crash report would list the environment with every secret.
   process.report.excludeEnv = true
-  let log: Logger
-  try {
-    const { LOG_LEVEL } = readEnv(env, SERVICE_VARIABLES)
-    log = createLogger(name, LOG_LEVEL)
-  } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`)
-    process.exit(EXIT.invalid)
-  }
+  const log = createLogger(name, readEnv(env, SERVICE_VARIABLES).LOG_LEVEL)
   const { context, stop, stopped } = createContext(log)
   let isAsked = false
   const onSignal = (signal: string): void => {

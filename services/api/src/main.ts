@@ -1,5 +1,11 @@
 import { runService } from '@tapedeck/service'
 import { startApi } from './app.ts'
-import { readConfig } from './config.ts'
+import { API_VARIABLES, readConfig } from './config.ts'
 
-await runService('api', (context) => startApi(readConfig(process.env), context))
+await runService({
+  name: 'api',
+  purpose: 'Serves what MongoDB stores over REST, and the live page.',
+  variables: API_VARIABLES,
+  readConfig,
+  start: startApi
+})

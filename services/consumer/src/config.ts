@@ -1,5 +1,5 @@
 import { about, duration, readEnv, text, whole, type Env } from '@tapedeck/core'
-import { RULE_VARIABLES, rulesOf, type Rules } from '@tapedeck/domain'
+import { RULE_VARIABLES, ruleProblems, rulesOf, type Rules } from '@tapedeck/domain'
 import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
@@ -46,7 +46,7 @@ export interface ConsumerConfig extends Rules {
 
 /** @throws CONFIG_INVALID with every mistake */
 export function readConfig(env: Env): ConsumerConfig {
-  const values = readEnv(env, CONSUMER_VARIABLES)
+  const values = readEnv(env, CONSUMER_VARIABLES, ruleProblems)
   return Object.freeze({
     kafka: kafkaConfig(values),
     groupId: values.KAFKA_GROUP,

@@ -10,7 +10,8 @@ import {
   text,
   url,
   whole,
-  type Env
+  type Env,
+  type Values
 } from '@tapedeck/core'
 import { FREE_PLAN_SYMBOLS, planLimit, symbolsVariable } from '@tapedeck/domain'
 import type { FeedTimes } from '@tapedeck/feed'
@@ -135,10 +136,11 @@ export interface ProducerConfig {
  * @throws CONFIG_INVALID with every mistake
  */
 export function readConfig(env: Env): ProducerConfig {
-  const values = readEnv(env, {
-    ...PRODUCER_VARIABLES,
-    SYMBOLS: symbolsVariable(planLimit(env['FINNHUB_MAX_SYMBOLS']))
-  })
+  const values = readEnv(
+    env,
+    { ...PRODUCER_VARIABLES, SYMBOLS: symbolsVariable(planLimit(env['FINNHUB_MAX_SYMBOLS'])) },
+    vendorProblems
+  )
   const { FINNHUB_TOKEN, MONGODB_URI, FEED } = values
   const isLive = FEED === 'alpaca' || FINNHUB_TOKEN !== undefined
   // The public list of symbols is that of the real feed; a simulator has its own, if any.
@@ -147,7 +149,7 @@ export function readConfig(env: Env): ProducerConfig {
   return Object.freeze({
     kafka: kafkaConfig(values),
     mongo: MONGODB_URI === undefined ? undefined : mongoConfig({ ...values, MONGODB_URI }),
-    vendor: FEED === 'alpaca' ? alpaca(env, values.ALPACA_URL) : finnhub(env, values),
+    vendor: FEED === 'alpaca' ? alpaca(values) : finnhub(values),
     maxSymbols: values.FINNHUB_MAX_SYMBOLS,
     rest:
       FINNHUB_TOKEN !== undefined && (isReal || restUrl !== undefined)
@@ -177,39 +179,47 @@ export function readConfig(env: Env): ProducerConfig {
   })
 }
 
-/** Both keys are required once FEED is alpaca. */
-function alpaca(env: Env, address: string): Vendor {
-  const { ALPACA_KEY_ID: key, ALPACA_SECRET_KEY: secretKey } = readEnv(env, {
-    ALPACA_KEY_ID: secret(),
-    ALPACA_SECRET_KEY: secret()
-  })
+type VendorValues = Pick<
+  Values<typeof PRODUCER_VARIABLES>,
+  | 'ALPACA_KEY_ID'
+  | 'ALPACA_SECRET_KEY'
+  | 'ALPACA_URL'
+  | 'FINNHUB_TOKEN'
+  | 'FINNHUB_URL'
+  | 'SIMULATOR_URL'
+>
+
+/** Both keys are required once FEED is alpaca; else a token or an address. */
+function vendorProblems(
+  values: Partial<VendorValues> & { readonly FEED?: string }
+): readonly string[] {
+  const isSet = (name: keyof VendorValues): boolean => values[name] !== undefined
+  if (values.FEED === 'alpaca') {
+    return (['ALPACA_KEY_ID', 'ALPACA_SECRET_KEY'] as const)
+      .filter((name) => !isSet(name))
+      .map((name) => `${name} is not set, expected a secret`)
+  }
+  const isKnown = (['FINNHUB_TOKEN', 'FINNHUB_URL', 'SIMULATOR_URL'] as const).some(isSet)
+  return values.FEED === undefined || isKnown
+    ? []
+    : ['FINNHUB_TOKEN is not set, expected a token, or FINNHUB_URL, or SIMULATOR_URL']
+}
+
+function alpaca({ ALPACA_KEY_ID, ALPACA_SECRET_KEY, ALPACA_URL }: VendorValues): Vendor {
+  const key = ALPACA_KEY_ID ?? new Secret('')
   return {
     kind: 'alpaca',
-    url: address,
+    url: ALPACA_URL,
     key,
-    secret: secretKey,
+    secret: ALPACA_SECRET_KEY ?? new Secret(''),
     credential: key,
     credentialName: 'ALPACA_KEY_ID and ALPACA_SECRET_KEY'
   }
 }
 
-function finnhub(
-  env: Env,
-  values: {
-    readonly FINNHUB_TOKEN: Secret | undefined
-    readonly FINNHUB_URL: string | undefined
-    readonly SIMULATOR_URL: string | undefined
-  }
-): Vendor {
-  const { FINNHUB_TOKEN, FINNHUB_URL, SIMULATOR_URL } = values
+function finnhub({ FINNHUB_TOKEN, FINNHUB_URL, SIMULATOR_URL }: VendorValues): Vendor {
   const address = FINNHUB_URL ?? (FINNHUB_TOKEN === undefined ? SIMULATOR_URL : FINNHUB)
-  // Without any address the token is missing; readEnv reports that in the usual form.
-  const token =
-    address === undefined
-      ? readEnv(env, {
-          FINNHUB_TOKEN: { ...secret(), expected: 'a token, or FINNHUB_URL, or SIMULATOR_URL' }
-        }).FINNHUB_TOKEN
-      : (FINNHUB_TOKEN ?? new Secret('simulated'))
+  const token = FINNHUB_TOKEN ?? new Secret('simulated')
   return {
     kind: 'finnhub',
     url: address ?? FINNHUB,

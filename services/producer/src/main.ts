@@ -1,5 +1,11 @@
 import { runService } from '@tapedeck/service'
 import { startProducer } from './app.ts'
-import { readConfig } from './config.ts'
+import { PRODUCER_VARIABLES, readConfig } from './config.ts'
 
-await runService('producer', (context) => startProducer(readConfig(process.env), context))
+await runService({
+  name: 'producer',
+  purpose: 'Follows the feed and publishes its trades on Kafka.',
+  variables: PRODUCER_VARIABLES,
+  readConfig,
+  start: startProducer
+})

@@ -1,5 +1,13 @@
 import { access, constants } from 'node:fs/promises'
-import { hasCode, messageOf, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
+import {
+  configInvalid,
+  configProblems,
+  hasCode,
+  messageOf,
+  systemClock,
+  TapedeckError,
+  type Clock
+} from '@tapedeck/core'
 import { serveHealth, type Logger, type ServiceContext } from '@tapedeck/service'
 import type { SimulatorConfig, TapeConfig } from './config.ts'
 import { createCounts, type Counts, type SimulatorStats } from './counts.ts'
@@ -49,8 +57,7 @@ export async function startSimulator(
 ): Promise<RunningSimulator> {
   const { log, signal, defer, metrics } = context
   const { source, maxSymbols, pingMs } = config
-  const scenario = config.scenario === undefined ? undefined : await readScenario(config.scenario)
-  if (source.kind === 'tape') await expectFile(source.path)
+  const scenario = await checkFiles(config)
   const hasOwnPings = source.kind === 'tape' && (await isCapture(source.path))
 
   const audience = new Audience()
@@ -120,6 +127,28 @@ export async function startSimulator(
     play: (next) => director.play(next),
     progress: () => director.progress
   }
+}
+
+/**
+ * Looks at the files that the settings name.
+ * @returns the scenario, if one is set
+ * @throws CONFIG_INVALID with every mistake
+ */
+export async function checkFiles({
+  source,
+  scenario: name
+}: SimulatorConfig): Promise<Scenario | undefined> {
+  let scenario: Scenario | undefined
+  const problems = [
+    ...(await configProblems(async () => {
+      scenario = name === undefined ? undefined : await readScenario(name)
+    })),
+    ...(await configProblems(async () => {
+      if (source.kind === 'tape') await expectFile(source.path)
+    }))
+  ]
+  if (problems.length > 0) throw configInvalid(problems)
+  return scenario
 }
 
 interface PlayTarget extends Pick<PlayOptions, 'audience' | 'clock' | 'signal'> {

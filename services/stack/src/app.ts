@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { hasCode, systemClock, TapedeckError } from '@tapedeck/core'
 import { ensureTopics } from '@tapedeck/kafka'
-import { ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
+import { databaseIn, ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
 import type { StackConfig } from './config.ts'
 import { searchOf } from './find.ts'
 import { openGuard, type Guard } from './guard.ts'
@@ -118,6 +118,11 @@ const API_PORT_TRIES = 20
 export async function startStack(config: StackConfig, context: StackContext): Promise<Stack> {
   const { progress, signal, onFinal } = context
   const startedMs = performance.now()
+  const named = databaseIn(config.mongo.uri ?? '')
+  const { database: used } = config.mongo
+  if (named !== undefined && named !== used) {
+    progress.warn(`MONGODB_DB wins: database '${used}' is used, not '${named}' of MONGODB_URI`)
+  }
   const reserved = await reserveApiPort(config)
   const servers = await startServers(config, { progress, signal }).catch(async (error: unknown) => {
     await reserved.release()

@@ -1,6 +1,6 @@
 import { argumentReader, runCommand } from '@tapedeck/core'
-import { readConfig } from './config.ts'
 import { diagnose, renderDiagnosis } from './doctor.ts'
+import { readSettings } from './settings.ts'
 
 const USAGE = `Checks whether the stack can start, and says what to do where it cannot. Starts nothing.
 
@@ -17,7 +17,9 @@ await runCommand({
     read: (given) => ({ isJson: given.flag('json') })
   }),
   async run({ isJson }, terminal) {
-    const diagnosis = await diagnose(readConfig(process.env), new AbortController().signal)
+    const { signal } = new AbortController()
+    const progress = { warn: (text: string) => terminal.note(`! ${text}`) }
+    const diagnosis = await diagnose(await readSettings(process.env, { progress, signal }), signal)
     terminal.write(renderDiagnosis(diagnosis))
     if (isJson) terminal.write(`${JSON.stringify(diagnosis)}\n`)
     return diagnosis.canStart ? 0 : 1

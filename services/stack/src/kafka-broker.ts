@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { Env } from '@tapedeck/core'
 import { pingBroker } from '@tapedeck/kafka'
 import { startKafkaContainer } from './docker.ts'
 import { runCommand } from './find.ts'
@@ -43,10 +44,8 @@ async function startBroker(
   site: ServerSite
 ): Promise<RunningServer> {
   const { name, logName, folder, ports } = broker
-  const properties = path.join(folder, 'server.properties')
-  const log4j = path.join(folder, 'log4j2.properties')
-  await writeFile(properties, serverProperties(broker))
-  await writeFile(log4j, LOG4J_PROPERTIES)
+  await writeFile(path.join(folder, PROPERTIES), serverProperties(broker))
+  await writeFile(path.join(folder, LOG4J), LOG4J_PROPERTIES)
   const address = `127.0.0.1:${ports.kafka}`
   return startServer(site, {
     name,
@@ -55,9 +54,9 @@ async function startBroker(
     // C1 code only: a broker of this size waits for disk and network, and starts a second sooner.
     // prettier-ignore
     args: ['-Xms64m', `-Xmx${site.heapMebibytes}m`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
-           '-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${log4j}`,
-           '-cp', program.jars.join(path.delimiter), 'kafka.Kafka', properties],
-    env: site.config.env,
+           '-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${LOG4J}`,
+           '-cp', program.jars.join(path.delimiter), 'kafka.Kafka', PROPERTIES],
+    env: withUnicodeNames(site.config.env),
     cwd: folder,
     startedLine: 'Kafka Server started',
     ping: () =>
@@ -67,6 +66,20 @@ async function startBroker(
   })
 }
 
+/**
+ * Java takes names of files in the encoding of the locale, and takes LANG=C for ASCII: it could not open a folder
+ * with other letters.
+ */
+function withUnicodeNames(env: Env): Env {
+  return process.platform === 'linux' ? { ...env, LC_ALL: 'C.UTF-8' } : env
+}
+
+// The broker runs in its own folder and is told names relative to it: `log.dirs` is a list with commas in a file in
+// Latin-1, and log4j takes a comma for the end of a name, so that not every absolute path could be written down.
+const PROPERTIES = 'server.properties'
+const LOG4J = 'log4j2.properties'
+const LOG_DIR = 'data'
+
 /** Copies of each partition in a cluster, and how many must have a record before it is acknowledged. */
 const REPLICAS = 3
 const IN_SYNC = 2
@@ -75,9 +88,8 @@ const IN_SYNC = 2
 function serverProperties({
   number,
   all,
-  ports,
-  folder
-}: Pick<Broker, 'number' | 'all' | 'ports' | 'folder'>): string {
+  ports
+}: Pick<Broker, 'number' | 'all' | 'ports'>): string {
   const controller = ports['kafka-controller']
   const voters = all.map((one, index) => `${index + 1}@127.0.0.1:${one['kafka-controller']}`)
   const replicas = Math.min(all.length, REPLICAS)
@@ -91,7 +103,7 @@ function serverProperties({
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.kafka}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-    'log.dirs': logDirOf(folder),
+    'log.dirs': LOG_DIR,
     'num.partitions': 1,
     'auto.create.topics.enable': false,
     'default.replication.factor': replicas,
@@ -140,7 +152,7 @@ function lines(properties: Readonly<Record<string, string | number | boolean>>):
 const BOOTSTRAP = 'bootstrap.checkpoint'
 
 function logDirOf(folder: string): string {
-  return path.join(folder, 'data')
+  return path.join(folder, LOG_DIR)
 }
 
 /**
@@ -180,20 +192,19 @@ async function formatTemplate(
 ): Promise<void> {
   const work = await mkdtemp(path.join(tmpdir(), 'tapedeck-format-'))
   try {
-    const properties = path.join(work, 'server.properties')
     const anyPorts = { kafka: 9092, 'kafka-controller': 9093 }
-    const broker = { number: 1, all: [anyPorts], ports: anyPorts, folder: work }
-    await writeFile(properties, serverProperties(broker))
+    const broker = { number: 1, all: [anyPorts], ports: anyPorts }
+    await writeFile(path.join(work, PROPERTIES), serverProperties(broker))
     await runCommand(
       java.path,
       // prettier-ignore
       ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', jars.join(path.delimiter),
-       'kafka.tools.StorageTool', 'format', '-t', randomId(), '-c', properties],
+       'kafka.tools.StorageTool', 'format', '-t', randomId(), '-c', PROPERTIES],
       { signal, timeoutMs: FORMAT_LIMIT_MS, cwd: work }
     )
     await mkdir(path.dirname(template), { recursive: true })
     const temporary = `${template}.${process.pid}`
-    await copyFile(path.join(work, 'data', BOOTSTRAP), temporary)
+    await copyFile(path.join(work, LOG_DIR, BOOTSTRAP), temporary)
     await rename(temporary, template)
   } finally {
     await rm(work, { recursive: true, force: true })

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { exitCodeOf, hasCode, messageOf } from '@tapedeck/core'
 import { startStack } from './app.ts'
-import { readConfig } from './config.ts'
 import { createProgress } from './screen.ts'
+import { readSettings } from './settings.ts'
 
 /** A stop that hangs is cut short: the guard (guard.ts) ends the children that still run. */
 const STOP_LIMIT_MS = 9500
@@ -25,7 +25,8 @@ stopWithNpm()
 
 let exitCode = 0
 try {
-  const stack = await startStack(readConfig(process.env), {
+  const config = await readSettings(process.env, { progress, signal: stopping.signal })
+  const stack = await startStack(config, {
     progress,
     signal: stopping.signal,
     onFinal: ended.resolve

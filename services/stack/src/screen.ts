@@ -103,9 +103,16 @@ function wrapped(symbols: readonly string[]): string {
   return lines.join(`,\n${' '.repeat(LABEL_WIDTH + 2)}`)
 }
 
-/** The URI with the database's name as its path, unless it has one. */
+/**
+ * The URI with the database's name as its path. A name that stood there and is another one also said where the
+ * user is kept, so it becomes `authSource`.
+ */
 export function withDatabase(uri: string, database: string): string {
   const match = /^(mongodb(?:\+srv)?:\/\/[^/?]+)\/?([^?]*)(\?.*)?$/.exec(uri)
-  if (match === null || match[2] !== '') return uri
-  return `${match[1]}/${database}${match[3] ?? ''}`
+  if (match === null) return uri
+  const [, server = '', before = '', options = ''] = match
+  const keepsUsers = before !== '' && before !== database && server.includes('@')
+  const isSaid = /[?&]authSource=/i.test(options)
+  const users = keepsUsers && !isSaid ? `${options === '' ? '?' : '&'}authSource=${before}` : ''
+  return `${server}/${database}${options}${users}`
 }

@@ -51,6 +51,13 @@ const SERVICES: readonly Service[] = [
   { name: 'producer', port: 'PRODUCER_PORT', after: 'simulator', stopStage: 1 }
 ]
 
+export const SERVICE_NAMES: readonly string[] = SERVICES.map(({ name }) => name)
+
+/** The path of a service's program. */
+export function serviceProgram(name: string): string {
+  return fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url))
+}
+
 const LOCAL = '127.0.0.1'
 
 /** One service as a stack runs it. */
@@ -118,7 +125,7 @@ export function planServices(
       name,
       stopStage,
       ...(after !== undefined && { after }),
-      program: fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url)),
+      program: serviceProgram(name),
       env,
       readyUrl,
       address: address?.(config, ports) ?? readyUrl

@@ -1,6 +1,6 @@
 /** The entry for tests and test programs. */
 export { startServers, type Servers } from './app.ts'
-export { readConfig, STACK_VARIABLES } from './config.ts'
+export { readConfig, STACK_VARIABLES, type StackConfig } from './config.ts'
 export { checkAvx, checkGlibc, checkKernel, checkNode, renderDiagnosis } from './doctor.ts'
 export { fetchInto, sha512In, type Fetch } from './fetch.ts'
 export { firstFound, notThere, type Search, type Step } from './find.ts'
@@ -20,4 +20,5 @@ export {
   type Screen
 } from './screen.ts'
 export { planServices, type ServicePlan } from './services.ts'
+export { misspelled, readSettings } from './settings.ts'
 export { supervise, type Running } from './supervise.ts'

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
 import { describe, it } from 'node:test'
 import { ensureTopics, pingBroker, type KafkaConfig } from '@tapedeck/kafka'
 import { openDatabase } from '@tapedeck/mongo'
@@ -6,7 +8,7 @@ import { readConfig, silentProgress, startServers, type Servers } from '@tapedec
 import { until } from '../../support/until.ts'
 import { temporaryFolder } from './stack-process.ts'
 
-const RESTART_LIMIT_MS = 30_000
+const RESTART_LIMIT_MS = 90_000
 const { signal } = new AbortController()
 
 function kafkaAt(address: string): KafkaConfig {
@@ -25,7 +27,7 @@ async function killed({ nodes: [server] }: Servers['kafka']): Promise<void> {
   await until('a restart', () => server.current().pid !== pid, RESTART_LIMIT_MS)
 }
 
-describe('startServers()', { timeout: 120_000 }, () => {
+describe('startServers()', { timeout: 280_000 }, () => {
   it('keeps Kafka and MongoDB at their addresses, with their data, when they are killed', async (t) => {
     const dataDir = await temporaryFolder(t)
     const env = { ...process.env, KAFKA_BROKERS: '', MONGODB_URI: '', STACK: 'embedded' }
@@ -61,6 +63,20 @@ describe('startServers()', { timeout: 120_000 }, () => {
       assert.equal(await pingBroker(kafkaAt(address), 5000), clusterId)
       assert.equal(await ensureTopics(kafkaAt(address), { partitions: 1 }), 3)
     })
+  })
+
+  it('runs in a folder whose name has blanks, commas and letters of any script', async (t) => {
+    const dataDir = path.join(await temporaryFolder(t), 'a, b', 'josé 币', '.data')
+    const env = { ...process.env, KAFKA_BROKERS: '', MONGODB_URI: '', STACK: 'embedded' }
+    // The locale of a minimal container: Java would take the letters of its own folder for question marks.
+    const config = readConfig({ ...env, LC_ALL: 'C', LANG: 'C', TAPEDECK_DATA_DIR: dataDir })
+    const options = { progress: silentProgress, signal, heapMebibytes: 256, preferredPorts: false }
+    const servers = await startServers(config, options)
+    t.after(() => servers.close(3000))
+    assert.equal(await ensureTopics(kafkaAt(servers.kafka.address()), { partitions: 2 }), 2)
+    await (await openAt(servers.mongod.address())).close()
+    const logs = await readdir(path.join(dataDir, 'kafka/data'))
+    assert.ok(logs.includes('survives-0'), logs.join(' '))
   })
 
   it('reports what is wrong with an address of yours, and leaves nothing running', async (t) => {

@@ -60,7 +60,9 @@ export const SECTIONS: readonly Section[] = [
   },
   {
     title: 'Kafka',
-    text: 'With KAFKA_BROKERS set, `npm start` starts no broker. Topics are described in [topics.md](topics.md).',
+    text:
+      'With KAFKA_BROKERS set, `npm start` starts no broker. IPv6 addresses stand in brackets: `[::1]:9092`. ' +
+      'Topics are described in [topics.md](topics.md).',
     names: [
       'KAFKA_BROKERS',
       'KAFKA_TOPIC',
@@ -79,7 +81,9 @@ export const SECTIONS: readonly Section[] = [
   },
   {
     title: 'MongoDB',
-    text: 'With MONGODB_URI set, `npm start` starts no database.',
+    text:
+      'With MONGODB_URI set, `npm start` starts no database. A database that it names is used, unless it is `admin`, ' +
+      '`local` or `config`; MONGODB_DB wins over it.',
     names: ['MONGODB_URI', 'MONGODB_DB', 'MONGODB_USERNAME', 'MONGODB_PASSWORD']
   },
   {
@@ -176,8 +180,11 @@ export function configurationDocument(): string {
     '# Configuration\n\n' +
     'Every setting is an environment variable. Set it in the shell or in a file `.env` beside package.json ' +
     '([.env.example](../.env.example) lists all). An empty value counts as not set.\n' +
-    'Durations are written `250ms`, `10s`, `5m`, `24h` or `7d`. A mistake stops the start with exit code 2; ' +
-    'the message names every mistake.\n\n' +
+    'Durations are written `250ms`, `10s`, `5m`, `24h` or `7d`. A mistake in the settings of any service stops `npm start` ' +
+    'before it starts anything, with exit code 2; the message names every mistake. A variable that nothing reads but that ' +
+    'resembles a setting, such as `FINHUB_TOKEN`, is named by a warning.\n' +
+    'The file may be UTF-8 or UTF-16. Variables of the shell win over it; those that Node itself reads at its start ' +
+    '(`NODE_OPTIONS`) belong into the shell.\n\n' +
     'This page and .env.example are written by `npm run settings` from the variables that the services read.\n\n' +
     `${sections.join('\n\n')}\n`
   )

@@ -42,10 +42,22 @@ describe('renderScreen()', () => {
 })
 
 describe('withDatabase()', () => {
-  it('adds the name unless the URI has one', () => {
+  it('puts the name that is used in the place of another', () => {
     assert.equal(withDatabase('mongodb://h:1', 'tape'), 'mongodb://h:1/tape')
     assert.equal(withDatabase('mongodb://h:1/?a=b', 'tape'), 'mongodb://h:1/tape?a=b')
-    assert.equal(withDatabase('mongodb://h:1/other?a=b', 'tape'), 'mongodb://h:1/other?a=b')
+    assert.equal(withDatabase('mongodb://h:1/tape?a=b', 'tape'), 'mongodb://h:1/tape?a=b')
+    assert.equal(withDatabase('mongodb://h:1/other?a=b', 'tape'), 'mongodb://h:1/tape?a=b')
+  })
+
+  it('still finds the user where the URI says', () => {
+    for (const [uri, shown] of [
+      ['mongodb://ada:x@h/admin', 'mongodb://ada:x@h/tape?authSource=admin'],
+      ['mongodb://ada:x@h/users?tls=true', 'mongodb://ada:x@h/tape?tls=true&authSource=users'],
+      ['mongodb://ada:x@h/users?authSource=own', 'mongodb://ada:x@h/tape?authSource=own'],
+      ['mongodb://ada:x@h/tape', 'mongodb://ada:x@h/tape']
+    ] as const) {
+      assert.equal(withDatabase(uri, 'tape'), shown)
+    }
   })
 })
 
