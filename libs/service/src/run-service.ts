@@ -135,6 +135,8 @@ async function runUntilStopped(
   start: (context: ServiceContext) => Promise<unknown>,
   env: Env
 ): Promise<void> {
+  // The spool and captured frames are for the owner alone.
+  process.umask(0o077)
   // Node's crash report would list the environment with every secret.
   process.report.excludeEnv = true
   const log = createLogger(name, readEnv(env, SERVICE_VARIABLES).LOG_LEVEL)

@@ -10,6 +10,7 @@ import { lockDataDir } from './lock.ts'
 import { MONGOD } from './mongod.ts'
 import { openPortMemory, reservePort, type PortMemory, type ReservedPort } from './ports.ts'
 import { renderScreen, withDatabase, type Progress } from './screen.ts'
+import { withoutSecretsOfOthers } from './secrets.ts'
 import { bringUp, type ServerGroup, type ServerSite } from './servers.ts'
 import {
   chooseServicePorts,
@@ -51,7 +52,7 @@ export async function startServers(
   { progress, signal, heapMebibytes = 384, preferredPorts = true }: ServerOptions
 ): Promise<Servers> {
   const lock = await lockDataDir(config.dataDir)
-  const guard = openGuard(lock, config.env)
+  const guard = openGuard(lock, withoutSecretsOfOthers(config.env, 'guard'))
   const ports = await openPortMemory(config.dataDir)
   const failed = new AbortController()
   const site: ServerSite = {

@@ -3,6 +3,7 @@ import path from 'node:path'
 import {
   about,
   choice,
+  duration,
   optional,
   readEnv,
   TapedeckError,
@@ -41,6 +42,8 @@ export interface StackConfig {
   readonly mongo: Omit<MongoConfig, 'uri'> & { readonly uri: string | undefined }
   readonly symbols: readonly string[]
   readonly feed: 'simulated' | 'live'
+  /** How long a process may do nothing before its start counts as failed; see StartLimit. */
+  readonly startLimitMs: number
   readonly apiHost: string
   readonly apiPort: number
   /** Whether the user set the port. */
@@ -73,6 +76,10 @@ export const STACK_VARIABLES = {
   FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
   KAFKA_HOME: about("Kafka's folder with libs/, if it is installed", optional(text())),
   MONGOD_BIN: about('The mongod program, if it is installed', optional(text())),
+  START_LIMIT: about(
+    'How long a server or service may do nothing before its start counts as failed; ten times that in all',
+    duration(60_000, 1000)
+  ),
   JAVA_HOME: about('A Java 17 or newer, if it is not on PATH', optional(text())),
   API_HOST: text('127.0.0.1', 'a host name or address'),
   API_PORT: optional(whole(undefined, 1, 65_535))
@@ -111,6 +118,7 @@ export function readConfig(env: Env): StackConfig {
     mongo: { ...mongoConfig({ ...values, MONGODB_URI: MONGODB_URI ?? '' }), uri: MONGODB_URI },
     symbols: values.SYMBOLS,
     feed: feedOf(env),
+    startLimitMs: values.START_LIMIT,
     apiHost: values.API_HOST,
     apiPort: values.API_PORT ?? DEFAULT_API_PORT,
     isApiPortGiven: values.API_PORT !== undefined,

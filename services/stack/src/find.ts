@@ -5,6 +5,7 @@ import path from 'node:path'
 import { hasCode, messageOf, TapedeckError, type Env } from '@tapedeck/core'
 import type { StackConfig } from './config.ts'
 import type { Progress } from './screen.ts'
+import { withoutSecretsOfOthers } from './secrets.ts'
 
 /** The inputs of a search for a program; tests pass their own folders. */
 export interface Search {
@@ -27,7 +28,7 @@ export function searchOf(
   mayFetch = true
 ): Search {
   return {
-    env,
+    env: withoutSecretsOfOthers(env, 'search'),
     cacheDir,
     platform: process.platform,
     arch: process.arch,
@@ -158,7 +159,7 @@ async function isProgram(file: string): Promise<boolean> {
   )
 }
 
-const PROBE_LIMIT_MS = 10_000
+const PROBE_LIMIT_MS = 60_000
 
 /**
  * The output of a program for --version.

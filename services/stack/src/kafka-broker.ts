@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Env } from '@tapedeck/core'
@@ -8,11 +18,12 @@ import { startKafkaContainer } from './docker.ts'
 import { runCommand } from './find.ts'
 import { kafkaSteps, type KafkaProgram } from './kafka.ts'
 import type { Member } from './members.ts'
+import { withoutSecretsOfOthers } from './secrets.ts'
 import { startServer, type ServerKind, type ServerSite } from './servers.ts'
 import { externalServer, type RunningServer } from './supervise.ts'
 
 const PING_LIMIT_MS = 5000
-const FORMAT_LIMIT_MS = 60_000
+const FORMAT_LIMIT_MS = 300_000
 
 type KafkaPort = 'kafka' | 'kafka-controller'
 type Broker = Member<KafkaPort>
@@ -56,7 +67,7 @@ async function startBroker(
     args: ['-Xms64m', `-Xmx${site.heapMebibytes}m`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
            '-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${LOG4J}`,
            '-cp', program.jars.join(path.delimiter), 'kafka.Kafka', PROPERTIES],
-    env: withUnicodeNames(site.config.env),
+    env: withUnicodeNames(withoutSecretsOfOthers(site.config.env, 'kafka')),
     cwd: folder,
     startedLine: 'Kafka Server started',
     ping: () =>
@@ -176,7 +187,9 @@ async function formatLogDirs(
     }
     await mkdir(logDirOf(folder), { recursive: true })
     if (!(await exists(template))) await formatTemplate(program, template, signal)
-    await copyFile(template, path.join(logDirOf(folder), BOOTSTRAP))
+    const bootstrap = path.join(logDirOf(folder), BOOTSTRAP)
+    await copyFile(template, bootstrap)
+    await chmod(bootstrap, 0o600) // a copy has the mode of its source
     clusterId ??= randomId()
     // Last, because this file marks the folder as formatted.
     const ids = { 'cluster.id': clusterId, 'directory.id': randomId() }

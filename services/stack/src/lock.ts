@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import {
   isSame,
@@ -34,7 +34,8 @@ const CHECK_EVERY_MS = 50
  * @throws DATA_DIR_IN_USE with the pid of the owner
  */
 export async function lockDataDir(dataDir: string): Promise<DataLock> {
-  await mkdir(dataDir, { recursive: true })
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await chmod(dataDir, 0o700) // one of an earlier version may be open to others
   const file = lockFile(dataDir)
   const owner = await takeLock(file, 'TAPEDECK_DATA_DIR', {
     content: { children: [] },
@@ -73,11 +74,17 @@ function held(file: string, owner: ProcessIdentity): DataLock {
   const writeNow = async (): Promise<void> => {
     if (isReleased) return // a child that exits later must not bring the file back
     const temporary = `${file}.${owner.pid}`
-    await writeFile(temporary, JSON.stringify({ owner, children } satisfies StackLock))
-    await rename(temporary, file)
+    try {
+      await writeFile(temporary, JSON.stringify({ owner, children } satisfies StackLock))
+      await rename(temporary, file)
+    } catch (cause) {
+      await rm(temporary, { force: true }).catch(() => undefined)
+      throw cause
+    }
   }
   const write = (): Promise<void> => {
-    writing = writing.then(writeNow)
+    // A write that failed, on a full disk for instance, must not refuse those after it.
+    writing = writing.catch(() => undefined).then(writeNow)
     return writing
   }
   return {

@@ -25,6 +25,11 @@ export async function openLog(dataDir: string, name: string): Promise<LogFile> {
   return { path: file, begin: size > ROTATE_BYTES ? 0 : size, handle }
 }
 
+/** How much this run has written, bytes. */
+export async function bytesOf({ path: file, begin }: LogFile): Promise<number> {
+  return (await stat(file)).size - begin
+}
+
 /** What this run has written, the last 8 KiB of it. */
 export async function tailOf({ path: file, begin }: LogFile): Promise<string> {
   const handle = await open(file, 'r')

@@ -8,6 +8,8 @@ import { readSettings } from './settings.ts'
 const STOP_LIMIT_MS = 9500
 const PARENT_CHECK_MS = 1000
 
+// Whatever is written here and by the servers is for the owner alone.
+process.umask(0o077)
 // The terminal may be closed before the stack ends; its output is then discarded.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 const progress = createProgress((text) => process.stdout.write(text))

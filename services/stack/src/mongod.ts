@@ -15,6 +15,7 @@ import {
   type Step
 } from './find.ts'
 import type { Member } from './members.ts'
+import { withoutSecretsOfOthers } from './secrets.ts'
 import { startServer, type Program, type ServerKind, type ServerSite } from './servers.ts'
 import { externalServer, type RunningServer } from './supervise.ts'
 
@@ -76,7 +77,10 @@ async function startMongod(
            '--networkMessageCompressors', 'snappy,zstd',
            '--setParameter', 'diagnosticDataCollectionEnabled=false'],
     // MongoDB 8 and kernels from 6.19 on disagree about rseq; harmless elsewhere.
-    env: { ...site.config.env, GLIBC_TUNABLES: 'glibc.pthread.rseq=1' },
+    env: {
+      ...withoutSecretsOfOthers(site.config.env, 'mongod'),
+      GLIBC_TUNABLES: 'glibc.pthread.rseq=1'
+    },
     cwd: folder,
     startedLine: 'Waiting for connections',
     ping: () => hello({ uri, database: 'admin', ...credentials }, HELLO_LIMIT_MS),

@@ -37,7 +37,7 @@ export async function openPortMemory(dataDir: string): Promise<PortMemory> {
         const before = ports.get(name)
         ports.set(name, port) // before the check, so that two names never get one port
         if (await isFree(port)) {
-          writing = writing.then(save)
+          writing = writing.catch(() => undefined).then(save)
           await writing
           return port
         }

@@ -4,9 +4,10 @@ import type { StackConfig } from './config.ts'
 import { dockerStep, type Docker } from './docker.ts'
 import { firstFound, lastLines, type Search, type Step } from './find.ts'
 import type { Child, Guard } from './guard.ts'
-import { openLog, tailOf, type LogFile } from './logs.ts'
+import { bytesOf, openLog, tailOf, type LogFile } from './logs.ts'
 import { checkMembers, membersOf, type Member, type MemberKind } from './members.ts'
 import { isFree, type PortMemory } from './ports.ts'
+import { StartLimit } from './start-limit.ts'
 import { supervise, type RunningServer, type Supervised } from './supervise.ts'
 
 /** A server program on this machine. */
@@ -198,7 +199,6 @@ interface ServerStart {
   readonly description: string
 }
 
-const START_LIMIT_MS = 60_000
 const LOOK_EVERY_MS = 40
 const STOP_LIMIT_MS = 2000
 
@@ -209,7 +209,11 @@ const STOP_LIMIT_MS = 2000
  * @throws SERVER_FAILED with the last lines of its log; ABORTED
  */
 export async function startServer(
-  { config: { dataDir }, guard, signal }: Pick<ServerSite, 'config' | 'guard' | 'signal'>,
+  {
+    config: { dataDir, startLimitMs },
+    guard,
+    signal
+  }: Pick<ServerSite, 'config' | 'guard' | 'signal'>,
   start: ServerStart
 ): Promise<RunningServer> {
   const { command, args, env, cwd, address, description } = start
@@ -218,7 +222,7 @@ export async function startServer(
     .start(command, args, { env, cwd, log: log.handle })
     .finally(() => log.handle.close())
   try {
-    await untilReady(child, log, start, signal)
+    await untilReady(child, log, start, { startLimitMs, signal })
   } catch (error) {
     await child.stop(STOP_LIMIT_MS)
     if (!hasCode(error, 'SERVER_FAILED')) throw error
@@ -233,11 +237,11 @@ async function untilReady(
   child: Child,
   log: LogFile,
   { name, startedLine, ping }: ServerStart,
-  signal: AbortSignal
+  { startLimitMs, signal }: { readonly startLimitMs: number; readonly signal: AbortSignal }
 ): Promise<void> {
-  const deadlineMs = Date.now() + START_LIMIT_MS
+  const limit = new StartLimit(child.pid, startLimitMs, () => bytesOf(log))
   let problem = `its log lacks '${startedLine}'`
-  while (Date.now() < deadlineMs) {
+  for (;;) {
     if (!child.isRunning()) {
       throw failure(`Cannot start ${name}: it ended with ${(await child.exited).how}`)
     }
@@ -249,9 +253,10 @@ async function untilReady(
         problem = messageOf(error)
       }
     }
+    const exceeded = await limit.exceeded()
+    if (exceeded !== undefined) throw failure(`Cannot start ${name}: ${problem}, and ${exceeded}`)
     await systemClock.delay(LOOK_EVERY_MS, signal)
   }
-  throw failure(`Cannot start ${name} within ${START_LIMIT_MS} ms: ${problem}`)
 }
 
 function failure(message: string): TapedeckError {

@@ -2,9 +2,11 @@ import { fileURLToPath } from 'node:url'
 import { messageOf, systemClock, TapedeckError, type Env } from '@tapedeck/core'
 import type { StackConfig } from './config.ts'
 import type { Child, ChildExit, Guard } from './guard.ts'
-import { followLog, openLog } from './logs.ts'
+import { bytesOf, followLog, openLog } from './logs.ts'
 import type { PortMemory } from './ports.ts'
 import type { Progress } from './screen.ts'
+import { withoutSecretsOfOthers } from './secrets.ts'
+import { StartLimit } from './start-limit.ts'
 import { supervise, type Running, type Supervised } from './supervise.ts'
 
 /** The variables that set the ports of services. */
@@ -126,7 +128,7 @@ export function planServices(
       stopStage,
       ...(after !== undefined && { after }),
       program: serviceProgram(name),
-      env,
+      env: withoutSecretsOfOthers(env, name),
       readyUrl,
       address: address?.(config, ports) ?? readyUrl
     }
@@ -156,6 +158,7 @@ function feedUrl({ SIMULATOR_PORT }: ServicePorts): string {
 
 interface ServiceSite {
   readonly dataDir: string
+  readonly startLimitMs: number
   readonly progress: Progress
   readonly guard: Guard
 }
@@ -228,7 +231,6 @@ export async function startServices(
   }
 }
 
-const READY_LIMIT_MS = 60_000
 const ASK_LIMIT_MS = 3000
 const ASK_EVERY_MS = 60
 const STOP_LIMIT_MS = 3000
@@ -242,7 +244,7 @@ const INVALID = 2
  */
 async function startService(
   plan: ServicePlan,
-  { dataDir, progress, guard }: ServiceSite,
+  { dataDir, startLimitMs, progress, guard }: ServiceSite,
   signal: AbortSignal
 ): Promise<RunningService> {
   const file = await openLog(dataDir, plan.name)
@@ -252,7 +254,8 @@ async function startService(
   const log = followLog(plan.name, file, progress)
   void child.exited.then(log.stop)
   try {
-    await untilReady(plan, child, signal)
+    const limit = new StartLimit(child.pid, startLimitMs, () => bytesOf(file))
+    await untilReady(plan, child, limit, signal)
   } catch (error) {
     await child.stop(STOP_LIMIT_MS)
     if (!(error instanceof TapedeckError) || error.code === 'ABORTED') throw error
@@ -272,11 +275,11 @@ function isConfigRefused({ code }: ChildExit): boolean {
 async function untilReady(
   { name, readyUrl }: ServicePlan,
   child: Child,
+  limit: StartLimit,
   signal: AbortSignal
 ): Promise<void> {
-  const deadlineMs = Date.now() + READY_LIMIT_MS
   let reason: string | undefined = 'it has not started'
-  while (Date.now() < deadlineMs) {
+  for (;;) {
     if (!child.isRunning()) {
       const exit = await child.exited
       throw new TapedeckError(
@@ -289,12 +292,13 @@ async function untilReady(
       reason = await askReady(readyUrl)
       if (reason === undefined) return
     }
+    const exceeded = await limit.exceeded()
+    if (exceeded !== undefined) {
+      const message = `Cannot start the ${name}: ${reason}, and ${exceeded}`
+      throw new TapedeckError('SERVER_FAILED', message)
+    }
     await systemClock.delay(ASK_EVERY_MS, signal)
   }
-  throw new TapedeckError(
-    'SERVER_FAILED',
-    `Cannot start the ${name} within ${READY_LIMIT_MS} ms: ${reason}`
-  )
 }
 
 /** Undefined when ready, otherwise the reason in words. */

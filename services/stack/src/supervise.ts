@@ -50,12 +50,13 @@ export interface Supervised<R extends Running> {
   stop(limitMs: number): Promise<void>
 }
 
-/** After a run of this length the next restart is quick again. */
+/** After a run of this length the next restart is quick again, and the next trouble is a new one. */
 const HEALTHY_MS = 30_000
+const LONGEST_WAIT_MS = 15_000
 
 /**
  * Keeps a process running: when it ends, `again` starts it, after pauses that grow while it keeps ending.
- * Each end and each restart is printed. An exit for which `isFinal` is true is not followed by a
+ * Each trouble is printed once, and once that it is over; a process that keeps ending is one trouble. An exit for which `isFinal` is true is not followed by a
  * restart; it is reported to `onFinal`.
  */
 export function supervise<R extends Running>(
@@ -64,11 +65,14 @@ export function supervise<R extends Running>(
   {
     again,
     progress,
+    healthyMs = HEALTHY_MS,
     isFinal = () => false,
     onFinal = () => undefined
   }: {
     readonly again: (signal: AbortSignal) => Promise<R>
     readonly progress: Progress
+    /** A run of this length ends the trouble. */
+    readonly healthyMs?: number
     readonly isFinal?: (exit: ChildExit) => boolean
     readonly onFinal?: (error: TapedeckError) => void
   }
@@ -77,6 +81,28 @@ export function supervise<R extends Running>(
   let current = first
   let isRunning = true
   let finalExit: TapedeckError | undefined
+  /** Since it last ran for `healthyMs`: what was printed, and how often it was started again. */
+  const told = new Set<string>()
+  let restarts = 0
+  const overAfter = (): NodeJS.Timeout =>
+    setTimeout(() => {
+      if (restarts > 1) sayRunning()
+      restarts = 0
+      told.clear()
+    }, healthyMs)
+  const sayRunning = (): void =>
+    progress.say(`${name} runs again (pid ${current.pid ?? 'unknown'})`)
+  const warn = (text: string, waitMs: number): void => {
+    const kind = text.replaceAll(/\d+/g, '#')
+    if (told.has(kind)) {
+      const often = `${name} keeps ending; it is started again every ${LONGEST_WAIT_MS / 1000} s or sooner`
+      if (!told.has(often)) progress.warn(often)
+      told.add(often)
+      return
+    }
+    told.add(kind)
+    progress.warn(`${text}; starting it again in ${(waitMs / 1000).toFixed(1)} s`)
+  }
 
   // A server that never exits by itself is watched until the stop.
   const stopped = Promise.withResolvers<undefined>()
@@ -87,9 +113,12 @@ export function supervise<R extends Running>(
     if (!isRunning) {
       current = await again(stopping.signal)
       isRunning = true
-      progress.say(`${name} runs again (pid ${current.pid ?? 'unknown'})`)
+      if (++restarts === 1) sayRunning()
     }
-    const exit = await Promise.race([current.exited, stopped.promise])
+    const over = overAfter()
+    const exit = await Promise.race([current.exited, stopped.promise]).finally(() =>
+      clearTimeout(over)
+    )
     if (exit === undefined) return
     isRunning = false
     const failure = new TapedeckError('SERVER_FAILED', `${name} ended with ${exit.how}`)
@@ -97,12 +126,11 @@ export function supervise<R extends Running>(
     throw failure
   }
   const watching = retry(runOnce, {
-    delayMs: fullJitter({ baseMs: 500, capMs: 15_000 }),
+    delayMs: fullJitter({ baseMs: 500, capMs: LONGEST_WAIT_MS }),
     signal: stopping.signal,
-    stableMs: HEALTHY_MS,
+    stableMs: healthyMs,
     isRetryable: (error) => error !== finalExit,
-    onRetry: (error, waitMs) =>
-      progress.warn(`${messageOf(error)}; starting it again in ${(waitMs / 1000).toFixed(1)} s`)
+    onRetry: (error, waitMs) => warn(messageOf(error), waitMs)
   }).catch((error: unknown) => {
     if (!stopping.signal.aborted && error instanceof TapedeckError) onFinal(error)
   })

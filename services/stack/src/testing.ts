@@ -19,6 +19,8 @@ export {
   type Progress,
   type Screen
 } from './screen.ts'
+export { withoutSecretsOfOthers } from './secrets.ts'
+export { StartLimit } from './start-limit.ts'
 export { planServices, type ServicePlan } from './services.ts'
 export { misspelled, readSettings } from './settings.ts'
 export { supervise, type Running } from './supervise.ts'

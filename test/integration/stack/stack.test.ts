@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { describe, it } from 'node:test'
@@ -15,17 +15,38 @@ async function assertStopped(dataDir: string, service: string): Promise<void> {
   assert.match(log, /"msg":"stopped"\}\n$/, service)
 }
 
-describe('the stack as a process', { timeout: 240_000 }, () => {
+const SECRET = 'a-secret-of-the-api-alone'
+
+function pidOf(output: string, service: string): number {
+  return Number(new RegExp(`^ +${service} +(\\d+) `, 'm').exec(output)?.[1])
+}
+
+/** Every file that the stack and its servers have written is for its owner alone. */
+async function assertPrivate(folder: string): Promise<void> {
+  const entries = await readdir(folder, { recursive: true })
+  for (const entry of ['.', ...entries]) {
+    // A server may have removed a file since.
+    const mode = (await stat(path.join(folder, entry)).catch(() => undefined))?.mode ?? 0
+    assert.equal(mode & 0o077, 0, `${entry} has mode ${(mode & 0o777).toString(8)}`)
+  }
+}
+
+describe('the stack as a process', { timeout: 290_000 }, () => {
   it('starts, keeps its services running, stops in order at Ctrl-C, and leaves no process when it is killed', async (t) => {
     const dataDir = await temporaryFolder(t)
 
     await t.test('Ctrl-C ends all of it in order with exit code 0', async (t2) => {
-      const stack = spawnStack(t2, dataDir)
+      const stack = spawnStack(t2, dataDir, { API_TOKEN: SECRET })
       await stack.says(/first bar stored after/)
       const children = await stack.children()
       assert.equal(children.length, CHILDREN)
+      await assertPrivate(dataDir)
+      for (const { pid } of children) {
+        const environment = await readFile(`/proc/${pid}/environ`, 'latin1')
+        assert.equal(environment.includes(SECRET), pid === pidOf(stack.output(), 'api'))
+      }
 
-      const api = Number(/^ +api +(\d+) /m.exec(stack.output())?.[1])
+      const api = pidOf(stack.output(), 'api')
       process.kill(api, 'SIGKILL')
       await stack.says(/The api ended with SIGKILL; starting it again/)
       await stack.says(/The api runs again \(pid \d+\)/)

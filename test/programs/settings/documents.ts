@@ -150,7 +150,8 @@ export const SECTIONS: readonly Section[] = [
       'TAPEDECK_CACHE_DIR',
       'KAFKA_HOME',
       'MONGOD_BIN',
-      'JAVA_HOME'
+      'JAVA_HOME',
+      'START_LIMIT'
     ]
   },
   {

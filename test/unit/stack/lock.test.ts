@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -94,6 +95,34 @@ describe('lockDataDir()', () => {
       children: { pid: number }[]
     }
     assert.deepEqual(new Set(children.map(({ pid }) => pid)), new Set(pids))
+    await lock.release()
+  })
+
+  const prlimit = ['/usr/bin/prlimit', '/bin/prlimit'].find((file) => existsSync(file))
+  const skip = prlimit === undefined && 'prlimit is not installed'
+  it('records children again once a full disk has room', { skip }, async (t) => {
+    // A limit of file sizes refuses a write as a full disk does, for this process alone.
+    const limitFiles = (bytes: string): void =>
+      void execFileSync(prlimit!, ['--pid', String(process.pid), `--fsize=${bytes}:unlimited`])
+    const folder = await dataDir(t)
+    const lock = await lockDataDir(folder)
+    const [first, second] = [await sleeper(t), await sleeper(t)]
+    const exited = new Promise<never>(() => undefined)
+    limitFiles('0')
+    try {
+      await assert.rejects(lock.record({ pid: first.pid, exited }), { code: 'EFBIG' })
+    } finally {
+      limitFiles('unlimited')
+    }
+    assert.deepEqual(await readdir(folder), ['stack.lock'])
+    await lock.record({ pid: second.pid, exited })
+    const { children } = JSON.parse(await readFile(lock.file, 'utf8')) as {
+      children: { pid: number }[]
+    }
+    assert.deepEqual(
+      children.map(({ pid }) => pid),
+      [first.pid, second.pid]
+    )
     await lock.release()
   })
 

@@ -37,12 +37,13 @@ describe('planServices()', () => {
     )
     assert.equal(plans[0]?.env['FINNHUB_URL'], undefined)
     assert.equal(plans[0]?.env['FEED_NAME'], undefined)
-    assert.equal(plans[0]?.env['FINNHUB_TOKEN'], 'abc')
+    assert.equal(plans.at(-1)?.env['FINNHUB_TOKEN'], 'abc')
   })
 
   it('passes no foreign credentials to its own servers', () => {
-    const env = plansOf({ KAFKA_USERNAME: 'ada', KAFKA_PASSWORD: 'x', MONGODB_USERNAME: 'ada' })[0]
-      ?.env
+    const env = plansOf({ KAFKA_USERNAME: 'ada', KAFKA_PASSWORD: 'x', MONGODB_USERNAME: 'ada' }).at(
+      -1
+    )?.env
     assert.equal(env?.['KAFKA_BROKERS'], addresses.brokers)
     assert.equal(env?.['MONGODB_URI'], addresses.mongoUri)
     assert.equal(env?.['KAFKA_USERNAME'], undefined)
@@ -55,7 +56,7 @@ describe('planServices()', () => {
       MONGODB_URI: 'mongodb://mongo.example/?tls=true',
       MONGODB_USERNAME: 'ada'
     }
-    const env = plansOf(own)[0]?.env ?? {}
+    const env = plansOf(own).at(-1)?.env ?? {}
     for (const [name, value] of Object.entries(own)) assert.equal(env[name], value)
   })
 

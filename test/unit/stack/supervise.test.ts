@@ -84,6 +84,33 @@ describe('supervise()', { timeout: 20_000 }, () => {
     await kept.stop(1000)
   })
 
+  it('says once that something keeps ending, and once that it is over', async () => {
+    const lives = Array.from({ length: 5 }, (_, index) => life(index + 1))
+    let started = 0
+    const { progress, lines, line } = listener()
+    const kept = supervise('Kafka', lives[0]!, {
+      again: () => {
+        const next = lives[++started]!
+        if (started < 4) queueMicrotask(() => next.end('exit code 1'))
+        return Promise.resolve(next)
+      },
+      progress,
+      healthyMs: 50
+    })
+    lives[0]!.end('exit code 1')
+    await line(/^Kafka runs again \(pid 5\)$/)
+    assert.deepEqual(
+      lines.map((text) => text.replace(/in [\d.]+ s$/, 'in a moment')),
+      [
+        'Kafka ended with exit code 1; starting it again in a moment',
+        'Kafka runs again (pid 2)',
+        'Kafka keeps ending; it is started again every 15 s or sooner',
+        'Kafka runs again (pid 5)'
+      ]
+    )
+    await kept.stop(1000)
+  })
+
   it('does not start a stopped process again', async () => {
     const { progress, lines } = listener()
     const kept = supervise('Kafka', life(1), {

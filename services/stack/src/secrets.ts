@@ -1,0 +1,24 @@
+import type { Env } from '@tapedeck/core'
+
+/** The settings that hold a secret, each with the services that read it; nothing else is given them. */
+const SECRETS: Readonly<Record<string, readonly string[]>> = {
+  FINNHUB_TOKEN: ['producer'],
+  ALPACA_KEY_ID: ['producer'],
+  ALPACA_SECRET_KEY: ['producer'],
+  SIMULATOR_TOKEN: ['simulator'],
+  API_TOKEN: ['api'],
+  KAFKA_BROKERS: ['producer', 'consumer'],
+  KAFKA_PASSWORD: ['producer', 'consumer'],
+  MONGODB_URI: ['producer', 'consumer', 'api'],
+  MONGODB_PASSWORD: ['producer', 'consumer', 'api']
+}
+
+/**
+ * An environment without the secrets that the process `name` does not read: whoever can read the environment of
+ * Kafka or of mongod learns no key.
+ */
+export function withoutSecretsOfOthers(env: Env, name: string): Env {
+  return Object.fromEntries(
+    Object.entries(env).filter(([variable]) => SECRETS[variable]?.includes(name) ?? true)
+  )
+}
