@@ -76,7 +76,7 @@ describe('startServers()', { timeout: 280_000 }, () => {
     assert.equal(await ensureTopics(kafkaAt(servers.kafka.address()), { partitions: 2 }), 2)
     await (await openAt(servers.mongod.address())).close()
     const logs = await readdir(path.join(dataDir, 'kafka/data'))
-    assert.ok(logs.includes('survives-0'), logs.join(' '))
+    assert.ok(logs.includes('__cluster_metadata-0'), logs.join(' '))
   })
 
   it('reports what is wrong with an address of yours, and leaves nothing running', async (t) => {
