@@ -55,8 +55,12 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/kafka/src',
-    files: 'client cluster dead-letters publisher trade-source',
-    tests: ['integration/consumer/consumer.test.ts', 'integration/tools/dead-letters.test.ts'],
+    files: 'client cluster dead-letters log-tail publisher trade-source',
+    tests: [
+      'integration/consumer/consumer.test.ts',
+      'integration/producer/previous-run.test.ts',
+      'integration/tools/dead-letters.test.ts'
+    ],
     why: 'only a real broker shows whether they are right'
   },
   {

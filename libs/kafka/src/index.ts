@@ -25,6 +25,7 @@ export {
   type DeadRecord
 } from './dead-letters.ts'
 export { evictMembers, forgetGroup } from './group.ts'
+export { readTail } from './log-tail.ts'
 export { partitionOf, placementTopicOf } from './placement.ts'
 export {
   MAX_SEND_RECORDS,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { GapRecord } from '@tapedeck/domain'
+import { decodeRecord, type GapRecord } from '@tapedeck/domain'
 import { gapId, type Outbox } from './outbox/outbox.ts'
 
 export interface OutageTrackerDeps {
@@ -30,6 +30,39 @@ export interface PreviousRun {
   readonly lastFrameMs: number | null
   /** Undefined: unknown, and assumed to be the present symbols. */
   readonly followed?: Followed
+}
+
+/**
+ * What the end of the topic tells of the run before, for a producer whose lease is gone with its database.
+ * Its outage may still be open; the records say when the feed was last followed, but not which symbols.
+ * @param tail the last records of each partition
+ */
+export function runOfTail(
+  tail: readonly { readonly key: Buffer | null; readonly value: Buffer | null }[],
+  feed: string
+): PreviousRun {
+  let lastFrameMs: number | null = null
+  const reach = (ms: number | null): void => {
+    if (ms !== null && (lastFrameMs === null || ms > lastFrameMs)) lastFrameMs = ms
+  }
+  const gaps: GapRecord[] = []
+  for (const { key, value } of tail) {
+    const { record, gap } = decodeRecord(key, value)
+    if (record?.feed === feed) reach(record.receivedAt)
+    if (gap?.feed !== feed || gap.log !== undefined) continue
+    gaps.push(gap)
+    reach(gap.fromMs)
+    reach(gap.toMs)
+  }
+  const isClosed = ({ id }: GapRecord): boolean =>
+    gaps.some((one) => one.id === id && one.toMs !== null)
+  const open = gaps
+    .filter((gap) => gap.toMs === null && !isClosed(gap))
+    .toSorted((a, b) => a.at - b.at)
+    .at(-1)
+  if (open === undefined) return { lastFrameMs }
+  const { id, fromMs, cause, symbols } = open
+  return { lastFrameMs, open: { id, fromMs, cause, symbols } }
 }
 
 /**

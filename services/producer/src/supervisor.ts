@@ -1,5 +1,6 @@
 import { hasCode, messageOf, repeat, withTimeout } from '@tapedeck/core'
 import { checkSymbols, finnhubRest } from '@tapedeck/finnhub'
+import { readTail } from '@tapedeck/kafka'
 import { connectDatabase, desiredSymbols, type Database } from '@tapedeck/mongo'
 import { startWait, type ServiceContext, type StartWait } from '@tapedeck/service'
 import type { ProducerConfig } from './config.ts'
@@ -7,6 +8,7 @@ import type { DeadLetterSink } from './dead-letter-sink.ts'
 import { FrameHandler, type FrameHandlerDeps } from './frame-handler.ts'
 import { LeaseKeeper, leaseId, noteOf, previousRun } from './lease.ts'
 import type { Outbox } from './outbox/outbox.ts'
+import { runOfTail, type PreviousRun } from './outage-tracker.ts'
 import { feedStatus, type FeedFacts } from './status.ts'
 
 export interface SupervisorDeps extends Omit<FrameHandlerDeps, 'log' | 'mayPublish'> {
@@ -86,6 +88,7 @@ export class FeedSupervisor {
     const { mongo, feedName, leaseTtlMs, vendor } = this.#config
     if (mongo === undefined) {
       log.info('no MONGODB_URI: no lease, no symbols at run time, no status')
+      outages.resume(await this.#runOfLog(signal), Date.now())
       await this.#follow(signal)
       return
     }
@@ -104,12 +107,33 @@ export class FeedSupervisor {
       await lease.acquire(signal)
       // Wanted symbols come first: otherwise those added at run time would look unsubscribed.
       if (isFirst) await this.#lookUpSymbols()
-      outages.resume(await previousRun(database, feedName, id), Date.now())
+      const run = await previousRun(database, feedName, id)
+      outages.resume(run.lastFrameMs === null ? await this.#runOfLog(signal, run) : run, Date.now())
       const lost = new AbortController()
       const held = AbortSignal.any([signal, lost.signal])
       void this.#watchLease(lease, held, lost)
       await this.#follow(held)
       if (!signal.aborted) outages.handedOver()
+    }
+  }
+
+  /**
+   * The run before as the topic tells of it, for want of a lease that does (a database that was emptied, or
+   * none). Best effort: a broker that is away must not keep the feed from being followed.
+   */
+  async #runOfLog(
+    signal: AbortSignal,
+    otherwise: PreviousRun = { lastFrameMs: null }
+  ): Promise<PreviousRun> {
+    const { kafka, feedName } = this.#config
+    try {
+      const run = runOfTail(await readTail(kafka), feedName)
+      return run.lastFrameMs === null ? otherwise : run
+    } catch (error) {
+      signal.throwIfAborted()
+      const { log } = this.#deps.context
+      log.warn({ err: error }, 'the topic does not tell when the feed was last followed')
+      return otherwise
     }
   }
 

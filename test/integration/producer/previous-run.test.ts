@@ -163,4 +163,28 @@ describe('symbols over several runs of a producer', () => {
       })
     }
   )
+
+  it('a stop is one closed gap although the database was emptied meanwhile', options, async (t) => {
+    const { market, live, subscribed, trade, gaps } = await openScene(t)
+    const { leases, feedGaps } = market.database
+    const first = await live(['AAPL'])
+    await subscribed(1, ['AAPL'])
+    await trade('AAPL')
+    assert.equal(await first.stop(), true)
+    await eventually(async () => assert.ok((await gaps()).some(({ to }) => to === null)))
+    await leases.deleteMany({})
+    await feedGaps.deleteMany({})
+    await live(['AAPL'])
+    await subscribed(2, ['AAPL'])
+    await trade('AAPL')
+    await eventually(async () => {
+      assert.deepEqual(
+        (await gaps()).map(({ from, to, cause }) => ({
+          isClosed: from !== null && to !== null,
+          cause
+        })),
+        [{ isClosed: true, cause: 'the producer was stopped' }]
+      )
+    })
+  })
 })

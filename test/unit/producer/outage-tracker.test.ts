@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { GapRecord } from '@tapedeck/domain'
-import { FollowedSymbols, OutageTracker, type Handover } from '@tapedeck/producer/testing'
+import {
+  encodeGapRecord,
+  encodeTradeRecord,
+  type GapRecord,
+  type TradeRecord
+} from '@tapedeck/domain'
+import {
+  FollowedSymbols,
+  OutageTracker,
+  runOfTail,
+  type Handover
+} from '@tapedeck/producer/testing'
+import { aGap, aRecord } from '../../support/trades.ts'
 
 describe('OutageTracker', () => {
   function tracker(): { gaps: GapRecord[]; beginnings: GapRecord[]; tracker: OutageTracker } {
@@ -279,5 +290,41 @@ describe('FollowedSymbols', () => {
         [2500, ['S2499']]
       ]
     )
+  })
+})
+
+describe('runOfTail()', () => {
+  const feed = 'finnhub'
+  const record = (receivedAt: number, of = feed) => aRecord({ feed: of, receivedAt })
+  const gap = (fromMs: number | null, toMs: number | null, id = 'g') =>
+    aGap(fromMs, toMs, { id, feed, cause: 'the producer was stopped', at: fromMs ?? 0 })
+  const tailOf = (records: readonly (TradeRecord | GapRecord)[]) =>
+    records.map((one) => {
+      const { key, value } = 'kind' in one ? encodeGapRecord(one) : encodeTradeRecord(one)
+      return { key: Buffer.from(key), value: Buffer.from(value) }
+    })
+
+  it('finds the last frame of the feed on any partition', () => {
+    const tail = tailOf([record(5000), record(7000), record(9000, 'simulated')])
+    assert.deepEqual(runOfTail(tail, feed), { lastFrameMs: 7000 })
+  })
+
+  it('finds the outage that was left open', () => {
+    const tail = tailOf([record(5000), gap(6000, null), gap(6000, null)])
+    assert.deepEqual(runOfTail(tail, feed), {
+      lastFrameMs: 6000,
+      open: { id: 'g', fromMs: 6000, cause: 'the producer was stopped', symbols: [] }
+    })
+  })
+
+  it('takes an outage that one partition has closed for closed', () => {
+    const tail = tailOf([gap(6000, null), gap(6000, 8000)])
+    assert.deepEqual(runOfTail(tail, feed), { lastFrameMs: 8000 })
+  })
+
+  it('knows nothing of an empty topic, nor from what it cannot read', () => {
+    assert.deepEqual(runOfTail([], feed), { lastFrameMs: null })
+    const unreadable = [{ key: null, value: Buffer.from('?') }]
+    assert.deepEqual(runOfTail(unreadable, feed), { lastFrameMs: null })
   })
 })
