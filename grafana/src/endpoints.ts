@@ -45,7 +45,7 @@ export function forecasts(columns: Columns, { refId = 'A', isNewest = false } = 
   })
 }
 
-/** The scores of the last 500 scored forecasts, one row for each symbol; `*` is every symbol. */
+/** How the scored forecasts did, one row a symbol; `*` is every symbol. */
 export function forecastSummary(symbol: '${symbol}' | '*', columns: Columns): Target {
   return infinity({
     format: 'table',

@@ -29,6 +29,9 @@ export interface Series {
   readonly tradeDate?: string
 }
 
+/** Scored, and stored before the target ended. */
+export const COUNTED = { status: 'scored', timing: { $ne: 'after' } } as const
+
 const distance = (from: string): object => ({ $abs: { $subtract: ['$actual', from] } })
 const share = (condition: object): object => ({ $avg: { $cond: [condition, 1, 0] } })
 const width = (lower: string, upper: string): object => ({ $subtract: [upper, lower] })
@@ -66,7 +69,7 @@ export async function countScores(
   const product = { $multiply: [moved, said] }
   const [found] = await forecasts
     .aggregate<CountedScores>([
-      { $match: { ...series, status: 'scored' } },
+      { $match: { ...series, ...COUNTED } },
       { $sort: { target: -1 } },
       ...(newest === undefined ? [] : [{ $limit: newest }]),
       {

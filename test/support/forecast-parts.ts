@@ -44,7 +44,7 @@ export function aScore(
     horizon,
     model,
     label: SCORE_LABELS.worse,
-    labelN: 500,
+    labelN: 700,
     skill: -0.4,
     p: 0.001,
     last50: someScores(50, test),
@@ -97,6 +97,7 @@ export function forecastParts(lastClose: number, forecast: number, actual: numbe
     inBand: actual === null ? null : Math.abs(actual - forecast) <= 0.1,
     scoreRevision: 0,
     corrections: [],
-    madeAtOffset: 9
+    madeAtOffset: 9,
+    timing: 'during'
   } as const
 }

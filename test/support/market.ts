@@ -49,6 +49,7 @@ export async function openMarket(t: Scope): Promise<Market> {
     MONGODB_URI: mongoUri,
     MONGODB_DB: name,
     LATENESS_LIMIT: '3650d',
+    SCORE_PAST: 'true',
     FLUSH_INTERVAL: '50ms',
     TAPEDECK_DATA_DIR: await temporaryFolder(t)
   }

@@ -125,7 +125,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'services/simulator/src/market',
-    files: 'instrument price-walk prints random schedule',
+    files: 'instrument prints random schedule',
     tests: ['unit/simulator/market/market.test.ts'],
     why: 'parts of the market, which properties hold as a whole'
   },

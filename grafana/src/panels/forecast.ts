@@ -102,7 +102,7 @@ export function summary(): TableBuilder {
   return new TableBuilder()
     .title('How the forecasts did')
     .description(
-      'The last 500 scored forecasts by $model, $horizon bars of $timeframe ahead, of every symbol: mean absolute error beside that of the last price (naive). Skill is 1 - error / error of naive: above 0 the forecast was better, but only the verdict says whether by more than chance.'
+      'All scored forecasts by $model, $horizon bars of $timeframe ahead, of every symbol: mean absolute error beside that of the last price (naive). Skill is 1 - error / error of naive: above 0 the forecast was better, but only the verdict says whether by more than chance.'
     )
     .datasource(DATASOURCE)
     .gridPos(at(0, 38, 12, 9))

@@ -86,7 +86,7 @@ export function newestForecast(): PanelBuilder {
 export function verdict(): PanelBuilder {
   return stat('Forecast against the last price')
     .description(
-      'How the last 500 scored forecasts of $symbol by $model, $horizon bars of $timeframe ahead, compare with the forecast that the price stays put (naive). A difference that may be chance (Diebold-Mariano test, p of 0.05 or more) is called not distinguishable.'
+      'How all scored forecasts of $symbol by $model, $horizon bars of $timeframe ahead, did against saying that the price stays put (naive). A difference that may be chance (p of 0.05 or more, valid at any time and for 500 rows together) is called not distinguishable.'
     )
     .withTarget(forecastSummary('${symbol}', { verdict: 'string' }))
     .gridPos(at(15, 4, 9, 4))

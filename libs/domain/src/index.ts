@@ -92,6 +92,7 @@ export {
   type ModelEvent,
   type SeriesState
 } from './forecast/results.ts'
+export { minScored, SCORE_LABELS, type ScoreLabel } from './forecast/label.ts'
 export {
   contributionOf,
   LONG_WINDOW,
@@ -101,14 +102,7 @@ export {
   type TestedScores
 } from './forecast/scores.ts'
 export type { SeriesHistory, SeriesRequest } from './forecast/series.ts'
-export {
-  dieboldMariano,
-  labelOf,
-  MIN_SCORED,
-  SCORE_LABELS,
-  type DieboldMariano,
-  type ScoreLabel
-} from './forecast/significance.ts'
+export { dieboldMariano, type DieboldMariano } from './forecast/significance.ts'
 export {
   DEFAULT_FORECASTS,
   forecastsVariable,

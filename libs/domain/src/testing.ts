@@ -2,6 +2,7 @@
 
 export { AdaptiveBand, shiftedIntervalHalf, StepPace } from './forecast/band.ts'
 export { Closes, Lookback } from './forecast/closes.ts'
+export { LossTest } from './forecast/label.ts'
 export type { Fit, ForecastModel } from './forecast/models.ts'
 export { fitLine, intervalHalf, type Point } from './forecast/regression.ts'
 export { SHORT_WINDOW } from './forecast/scores.ts'

@@ -17,7 +17,7 @@ export interface ForecastScoreDocument {
   readonly model: string
   /** `better than naive`, `not distinguishable`, `worse than naive` or `too few scores`. */
   readonly label: string
-  /** The number of scored forecasts behind the label; skill and p-value are over the same. */
+  /** The number of scored forecasts behind the label, skill and p: all of the row. */
   readonly labelN: number
   readonly skill: number | null
   readonly p: number | null

@@ -35,7 +35,7 @@ export interface ForecastDocument
   readonly targetEnd: Date
   /** Start of the last final bar it was made from. */
   readonly madeFrom: Date
-  /** When it was made; it was made from records below `madeAtOffset`. */
+  /** Clock of the consumer's host just before it was first written. */
   readonly createdAt: Date
   readonly scoredAt: Date | null
   readonly source: Source
@@ -107,6 +107,7 @@ export function forecastDocument(entry: LedgerEntry, source: Source, now: Date):
     scoreRevision: entry.scoreRevision,
     corrections: entry.corrections,
     createdAt: new Date(entry.createdAtMs),
+    timing: entry.timing,
     madeAtOffset: entry.madeAtOffset,
     scoredAt: entry.status === 'open' ? null : now,
     source
@@ -229,7 +230,8 @@ const SCORE_FIELDS = {
 type ScoreRow = Omit<ScoreParts, 'targetMs'> & { readonly model: string; readonly target: Date }
 
 async function loadScoresOf({ forecasts }: HasForecasts, id: string): Promise<SeriesScores> {
-  const series = { ...seriesOfId(id), status: 'scored' } as const
+  const counted = { status: 'scored', timing: { $ne: 'after' } } as const
+  const series = { ...seriesOfId(id), ...counted }
   const newest = (filter: object, limit: number): Promise<ScoreRow[]> =>
     forecasts
       .find({ ...series, ...filter })

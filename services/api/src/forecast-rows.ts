@@ -17,7 +17,8 @@ const UNSAID = {
   inBand: null,
   scoreRevision: null,
   corrections: [],
-  madeAtOffset: null
+  madeAtOffset: null,
+  timing: null
 } as const
 
 /** A forecast as the api returns it; `time` is the start of the bar whose close is forecast. */
@@ -34,6 +35,7 @@ export function forecastRow(stored: ForecastRow) {
     madeFrom: one.madeFrom.getTime(),
     createdAt,
     leadSeconds: (targetEnd - createdAt) / 1000,
+    timing: one.timing,
     madeAtOffset: one.madeAtOffset,
     horizon: one.horizon,
     model: one.model,

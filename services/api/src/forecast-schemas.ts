@@ -26,6 +26,7 @@ export const FORECASTS_SCHEMA = list('forecasts', {
   madeFrom: whole,
   createdAt: whole,
   leadSeconds: number,
+  timing: textOrNull,
   madeAtOffset: wholeOrNull,
   model: text,
   modelVersion: wholeOrNull,

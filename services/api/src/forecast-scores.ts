@@ -73,11 +73,11 @@ export function numbersOf(one: ForecastScoreRow, window: Window): ScoreNumbers {
 
 /** The label and the numbers behind it. */
 export function headline(one: ForecastScoreRow) {
-  const { label, labelN, skill, p, tradeDate, updatedAt } = one
-  const { mae, maeNaive } = numbersOf(one, 'last500')
+  const { label, labelN, skill, p, horizon, tradeDate, updatedAt } = one
+  const { mae, maeNaive } = numbersOf(one, 'total')
   return {
     label,
-    verdict: verdictText({ label, n: labelN, mae, maeNaive, p }),
+    verdict: verdictText({ label, horizon, n: labelN, mae, maeNaive, p }),
     labelN,
     skill,
     p,

@@ -26,7 +26,7 @@ export interface SummaryRow {
   readonly model: string
   readonly label: string
   readonly verdict: string
-  /** Scored forecasts behind the label and the numbers, at most the last 500. */
+  /** Scored forecasts that the label and the numbers rest on: all. */
   readonly scored: number
   readonly mae: number | null
   readonly naiveMae: number | null
@@ -62,9 +62,9 @@ export function forecastSummary({
     .toSorted((a, b) => a - b)
     .map((horizon) => {
       const score = own.find((one) => one.horizon === horizon)
-      if (score === undefined) return { ...row, horizon, ...UNSCORED, ...NOTHING }
+      if (score === undefined) return { ...row, horizon, ...unscored(horizon), ...NOTHING }
       const { label, verdict, labelN, skill, p } = headline(score)
-      const { mae, maeNaive, hitRate, coverageBand } = numbersOf(score, 'last500')
+      const { mae, maeNaive, hitRate, coverageBand } = numbersOf(score, 'total')
       return {
         ...row,
         horizon,
@@ -91,7 +91,8 @@ const NOTHING = {
   coverageBand: null
 } as const
 
-const UNSCORED = {
-  label: SCORE_LABELS.tooFew,
-  verdict: verdictText({ label: SCORE_LABELS.tooFew, n: 0, mae: null, maeNaive: null, p: null })
-} as const
+function unscored(horizon: number) {
+  const label = SCORE_LABELS.tooFew
+  const verdict = verdictText({ label, horizon, n: 0, mae: null, maeNaive: null, p: null })
+  return { label, verdict }
+}

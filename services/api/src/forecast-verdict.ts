@@ -1,8 +1,10 @@
-import { MIN_SCORED, SCORE_LABELS } from '@tapedeck/domain'
+import { minScored, SCORE_LABELS } from '@tapedeck/domain'
 
 /** A label and the numbers behind it. */
 export interface LabelledScore {
   readonly label: string
+  /** Bars ahead. */
+  readonly horizon: number
   /** Scored forecasts. */
   readonly n: number
   /** Mean absolute errors, in quote currency; null while nothing is scored. */
@@ -16,13 +18,13 @@ const DIGITS = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3, use
 const LEAST_P = 0.001
 
 /** The label with its numbers in one sentence: the score of a model against "the price stays put". */
-export function verdictText({ label, n, mae, maeNaive, p }: LabelledScore): string {
+export function verdictText({ label, horizon, n, mae, maeNaive, p }: LabelledScore): string {
   const errors =
     mae === null || maeNaive === null
       ? ''
       : `MAE ${DIGITS.format(mae)} against ${DIGITS.format(maeNaive)}`
   if (label === SCORE_LABELS.tooFew) {
-    return `${label}: ${n} of ${MIN_SCORED}${errors === '' ? '' : `, ${errors} so far`}`
+    return `${label}: ${n} of ${minScored(horizon)}${errors === '' ? '' : `, ${errors} so far`}`
   }
   return `${label}: ${errors} over ${n} forecasts${p === null ? '' : `, p ${probabilityText(p)}`}`
 }

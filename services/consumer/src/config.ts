@@ -1,4 +1,4 @@
-import { about, duration, readEnv, text, whole, type Env } from '@tapedeck/core'
+import { about, duration, flag, readEnv, text, whole, type Env } from '@tapedeck/core'
 import { RULE_VARIABLES, ruleProblems, rulesOf, type Rules } from '@tapedeck/domain'
 import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
@@ -21,6 +21,10 @@ export const CONSUMER_VARIABLES = {
     'A bar that is not final is published at most this often for each symbol and timeframe; 0: at every flush',
     duration(1000, 0)
   ),
+  SCORE_PAST: about(
+    'Score also forecasts stored after their bar ended: for a tape of the past or a rebuild',
+    flag(false)
+  ),
   FLUSH_INTERVAL: about('How often results are written', duration(500, 20)),
   CONSUMER_PORT: about(
     "Port of the consumer's health and metrics; 0 picks a free one",
@@ -39,6 +43,8 @@ export interface ConsumerConfig extends Rules {
   readonly forecastsTopic: string | undefined
   /** Between two provisional bars of a symbol and timeframe on the topic, ms. */
   readonly barsPublishMs: number
+  /** Scores count forecasts that are stored after their target ended. */
+  readonly scoresPast: boolean
   readonly flushIntervalMs: number
   readonly healthHost: string
   readonly healthPort: number
@@ -55,6 +61,7 @@ export function readConfig(env: Env): ConsumerConfig {
     barsTopic: values.BARS_TOPIC === 'off' ? undefined : values.BARS_TOPIC,
     forecastsTopic: values.FORECASTS_TOPIC === 'off' ? undefined : values.FORECASTS_TOPIC,
     barsPublishMs: values.BARS_PUBLISH_INTERVAL,
+    scoresPast: values.SCORE_PAST,
     flushIntervalMs: values.FLUSH_INTERVAL,
     healthHost: values.HEALTH_HOST,
     healthPort: values.CONSUMER_PORT

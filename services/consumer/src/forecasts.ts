@@ -29,7 +29,8 @@ export class PartitionForecasts implements BatchForecasts {
   constructor(deps: ConsumerDeps, owner: Acquired) {
     this.#deps = deps
     this.#owner = owner
-    this.engine = new ForecastEngine(deps.config.forecasts)
+    const { forecasts, scoresPast } = deps.config
+    this.engine = new ForecastEngine(forecasts, { scoresPast })
   }
 
   readSeries(requests: readonly SeriesRequest[]): Promise<readonly SeriesHistory[]> {

@@ -1,6 +1,7 @@
 import {
   about,
   argumentReader,
+  choice,
   duration,
   flag,
   optional,
@@ -15,6 +16,7 @@ import {
 } from '@tapedeck/core'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
 import { startVariable, type StartRule } from './feed/playback.ts'
+import { MARKETS, type MarketKind } from './market/price-path.ts'
 
 /** Synthetic trades. */
 interface MarketConfig {
@@ -22,6 +24,7 @@ interface MarketConfig {
   readonly seed: number
   readonly tradesPerSecond: number
   readonly alwaysOpen: boolean
+  readonly market: MarketKind
 }
 
 /** Trades from a file. */
@@ -50,6 +53,10 @@ export interface SimulatorConfig {
 export const SIMULATOR_VARIABLES = {
   SIMULATOR_RATE: about('Mean trades per second and symbol', decimal(3, 0.001, 1_000_000)),
   SIMULATOR_SEED: about('Seed of the market', whole(1, 0, Number.MAX_SAFE_INTEGER)),
+  SIMULATOR_MARKET: about(
+    'What its prices do: `martingale` (nothing tells the next one) or `trending` (a line does)',
+    choice('martingale', MARKETS)
+  ),
   SIMULATOR_ALWAYS_OPEN: about('Trade outside market hours too', flag(true)),
   SIMULATOR_SCENARIO: about(
     'Faults to play: the name of a scenario or a .json file',
@@ -99,7 +106,8 @@ export function readConfig(env: Env): SimulatorConfig {
             kind: 'market' as const,
             seed: read.SIMULATOR_SEED,
             tradesPerSecond: read.SIMULATOR_RATE,
-            alwaysOpen: read.SIMULATOR_ALWAYS_OPEN
+            alwaysOpen: read.SIMULATOR_ALWAYS_OPEN,
+            market: read.SIMULATOR_MARKET
           }
         : {
             kind: 'tape' as const,

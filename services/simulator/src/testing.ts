@@ -5,5 +5,8 @@ export { CONTENT_NAMES, contentOf, filled, type ContentName } from './faults/con
 export { FAULT_KINDS, faultProblems, type Fault } from './faults/fault.ts'
 export { BUILT_IN, readScenario, scenarioOf, type Scenario } from './faults/scenario.ts'
 export { recordedPace } from './feed/playback.ts'
+export { instrumentOf } from './market/instrument.ts'
+export { PricePath } from './market/price-path.ts'
 export { Market, type MarketOptions } from './market/market.ts'
+export { randomOf, type Random } from './market/random.ts'
 export { readTape } from './tape/tape.ts'

@@ -147,6 +147,8 @@ function simulatedFeed({ env, symbols }: StackConfig, ports: ServicePorts): Env 
     // Finnhub's protocol requires a token; the simulator accepts any.
     FINNHUB_TOKEN: env['SIMULATOR_TOKEN'] ?? 'simulated',
     FEED_NAME: 'simulated',
+    // A recorded file lies in the past: no forecast of it is stored before its bar ended.
+    ...(env['SIMULATOR_FILE'] !== undefined && { SCORE_PAST: env['SCORE_PAST'] ?? 'true' }),
     SIMULATOR_HOST: LOCAL,
     SIMULATOR_MAX_SYMBOLS: env['SIMULATOR_MAX_SYMBOLS'] ?? String(Math.max(51, symbols.length))
   }

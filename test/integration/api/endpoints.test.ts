@@ -376,6 +376,7 @@ describe('the endpoints of the api', options, () => {
       madeFrom: T0_MS + MINUTE_MS,
       createdAt: T0_MS + 2 * MINUTE_MS + 2000,
       leadSeconds: 58,
+      timing: 'during',
       madeAtOffset: 9,
       model: 'linear-regression',
       modelVersion: 1,
@@ -441,8 +442,8 @@ describe('the endpoints of the api', options, () => {
     assert.deepEqual(
       rows.map(({ symbol, horizon, label, scored }) => ({ symbol, horizon, label, scored })),
       [
-        { symbol: 'AAPL', horizon: 1, label: 'worse than naive', scored: 500 },
-        { symbol: 'AAPL', horizon: 5, label: 'worse than naive', scored: 500 },
+        { symbol: 'AAPL', horizon: 1, label: 'worse than naive', scored: 700 },
+        { symbol: 'AAPL', horizon: 5, label: 'worse than naive', scored: 700 },
         { symbol: 'MSFT', horizon: 1, label: 'too few scores', scored: 0 },
         { symbol: 'MSFT', horizon: 5, label: 'too few scores', scored: 0 },
         { symbol: 'OTHER', horizon: 1, label: 'too few scores', scored: 0 },

@@ -116,7 +116,7 @@ async function assertStored(market: Market, { rows }: BacktestResult): Promise<v
       Object.keys(one.total).map((field) => [field, row[field as keyof typeof row]])
     )
     assert.deepEqual(totals, one.total, id)
-    assert.equal(row.labelNow, one.label, id)
+    assert.equal(row.label, one.label, id)
     const resolved = { symbol: row.symbol, timeframe: row.timeframe, horizon: row.horizon }
     const scored = { ...resolved, model: row.model, status: 'scored' as const }
     assert.equal(await market.database.forecasts.countDocuments(scored), row.n, id)

@@ -118,7 +118,8 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
         FORECASTS: FORECASTS.map(specName).join(','),
         CONDITION_POLICY: 'all',
         ALLOWED_DELAY: `${ALLOWED_DELAY_MS}ms`,
-        LATENESS_LIMIT: '36500d'
+        LATENESS_LIMIT: '36500d',
+        SCORE_PAST: 'true'
       })
     )
     await untilUp(consumers, signal)

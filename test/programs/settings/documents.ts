@@ -112,7 +112,8 @@ export const SECTIONS: readonly Section[] = [
       'LATENESS_LIMIT',
       'REDELIVERED',
       'FLUSH_INTERVAL',
-      'FORECASTS'
+      'FORECASTS',
+      'SCORE_PAST'
     ]
   },
   {

@@ -38,23 +38,23 @@ describe('forecast-summary', () => {
   it('states the label with its numbers', async () => {
     assert.equal(
       await verdictOf({}),
-      'worse than naive: MAE 0.021 against 0.015 over 500 forecasts, p 0.001'
+      'worse than naive: MAE 0.021 against 0.015 over 700 forecasts, p 0.001'
     )
     assert.equal(
       await verdictOf({ label: SCORE_LABELS.better, p: 0.0002 }),
-      'better than naive: MAE 0.021 against 0.015 over 500 forecasts, p below 0.001'
+      'better than naive: MAE 0.021 against 0.015 over 700 forecasts, p below 0.001'
     )
     assert.equal(
       await verdictOf({ label: SCORE_LABELS.same, labelN: 64, p: null }),
       'not distinguishable: MAE 0.021 against 0.015 over 64 forecasts'
     )
     assert.equal(
-      await verdictOf({ label: SCORE_LABELS.tooFew, labelN: 12, p: 0.5, last500: someScores(12) }),
-      'too few scores: 12 of 30, MAE 0.021 against 0.015 so far'
+      await verdictOf({ label: SCORE_LABELS.tooFew, labelN: 12, p: null, total: someScores(12) }),
+      'too few scores: 12 of 128, MAE 0.021 against 0.015 so far'
     )
     assert.equal(
-      await verdictOf({ label: SCORE_LABELS.tooFew, labelN: 0, p: null, last500: someScores(0) }),
-      'too few scores: 0 of 30'
+      await verdictOf({ label: SCORE_LABELS.tooFew, labelN: 0, p: null, total: someScores(0) }),
+      'too few scores: 0 of 128'
     )
   })
 
@@ -184,7 +184,7 @@ describe('forecasts', () => {
     const answer = await apiOn({ forecasts: async () => [old] }).inject('/api/v1/forecasts')
     assert.equal(answer.statusCode, 200, answer.body)
     const [row] = answer.json<{ forecasts: Row[] }>().forecasts
-    const absent = ['bandLower', 'modelVersion', 'naive', 'drift', 'scoreRevision', 'madeAtOffset']
+    const absent = ['bandLower', 'modelVersion', 'naive', 'drift', 'scoreRevision', 'timing']
     for (const field of absent) assert.equal(row?.[field], null, field)
   })
 })

@@ -14,7 +14,13 @@ describe('readConfig of the simulator', () => {
       maxSymbols: 51,
       pingMs: 60_000,
       scenario: undefined,
-      source: { kind: 'market', seed: 1, tradesPerSecond: 3, alwaysOpen: true }
+      source: {
+        kind: 'market',
+        seed: 1,
+        tradesPerSecond: 3,
+        alwaysOpen: true,
+        market: 'martingale'
+      }
     })
   })
 

@@ -30,6 +30,8 @@ const USUAL_MOVES = 100
  * print far from the market comes back at once and says nothing of the next.
  */
 const STEP_CEILING = 8
+/** A random walk, as known before, weighs as much as so many changes that do not overlap. */
+const WALK_WEIGHT = 5
 /** With fewer moves their mean is too uncertain to cut off by. */
 const MIN_MOVES = 10
 
@@ -52,22 +54,37 @@ function withStep(sums: StepSums, span: number, square: number, windows: number)
   }
 }
 
+function numbersOf({ squares, windows, count }: StepSums): number[] {
+  return [squares, windows, count]
+}
+
 function meanSquare({ squares, windows, count }: StepSums): number {
   return count === 0 ? 0 : squares / windows
 }
 
-/** Stored form: squares, windows and count of the recent steps, the same of the memory, usual move, moves. */
+/**
+ * Stored form: squares, windows and count of the recent steps, the same of the memory, usual move, moves, and
+ * squares, windows and count of the changes over the horizon.
+ */
 export type StepPaceState = readonly number[]
 
 /**
  * How far the price moves in a window, as known when a close comes: from about a lookback of the steps
  * since the closes began, and, weighing as much as ten of them, from the last 500 across sessions. The
  * memory says what a step may be when few are known, or none of the recent ones moved.
+ *
+ * Steps of a price that returns (bounces between bid and ask, noise about a value) do not add up: it
+ * is nearer after `horizon` windows than the root of them says. By how much, the changes over the horizon
+ * tell against the steps, the variance ratio, with one for a random walk as long as few are known.
+ * Source: Lo & MacKinlay, Stock market prices do not follow random walks, Review of Financial Studies 1
+ * (1988).
  */
 export class StepPace {
   readonly #lookback: number
   #recent = NO_STEPS
   #memory = NO_STEPS
+  /** Changes over the horizon; they overlap. */
+  #far = NO_STEPS
   /** Mean size of the steps that moved, per root of a window: it stays while the price stands still. */
   #usual = 0
   #moves = 0
@@ -75,9 +92,11 @@ export class StepPace {
   constructor(lookback: number, state: StepPaceState = []) {
     const [squares = 0, windows = 0, count = 0, ...rest] = state
     const [memorySquares = 0, memoryWindows = 0, memoryCount = 0, usual = 0, moves = 0] = rest
+    const [farSquares = 0, farWindows = 0, farCount = 0] = rest.slice(5)
     this.#lookback = lookback
     this.#recent = { squares, windows, count }
     this.#memory = { squares: memorySquares, windows: memoryWindows, count: memoryCount }
+    this.#far = { squares: farSquares, windows: farWindows, count: farCount }
     this.#usual = usual
     this.#moves = moves
   }
@@ -89,9 +108,7 @@ export class StepPace {
 
   /** @param windows between the two closes, 1 or more */
   learn(step: number, windows: number): void {
-    const root = Math.sqrt(windows)
-    const whole = Math.abs(step) / root
-    const move = this.#moves < MIN_MOVES ? whole : Math.min(whole, STEP_CEILING * this.#usual)
+    const move = this.#moveOf(step, windows)
     if (move > 0) {
       this.#moves = Math.min(this.#moves + 1, USUAL_MOVES)
       this.#usual += (move - this.#usual) / this.#moves
@@ -101,24 +118,46 @@ export class StepPace {
     this.#memory = withStep(this.#memory, MEMORY_STEPS, square, windows)
   }
 
+  /** Learns from a change over the horizon, after the last step of it. */
+  learnFar(change: number, windows: number): void {
+    const square = this.#moveOf(change, windows) ** 2 * windows
+    this.#far = withStep(this.#far, MEMORY_STEPS, square, windows)
+  }
+
   /**
-   * Standard deviation of the price `horizon` windows ahead, were it a random walk, widened by
-   * Student's t over the normal: a few steps say little of their size. 0 while no step is known.
+   * Standard deviation of the price `horizon` windows ahead about the last close, widened by Student's t
+   * over the normal: a few steps say little of their size. 0 while no step is known.
    */
   spread(horizon: number): number {
     const { count } = this.#recent
     if (count === 0) return 0
     const weight = Math.min(MEMORY_WEIGHT, this.#memory.count)
     const sum = count * meanSquare(this.#recent) + weight * meanSquare(this.#memory)
-    return (studentT975(count) / Z975) * Math.sqrt((horizon * sum) / (count + weight))
+    const ratio = this.#varianceRatio(horizon)
+    return (studentT975(count) / Z975) * Math.sqrt((ratio * horizon * sum) / (count + weight))
+  }
+
+  /** Variance of changes over the horizon over that of as many steps that are independent. */
+  #varianceRatio(horizon: number): number {
+    const steps = meanSquare(this.#memory)
+    if (steps === 0) return 1
+    const apart = this.#far.count / horizon
+    return (WALK_WEIGHT + (apart * meanSquare(this.#far)) / steps) / (WALK_WEIGHT + apart)
+  }
+
+  /** Size of a change per root of a window, cut off. */
+  #moveOf(change: number, windows: number): number {
+    const whole = Math.abs(change) / Math.sqrt(windows)
+    return this.#moves < MIN_MOVES ? whole : Math.min(whole, STEP_CEILING * this.#usual)
   }
 
   state(): StepPaceState {
-    const sums = [this.#recent, this.#memory]
     return [
-      ...sums.flatMap(({ squares, windows, count }) => [squares, windows, count]),
+      ...numbersOf(this.#recent),
+      ...numbersOf(this.#memory),
       this.#usual,
-      this.#moves
+      this.#moves,
+      ...numbersOf(this.#far)
     ]
   }
 }
@@ -137,7 +176,7 @@ export interface BandState {
 interface BandBasis {
   readonly lastClose: number
   readonly forecast: number
-  /** Standard deviation of the outcome about the last close, were the price a random walk. */
+  /** Standard deviation of the outcome about the last close. */
   readonly spread: number
 }
 

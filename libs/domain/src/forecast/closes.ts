@@ -92,6 +92,7 @@ export class Closes {
   /** How far the price moves in a window, from every step between two closes. */
   readonly pace: StepPace
   readonly #lookback: number
+  readonly #horizon: number
   readonly #lengthMs: number | undefined
   readonly #minCoverage: number
   /** Ascending by start. */
@@ -102,11 +103,12 @@ export class Closes {
   #newestEndMs: number
 
   constructor(
-    { timeframe, lookback }: ForecastSpec,
+    { timeframe, lookback, horizon }: ForecastSpec,
     minCoverage: number,
     state: ClosesState | undefined
   ) {
     this.#lookback = lookback
+    this.#horizon = horizon
     this.#lengthMs = windowLengthMs(timeframe)
     this.#minCoverage = minCoverage
     this.#session = state?.session ?? ''
@@ -200,11 +202,14 @@ export class Closes {
     return this.#lengthMs === undefined ? steps : (to.startMs - from.startMs) / this.#lengthMs
   }
 
-  /** The step that led to the close of that place. */
+  /** The step that led to the close of that place, and the change over the horizon that ends with it. */
   #learnStep(index: number): void {
     const [before, now] = [this.#closes[index - 1], this.#closes[index]]
     if (before === undefined || now === undefined) return
     this.pace.learn(now.close - before.close, this.#windows(before, now, 1))
+    const far = this.#horizon === 1 ? undefined : this.#closes[index - this.#horizon]
+    if (far === undefined) return
+    this.pace.learnFar(now.close - far.close, this.#windows(far, now, this.#horizon))
   }
 
   #trim(): void {

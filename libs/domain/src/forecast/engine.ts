@@ -18,7 +18,8 @@ export const MIN_COVERAGE = 0.9
 const DEFAULTS: SeriesOptions = {
   models: FORECAST_MODELS,
   minPoints: (lookback) => Math.max(MIN_LINE_POINTS, Math.ceil(lookback / 2)),
-  minCoverage: MIN_COVERAGE
+  minCoverage: MIN_COVERAGE,
+  scoresPast: false
 }
 
 /**

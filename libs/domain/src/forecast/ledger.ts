@@ -6,7 +6,15 @@ export const VOID_REASONS = {
   notCovered: 'target bar not covered by the feed'
 } as const
 
-/** An entry before a late revision rewrote it. */
+/**
+ * When an entry was stored, by `createdAtMs` against its target: before it began (never one bar ahead,
+ * where the target begins as the bar ends that it is made from), while it ran, or after it ended. Those
+ * stored after are resolved, but no score counts them. `replayed`: stored after by a consumer that is told to
+ * score the past; counted.
+ */
+type Timing = 'before' | 'during' | 'after' | 'replayed'
+
+/** What an entry was before a late revision rewrote it. */
 interface Correction {
   /** Number of the revision among all that rewrote entries of the series; shows whether a stored state has it. */
   readonly rewrite: number
@@ -86,8 +94,10 @@ export interface LedgerEntry extends ModelForecast, Baselines, Outcome {
   readonly scoreRevision: number
   /** The newest rewrites, oldest first. */
   readonly corrections: readonly Correction[]
-  /** Wall clock when it was made; processing time, no part of the result. */
+  /** Clock of the consumer's host just before the entry was first written; no part of the result. */
   readonly createdAtMs: number
+  /** Absent in entries stored before there was one. */
+  readonly timing: Timing | undefined
   /** Every record it was made from is below this offset of its partition. */
   readonly madeAtOffset: number
 }
@@ -122,6 +132,16 @@ export function isScored(entry: LedgerEntry): entry is ScoredEntry {
   return entry.status === 'scored'
 }
 
+/** Whether scores count an entry: it has an outcome, and was stored before its target ended. */
+export function isCounted(entry: LedgerEntry): entry is ScoredEntry {
+  return isScored(entry) && entry.timing !== 'after'
+}
+
+function timingOf({ startMs, endMs }: TargetWindow, nowMs: number, scoresPast: boolean): Timing {
+  if (nowMs >= endMs) return scoresPast ? 'replayed' : 'after'
+  return nowMs < startMs ? 'before' : 'during'
+}
+
 /** A forecast just made from a bar. */
 export function openEntry(
   { timeframe, lookback, horizon }: ForecastSpec,
@@ -129,7 +149,11 @@ export function openEntry(
   target: TargetWindow,
   baselines: Baselines,
   made: ModelForecast,
-  { nowMs, offset }: { readonly nowMs: number; readonly offset: number }
+  {
+    nowMs,
+    offset,
+    scoresPast
+  }: { readonly nowMs: number; readonly offset: number; readonly scoresPast: boolean }
 ): LedgerEntry {
   return {
     id: `${symbol}|${timeframe}|${target.startMs}|${horizon}|${made.model}`,
@@ -168,6 +192,7 @@ export function openEntry(
     scoreRevision: 0,
     corrections: [],
     createdAtMs: nowMs,
+    timing: timingOf(target, nowMs, scoresPast),
     madeAtOffset: offset
   }
 }
@@ -345,8 +370,13 @@ export class SeriesLedger {
 
   make(entry: LedgerEntry, sink: EntrySink): void {
     const before = this.#ahead.get(entry.id)
-    this.#open.push(before === undefined ? entry : { ...entry, createdAtMs: before.createdAtMs })
-    if (before === undefined) sink.make(entry)
+    if (before === undefined) {
+      this.#open.push(entry)
+      sink.make(entry)
+      return
+    }
+    const { createdAtMs, timing } = before
+    this.#open.push({ ...entry, createdAtMs, timing })
   }
 
   /** Resolves the open entries whose target is this bar or lies before it. */

@@ -1,5 +1,6 @@
-import { isScored, type LedgerEntry, type ScoredEntry } from './ledger.ts'
-import { dieboldMariano, labelOf, type DieboldMariano, type ScoreLabel } from './significance.ts'
+import { isCounted, type LedgerEntry, type ScoredEntry } from './ledger.ts'
+import { LossTest, type LossTestState, type ScoreLabel } from './label.ts'
+import { dieboldMariano, type DieboldMariano } from './significance.ts'
 
 /** The contribution of one scored forecast to the scores; a late revision replaces it. */
 export interface Contribution {
@@ -264,11 +265,16 @@ class ScoreWindow {
   }
 }
 
-/** Stored form: sums of all and of the newest trading day; the rolling windows come from the ledger. */
+/**
+ * Stored form: sums of all and of the newest trading day, and what the label rests on; the rolling
+ * windows come from the ledger.
+ */
 export interface RollingScoresState {
   readonly total: readonly number[]
   readonly day: readonly number[]
   readonly tradeDate: string
+  /** Absent in states stored before there was one: it then begins with the next score. */
+  readonly test?: LossTestState
 }
 
 export interface TestedScores extends Scores {
@@ -282,8 +288,9 @@ export interface TestedScores extends Scores {
 /** The reported scores of one symbol, timeframe, horizon and model. */
 export interface ScoreReport {
   readonly label: ScoreLabel
-  /** The number of forecasts behind the label: the last 500 scored ones, or all while there are fewer. */
+  /** What the label rests on: all scored forecasts; so skill. */
   readonly labelN: number
+  /** Of LossTest: holds however often one looks, and for all of 500 rows together. */
   readonly p: number | null
   readonly skill: number | null
   readonly last50: TestedScores
@@ -298,6 +305,7 @@ export interface ScoreReport {
 export class RollingScores {
   readonly #horizon: number
   readonly #total: number[]
+  readonly #test: LossTest
   #day: number[]
   #tradeDate: string
   #window = new ScoreWindow()
@@ -308,6 +316,7 @@ export class RollingScores {
   constructor(horizon: number, state?: RollingScoresState) {
     this.#horizon = horizon
     this.#total = [...(state?.total ?? noSums())]
+    this.#test = new LossTest(horizon, state?.test)
     this.#day = [...(state?.day ?? noSums())]
     this.#tradeDate = state?.tradeDate ?? ''
     if (state !== undefined) this.#scoreless = new Set()
@@ -330,19 +339,22 @@ export class RollingScores {
     this.#scoreless = undefined
   }
 
-  /** Adds a resolved entry; `before` is its earlier form if it was resolved before. */
+  /**
+   * Takes in a resolved entry; `before` is what it was when it was resolved already. The test keeps what
+   * it learnt from that, for it must not know more than was known at the time.
+   */
   put(entry: LedgerEntry, before?: LedgerEntry): void {
     if (entry.tradeDate > this.#tradeDate) {
       this.#tradeDate = entry.tradeDate
       this.#day = noSums()
     }
     const sums = entry.tradeDate === this.#tradeDate ? [this.#total, this.#day] : [this.#total]
-    if (before !== undefined && isScored(before)) {
+    if (before !== undefined && isCounted(before)) {
       const old = contributionOf(before)
       for (const each of sums) add(each, old, -1)
-      if (!isScored(entry)) this.#window.remove(entry.targetMs)
+      if (!isCounted(entry)) this.#window.remove(entry.targetMs)
     }
-    if (!isScored(entry)) {
+    if (!isCounted(entry)) {
       this.#scoreless?.add(entry.targetMs)
       return
     }
@@ -350,28 +362,33 @@ export class RollingScores {
     const one = contributionOf(entry)
     for (const each of sums) add(each, one)
     this.#window.put(one)
+    if (before === undefined) this.#test.add(lossDifference(one))
   }
 
   report(): ScoreReport {
     const rows = this.#window.rows()
-    const last500 = this.#rolling(rows)
-    const { n, skill } = last500
-    const p = last500.dieboldMariano?.p ?? null
+    const total = this.#tested(this.#total, rows)
+    const { label, p } = this.#test
     return {
-      label: labelOf(n, skill, p),
-      labelN: n,
+      label,
+      labelN: total.n,
       p,
-      skill,
+      skill: total.skill,
       last50: this.#rolling(rows.slice(-SHORT_WINDOW)),
-      last500,
+      last500: this.#rolling(rows),
       day: this.#tested(this.#day, rows),
       tradeDate: this.#tradeDate,
-      total: this.#tested(this.#total, rows)
+      total
     }
   }
 
   state(): RollingScoresState {
-    return { total: [...this.#total], day: [...this.#day], tradeDate: this.#tradeDate }
+    return {
+      total: [...this.#total],
+      day: [...this.#day],
+      tradeDate: this.#tradeDate,
+      test: this.#test.state()
+    }
   }
 
   #rolling(rows: readonly Contribution[]): TestedScores {
@@ -385,9 +402,12 @@ export class RollingScores {
     const scores = scoresOf(sums)
     const isAtHand = scores.n > 0 && scores.n <= rows.length
     const newest = isAtHand ? rows.slice(-scores.n) : []
-    const differences = newest.map(
-      ({ error, naiveError }) => Math.abs(error) - Math.abs(naiveError)
-    )
+    const differences = newest.map(lossDifference)
     return { ...scores, dieboldMariano: dieboldMariano(differences, this.#horizon) ?? null }
   }
+}
+
+/** How much more a forecast erred than the naive one, in quote currency. */
+function lossDifference({ error, naiveError }: Contribution): number {
+  return Math.abs(error) - Math.abs(naiveError)
 }

@@ -135,6 +135,8 @@ export interface SeriesOptions {
   minPoints(lookback: number): number
   /** A close with less coverage is not used and ends the series. */
   readonly minCoverage: number
+  /** Scores count forecasts that were stored after their target ended: of a tape of the past. */
+  readonly scoresPast: boolean
 }
 
 /** The input of one advance, for every series. */
@@ -153,6 +155,7 @@ export class ForecastSeries implements ChangedSeries {
   readonly horizon: number
   readonly #spec: ForecastSpec
   readonly #minPoints: number
+  readonly #scoresPast: boolean
   readonly #tracks: readonly ModelTrack[]
   readonly #closes: Closes
   readonly #ledger: SeriesLedger
@@ -161,7 +164,7 @@ export class ForecastSeries implements ChangedSeries {
   constructor(
     spec: ForecastSpec,
     { request, state: stored, bars, entries }: SeriesHistory,
-    { models, minPoints, minCoverage }: SeriesOptions
+    { models, minPoints, minCoverage, scoresPast }: SeriesOptions
   ) {
     // Bands and scores of another lookback say nothing about this one.
     const state = stored?.lookback === spec.lookback ? stored : undefined
@@ -171,6 +174,7 @@ export class ForecastSeries implements ChangedSeries {
     this.horizon = spec.horizon
     this.#spec = spec
     this.#minPoints = minPoints(spec.lookback)
+    this.#scoresPast = scoresPast
     this.#ledger = new SeriesLedger(minCoverage, entries, state, request.beforeMs ?? 0)
     this.#tracks = models.map((model) => new ModelTrack(model, spec, state))
     this.#closes = new Closes(spec, minCoverage, state)
@@ -294,12 +298,13 @@ export class ForecastSeries implements ChangedSeries {
     const drift = lastClose + this.horizon * meanStep
     const baselines = { lastClose, drift, scale: all.scale(this.horizon) }
     const spread = this.#closes.pace.spread(this.horizon)
+    const moment = { ...context, scoresPast: this.#scoresPast }
     for (const track of this.#tracks) {
       const made = track.forecast(this.#closes, all, spread, this.#minPoints)
       if (made === undefined) {
         context.results.missOut(this, track.model.name, ABSENCE_REASONS.tooFew, bar.startMs)
       } else {
-        const entry = openEntry(this.#spec, bar, target, baselines, made, context)
+        const entry = openEntry(this.#spec, bar, target, baselines, made, moment)
         this.#ledger.make(entry, context.results)
       }
     }

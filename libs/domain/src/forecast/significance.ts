@@ -1,28 +1,5 @@
 import { gammaln } from 'simple-statistics'
 
-/** Level at which a difference counts as one. */
-const SIGNIFICANCE = 0.05
-/** With fewer scored forecasts no label is given. */
-export const MIN_SCORED = 30
-
-export const SCORE_LABELS = {
-  tooFew: 'too few scores',
-  better: 'better than naive',
-  same: 'not distinguishable',
-  worse: 'worse than naive'
-} as const
-export type ScoreLabel = (typeof SCORE_LABELS)[keyof typeof SCORE_LABELS]
-
-/**
- * What n scored forecasts allow to say; a difference that may be chance is none.
- * @param p of the test of equal accuracy; null where it is not defined
- */
-export function labelOf(n: number, skill: number | null, p: number | null): ScoreLabel {
-  if (n < MIN_SCORED) return SCORE_LABELS.tooFew
-  if (p === null || p >= SIGNIFICANCE || skill === null || skill === 0) return SCORE_LABELS.same
-  return skill > 0 ? SCORE_LABELS.better : SCORE_LABELS.worse
-}
-
 /** Whether two forecasts differ in accuracy beyond chance. Negative statistics favour the first. */
 export interface DieboldMariano {
   readonly n: number
@@ -32,54 +9,59 @@ export interface DieboldMariano {
 }
 
 /**
- * Test of equal accuracy on differences of losses (here |error| - |naive error|), in order of time.
- * Forecasts h ahead overlap, so their errors are correlated up to lag h - 1: the variance of the mean is
- * (g0 + 2 sum g_k, k < h) / n with autocovariances g_k (rectangular window; Newey-West's weights
- * 1 - k/h where that is not positive), the statistic is scaled by
- * sqrt((n + 1 - 2h + h (h - 1) / n) / n) and read against Student's t with n - 1 degrees of freedom.
- * Undefined with too few differences for the lag.
- * Sources: Diebold & Mariano, J. Business & Economic Statistics 13 (1995); Harvey, Leybourne &
- * Newbold, Int. J. Forecasting 13 (1997); Newey & West, Econometrica 55 (1987).
+ * Test of equal accuracy on differences of losses (here |error| - |naive error|), in order of time, at one
+ * moment that does not depend on them (LossTest is for looking often).
+ *
+ * Differences depend on one another: overlapping targets share outcomes, successive lines share closes.
+ * The variance of the mean is (g0 + 2 sum (1 - k/m) g_k, k < m) / n with autocovariances g_k. m follows
+ * from the data: 1.1447 (4 r^2 n / ((1 - r)^2 (1 + r)^2))^(1/3) rounded up, r the autocorrelation at lag 1;
+ * it is no less than the horizon and no more than half of n. The statistic is scaled by 1.96 over the
+ * critical value for b = m/n, 1.96 + 2.9694 b + 0.416 b^2 - 0.5324 b^3, since the variance is estimated with that
+ * many lags, and read against Student's t with n - 1 degrees of freedom. Undefined with fewer differences
+ * than two horizons.
+ * Sources: Diebold & Mariano, J. Business & Economic Statistics 13 (1995); Newey & West, Econometrica 55
+ * (1987); m: Andrews, Econometrica 59 (1991); b: Kiefer & Vogelsang, Econometric Theory 21 (2005).
  */
 export function dieboldMariano(
   differences: ArrayLike<number>,
   horizon: number
 ): DieboldMariano | undefined {
   const n = differences.length
-  const factor = (n + 1 - 2 * horizon + (horizon * (horizon - 1)) / n) / n
-  if (n <= horizon || n < 2 || factor <= 0) return undefined
-  const { mean, covariances } = autocovariances(differences, horizon)
-  const [own = 0, ...lagged] = covariances
+  const most = Math.floor(n / 2)
+  if (n < 2 || horizon > most) return undefined
+  const { mean, centred } = centre(differences)
+  const own = autocovariance(centred, 0)
   if (own <= 1e-24 * mean * mean) return { n, statistic: null, p: mean === 0 ? 1 : 0 }
-  let variance = own + 2 * lagged.reduce((sum, one) => sum + one, 0)
-  if (variance <= 0) {
-    variance =
-      own + 2 * lagged.reduce((sum, one, index) => sum + (1 - (index + 1) / horizon) * one, 0)
+  const r = autocovariance(centred, 1) / own
+  const wanted = 1.1447 * Math.cbrt((4 * r * r * n) / ((1 - r) * (1 + r)) ** 2)
+  const bandwidth = Math.min(most, Math.max(horizon, Math.ceil(wanted)))
+  let variance = own
+  for (let lag = 1; lag < bandwidth; lag++) {
+    variance += 2 * (1 - lag / bandwidth) * autocovariance(centred, lag)
   }
-  if (variance <= 0) return undefined
-  const statistic = (mean / Math.sqrt(variance / n)) * Math.sqrt(factor)
+  const b = bandwidth / n
+  const critical = Z + 2.9694 * b + 0.416 * b ** 2 - 0.5324 * b ** 3
+  const statistic = (mean / Math.sqrt(variance / n)) * (Z / critical)
   return { n, statistic, p: studentTTwoSided(statistic, n - 1) }
 }
 
-function autocovariances(
-  values: ArrayLike<number>,
-  lags: number
-): { mean: number; covariances: number[] } {
-  const n = values.length
+function centre(values: ArrayLike<number>): { mean: number; centred: Float64Array } {
+  const centred = Float64Array.from(values)
   let sum = 0
-  for (let index = 0; index < n; index++) sum += values[index] ?? 0
-  const mean = sum / n
-  const centred = new Float64Array(n)
-  for (let index = 0; index < n; index++) centred[index] = (values[index] ?? 0) - mean
-  const covariances: number[] = []
-  for (let lag = 0; lag < lags; lag++) {
-    let products = 0
-    for (let index = lag; index < n; index++) {
-      products += (centred[index] ?? 0) * (centred[index - lag] ?? 0)
-    }
-    covariances.push(products / n)
+  for (const value of centred) sum += value
+  const mean = sum / centred.length
+  for (let index = 0; index < centred.length; index++) {
+    centred[index] = (centred[index] ?? 0) - mean
   }
-  return { mean, covariances }
+  return { mean, centred }
+}
+
+function autocovariance(centred: Float64Array, lag: number): number {
+  let products = 0
+  for (let index = lag; index < centred.length; index++) {
+    products += (centred[index] ?? 0) * (centred[index - lag] ?? 0)
+  }
+  return products / centred.length
 }
 
 /** A change found: the statistic passed the threshold. */

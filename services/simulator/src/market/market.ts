@@ -4,7 +4,7 @@ import type { Audience } from '../feed/client.ts'
 import { framesOf, type TextFrame } from '../feed/frame.ts'
 import { CATCH_UP_LIMIT_MS, type FrameBatch } from '../feed/playback.ts'
 import { instrumentOf, type Instrument } from './instrument.ts'
-import { PriceWalk } from './price-walk.ts'
+import { PricePath, type MarketKind } from './price-path.ts'
 import { MEAN_PRINTS, PrintMaker, type Print } from './prints.ts'
 import { randomOf, type Random } from './random.ts'
 import { activityAt, Auctions, HIGHEST_ACTIVITY, type Auction } from './schedule.ts'
@@ -18,6 +18,7 @@ export interface MarketOptions {
   readonly tradesPerSecond: number
   /** Stocks trade also while the exchange is closed. */
   readonly alwaysOpen: boolean
+  readonly market: MarketKind
 }
 
 /** The number of symbols whose price is kept while nobody subscribes to them. */
@@ -86,14 +87,6 @@ export class Market {
   }
 }
 
-interface SymbolMarketOptions {
-  readonly seed: number
-  readonly startMs: number
-  /** Mean trades a second. */
-  readonly tradesPerSecond: number
-  readonly alwaysOpen: boolean
-}
-
 /**
  * The trades of one symbol. Events are a Poisson process whose rate follows the day (thinned from the
  * highest rate), each with one or several prints. They depend only on the options and the symbol, not
@@ -101,21 +94,21 @@ interface SymbolMarketOptions {
  */
 class SymbolMarket {
   readonly #instrument: Instrument
-  readonly #options: SymbolMarketOptions
+  readonly #options: MarketOptions
   readonly #random: Random
-  readonly #price: PriceWalk
+  readonly #price: PricePath
   readonly #auctions: Auctions
   readonly #prints: PrintMaker
   readonly #meanGapMs: number
   #atMs: number
   #nextMs: number
 
-  constructor(instrument: Instrument, options: SymbolMarketOptions) {
+  constructor(instrument: Instrument, options: MarketOptions) {
     const name = `${options.seed} ${instrument.symbol} ${options.startMs}`
     this.#instrument = instrument
     this.#options = options
     this.#random = randomOf(`arrivals ${name}`)
-    this.#price = new PriceWalk(instrument, randomOf(`price ${name}`), options.startMs)
+    this.#price = new PricePath(instrument, options.seed, options.market)
     this.#auctions = new Auctions(instrument, randomOf(`auctions ${name}`), options.startMs)
     this.#prints = new PrintMaker(instrument, randomOf(`prints ${name}`))
     this.#meanGapMs = (1000 * MEAN_PRINTS) / (options.tradesPerSecond * HIGHEST_ACTIVITY)

@@ -20,8 +20,9 @@ export const MEAN_PRINTS =
 const ISO_SHARE = { single: 0.25, burst: 0.6 } as const
 /** Prints of a sweep on each level of the order book. */
 const PRINTS_A_LEVEL = 5
-/** Odd lots reported off exchange, within the spread and finer than a cent. */
+/** Odd lots reported off exchange, at the price or better by less than a cent. */
 const SUB_PENNY_SHARE = 0.25
+const SUB_PENNY_TICKS = 0.1
 /** Single prints that arrive out of order: by milliseconds, or by seconds. */
 const BEHIND_SHARE = 0.01
 const LATE_SHARE = 0.002
@@ -34,7 +35,9 @@ export class PrintMaker {
   readonly #instrument: Instrument
   readonly #random: Random
   readonly #symbolText: string
-  /** 1 buyers, -1 sellers; it persists because orders come in runs. */
+  /** The last price on the tick; 0 before the first. */
+  #quoted = 0
+  /** 1 when it rose last, -1 when it fell. */
   #side = 1
 
   constructor(instrument: Instrument, random: Random) {
@@ -46,7 +49,6 @@ export class PrintMaker {
   /** One print, or several of the same millisecond. */
   event(atMs: number, fairPrice: number, into: Print[]): void {
     const random = this.#random
-    if (random.uniform() < 0.35) this.#side = -this.#side
     const kind = random.uniform()
     if (kind < SWEEPS.share) {
       this.#several(atMs, fairPrice, random.whole(SWEEPS.from, SWEEPS.to), true, into)
@@ -64,10 +66,12 @@ export class PrintMaker {
   #several(atMs: number, fairPrice: number, count: number, isIso: boolean, into: Print[]): void {
     const { tick } = this.#instrument
     const price = this.#quote(fairPrice)
+    const levels = Math.floor((count - 1) / PRINTS_A_LEVEL)
     // Equal slices of one order are what makes equal prints.
     const kind: SizeKind = this.#random.uniform() < 0.3 ? 'slice' : 'any'
     for (let index = 0; index < count; index++) {
-      const level = Math.floor(index / PRINTS_A_LEVEL) * this.#side * tick
+      // An order takes level after level and ends at the price that stays.
+      const level = (Math.floor(index / PRINTS_A_LEVEL) - levels) * this.#side * tick
       const size = sizeOf(this.#instrument, fairPrice, kind, this.#random)
       into.push(this.#print(atMs, atMs, price + level, size, isIso))
     }
@@ -90,16 +94,24 @@ export class PrintMaker {
     else if (isStock && oddity > 1 - AVERAGE_SHARE - DERIVED_SHARE) code = '32'
     if (code === '3' || code === '32') price = fairPrice * (1 + 0.002 * random.normal())
     else if (isStock && size < 100 && random.uniform() < SUB_PENNY_SHARE) {
-      price = fairPrice + (random.uniform() - 0.5) * this.#instrument.tick
+      price += (random.uniform() - 0.5) * SUB_PENNY_TICKS * this.#instrument.tick
     }
     into.push(this.#print(atMs, tradedAtMs, price, size, isIso, code))
   }
 
-  /** The side's price: half a spread of one or two basis points away, on the tick. */
+  /**
+   * The price on the tick. It stays until the fair price is a tick away, and then is the fair price: rounding
+   * alone would jump to and fro about a half tick, and a bounce between bid and ask would too. Either could
+   * be predicted.
+   */
   #quote(fairPrice: number): number {
     const { tick } = this.#instrument
-    const spread = Math.max(tick, fairPrice * 1e-4 * (0.5 + this.#random.uniform()))
-    return Math.max(1, Math.round((fairPrice + (this.#side * spread) / 2) / tick)) * tick
+    if (Math.abs(fairPrice - this.#quoted) >= tick) {
+      const price = Math.max(1, Math.round(fairPrice / tick)) * tick
+      if (price !== this.#quoted) this.#side = price > this.#quoted ? 1 : -1
+      this.#quoted = price
+    }
+    return this.#quoted
   }
 
   #print(

@@ -35,6 +35,18 @@ export function randomOf(seed: string): Random {
   }
 }
 
+/** Pairs of normal numbers, mean 0, deviation 1, that depend on the seed and a whole number alone. */
+export function noiseOf(seed: string): (place: number) => readonly [number, number] {
+  const [a, b] = hashOf(seed)
+  return (place) => {
+    const first = finalized(Math.imul(place ^ a, 0x9e3779b1) ^ b)
+    const second = finalized(Math.imul(first ^ place, 0x85ebca77) ^ a)
+    const radius = Math.sqrt(-2 * Math.log(((first >>> 0) + 1) / 4294967296))
+    const angle = (2 * Math.PI * (second >>> 0)) / 4294967296
+    return [radius * Math.cos(angle), radius * Math.sin(angle)]
+  }
+}
+
 type State = readonly [number, number, number, number]
 
 function sfc32(state: State): () => number {
@@ -53,6 +65,13 @@ function sfc32(state: State): () => number {
   return uniform
 }
 
+/** murmur3's finalizer: every bit of the result depends on every bit. */
+function finalized(bits: number): number {
+  const once = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
+  const twice = Math.imul(once ^ (once >>> 13), 0xc2b2ae35)
+  return twice ^ (twice >>> 16)
+}
+
 /** Four FNV-1a hashes with different starts, each with murmur3's finalizer. */
 function hashOf(text: string): State {
   const part = (start: number): number => {
@@ -60,9 +79,7 @@ function hashOf(text: string): State {
     for (let index = 0; index < text.length; index++) {
       hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
     }
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-    return hash ^ (hash >>> 16)
+    return finalized(hash)
   }
   return [part(0x811c9dc5), part(0x9e3779b9), part(0x243f6a88), part(0xb7e15162)]
 }

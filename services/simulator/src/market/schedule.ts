@@ -2,6 +2,9 @@ import { sessionAt, tradingDateAt } from '@tapedeck/domain'
 import type { Instrument } from './instrument.ts'
 import type { Random } from './random.ts'
 
+/** Of a regular session: at noon, and how much more at both ends. */
+const NOON = 0.65
+const RISE = 1.05
 /** The upper bound of `activityAt`. */
 export const HIGHEST_ACTIVITY = 1.7
 
@@ -23,7 +26,13 @@ export function activityAt({ symbol }: Instrument, atMs: number, alwaysOpen: boo
   if (session !== 'regular') return (alwaysOpen ? ALWAYS_OPEN : HONEST)[session]
   // -1 at the open, 1 at the close; the square has the mean 1/3.
   const place = (2 * (atMs - date.openMs)) / (date.closeMs - date.openMs) - 1
-  return 0.65 + 1.05 * place * place
+  return NOON + RISE * place * place
+}
+
+/** The integral of that from the open of a regular session to a moment in it, all in epoch ms. */
+export function sessionActivity(openMs: number, closeMs: number, atMs: number): number {
+  const place = (2 * (atMs - openMs)) / (closeMs - openMs) - 1
+  return ((closeMs - openMs) / 2) * (NOON * (place + 1) + (RISE / 3) * (place ** 3 + 1))
 }
 
 /** Whether a trade of that time carries the extended-hours code 24. */

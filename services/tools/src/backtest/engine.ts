@@ -75,7 +75,7 @@ export class BacktestEngine {
     this.#fold = new PartitionFold({ ...fold, timeframes }, undefined, -Infinity)
     for (const gap of gaps) this.#fold.gaps.add(gap)
     this.#engines = engineGroups(specs).map((group) => ({
-      forecasts: new MemoryForecasts(new ForecastEngine(group)),
+      forecasts: new MemoryForecasts(new ForecastEngine(group, { scoresPast: true })),
       outcomes: new OutcomeTable(),
       series: new Map()
     }))

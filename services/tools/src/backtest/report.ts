@@ -140,7 +140,8 @@ const TABLE_NOTES: readonly string[] = [
   'direction is the share with the direction right and its 95 % band, ties left out',
   'OLS and band are the coverage of the 95 % interval of least squares and of the adaptive band',
   'first 30 is the coverage of the adaptive band over the first 30 scores, when little is learnt',
-  'DM p and verdict: Diebold-Mariano test against naive over all scored forecasts'
+  'DM p: Diebold-Mariano test of this row alone against naive, over all scored forecasts',
+  'verdict: as shown live, with 5 % for all rows and moments together (docs/forecasts.md)'
 ]
 
 function skill({ skill: value, skillLower, skillUpper }: ScoreRow): string {

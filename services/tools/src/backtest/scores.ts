@@ -2,7 +2,6 @@ import { seededRandom } from '@tapedeck/core'
 import {
   dieboldMariano,
   FORECAST_MODELS,
-  labelOf,
   tradesRoundTheClock,
   tradingDateAt,
   type DieboldMariano,
@@ -29,11 +28,10 @@ export interface ScoreRow extends Scores {
   readonly skillUpper: number | null
   /** Coverage of the adaptive band over the first EARLY scores at most. */
   readonly coverageEarly: number | null
-  /** Test against the naive forecast over all scored ones; null where it is not defined. */
+  /** Test against the naive forecast over all scored ones, at the end; null where it is not defined. */
   readonly dieboldMariano: DieboldMariano | null
+  /** As the live system would show it at the end. */
   readonly label: ScoreLabel
-  /** The label that the live system would show at the end: of the last 500 scores. */
-  readonly labelNow: ScoreLabel
   readonly changePoints: number
 }
 
@@ -63,8 +61,7 @@ function scoreRow({ outcomes, report }: ModelResult, seed: number): ScoreRow {
     coverageEarly:
       early.length === 0 ? null : early.filter(({ inBand }) => inBand).length / early.length,
     dieboldMariano: test,
-    label: labelOf(total.n, total.skill, test?.p ?? null),
-    labelNow: report.label,
+    label: report.label,
     changePoints
   }
 }

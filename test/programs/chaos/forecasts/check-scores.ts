@@ -1,6 +1,6 @@
 import { FORECAST_MODELS } from '@tapedeck/domain'
 import type { Database, ForecastScoreDocument } from '@tapedeck/mongo'
-import { countScores } from '../../../support/count-scores.ts'
+import { COUNTED, countScores } from '../../../support/count-scores.ts'
 import type { Findings } from '../findings.ts'
 import type { SeriesFacts } from './series-facts.ts'
 
@@ -29,7 +29,7 @@ export async function checkScores(
     const series = { symbol, timeframe, horizon, model }
     const stored = await database.forecastScores.findOne({ _id: `${id}|${model}` })
     if (stored === null) {
-      const count = await database.forecasts.countDocuments({ ...series, status: 'scored' })
+      const count = await database.forecasts.countDocuments({ ...series, ...COUNTED })
       if (count > 0) findings.add(kind, `scores ${id}|${model}: not stored, expected ${count}`)
       continue
     }
@@ -44,7 +44,7 @@ export async function checkScores(
       const of = tradeDate === undefined ? series : { ...series, tradeDate }
       const counted = await countScores(database, of, newest)
       problems.push(...problemsOf(field, stored[field], counted ?? { n: 0 }))
-      if (field === 'last500' && stored.labelN !== (counted?.n ?? 0)) {
+      if (field === 'total' && stored.labelN !== (counted?.n ?? 0)) {
         problems.push(`labelN ${stored.labelN}, expected ${counted?.n ?? 0}`)
       }
     }

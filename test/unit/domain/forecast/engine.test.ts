@@ -81,6 +81,28 @@ describe('ForecastEngine', () => {
     )
   })
 
+  it('marks a forecast stored after its target began or ended, and scores none stored after', () => {
+    const targetMs = START_MS + 4 * MINUTE_MS
+    const moments: [nowMs: number, scoresPast: boolean, timing: string, scored: number][] = [
+      [targetMs - 1, false, 'before', 1],
+      [targetMs, false, 'during', 1],
+      [targetMs + MINUTE_MS - 1, false, 'during', 1],
+      [targetMs + MINUTE_MS, false, 'after', 0],
+      [targetMs + MINUTE_MS, true, 'replayed', 1]
+    ]
+    for (const [nowMs, scoresPast, timing, scored] of moments) {
+      const store = new ForecastStore()
+      const one = new ForecastEngine([SPEC], { minPoints: () => 3, scoresPast })
+      store.turn(one, closes(10, 11, 12), { nowMs })
+      assert.equal(entry(store, 4).timing, timing)
+      store.turn(one, [finalBar(3, 13), finalBar(4, 15)], { nowMs })
+      assert.deepEqual([entry(store, 4).status, entry(store, 4).timing], ['scored', timing])
+      const [model] = [...store.states.values()].flatMap(({ models }) => models)
+      assert.equal(model?.board.total[0], scored)
+      assert.equal(model.band.outcomes, 1, 'the band learns from each outcome')
+    }
+  })
+
   it('makes three forecasts for a bar, one of each model', () => {
     const store = new ForecastStore()
     store.turn(engine(), closes(10, 11, 12))

@@ -88,18 +88,20 @@ function independent(entries: readonly LedgerEntry[]): Scores {
   }
 }
 
-/** Diebold-Mariano as the definition has it, without the fast sums. */
+/** Diebold-Mariano as the definition has it. */
 function slowDieboldMariano(d: readonly number[], h: number): number {
   const n = d.length
   const mean = d.reduce((a, b) => a + b, 0) / n
   const g = (k: number): number =>
     d.slice(k).reduce((sum, one, i) => sum + (one - mean) * ((d[i] ?? 0) - mean), 0) / n
-  const weigh = (of: (k: number) => number): number =>
-    g(0) +
-    2 * Array.from({ length: h - 1 }, (_, i) => of(i + 1) * g(i + 1)).reduce((a, b) => a + b, 0)
-  const flat = weigh(() => 1)
-  const variance = flat > 0 ? flat : weigh((k) => 1 - k / h)
-  return (mean / Math.sqrt(variance / n)) * Math.sqrt((n + 1 - 2 * h + (h * (h - 1)) / n) / n)
+  const r = g(1) / g(0)
+  const asked = 1.1447 * Math.cbrt((4 * r * r * n) / ((1 - r) ** 2 * (1 + r) ** 2))
+  const m = Math.min(Math.floor(n / 2), Math.max(h, Math.ceil(asked)))
+  const lags = Array.from({ length: m - 1 }, (_, i) => (1 - (i + 1) / m) * g(i + 1))
+  const variance = g(0) + 2 * lags.reduce((a, b) => a + b, 0)
+  const [z, b] = [1.959963984540054, m / n]
+  const critical = z + 2.9694 * b + 0.416 * b * b - 0.5324 * b ** 3
+  return ((mean / Math.sqrt(variance / n)) * z) / critical
 }
 
 function compare(report: ScoreReport, entries: readonly LedgerEntry[]): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { dieboldMariano, ForecastEngine, labelOf, SCORE_LABELS } from '@tapedeck/domain'
+import { dieboldMariano, ForecastEngine } from '@tapedeck/domain'
 import { ChangeDetector, studentTTwoSided } from '@tapedeck/domain/testing'
 import { normals } from '../../../support/random-numbers.ts'
 import { finalBar, ForecastStore } from './forecast-store.ts'
@@ -13,46 +13,30 @@ function close(found: number | null, expected: number, what: string): void {
   )
 }
 
-describe('labelOf()', () => {
-  it('calls a difference one only when it is beyond chance', () => {
-    assert.equal(labelOf(29, 0.5, 0.001), SCORE_LABELS.tooFew)
-    assert.equal(labelOf(30, 0.5, 0.001), SCORE_LABELS.better)
-    assert.equal(labelOf(30, -0.5, 0.001), SCORE_LABELS.worse)
-    assert.equal(labelOf(500, 0.5, 0.05), SCORE_LABELS.same)
-    assert.equal(labelOf(500, 0.5, null), SCORE_LABELS.same)
-  })
-
-  it('finds a trend worth following, and a walk that is not', () => {
-    const normal = normals(9)
-    const label = (drift: number): string => {
-      const engine = new ForecastEngine([{ timeframe: '1s', lookback: 30, horizon: 5 }])
-      const store = new ForecastStore()
-      let price = 100
-      const bars = Array.from({ length: 900 }, (_, index) => {
-        price += drift + 0.05 * normal()
-        return finalBar(index, price, { timeframe: '1s' })
-      })
-      for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
-        engine.adopt(asked.map((request) => store.read(request)))
-      }
-      const [series] = engine.advance({ bars, watermarkMs: 0, nowMs: 0 }).series
-      return series?.scores().get('linear-regression')?.label ?? ''
-    }
-    assert.equal(label(0.1), SCORE_LABELS.better)
-    assert.equal(label(0), SCORE_LABELS.worse)
-  })
-})
-
 describe('dieboldMariano()', () => {
   it('equals an example computed by hand', () => {
-    // d = 1 2 3 4 0, h = 2: mean 2, g0 = (1+0+1+4+4)/5 = 2, g1 = (0+0+2-4)/5 = -0.4,
-    // variance of the mean (2 - 0.8)/5 = 0.24, factor (5 + 1 - 4 + 2/5)/5 = 0.48
-    const test = dieboldMariano([1, 2, 3, 4, 0], 2)
-    close(test?.statistic ?? null, (2 / Math.sqrt(0.24)) * Math.sqrt(0.48), 'statistic')
-    close(test?.statistic ?? null, 2.8284271247461903, 'statistic')
-    // Student's t with 4 degrees of freedom: P(|T| > 2 sqrt 2) = 1 - 1.5 u + 0.5 u^3, u = sqrt(2/3)
-    const u = Math.sqrt(8 / 12)
+    // d = 1 2 3 4 0: mean 2, g0 = (1+0+1+4+4)/5 = 2, g1 = (0+0+2-4)/5 = -0.4, r = -0.2; the data ask for
+    // 1.1447 cbrt(0.8 / 0.9216) = 1.09, so m = 2, half of n: variance (2 - 0.4)/5 = 0.32, b = 0.4
+    const test = dieboldMariano([1, 2, 3, 4, 0], 1)
+    const z = 1.959963984540054
+    const critical = z + 2.9694 * 0.4 + 0.416 * 0.16 - 0.5324 * 0.064
+    close(test?.statistic ?? null, ((2 / Math.sqrt(0.32)) * z) / critical, 'statistic')
+    // Student's t with 4 degrees of freedom: P(|T| > t) = 1 - 1.5 u + 0.5 u^3, u = t / sqrt(t^2 + 4)
+    const t = test?.statistic ?? NaN
+    const u = t / Math.sqrt(t * t + 4)
     close(test?.p ?? null, 1 - 1.5 * u + 0.5 * u ** 3, 'p')
+  })
+
+  it('rejects about 5 % where differences that depend on one another are 0 in the mean', () => {
+    // Lag 1 has 0.63, as the errors of successive lines have: with horizon - 1 = 0 lags 34 % were rejected.
+    const normal = normals(5)
+    let rejected = 0
+    for (let run = 0; run < 1000; run++) {
+      let x = 0
+      const differences = Array.from({ length: 500 }, () => (x = 0.63 * x + normal()))
+      if ((dieboldMariano(differences, 1)?.p ?? 1) < 0.05) rejected++
+    }
+    assert.ok(rejected > 20 && rejected < 80, `${rejected} of 1000`)
   })
 
   it('reads overlapping errors as fewer than they are', () => {
@@ -62,13 +46,15 @@ describe('dieboldMariano()', () => {
       { length: 500 },
       (_, i) => 0.5 + noise.slice(i, i + 12).reduce((a, b) => a + b, 0)
     )
-    const plain = dieboldMariano(overlapping, 1)?.statistic ?? 0
-    const corrected = dieboldMariano(overlapping, 12)?.statistic ?? 0
+    const mean = overlapping.reduce((a, b) => a + b, 0) / 500
+    const squares = overlapping.reduce((a, b) => a + (b - mean) ** 2, 0)
+    const plain = mean / (Math.sqrt(squares) / 500)
+    const corrected = dieboldMariano(overlapping, 1)?.statistic ?? 0
     assert.ok(Math.abs(corrected) < Math.abs(plain) / 2, `${plain} and ${corrected}`)
   })
 
   it('says nothing with too few differences, and nothing of none', () => {
-    assert.equal(dieboldMariano([1, 2], 2), undefined)
+    assert.equal(dieboldMariano([1, 2, 3], 2), undefined)
     assert.deepEqual(dieboldMariano([0, 0, 0], 1), { n: 3, statistic: null, p: 1 })
   })
 })
