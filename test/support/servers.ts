@@ -8,10 +8,13 @@ import { readConfig, silentProgress, startServers, type Progress } from '@tapede
 export interface TestServers {
   readonly brokers: readonly string[]
   readonly mongoUri: string
+  /** Where the broker of the run keeps its topics; undefined for a broker of your own. */
+  readonly kafkaLogDir: string | undefined
 }
 
 const BROKERS = 'TAPEDECK_TEST_BROKERS'
 const MONGODB_URI = 'TAPEDECK_TEST_MONGODB_URI'
+const KAFKA_LOG_DIR = 'TAPEDECK_TEST_KAFKA_LOG_DIR'
 const CLOSE_LIMIT_MS = 3000
 
 /**
@@ -44,9 +47,13 @@ export async function startTestServers({
   const mongoUri = started.mongod.address()
   process.env[BROKERS] = brokers.join(',')
   process.env[MONGODB_URI] = mongoUri
+  const isOurs = started.kafka.nodes[0]?.current().pid !== undefined
+  const kafkaLogDir = isOurs ? path.join(dataDir, 'kafka', 'data') : undefined
+  if (kafkaLogDir !== undefined) process.env[KAFKA_LOG_DIR] = kafkaLogDir
   return {
     brokers,
     mongoUri,
+    kafkaLogDir,
     processes: (['kafka', 'mongod'] as const)
       .flatMap((name) =>
         started[name].nodes.map((node) => ({ name: name as string, pid: node.current().pid }))
@@ -73,5 +80,7 @@ export function servers(): TestServers & { readonly topic: string; readonly data
     )
   }
   const id = randomBytes(6).toString('hex')
-  return { brokers: brokers.split(','), mongoUri, topic: `test_${id}`, database: `test_${id}` }
+  const kafkaLogDir = process.env[KAFKA_LOG_DIR]
+  const names = { topic: `test_${id}`, database: `test_${id}` }
+  return { brokers: brokers.split(','), mongoUri, kafkaLogDir, ...names }
 }

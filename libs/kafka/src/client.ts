@@ -1,6 +1,7 @@
 import net from 'node:net'
 import tls from 'node:tls'
 import './timer-fix.ts'
+import './codecs.ts'
 import { hasCode, messageOf, retry, Secret, TapedeckError, withTimeout } from '@tapedeck/core'
 import {
   Kafka,

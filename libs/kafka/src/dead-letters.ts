@@ -13,8 +13,12 @@ export interface DeadLetter {
   readonly stage: 'producer' | 'consumer'
   readonly partition?: number
   readonly offset?: number
+  /** Of a batch that cannot be decoded: offset of its last record; `offset` is that of its first. */
+  readonly lastOffset?: number
   /** The payload as received; text of at most 100 000 characters. */
   readonly raw: string
+  /** Set when `raw` is not text but the bytes of a batch. */
+  readonly encoding?: 'base64'
 }
 
 const MAX_RAW = 100_000
@@ -32,14 +36,23 @@ export function openDeadLetters(
   config: KafkaConfig,
   options: { readonly clientId: string; readonly log?: ClientLog }
 ): DeadLetters {
-  const topic = deadTopicOf(config.topic)
-  const publisher = openSerialPublisher(config, { ...options, topic, sendSize: SEND_SIZE })
+  const { topic } = config
+  const deadTopic = deadTopicOf(topic)
+  const publisher = openSerialPublisher(config, {
+    ...options,
+    topic: deadTopic,
+    sendSize: SEND_SIZE
+  })
   return {
     send: (letters) =>
       publisher.send(
         letters.map((letter) => ({
           key: letter.reason,
-          value: JSON.stringify({ ...letter, raw: letter.raw.slice(0, MAX_RAW) })
+          value: JSON.stringify({
+            ...(letter.stage === 'consumer' && { topic }),
+            ...letter,
+            raw: letter.raw.slice(0, MAX_RAW)
+          })
         }))
       ),
     close: () => publisher.close()

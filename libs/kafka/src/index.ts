@@ -41,3 +41,4 @@ export {
   type TradeSource
 } from './trade-source.ts'
 export { openTopicIds } from './topic-id.ts'
+export type { UnreadableBatch } from './unreadable-batch.ts'

@@ -2,11 +2,14 @@ import { hasCode, messageOf, TapedeckError, whileWaiting, withTimeout } from '@t
 import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { createClient, type ClientLog } from './client.ts'
 import type { KafkaConfig } from './config.ts'
+import { unreadableOf, type UnreadableBatch } from './unreadable-batch.ts'
 
 interface IncomingRecord {
   readonly offset: number
   readonly key: Buffer | null
   readonly value: Buffer | null
+  /** Set when this stands for a batch that cannot be decoded, at the first and the last of its offsets. */
+  readonly unreadable?: UnreadableBatch | undefined
 }
 
 /** Consecutive records of one partition, ascending by offset. */
@@ -98,11 +101,7 @@ export async function openTradeSource(
   }
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (payload.restart) return
-    reader.failed(
-      new TapedeckError('BROKER_UNREACHABLE', `Reading stopped: ${messageOf(payload.error)}`, {
-        cause: payload.error
-      })
-    )
+    reader.failed(readingFailure(payload.error))
   })
   try {
     await consumer.connect()
@@ -130,6 +129,30 @@ export async function openTradeSource(
   }
 }
 
+/** Errors of kafkajs that mean that no broker answers, or not in time. */
+const UNREACHABLE =
+  /^KafkaJS(Connection(Closed)?Error|RequestTimeoutError|NoBrokerAvailableError|BrokerNotFound|GroupCoordinatorNotFound|MetadataNotLoaded|LockTimeout|Timeout)$/
+
+/** Why kafkajs stopped reading, under the code of its cause. */
+function readingFailure(error: unknown): TapedeckError {
+  const causes = causesOf(error)
+  const ours = causes.find((cause) => cause instanceof TapedeckError)
+  const isUnreachable = causes.some(({ name }) => UNREACHABLE.test(name))
+  const code = ours?.code ?? (isUnreachable ? 'BROKER_UNREACHABLE' : 'READING_FAILED')
+  return new TapedeckError(code, `Reading stopped: ${messageOf(error)}`, { cause: error })
+}
+
+/** An error and its causes, outermost first. */
+function causesOf(error: unknown): Error[] {
+  const causes: Error[] = []
+  let next = error
+  while (next instanceof Error && !causes.includes(next)) {
+    causes.push(next)
+    next = next.cause
+  }
+  return causes
+}
+
 async function eachBatch(
   { batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload,
   topic: string,
@@ -149,7 +172,12 @@ async function eachBatch(
   }
   const last = batch.lastOffset()
   const records = batch.messages
-    .map(({ offset, key, value }) => ({ offset: Number(offset), key, value }))
+    .map((message) => ({
+      offset: Number(message.offset),
+      key: message.key,
+      value: message.value,
+      unreadable: unreadableOf(message)
+    }))
     .filter(({ offset }) => offset >= position)
   try {
     await reader.read({

@@ -14,7 +14,7 @@ export interface FeedGapDocument {
   readonly cause: string
   /** Empty: every symbol of the feed. */
   readonly symbols: readonly string[]
-  /** Set where only this partition has an outage: records were removed from it before they were read. */
+  /** Set where only this partition has an outage: records were removed before they were read, or not readable. */
   readonly log?: string
   readonly updatedAt: Date
 }

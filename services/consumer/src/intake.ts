@@ -4,7 +4,7 @@ import {
   type PartitionFold,
   type TradeRecord
 } from '@tapedeck/domain'
-import { partitionOf, type DeadLetter } from '@tapedeck/kafka'
+import { partitionOf, type DeadLetter, type UnreadableBatch } from '@tapedeck/kafka'
 import {
   amendmentDocuments,
   tradeDocument,
@@ -36,6 +36,8 @@ export class RecordIntake {
   #removedFrom: number | undefined
   /** What a former log may have had besides, until the next record gives the end of the gap. */
   #lost: LostRecords | null
+  /** Of the last record. */
+  #feed = 'unknown'
 
   constructor(
     partition: number,
@@ -73,12 +75,40 @@ export class RecordIntake {
     if (gap !== undefined) {
       metrics.gapsRead.inc()
       this.#readGap(gap)
-    } else if (problem !== undefined) {
-      metrics.recordsDead.inc({ reason: problem.split(':')[0] ?? problem })
-      const raw = value?.toString() ?? ''
-      const partition = this.#partition
-      this.#side.dead.push({ reason: problem, stage: 'consumer', partition, offset, raw })
-    } else if (record !== undefined) this.#readTrades(record, offset)
+    } else if (problem !== undefined) this.refuse(offset, value, problem)
+    else if (record !== undefined) this.#readTrades(record, offset)
+  }
+
+  /** Makes a record a dead letter. */
+  refuse(offset: number, value: Buffer | null, reason: string): void {
+    this.#keepAside({ reason, offset, raw: value?.toString() ?? '' })
+  }
+
+  /**
+   * Makes a batch that cannot be decoded one dead letter, and its time a gap of this partition, as with
+   * removed records. `nextOffset` is that of the partition, which may be within the batch.
+   */
+  readUnreadable(batch: UnreadableBatch, nextOffset: number): void {
+    const { baseOffset, lastOffset, bytes } = batch
+    const reason = `batch is unreadable: ${batch.reason}`
+    const place = { offset: baseOffset, lastOffset }
+    this.#keepAside({ reason, ...place, raw: bytes.toString('base64'), encoding: 'base64' })
+    const records = lastOffset + 1 - Math.max(baseOffset, nextOffset)
+    this.#deps.metrics.recordsMissing.inc(records)
+    this.#deps.log.error(
+      { partition: this.#partition, from: baseOffset, to: lastOffset + 1, reason },
+      'a batch of records cannot be decoded'
+    )
+    this.#readGap({
+      version: 1,
+      kind: 'gap',
+      id: `unreadable-${this.#log}-${baseOffset}`,
+      log: this.#log,
+      feed: this.#feed,
+      ...spanOf(batch, this.#fold.receivedAtMs, Date.now()),
+      cause: `${records} records could not be decoded: ${batch.reason}`,
+      symbols: []
+    })
   }
 
   /** Bars of a symbol belong to one partition; a record of it on another one is of a producer that does not know. */
@@ -102,6 +132,7 @@ export class RecordIntake {
 
   #readTrades(record: TradeRecord, offset: number): void {
     const { metrics } = this.#deps
+    this.#feed = record.feed
     if (this.#removedFrom !== undefined && this.#lost === null) {
       this.#readRemoved(record, offset, this.#removedFrom)
     }
@@ -125,6 +156,12 @@ export class RecordIntake {
     metrics.tradesRead.inc(record.trades.length)
     this.#deps.ends.noteRecord(record.receivedAt)
     this.#side.see(record)
+  }
+
+  #keepAside(letter: Omit<DeadLetter, 'stage' | 'partition'>): void {
+    const { reason } = letter
+    this.#deps.metrics.recordsDead.inc({ reason: reason.split(':')[0] ?? reason })
+    this.#side.dead.push({ ...letter, stage: 'consumer', partition: this.#partition })
   }
 
   #readGap(gap: GapRecord): void {
@@ -167,6 +204,21 @@ export class RecordIntake {
       at: receivedAt
     })
   }
+}
+
+/**
+ * When the trades of an unreadable batch were received: from the last record before it, or its earliest time,
+ * to its latest. A header may say anything, so the end is not in the future: that would cover bars to come.
+ */
+function spanOf(
+  { fromMs: earliestMs, toMs: latestMs }: UnreadableBatch,
+  receivedAtMs: number | null,
+  nowMs: number
+): Pick<GapRecord, 'fromMs' | 'toMs' | 'at'> {
+  const endMs = latestMs > 0 ? Math.min(latestMs, nowMs) : (receivedAtMs ?? nowMs)
+  const fromMs = receivedAtMs ?? (earliestMs > 0 ? Math.min(earliestMs, endMs) : endMs)
+  const toMs = Math.max(fromMs, endMs) + 1
+  return { fromMs, toMs, at: toMs }
 }
 
 /** The side results of one batch. */

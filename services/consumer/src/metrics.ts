@@ -10,7 +10,7 @@ export function consumerMetrics(metrics: Metrics) {
     ),
     recordsMissing: metrics.counter(
       'records_missing_total',
-      'Records that were gone from the topic before they were read'
+      'Records that were gone from the topic before they were read, or could not be decoded'
     ),
     recordsDead: metrics.counter(
       'records_dead_total',

@@ -45,6 +45,8 @@ export class Partitions implements PartitionReader {
   readonly #tails = new Map<number, Promise<unknown>>()
   #nextLookMs = 0
   #isLooking = false
+  /** Of each partition: offsets of records that made a step throw, with the reason. */
+  readonly #refused = new Map<number, Map<number, string>>()
 
   constructor(deps: PartitionsDeps) {
     this.#deps = deps
@@ -93,11 +95,14 @@ export class Partitions implements PartitionReader {
     try {
       await worker.read(batch)
     } catch (error) {
-      if (!hasCode(error, 'PARTITION_FENCED')) throw error
+      const isFailed = hasCode(error, 'RECORD_FAILED')
+      if (!isFailed && !hasCode(error, 'PARTITION_FENCED')) throw error
       this.#regain(worker, error)
       // If this is still a member, the group delivers the same records to the next worker.
       await whileWaiting(this.#worker(partition), () => batch.heartbeat())
-      throw error
+      if (!isFailed) throw error
+      const message = `Partition ${partition} is read again from its checkpoint`
+      throw new TapedeckError('PARTITION_FENCED', message, { cause: error })
     }
   }
 
@@ -167,17 +172,26 @@ export class Partitions implements PartitionReader {
     }
   }
 
-  /** Another consumer raised the epoch, or another log took the place. If the group still assigns the partition to this member, it does too. */
+  /**
+   * Another consumer raised the epoch, another log took the place, or a record failed. If the group still
+   * assigns the partition to this member, it acquires it again.
+   */
   #regain(worker: PartitionWorker, error: unknown, waitMs = REGAIN_MS): void {
     const { partition } = worker
     worker.drop()
     if (this.#open.get(partition) !== worker) return
     this.#open.delete(partition)
-    const reason = worker.isOtherLog ? 'another topic has the name' : 'another consumer has it'
-    this.#deps.log.warn({ err: error, partition, reason }, 'partition lost')
-    const opening = this.#start(partition, worker.isOtherLog ? 0 : waitMs)
+    const { log, reseek } = this.#deps
+    const isFailed = hasCode(error, 'RECORD_FAILED')
+    if (isFailed) log.error({ err: error, partition }, 'a record failed and becomes a dead letter')
+    else {
+      if (worker.isOtherLog) this.#refused.delete(partition)
+      const reason = worker.isOtherLog ? 'another topic has the name' : 'another consumer has it'
+      log.warn({ err: error, partition, reason }, 'partition lost')
+    }
+    const opening = this.#start(partition, isFailed || worker.isOtherLog ? 0 : waitMs)
     void opening.then(
-      () => this.#deps.reseek(partition),
+      () => reseek(partition),
       () => undefined // reported where it was started
     )
   }
@@ -237,7 +251,9 @@ export class Partitions implements PartitionReader {
           'the rules changed since the checkpoint: stored bars keep the old ones'
         )
       }
-      return PartitionWorker.open(partition, owner, endOffset, this.#deps)
+      const refused = this.#refused.get(partition) ?? new Map<number, string>()
+      this.#refused.set(partition, refused)
+      return PartitionWorker.open(partition, owner, endOffset, this.#deps, refused)
     })
   }
 

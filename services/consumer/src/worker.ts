@@ -1,4 +1,4 @@
-import { TapedeckError, whileWaiting } from '@tapedeck/core'
+import { messageOf, TapedeckError, whileWaiting } from '@tapedeck/core'
 import { closeBatch, PartitionFold, VendorIdDeduplicator, type BarStore } from '@tapedeck/domain'
 import type { RecordBatch } from '@tapedeck/kafka'
 import {
@@ -53,6 +53,7 @@ export class PartitionWorker {
   readonly #trades: TradeWriter
   readonly #intake: RecordIntake
   readonly #throttle: ProvisionalThrottle
+  readonly #refused: Map<number, string>
   #nextOffset: number
   #storedOffset: number
   #storedUntilMs: number
@@ -71,8 +72,15 @@ export class PartitionWorker {
   #turn: Promise<void> = Promise.resolve()
   #behind: Promise<void> = Promise.resolve()
 
-  private constructor(partition: number, owner: Acquired, endOffset: number, deps: WorkerDeps) {
+  private constructor(
+    partition: number,
+    owner: Acquired,
+    endOffset: number,
+    deps: WorkerDeps,
+    refused: Map<number, string>
+  ) {
     this.partition = partition
+    this.#refused = refused
     this.#owner = owner
     this.#deps = deps
     this.#fold = new PartitionFold(deps.config.fold, owner.state, owner.storedUntilMs)
@@ -92,14 +100,18 @@ export class PartitionWorker {
     this.#firstEndOffset = endOffset
   }
 
-  /** Restores what must be in memory before the first record: gaps, open bars, recent vendor ids. */
+  /**
+   * Restores what must be in memory before the first record: gaps, open bars, recent vendor ids.
+   * @param refused offsets of records that an earlier worker of this process failed on, with the reason
+   */
   static async open(
     partition: number,
     owner: Acquired,
     endOffset: number,
-    deps: WorkerDeps
+    deps: WorkerDeps,
+    refused: Map<number, string>
   ): Promise<PartitionWorker> {
-    const worker = new PartitionWorker(partition, owner, endOffset, deps)
+    const worker = new PartitionWorker(partition, owner, endOffset, deps, refused)
     const { database } = deps
     const { bars, gaps, vendorIds, hasVendorIds, watermark } = worker.#fold
     for (const gap of await loadGaps(database, owner.log)) gaps.add(gap)
@@ -165,7 +177,11 @@ export class PartitionWorker {
     this.#forecasts.drop()
   }
 
-  /** Reads a batch of records. @throws PARTITION_FENCED when the worker was dropped */
+  /**
+   * Reads a batch of records.
+   * @throws PARTITION_FENCED when the worker was dropped; RECORD_FAILED when a record made a step throw:
+   *   the next worker begins at the checkpoint and makes that record a dead letter
+   */
   async read(batch: RecordBatch): Promise<void> {
     const heartbeat = (): Promise<void> => batch.heartbeat()
     this.#isReading = true
@@ -174,13 +190,14 @@ export class PartitionWorker {
       for (let i = 0; i < batch.records.length; i += CHUNK) {
         if (batch.isStale()) return
         this.#assertOwned()
-        for (const { offset, key, value } of batch.records.slice(i, i + CHUNK)) {
-          if (offset < this.#nextOffset) continue
-          this.#nextOffset = offset + 1
-          this.#intake.read(offset, key, value)
+        for (const record of batch.records.slice(i, i + CHUNK)) {
+          if (record.offset < this.#nextOffset) continue
+          // The offset counts when the record was taken in, not before.
+          this.#nextOffset = this.#take(record)
           // The announced flush ended here. The repeated one ends here too, so that each bar holds all
           // of it or nothing.
-          if (offset + 1 === this.#owner.flushingTo) await whileWaiting(this.flush(), heartbeat)
+          if (this.#nextOffset === this.#owner.flushingTo)
+            await whileWaiting(this.flush(), heartbeat)
         }
         await heartbeat()
         await this.#trades.room(heartbeat)
@@ -193,6 +210,32 @@ export class PartitionWorker {
       this.#isReading = false
       this.#readAtMs = performance.now()
     }
+  }
+
+  /** Takes one record in. Returns the offset after it. @throws RECORD_FAILED */
+  #take({ offset, key, value, unreadable }: RecordBatch['records'][number]): number {
+    if (unreadable !== undefined) {
+      this.#intake.readUnreadable(unreadable, this.#nextOffset)
+      return unreadable.lastOffset + 1
+    }
+    const reason = this.#refused.get(offset)
+    if (reason !== undefined) {
+      this.#intake.refuse(offset, value, reason)
+      return offset + 1
+    }
+    try {
+      this.#intake.read(offset, key, value)
+    } catch (cause) {
+      // What the record did to the fold until then is unknown, so the fold must not be used again.
+      const found = messageOf(cause)
+      this.#refused.set(offset, `record fails: ${found}`)
+      throw new TapedeckError(
+        'RECORD_FAILED',
+        `Cannot take in record ${offset} of partition ${this.partition}: ${found}`,
+        { cause }
+      )
+    }
+    return offset + 1
   }
 
   /** Writes the results of the records read so far, and the checkpoint. Flushes run one after another. */

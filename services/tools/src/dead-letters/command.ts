@@ -291,8 +291,10 @@ function listText(
 }
 
 function letterText(letter: Letter, state: LetterState): string {
-  const { offset, stage, reason, partition, recordOffset, storedAtMs, raw } = letter
-  const place = partition === undefined ? '' : `, record ${partition}/${recordOffset ?? '?'}`
+  const { offset, stage, reason, partition, recordOffset, lastOffset, storedAtMs, raw } = letter
+  const through = lastOffset === undefined ? '' : ` to ${lastOffset}`
+  const place =
+    partition === undefined ? '' : `, record ${partition}/${recordOffset ?? '?'}${through}`
   const head = `offset ${offset}, ${new Date(storedAtMs).toISOString()}, ${stage}${place}, ${state}`
   return `${head}\n  reason  ${printable(reason)}\n  raw     ${printable(raw)}\n\n`
 }

@@ -33,6 +33,8 @@ export interface Letter {
   /** Place of the record in `raw_data`, for letters of the consumer. */
   readonly partition: number | undefined
   readonly recordOffset: number | undefined
+  /** Of a batch that could not be decoded: offset of its last record. Its text is base64, not a record. */
+  readonly lastOffset: number | undefined
   /** The feed it came from, when the letter names it. */
   readonly feed: string | undefined
   readonly raw: string
@@ -152,6 +154,7 @@ function letterOf({ offset, storedAtMs, value }: DeadRecord): Letter {
     reason: textOf('reason') ?? 'not a letter of tapedeck',
     partition: numberOf('partition'),
     recordOffset: numberOf('offset'),
+    lastOffset: numberOf('lastOffset'),
     feed: textOf('feed'),
     raw: textOf('raw') ?? value
   }

@@ -132,6 +132,11 @@ async function replayChunk(
  * connection has already passed.
  */
 function planReplay(letter: Letter, names: ReplayNames): ReplayPlan {
+  if (letter.lastOffset !== undefined) {
+    return {
+      problem: 'it is a batch that could not be decoded, expected to be read from its topic'
+    }
+  }
   if (letter.raw.length >= CUT_AT) return { problem: `its text was cut at ${CUT_AT} characters` }
   let value: unknown
   try {
