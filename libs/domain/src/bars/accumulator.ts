@@ -1,6 +1,6 @@
 import { MAY } from '../conditions.ts'
 import type { Session } from '../sessions.ts'
-import { ExactSum, ExactSums, type StoredSum } from './exact-sum.ts'
+import { ExactSum, ExactSums, nearestDouble, type StoredSum } from './exact-sum.ts'
 
 /** A price with its place on the tape: by time, then by the producer's order. */
 export interface Print {
@@ -80,6 +80,8 @@ export interface BarTrade extends Print {
 
 /** Squared returns are summed in units of 1e-8, so that the resolution of the sum is 1e-16. */
 export const RETURN_SCALE = 1e8
+/** The usual decimals of a sum; see ExactSums.exact. */
+const UNIT_DECIMALS = 24
 const UNIT_SQUARED = 1e48
 
 /**
@@ -234,9 +236,19 @@ export class BarAccumulator {
   get sdPrice(): number | null {
     if (this.#priceCount === 0) return null
     if (this.#priceCount === 1) return 0
-    const sum = this.#sums.units(PRICES)
-    const scatter = BigInt(this.#priceCount) * this.#sums.units(SQUARES) * 10n ** 24n - sum * sum
-    return Math.sqrt(Number(scatter) / UNIT_SQUARED) / this.#priceCount
+    const sum = this.#sums.exact(PRICES)
+    const squares = this.#sums.exact(SQUARES)
+    // Both in units of 10^-(2 x decimals); Σp² may have twice the decimals of Σp.
+    const decimals = Math.max(sum.decimals, squares.decimals)
+    const n = BigInt(this.#priceCount)
+    const scatter =
+      n * squares.digits * 10n ** BigInt(2 * decimals - squares.decimals) -
+      sum.digits ** 2n * 10n ** BigInt(2 * (decimals - sum.decimals))
+    const variance =
+      decimals === UNIT_DECIMALS
+        ? Number(scatter) / UNIT_SQUARED
+        : nearestDouble({ digits: scatter, decimals: 2 * decimals })
+    return Math.sqrt(variance) / this.#priceCount
   }
 
   /** ln(close / open); null without a price. */

@@ -1,14 +1,22 @@
-/** A stored sum: a number of units of 1e-8 where that is exact, otherwise units of 1e-24 as decimal digits. */
+/**
+ * A stored sum: a number of units of 1e-8 when that is exact, else units of 1e-24 as decimal digits, else the
+ * digits with their exponent, such as `5e-30`.
+ */
 export type StoredSum = number | string
+
+/** An exact decimal: digits x 10^-decimals. */
+export interface Decimal {
+  readonly digits: bigint
+  /** Not negative. */
+  readonly decimals: number
+}
 
 /** Fast lane: units of 1e-8 as a safe integer. */
 const FAST_SCALE = 1e8
-/** Slow lane: units of 1e-24 as a bigint. */
-const SLOW_PER_FAST = 10n ** 16n
+const FAST_DECIMALS = 8
+/** Slow lane: bigints in units of 1e-24, or of less once a term has more decimals. */
+const SLOW_DECIMALS = 24
 const MAX_SAFE = Number.MAX_SAFE_INTEGER
-const DECIMALS = 24
-/** Slow units in one of 1e-12. */
-const SLOW_PER_FACTOR = 10n ** 12n
 
 /** The template of new sums: V8 stores an array that never held anything but doubles unboxed. */
 const ZEROS: readonly number[] = Array.from({ length: 16 }, () => 0.5).fill(0)
@@ -18,13 +26,15 @@ const ZEROS: readonly number[] = Array.from({ length: 16 }, () => 0.5).fill(0)
  * order and any grouping. One array for all sums costs less than one object for each.
  *
  * A term is read as the shortest decimal that names the double, which is what the feed sent. Nearly
- * all terms fit the fast lane; the others, and overflow of the fast lane, go to the slow lane. A factor
- * with more than 12 decimals is rounded half up to 12.
+ * all terms fit the fast lane; the others, and overflow of the fast lane, go to the slow lane, which takes
+ * every finite double.
  */
 export class ExactSums {
   readonly #fast: number[]
   /** Undefined until a term needs it, then as long as #fast. */
   #slow: bigint[] | undefined
+  /** Decimals of the slow lane: a slow unit is 10^-#decimals. */
+  #decimals = SLOW_DECIMALS
 
   /** @param count of sums, 16 at most */
   constructor(count: number) {
@@ -34,21 +44,23 @@ export class ExactSums {
   /** Restores a stored sum. */
   set(index: number, stored: StoredSum): void {
     this.#fast[index] = typeof stored === 'number' ? stored : 0
-    if (typeof stored === 'string') this.#slowLane()[index] = BigInt(stored)
-    else if (this.#slow !== undefined) this.#slow[index] = 0n
+    if (this.#slow !== undefined) this.#slow[index] = 0n
+    if (typeof stored === 'number') return
+    const [digits = '0', decimals = SLOW_DECIMALS] = stored.split('e-')
+    this.#addSlow(index, { digits: BigInt(digits), decimals: Number(decimals) })
   }
 
-  /** Adds a non-negative number. */
+  /** Adds a finite non-negative number. */
   add(index: number, value: number): void {
     const units = fastUnits(value)
-    if (units === undefined) this.#addSlow(index, slowUnits(value))
+    if (units === undefined) this.#addSlow(index, decimalOf(value))
     else this.#addFast(index, units)
   }
 
-  /** Adds price x size, both non-negative, without rounding the product. */
+  /** Adds price x size, both finite and non-negative, without rounding the product. */
   addProduct(index: number, price: number, size: number): void {
     const units = fastProduct(price, size)
-    if (units === undefined) this.#addSlow(index, slowProduct(price, size))
+    if (units === undefined) this.#addSlow(index, productOf(decimalOf(price), decimalOf(size)))
     else this.#addFast(index, units)
   }
 
@@ -61,33 +73,42 @@ export class ExactSums {
       if (sum <= MAX_SAFE) fast[i] = sum
       else this.#addFast(i, added[i] as number)
     }
-    other.#slow?.forEach((units, index) => {
-      if (units !== 0n) this.#addSlow(index, units)
+    other.#slow?.forEach((digits, index) => {
+      if (digits !== 0n) this.#addSlow(index, { digits, decimals: other.#decimals })
     })
   }
 
   /** The nearest double. */
   toNumber(index: number): number {
     const isFast = this.#slow === undefined || this.#slow[index] === 0n
-    return isFast ? this.#fastOf(index) / FAST_SCALE : nearestDouble(this.units(index))
+    return isFast ? this.#fastOf(index) / FAST_SCALE : nearestDouble(this.exact(index))
   }
 
   /** The stored form. Equal values have equal forms, however the terms were grouped. */
   toStored(index: number): StoredSum {
     if (this.#slow === undefined || this.#slow[index] === 0n) return this.#fastOf(index)
-    const units = this.units(index)
-    const fast = units / SLOW_PER_FAST
-    const isFast = fast <= BigInt(MAX_SAFE) && units % SLOW_PER_FAST === 0n
-    return isFast ? Number(fast) : units.toString()
+    const { digits, decimals } = this.exact(index)
+    if (decimals > SLOW_DECIMALS) return `${digits}e-${decimals}`
+    const perFast = powerOfTen(SLOW_DECIMALS - FAST_DECIMALS)
+    const fast = digits / perFast
+    const isFast = fast <= BigInt(MAX_SAFE) && digits % perFast === 0n
+    return isFast ? Number(fast) : digits.toString()
   }
 
   isZero(index: number): boolean {
     return this.#fast[index] === 0 && (this.#slow?.[index] ?? 0n) === 0n
   }
 
-  /** The whole sum in units of 1e-24. */
-  units(index: number): bigint {
-    return BigInt(this.#fastOf(index)) * SLOW_PER_FAST + (this.#slow?.[index] ?? 0n)
+  /** The whole sum: in units of 1e-24 if that is exact, else with as many decimals as it has. */
+  exact(index: number): Decimal {
+    const fast = BigInt(this.#fastOf(index)) * powerOfTen(this.#decimals - FAST_DECIMALS)
+    let digits = fast + (this.#slow?.[index] ?? 0n)
+    let decimals = this.#decimals
+    while (decimals > SLOW_DECIMALS && digits % 10n === 0n) {
+      digits /= 10n
+      decimals--
+    }
+    return { digits, decimals }
   }
 
   #fastOf(index: number): number {
@@ -97,18 +118,24 @@ export class ExactSums {
   #addFast(index: number, units: number): void {
     const sum = this.#fastOf(index) + units
     if (sum > MAX_SAFE) {
-      this.#addSlow(index, BigInt(this.#fastOf(index)) * SLOW_PER_FAST)
+      this.#addSlow(index, { digits: BigInt(this.#fastOf(index)), decimals: FAST_DECIMALS })
       this.#fast[index] = units
     } else this.#fast[index] = sum
   }
 
-  #addSlow(index: number, units: bigint): void {
-    const slow = this.#slowLane()
-    slow[index] = (slow[index] ?? 0n) + units
+  #addSlow(index: number, { digits, decimals }: Decimal): void {
+    const slow = this.#slowLane(decimals)
+    slow[index] = (slow[index] ?? 0n) + digits * powerOfTen(this.#decimals - decimals)
   }
 
-  #slowLane(): bigint[] {
+  /** The slow lane, with at least so many decimals. */
+  #slowLane(decimals: number): bigint[] {
     this.#slow ??= this.#fast.map(() => 0n)
+    if (decimals > this.#decimals) {
+      const factor = powerOfTen(decimals - this.#decimals)
+      this.#slow = this.#slow.map((units) => units * factor)
+      this.#decimals = decimals
+    }
     return this.#slow
   }
 }
@@ -141,9 +168,9 @@ export class ExactSum {
     return this.#sums.toStored(0)
   }
 
-  /** The whole sum in units of 1e-24. */
-  units(): bigint {
-    return this.#sums.units(0)
+  /** The whole sum; see ExactSums. */
+  exact(): Decimal {
+    return this.#sums.exact(0)
   }
 }
 
@@ -153,11 +180,6 @@ function fastUnits(value: number): number | undefined {
   return units <= MAX_SAFE && units / FAST_SCALE === value ? units : undefined
 }
 
-/** A non-negative number in slow units, rounded half up to 12 decimals. */
-function slowUnits(value: number): bigint {
-  return twelveDecimals(value) * SLOW_PER_FACTOR
-}
-
 /** The product of two non-negative numbers in fast units; undefined when that is not an integer or too large. */
 function fastProduct(price: number, size: number): number | undefined {
   return (
@@ -165,15 +187,13 @@ function fastProduct(price: number, size: number): number | undefined {
   )
 }
 
-/** The product of two non-negative numbers, each rounded half up to 12 decimals, in slow units. */
-function slowProduct(price: number, size: number): bigint {
-  return twelveDecimals(price) * twelveDecimals(size)
+/** The double nearest to a decimal. */
+export function nearestDouble({ digits, decimals }: Decimal): number {
+  return Number(`${digits}e-${decimals}`)
 }
 
-/** The double nearest to a number of slow units. */
-function nearestDouble(units: bigint): number {
-  const digits = units.toString().padStart(DECIMALS + 1, '0')
-  return Number(`${digits.slice(0, -DECIMALS)}.${digits.slice(-DECIMALS)}`)
+function productOf(a: Decimal, b: Decimal): Decimal {
+  return { digits: a.digits * b.digits, decimals: a.decimals + b.decimals }
 }
 
 /** The product in units of 1 / (scaleA x scaleB); undefined when that is not an integer or too large. */
@@ -186,15 +206,20 @@ function product(a: number, scaleA: number, b: number, scaleB: number): number |
   return units <= MAX_SAFE ? units : undefined
 }
 
-/** A non-negative double in units of 1e-12, read from its shortest decimal text. */
-function twelveDecimals(value: number): bigint {
-  const units = fastUnits(value)
-  if (units !== undefined) return BigInt(units) * 10_000n
-  const [mantissa = '', exponentText] = String(value).split('e')
+/** A finite non-negative double as the shortest decimal that names it. */
+function decimalOf(value: number): Decimal {
+  const [mantissa = '', exponent = '0'] = String(value).split('e')
   const [whole = '', fraction = ''] = mantissa.split('.')
-  const shift = Number(exponentText ?? 0) - fraction.length + 12
   const digits = BigInt(whole + fraction)
-  if (shift >= 0) return digits * 10n ** BigInt(shift)
-  const divisor = 10n ** BigInt(-shift)
-  return (digits + divisor / 2n) / divisor
+  const decimals = fraction.length - Number(exponent)
+  return decimals >= 0
+    ? { digits, decimals }
+    : { digits: digits * powerOfTen(-decimals), decimals: 0 }
+}
+
+const powers: bigint[] = []
+
+/** 10^exponent, for a whole exponent of at least 0. */
+function powerOfTen(exponent: number): bigint {
+  return (powers[exponent] ??= 10n ** BigInt(exponent))
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { ExactSum } from '@tapedeck/domain'
+import { BarAccumulator, ExactSum, MAY } from '@tapedeck/domain'
 
 /** A decimal of up to `decimals` places as a double, and as whole units of 1e-12. */
 function decimals(
@@ -23,7 +23,80 @@ function decimals(
 const prices = decimals(900_000, 8)
 const sizes = decimals(2_000_000, 8)
 
+/** A finite double of any size, not negative. */
+const anyDouble = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map(Math.abs)
+const SCALE = 700
+
+/** A double by the digits of its text, in units of 10^-`scale`, exactly. */
+function unitsOf(value: number, scale: number): bigint {
+  const [, whole = '', fraction = '', exponent = '0'] =
+    /^(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(value)) ?? []
+  return BigInt(whole + fraction) * 10n ** BigInt(scale + Number(exponent) - fraction.length)
+}
+
 describe('ExactSum', () => {
+  it('is exact for every finite double, in any order, also as stored and restored', () => {
+    const terms = fc.array(fc.tuple(anyDouble, anyDouble), { minLength: 1, maxLength: 12 })
+    fc.assert(
+      fc.property(terms, fc.nat(11), (pairs, cut) => {
+        const straight = new ExactSum()
+        const left = new ExactSum()
+        const right = new ExactSum()
+        let expected = 0n
+        pairs.forEach(([price, size], index) => {
+          straight.addProduct(price, size)
+          expected += unitsOf(price, SCALE / 2) * unitsOf(size, SCALE / 2)
+          ;(index < cut ? left : right).addProduct(price, size)
+        })
+        const restored = new ExactSum()
+        restored.set(right.toStored())
+        restored.merge(left)
+        for (const sum of [straight, restored]) {
+          const exact = sum.exact()
+          assert.equal(exact.digits * 10n ** BigInt(SCALE - exact.decimals), expected)
+        }
+        assert.equal(restored.toStored(), straight.toStored())
+        assert.equal(restored.toNumber(), straight.toNumber())
+      })
+    )
+  })
+
+  it('keeps the decimals of prices below 1e-12', () => {
+    const sum = new ExactSum()
+    sum.addProduct(3.1e-13, 1e15)
+    sum.addProduct(2.9e-13, 1e15)
+    assert.equal(sum.toNumber(), 600)
+    const tiny = new ExactSum()
+    tiny.addProduct(3.1e-25, 1e-8)
+    assert.equal(tiny.toStored(), '31e-34')
+    assert.equal(tiny.toNumber(), 3.1e-33)
+  })
+
+  it('gives a bar of tiny prices its mean, deviation and volume-weighted price', () => {
+    const accumulator = new BarAccumulator()
+    ;[3.1e-26, 2.9e-26].forEach((price, sequence) => {
+      accumulator.add({
+        tMs: 0,
+        connection: 'c',
+        sequence,
+        price,
+        size: 1e15,
+        eligibility: MAY.setHighLow | MAY.setLast | MAY.addVolume,
+        session: 'continuous',
+        feed: 'finnhub',
+        direction: 0,
+        squaredReturn: 0
+      })
+    })
+    assert.equal(accumulator.notional, 6e-11)
+    assert.equal(accumulator.vwap, 3e-26)
+    assert.equal(accumulator.meanPrice, 3e-26)
+    assert.ok(Math.abs((accumulator.sdPrice ?? NaN) - 1e-27) < 1e-41)
+    const again = new BarAccumulator(accumulator.toStored())
+    assert.deepEqual(again.toStored(), accumulator.toStored())
+    assert.equal(again.sdPrice, accumulator.sdPrice)
+  })
+
   it('equals big-integer sums of price x size to the last digit', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(prices, sizes), { maxLength: 60 }), (terms) => {
@@ -33,10 +106,10 @@ describe('ExactSum', () => {
           sum.addProduct(price.value, size.value)
           expected += price.units * size.units
         }
-        assert.equal(sum.units(), expected)
+        assert.deepEqual(sum.exact(), { digits: expected, decimals: 24 })
         const again = new ExactSum()
         again.set(sum.toStored())
-        assert.equal(again.units(), expected)
+        assert.deepEqual(again.exact(), { digits: expected, decimals: 24 })
       })
     )
   })
