@@ -1,4 +1,5 @@
 import { windowSpec, type Timeframe } from './bars/window.ts'
+import { isEpochMs } from './record-limits.ts'
 import { tradingDateAt } from './sessions.ts'
 
 /**
@@ -41,7 +42,8 @@ export function gapProblem(value: unknown, key: string | undefined): string | un
   if (!Array.isArray(gap.symbols) || gap.symbols.some((symbol) => typeof symbol !== 'string')) {
     return 'symbols are not a list of texts'
   }
-  return Number.isSafeInteger(gap.at) ? undefined : 'at is not epoch ms'
+  if (gap.log !== undefined && typeof gap.log !== 'string') return 'log is not a text'
+  return isEpochMs(gap.at) ? undefined : 'at is not epoch ms'
 }
 
 /** The time of a gap, epoch ms. An open gap ends at Infinity. */
@@ -168,5 +170,5 @@ export function coverageOf(
 }
 
 function isTime(value: unknown): boolean {
-  return value === null || Number.isSafeInteger(value)
+  return value === null || isEpochMs(value)
 }

@@ -1,5 +1,13 @@
 import { messageOf } from '@tapedeck/core'
 import { GAP_KEY, gapProblem, type GapRecord } from './feed-gaps.ts'
+import {
+  amountProblem,
+  isEpochMs,
+  isName,
+  MAX_CODES,
+  MAX_NAME_LENGTH,
+  timeProblem
+} from './record-limits.ts'
 import { symbolProblem } from './symbols.ts'
 
 /** A trade as Finnhub sends it, without its symbol: price, epoch ms, size, condition codes. */
@@ -17,6 +25,7 @@ export const RECORD_VERSION = 1
 export const MAX_RECORD_TRADES = 1000
 /** Frame indexes stay below this, so that (frame, index) fits one safe integer. */
 export const MAX_FRAME_INDEX = 4096
+const MAX_FRAME = Math.floor(Number.MAX_SAFE_INTEGER / MAX_FRAME_INDEX) - 1
 
 /**
  * The value of one record on the topic `raw_data`: the trades of one symbol in one frame.
@@ -217,16 +226,26 @@ export function tradeProblem(trade: unknown): string | undefined {
   const { p, t, v, c, i } = trade as Record<string, unknown>
   if (typeof p !== 'number' || !Number.isFinite(p)) return 'price is not a number'
   if (p <= 0) return 'price is not positive'
-  if (typeof t !== 'number' || !Number.isSafeInteger(t) || t <= 0) return 'time is not epoch ms'
+  const timeIssue = timeProblem(t)
+  if (timeIssue !== undefined) return timeIssue
   if (typeof v !== 'number' || !Number.isFinite(v)) return 'size is not a number'
   if (v < 0) return 'size is negative'
+  const rangeIssue = amountProblem('price', p) ?? (v === 0 ? undefined : amountProblem('size', v))
+  if (rangeIssue !== undefined) return rangeIssue
   if (c !== undefined && c !== null) {
     if (!Array.isArray(c)) return 'conditions are not a list'
-    for (const code of c) if (typeof code !== 'string') return 'a condition is not a text'
+    if (c.length > MAX_CODES) return `conditions are ${c.length}, expected ${MAX_CODES} at most`
+    for (const code of c) {
+      if (typeof code !== 'string') return 'a condition is not a text'
+      if (code.length > MAX_NAME_LENGTH || !code.isWellFormed()) return NO_NAME('a condition')
+    }
   }
   if (i !== undefined && typeof i !== 'string') return 'id is not a text'
-  return undefined
+  return i === undefined || isName(i) ? undefined : NO_NAME('id')
 }
+
+const NO_NAME = (what: string): string =>
+  `${what} is no name, expected well-formed text of ${MAX_NAME_LENGTH} characters at most`
 
 /**
  * Why a parsed JSON value is no TradeRecord, or undefined when it is one. Both ends of the topic use it. What
@@ -244,8 +263,11 @@ export function recordProblem(value: unknown, key: string | undefined): string |
   if (typeof record.connection !== 'string' || record.connection === '') {
     return 'connection is missing'
   }
+  if (!isName(record.feed)) return NO_NAME('feed')
+  if (!isName(record.connection)) return NO_NAME('connection')
   if (!Number.isSafeInteger(record.frame) || (record.frame as number) < 0) return 'frame is missing'
-  if (!Number.isSafeInteger(record.receivedAt)) return 'receivedAt is not epoch ms'
+  if ((record.frame as number) > MAX_FRAME) return `frame is over ${MAX_FRAME}`
+  if (!isEpochMs(record.receivedAt)) return 'receivedAt is not epoch ms'
   const { trades, indexes, amendments } = record
   const amendmentIssue = amendments === undefined ? undefined : amendmentsProblem(amendments)
   if (amendmentIssue !== undefined) return amendmentIssue
@@ -271,10 +293,11 @@ function amendmentsProblem(amendments: unknown): string | undefined {
   for (const one of amendments as unknown[]) {
     if (typeof one !== 'object' || one === null) return 'an amendment is not an object'
     const { index, kind, of, by, t } = one as Partial<Record<keyof RecordAmendment, unknown>>
-    if (!Number.isSafeInteger(index)) return 'an amendment has no index'
+    if (!Number.isSafeInteger(index) || (index as number) < 0) return 'an amendment has no index'
+    if ((index as number) >= MAX_FRAME_INDEX) return 'an amendment has no index'
     if (kind !== 'cancel' && kind !== 'correction') return 'an amendment is of no kind'
-    if (typeof of !== 'string' || of === '') return 'an amendment names no trade'
-    if (!Number.isSafeInteger(t)) return 'an amendment has no time'
+    if (!isName(of)) return 'an amendment names no trade'
+    if (timeProblem(t) !== undefined) return 'an amendment has no time'
     if (by === null ? kind !== 'cancel' : tradeProblem(by) !== undefined) {
       return 'an amendment has no fitting trade'
     }

@@ -109,8 +109,9 @@ export class FeedConnection {
   #listen(): void {
     const socket = this.#socket
     socket.on('open', () => this.#open())
-    socket.on('message', (data: Buffer, isBinary) => {
-      this.#message(isBinary ? data.toString('latin1') : data.toString('utf8'))
+    // A binary frame holds the same UTF-8 as a text one.
+    socket.on('message', (data: Buffer) => {
+      this.#message(data.toString('utf8'))
     })
     socket.on('pong', () => this.#liveness?.pong(this.#setup.clock.now()))
     socket.on('unexpected-response', (request, { statusCode }) => {

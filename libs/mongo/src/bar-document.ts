@@ -104,8 +104,11 @@ function exactOf({ accumulator, gaps, lateVolume }: Bar, { span }: DocumentConte
   }
 }
 
-/** Bytes of field names, numbers and the texts that tapedeck itself writes. */
-const FIXED_BYTES = 1600
+/**
+ * Bytes of field names, numbers and the texts that tapedeck itself writes. The sums are texts of some hundred digits
+ * where prices or sizes are very small or very large.
+ */
+const FIXED_BYTES = 3600
 
 /** A SizeBound of bars. */
 export function barBytes({ _id, symbol, feed, gapIds }: BarDocument): number {

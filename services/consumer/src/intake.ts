@@ -1,5 +1,6 @@
 import {
   decodeRecord,
+  type FeedTrade,
   type GapRecord,
   type PartitionFold,
   type TradeRecord
@@ -81,7 +82,7 @@ export class RecordIntake {
 
   /** Makes a record a dead letter. */
   refuse(offset: number, value: Buffer | null, reason: string): void {
-    this.#keepAside({ reason, offset, raw: value?.toString() ?? '' })
+    this.#addLetter({ reason, offset, raw: value?.toString() ?? '' })
   }
 
   /**
@@ -92,7 +93,7 @@ export class RecordIntake {
     const { baseOffset, lastOffset, bytes } = batch
     const reason = `batch is unreadable: ${batch.reason}`
     const place = { offset: baseOffset, lastOffset }
-    this.#keepAside({ reason, ...place, raw: bytes.toString('base64'), encoding: 'base64' })
+    this.#addLetter({ reason, ...place, raw: bytes.toString('base64'), encoding: 'base64' })
     const records = lastOffset + 1 - Math.max(baseOffset, nextOffset)
     this.#deps.metrics.recordsMissing.inc(records)
     this.#deps.log.error(
@@ -146,8 +147,8 @@ export class RecordIntake {
     for (const one of folded) {
       const document = tradeDocument(record, one)
       const { exclusion: reason, byMs } = one
-      // A trade that was delivered again is stored already.
-      if (reason !== 'redelivered') this.#trades.add(document)
+      // One delivered again is stored already; one from the future would be the newest trade for years.
+      if (reason !== 'redelivered' && reason !== 'from the future') this.#trades.add(document)
       if (reason === undefined) continue
       metrics.tradesExcluded.inc({ reason })
       if (reason === 'too late') metrics.lateAge.observe(byMs / 1000)
@@ -155,10 +156,13 @@ export class RecordIntake {
     }
     metrics.tradesRead.inc(record.trades.length)
     this.#deps.ends.noteRecord(record.receivedAt)
-    this.#side.see(record)
+    this.#side.see(
+      record,
+      folded.findLast(({ exclusion }) => exclusion !== 'from the future')?.trade
+    )
   }
 
-  #keepAside(letter: Omit<DeadLetter, 'stage' | 'partition'>): void {
+  #addLetter(letter: Omit<DeadLetter, 'stage' | 'partition'>): void {
     const { reason } = letter
     this.#deps.metrics.recordsDead.inc({ reason: reason.split(':')[0] ?? reason })
     this.#side.dead.push({ ...letter, stage: 'consumer', partition: this.#partition })
@@ -229,10 +233,9 @@ class SideCollector {
   readonly #amendments: AmendmentDocument[] = []
   readonly #symbols = new Map<string, SeenSymbol>()
 
-  /** Keeps the amendments of a record and the newest trade of its symbol. */
-  see(record: TradeRecord): void {
+  /** Keeps the amendments of a record and the newest trade of its symbol, if it has one of the present. */
+  see(record: TradeRecord, newest: FeedTrade | undefined): void {
     if (record.amendments !== undefined) this.#amendments.push(...amendmentDocuments(record))
-    const newest = record.trades.at(-1)
     if (newest === undefined) return
     this.#symbols.set(record.symbol, {
       _id: record.symbol,

@@ -51,6 +51,22 @@ describe('feed session: frames', () => {
     }
   )
 
+  it('reads a binary frame as UTF-8, as it does a text one', options, async (t) => {
+    const frame = '{"data":[{"p":0.1,"s":"BINANCE:币安人生USDT","t":1,"v":1}],"type":"trade"}'
+    const server = await startScriptedServer(t, {
+      onClient({ socket }) {
+        socket.send(frame)
+        socket.send(Buffer.from(frame), { binary: true })
+      }
+    })
+    const { of } = follow(t, finnhubAt(server.url), { symbols: [] })
+    await eventually(() => assert.equal(of('frame').length, 2), soon)
+    assert.deepEqual(
+      of('frame').map(({ text }) => text),
+      [frame, frame]
+    )
+  })
+
   it('slows the sender down while the reader lags, and drops nothing', options, async (t) => {
     const server = await startScriptedServer(t)
     const stopping = new AbortController()

@@ -109,5 +109,6 @@ export async function storedIn(
     symbols.push(symbol)
     standings[standing] = symbols
   }
-  return { stored, excluded, badBars, gaps, standings }
+  // Trades from the future are in late_trades only.
+  return { stored: stored + (excluded['from the future'] ?? 0), excluded, badBars, gaps, standings }
 }

@@ -146,9 +146,34 @@ describe('tradeProblem()', () => {
       { p: 1, t: 1, v: null },
       { p: 1, t: 1, v: 1, c: '1' },
       { p: 1, t: 1, v: 1, c: [1] },
+      { p: 1, t: 1, v: 1, c: ['\ud800'] },
+      { p: 1, t: 1, v: 1, i: '' },
+      { p: 1, t: 1, v: 1, i: 'x'.repeat(101) },
       null
     ]) {
       assert.notEqual(tradeProblem(trade), undefined)
     }
+  })
+
+  it('refuses what no date, no calendar and no sum holds, with what was found and is expected', () => {
+    for (const [trade, problem] of [
+      [
+        { p: 1, t: 9e15, v: 1 },
+        'time is not epoch ms: 9000000000000000, expected 1 to 253399622400000'
+      ],
+      [{ p: 1, t: -5, v: 1 }, 'time is not epoch ms: -5, expected 1 to 253399622400000'],
+      [{ p: 1e51, t: 1, v: 1 }, 'price is out of range: 1e+51, expected 1e-50 to 1e+50'],
+      [{ p: 5e-324, t: 1, v: 1 }, 'price is out of range: 5e-324, expected 1e-50 to 1e+50'],
+      [{ p: 1, t: 1, v: 1e-51 }, 'size is out of range: 1e-51, expected 1e-50 to 1e+50']
+    ] as const) {
+      assert.equal(tradeProblem(trade), problem)
+    }
+    assert.equal(tradeProblem({ p: 1e-50, t: 253_399_622_400_000, v: 1e50 }), undefined)
+    for (const receivedAt of [-1, 9e15, 1.5]) {
+      assert.equal(recordProblem(aRecord({ receivedAt }), 'AAPL'), 'receivedAt is not epoch ms')
+    }
+    assert.match(recordProblem(aRecord({ frame: 2 ** 41 }), 'AAPL') ?? '', /^frame is over/)
+    assert.match(recordProblem(aRecord({ connection: '\ud800' }), 'AAPL') ?? '', /no name/)
+    assert.match(recordProblem(aRecord({ feed: 'x'.repeat(101) }), 'AAPL') ?? '', /no name/)
   })
 })

@@ -16,7 +16,7 @@ export interface FoldOptions {
   readonly allowedDelayMs: number
   /** Trades further behind the watermark are excluded. */
   readonly latenessLimitMs: number
-  /** Trades further ahead of their receipt are excluded and do not raise the watermark. */
+  /** Trades further ahead of their receipt are excluded, are not stored in `trades` and do not raise the watermark. */
   readonly futureLimitMs: number
   /** Whether trades with a vendor id that was seen before are excluded. */
   readonly redelivered: 'drop' | 'keep'

@@ -1,6 +1,6 @@
 import { RETURN_SCALE } from './accumulator.ts'
 
-/** The last prints by trading date, each as text, such as 189.25uAAPL: compact in a checkpoint. */
+/** The last prints by trading date, each as a line such as 189.25uAAPL: compact in a checkpoint. */
 export type TickState = Readonly<Record<string, string>>
 
 interface LastPrint {
@@ -35,7 +35,8 @@ export class TickRule {
 
   constructor(state: TickState = {}) {
     for (const [tradeDate, prints] of Object.entries(state)) {
-      for (const print of prints.split(' ')) {
+      // Checkpoints of earlier versions have blanks between prints, and one in a symbol was a defect.
+      for (const print of prints.split(prints.includes('\n') ? '\n' : ' ')) {
         const [, price, sign = STILL_SIGN, symbol = ''] = PRINT.exec(print) ?? []
         if (symbol === '') continue
         this.#last.set(symbol, {
@@ -77,7 +78,7 @@ export class TickRule {
       if (prints === undefined) byDate.set(tradeDate, [print])
       else prints.push(print)
     }
-    return Object.fromEntries([...byDate].map(([date, prints]) => [date, prints.join(' ')]))
+    return Object.fromEntries([...byDate].map(([date, prints]) => [date, `${prints.join('\n')}\n`]))
   }
 }
 

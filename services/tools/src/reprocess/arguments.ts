@@ -12,7 +12,7 @@ export const REPROCESS_USAGE = `Rebuilds bars from the stored trades, prints the
   --policy P         which trades set prices: ${CONDITION_POLICIES.join(', ')} (CONDITION_POLICY)
   --timeframes …     which bars to rebuild (TIMEFRAMES)
   --source S         trades: the collection (default); topic: raw_data, read from its start
-  --include-late     also use trades that were too late or from the future
+  --include-late     also use trades that were too late; with --source topic also those from the future
   --swap             replace the bars that differ; asks first, unless --yes is given
   --force            also replace bars whose trades are not proven to be the same
   --all              print every difference, not only the first 50

@@ -44,7 +44,7 @@ interface ExcludedOfDate {
 export interface TapeSource {
   readonly database: Database
   readonly collection: TradeCollection
-  /** Reads trades that were too late or from the future like all others. */
+  /** Reads trades that were too late like all others. */
   readonly includeLate: boolean
 }
 

@@ -28,8 +28,15 @@ describe('TickRule', () => {
   })
 
   it('continues after a restart without a difference, whatever the symbols and prices', () => {
-    const symbols = fc.constantFrom('A', 'BRK.B', 'BINANCE:BTC-USDT', 'X=Y', 'FX:EUR+USD')
-    const prices = fc.double({ min: 1e-9, max: 1e9, noNaN: true })
+    const symbols = fc.constantFrom(
+      'A',
+      'BRK.B',
+      'BINANCE:BTC-USDT',
+      'X=Y',
+      'FX:EUR+USD',
+      'IC MARKETS:1'
+    )
+    const prices = fc.double({ min: 1e-50, max: 1e50, noNaN: true })
     fc.assert(
       fc.property(
         fc.array(fc.tuple(symbols, prices, fc.constantFrom('2026-11-24', '2026-11-25')), {

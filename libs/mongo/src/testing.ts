@@ -1,0 +1,8 @@
+import { BSON, type Document } from 'mongodb'
+
+export { storedActivityBarOf, storedBarOf } from './bar-document.ts'
+
+/** A document as it comes back from the server: through BSON, as the driver reads it. */
+export function throughBson<T extends Document>(document: T): T {
+  return BSON.deserialize(BSON.serialize(document)) as T
+}
