@@ -77,6 +77,12 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'only a real database shows whether they are right'
   },
   {
+    folder: 'libs/mongo/src',
+    files: 'testing',
+    tests: ['unit/domain/record-limits.test.ts'],
+    why: 'it is what that test reads documents back with'
+  },
+  {
     folder: 'libs/service/src',
     files: 'health logger metrics run-service',
     tests: ['integration/service/servers-away.test.ts'],

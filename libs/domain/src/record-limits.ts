@@ -1,6 +1,6 @@
 /**
  * What a record may hold. Everything within these limits is held by all later steps: windows, sums, forecasts,
- * documents and answers (test/unit/consumer/accepted-records.test.ts feeds them such records). What is outside is a dead
+ * documents and answers (test/unit/domain/record-limits.test.ts feeds them such records). What is outside is a dead
  * letter with the reason.
  */
 

@@ -20,8 +20,8 @@ it(
     t.mock.method(
       PartitionFold.prototype,
       'take',
-      function (this: PartitionFold, ...[record, offset, nowMs]: Parameters<typeof take>) {
-        const folded = take.call(this, record, offset, nowMs)
+      function (this: PartitionFold, ...[record, offset]: Parameters<typeof take>) {
+        const folded = take.call(this, record, offset)
         if (record.frame === 3) throw new RangeError('Invalid time value')
         return folded
       }

@@ -44,6 +44,7 @@ const OWNER = {
   logEpoch: 1,
   topicId: 'topic',
   lost: null,
+  placement: 1,
   nextOffset: 0,
   flushingTo: 0,
   flushingWatermarkMs: -Infinity,
@@ -165,7 +166,8 @@ describe('a record that is accepted', () => {
           const stored: TradeDocument[] = []
           const deps = {
             metrics: consumerMetrics(createMetrics()),
-            log: createLogger('consumer', 'silent')
+            log: createLogger('consumer', 'silent'),
+            ends: { noteRecord: () => undefined }
           }
           const trades = { add: (document: TradeDocument) => void stored.push(document) }
           const intake = new RecordIntake(0, OWNER, { fold, trades }, deps)
@@ -181,8 +183,7 @@ describe('a record that is accepted', () => {
           const forecasts = new MemoryForecasts(new ForecastEngine(specs))
           const closed = await closeBatch(fold, new MemoryBars(), [forecasts], {
             nextOffset: list.length,
-            now: () => START_MS,
-            clockMayAdvance: false
+            now: () => START_MS
           })
           const scores = {
             due: closed.forecasts.flatMap(({ series }) => [...series]),
@@ -206,7 +207,7 @@ describe('a record that is accepted', () => {
           }
           for (const document of bars) assert.ok(documentBytes(document) <= barBytes(document))
           for (const document of stored) assert.ok(documentBytes(document) <= tradeBytes(document))
-          for (const { value } of barRecordsOf(documents.bars)) {
+          for (const { value } of barRecordsOf(bars)) {
             assertFinite(JSON.parse(value))
             assert.equal(value.includes('\ufffd'), JSON.stringify(list).includes('\ufffd'))
           }
