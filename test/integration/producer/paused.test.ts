@@ -40,6 +40,10 @@ it(
     await subscribed(0)
     feed.send(frame(1))
     await stored(1)
+    // The second producer learns from the lease since when frames were missed.
+    await eventually(async () => {
+      assert.ok(((await database.leases.findOne({}))?.lastFrameAt ?? null) !== null)
+    })
     first.child.kill('SIGSTOP')
     const second = await start()
     await subscribed(1)
@@ -56,30 +60,38 @@ it(
     // It follows the feed again, under another name, once the second one gave the key back.
     assert.equal(await second.stop(), 0)
     await subscribed(2)
-    feed.send(frame(6))
-    await stored(6)
+    let price = 5
+    // The outage ends with the first frame after the producer has noted that it subscribed to all symbols.
+    await eventually(
+      async () => {
+        feed.send(frame(++price))
+        await stored(price)
+        assert.equal(await database.feedGaps.countDocuments({ to: null }), 0)
+      },
+      { everyMs: 500 }
+    )
 
     const { records } = await acceptedRecords(kafka)
     const connections = [...new Set(records.map(({ connection }) => connection))]
-    const byConnection = connections.map((id) =>
-      records.filter(({ connection }) => connection === id).map(({ trades }) => trades[0]?.p)
+    const ofConnections = connections.map((id) =>
+      records.filter(({ connection }) => connection === id)
     )
-    assert.deepEqual(byConnection, [[1], [2, 3, 4, 5], [6]])
-    // Both changes of the producer are outages, and both have ended.
-    const receivedAt = (price: number): number | undefined =>
-      records.find(({ trades }) => trades[0]?.p === price)?.receivedAt
-    await eventually(async () => {
-      const gaps = await database.feedGaps
-        .find({ from: { $ne: null } })
-        .sort({ from: 1 })
-        .toArray()
-      assert.deepEqual(
-        gaps.map(({ from, to }) => [from?.getTime(), to?.getTime()]),
-        [
-          [receivedAt(1), receivedAt(2)],
-          [receivedAt(5), receivedAt(6)]
-        ]
-      )
-    })
+    assert.deepEqual(
+      ofConnections.map((own) => own.map(({ trades }) => trades[0]?.p)),
+      [[1], [2, 3, 4, 5], Array.from({ length: price - 5 }, (_, index) => index + 6)]
+    )
+    // Both changes of the producer are outages, from the last frame of one to a frame of the next.
+    const received = ofConnections.map((own) => own.map(({ receivedAt }) => receivedAt))
+    const gaps = await database.feedGaps
+      .find({ from: { $ne: null } })
+      .sort({ from: 1 })
+      .toArray()
+    assert.deepEqual(
+      gaps.map(({ from }) => from?.getTime()),
+      [received[0]?.at(-1), received[1]?.at(-1)]
+    )
+    for (const [index, { to }] of gaps.entries()) {
+      assert.ok(received[index + 1]?.includes(to?.getTime() ?? 0))
+    }
   }
 )
