@@ -1,5 +1,6 @@
 import { Problems, type Variable } from '@tapedeck/core'
 import { CLOSING_PRINTS_MS, tradingDateAt, type Session } from '../sessions.ts'
+import { tradesRoundTheClock } from '../symbols.ts'
 
 /**
  * The name of a kind of window, as in TIMEFRAMES and in every stored bar: `1m` (tumbling), `5m/1m`
@@ -130,7 +131,7 @@ export function windowsAt(
 
 /** The window that holds a moment; of hopping windows the last to start. @throws RangeError for activity bars */
 export function windowAt(symbol: string, timeframe: Timeframe, atMs: number): Window {
-  const session = timeframe === 'regular' ? 'regular' : 'continuous'
+  const session = tradesRoundTheClock(symbol) ? 'continuous' : 'regular'
   const window = windowsAt(symbol, timeframe, atMs, session).at(-1)
   if (window === undefined) throw new RangeError(`'${timeframe}' has no window in time`)
   return window
@@ -192,7 +193,8 @@ function readLength(text: string): number | string {
   const found = /^(\d{1,6})([smh])$/.exec(text)
   if (found === null) return `is unknown, expected one of ${TIMEFRAME_FORMS}`
   const lengthMs = Number(found[1]) * (UNIT_MS[found[2] ?? ''] ?? 0)
-  if (lengthMs < PANE_MS || DAY_MS % lengthMs !== 0 || lengthMs === DAY_MS) {
+  // No length but zero is shorter than a pane, and a day is no multiple of zero.
+  if (DAY_MS % lengthMs !== 0 || lengthMs === DAY_MS) {
     return 'does not divide a day, expected a length that does, or 1d'
   }
   const name = nameOf(lengthMs)
