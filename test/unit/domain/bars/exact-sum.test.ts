@@ -161,4 +161,69 @@ describe('ExactSum', () => {
     sum.add(1e-9)
     assert.equal(sum.toNumber(), 0.000_080_001)
   })
+
+  const MOST = Number.MAX_SAFE_INTEGER
+  /** Two terms that make it, less 1e-8. */
+  const NEARLY = [90_071_992, 0.547_409_9] as const
+  const summed = (...values: number[]): ExactSum => {
+    const sum = new ExactSum()
+    for (const value of values) sum.add(value)
+    return sum
+  }
+
+  it('is stored as a number of units of 1e-8 up to the largest safe integer, else as digits', () => {
+    assert.equal(summed().toStored(), 0)
+    assert.equal(summed(0.5).toStored(), 5e7)
+    assert.equal(summed(...NEARLY, 1e-8).toStored(), MOST)
+    assert.equal(summed(...NEARLY, 2e-8).toStored(), '90071992547409920000000000000000')
+    assert.equal(summed(1e-9).toStored(), '1000000000000000')
+    // Ten times 1e-9 is 1e-8 again, also just below the largest safe integer.
+    const tenth = Array.from({ length: 10 }, () => 1e-9)
+    assert.equal(summed(...tenth).toStored(), 1)
+    assert.equal(summed(...NEARLY, ...tenth).toStored(), MOST)
+    assert.equal(summed(...NEARLY, 1e-8, ...tenth).toStored(), '90071992547409920000000000000000')
+  })
+
+  it('overflows in a merge as in an addition', () => {
+    const merged = summed(...NEARLY, 1e-8)
+    merged.merge(summed(1e-8))
+    assert.equal(merged.toStored(), summed(...NEARLY, 2e-8).toStored())
+    merged.merge(summed(...NEARLY, 1e-9))
+    assert.equal(merged.units(), 2n * BigInt(MOST) * 10n ** 16n + 10n ** 15n)
+    const exact = summed(...NEARLY)
+    exact.merge(summed(1e-8))
+    assert.equal(exact.toStored(), MOST)
+  })
+
+  it('forgets what it was when it is set', () => {
+    const sum = summed(7, 1e-9)
+    sum.set(5e7)
+    assert.equal(sum.toNumber(), 0.5)
+    assert.equal(sum.toStored(), 5e7)
+    sum.set('1000000000000000')
+    assert.equal(sum.toNumber(), 1e-9)
+    sum.add(1)
+    assert.equal(sum.units(), 10n ** 24n + 10n ** 15n)
+  })
+
+  it('rounds a factor half up to 12 decimals, and reads large numbers with an exponent', () => {
+    const unit = 10n ** 12n
+    for (const [value, expected] of [
+      [4e-13, 0n],
+      [5e-13, unit],
+      [1.4e-12, unit],
+      [1.5e-12, 2n * unit],
+      [0.123_456_789_012_4, 123_456_789_012n * unit],
+      [0.123_456_789_012_5, 123_456_789_013n * unit],
+      [1e21, 10n ** 45n],
+      [1.25e22, 125n * 10n ** 44n],
+      [123_456_789_012.5, 123_456_789_012_500_000_000n * 10n ** 15n]
+    ] as const) {
+      assert.equal(summed(value).units(), expected, String(value))
+      const product = new ExactSum()
+      product.addProduct(value, 1)
+      product.addProduct(1, value)
+      assert.equal(product.units(), 2n * expected, String(value))
+    }
+  })
 })

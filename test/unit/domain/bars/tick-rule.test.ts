@@ -68,4 +68,39 @@ describe('TickRule', () => {
     for (let i = 0; i < 10_000; i++) rule.next(`SYM${i}`, 100 + i / 100, '2026-11-24')
     assert.ok(JSON.stringify(rule.toState()).length < 400_000)
   })
+
+  it('keeps the direction of the last move over an equal price, also of the next day', () => {
+    const rule = new TickRule()
+    assert.deepEqual(rule.next('A', 10, '2026-11-24'), { direction: 0, squaredReturn: 0 })
+    assert.deepEqual(rule.next('A', 10, '2026-11-24'), { direction: 0, squaredReturn: 0 })
+    rule.next('A', 9, '2026-11-24')
+    assert.deepEqual(rule.next('A', 9, '2026-11-24'), { direction: -1, squaredReturn: 0 })
+    assert.deepEqual(rule.next('A', 9, '2026-11-25'), { direction: -1, squaredReturn: 0 })
+    assert.deepEqual(rule.next('A', 12, '2026-11-26'), { direction: 1, squaredReturn: 0 })
+    assert.deepEqual(rule.next('A', 12, '2026-11-26'), { direction: 1, squaredReturn: 0 })
+  })
+
+  it('rounds a squared return to 1e-8 of its unit', () => {
+    const rule = new TickRule()
+    rule.next('A', 3, '2026-11-24')
+    const { squaredReturn } = rule.next('A', 4, '2026-11-24')
+    assert.equal(squaredReturn, Math.round(Math.log(4 / 3) ** 2 * 1e16) / 1e8)
+  })
+
+  it('stores the prints by trading date, each as price, direction and symbol', () => {
+    const rule = new TickRule()
+    const days = { first: '2026-11-24', second: '2026-11-25' }
+    rule.next('A', 100, days.first)
+    rule.next('A', 189.25, days.first)
+    rule.next('B', 10, days.first)
+    rule.next('C', 1, days.first)
+    rule.next('C', 0.5, days.second)
+    assert.deepEqual(rule.toState(), { [days.first]: '189.25uA 10zB', [days.second]: '0.5dC' })
+  })
+
+  it('passes over what is no print in a stored state', () => {
+    const rule = new TickRule({ '2026-11-24': 'x 10xA 1xu10uB 5uC', '2026-11-25': '' })
+    assert.deepEqual(rule.toState(), { '2026-11-24': '5uC' })
+    assert.deepEqual(rule.next('C', 5, '2026-11-24'), { direction: 1, squaredReturn: 0 })
+  })
 })
