@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { eligibilityOf, MAY, type ConditionPolicy, type Session } from '@tapedeck/domain'
+import {
+  eligibilityOf,
+  eligibilityText,
+  hinderingRules,
+  MAY,
+  type ConditionPolicy,
+  type Session
+} from '@tapedeck/domain'
 
 /** H high/low, L last, l last only if none, V volume. */
 function may(
@@ -55,5 +62,53 @@ describe('eligibilityOf()', () => {
 
   it('allows every print everything under all', () => {
     assert.equal(may(['16', 'x9', '3'], 'all'), 'HLV')
+  })
+})
+
+describe('eligibilityText()', () => {
+  it('says in words what a trade may do', () => {
+    const texts: readonly [bits: number, text: string][] = [
+      [0, 'nothing'],
+      [MAY.setHighLow, 'high and low'],
+      [MAY.setLast, 'open and close'],
+      [MAY.setLastIfNone, 'open and close if no other'],
+      [MAY.setLast | MAY.setLastIfNone, 'open and close'],
+      [MAY.addVolume, 'volume'],
+      [
+        MAY.setHighLow | MAY.setLastIfNone | MAY.addVolume,
+        'high and low, open and close if no other, volume'
+      ],
+      [15, 'price and volume'],
+      // Bits that no rule gives.
+      [16, 'nothing']
+    ]
+    for (const [bits, text] of texts) assert.equal(eligibilityText(bits), text)
+  })
+})
+
+describe('hinderingRules()', () => {
+  const of = (codes: string[] | null, policy: ConditionPolicy, session: Session = 'regular') =>
+    hinderingRules(codes, policy, session).map(
+      ({ code, name, hinders }) => `${code} ${name}: ${hinders}`
+    )
+
+  it('names each code that hinders a trade, and in what', () => {
+    assert.deepEqual(of(['1', '12', '32', '16', '39', 'x9'], 'sip'), [
+      '12 odd lot: high and low, open and close',
+      '32 derivatively priced: open and close beside others',
+      '16 market-center official close: high and low, open and close, volume',
+      '39 corrected consolidated close: volume',
+      'x9 unknown code: high and low, open and close'
+    ])
+  })
+
+  it('finds none where the policy or the session lifts the rule', () => {
+    assert.deepEqual(of(['12'], 'feed'), [])
+    assert.deepEqual(of(['24'], 'sip', 'pre'), [])
+    assert.deepEqual(of(['24'], 'sip'), [
+      '24 extended hours (Form T): high and low, open and close'
+    ])
+    assert.deepEqual(of(['16', 'x9'], 'all'), [])
+    assert.deepEqual(of(null, 'sip'), [])
   })
 })
