@@ -54,10 +54,12 @@ describe('tradingDayOf()', () => {
       '2000-04-23',
       '2008-03-23',
       '2011-04-24',
+      '2014-04-20',
       '2038-04-25',
       '2049-04-18',
       '2076-04-19',
-      '2099-04-12'
+      '2099-04-12',
+      '2100-03-28'
     ]
     for (const easter of easters) {
       const [year = 0, month = 0, day = 0] = easter.split('-').map(Number)

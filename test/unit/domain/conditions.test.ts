@@ -37,6 +37,8 @@ describe('eligibilityOf()', () => {
     assert.equal(may(['1', '24'], 'feed', 'pre'), 'HLV')
     assert.equal(may(['1', '24'], 'sip', 'post'), 'HLV')
     assert.equal(may(['1', '24'], 'feed', 'regular'), 'V')
+    assert.equal(may(['24', '3'], 'feed', 'pre'), 'V')
+    assert.equal(may(['16'], 'sip', 'post'), '')
   })
 
   it('combines codes by AND', () => {
@@ -58,6 +60,7 @@ describe('eligibilityOf()', () => {
       MAY.addVolume
     )
     assert.deepEqual(unknown, ['x9'])
+    assert.equal(may(['x9', '41'], 'sip'), 'V')
   })
 
   it('allows every print everything under all', () => {

@@ -98,6 +98,18 @@ describe('ActivityBarAggregator', () => {
     assert.deepEqual(byTimeframe('700v'), [{ trades: 3, status: 'provisional' }])
   })
 
+  it('stores the end of a bar that a later batch closes by a new trading date', async () => {
+    const next = START_MS + 86_400_000
+    const list = [START_MS, next].map((t, index) =>
+      aRecord({ frame: index + 1, trades: [aTrade({ t })] })
+    )
+    const bars = await run(list, () => true)
+    assert.deepEqual(
+      bars.filter(({ timeframe }) => timeframe === '3t').map(({ status }) => status),
+      ['final', 'provisional']
+    )
+  })
+
   it('is named by its first trade and says from where to where on the tape it goes', async () => {
     const at = (ms: number) => aTrade({ t: START_MS + ms })
     const bars = await run(

@@ -116,7 +116,7 @@ describe('PartitionFold', () => {
     const [atLimit] = takeAll(fold, [
       aRecord({ receivedAt: START_MS, trades: [aTrade({ t: START_MS + 60_000 })] })
     ])
-    assert.deepEqual([atLimit?.aside, atLimit?.byMs], [undefined, 0])
+    assert.deepEqual([atLimit?.exclusion, atLimit?.byMs], [undefined, 0])
     assert.equal(fold.watermark.ms, START_MS + 58_000)
   })
 
@@ -125,7 +125,7 @@ describe('PartitionFold', () => {
     const trades = [1000, 5000, 3000].map((ms) => aTrade({ t: START_MS + ms }))
     const folded = takeAll(fold, [aRecord({ trades })])
     assert.deepEqual(
-      folded.map(({ aside }) => aside),
+      folded.map(({ exclusion }) => exclusion),
       [undefined, undefined, undefined]
     )
     assert.equal(fold.watermark.ms, START_MS + 5000)
@@ -172,12 +172,12 @@ describe('PartitionFold', () => {
     assert.equal(fold.hasVendorIds, false)
     assert.equal(fold.toState().hasVendorIds, false)
     const [first, , second] = takeAll(fold, [again(1), again(2)])
-    assert.deepEqual([first?.aside, second?.aside], [undefined, 'redelivered'])
+    assert.deepEqual([first?.exclusion, second?.exclusion], [undefined, 'redelivered'])
     assert.equal(fold.hasVendorIds, true)
     assert.equal(new PartitionFold(OPTIONS, fold.toState(), 0).hasVendorIds, true)
     const keeping = newFold({ redelivered: 'keep' })
     assert.deepEqual(
-      takeAll(keeping, [again(1), again(2)]).map(({ aside }) => aside),
+      takeAll(keeping, [again(1), again(2)]).map(({ exclusion }) => exclusion),
       [undefined, undefined, undefined, undefined]
     )
   })
@@ -192,12 +192,12 @@ describe('PartitionFold', () => {
       aRecord({ frame: 4, trades: [repeated] })
     ])
     assert.deepEqual(
-      folded.map(({ aside, byMs }) => ({ aside, byMs })),
+      folded.map(({ exclusion, byMs }) => ({ exclusion, byMs })),
       [
-        { aside: undefined, byMs: 0 },
-        { aside: 'redelivered', byMs: 0 },
-        { aside: undefined, byMs: 0 },
-        { aside: 'redelivered', byMs: 7000 }
+        { exclusion: undefined, byMs: 0 },
+        { exclusion: 'redelivered', byMs: 0 },
+        { exclusion: undefined, byMs: 0 },
+        { exclusion: 'redelivered', byMs: 7000 }
       ]
     )
   })
@@ -211,7 +211,7 @@ describe('PartitionFold', () => {
     ])
     fold.toState()
     const again = fold.take(aRecord({ frame: 3, trades: [trade] }), 2, START_MS)
-    assert.equal(again?.[0]?.aside, undefined)
+    assert.equal(again?.[0]?.exclusion, undefined)
   })
 
   it('remembers when the newest record was received', () => {
