@@ -36,8 +36,12 @@ fc.configureGlobal({ seed: 20_260_310, endOnFailure: true })
 const instrumentation: Instrumentation = {}
 Object.assign(globalThis, { __stryker__: instrumentation })
 
-/** A test with a larger share of the time of all tests runs only for the source file that it is named after. */
+/**
+ * A test is slow when it takes a second and a larger share of the time of all tests than this. It runs only for
+ * the source file that it is named after, and not for a mutant of what is evaluated at load, which all tests reach.
+ */
 const SLOW_SHARE = 0.005
+const SLOW_MS = 1000
 /** In the sandbox: the ids of the slow tests, measured by the first worker for all. */
 const SLOW_TESTS_FILE = 'slow-tests.json'
 
@@ -73,7 +77,7 @@ class InProcessTestRunner {
     const outcomes: Outcome[] = []
     for (const test of await load(this.#files)) outcomes.push(await run(test))
     const limitMs = outcomes.reduce((sum, { timeSpentMs }) => sum + timeSpentMs, 0) * SLOW_SHARE
-    const slow = outcomes.filter(({ timeSpentMs }) => timeSpentMs > limitMs)
+    const slow = outcomes.filter(({ timeSpentMs }) => timeSpentMs > Math.max(SLOW_MS, limitMs))
     writeFileSync(SLOW_TESTS_FILE, JSON.stringify(slow.map(({ id }) => id)))
     const { mutantCoverage } = instrumentation
     return { status: 'complete', tests: outcomes, mutantCoverage }
@@ -88,7 +92,7 @@ class InProcessTestRunner {
     let nrOfTests = 0
     try {
       const tests = (await load(files)).filter(({ id }) => testFilter?.includes(id) ?? true)
-      for (const test of this.#inOrder(tests, activeMutant.fileName)) {
+      for (const test of this.#inOrder(tests, activeMutant.fileName, testFilter === undefined)) {
         nrOfTests++
         const { id, status, failureMessage } = await run(test)
         if (hitLimit !== undefined && (instrumentation.hitCount ?? 0) > hitLimit) {
@@ -104,15 +108,22 @@ class InProcessTestRunner {
   }
 
   /** The tests of the mutated file first, and of the slow ones only those. */
-  #inOrder(tests: readonly CollectedTest[], mutated: string): readonly CollectedTest[] {
+  #inOrder(
+    tests: readonly CollectedTest[],
+    mutated: string,
+    isStatic: boolean
+  ): readonly CollectedTest[] {
     const [, lib = '', place = ''] =
       /(\w+)\/src\/(.*)\.ts$/.exec(mutated.replaceAll('\\', '/')) ?? []
-    const own = `test/unit/${lib}/${place}.test.ts`
+    const ownFile = `test/unit/${lib}/${place}.test.ts`
     const isOwn = ({ file }: CollectedTest): boolean =>
-      this.#files.includes(own) ? file === own : path.dirname(file) === path.dirname(own)
+      this.#files.includes(ownFile)
+        ? file === ownFile
+        : path.dirname(file) === path.dirname(ownFile)
     const slow = JSON.parse(readFileSync(SLOW_TESTS_FILE, 'utf8')) as readonly string[]
-    const others = tests.filter((test) => !isOwn(test) && !slow.includes(test.id))
-    return [...tests.filter(isOwn), ...others]
+    const isQuick = ({ id }: CollectedTest): boolean => !slow.includes(id)
+    const own = tests.filter((test) => isOwn(test) && (!isStatic || isQuick(test)))
+    return [...own, ...tests.filter((test) => !isOwn(test) && isQuick(test))]
   }
 }
 

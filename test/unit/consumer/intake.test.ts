@@ -25,8 +25,9 @@ function newIntake(partition = 0) {
   )
   const stored: TradeDocument[] = []
   const trades = { add: (document: TradeDocument) => void stored.push(document) }
+  const registry = createMetrics()
   const deps = {
-    metrics: consumerMetrics(createMetrics()),
+    metrics: consumerMetrics(registry),
     log: createLogger('consumer', 'silent'),
     ends: { noteRecord: () => undefined }
   }
@@ -41,6 +42,7 @@ function newIntake(partition = 0) {
     fold,
     stored,
     intake,
+    registry,
     read({ key, value }: { readonly key: string; readonly value: string }): void {
       intake.read(offset++, Buffer.from(key), Buffer.from(value))
     }
@@ -88,6 +90,9 @@ describe('RecordIntake', () => {
     const [gap, ...others] = intake.drain().gaps
     assert.deepEqual(others, [])
     assert.equal(gap?.log, 'raw_data/0')
+    assert.equal(gap.id, 'gone-raw_data/0-1')
+    assert.match(gap.cause, /^\d+ records were removed from the topic before they were read$/)
+    assert.deepEqual(gap.symbols, [])
     assert.equal(gap.fromMs, START_MS)
     assert.equal(gap.toMs, receivedAt)
     const bar = changedBars(await flush(fold)).find(({ id }) => id === MINUTE_BAR)
@@ -121,5 +126,110 @@ describe('RecordIntake', () => {
     assert.match(dead[0]?.reason ?? '', /^value is not JSON/)
     assert.equal(dead[0]?.raw, '{')
     assert.deepEqual(stored, [])
+  })
+
+  it('names the place of a dead letter and counts it by the kind of its problem', async () => {
+    const { intake, read, registry } = newIntake()
+    read(encodeTradeRecord(aRecord()))
+    read({ key: 'AAPL', value: '{' })
+    intake.read(2, null, null)
+    const { dead } = intake.drain()
+    assert.deepEqual(
+      dead.map(({ reason, ...place }) => ({ ...place, kind: reason.split(':')[0] })),
+      [
+        { kind: 'value is not JSON', stage: 'consumer', partition: 0, offset: 1, raw: '{' },
+        { kind: 'value is missing', stage: 'consumer', partition: 0, offset: 2, raw: '' }
+      ]
+    )
+    assert.deepEqual(intake.drain().dead, [])
+    const { body: text } = await registry.expose()
+    assert.match(text, /^tapedeck_records_dead_total\{reason="value is not JSON"\} 1$/m)
+    assert.match(text, /^tapedeck_records_dead_total\{reason="value is missing"\} 1$/m)
+    assert.match(text, /^tapedeck_records_read_total 3$/m)
+  })
+
+  it('passes over a record that was published twice, and counts it', async () => {
+    const { stored, read, registry } = newIntake()
+    const twice = encodeTradeRecord(aRecord({ trades: [aTrade(), aTrade()] }))
+    read(twice)
+    read(twice)
+    assert.equal(stored.length, 2)
+    const { body: text } = await registry.expose()
+    assert.match(text, /^tapedeck_records_repeated_total 1$/m)
+    assert.match(text, /^tapedeck_trades_read_total 2$/m)
+  })
+
+  it('stores a trade once that its vendor delivered again, and keeps the second aside', async () => {
+    const { stored, intake, read, registry } = newIntake()
+    const trades = [aTrade({ i: 'v1' })]
+    read(encodeTradeRecord(aRecord({ trades })))
+    read(encodeTradeRecord(aRecord({ frame: 2, trades })))
+    assert.equal(stored.length, 1)
+    assert.deepEqual(
+      intake.drain().late.map(({ reason, byMs }) => ({ reason, byMs })),
+      [{ reason: 'redelivered', byMs: 0 }]
+    )
+    const { body: text } = await registry.expose()
+    assert.match(text, /^tapedeck_trades_aside_total\{reason="redelivered"\} 1$/m)
+    assert.match(text, /^tapedeck_late_trade_age_seconds_count 0$/m)
+  })
+
+  it('observes how late a late trade was, in seconds', async () => {
+    const { read, registry } = newIntake()
+    read(encodeTradeRecord(aRecord({ trades: [aTrade({ t: START_MS + 120_000 })] })))
+    read(encodeTradeRecord(aRecord({ frame: 2, trades: [aTrade({ t: START_MS })] })))
+    const { body: text } = await registry.expose()
+    assert.match(text, /^tapedeck_late_trade_age_seconds_sum 120$/m)
+    assert.match(text, /^tapedeck_trades_aside_total\{reason="too late"\} 1$/m)
+  })
+
+  it('keeps the newest trade of each symbol', () => {
+    const { intake, read } = newIntake()
+    read(encodeTradeRecord(aRecord({ trades: [aTrade({ p: 1 }), aTrade({ p: 2 })] })))
+    read(encodeTradeRecord(aRecord({ symbol: 'MSFT', frame: 1, trades: [aTrade({ p: 9 })] })))
+    read(
+      encodeTradeRecord(
+        aRecord({ frame: 2, receivedAt: START_MS + 5, trades: [aTrade({ p: 3, t: START_MS + 1 })] })
+      )
+    )
+    assert.deepEqual(intake.drain().symbols, [
+      {
+        _id: 'AAPL',
+        feed: 'simulated',
+        lastPrice: 3,
+        lastTradeAt: new Date(START_MS + 1),
+        lastReceivedAt: new Date(START_MS + 5)
+      },
+      {
+        _id: 'MSFT',
+        feed: 'simulated',
+        lastPrice: 9,
+        lastTradeAt: new Date(START_MS),
+        lastReceivedAt: new Date(START_MS + 3_600_000)
+      }
+    ])
+    assert.deepEqual(intake.drain().symbols, [])
+  })
+
+  it('keeps cancels and corrections, also of a record without trades', () => {
+    const { intake, read } = newIntake()
+    const amendments = [{ index: 0, kind: 'cancel', of: 'v1', by: null, t: START_MS }] as const
+    read(encodeTradeRecord({ ...aRecord({ trades: [], indexes: [] }), amendments }))
+    const { amendments: kept, symbols } = intake.drain()
+    assert.equal(kept.length, 1)
+    assert.deepEqual(symbols, [])
+    assert.deepEqual(intake.drain().amendments, [])
+  })
+
+  it('counts outages, and records that were removed', async () => {
+    const { intake, read, registry } = newIntake()
+    read(encodeGapRecord(aGap(1, 2)))
+    intake.reportRemoved(1, 1)
+    intake.reportRemoved(4, 1)
+    const { body: text } = await registry.expose()
+    assert.match(text, /^tapedeck_gap_records_read_total 1$/m)
+    assert.match(text, /^tapedeck_records_missing_total 3$/m)
+    // Nothing was removed before the record that is read twice.
+    assert.equal(intake.drain().gaps.length, 1)
   })
 })

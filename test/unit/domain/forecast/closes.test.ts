@@ -116,3 +116,143 @@ describe('Lookback', () => {
     )
   })
 })
+
+describe('Closes, bar by bar', () => {
+  const newCloses = (spec = SPEC): Closes => new Closes(spec, 0.9, undefined)
+  const prices = (closes: Closes): number[] => closes.state().ring.map(([, close]) => close)
+
+  it('begins again with a gap in a bar, and says so once', () => {
+    const closes = newCloses()
+    const up = () => 1
+    assert.deepEqual(closes.admit(finalBar(0, 10), up), { isTaken: true, isNewGap: false })
+    assert.deepEqual(closes.admit(finalBar(1, 11, { coverage: 0.89 }), up), {
+      isTaken: false,
+      isNewGap: true
+    })
+    assert.deepEqual(closes.admit(finalBar(2, 12, { coverage: 0.1 }), up), {
+      isTaken: false,
+      isNewGap: false
+    })
+    assert.deepEqual(prices(closes), [])
+    assert.equal(closes.state().isInGap, true)
+    // A covered stretch of 0.9 is enough; the gap was told already.
+    assert.deepEqual(
+      closes.admit(finalBar(3, 13, { coverage: 0.9 }), () => 0),
+      {
+        isTaken: true,
+        isNewGap: false
+      }
+    )
+    assert.deepEqual(prices(closes), [13])
+    assert.equal(closes.state().isInGap, false)
+  })
+
+  it('begins again after windows without a bar in which the feed was down', () => {
+    const closes = newCloses()
+    closes.admit(finalBar(0, 10), () => 1)
+    const asked: unknown[] = []
+    const down = (...stretch: unknown[]): number => {
+      asked.push(stretch)
+      return 0.5
+    }
+    // The next window follows at once: nothing is asked.
+    assert.equal(closes.admit(finalBar(1, 11), down).isNewGap, false)
+    assert.deepEqual(asked, [])
+    assert.deepEqual(closes.admit(finalBar(4, 12), down), { isTaken: true, isNewGap: true })
+    assert.deepEqual(asked, [[finalBar(4, 12), finalBar(1, 0).endMs, finalBar(4, 0).startMs]])
+    assert.deepEqual(prices(closes), [12])
+    assert.deepEqual(
+      closes.admit(finalBar(9, 13), () => 0.9),
+      { isTaken: true, isNewGap: false }
+    )
+    assert.deepEqual(prices(closes), [12, 13])
+  })
+
+  it('begins again with another session or trading date, which is no gap', () => {
+    const closes = newCloses()
+    closes.admit(finalBar(0, 10), () => 1)
+    const post = { session: 'post' }
+    assert.deepEqual(
+      closes.admit(finalBar(5, 11, post), () => 0),
+      {
+        isTaken: true,
+        isNewGap: false
+      }
+    )
+    closes.admit(finalBar(6, 12, post), () => 1)
+    assert.deepEqual(prices(closes), [11, 12])
+    closes.admit(finalBar(7, 13, { ...post, tradeDate: '2030-01-01' }), () => 1)
+    assert.deepEqual(prices(closes), [13])
+    const { session, tradeDate, newestEndMs } = closes.state()
+    assert.deepEqual(
+      { session, tradeDate, newestEndMs },
+      { session: 'post', tradeDate: '2030-01-01', newestEndMs: finalBar(7, 0).endMs }
+    )
+  })
+
+  it('counts trading days by their closes, over every session', () => {
+    const closes = newCloses({ ...SPEC, timeframe: '1d' })
+    for (const [index, close] of [10, 11, 13].entries()) {
+      const day = { timeframe: '1d', session: `s${index}`, tradeDate: `d${index}` }
+      closes.admit(finalBar(index * 3, close, day), () => 1)
+    }
+    assert.deepEqual(closes.lookback().points, [
+      [-2, -3],
+      [-1, -2],
+      [0, 0]
+    ])
+  })
+
+  it('takes no close of a bar without a price', () => {
+    const closes = newCloses()
+    closes.admit(finalBar(0, 10), () => 1)
+    assert.deepEqual(
+      closes.admit(finalBar(1, null), () => 1),
+      { isTaken: false, isNewGap: false }
+    )
+    assert.equal(closes.revise(finalBar(0, null, { revision: 1 })), false)
+    assert.equal(closes.revise(finalBar(0, 12, { revision: 1, coverage: 0.89 })), false)
+    assert.deepEqual(prices(closes), [10])
+    assert.equal(closes.revise(finalBar(0, 12, { revision: 1, coverage: 0.9 })), true)
+    assert.deepEqual(prices(closes), [12])
+    // An equal revision with another close is a newer state of the same bar.
+    assert.equal(closes.revise(finalBar(0, 15, { revision: 1 })), true)
+    assert.deepEqual(prices(closes), [15])
+  })
+
+  it('puts a bar of late trades behind the newest close, but none of another session', () => {
+    const closes = newCloses()
+    closes.admit(finalBar(0, 10), () => 1)
+    closes.admit(finalBar(1, 11), () => 1)
+    assert.equal(closes.revise(finalBar(3, 13, { session: 'post' })), false)
+    assert.equal(closes.revise(finalBar(3, 13)), true)
+    assert.equal(closes.state().newestEndMs, finalBar(3, 0).endMs)
+    assert.equal(closes.revise(finalBar(2, 12)), true)
+    assert.equal(closes.state().newestEndMs, finalBar(3, 0).endMs)
+    assert.deepEqual(prices(closes), [10, 11, 12, 13])
+    closes.admit(finalBar(4, 14), () => 1)
+    assert.equal(closes.revise(finalBar(0, 9)), false)
+    assert.deepEqual(prices(closes), [11, 12, 13, 14])
+  })
+
+  it('is empty at first', () => {
+    const { pace: _, ...state } = newCloses().state()
+    assert.deepEqual(state, {
+      newestEndMs: 0,
+      session: '',
+      tradeDate: '',
+      isInGap: false,
+      ring: []
+    })
+    assert.throws(() => newCloses().lookback(), /a close is in use/)
+  })
+
+  it('learns the steps of a state that was stored without them', () => {
+    const closes = closesOf(10, 14, 12, 13)
+    const { pace: _, ...older } = closes.state()
+    const restored = new Closes(SPEC, 0.9, older)
+    assert.deepEqual(restored.state(), closes.state())
+    const shorter = new Closes({ ...SPEC, lookback: 2 }, 0.9, closes.state())
+    assert.deepEqual(prices(shorter), [12, 13])
+  })
+})

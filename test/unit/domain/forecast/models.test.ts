@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { FORECAST_MODELS } from '@tapedeck/domain'
-import { Lookback, type Fit, type Point } from '@tapedeck/domain/testing'
+import { fitLine, intervalHalf, Lookback, type Fit, type Point } from '@tapedeck/domain/testing'
 import { exactLine } from './exact-line.ts'
 import { near } from './price-walk.ts'
 
@@ -60,5 +60,35 @@ describe('FORECAST_MODELS', () => {
     for (const model of FORECAST_MODELS) {
       assert.equal(model.fit(new Lookback(RISING.slice(-2), 100), SPEC), undefined)
     }
+  })
+
+  it('has three models by name, the headline first', () => {
+    assert.deepEqual(
+      FORECAST_MODELS.map(({ name }) => name),
+      ['linear-regression', 'exponential', 'shrunk']
+    )
+  })
+
+  it('exponential continues the line of weights that decay by age', () => {
+    const prices = [103, 99, 102, 105, 104, 100]
+    const points = prices.map((close, i): Point => [i - 5, close - 100])
+    const growth = Math.log(21 / 19)
+    const line = fitLine(
+      points,
+      points.map(([x]) => Math.exp(growth * x))
+    )
+    assert.ok(line)
+    const { forecast, parameters, interval } = fitOf('exponential', points, 100)
+    near(forecast, 100 + line.intercept + 4 * line.slope, 1)
+    near(parameters['slope'] ?? NaN, line.slope, 1)
+    const half = intervalHalf(line, 4)
+    near(interval?.lower ?? NaN, forecast - half, 1)
+    near(interval?.upper ?? NaN, forecast + half, 1)
+  })
+
+  it('shrunk follows a falling price as it does a rising one', () => {
+    const falling = RISING.map(([x, y]): Point => [x, -y])
+    const { forecast } = fitOf('shrunk', falling, 100, 0.25)
+    near(forecast, 100 - 2 * (1 - (1.2 * 0.25) / 20 / 0.25), 1)
   })
 })

@@ -87,4 +87,39 @@ describe('fitLine()', () => {
       { slope: 0, intercept: 0, standardError: 0, r2: 1 }
     )
   })
+
+  it('explains all of a line without residuals, and nothing of a price around its mean', () => {
+    const rising = fitLine([
+      [-2, -2],
+      [-1, -1],
+      [0, 0]
+    ])
+    assert.ok(rising)
+    near(rising.r2, 1, 1)
+    near(rising.slope, 1, 1)
+    assert.deepEqual([rising.n, rising.effectiveN, rising.meanX, rising.sxx], [3, 3, -1, 2])
+    const level = fitLine([
+      [-2, 0],
+      [-1, 3],
+      [0, 0]
+    ])
+    assert.ok(level)
+    near(level.r2, 0, 1)
+    near(level.standardError, Math.sqrt(6), 1)
+  })
+
+  it('explains a share of the weighted variance', () => {
+    const points: Point[] = [
+      [-3, 4],
+      [-2, 1],
+      [-1, 2],
+      [0, 0]
+    ]
+    const equal = fitLine(points)
+    const weighted = fitLine(points, [3, 3, 3, 3])
+    assert.ok(equal && weighted)
+    for (const name of ['r2', 'slope', 'intercept', 'standardError', 'meanX', 'sxx'] as const) {
+      near(weighted[name], equal[name], 1)
+    }
+  })
 })
