@@ -35,9 +35,9 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/domain/src',
-    files: 'bars/bar bars/bar-fields bars/memory-store rules',
+    files: 'bars/memory-store',
     tests: ['unit/domain/bars/close-fold.test.ts'],
-    why: 'parts of one fold, which properties hold as a whole'
+    why: 'stands in for the database in the tests of a whole fold'
   },
   {
     folder: 'libs/domain/src/forecast',

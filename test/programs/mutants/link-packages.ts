@@ -2,5 +2,7 @@
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 
 mkdirSync('node_modules/@tapedeck', { recursive: true })
-for (const name of readdirSync('libs'))
-  symlinkSync(`../../libs/${name}`, `node_modules/@tapedeck/${name}`)
+for (const folder of ['libs', 'services'])
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isDirectory())
+      symlinkSync(`../../${folder}/${entry.name}`, `node_modules/@tapedeck/${entry.name}`)

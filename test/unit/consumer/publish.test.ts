@@ -18,15 +18,14 @@ describe('barRecordsOf()', () => {
     return bars.map(({ start }) => start)
   }
 
-  it('makes a record for each symbol and timeframe, its bars ascending, new and changed', () => {
-    const records = barRecordsOf({
-      fresh: [bar({ start: new Date(3000) }), bar({ timeframe: '5m', start: new Date(0) })],
-      changed: [
-        bar({ start: new Date(9000) }),
-        bar({ start: new Date(1000) }),
-        bar({ symbol: 'MSFT' })
-      ]
-    })
+  it('makes a record for each symbol and timeframe, its bars ascending', () => {
+    const records = barRecordsOf([
+      bar({ start: new Date(9000) }),
+      bar({ start: new Date(1000) }),
+      bar({ symbol: 'MSFT' }),
+      bar({ start: new Date(3000) }),
+      bar({ timeframe: '5m', start: new Date(0) })
+    ])
     assert.deepEqual(records.map(({ key }) => key).toSorted(), ['AAPL|1m', 'AAPL|5m', 'MSFT|1m'])
     assert.deepEqual(
       starts(records.find(({ key }) => key === 'AAPL|1m')?.value ?? ''),
@@ -36,10 +35,9 @@ describe('barRecordsOf()', () => {
 
   it('puts a hundred bars into a record at most', () => {
     const of = (count: number): number[] =>
-      barRecordsOf({
-        fresh: Array.from({ length: count }, (_, index) => bar({ start: new Date(index) })),
-        changed: []
-      }).map(({ value }) => starts(value).length)
+      barRecordsOf(
+        Array.from({ length: count }, (_, index) => bar({ start: new Date(index) }))
+      ).map(({ value }) => starts(value).length)
     assert.deepEqual(of(0), [])
     assert.deepEqual(of(100), [100])
     assert.deepEqual(of(201), [100, 100, 1])

@@ -91,3 +91,40 @@ describe('GapList', () => {
     )
   })
 })
+
+describe('coverageOf(), at its limits', () => {
+  it('is full without a gap, and none of a window that a gap fills', () => {
+    assert.equal(coverageOf('AAPL', '1m', 0, MINUTE, []), 1)
+    assert.equal(coverageOf('AAPL', '1m', 0, MINUTE, [span(0, MINUTE)]), 0)
+    assert.equal(coverageOf('AAPL', '1m', 0, MINUTE, [span(-5, Infinity)]), 0)
+    assert.equal(coverageOf('AAPL', '1m', 0, MINUTE, [span(MINUTE, Infinity)]), 1)
+  })
+
+  it('is full of a window without length', () => {
+    assert.equal(coverageOf('AAPL', '100t', 5, 5, [span(0, 10)]), 1)
+  })
+
+  it('is unknown when nothing is known of the time before its end', () => {
+    const before = (toMs: number) => [{ id: 'b', fromMs: -Infinity, toMs }]
+    assert.equal(coverageOf('AAPL', '1m', 0, MINUTE, before(MINUTE)), null)
+    assert.equal(coverageOf('AAPL', '1m', 0, MINUTE, before(MINUTE - 1)), 1 - (MINUTE - 1) / MINUTE)
+    assert.equal(coverageOf('AAPL', '1m', 0, MINUTE, [span(-1e12, MINUTE)]), 0)
+  })
+
+  it('counts the whole day of a symbol that trades around the clock', () => {
+    const day = 86_400_000
+    assert.equal(coverageOf('BINANCE:BTCUSDT', '1d', 0, day, [span(0, day / 4)]), 0.75)
+  })
+})
+
+describe('GapList, with many gaps', () => {
+  it('drops the gap that ended first beyond five thousand', () => {
+    const list = new GapList()
+    for (let i = 5000; i >= 0; i--) list.add(knownGap(aGap(i * 10, i * 10 + 5, { id: `g${i}` })))
+    const at = (index: number) =>
+      list
+        .within({ symbol: 'A', feed: 'simulated' }, index * 10, index * 10 + 10)
+        .map(({ id }) => id)
+    assert.deepEqual([at(0), at(1), at(5000)], [[], ['g1'], ['g5000']])
+  })
+})

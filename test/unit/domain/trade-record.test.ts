@@ -14,7 +14,7 @@ import {
   type GapRecord
 } from '@tapedeck/domain'
 import fc from 'fast-check'
-import { aRecord, aTrade } from '../../support/trades.ts'
+import { aGap, aRecord, aTrade } from '../../support/trades.ts'
 
 const ORIGIN = { feed: 'finnhub', connection: 'c', frame: 4, receivedAt: 1_764_000_600_200 }
 
@@ -175,5 +175,136 @@ describe('tradeProblem()', () => {
     assert.match(recordProblem(aRecord({ frame: 2 ** 41 }), 'AAPL') ?? '', /^frame is over/)
     assert.match(recordProblem(aRecord({ connection: '\ud800' }), 'AAPL') ?? '', /no name/)
     assert.match(recordProblem(aRecord({ feed: 'x'.repeat(101) }), 'AAPL') ?? '', /no name/)
+  })
+})
+
+describe('the reason why a record or a trade does not fit', () => {
+  const trades = (count: number) =>
+    aRecord({ trades: Array.from({ length: count }, () => aTrade()) })
+  const amended = (amendments: unknown) => ({ ...aRecord(), amendments })
+  const amendment = { index: 3, kind: 'cancel', of: 'v1', by: null, t: 5 }
+  const records: readonly [value: unknown, problem: string | undefined][] = [
+    [null, 'value is not an object'],
+    [{ ...aRecord(), version: 2 }, 'version is not 1'],
+    [{ ...aRecord(), symbol: '' }, 'symbol is missing'],
+    [{ ...aRecord(), symbol: 'MSFT' }, 'key is not the symbol'],
+    [{ ...aRecord(), feed: '' }, 'feed is missing'],
+    [{ ...aRecord(), feed: 1 }, 'feed is missing'],
+    [{ ...aRecord(), connection: '' }, 'connection is missing'],
+    [{ ...aRecord(), connection: null }, 'connection is missing'],
+    [{ ...aRecord(), frame: -1 }, 'frame is missing'],
+    [{ ...aRecord(), frame: 0.5 }, 'frame is missing'],
+    [{ ...aRecord(), frame: 0 }, undefined],
+    [{ ...aRecord(), receivedAt: 0.5 }, 'receivedAt is not epoch ms'],
+    [{ ...aRecord(), trades: {} }, 'trades are missing'],
+    [{ ...aRecord(), trades: [], indexes: [] }, 'trades are missing'],
+    [trades(1000), undefined],
+    [trades(1001), 'more than 1000 trades'],
+    [{ ...aRecord(), indexes: {} }, 'indexes do not match'],
+    [{ ...aRecord(), indexes: [] }, 'indexes do not match'],
+    [{ ...aRecord(), indexes: ['0'] }, 'an index is no number'],
+    [{ ...aRecord(), indexes: [0.5] }, 'an index is no number'],
+    [{ ...aRecord(), indexes: [-1] }, 'indexes do not rise'],
+    [{ ...aRecord(), indexes: [4096] }, 'indexes do not rise'],
+    [{ ...aRecord(), indexes: [4095] }, undefined],
+    [{ ...trades(2), indexes: [3, 3] }, 'indexes do not rise'],
+    [{ ...aRecord(), trades: [{ p: 1, t: 1 }] }, 'size is not a number'],
+    [amended({}), 'amendments are no list'],
+    [amended([]), 'amendments are no list'],
+    [amended([null]), 'an amendment is not an object'],
+    [amended(['x']), 'an amendment is not an object'],
+    [amended([{ ...amendment, index: 'x' }]), 'an amendment has no index'],
+    [amended([{ ...amendment, kind: 'x' }]), 'an amendment is of no kind'],
+    [amended([{ ...amendment, of: '' }]), 'an amendment names no trade'],
+    [amended([{ ...amendment, of: 1 }]), 'an amendment names no trade'],
+    [amended([{ ...amendment, t: null }]), 'an amendment has no time'],
+    [amended([{ ...amendment, kind: 'correction' }]), 'an amendment has no fitting trade'],
+    [amended([{ ...amendment, by: { p: 0 } }]), 'an amendment has no fitting trade'],
+    [amended([amendment, { ...amendment, kind: 'correction', by: aTrade() }]), undefined],
+    [{ ...amended([amendment]), trades: [], indexes: [] }, undefined]
+  ]
+  for (const [index, [value, problem]] of records.entries()) {
+    it(`of record ${index + 1} is: ${problem ?? 'none'}`, () => {
+      assert.equal(recordProblem(value, 'AAPL'), problem)
+    })
+  }
+
+  const good = { p: 1, t: 1, v: 1 }
+  const badTrades: readonly [value: unknown, problem: string | undefined][] = [
+    ['x', 'trade is not an object'],
+    [null, 'trade is not an object'],
+    [{ ...good, p: '1' }, 'price is not a number'],
+    [{ ...good, p: Infinity }, 'price is not a number'],
+    [{ ...good, p: 0 }, 'price is not positive'],
+    [{ ...good, p: -1 }, 'price is not positive'],
+    [{ ...good, t: '1' }, 'time is not epoch ms'],
+    [{ ...good, t: 1.5 }, 'time is not epoch ms'],
+    [{ ...good, t: 0 }, 'time is not epoch ms'],
+    [{ ...good, v: '1' }, 'size is not a number'],
+    [{ ...good, v: NaN }, 'size is not a number'],
+    [{ ...good, v: -1 }, 'size is negative'],
+    [{ ...good, c: 'x' }, 'conditions are not a list'],
+    [{ ...good, c: ['1', 1] }, 'a condition is not a text'],
+    [{ ...good, i: 1 }, 'id is not a text'],
+    [{ ...good, i: 'v1' }, undefined]
+  ]
+  for (const [index, [value, problem]] of badTrades.entries()) {
+    it(`of trade ${index + 1} is: ${problem ?? 'none'}`, () => {
+      assert.equal(tradeProblem(value), problem)
+    })
+  }
+
+  const gap = { ...aGap(1, 2), symbols: ['AAPL'] }
+  const gaps: readonly [value: unknown, problem: string | undefined][] = [
+    ['x', 'value is not an object'],
+    [null, 'value is not an object'],
+    [{ ...gap, version: 2 }, 'not a gap of version 1'],
+    [{ ...gap, kind: 'x' }, 'not a gap of version 1'],
+    [{ ...gap, id: '' }, 'id is missing'],
+    [{ ...gap, id: 1 }, 'id is missing'],
+    [{ ...gap, feed: '' }, 'feed is missing'],
+    [{ ...gap, feed: 1 }, 'feed is missing'],
+    [{ ...gap, fromMs: 'x' }, 'from or to is not epoch ms'],
+    [{ ...gap, toMs: 0.5 }, 'from or to is not epoch ms'],
+    [{ ...gap, fromMs: null, toMs: null }, undefined],
+    [{ ...gap, cause: 1 }, 'cause is missing'],
+    [{ ...gap, symbols: 'AAPL' }, 'symbols are not a list of texts'],
+    [{ ...gap, symbols: ['AAPL', 1] }, 'symbols are not a list of texts'],
+    [{ ...gap, at: 'x' }, 'at is not epoch ms']
+  ]
+  for (const [index, [value, problem]] of gaps.entries()) {
+    it(`of gap ${index + 1} is: ${problem ?? 'none'}`, () => {
+      const { problem: found } = decodeRecord(
+        Buffer.from(' gap'),
+        Buffer.from(JSON.stringify(value))
+      )
+      assert.equal(found, problem)
+    })
+  }
+
+  it('of a value is its size from 900 001 bytes on', () => {
+    const text = JSON.stringify(aRecord())
+    const of = (bytes: number) => decodeRecord(Buffer.from('AAPL'), Buffer.from(text.padEnd(bytes)))
+    assert.deepEqual(of(900_000).record, aRecord())
+    assert.deepEqual(of(900_001), { problem: 'value has 900001 bytes' })
+  })
+})
+
+describe('recordsOf(), with amendments', () => {
+  it('puts them into the record of their symbol, which may have no trades', () => {
+    const amendment = { index: 1, kind: 'cancel', of: 'v1', by: null, t: 5 } as const
+    const trade = { s: 'A', p: 1, t: 5, v: 1, c: null, index: 0 }
+    const made = recordsOf([trade], ORIGIN, [
+      { ...amendment, s: 'A' },
+      { ...amendment, s: 'B' },
+      { ...amendment, s: 'A', index: 2 }
+    ])
+    assert.deepEqual(
+      made.map(({ symbol, indexes, amendments }) => ({ symbol, indexes, amendments })),
+      [
+        { symbol: 'A', indexes: [0], amendments: [amendment, { ...amendment, index: 2 }] },
+        { symbol: 'B', indexes: [], amendments: [amendment] }
+      ]
+    )
   })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { BarAccumulator, MAY, precedes, type BarTrade } from '@tapedeck/domain'
+import { ACCUMULATOR_SUMS, BarAccumulator, MAY, precedes, type BarTrade } from '@tapedeck/domain'
 import fc from 'fast-check'
 
 describe('BarAccumulator', () => {
@@ -156,6 +156,51 @@ describe('BarAccumulator', () => {
     // Three squared returns of 4e4 x 1e-8.
     assert.equal(accumulator.realisedVolatility, Math.sqrt(12e4 / 1e8))
     assert.equal(accumulator.exactVolume.toNumber(), 36)
+  })
+
+  it('is stored with its sums in the order of ACCUMULATOR_SUMS, and with the places of its prices', () => {
+    assert.deepEqual(ACCUMULATOR_SUMS, [
+      'volume',
+      'notional',
+      'vwapVolume',
+      'prices',
+      'squares',
+      'squaredReturns',
+      'upVolume',
+      'downVolume',
+      'unchangedVolume'
+    ])
+    const accumulator = new BarAccumulator()
+    const fallback = { eligibility: MAY.setLastIfNone | MAY.addVolume }
+    accumulator.add({ ...aTrade(7, 1), ...fallback, size: 100 })
+    accumulator.add({ ...aTrade(10, 2), size: 2, direction: 1, squaredReturn: 3 })
+    accumulator.add({ ...aTrade(11, 3), size: 4, direction: -1, squaredReturn: 5 })
+    accumulator.add({ ...aTrade(11, 4), size: 8 })
+    const stored = {
+      sums: [114, 152, 14, 32, 342, 8, 2, 4, 8].map((sum) => sum * 1e8),
+      priceCount: 3,
+      first: [2, 'c', 2, 10],
+      last: [4, 'c', 4, 11],
+      fallback: [1, 'c', 1, 7]
+    }
+    assert.deepEqual(accumulator.exactParts(), stored)
+    assert.deepEqual(accumulator.toStored(), {
+      ...stored,
+      high: 11,
+      low: 10,
+      tradeCount: 4,
+      firstTradeMs: 1,
+      lastTradeMs: 4,
+      session: 'regular',
+      feed: 'x'
+    })
+    assert.deepEqual(new BarAccumulator().exactParts(), {
+      sums: [0, 0, 0, 0, 0, 0, 0, 0, 0],
+      priceCount: 0,
+      first: null,
+      last: null,
+      fallback: null
+    })
   })
 
   it('names a session and a feed that all trades share, else mixed, also when merged', () => {

@@ -162,7 +162,7 @@ describe('ActivityBarAggregator', () => {
     fold.gaps.add(knownGap(aGap(START_MS + 1000, START_MS + 2000, { id: 'inside' })))
     fold.gaps.add(knownGap(aGap(START_MS + 5000, START_MS + 6000, { id: 'after' })))
     const trades = [0, 3000].map((ms) => aTrade({ t: START_MS + ms }))
-    fold.take(aRecord({ trades }), 0, START_MS)
+    fold.take(aRecord({ trades }), 0)
     await flush(fold, store)
     const [bar] = contents(store)
     assert.deepEqual(bar?.gaps, [{ id: 'inside', fromMs: START_MS + 1000, toMs: START_MS + 2000 }])
@@ -172,7 +172,7 @@ describe('ActivityBarAggregator', () => {
     const fold = new PartitionFold(OPTIONS, undefined, -Infinity)
     const asked = () =>
       fold.activity.missing().map(({ symbol, timeframe }) => `${symbol} ${timeframe}`)
-    fold.take(aRecord({ frame: 1, trades: [aTrade(), aTrade()] }), 0, START_MS)
+    fold.take(aRecord({ frame: 1, trades: [aTrade(), aTrade()] }), 0)
     assert.deepEqual(asked(), [])
     fold.activity.closeBatch()
     assert.deepEqual(asked(), ['AAPL 3t', 'AAPL 700v', 'AAPL 20000usd'])
@@ -181,7 +181,7 @@ describe('ActivityBarAggregator', () => {
     fold.activity.mergeBatch()
     assert.equal(fold.activity.isEmpty, false)
     const without = new PartitionFold({ ...OPTIONS, timeframes: ['1m'] }, undefined, -Infinity)
-    without.take(aRecord(), 0, START_MS)
+    without.take(aRecord(), 0)
     without.activity.closeBatch()
     assert.deepEqual([without.activity.isEmpty, without.activity.missing()], [true, []])
   })
@@ -191,11 +191,11 @@ describe('ActivityBarAggregator', () => {
     const record = (frame: number, count: number) =>
       aRecord({ frame, trades: Array.from({ length: count }, () => aTrade()) })
     const before = new PartitionFold(OPTIONS, undefined, -Infinity)
-    before.take(record(1, 2), 0, START_MS)
+    before.take(record(1, 2), 0)
     await flush(before, store)
     const after = new PartitionFold(OPTIONS, undefined, Infinity)
-    after.take(record(1, 2), 0, START_MS)
-    after.take(record(2, 2), 1, START_MS)
+    after.take(record(1, 2), 0)
+    after.take(record(2, 2), 1)
     const { activity } = await flush(after, store)
     assert.deepEqual(
       [activity.fresh, activity.changed].map((bars) =>
@@ -210,7 +210,7 @@ describe('ActivityBarAggregator', () => {
     // A full bar is not opened again.
     const last = new PartitionFold(OPTIONS, undefined, Infinity)
     store.checkpoint = 1
-    last.take(record(2, 2), 1, START_MS)
+    last.take(record(2, 2), 1)
     const repeated = await flush(last, store)
     assert.deepEqual(repeated.activity.fresh.filter(({ bar }) => bar.timeframe === '3t').length, 1)
     const unchanged = await flush(last, store)

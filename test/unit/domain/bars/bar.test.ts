@@ -38,12 +38,12 @@ class Folding {
   take(...trades: (Partial<FeedTrade> & { readonly ms: number })[]): void {
     const offset = this.#offset++
     const made = trades.map(({ ms, ...trade }) => aTrade({ t: START_MS + ms, ...trade }))
-    this.fold.take(aRecord({ frame: offset + 1, trades: made }), offset, 0)
+    this.fold.take(aRecord({ frame: offset + 1, trades: made }), offset)
   }
 
   gap(id: string, fromMs: number | null, toMs: number | null): void {
     const at = (ms: number | null) => (ms === null ? null : START_MS + ms)
-    this.fold.takeGap(aGap(at(fromMs), at(toMs), { id }), 0)
+    this.fold.takeGap(aGap(at(fromMs), at(toMs), { id }))
   }
 
   async flush(): Promise<void> {
@@ -82,6 +82,28 @@ describe('Bar', () => {
     await folding.flush()
     assert.deepEqual(history(folding.bar(MINUTE_BAR)), UNTOUCHED)
     assert.equal(folding.bar(MINUTE_BAR).finalAtMs, START_MS + 60_000)
+  })
+
+  it('becomes final in the order of the ends of a batch, then of the ids', async () => {
+    const folding = new Folding()
+    const symbols = ['MSFT', 'AAPL', 'NVDA']
+    for (const [index, symbol] of symbols.entries()) {
+      const trades = [aTrade({ t: START_MS + 1000 - index * 500 })]
+      folding.fold.take(aRecord({ symbol, frame: 1, trades }), index)
+    }
+    folding.fold.watermark.reach(START_MS + 60_000)
+    const { finals } = await flush(folding.fold, folding.store, 3)
+    assert.deepEqual(
+      finals.map(({ id, endMs }) => `${id.slice(0, 7)} ${endMs - START_MS}`),
+      [
+        'AAPL|1s 1000',
+        'NVDA|1s 1000',
+        'MSFT|1s 2000',
+        'AAPL|1m 60000',
+        'MSFT|1m 60000',
+        'NVDA|1m 60000'
+      ]
+    )
   })
 
   it('counts as late what came when the watermark had passed the window, record by record', async () => {

@@ -135,7 +135,7 @@ describe('PartitionFold', () => {
     const fold = newFold()
     const take = (frame: number, p: number, given: Partial<FeedTrade> = {}): void => {
       const trades = [aTrade({ p, t: START_MS + frame, ...given })]
-      fold.take(aRecord({ frame, trades, indexes: [3] }), frame, START_MS)
+      fold.take(aRecord({ frame, trades, indexes: [3] }), frame)
     }
     take(1, 100)
     // An official close sets no price and has no volume.
@@ -210,7 +210,7 @@ describe('PartitionFold', () => {
       aRecord({ frame: 2, trades: [aTrade({ t: START_MS + 2_000_000 })] })
     ])
     fold.toState()
-    const again = fold.take(aRecord({ frame: 3, trades: [trade] }), 2, START_MS)
+    const again = fold.take(aRecord({ frame: 3, trades: [trade] }), 2)
     assert.equal(again?.[0]?.exclusion, undefined)
   })
 
@@ -218,7 +218,7 @@ describe('PartitionFold', () => {
     const fold = newFold()
     assert.equal(fold.receivedAtMs, null)
     for (const [frame, receivedAt] of [START_MS + 5, START_MS + 9, START_MS + 7].entries()) {
-      fold.take(aRecord({ frame, receivedAt }), frame, START_MS)
+      fold.take(aRecord({ frame, receivedAt }), frame)
     }
     assert.equal(fold.receivedAtMs, START_MS + 9)
     assert.equal(new PartitionFold(OPTIONS, fold.toState(), 0).receivedAtMs, START_MS + 9)
@@ -237,21 +237,21 @@ describe('PartitionFold', () => {
   it('stops the clock while the feed is down, not for records that the log lost', () => {
     const fold = newFold()
     takeAll(fold, [aRecord()])
-    fold.takeGap(aGap(START_MS, null, { log: 'raw_data/0' }), START_MS)
-    assert.equal(fold.watermark.isFrozen, false)
-    fold.takeGap(aGap(START_MS, null), START_MS)
-    assert.equal(fold.watermark.isFrozen, true)
-    fold.takeGap(aGap(START_MS, START_MS + 1, { log: 'raw_data/0' }), START_MS)
-    fold.takeGap(aGap(null, START_MS + 1), START_MS)
-    assert.equal(fold.watermark.isFrozen, true)
-    fold.takeGap(aGap(START_MS, START_MS + 1), START_MS)
-    assert.equal(fold.watermark.isFrozen, false)
+    fold.takeGap(aGap(START_MS, null, { log: 'raw_data/0' }))
+    assert.equal(fold.watermark.frozenFeed, null)
+    fold.takeGap(aGap(START_MS, null))
+    assert.equal(fold.watermark.frozenFeed, 'simulated')
+    fold.takeGap(aGap(START_MS, START_MS + 1, { log: 'raw_data/0' }))
+    fold.takeGap(aGap(START_MS, START_MS + 1, { feed: 'finnhub' }))
+    assert.equal(fold.watermark.frozenFeed, 'simulated')
+    fold.takeGap(aGap(START_MS, START_MS + 1))
+    assert.equal(fold.watermark.frozenFeed, null)
   })
 
   it('gives the gaps taken since the last call, each once', () => {
     const fold = newFold()
-    fold.takeGap(aGap(1, 2, { id: 'a' }), 0)
-    fold.takeGap(aGap(1, null, { id: 'b', log: 'raw_data/0' }), 0)
+    fold.takeGap(aGap(1, 2, { id: 'a' }))
+    fold.takeGap(aGap(1, null, { id: 'b', log: 'raw_data/0' }))
     assert.deepEqual(
       fold.drainGaps().map(({ id, toMs }) => ({ id, toMs })),
       [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { Closes, Lookback } from '@tapedeck/domain/testing'
+import { Closes, Lookback, StepPace } from '@tapedeck/domain/testing'
 import { finalBar } from './forecast-store.ts'
 import { near, priceWalks } from './price-walk.ts'
 
@@ -232,6 +232,26 @@ describe('Closes, bar by bar', () => {
     assert.deepEqual(prices(closes), [10, 11, 12, 13])
     closes.admit(finalBar(4, 14), () => 1)
     assert.equal(closes.revise(finalBar(0, 9)), false)
+    assert.deepEqual(prices(closes), [11, 12, 13, 14])
+  })
+
+  it('teaches its pace every step, by the windows it took, and none over a break', () => {
+    const pace = new StepPace(SPEC.lookback)
+    pace.learn(4, 1)
+    pace.learn(-2, 2)
+    const closes = closesOf(10, 14, undefined, 12)
+    assert.deepEqual(closes.pace.state(), pace.state())
+    closes.admit(finalBar(4, 20, { session: 'post' }), () => 1)
+    pace.clear()
+    assert.deepEqual(closes.pace.state(), pace.state())
+    // The pace keeps the step of the earlier close.
+    assert.equal(closes.revise(finalBar(4, 30, { session: 'post', revision: 1 })), true)
+    assert.deepEqual(closes.pace.state(), pace.state())
+  })
+
+  it('holds no more closes than its lookback after one of late trades', () => {
+    const closes = closesOf(10, undefined, 12, 13, 14)
+    assert.equal(closes.revise(finalBar(1, 11)), true)
     assert.deepEqual(prices(closes), [11, 12, 13, 14])
   })
 
