@@ -162,7 +162,7 @@ describe('PartitionFold', () => {
       aRecord({ frame: 2, trades: [aTrade({ p: 300, c: ['12'] })] }),
       aRecord({ frame: 3, trades: [aTrade({ p: 101 })] })
     ])
-    assert.deepEqual(fold.toState().ticks, { '2026-03-10': '101uAAPL' })
+    assert.deepEqual(fold.toState().ticks, { '2026-03-10': '101uAAPL\n' })
   })
 
   it('drops a trade that its vendor sent under the same id before, or keeps it', () => {

@@ -95,12 +95,15 @@ describe('TickRule', () => {
     rule.next('B', 10, days.first)
     rule.next('C', 1, days.first)
     rule.next('C', 0.5, days.second)
-    assert.deepEqual(rule.toState(), { [days.first]: '189.25uA 10zB', [days.second]: '0.5dC' })
+    assert.deepEqual(rule.toState(), {
+      [days.first]: '189.25uA\n10zB\n',
+      [days.second]: '0.5dC\n'
+    })
   })
 
   it('passes over what is no print in a stored state', () => {
     const rule = new TickRule({ '2026-11-24': 'x 10xA 1xu10uB 5uC', '2026-11-25': '' })
-    assert.deepEqual(rule.toState(), { '2026-11-24': '5uC' })
+    assert.deepEqual(rule.toState(), { '2026-11-24': '5uC\n' })
     assert.deepEqual(rule.next('C', 5, '2026-11-24'), { direction: 1, squaredReturn: 0 })
   })
 })
