@@ -241,7 +241,9 @@ export function tradeProblem(trade: unknown): string | undefined {
     }
   }
   if (i !== undefined && typeof i !== 'string') return 'id is not a text'
-  return i === undefined || isName(i) ? undefined : NO_NAME('id')
+  // A parser drops an empty id, so that it is none.
+  const isFit = i === undefined || i === '' || isName(i)
+  return isFit ? undefined : NO_NAME('id')
 }
 
 const NO_NAME = (what: string): string =>
