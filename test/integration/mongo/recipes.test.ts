@@ -63,19 +63,17 @@ async function seededDatabase(t: TestContext): Promise<string> {
   return url.href
 }
 
-/** What mongosh prints when a text is pasted into it; undefined when there is no mongosh. It is the one on PATH or npm's. */
-async function pasted(uri: string, text: string): Promise<string | undefined> {
-  for (const [file, ...before] of [['mongosh'], ['npx', '--yes', MONGOSH]] as const) {
-    const ended = await run(file, [...before, uri, '--quiet', '--norc'], text)
-    if (ended !== undefined) return ended
+/** The command that starts mongosh: the one on PATH, or npm's, fetched now; undefined when there is none. */
+async function findMongosh(): Promise<readonly string[] | undefined> {
+  for (const command of [['mongosh'], ['npx', '--yes', MONGOSH]]) {
+    if ((await run([...command, '--version'], '')) !== undefined) return command
   }
   return undefined
 }
 
 /** The output of a command that is given `input`; undefined when the command is not there or cannot be fetched. */
 async function run(
-  file: string,
-  args: readonly string[],
+  [file = '', ...args]: readonly string[],
   input: string
 ): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>()
@@ -94,11 +92,14 @@ const MARK = 'end of recipe'
 describe('the recipes of README.md', { timeout: LIMIT_MS }, () => {
   // Line by line, as a terminal does: a recipe whose second line begins with a dot would be cut in two.
   it('answer rows, with the fields that they ask for, when they are pasted into mongosh', async (t) => {
+    const mongosh = await findMongosh()
+    if (mongosh === undefined) return t.skip(`no mongosh on PATH, and npx cannot fetch ${MONGOSH}`)
+    // After the fetch, which takes minutes: the recipes look at the last ones.
     const uri = await seededDatabase(t)
     const all = await recipes()
     assert.ok(all.length >= 10, `${all.length} recipes found`)
-    const output = await pasted(uri, all.map(({ text }) => `${text}\nprint('${MARK}')\n`).join(''))
-    if (output === undefined) return t.skip(`no mongosh on PATH, and npx cannot fetch ${MONGOSH}`)
+    const input = all.map(({ text }) => `${text}\nprint('${MARK}')\n`).join('')
+    const output = (await run([...mongosh, uri, '--quiet', '--norc'], input)) ?? ''
     const answers = output.split(MARK)
     for (const [index, { title, text }] of all.entries()) {
       const answer = answers[index] ?? ''
