@@ -63,7 +63,7 @@ describe('rulesOf()', () => {
       code: 'CONFIG_INVALID',
       message:
         "Cannot start: FORECASTS: '1m:20:1' needs bars of 1m, expected it in TIMEFRAMES\n" +
-        "FORECASTS: '5s:60:12' needs bars of 5s, expected it in TIMEFRAMES"
+        "  FORECASTS: '5s:60:12' needs bars of 5s, expected it in TIMEFRAMES"
     })
   })
 })

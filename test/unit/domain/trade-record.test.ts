@@ -239,7 +239,7 @@ describe('the reason why a record or a trade does not fit', () => {
     [{ ...good, p: -1 }, 'price is not positive'],
     [{ ...good, t: '1' }, 'time is not epoch ms'],
     [{ ...good, t: 1.5 }, 'time is not epoch ms'],
-    [{ ...good, t: 0 }, 'time is not epoch ms'],
+    [{ ...good, t: 0 }, `time is not epoch ms: 0, expected 1 to ${Date.UTC(9999, 11, 1)}`],
     [{ ...good, v: '1' }, 'size is not a number'],
     [{ ...good, v: NaN }, 'size is not a number'],
     [{ ...good, v: -1 }, 'size is negative'],
