@@ -298,18 +298,23 @@ const LOOK_LIMIT_MS = 2000
 
 /** Connects with the first look, and again after a look that failed. */
 export function openLogEnds(config: KafkaConfig, clientId: string): LogEnds {
-  let admin: Admin | undefined
+  let opening: Promise<Admin> | undefined
+  const open = async (): Promise<Admin> => {
+    const admin = createClient(config, clientId, undefined, 0).admin()
+    await admin.connect()
+    return admin
+  }
   const disconnect = async (): Promise<void> => {
-    const former = admin
-    admin = undefined
-    if (former === undefined) return
-    await withTimeout(former.disconnect(), LOOK_LIMIT_MS, 'Disconnecting').catch(() => undefined)
+    const former = opening
+    opening = undefined
+    // A connection that is still being made would outlive a disconnect before it stands.
+    const closed = former?.then((admin) => admin.disconnect()).catch(() => undefined)
+    await withTimeout(Promise.resolve(closed), LOOK_LIMIT_MS, 'Disconnecting').catch(
+      () => undefined
+    )
   }
   const ask = async (): Promise<ReadonlyMap<number, number>> => {
-    if (admin === undefined) {
-      admin = createClient(config, clientId, undefined, 0).admin()
-      await admin.connect()
-    }
+    const admin = await (opening ??= open())
     const offsets = await admin.fetchTopicOffsets(config.topic)
     return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
   }

@@ -27,7 +27,7 @@ describe('consumer while the broker stands still', { timeout: 240_000 }, () => {
     })
     const rules = { ALLOWED_DELAY: '500ms', LATENESS_LIMIT: '2s', TIMEFRAMES: '1s,5s' }
     const config = market.consumer({ ...brokers, ...rules, FLUSH_INTERVAL: '500ms' })
-    const { result } = await inService(t, (context) => startConsumer(config, context))
+    const { result, stop } = await inService(t, (context) => startConsumer(config, context))
     const readiness = async (): Promise<Readiness> =>
       (await (await fetch(`${result.healthUrl}/readyz`)).json()) as Readiness
     let sent = 0
@@ -55,5 +55,7 @@ describe('consumer while the broker stands still', { timeout: 240_000 }, () => {
       assert.equal(await market.database.trades.countDocuments(), sent)
     })
     assert.deepEqual(await market.database.lateTrades.find().toArray(), [])
+    // Its connections would outlive a broker that is closed before.
+    await stop()
   })
 })
