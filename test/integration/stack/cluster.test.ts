@@ -27,6 +27,14 @@ function signalTo(nodes: readonly Node[], name: NodeJS.Signals): void {
   for (const node of nodes) process.kill(node.current().pid ?? NaN, name)
 }
 
+function resume(node: Node): void {
+  try {
+    signalTo([node], 'SIGCONT')
+  } catch {
+    // It has no process any more.
+  }
+}
+
 /** The host:port of the primary; undefined while there is none. */
 async function primaryOf({ db }: Database): Promise<string | undefined> {
   const hello = await db.command({ hello: 1 }).catch(() => undefined)
@@ -64,7 +72,9 @@ describe('STACK_NODES=3', { timeout: 280_000 }, () => {
       const [old] = servers.mongod.nodes.filter(isPrimary)
       const others = servers.mongod.nodes.filter((node) => !isPrimary(node))
       assert.ok(old !== undefined && others.length === 2)
-      t.after(() => signalTo([old, ...others], 'SIGCONT'))
+      t.after(() => {
+        for (const node of [old, ...others]) resume(node)
+      })
 
       signalTo(others, 'SIGSTOP')
       const later = Array.from({ length: 30 }, (_, i) => aTrade('AAPL', 1 + i))
