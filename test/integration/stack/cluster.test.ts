@@ -119,7 +119,8 @@ describe('STACK_NODES=3', { timeout: 280_000 }, () => {
           value: 'x',
           partition: i % 3
         }))
-        await publisher.send(records)
+        // Not every broker knows a new topic at once.
+        await eventually(() => publisher.send(records), { timeoutMs: FAILOVER_LIMIT_MS })
         for (const node of servers.kafka.nodes) {
           const { pid } = node.current()
           signalTo([node], 'SIGKILL')
