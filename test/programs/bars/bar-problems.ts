@@ -1,7 +1,7 @@
 import { CONDITION_TABLE_VERSION, tradingDateAt } from '@tapedeck/domain'
 import type { BarDocument, FeedGapDocument } from '@tapedeck/mongo'
 import { isDeepStrictEqual } from 'node:util'
-import { unitsToNumber } from './decimal-units.ts'
+import { SUM_DECIMALS, unitsToNumber } from './decimal-units.ts'
 import type { ExpectedBar, PlacedTrade } from './expected-bars.ts'
 import { isUnknown, outagesIn, shareOf } from './outages.ts'
 
@@ -48,7 +48,7 @@ function close(of: (expected: ExpectedBar, facts: BarFacts) => number | null): R
   }
 }
 
-const sum = (units: bigint): number => unitsToNumber(units, 24)
+const sum = (units: bigint): number => unitsToNumber(units, SUM_DECIMALS)
 
 /** One rule a field: a field without a rule does not compile. */
 const RULES: Readonly<Record<keyof BarDocument, Rule>> = {
@@ -142,8 +142,8 @@ function isWhole(value: unknown): value is number {
 
 /** Of the population; n Σp² - (Σp)² from whole units, so that nothing cancels. */
 function deviationOf({ sums: { prices, squares }, tradeCount }: ExpectedBar): number {
-  const scatter = BigInt(tradeCount) * squares * 10n ** 24n - prices * prices
-  return Math.sqrt(Number(scatter) / 1e48) / tradeCount
+  const scatter = BigInt(tradeCount) * squares * 10n ** BigInt(SUM_DECIMALS) - prices * prices
+  return Math.sqrt(unitsToNumber(scatter, 2 * SUM_DECIMALS)) / tradeCount
 }
 
 /** A trading day counts from pre-market to the end of after-hours. */
@@ -186,16 +186,29 @@ interface Exact {
   readonly gaps?: readonly (readonly [id: string, fromMs: number, toMs: number])[]
 }
 
-/** A stored sum in units of 1e-24: a number counts in 1e-8, a text in 1e-24. */
+/** A stored number counts in units of 1e-8, a text in units of 1e-24 unless it names its exponent. */
+const NUMBER_UNITS = 10n ** BigInt(SUM_DECIMALS - 8)
+const TEXT_DECIMALS = 24
+
+/** A stored sum in units of a sum. */
 function unitsOf(stored: number | string): bigint {
-  return typeof stored === 'string' ? BigInt(stored) : BigInt(stored) * 10n ** 16n
+  if (typeof stored === 'number') return BigInt(stored) * NUMBER_UNITS
+  const [digits = '0', decimals = TEXT_DECIMALS] = stored.split('e-')
+  return BigInt(digits) * 10n ** BigInt(SUM_DECIMALS - Number(decimals))
 }
 
 /** The one form in which a sum is stored. */
 function storedForm(units: bigint): number | string {
-  const inNumber = units / 10n ** 16n
-  const isNumber = units % 10n ** 16n === 0n && inNumber <= BigInt(Number.MAX_SAFE_INTEGER)
-  return isNumber ? Number(inNumber) : String(units)
+  const inNumber = units / NUMBER_UNITS
+  const isNumber = units % NUMBER_UNITS === 0n && inNumber <= BigInt(Number.MAX_SAFE_INTEGER)
+  if (isNumber) return Number(inNumber)
+  let decimals = SUM_DECIMALS
+  let digits = units
+  while (decimals > TEXT_DECIMALS && digits % 10n === 0n) {
+    digits /= 10n
+    decimals--
+  }
+  return decimals > TEXT_DECIMALS ? `${digits}e-${decimals}` : String(digits)
 }
 
 /** Frame and index of a trade in one number. */
@@ -207,8 +220,8 @@ function placeOf({ t, connection, frame, index, p }: PlacedTrade): readonly unkn
 
 function exactRule(
   found: unknown,
-  { sums, tradeCount, first, last, symbol, startMs, endMs }: ExpectedBar,
-  { lateVolume }: BarDocument,
+  { sums, surelyLate, tradeCount, first, last, symbol, startMs, endMs }: ExpectedBar,
+  { lateCount, lateVolume }: BarDocument,
   { gaps }: BarFacts
 ): string | undefined {
   const { volume, notional, prices, squares, squaredReturns } = sums
@@ -216,9 +229,17 @@ function exactRule(
   const { lateVolume: late = 0, gaps: spans = [], ...rest } = found as Exact
   const parts: Readonly<Record<string, unknown>> = {
     ...rest,
-    lateVolume: sum(unitsOf(late)),
+    lateVolume: late,
     gaps: spans
   }
+  // Which of the others came late is not known from outside, so only the nearest double is.
+  const isNearest = sum(unitsOf(late)) === lateVolume
+  const lateUnits =
+    lateCount === surelyLate.trades
+      ? surelyLate.volume
+      : lateCount === tradeCount
+        ? volume
+        : undefined
   const wanted: Readonly<Record<string, unknown>> = {
     sums: [volume, notional, volume, prices, squares, squaredReturns]
       .concat(upVolume, downVolume, unchangedVolume)
@@ -227,7 +248,7 @@ function exactRule(
     first: placeOf(first),
     last: placeOf(last),
     fallback: null,
-    lateVolume,
+    lateVolume: lateUnits === undefined ? isNearest && late : storedForm(lateUnits),
     gaps: outagesIn(gaps, symbol, startMs, endMs).map(({ id, fromMs, toMs }) => [id, fromMs, toMs])
   }
   const names = new Set([...Object.keys(wanted), ...Object.keys(parts)])

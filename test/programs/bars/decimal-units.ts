@@ -1,10 +1,14 @@
-/** Decimals kept of a price or size; a product has twice as many. */
-const DECIMALS = 12
-const HALF_UP = 5
+/** Decimals of a price or size; more than any tape has. */
+export const FACTOR_DECIMALS = 40
+/** Decimals of a sum, which may be one of products. */
+export const SUM_DECIMALS = 2 * FACTOR_DECIMALS
 
 const known = new Map<number, bigint>()
 
-/** A number as whole units of 1e-12, from the digits of its text, rounded half up. */
+/**
+ * A number as whole units of 10^-FACTOR_DECIMALS, from the digits of its text.
+ * @throws RangeError when it is not finite or has more decimals
+ */
 export function decimalUnits(value: number): bigint {
   let units = known.get(value)
   if (units === undefined) {
@@ -14,7 +18,7 @@ export function decimalUnits(value: number): bigint {
   return units
 }
 
-/** The double nearest to so many units of 10^-decimals: 12 for a sum, 24 for a sum of products. */
+/** The double nearest to so many units of 10^-decimals. */
 export function unitsToNumber(units: bigint, decimals: number): number {
   return Number(`${units}e-${decimals}`)
 }
@@ -23,8 +27,9 @@ function read(value: number): bigint {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(value)) ?? []
   if (whole === '') throw new RangeError(`Cannot sum ${value}, expected a finite number`)
-  const digits = BigInt(sign + whole + fraction)
-  const shift = DECIMALS + Number(exponent) - fraction.length
-  if (shift >= 0) return digits * 10n ** BigInt(shift)
-  return (digits / 10n ** BigInt(-shift - 1) + BigInt(HALF_UP)) / 10n
+  const shift = FACTOR_DECIMALS + Number(exponent) - fraction.length
+  if (shift < 0) {
+    throw new RangeError(`Cannot sum ${value}, expected ${FACTOR_DECIMALS} decimals at most`)
+  }
+  return BigInt(sign + whole + fraction) * 10n ** BigInt(shift)
 }

@@ -1,5 +1,5 @@
 import { sessionOfTrade, tradingDateAt } from '@tapedeck/domain'
-import { decimalUnits } from './decimal-units.ts'
+import { decimalUnits, FACTOR_DECIMALS, SUM_DECIMALS } from './decimal-units.ts'
 
 /** A trade with its place in the order of the feed. */
 export interface PlacedTrade {
@@ -20,7 +20,7 @@ export interface PlacedTrade {
   readonly offset?: number
 }
 
-/** Sums in units of 1e-24, under the names of the stored ones. */
+/** Sums in units of 10^-SUM_DECIMALS, under the names of the stored ones. */
 interface ExpectedSums {
   readonly volume: bigint
   readonly notional: bigint
@@ -53,7 +53,7 @@ export interface ExpectedBar {
   /** Of the records that brought them; NaN and 0 when these are not known. */
   readonly partition: number
   readonly nextOffset: number
-  /** What came late by event time alone, whatever an idle clock added. Volume in units of 1e-24. */
+  /** What came late by event time alone, whatever an idle clock added. Volume as in the sums. */
   readonly surelyLate: {
     readonly trades: number
     readonly frames: number
@@ -153,10 +153,10 @@ export class BarRecount {
 
 /** Squared returns count in units of 1e-8, with 8 decimals. */
 const RETURN_SCALE = 1e8
-/** Units of 1e-24 in one of 1e-8. */
-const SUM_UNITS_OF_8_DECIMALS = 10n ** 16n
-/** Units of 1e-24 in one of 1e-12. */
-const SUM_UNITS = 10n ** 12n
+/** Units of a sum in one of 1e-8. */
+const SUM_UNITS_OF_8_DECIMALS = 10n ** BigInt(SUM_DECIMALS - 8)
+/** Units of a sum in one of a factor. */
+const SUM_UNITS = 10n ** BigInt(SUM_DECIMALS - FACTOR_DECIMALS)
 
 function measured(own: readonly PlacedTrade[], allowedDelayMs: number): MeasuredTrade[] {
   let before: { readonly price: number; readonly tradeDate: string } | undefined

@@ -1,4 +1,9 @@
-import { decimalUnits, unitsToNumber } from '../bars/decimal-units.ts'
+import {
+  decimalUnits,
+  FACTOR_DECIMALS,
+  SUM_DECIMALS,
+  unitsToNumber
+} from '../bars/decimal-units.ts'
 import { tradesOf, linesOf } from '../../support/tape.ts'
 
 /** A 1-minute bar as computed apart from the pipeline; decimals as text. */
@@ -63,8 +68,8 @@ export async function computeReferenceBars(tape: string): Promise<ReferenceBar[]
       high: prices.reduce((a, b) => Math.max(a, b)),
       low: prices.reduce((a, b) => Math.min(a, b)),
       close: prices.at(-1) ?? NaN,
-      volume: unitsToNumber(volume, 12),
-      vwap: unitsToNumber(notional, 24) / unitsToNumber(volume, 12),
+      volume: unitsToNumber(volume, FACTOR_DECIMALS),
+      vwap: unitsToNumber(notional, SUM_DECIMALS) / unitsToNumber(volume, FACTOR_DECIMALS),
       count: rows.length
     }
   })

@@ -7,7 +7,7 @@ import { tradesOf } from '../../support/tape.ts'
  */
 export type Redelivered = 'drop' | 'keep'
 
-/** All trades of one symbol; volume in units of 1e-12, notional in units of 1e-24. */
+/** All trades of one symbol; volume in units of a factor, notional in units of a sum; see decimal-units.ts. */
 export interface SymbolTotals {
   count: number
   volume: bigint
