@@ -55,7 +55,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/kafka/src',
-    files: 'client cluster dead-letters log-tail publisher trade-source',
+    files: 'client cluster dead-letters inquiry log-ends log-tail publisher ranges trade-source',
     tests: [
       'integration/consumer/consumer.test.ts',
       'integration/producer/previous-run.test.ts',

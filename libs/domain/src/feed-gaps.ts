@@ -91,9 +91,9 @@ export class GapList {
 
   /** Adds a gap or another version of it. Returns the gap as it is known now. */
   add(gap: KnownGap): KnownGap {
-    const known = this.#gaps.find(({ id }) => id === gap.id)
+    const at = this.#gaps.findIndex(({ id }) => id === gap.id)
+    const [known] = at < 0 ? [] : this.#gaps.splice(at, 1)
     const merged = known === undefined ? gap : { ...known, toMs: laterEnd(known.toMs, gap.toMs) }
-    if (known !== undefined) this.#gaps.splice(this.#gaps.indexOf(known), 1)
     const after = this.#gaps.findLastIndex(({ toMs }) => toMs <= merged.toMs)
     this.#gaps.splice(after + 1, 0, merged)
     if (this.#gaps.length > CAPACITY) this.#gaps.shift()

@@ -275,63 +275,6 @@ async function whenLed(admin: Admin, names: readonly string[]): Promise<number> 
   })
 }
 
-/** Offset after the last record of every partition now. @throws BROKER_UNREACHABLE */
-export async function partitionEnds(config: KafkaConfig): Promise<Map<number, number>> {
-  const failure = `Cannot ask for the offsets of ${config.topic}`
-  return withAdmin(config, 'tapedeck-ends', failure, async (admin) => {
-    const offsets = await admin.fetchTopicOffsets(config.topic)
-    return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
-  })
-}
-
-/** Repeated looks at the ends of a topic's partitions, over one connection. */
-export interface LogEnds {
-  /**
-   * The offset after the last record of each partition.
-   * @throws BROKER_UNREACHABLE when the broker does not answer within two seconds
-   */
-  look(): Promise<ReadonlyMap<number, number>>
-  close(): Promise<void>
-}
-
-const LOOK_LIMIT_MS = 2000
-
-/** Connects with the first look, and again after a look that failed. */
-export function openLogEnds(config: KafkaConfig, clientId: string): LogEnds {
-  let opening: Promise<Admin> | undefined
-  const open = async (): Promise<Admin> => {
-    const admin = createClient(config, clientId, undefined, 0).admin()
-    await admin.connect()
-    return admin
-  }
-  const disconnect = async (): Promise<void> => {
-    const former = opening
-    opening = undefined
-    // A connection that is still being made would outlive a disconnect before it stands.
-    const closed = former?.then((admin) => admin.disconnect()).catch(() => undefined)
-    await withTimeout(Promise.resolve(closed), LOOK_LIMIT_MS, 'Disconnecting').catch(
-      () => undefined
-    )
-  }
-  const ask = async (): Promise<ReadonlyMap<number, number>> => {
-    const admin = await (opening ??= open())
-    const offsets = await admin.fetchTopicOffsets(config.topic)
-    return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
-  }
-  return {
-    async look() {
-      try {
-        return await withTimeout(ask(), LOOK_LIMIT_MS, 'Asking the broker')
-      } catch (cause) {
-        void disconnect()
-        const failure = `Cannot ask for the offsets of ${config.topic}: ${messageOf(cause)}`
-        throw new TapedeckError('BROKER_UNREACHABLE', failure, { cause })
-      }
-    },
-    close: disconnect
-  }
-}
-
 /**
  * By how many partitions the records of the topic are placed; see placement.ts.
  * @throws BROKER_UNREACHABLE, also when the topic was not prepared by `ensureTopics`

@@ -1,10 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import { messageOf, TapedeckError, withTimeout } from '@tapedeck/core'
-import type { Consumer } from 'kafkajs'
-import { createClient, deadTopicOf, withAdmin, type ClientLog } from './client.ts'
+import { TapedeckError } from '@tapedeck/core'
+import { deadTopicOf, type ClientLog } from './client.ts'
 import type { KafkaConfig } from './config.ts'
-import { forgetGroup } from './group.ts'
 import { openSerialPublisher } from './publisher.ts'
+import { rangesOf, readRanges } from './ranges.ts'
 
 /** A frame or record that did not fit the schema, where it was, and why. */
 export interface DeadLetter {
@@ -80,7 +78,7 @@ interface DeadReadOptions {
 type DeadVisitor = (record: DeadRecord) => 'stop' | undefined
 
 const IDLE_LIMIT_MS = 20_000
-const CLOSE_LIMIT_MS = 3500
+const CLIENT_ID = 'tapedeck-dead'
 
 /**
  * Reads `<topic>.dead` in order up to the end that it has when the read begins. A missing topic is
@@ -95,85 +93,23 @@ export async function readDeadTopic(
   { from = 0, idleLimitMs = IDLE_LIMIT_MS }: DeadReadOptions = {}
 ): Promise<void> {
   const topic = deadTopicOf(config.topic)
-  const bounds = await boundsOf(config, topic)
-  const first = Math.max(from, bounds.low)
-  if (first >= bounds.high) return
-  const kafka = createClient(config, 'tapedeck-dead', undefined, 3)
-  const groupId = `tapedeck-dead-${randomBytes(6).toString('hex')}`
-  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100, allowAutoTopicCreation: false })
-  try {
-    await readRange(consumer, topic, { first, end: bounds.high, idleLimitMs }, visit)
-  } catch (cause) {
-    throw new TapedeckError('BROKER_UNREACHABLE', `Cannot read ${topic}: ${messageOf(cause)}`, {
-      cause
-    })
-  } finally {
-    await withTimeout(consumer.disconnect(), CLOSE_LIMIT_MS, 'Leaving').catch(() => undefined)
-    await forgetGroup(config, groupId)
-  }
-}
-
-async function boundsOf(
-  config: KafkaConfig,
-  topic: string
-): Promise<{ readonly low: number; readonly high: number }> {
-  const failure = `Cannot ask for the offsets of ${topic}`
-  return withAdmin(config, 'tapedeck-dead-bounds', failure, async (admin) => {
-    if (!(await admin.listTopics()).includes(topic)) return { low: 0, high: 0 }
-    const offsets = await admin.fetchTopicOffsets(topic)
-    if (offsets.length === 1) {
-      return { low: Number(offsets[0]?.low ?? 0), high: Number(offsets[0]?.high ?? 0) }
-    }
+  const ranges = await rangesOf(config, topic, CLIENT_ID)
+  if (ranges.size > 1) {
     throw new TapedeckError(
       'CONFIG_INVALID',
-      `Cannot read ${topic}: it has ${offsets.length} partitions, expected 1 as tapedeck makes it`
+      `Cannot read ${topic}: it has ${ranges.size} partitions, expected 1 as tapedeck makes it`
     )
-  })
-}
-
-async function readRange(
-  consumer: Consumer,
-  topic: string,
-  { first, end, idleLimitMs }: { first: number; end: number; idleLimitMs: number },
-  visit: DeadVisitor
-): Promise<void> {
-  const done = Promise.withResolvers<void>()
-  let isDone = false
-  const finish = (): void => {
-    isDone = true
-    done.resolve()
   }
-  const silent = (): void =>
-    done.reject(new Error(`nothing came for ${idleLimitMs} ms, expected records up to ${end}`))
-  let idle = setTimeout(silent, idleLimitMs)
-  // The await below throws it; run() may fail before that.
-  done.promise.catch(() => undefined)
-  consumer.on(consumer.events.CRASH, ({ payload }) => {
-    if (!payload.restart) done.reject(payload.error)
-  })
-  try {
-    await consumer.connect()
-    await consumer.subscribe({ topics: [topic], fromBeginning: true })
-    await consumer.run({
-      autoCommit: false,
-      eachBatch: ({ batch }) => {
-        clearTimeout(idle)
-        idle = setTimeout(silent, idleLimitMs)
-        for (const { offset, timestamp, key, value } of batch.messages) {
-          const at = Number(offset)
-          if (isDone || at < first) continue
-          if (at >= end) break
-          const record = { offset: at, storedAtMs: Number(timestamp), key: key?.toString() ?? '' }
-          const answer = visit({ ...record, value: value?.toString() ?? '' })
-          if (answer === 'stop') finish()
-        }
-        if (Number(batch.lastOffset()) + 1 >= end) finish()
-        return Promise.resolve()
-      }
+  for (const [partition, { low, high }] of ranges) {
+    ranges.set(partition, { low: Math.max(from, low), high })
+  }
+  const options = { clientId: CLIENT_ID, topic, ranges, idleLimitMs }
+  await readRanges(config, options, ({ offset, timestamp, key, value }) =>
+    visit({
+      offset: Number(offset),
+      storedAtMs: Number(timestamp),
+      key: key?.toString() ?? '',
+      value: value?.toString() ?? ''
     })
-    if (first > 0) consumer.seek({ topic, partition: 0, offset: String(first) })
-    await done.promise
-  } finally {
-    clearTimeout(idle)
-  }
+  )
 }

@@ -2,9 +2,6 @@ export {
   createClient,
   deadTopicOf,
   ensureTopics,
-  openLogEnds,
-  partitionEnds,
-  type LogEnds,
   pingBroker,
   reachBroker,
   readPlacement
@@ -25,6 +22,7 @@ export {
   type DeadRecord
 } from './dead-letters.ts'
 export { evictMembers, forgetGroup } from './group.ts'
+export { openLogEnds, partitionEnds, type LogEnds } from './log-ends.ts'
 export { readTail } from './log-tail.ts'
 export { partitionOf, placementTopicOf } from './placement.ts'
 export {

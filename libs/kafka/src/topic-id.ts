@@ -1,9 +1,10 @@
 import Decoder from 'kafkajs/src/protocol/decoder.js'
 import Encoder from 'kafkajs/src/protocol/encoder.js'
-import { messageOf, TapedeckError, withTimeout } from '@tapedeck/core'
+import { messageOf, TapedeckError } from '@tapedeck/core'
 import { createClient, type ClientLog } from './client.ts'
 import { clusterOf, type Cluster, type ProtocolRequest } from './cluster.ts'
 import type { KafkaConfig } from './config.ts'
+import { openInquiry } from './inquiry.ts'
 
 /** Asks which topic stands behind the configured name at present. */
 export interface TopicIds {
@@ -21,7 +22,6 @@ const METADATA = 3
 /** The first version of Metadata with topic ids that asks for topics by name: KIP-516. */
 const WITH_TOPIC_IDS = 12
 const ASK_LIMIT_MS = 5000
-const CLOSE_LIMIT_MS = 3000
 
 /** Opens the question over a connection of its own, which is made when it is first asked. */
 export function openTopicIds(
@@ -29,30 +29,21 @@ export function openTopicIds(
   { clientId, log }: { readonly clientId: string; readonly log?: ClientLog }
 ): TopicIds {
   const client = createClient(config, clientId, log, 1)
-  let connected: Promise<Cluster> | undefined
-  const connect = async (): Promise<Cluster> => {
+  const inquiry = openInquiry(async () => {
     const cluster = clusterOf(client)
     await cluster.connect()
     return cluster
-  }
-  const ask = async (): Promise<string | undefined> => {
-    const cluster = await (connected ??= connect())
-    const broker = await cluster.brokerPool.findConnectedBroker()
+  }, ASK_LIMIT_MS)
+  const ask = async ({ brokerPool }: Cluster): Promise<string | undefined> => {
+    const broker = await brokerPool.findConnectedBroker()
     if ((broker.versions[METADATA]?.maxVersion ?? 0) < WITH_TOPIC_IDS) return undefined
     return broker.connectionPool.send(topicIdRequest(config.topic))
-  }
-  const close = async (): Promise<void> => {
-    const former = connected
-    connected = undefined
-    const leave = async (): Promise<void> => (await former)?.disconnect()
-    await withTimeout(leave(), CLOSE_LIMIT_MS, 'Disconnecting').catch(() => undefined)
   }
   return {
     async read() {
       try {
-        return await withTimeout(ask(), ASK_LIMIT_MS, 'Asking')
+        return await inquiry.ask(ask)
       } catch (cause) {
-        void close() // the next question connects again
         throw new TapedeckError(
           'BROKER_UNREACHABLE',
           `Cannot ask for the id of ${config.topic}: ${messageOf(cause)}, expected a broker with that topic`,
@@ -60,7 +51,7 @@ export function openTopicIds(
         )
       }
     },
-    close
+    close: () => inquiry.close()
   }
 }
 

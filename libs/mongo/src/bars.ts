@@ -149,7 +149,9 @@ export async function eachBarOfGap(
       }
       for (const symbol of known) {
         // One activity bar may span the begin of the gap. No other that begins earlier ends later.
-        const startMs = await newestStartBefore({ bars }, { symbol, timeframe, toMs: fromMs })
+        const isEndless = fromMs === -Infinity
+        const before = { symbol, timeframe, toMs: fromMs }
+        const startMs = isEndless ? undefined : await newestStartBefore({ bars }, before)
         const start = { $gte: dateAt(startMs ?? fromMs), $lt: dateAt(toMs) }
         await each({ symbol, timeframe, start, end, gapIds: { $ne: id } })
       }

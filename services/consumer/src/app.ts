@@ -119,11 +119,11 @@ export async function startConsumer(
   }
   await evictDeadMembers(config, database, me, log)
   const logEnds = openLogEnds(config.kafka, 'tapedeck-consumer-ends')
+  defer(() => logEnds.close())
   const ends = new EndWatch({
     ends: logEnds,
     positions: () => partitions.positions,
-    monotonicMs: () => performance.now(),
-    nowMs: Date.now
+    monotonicMs: () => performance.now()
   })
   const partitions: Partitions = new Partitions({
     ends,
@@ -164,9 +164,15 @@ export async function startConsumer(
   )
   const stopLooking = repeat(
     LOOK_INTERVAL_MS,
-    () => ends.look(),
+    async () => void (await Promise.all([ends.look(), partitions.lookAtLog()])),
     (error) => context.fail(error)
   )
+  defer(async () => {
+    const stopped = stopLooking()
+    // A look in progress ends with its connection.
+    await Promise.all([logEnds.close(), topicIds.close()])
+    await stopped
+  })
   const stopFlushing = repeat(
     config.flushIntervalMs,
     () => partitions.flush(),
@@ -176,8 +182,6 @@ export async function startConsumer(
     // Stop reading, then store what was read.
     const limit = setTimeout(() => giveUp.abort(), FINAL_FLUSH_MS)
     await source.close().catch((error: unknown) => log.warn({ err: error }, 'leaving failed'))
-    await stopLooking()
-    await logEnds.close()
     await stopFlushing()
     await partitions.flush(true)
     clearTimeout(limit)

@@ -7,8 +7,6 @@ export interface EndWatchDeps {
   positions(): Iterable<ReadPosition>
   /** Milliseconds that no change of the host's clock moves. */
   monotonicMs(): number
-  /** Epoch milliseconds. */
-  nowMs(): number
 }
 
 /** Time between two looks. */
@@ -36,7 +34,8 @@ export interface ReadPosition {
  * Only the time in which a partition was known to be read to its end counts as idle; it is measured on the
  * monotonic clock, so that a jump of the host's clock moves no watermark. After an interruption the
  * producer still has records that it could not publish: nothing is idle until records received since then
- * arrive, or none at all for half a minute.
+ * arrive, or none at all for half a minute. The producer's clock, which may differ from that of this host, is
+ * read off its records.
  */
 export class EndWatch {
   readonly #deps: EndWatchDeps
@@ -44,26 +43,28 @@ export class EndWatch {
   /** When the last answered look was asked. */
   #askedAtMs: number | undefined
   #failure = 'it was not asked yet'
-  #openedAtMs: number
+  readonly #openedAtMs: number
   /** Idleness counts from here. */
   #countsFromMs = 0
-  /** Epoch ms; undefined when no interruption is being made up for. */
+  /** When the newest record was received, by the producer's clock, and when it was read. */
+  #newest: { readonly receivedAtMs: number; readonly readAtMs: number } | undefined
+  /** The end of an interruption by the producer's clock, while records from before it may still come. */
   #resumedAtMs: number | undefined
-  #newestRecordAtMs: number
+  /** When the last record was read, or the interruption ended. */
+  #lastRecordAtMs = 0
   /** Partitions with records to read, and since when none of them was. */
   #waiting = new Map<number, { readonly nextOffset: number; readonly sinceMs: number }>()
 
   constructor(deps: EndWatchDeps) {
     this.#deps = deps
     this.#openedAtMs = deps.monotonicMs()
-    this.#newestRecordAtMs = this.#openedAtMs
   }
 
   /** Looks once. A look that fails is kept as the reason of `problems`. */
   async look(): Promise<void> {
-    const { ends, monotonicMs, nowMs } = this.#deps
+    const { ends, monotonicMs } = this.#deps
     const askedAtMs = monotonicMs()
-    const [before, askedAt] = [this.#askedAtMs, nowMs()]
+    const before = this.#askedAtMs
     try {
       this.#ends = await ends.look()
     } catch (error) {
@@ -73,18 +74,23 @@ export class EndWatch {
     this.#askedAtMs = askedAtMs
     this.#noteWaiting(askedAtMs)
     if (before !== undefined && askedAtMs - before > INTERRUPTION_MS) {
-      this.#resumedAtMs = askedAt
-      this.#newestRecordAtMs = askedAtMs
+      const { receivedAtMs, readAtMs } = this.#newest ?? NOTHING_READ
+      this.#resumedAtMs = receivedAtMs + (askedAtMs - readAtMs)
+      this.#lastRecordAtMs = askedAtMs
     }
     if (this.#resumedAtMs === undefined) return
     this.#countsFromMs = askedAtMs
-    if (askedAtMs - this.#newestRecordAtMs >= CATCH_UP_MS) this.#resumedAtMs = undefined
+    if (askedAtMs - this.#lastRecordAtMs >= CATCH_UP_MS) this.#resumedAtMs = undefined
   }
 
   /** Notes that a record was read. @param receivedAtMs when the producer received it, epoch ms */
   noteRecord(receivedAtMs: number): void {
+    const isNewest = this.#newest === undefined || receivedAtMs > this.#newest.receivedAtMs
+    if (!isNewest && this.#resumedAtMs === undefined) return
+    const readAtMs = this.#deps.monotonicMs()
+    if (isNewest) this.#newest = { receivedAtMs, readAtMs }
     if (this.#resumedAtMs === undefined) return
-    this.#newestRecordAtMs = this.#deps.monotonicMs()
+    this.#lastRecordAtMs = readAtMs
     if (receivedAtMs >= this.#resumedAtMs) this.#resumedAtMs = undefined
   }
 
@@ -94,17 +100,17 @@ export class EndWatch {
   }
 
   /**
-   * How long a partition was idle: read to its end from `fromMs` to the last look.
-   * @param fromMs on the monotonic clock: until then idleness was counted
-   * @returns the end of that time, on the monotonic clock; `fromMs` when it was not idle
+   * How long a partition was idle: read to its end from its last record, at the earliest from `fromMs`, to the
+   * last look.
+   * @param fromMs up to where idleness was counted, on the monotonic clock
+   * @returns also up to where it is counted now
    */
-  idleUntil({ partition, nextOffset, readAtMs }: ReadPosition, fromMs: number): IdleTime {
+  idleSince({ partition, nextOffset, readAtMs }: ReadPosition, fromMs: number): IdleTime {
     const beginMs = Math.max(fromMs, readAtMs, this.#countsFromMs)
     const untilMs = this.#askedAtMs ?? beginMs
     const end = this.#ends.get(partition)
-    if (end === undefined || nextOffset < end || untilMs <= beginMs)
-      return { idleMs: 0, untilMs: fromMs }
-    return { idleMs: untilMs - beginMs, untilMs }
+    const isIdle = end !== undefined && nextOffset >= end && untilMs > beginMs
+    return isIdle ? { idleMs: untilMs - beginMs, untilMs } : { idleMs: 0, untilMs: fromMs }
   }
 
   /** Why results may be behind the log, in sentences. */
@@ -133,6 +139,9 @@ export class EndWatch {
     }
   }
 }
+
+/** Without a record before an interruption, any after it ends the wait. */
+const NOTHING_READ = { receivedAtMs: -Infinity, readAtMs: 0 }
 
 interface IdleTime {
   readonly idleMs: number

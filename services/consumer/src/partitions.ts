@@ -24,8 +24,6 @@ export interface PartitionsDeps extends WorkerDeps {
  * longer than two heartbeats, which would tell it that the group gave the partition to another member.
  */
 const REGAIN_MS = 3500
-/** How often a partition without new records is looked at. */
-const LOOK_MS = 1000
 
 /**
  * The partitions of this member of the group, each with a worker under its own epoch.
@@ -43,8 +41,6 @@ export class Partitions implements PartitionReader {
   readonly #open = new Map<number, PartitionWorker>()
   /** The last acquisition of each partition, assigned now or before. */
   readonly #tails = new Map<number, Promise<unknown>>()
-  #nextLookMs = 0
-  #isLooking = false
   /** Of each partition: offsets of records that made a step throw, with the reason. */
   readonly #refused = new Map<number, Map<number, string>>()
 
@@ -112,7 +108,6 @@ export class Partitions implements PartitionReader {
 
   /** Flushes every partition. One that another consumer took over is dropped and acquired again. */
   async flush(isLast = false): Promise<void> {
-    if (!isLast) void this.#lookAtLog()
     await Promise.all(
       [...this.#open.values()].map(async (worker) => {
         this.#measure(worker)
@@ -126,13 +121,9 @@ export class Partitions implements PartitionReader {
     )
   }
 
-  /** Notices another log also where no new record is read. A failed look is repeated by the next one. */
-  async #lookAtLog(): Promise<void> {
-    const { clock, log, topicId } = this.#deps
-    const nowMs = clock.now()
-    if (this.#isLooking || nowMs < this.#nextLookMs) return
-    this.#isLooking = true
-    this.#nextLookMs = nowMs + LOOK_MS
+  /** Notices another log also where no new record is read. A look that fails is left to the next one. */
+  async lookAtLog(): Promise<void> {
+    const { log, topicId } = this.#deps
     try {
       const found = await topicId()
       for (const worker of this.#open.values()) {
@@ -144,8 +135,6 @@ export class Partitions implements PartitionReader {
       }
     } catch (error) {
       log.debug({ err: error }, 'the log was not looked at')
-    } finally {
-      this.#isLooking = false
     }
   }
 

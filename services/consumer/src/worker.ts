@@ -266,7 +266,7 @@ export class PartitionWorker {
   /** The time since the last call in which the partition was idle, ms. */
   #drainIdle(): number {
     if (this.#isReading) return 0
-    const { idleMs, untilMs } = this.#deps.ends.idleUntil(this.position, this.#idleUntilMs)
+    const { idleMs, untilMs } = this.#deps.ends.idleSince(this.position, this.#idleUntilMs)
     this.#idleUntilMs = untilMs
     return idleMs
   }

@@ -20,6 +20,8 @@ export interface SupervisorDeps extends Omit<FrameHandlerDeps, 'log' | 'mayPubli
 /** Symbols are compared, silent ones subscribed to again and the status written this often. */
 const TICK_MS = 1000
 const SHUTDOWN_LIMIT_MS = 1000
+/** The feed is followed after this time whatever the topic tells. */
+const TAIL_LIMIT_MS = 10_000
 
 /**
  * Decides when the feed is followed and for which symbols: with a database only while this producer
@@ -127,7 +129,7 @@ export class FeedSupervisor {
   ): Promise<PreviousRun> {
     const { kafka, feedName } = this.#config
     try {
-      const run = runOfTail(await readTail(kafka), feedName)
+      const run = runOfTail(await readTail(kafka, TAIL_LIMIT_MS), feedName)
       return run.lastFrameMs === null ? otherwise : run
     } catch (error) {
       signal.throwIfAborted()

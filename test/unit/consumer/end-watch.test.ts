@@ -4,6 +4,7 @@ import { EndWatch, type ReadPosition } from '@tapedeck/consumer/testing'
 
 /** A watch over partition 0 with time and broker in the hands of the test. */
 function watched(position: Partial<ReadPosition> = {}) {
+  /** The second is the clock of the producer. */
   const now = { monotonicMs: 0, epochMs: 1_000_000 }
   const broker: { end: number; isAway: boolean } = { end: 10, isAway: false }
   const read: ReadPosition = { partition: 0, nextOffset: 10, readAtMs: 0, ...position }
@@ -15,8 +16,7 @@ function watched(position: Partial<ReadPosition> = {}) {
           : Promise.resolve(new Map([[0, broker.end]]))
     },
     positions: () => [read],
-    monotonicMs: () => now.monotonicMs,
-    nowMs: () => now.epochMs
+    monotonicMs: () => now.monotonicMs
   })
   let countedMs = 0
   let untilMs = 0
@@ -34,7 +34,7 @@ function watched(position: Partial<ReadPosition> = {}) {
     },
     /** All idleness until now, ms. */
     idle(): number {
-      const idle = watch.idleUntil(read, untilMs)
+      const idle = watch.idleSince(read, untilMs)
       untilMs = idle.untilMs
       countedMs += idle.idleMs
       return countedMs
@@ -72,6 +72,7 @@ describe('EndWatch', () => {
 
   it('counts nothing of an interruption, nor until records received after it arrive', async () => {
     const { pass, idle, broker, watch, now } = watched()
+    watch.noteRecord(now.epochMs)
     await pass(2)
     broker.isAway = true
     await pass(20)
@@ -84,6 +85,24 @@ describe('EndWatch', () => {
     watch.noteRecord(now.epochMs)
     await pass(3)
     assert.equal(idle(), 5000)
+  })
+
+  it('tells by records alone when those that waited have come', async () => {
+    const { pass, idle, broker, watch, now } = watched()
+    now.epochMs -= 3_600_000 // the producer's clock is behind, as every record shows
+    watch.noteRecord(now.epochMs)
+    await pass(1)
+    assert.equal(idle(), 1000)
+    broker.isAway = true
+    await pass(10)
+    broker.isAway = false
+    await pass(5)
+    watch.noteRecord(now.epochMs - 6000) // it waited for the broker
+    await pass(5)
+    assert.equal(idle(), 1000)
+    watch.noteRecord(now.epochMs)
+    await pass(2)
+    assert.equal(idle(), 3000)
   })
 
   it('goes on half a minute after an interruption when no record arrives', async () => {
