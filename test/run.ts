@@ -2,8 +2,8 @@ import { globSync } from 'node:fs'
 import path from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
-import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
-import { createProgress } from '@tapedeck/stack/testing'
+import { commandLine, runCommand, stopSignal } from '@tapedeck/core'
+import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import { startTestServers } from './support/servers.ts'
 
 interface Layer {
@@ -33,22 +33,21 @@ interface Counts {
   skipped: number
 }
 
-const USAGE = `Runs test files; starts the servers once when a layer needs them.
-
-  node test/run.ts LAYER… [-- WORD…]
-
-  LAYER  ${Object.keys(LAYERS).join(', ')}
-  WORD   only files whose path contains one of the words
-
-Exit codes: 0 files were found and every test passed, 1 a test failed, 2 a mistake in the command.
-`
-
 const root = path.dirname(import.meta.dirname)
 const signal = stopSignal()
 
-const readPlans = argumentReader({
+const command = commandLine({
   name: 'test',
+  purpose: 'Runs test files; starts the servers once when a layer needs them.',
   options: {},
+  settings: SERVER_SETTINGS,
+  notes:
+    'npm run test:unit, npm run test:integration and npm run test:e2e run some of the layers. Words choose files:\n\n' +
+    '  node test/run.ts LAYER… [-- WORD…]\n\n' +
+    `  LAYER  ${Object.keys(LAYERS).join(', ')}\n` +
+    '  WORD   only files whose path contains one of the words',
+  exits: ['files were found and every test passed', 'a test failed', 'a mistake in the command'],
+  example: '-- bars',
   takesOperands: true,
   read(given) {
     const words = given.operands.filter((operand) => !(operand in LAYERS))
@@ -64,8 +63,7 @@ const readPlans = argumentReader({
 })
 
 await runCommand({
-  usage: USAGE,
-  read: readPlans,
+  ...command,
   async run(plans, terminal) {
     const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
     const progress = createProgress(terminal.write)

@@ -1,28 +1,33 @@
-import {
-  about,
-  argumentReader,
-  Problems,
-  readEnv,
-  text,
-  url,
-  whole,
-  type Env
-} from '@tapedeck/core'
+import { about, commandLine, Problems, readEnv, text, url, whole, type Env } from '@tapedeck/core'
 import { resolve } from 'node:path'
 
-export const SERVE_USAGE = `Shows the dashboards in a Grafana of your own.
-
-  npm run grafana -- --home DIR [--plugins DIR]
-
-  --home DIR     Grafana's home: the folder with bin/grafana (or bin/grafana-server) and public/,
-                 such as /usr/share/grafana or an unpacked release
-  --plugins DIR  where Grafana's plugins are or go (default: a folder of its own below the data folder)
-  --help         this text
-
-  GRAFANA_PORT       port on 127.0.0.1                    (3000)
-  TAPEDECK_API_URL   address of the api, without a path   (http://127.0.0.1:8080)
-  TAPEDECK_DATA_DIR  its database, logs and plugins go to grafana/ below it   (./.data)
-`
+/** The command line of `npm run grafana`; `readServeConfig` adds the environment. */
+export const serveCommand = commandLine({
+  name: 'grafana',
+  purpose: 'Shows the dashboards in a Grafana of your own.',
+  forms: ['-- --home DIR [--plugins DIR]'],
+  options: {
+    home: [
+      'text',
+      'DIR',
+      "Grafana's home: the folder with bin/grafana (or bin/grafana-server) and public/,\n" +
+        'such as /usr/share/grafana or an unpacked release'
+    ],
+    plugins: [
+      'text',
+      'DIR',
+      "where Grafana's plugins are or go (default: a folder of its own below the data folder)"
+    ]
+  },
+  settings: {
+    GRAFANA_PORT: 'port on 127.0.0.1 (3000)',
+    TAPEDECK_API_URL: 'address of the api, without a path (http://127.0.0.1:8080)',
+    TAPEDECK_DATA_DIR: 'its database, logs and plugins go to grafana/ below it (./.data)'
+  },
+  exits: ['asked to stop', 'Grafana failed', 'wrong arguments, or no Grafana there'],
+  example: '-- --home /usr/share/grafana',
+  read: (given) => ({ home: given.text('home'), plugins: given.text('plugins') })
+})
 
 export const GRAFANA_VARIABLES = {
   GRAFANA_PORT: about('Port of Grafana', whole(3000, 1, 65_535)),
@@ -48,7 +53,7 @@ export function readServeConfig(
   args: readonly string[],
   folders: { readonly user: string; readonly project: string }
 ): ServeConfig | 'help' {
-  const flags = readFlags(args)
+  const flags = serveCommand.read(args)
   if (flags === 'help') return 'help'
   const { home, plugins } = flags
   const values = readEnv(
@@ -91,9 +96,3 @@ function apiUrl(): ReturnType<typeof url> {
     }
   }
 }
-
-const readFlags = argumentReader({
-  name: 'grafana',
-  options: { home: 'text', plugins: 'text' },
-  read: (given) => ({ home: given.text('home'), plugins: given.text('plugins') })
-})

@@ -1,11 +1,11 @@
 // Shows the dashboards in the user's own Grafana; run as npm run grafana -- --home DIR.
 import { hasCode, runCommand, stopSignal } from '@tapedeck/core'
-import { readServeConfig, SERVE_USAGE } from './serve-config.ts'
+import { readServeConfig, serveCommand } from './serve-config.ts'
 import { serveGrafana } from './serve.ts'
 
 const signal = stopSignal()
 await runCommand({
-  usage: SERVE_USAGE,
+  usage: serveCommand.usage,
   read: (args) =>
     readServeConfig(process.env, args, {
       // npm runs scripts in the project's folder; INIT_CWD is the user's working folder.

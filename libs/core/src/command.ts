@@ -57,7 +57,7 @@ interface Found {
 }
 
 /** The given arguments. A value that does not fit is noted as a mistake and reads as undefined. */
-class Arguments<O extends OptionKinds> {
+export class Arguments<O extends OptionKinds> {
   /** The arguments that are no options, in order. */
   readonly operands: readonly string[]
   readonly #named: Found['named']
@@ -211,7 +211,7 @@ const CANNOT_BEGIN: readonly ErrorCode[] = [
 ]
 
 /** 2 for a failure before the work began, such as invalid arguments or a missing server; else 1. */
-export function exitCodeOf(error: unknown): 1 | 2 {
+function exitCodeOf(error: unknown): 1 | 2 {
   return CANNOT_BEGIN.some((code) => hasCode(error, code)) ? 2 : 1
 }
 

@@ -1,13 +1,7 @@
 export { BoundedQueue } from './bounded-queue.ts'
 export { repeat, systemClock, whileWaiting, withTimeout, type Clock } from './clock.ts'
-export {
-  argumentReader,
-  exitCodeOf,
-  LimitedLines,
-  runCommand,
-  stopSignal,
-  type Terminal
-} from './command.ts'
+export { commandLine, helpText } from './command-line.ts'
+export { argumentReader, LimitedLines, runCommand, stopSignal, type Terminal } from './command.ts'
 export {
   choice,
   about,

@@ -4,6 +4,7 @@ import {
   choice,
   duration,
   flag,
+  helpText,
   optional,
   readEnv,
   secret,
@@ -167,22 +168,25 @@ export const readFlags = argumentReader({
     )
 })
 
-export const USAGE = `A server that speaks Finnhub's WebSocket protocol, for work without a key.
-
-  npm run simulator -- [flags]      flags win over the environment; --no-<switch> turns one off
-
-${FLAGS.map(usageLine).join('\n')}
-
-Examples
-  npm run simulator -- --port 9200
-  npm run simulator -- --port 9200 --seed 7 --rate 500
-  npm run simulator -- --file tape.ndjson.gz --speed 60 --skip-gaps
-  npm run simulator -- --port 9200 --scenario half-open
-  SIMULATOR_FILE=tape.ndjson.gz SIMULATOR_SPEED=max npm run simulator -- --start subscribed:4
-`
-
-function usageLine({ flag: option, name, variable, isSwitch }: Flag): string {
-  const shown = `--${option}${isSwitch ? '' : ' VALUE'}`
-  const fallback = variable.shown === undefined ? '' : ` (${variable.shown})`
-  return `  ${shown.padEnd(20)} ${name.padEnd(22)} ${variable.about ?? ''}${fallback}`
-}
+/** Each option stands for a variable, whose name is beside it. */
+export const USAGE = helpText(
+  {
+    name: 'simulator',
+    purpose: "A server that speaks Finnhub's WebSocket protocol, for work without a key.",
+    forms: ['-- [options]'],
+    settings: {},
+    notes:
+      'An option wins over its variable, which may also stand in .env; --no-<switch> turns a switch off.\n' +
+      'Further examples\n' +
+      '  npm run simulator -- --port 9200 --seed 7 --rate 500\n' +
+      '  npm run simulator -- --file tape.ndjson.gz --speed 60 --skip-gaps\n' +
+      '  npm run simulator -- --port 9200 --scenario half-open\n' +
+      '  SIMULATOR_FILE=tape.ndjson.gz SIMULATOR_SPEED=max npm run simulator -- --start subscribed:4',
+    exits: ['asked to stop', 'failed', 'a mistake in the command or the configuration'],
+    example: '-- --port 9200'
+  },
+  FLAGS.map(({ flag: option, name, variable, isSwitch }) => [
+    `--${option}${isSwitch ? '' : ' VALUE'}`,
+    `${name.padEnd(22)} ${variable.about ?? ''}${variable.shown === undefined ? '' : ` (${variable.shown})`}`
+  ])
+)

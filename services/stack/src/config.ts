@@ -85,6 +85,16 @@ export const STACK_VARIABLES = {
   API_PORT: optional(whole(undefined, 1, 65_535))
 } as const
 
+/** The settings that decide which servers are used, for the help of the commands. */
+export const SERVER_SETTINGS = {
+  KAFKA_BROKERS: 'your own broker, host:port; without it one is found and started',
+  MONGODB_URI: 'your own database, mongodb://host:port; the same',
+  STACK: 'where servers come from: auto, external (yours), embedded (downloaded) or docker',
+  STACK_NODES: 'brokers and databases: 1, or 3 that replicate one another',
+  TAPEDECK_CACHE_DIR: "where downloads go (the user's cache folder)",
+  TAPEDECK_DATA_DIR: 'where data, logs and ports go (./.data)'
+} as const
+
 const DEFAULT_API_PORT = 8080
 
 /**

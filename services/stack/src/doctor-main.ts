@@ -1,21 +1,22 @@
-import { argumentReader, runCommand } from '@tapedeck/core'
+import { commandLine, runCommand } from '@tapedeck/core'
+import { SERVER_SETTINGS } from './config.ts'
 import { diagnose, renderDiagnosis } from './doctor.ts'
 import { readSettings } from './settings.ts'
 
-const USAGE = `Checks whether the stack can start, and says what to do where it cannot. Starts nothing.
-
-  npm run doctor [-- --json]      --json: one JSON object on the last line
-
-Exit codes: 0 it can start, 1 it cannot, 2 a mistake in the command or the configuration.
-`
+const command = commandLine({
+  name: 'doctor',
+  purpose:
+    'Checks whether the stack can start, and says what to do where it cannot. Starts nothing.',
+  forms: ['[-- --json]'],
+  options: { json: ['flag', 'the last line is one JSON object'] },
+  settings: SERVER_SETTINGS,
+  exits: ['it can start', 'it cannot', 'a mistake in the command or the configuration'],
+  example: '',
+  read: (given) => ({ isJson: given.flag('json') })
+})
 
 await runCommand({
-  usage: USAGE,
-  read: argumentReader({
-    name: 'doctor',
-    options: { json: 'flag' },
-    read: (given) => ({ isJson: given.flag('json') })
-  }),
+  ...command,
   async run({ isJson }, terminal) {
     const { signal } = new AbortController()
     const progress = { warn: (text: string) => terminal.note(`! ${text}`) }

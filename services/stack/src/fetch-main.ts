@@ -1,22 +1,29 @@
-import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
-import { readConfig } from './config.ts'
+import { commandLine, runCommand, stopSignal } from '@tapedeck/core'
+import { readConfig, SERVER_SETTINGS } from './config.ts'
 import { firstFound, searchOf } from './find.ts'
 import { KAFKA } from './kafka-broker.ts'
 import { MONGOD } from './mongod.ts'
 import { createProgress } from './screen.ts'
 import type { Program, ServerKind } from './servers.ts'
 
-const USAGE = `Fetches what npm start would fetch, and starts nothing; afterwards npm start works offline.
-
-  npm run stack:fetch
-
-Exit codes: 0 fetched, 1 failed, 2 a mistake in the command or the configuration, or nothing to fetch from.
-`
+const command = commandLine({
+  name: 'stack:fetch',
+  purpose:
+    'Fetches what npm start would fetch, and starts nothing; afterwards npm start works offline.',
+  options: {},
+  settings: SERVER_SETTINGS,
+  exits: [
+    'fetched',
+    'failed',
+    'a mistake in the command or the configuration, or nothing to fetch from'
+  ],
+  example: '',
+  read: () => ({})
+})
 
 const signal = stopSignal()
 await runCommand({
-  usage: USAGE,
-  read: argumentReader({ name: 'stack:fetch', options: {}, read: () => ({}) }),
+  ...command,
   async run(_args, terminal) {
     const config = readConfig(process.env)
     const progress = createProgress((text) => terminal.write(text))

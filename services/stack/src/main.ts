@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { exitCodeOf, hasCode, messageOf } from '@tapedeck/core'
+import { commandLine, hasCode, runCommand } from '@tapedeck/core'
 import { startStack } from './app.ts'
+import { SERVER_SETTINGS } from './config.ts'
 import { createProgress } from './screen.ts'
 import { readSettings } from './settings.ts'
 
@@ -25,26 +26,52 @@ const stop = (why: string): void => {
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop(name))
 stopWithNpm()
 
-let exitCode = 0
-try {
-  const config = await readSettings(process.env, { progress, signal: stopping.signal })
-  const stack = await startStack(config, {
-    progress,
-    signal: stopping.signal,
-    onFinal: ended.resolve
-  })
-  process.stdout.write(stack.screen)
-  const failure = await ended.promise
-  await stack.close()
-  if (failure !== undefined) throw failure
-  progress.say('Stopped, nothing is left running')
-} catch (error) {
-  if (!(stopping.signal.aborted && hasCode(error, 'ABORTED'))) {
-    process.stderr.write(`${messageOf(error)}\n`)
-    exitCode = exitCodeOf(error)
+await runCommand({
+  ...commandLine({
+    name: 'start',
+    purpose:
+      'Starts everything: Kafka, MongoDB, producer, consumer and api, and keeps it running until Ctrl-C. Without a ' +
+      'key the trades come from a simulator.',
+    options: {},
+    settings: {
+      SYMBOLS: 'what is followed, between commas: AAPL,MSFT,BINANCE:BTCUSDT',
+      FINNHUB_TOKEN: "your key; then trades come from Finnhub's feed",
+      API_PORT: 'port of the live page and the api (the first free one from 8080 on)',
+      ...SERVER_SETTINGS,
+      START_LIMIT: 'how long a start may do nothing before it counts as failed (60s)'
+    },
+    notes:
+      'npm run doctor says whether it can start; npm run stack:fetch fetches what it would fetch.',
+    exits: [
+      'asked to stop',
+      'failed',
+      'a mistake in the configuration, a server missing, or a port or folder in use'
+    ],
+    example: '',
+    read: () => undefined
+  }),
+  run
+})
+process.exit()
+
+async function run(): Promise<0 | 1> {
+  try {
+    const config = await readSettings(process.env, { progress, signal: stopping.signal })
+    const stack = await startStack(config, {
+      progress,
+      signal: stopping.signal,
+      onFinal: ended.resolve
+    })
+    process.stdout.write(stack.screen)
+    const failure = await ended.promise
+    await stack.close()
+    if (failure !== undefined) throw failure
+    progress.say('Stopped, nothing is left running')
+  } catch (error) {
+    if (!(stopping.signal.aborted && hasCode(error, 'ABORTED'))) throw error
   }
+  return 0
 }
-process.exit(exitCode)
 
 /** Under `npm start` the stack stops when npm was killed, because Ctrl-C would no longer reach the stack. */
 function stopWithNpm(): void {

@@ -1,6 +1,6 @@
 /** The entry for tests and test programs. */
 export { startServers, type Servers } from './app.ts'
-export { readConfig, STACK_VARIABLES, type StackConfig } from './config.ts'
+export { readConfig, SERVER_SETTINGS, STACK_VARIABLES, type StackConfig } from './config.ts'
 export { checkAvx, checkGlibc, checkKernel, checkNode, renderDiagnosis } from './doctor.ts'
 export { fetchInto, sha512In, type Fetch } from './fetch.ts'
 export { firstFound, notThere, type Search, type Step } from './find.ts'

@@ -1,11 +1,10 @@
 import { runCommand } from '@tapedeck/core'
-import { AUDIT_USAGE, readAuditArguments, runAudit } from './audit/audit.ts'
+import { auditCommand, runAudit } from './audit/audit.ts'
 import { readDatabaseConfig, withDatabase } from './command/config.ts'
 
 /** `npm run audit -- --date DATE`: exit code 0 no difference, 1 some, 2 cannot begin. */
 await runCommand({
-  usage: AUDIT_USAGE,
-  read: readAuditArguments,
+  ...auditCommand,
   async run(args, terminal) {
     const config = readDatabaseConfig(process.env)
     const isClean = await withDatabase(config, (database) =>

@@ -1,12 +1,11 @@
 import { runCommand } from '@tapedeck/core'
-import { BACKTEST_USAGE, readBacktestArguments } from './backtest/arguments.ts'
+import { backtestCommand } from './backtest/arguments.ts'
 import { runBacktest } from './backtest/backtest.ts'
 import { resultText, writeReport } from './backtest/report.ts'
 
 /** `npm run backtest -- --file TAPE`: exit code 0 it ran, 1 it failed on the way, 2 cannot begin. */
 await runCommand({
-  usage: BACKTEST_USAGE,
-  read: readBacktestArguments,
+  ...backtestCommand,
   async run(args, terminal) {
     const now = (): number => performance.now()
     const result = await runBacktest(args, { env: process.env, terminal, now })

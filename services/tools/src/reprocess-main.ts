@@ -1,13 +1,12 @@
 import { createInterface } from 'node:readline/promises'
 import { runCommand, TapedeckError } from '@tapedeck/core'
 import { readDatabaseConfig, readTopicConfig, withDatabase } from './command/config.ts'
-import { readReprocessArguments, REPROCESS_USAGE } from './reprocess/arguments.ts'
+import { reprocessCommand } from './reprocess/arguments.ts'
 import { runReprocess } from './reprocess/reprocess.ts'
 
 /** `npm run reprocess -- --from T --to T …`: exit code 0 done, 1 not all of it, 2 cannot begin. */
 await runCommand({
-  usage: REPROCESS_USAGE,
-  read: readReprocessArguments,
+  ...reprocessCommand,
   async run(args, terminal) {
     if (args.isSwap && !args.isSure && !process.stdin.isTTY) {
       throw new TapedeckError(

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import type { TradeRecord } from '@tapedeck/domain'
-import { readBacktestArguments, runBacktest, type BacktestResult } from '@tapedeck/tools/testing'
+import { backtestCommand, runBacktest, type BacktestResult } from '@tapedeck/tools/testing'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket, type Market } from '../../support/market.ts'
@@ -86,7 +86,7 @@ async function played(
   args: readonly string[],
   env: Record<string, string>
 ): Promise<BacktestResult> {
-  const read = readBacktestArguments(args)
+  const read = backtestCommand.read(args)
   assert.ok(read !== 'help')
   return runBacktest(read, { env, terminal: { progress: () => undefined }, now: () => 0 })
 }

@@ -4,23 +4,10 @@
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { argumentReader, runCommand } from '@tapedeck/core'
+import { commandLine, runCommand } from '@tapedeck/core'
 import { runEngineSuite, type EngineReport } from './engine-suite.ts'
 import { readSyntheticOptions, SYNTHETIC_OPTIONS } from './synthetic-trades.ts'
 import { tapeRecords } from './tape-records.ts'
-
-const USAGE = `Usage: npm run bench:engine -- [--trades N] [--rounds N] [--tape FILE] [--json]
-
-  --trades N      trades of one run (200000)
-  --symbols N     symbols of the synthetic records (100)
-  --rate N        trades a second of event time (1000)
-  --per-record N  trades of one record, 1, 2, 5 or 10 (5)
-  --seed N        of the synthetic records (1)
-  --rounds N      counted runs of each configuration (5)
-  --warm-ups N    runs before that are not counted (2)
-  --tape FILE     takes the trades of a recorded tape instead, .ndjson or .ndjson.gz
-  --json          the last line is one JSON object
-`
 
 function table({
   sections,
@@ -78,15 +65,21 @@ function table({
   return `${lines.join('\n')}\n`
 }
 
-const readArguments = argumentReader({
+const command = commandLine({
   name: 'bench:engine',
+  purpose:
+    'Measures how much one core folds: the pure engine, without any server, over seeded records or a recorded tape.',
+  forms: ['-- [--trades N] [--rounds N] [--tape FILE] [--json]'],
   options: {
     ...SYNTHETIC_OPTIONS,
-    rounds: 'text',
-    'warm-ups': 'text',
-    tape: 'text',
-    json: 'flag'
+    rounds: ['text', 'N', 'counted runs of each configuration (5)'],
+    'warm-ups': ['text', 'N', 'runs before that are not counted (2)'],
+    tape: ['text', 'FILE', 'takes the trades of a recorded tape instead, .ndjson or .ndjson.gz'],
+    json: ['flag', 'the last line is one JSON object']
   },
+  settings: {},
+  exits: ['every configuration gives the same bars', 'one does not', 'wrong arguments'],
+  example: '-- --trades 50000 --rounds 3',
   read: (given) => ({
     shape: readSyntheticOptions(given),
     rounds: given.whole('rounds', 1, 1000) ?? 5,
@@ -97,8 +90,7 @@ const readArguments = argumentReader({
 })
 
 await runCommand({
-  usage: USAGE,
-  read: readArguments,
+  ...command,
   async run({ shape, rounds, warmUps, tape, isJson }, terminal) {
     setFlagsFromString('--expose-gc')
     const collectGarbage = runInNewContext('gc') as () => void

@@ -2,27 +2,12 @@
  * `npm run bench:pipeline`: fills a topic, then measures how fast consumers store it all in MongoDB.
  * Exit code 0 only when every trade stands once and any number of consumers gives the same bars.
  */
-import { argumentReader, runCommand, stopSignal, type Terminal } from '@tapedeck/core'
-import { createProgress } from '@tapedeck/stack/testing'
+import { commandLine, runCommand, stopSignal, type Terminal } from '@tapedeck/core'
+import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import { servers, startTestServers } from '../../support/servers.ts'
 import { fillTopic, type Backlog } from './backlog.ts'
 import { runPipeline, type PipelineRun } from './pipeline-run.ts'
 import { readSyntheticOptions, SYNTHETIC_OPTIONS } from './synthetic-trades.ts'
-
-const USAGE = `Usage: npm run bench:pipeline -- [--trades N] [--consumers LIST] [--kill] [--json]
-
-  --trades N        trades waiting on the topic (200000)
-  --symbols N       (100)
-  --rate N          trades a second of event time (1000)
-  --per-record N    trades of one record, 1, 2, 5 or 10 (5)
-  --seed N          (1)
-  --partitions N    (6)
-  --consumers LIST  one run each (1,2,3)
-  --timeframes LIST instead of the consumer's own
-  --kill            kills the first consumer half way (SIGKILL) and starts another at once
-  --profile DIR     writes a CPU profile of each consumer
-  --json            the last line is one JSON object
-`
 
 function table(run: PipelineRun, trades: number): string {
   const { processes, lag } = run
@@ -54,17 +39,26 @@ function filled({ records, bytes, seconds }: Backlog, trades: number): string {
   )
 }
 
-const readArguments = argumentReader({
+const command = commandLine({
   name: 'bench:pipeline',
+  purpose: 'Fills a topic, then measures how fast consumers store it all in MongoDB.',
+  forms: ['-- [--trades N] [--consumers LIST] [--kill] [--json]'],
   options: {
     ...SYNTHETIC_OPTIONS,
-    partitions: 'text',
-    consumers: 'text',
-    timeframes: 'text',
-    kill: 'flag',
-    profile: 'text',
-    json: 'flag'
+    partitions: ['text', 'N', 'of the topic (6)'],
+    consumers: ['text', 'LIST', 'one run each (1,2,3)'],
+    timeframes: ['text', 'LIST', "instead of the consumer's own"],
+    kill: ['flag', 'kills the first consumer half way (SIGKILL) and starts another at once'],
+    profile: ['text', 'DIR', 'write a CPU profile of each consumer'],
+    json: ['flag', 'the last line is one JSON object']
   },
+  settings: SERVER_SETTINGS,
+  exits: [
+    'every trade is stored once and all runs give the same bars',
+    'that does not hold',
+    'wrong arguments, or a server is missing'
+  ],
+  example: '-- --trades 50000 --consumers 1,2 --kill',
   read: (given) => ({
     shape: readSyntheticOptions(given),
     partitions: given.whole('partitions', 1, 1000) ?? 6,
@@ -79,7 +73,7 @@ const readArguments = argumentReader({
 })
 
 async function main(
-  given: Exclude<ReturnType<typeof readArguments>, 'help'>,
+  given: Exclude<ReturnType<typeof command.read>, 'help'>,
   terminal: Terminal
 ): Promise<0 | 1> {
   const { shape, timeframes, kill, profileDir } = given
@@ -131,4 +125,4 @@ async function main(
   }
 }
 
-await runCommand({ usage: USAGE, read: readArguments, run: main })
+await runCommand({ ...command, run: main })

@@ -16,11 +16,11 @@ const MOST = 1_000_000_000
 
 /** The options of a command line that say which trades to make. */
 export const SYNTHETIC_OPTIONS = {
-  trades: 'text',
-  symbols: 'text',
-  rate: 'text',
-  'per-record': 'text',
-  seed: 'text'
+  trades: ['text', 'N', 'trades of one run (200000)'],
+  symbols: ['text', 'N', 'symbols of the synthetic records (100)'],
+  rate: ['text', 'N', 'trades a second of event time (1000)'],
+  'per-record': ['text', 'N', 'trades of one record, 1, 2, 5 or 10 (5)'],
+  seed: ['text', 'N', 'of the synthetic records (1)']
 } as const
 
 /** Reads them: 200 000 trades of 100 symbols, 5 a record, 1000 a second and seed 1 unless told. */

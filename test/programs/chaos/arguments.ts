@@ -1,19 +1,6 @@
-import { argumentReader } from '@tapedeck/core'
+import { commandLine } from '@tapedeck/core'
+import { SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import { VICTIMS, type Victim } from './fault-plan.ts'
-
-export const USAGE = `Usage: npm run chaos -- [--kills N] [--seed N] [--tape FILE] [--symbols A,B] [--spare KIND,..]
-                           [--rate N] [--cluster] [--consumers N] [--json]
-
-  --kills N      how many processes are killed (100)
-  --seed N       repeats the same order of faults; drawn and printed when not given
-  --tape FILE    a tape, .ndjson or .ndjson.gz (a recorded day of four US stocks)
-  --symbols A,B  only these symbols of the tape
-  --spare KINDS  never killed: ${VICTIMS.join(', ')}
-  --cluster      three brokers and three mongods, each a cluster; mostly servers are killed
-  --rate N       trades a second; default: so that a kill falls in about every 4 s of the tape
-  --consumers N  consumers in the group, 1 to 6 (2)
-  --json         the last line is one JSON object with the figures
-`
 
 export interface ChaosArguments {
   readonly kills: number
@@ -30,20 +17,34 @@ export interface ChaosArguments {
 const MOST_KILLS = 10_000
 const SEEDS = 2 ** 32
 
-/** @throws CONFIG_INVALID that names every mistake */
-export const readArguments = argumentReader({
+/** The command line of `npm run chaos`. */
+export const chaosCommand = commandLine({
   name: 'chaos',
+  purpose:
+    'Plays a recorded day through the whole pipeline while its processes are killed at random, and compares every ' +
+    'trade, bar and forecast.',
+  forms: [
+    '-- [--kills N] [--seed N] [--tape FILE] [--symbols A,B] [--spare KIND,…] [--rate N]',
+    '-- --cluster [--kills N] [--seed N]'
+  ],
   options: {
-    kills: 'text',
-    seed: 'text',
-    tape: 'text',
-    symbols: 'text',
-    spare: 'text',
-    rate: 'text',
-    cluster: 'flag',
-    consumers: 'text',
-    json: 'flag'
+    kills: ['text', 'N', 'how many processes are killed (100)'],
+    seed: ['text', 'N', 'repeats the same order of faults; drawn and printed when not given'],
+    tape: ['text', 'FILE', 'a tape, .ndjson or .ndjson.gz (a recorded day of four US stocks)'],
+    symbols: ['text', 'A,B', 'only these symbols of the tape'],
+    spare: ['text', 'KINDS', `never killed: ${VICTIMS.join(', ')}`],
+    rate: [
+      'text',
+      'N',
+      'trades a second; default: so that a kill falls in about every 4 s of the tape'
+    ],
+    cluster: ['flag', 'three brokers and three mongods, each a cluster; mostly servers are killed'],
+    consumers: ['text', 'N', 'consumers in the group, 1 to 6 (2)'],
+    json: ['flag', 'the last line is one JSON object with the figures']
   },
+  settings: SERVER_SETTINGS,
+  exits: ['nothing is lost, repeated or different', 'something is', 'wrong arguments, or no tape'],
+  example: '-- --kills 20 --seed 7',
   read(given): ChaosArguments {
     const kills = given.whole('kills', 0, MOST_KILLS) ?? 100
     const spared = (given.list('spare') ?? []).flatMap(

@@ -7,7 +7,7 @@ import { access } from 'node:fs/promises'
 import path from 'node:path'
 import { runCommand, stopSignal, TapedeckError, type Terminal } from '@tapedeck/core'
 import { createProgress } from '@tapedeck/stack/testing'
-import { readArguments, USAGE, type ChaosArguments } from './arguments.ts'
+import { chaosCommand, type ChaosArguments } from './arguments.ts'
 import { loadTape } from './feed-file.ts'
 import { report } from './report.ts'
 import { runChaos } from './run-chaos.ts'
@@ -66,4 +66,4 @@ async function exists(file: string): Promise<boolean> {
   }
 }
 
-await runCommand({ usage: USAGE, read: readArguments, run: main })
+await runCommand({ ...chaosCommand, run: main })

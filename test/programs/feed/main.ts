@@ -3,23 +3,27 @@
  * producer, broker, consumer and database, and says for each what was expected and what was seen.
  * Exit code 0 only when all holds.
  */
-import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
-import { createProgress } from '@tapedeck/stack/testing'
+import { commandLine, runCommand, stopSignal } from '@tapedeck/core'
+import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import { startTestServers } from '../../support/servers.ts'
 import { FEED_SCENARIOS, playAll } from './play-all.ts'
 import { tableHead, tableRow } from './table.ts'
 import { measureThroughput, throughputLine } from './throughput.ts'
 
-const USAGE = `Usage: npm run test:feed -- [--json] [--only NAME[,NAME...]] [--list]
-
-  --only NAMES   these scenarios, and no measurement of the throughput
-  --list         the names
-  --json         the last line is one JSON object with all results
-`
-
-const readArguments = argumentReader({
+const command = commandLine({
   name: 'test:feed',
-  options: { json: 'flag', only: 'text', list: 'flag' },
+  purpose:
+    'Lets every fault of a feed happen to the real producer, broker, consumer and database, and says for each what ' +
+    'was expected and what was seen.',
+  forms: ['-- [--only NAME[,NAME…]] [--list] [--json]'],
+  options: {
+    only: ['text', 'NAMES', 'these scenarios, and no measurement of the throughput'],
+    list: ['flag', 'print the names'],
+    json: ['flag', 'the last line is one JSON object with all results']
+  },
+  settings: SERVER_SETTINGS,
+  exits: ['all holds', 'something does not', 'wrong arguments, or a server is missing'],
+  example: '-- --only half-open,late-40m',
   read(given) {
     const names = FEED_SCENARIOS.map(({ name }) => name)
     const only = given.list('only')
@@ -29,8 +33,7 @@ const readArguments = argumentReader({
 })
 
 await runCommand({
-  usage: USAGE,
-  read: readArguments,
+  ...command,
   async run({ only, isList, isJson }, terminal) {
     if (isList) {
       terminal.write(FEED_SCENARIOS.map(({ name }) => `${name}\n`).join(''))

@@ -2,16 +2,10 @@
  * `npm run bench:forecasts`: how often labels are false, how soon they come, and what the adaptive band covers, all
  * simulated.
  */
-import { argumentReader, runCommand } from '@tapedeck/core'
+import { commandLine, runCommand } from '@tapedeck/core'
 import { CLOSES, coverageOf } from './coverage.ts'
 import { DIFFERENCE, differences, NO_DIFFERENCE } from './differences.ts'
 import { firstLabel } from './first-label.ts'
-
-const USAGE = `Usage: npm run bench:forecasts -- [--rows N] [--series N]
-
-  --rows N    rows of minutes of each kind (2000); a fourth of 5 s, a tenth of 1 s
-  --series N  price series of each kind for the band (100)
-`
 
 /** Scores of a day that trades round the clock, and the share of the rows that it is simulated for. */
 const DAYS = [
@@ -25,9 +19,18 @@ const MEANS = [0.2, 0.4, 0.6, 1] as const
 const SOON_ROWS = 200
 const MOST_SCORES = 40_000
 
-const readArguments = argumentReader({
+const command = commandLine({
   name: 'bench:forecasts',
-  options: { rows: 'text', series: 'text' },
+  purpose:
+    'Simulates how often labels are false, how soon they come, and what the adaptive band covers.',
+  forms: ['-- [--rows N] [--series N]'],
+  options: {
+    rows: ['text', 'N', 'rows of minutes of each kind (2000); a fourth of 5 s, a tenth of 1 s'],
+    series: ['text', 'N', 'price series of each kind for the band (100)']
+  },
+  settings: {},
+  exits: ['done', 'failed', 'wrong arguments'],
+  example: '-- --rows 200 --series 10',
   read: (given) => ({
     rows: given.whole('rows', 10, 1_000_000) ?? 2000,
     series: given.whole('series', 1, 100_000) ?? 100
@@ -82,8 +85,7 @@ function tableRow(cells: readonly string[]): string {
 }
 
 await runCommand({
-  usage: USAGE,
-  read: readArguments,
+  ...command,
   async run({ rows, series }, terminal) {
     const print = (line: string): void => terminal.write(`${line}\n`)
     print('Rows without a difference that are labelled at any moment of a day')

@@ -2,22 +2,12 @@
  * `npm run verify:tape [-- FILE...]`: plays recorded tapes through the whole pipeline and compares
  * what is stored with reference bars. Exit code 0 only when all is equal, 2 when there is no tape.
  */
-import { argumentReader, runCommand, stopSignal } from '@tapedeck/core'
-import { createProgress } from '@tapedeck/stack/testing'
+import { commandLine, runCommand, stopSignal } from '@tapedeck/core'
+import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import { servers, startTestServers } from '../../support/servers.ts'
 import { fullReport, tableHead, tableRow, type SetResult } from './report.ts'
 import { findSets, referenceOf, SETS_FOLDER, tapeSet, type TapeSet } from './sets.ts'
 import { verifyTape } from './verify-tape.ts'
-
-const USAGE = `Usage: npm run verify:tape -- [FILE...] [--bars FILE] [--json] [--profile DIR]
-
-  FILE...         tapes, .ndjson or .ndjson.gz: a trade or a Finnhub frame a line; none: every tape
-                  beside the project (../shared/data) that has reference bars
-  --bars FILE     reference 1-minute bars (CSV) of the one tape; default: the file of the same name
-                  that ends in .bars1m.csv.gz, else bars computed from the tape by other means
-  --json          the last line is one JSON object with the figures of every tape
-  --profile DIR   writes a CPU profile of each process
-`
 
 interface RunOptions {
   readonly sets: readonly TapeSet[]
@@ -57,9 +47,27 @@ async function run({ sets, profileDir, signal }: RunOptions): Promise<SetResult[
   }
 }
 
-const readArguments = argumentReader({
+const command = commandLine({
   name: 'verify:tape',
-  options: { bars: 'text', json: 'flag', profile: 'text' },
+  purpose:
+    'Plays recorded tapes through the whole pipeline and compares what is stored with reference bars.',
+  forms: ['-- [TAPE…] [--bars FILE] [--json] [--profile DIR]'],
+  options: {
+    bars: [
+      'text',
+      'FILE',
+      'reference 1-minute bars (CSV) of the one tape; default: the file of the same name ' +
+        'that ends in .bars1m.csv.gz, else bars computed from the tape by other means'
+    ],
+    json: ['flag', 'the last line is one JSON object with the figures of every tape'],
+    profile: ['text', 'DIR', 'write a CPU profile of each process']
+  },
+  settings: SERVER_SETTINGS,
+  notes:
+    'TAPE is .ndjson or .ndjson.gz with a trade or a Finnhub frame a line; none: every tape beside the project\n' +
+    '(../shared/data) that has reference bars.',
+  exits: ['all is equal', 'something differs', 'wrong arguments, or no tape'],
+  example: '-- tape.ndjson.gz --bars tape.bars1m.csv.gz',
   takesOperands: true,
   read(given) {
     const bars = given.text('bars')
@@ -72,8 +80,7 @@ const readArguments = argumentReader({
 })
 
 await runCommand({
-  usage: USAGE,
-  read: readArguments,
+  ...command,
   async run({ tapes, bars, profileDir, isJson }, terminal) {
     const signal = stopSignal()
     const sets =

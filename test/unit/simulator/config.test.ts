@@ -65,9 +65,10 @@ describe('readConfig of the simulator', () => {
 
   it('has the defaults that help names', () => {
     const env: Record<string, string> = {}
+    const unbroken = USAGE.replaceAll(/\n {3,}/g, ' ')
     for (const [name, { fallback, shown }] of Object.entries(SIMULATOR_VARIABLES)) {
       if (fallback !== undefined && shown !== undefined) env[name] = shown
-      if (shown !== undefined) assert.match(USAGE, new RegExp(` ${name} .*\\(${shown}\\)$`, 'm'))
+      if (shown !== undefined) assert.match(unbroken, new RegExp(` ${name} .*\\(${shown}\\)$`, 'm'))
     }
     assert.deepEqual(readConfig(env), readConfig({}))
   })

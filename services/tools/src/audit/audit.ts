@@ -1,23 +1,15 @@
-import { argumentReader, LimitedLines, printable, table, type Terminal } from '@tapedeck/core'
+import { commandLine, LimitedLines, printable, table, type Terminal } from '@tapedeck/core'
 import type { Rules, Timeframe } from '@tapedeck/domain'
 import { storedSymbols, type Database } from '@tapedeck/mongo'
 import { checkTimeframes, readDate, tradingDatesOf } from '../command/arguments.ts'
+import { DATABASE_SETTINGS } from '../command/config.ts'
 import { logStates } from '../reprocess/symbol-day.ts'
 import { auditSymbol, type AuditDifference, type SymbolAudit } from './audit-symbol.ts'
 
-export const AUDIT_USAGE = `Rebuilds the bars of a trading date from the stored trades and compares each with the stored bar, exactly.
-
-  npm run audit -- --date 2026-03-10 [--symbols A,B] [--timeframes 1m,1d] [--all] [--json]
-
-  --date DATE     the trading date
-  --symbols A,B   only these symbols
-  --timeframes …  only these bars (TIMEFRAMES, and all others that are stored)
-  --all           print every difference, not only the first 50
-  --json          print one JSON object as the last line
-
-Nothing is changed. Without MONGODB_URI the database of the npm start that runs from TAPEDECK_DATA_DIR is used.
-Exit codes: 0 no difference, 1 some, 2 wrong arguments or a server is missing.
-`
+/** Differences printed without --all. */
+const SHOWN = 50
+/** Differences printed as JSON at most. */
+const JSON_SHOWN = 1000
 
 interface AuditArguments {
   readonly date: string
@@ -28,10 +20,27 @@ interface AuditArguments {
   readonly isJson: boolean
 }
 
-/** @throws CONFIG_INVALID that names every mistake */
-export const readAuditArguments = argumentReader({
+/** The command line of `npm run audit`. */
+export const auditCommand = commandLine({
   name: 'audit',
-  options: { date: 'text', symbols: 'text', timeframes: 'text', all: 'flag', json: 'flag' },
+  purpose:
+    'Rebuilds the bars of a trading date from the stored trades and compares each with the stored bar, exactly. ' +
+    'Nothing is changed.',
+  forms: ['-- --date DATE [--symbols A,B] [--timeframes 1m,1d] [--all] [--json]'],
+  options: {
+    date: ['text', 'DATE', 'the trading date'],
+    symbols: ['text', 'A,B', 'only these symbols'],
+    timeframes: ['text', 'LIST', 'only these bars (TIMEFRAMES, and all others that are stored)'],
+    all: ['flag', `every difference, not only the first ${SHOWN}`],
+    json: ['flag', 'the last line is one JSON object']
+  },
+  settings: {
+    ...DATABASE_SETTINGS,
+    TIMEFRAMES: 'which bars are rebuilt',
+    LATENESS_LIMIT: 'how late a trade may be, as the consumer has it'
+  },
+  exits: ['no difference', 'some', 'wrong arguments, or a server is missing'],
+  example: '-- --date 2026-03-10 --symbols AAPL',
   read: (given): AuditArguments => ({
     date: readDate(given, '--date', given.text('date')),
     symbols: given.list('symbols'),
@@ -40,11 +49,6 @@ export const readAuditArguments = argumentReader({
     isJson: given.flag('json')
   })
 })
-
-/** Differences printed without --all. */
-const SHOWN = 50
-/** Differences printed as JSON at most. */
-const JSON_SHOWN = 1000
 
 /**
  * Rebuilds a trading date from the stored trades and compares every bar.

@@ -1,4 +1,4 @@
-import { argumentReader, Problems } from '@tapedeck/core'
+import { commandLine, Problems } from '@tapedeck/core'
 import {
   CONDITION_POLICIES,
   forecastsVariable,
@@ -7,27 +7,7 @@ import {
   type ForecastSpec
 } from '@tapedeck/domain'
 import { readRange, type RangeEnd } from '../command/arguments.ts'
-
-export const BACKTEST_USAGE = `Plays recorded or stored trades through the code of the consumer, and scores the forecasts.
-
-  npm run backtest -- --file TAPE.ndjson.gz [--file …] [--grid "1m:20,60:1,5"]
-  npm run backtest -- --from WHEN --to WHEN [--symbols A,B]
-
-  --file F         a recorded tape, .ndjson or .ndjson.gz, with a trade, a Finnhub frame or a frame of a
-                   capture on each line; several are played one after another; no server is used
-  --from, --to W   stored trades: trading dates (2026-03-10, inclusive) or moments (2026-03-10T14:00Z);
-                   trading dates are always played whole
-  --symbols A,B    only these symbols
-  --forecasts L    timeframe:lookback:horizon, … (FORECASTS)
-  --grid G         timeframe:lookbacks:horizons, every combination; several grids are separated by ;
-  --policy P       which trades set prices: ${CONDITION_POLICIES.join(', ')} (CONDITION_POLICY)
-  --seed N         seed of the resampling that gives the range of skill (1)
-  --report DIR     write report.md with plots to this folder
-  --json           print one JSON object as the last line
-
-Without MONGODB_URI the database of the npm start that runs from TAPEDECK_DATA_DIR is used.
-Exit codes: 0 it ran, 1 it failed, 2 wrong arguments or a server is missing.
-`
+import { DATABASE_SETTINGS } from '../command/config.ts'
 
 /** Combinations of one run; more would take hours and gigabytes. */
 const MAX_SPECS = 200
@@ -51,21 +31,51 @@ export interface BacktestArguments {
   readonly isJson: boolean
 }
 
-/** @throws CONFIG_INVALID that names every mistake */
-export const readBacktestArguments = argumentReader({
+/** The command line of `npm run backtest`. */
+export const backtestCommand = commandLine({
   name: 'backtest',
+  purpose:
+    'Plays recorded or stored trades through the code of the consumer, and scores the forecasts.',
+  forms: [
+    '-- --file TAPE [--file TAPE…] [--grid GRID] [--report DIR]',
+    '-- --from WHEN --to WHEN [--symbols A,B] [--grid GRID] [--report DIR]'
+  ],
   options: {
-    file: 'texts',
-    from: 'text',
-    to: 'text',
-    symbols: 'text',
-    forecasts: 'text',
-    grid: 'text',
-    policy: 'text',
-    seed: 'text',
-    report: 'text',
-    json: 'flag'
+    file: [
+      'texts',
+      'TAPE',
+      'a recorded tape, .ndjson or .ndjson.gz, with a trade, a Finnhub frame or a frame of a ' +
+        'capture on each line; several are played one after another; no server is used'
+    ],
+    from: [
+      'text',
+      'WHEN',
+      'stored trades: a trading date (2026-03-10, inclusive) or a moment (2026-03-10T14:00Z);'
+    ],
+    to: ['text', 'WHEN', 'trading dates are always played whole'],
+    symbols: ['text', 'A,B', 'only these symbols'],
+    forecasts: ['text', 'LIST', 'timeframe:lookback:horizon, … (FORECASTS)'],
+    grid: [
+      'text',
+      'GRID',
+      'timeframe:lookbacks:horizons, every combination; several grids are separated by ;'
+    ],
+    policy: [
+      'text',
+      'P',
+      `which trades set prices: ${CONDITION_POLICIES.join(', ')} (CONDITION_POLICY)`
+    ],
+    seed: ['text', 'N', 'seed of the resampling that gives the range of skill (1)'],
+    report: ['text', 'DIR', 'write report.md with plots to this folder'],
+    json: ['flag', 'the last line is one JSON object']
   },
+  settings: {
+    ...DATABASE_SETTINGS,
+    FORECASTS: 'what is forecast',
+    CONDITION_POLICY: 'which trades set prices'
+  },
+  exits: ['it ran', 'it failed', 'wrong arguments, or a server is missing'],
+  example: '-- --file tape.ndjson.gz --grid "1m:20,60:1,5"',
   read(given): BacktestArguments {
     const files = given.texts('file')
     const [from, to] = [given.text('from'), given.text('to')]

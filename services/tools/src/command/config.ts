@@ -31,6 +31,13 @@ const ADDRESSES = {
   }
 } as const
 
+/** The settings of a command that uses the database, for its help. */
+export const DATABASE_SETTINGS = {
+  MONGODB_URI: 'your own server; without it that of the running npm start',
+  MONGODB_DB: 'the database',
+  TAPEDECK_DATA_DIR: 'the data folder of that npm start'
+} as const
+
 /** For commands that use the database, under the rules of the consumer. */
 export interface DatabaseConfig {
   readonly rules: Rules

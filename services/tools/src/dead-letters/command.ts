@@ -1,4 +1,4 @@
-import { argumentReader, printable, table, TapedeckError } from '@tapedeck/core'
+import { commandLine, printable, table, TapedeckError } from '@tapedeck/core'
 import { deadTopicOf, pingBroker } from '@tapedeck/kafka'
 import type { TopicConfig } from '../command/config.ts'
 import {
@@ -16,26 +16,6 @@ import {
   withTargets,
   type ReplayOutcome
 } from './replay.ts'
-
-export const DEAD_LETTERS_USAGE = `Lists, shows, replays and drops dead letters: frames and records that did not fit the schema.
-
-  npm run dead -- list [--all] [--json]           count letters by stage and reason
-  npm run dead -- show   SELECTION [--limit N]    print letters with their raw text (10)
-  npm run dead -- replay SELECTION [--dry-run]    publish what fits the schema now
-  npm run dead -- drop   SELECTION [--dry-run]    mark letters as handled
-
-SELECTION  one of OFFSET…, --reason TEXT, --all; the last two select open letters only
-  --reason TEXT  letters whose reason begins with TEXT
-  --all          every letter; with list, also those that were replayed or dropped
-  --limit N      at most N letters, oldest first
-  --feed NAME    feed of letters that do not name theirs (FEED_NAME, else by FINNHUB_TOKEN)
-  --dry-run      report what would be done, and change nothing
-  --json         print the list as one JSON object
-
-Letters are on the topic KAFKA_TOPIC.dead at KAFKA_BROKERS. Without KAFKA_BROKERS the broker of the npm start
-that runs from TAPEDECK_DATA_DIR is used.
-Exit codes: 0 done, 1 not all could be done, 2 wrong arguments or no broker.
-`
 
 const COMMANDS = ['list', 'show', 'replay', 'drop'] as const
 
@@ -58,17 +38,39 @@ interface DeadLettersArguments {
   readonly feed: string | undefined
 }
 
-/** @throws CONFIG_INVALID that names every mistake */
-export const readDeadLettersArguments = argumentReader({
+/** The command line of `npm run dead`. */
+export const deadLettersCommand = commandLine({
   name: 'dead',
+  purpose:
+    'Lists, shows, replays and drops dead letters: frames and records that did not fit the schema.',
+  forms: [
+    '-- list [--all] [--json]           count letters by stage and reason',
+    '-- show   SELECTION [--limit N]    print letters with their raw text',
+    '-- replay SELECTION [--dry-run]    publish what fits the schema now',
+    '-- drop   SELECTION [--dry-run]    mark letters as handled'
+  ],
   options: {
-    reason: 'text',
-    all: 'flag',
-    'dry-run': 'flag',
-    json: 'flag',
-    limit: 'text',
-    feed: 'text'
+    reason: ['text', 'TEXT', 'letters whose reason begins with TEXT'],
+    all: ['flag', 'every letter; with list, also those that were replayed or dropped'],
+    limit: ['text', 'N', `at most N letters, oldest first (show: ${SHOWN})`],
+    feed: [
+      'text',
+      'NAME',
+      'feed of letters that do not name theirs (FEED_NAME, else by FINNHUB_TOKEN)'
+    ],
+    'dry-run': ['flag', 'report what would be done, and change nothing'],
+    json: ['flag', 'print the list as one JSON object']
   },
+  settings: {
+    KAFKA_BROKERS: 'your own broker; without it that of the running npm start',
+    KAFKA_TOPIC: 'letters are on the topic of this name with .dead behind it',
+    TAPEDECK_DATA_DIR: 'the data folder of that npm start',
+    FEED_NAME: 'feed of letters that do not name theirs'
+  },
+  notes:
+    'SELECTION is one of OFFSET…, --reason TEXT, --all; the last two select open letters only.',
+  exits: ['done', 'not all could be done', 'wrong arguments, or no broker'],
+  example: "-- show --reason 'price is not' --limit 3",
   takesOperands: true,
   read(given): DeadLettersArguments {
     const [name, ...rest] = given.operands

@@ -1,27 +1,7 @@
-import { argumentReader } from '@tapedeck/core'
+import { commandLine } from '@tapedeck/core'
 import { CONDITION_POLICIES, type ConditionPolicy, type Timeframe } from '@tapedeck/domain'
 import { checkTimeframes, readRange, type RangeEnd } from '../command/arguments.ts'
-
-export const REPROCESS_USAGE = `Rebuilds bars from the stored trades, prints the differences, and replaces the stored bars on request.
-
-  npm run reprocess -- --from WHEN --to WHEN [--symbols A,B] [--policy feed|sip|all] [--timeframes 1m,1d]
-
-  --from, --to WHEN  a trading date (2026-03-10, inclusive) or a moment (2026-03-10T14:00Z);
-                     trading dates are always rebuilt whole
-  --symbols A,B      only these symbols
-  --policy P         which trades set prices: ${CONDITION_POLICIES.join(', ')} (CONDITION_POLICY)
-  --timeframes …     which bars to rebuild (TIMEFRAMES)
-  --source S         trades: the collection (default); topic: raw_data, read from its start
-  --include-late     also use trades that were too late; with --source topic also those from the future
-  --swap             replace the bars that differ; asks first, unless --yes is given
-  --force            also replace bars whose trades are not proven to be the same
-  --all              print every difference, not only the first 50
-  --json             print one JSON object as the last line
-
-Rebuilt bars are stored in bars_shadow. Forecasts do not change. Without MONGODB_URI and KAFKA_BROKERS the
-servers of the npm start that runs from TAPEDECK_DATA_DIR are used.
-Exit codes: 0 done, 1 not all could be replaced, 2 wrong arguments or a server is missing.
-`
+import { DATABASE_SETTINGS } from '../command/config.ts'
 
 export interface ReprocessArguments {
   readonly from: RangeEnd
@@ -41,23 +21,46 @@ export interface ReprocessArguments {
   readonly isJson: boolean
 }
 
-/** @throws CONFIG_INVALID that names every mistake */
-export const readReprocessArguments = argumentReader({
+/** The command line of `npm run reprocess`. */
+export const reprocessCommand = commandLine({
   name: 'reprocess',
+  purpose:
+    'Rebuilds bars from the stored trades, prints the differences, and replaces the stored bars on request.',
+  forms: ['-- --from WHEN --to WHEN [--symbols A,B] [--policy P] [--timeframes 1m,1d] [--swap]'],
   options: {
-    from: 'text',
-    to: 'text',
-    symbols: 'text',
-    policy: 'text',
-    timeframes: 'text',
-    source: 'text',
-    'include-late': 'flag',
-    swap: 'flag',
-    force: 'flag',
-    yes: 'flag',
-    all: 'flag',
-    json: 'flag'
+    from: [
+      'text',
+      'WHEN',
+      'a trading date (2026-03-10, inclusive) or a moment (2026-03-10T14:00Z);'
+    ],
+    to: ['text', 'WHEN', 'trading dates are always rebuilt whole'],
+    symbols: ['text', 'A,B', 'only these symbols'],
+    policy: [
+      'text',
+      'P',
+      `which trades set prices: ${CONDITION_POLICIES.join(', ')} (CONDITION_POLICY)`
+    ],
+    timeframes: ['text', 'LIST', 'which bars to rebuild (TIMEFRAMES)'],
+    source: ['text', 'S', 'trades: the collection (default); topic: raw_data, read from its start'],
+    'include-late': [
+      'flag',
+      'also use trades that were too late; with --source topic also those from the future'
+    ],
+    swap: ['flag', 'replace the bars that differ; asks first, unless --yes is given'],
+    force: ['flag', 'also replace bars whose trades are not proven to be the same'],
+    yes: ['flag', 'replace without asking'],
+    all: ['flag', 'every difference, not only the first 50'],
+    json: ['flag', 'the last line is one JSON object']
   },
+  settings: {
+    ...DATABASE_SETTINGS,
+    KAFKA_BROKERS: 'the same for the broker, with --source topic',
+    TIMEFRAMES: 'which bars are rebuilt',
+    CONDITION_POLICY: 'which trades set prices'
+  },
+  notes: 'Rebuilt bars are stored in bars_shadow. Forecasts do not change.',
+  exits: ['done', 'not all could be replaced', 'wrong arguments, or a server is missing'],
+  example: '-- --from 2026-03-09 --to 2026-03-10 --policy sip',
   read(given): ReprocessArguments {
     for (const flag of ['force', 'yes'] as const) {
       if (given.flag(flag) && !given.flag('swap')) {

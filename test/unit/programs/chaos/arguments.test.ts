@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { hasCode, messageOf } from '@tapedeck/core'
-import { readArguments } from '../../../programs/chaos/arguments.ts'
+import { chaosCommand } from '../../../programs/chaos/arguments.ts'
 import { VICTIMS } from '../../../programs/chaos/fault-plan.ts'
 
 describe('the arguments of chaos', () => {
   it('are refused with every mistake named', () => {
     assert.throws(
-      () => readArguments(['--kills', 'x', '--spare', 'broker,me', '--rate', '0']),
+      () => chaosCommand.read(['--kills', 'x', '--spare', 'broker,me', '--rate', '0']),
       (error) => {
         assert.ok(hasCode(error, 'CONFIG_INVALID'))
         for (const mistake of ['--kills x', '--spare me', '--rate 0']) {
@@ -16,8 +16,8 @@ describe('the arguments of chaos', () => {
         return true
       }
     )
-    assert.throws(() => readArguments(['--spare', VICTIMS.join(',')]), /leaves nothing to kill/)
-    assert.throws(() => readArguments(['--what']), /unknown option --what found/)
-    assert.equal(readArguments(['--help']), 'help')
+    assert.throws(() => chaosCommand.read(['--spare', VICTIMS.join(',')]), /leaves nothing to kill/)
+    assert.throws(() => chaosCommand.read(['--what']), /unknown option --what found/)
+    assert.equal(chaosCommand.read(['--help']), 'help')
   })
 })

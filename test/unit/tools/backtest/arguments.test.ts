@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readBacktestArguments } from '@tapedeck/tools/testing'
+import { backtestCommand } from '@tapedeck/tools/testing'
 import { hasCode } from '@tapedeck/core'
 
 function mistakesOf(...args: string[]): string {
   let message = ''
   assert.throws(
-    () => readBacktestArguments(args),
+    () => backtestCommand.read(args),
     (error) => {
       message = error instanceof Error ? error.message : ''
       return hasCode(error, 'CONFIG_INVALID')
@@ -15,9 +15,9 @@ function mistakesOf(...args: string[]): string {
   return message
 }
 
-describe('readBacktestArguments()', () => {
+describe('backtestCommand.read()', () => {
   it('expands a grid into every combination, several grids one after another', () => {
-    const args = readBacktestArguments(['--file', 'a', '--grid', '1m:20,60:1,5;5s:60:12'])
+    const args = backtestCommand.read(['--file', 'a', '--grid', '1m:20,60:1,5;5s:60:12'])
     assert.ok(args !== 'help')
     assert.deepEqual(
       args.specs?.map(({ timeframe, lookback, horizon }) => ({ timeframe, lookback, horizon })),
@@ -32,13 +32,13 @@ describe('readBacktestArguments()', () => {
   })
 
   it('takes several lookbacks of one horizon, which FORECASTS cannot', () => {
-    const args = readBacktestArguments(['--file', 'a', '--forecasts', '1m:20:1,1m:60:1'])
+    const args = backtestCommand.read(['--file', 'a', '--forecasts', '1m:20:1,1m:60:1'])
     assert.ok(args !== 'help')
     assert.equal(args.specs?.length, 2)
   })
 
   it('takes several tapes, symbols, a policy and a seed', () => {
-    const args = readBacktestArguments(
+    const args = backtestCommand.read(
       '--file a --file b --symbols X,Y,X --policy sip --seed 7 --json'.split(' ')
     )
     assert.deepEqual(args, {

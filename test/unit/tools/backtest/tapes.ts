@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { readBacktestArguments, runBacktest, type BacktestResult } from '@tapedeck/tools/testing'
+import { backtestCommand, runBacktest, type BacktestResult } from '@tapedeck/tools/testing'
 import { normals } from '../../../support/random-numbers.ts'
 
 /** 2026-03-10 00:00 UTC. */
@@ -55,7 +55,7 @@ export async function written(
 }
 
 export async function backtest(...args: string[]): Promise<BacktestResult> {
-  const read = readBacktestArguments(args)
+  const read = backtestCommand.read(args)
   if (read === 'help') throw new Error('help was asked for')
   return runBacktest(read, {
     env: {},

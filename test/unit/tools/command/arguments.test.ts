@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  readAuditArguments,
-  readBacktestArguments,
-  readReprocessArguments
-} from '@tapedeck/tools/testing'
+import { auditCommand, backtestCommand, reprocessCommand } from '@tapedeck/tools/testing'
 import { hasCode } from '@tapedeck/core'
 
 const READERS = {
-  audit: readAuditArguments,
-  reprocess: readReprocessArguments,
-  backtest: readBacktestArguments
+  audit: auditCommand.read,
+  reprocess: reprocessCommand.read,
+  backtest: backtestCommand.read
 } as const
 
 function mistakesOf(command: keyof typeof READERS, line: string): string {
@@ -48,7 +44,7 @@ describe('arguments of the commands', () => {
   it('are read into dates, lists and flags', () => {
     const line =
       '--from 2026-03-10 --to=2026-03-10T14:00Z --symbols A,B,A --timeframes 1m,1d --swap'
-    assert.deepEqual(readReprocessArguments(line.split(' ')), {
+    assert.deepEqual(reprocessCommand.read(line.split(' ')), {
       from: { date: '2026-03-10' },
       to: { ms: Date.UTC(2026, 2, 10, 14) },
       symbols: ['A', 'B'],
@@ -62,7 +58,7 @@ describe('arguments of the commands', () => {
       isAll: false,
       isJson: false
     })
-    assert.equal(readAuditArguments(['-h']), 'help')
+    assert.equal(auditCommand.read(['-h']), 'help')
   })
 
   it('name every mistake at once', () => {
