@@ -207,7 +207,8 @@ const CANNOT_BEGIN: readonly ErrorCode[] = [
   'SERVER_MISSING',
   'REQUEST_INVALID',
   'PORT_IN_USE',
-  'DATA_DIR_IN_USE'
+  'DATA_DIR_IN_USE',
+  'DISK_FULL'
 ]
 
 /** 2 for a failure before the work began, such as invalid arguments or a missing server; else 1. */

@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   DOWNLOAD_FAILED: { retryable: true },
   CHECKSUM_MISMATCH: { retryable: false },
   DATA_DIR_IN_USE: { retryable: false },
+  DISK_FULL: { retryable: true },
   PORT_IN_USE: { retryable: false },
   RUN_IN_PROGRESS: { retryable: false },
   TIMED_OUT: { retryable: true },

@@ -28,9 +28,9 @@ const LEVELS: Readonly<Record<number, Parameters<ClientLog>[0]>> = {
   [logLevel.DEBUG]: 'debug'
 }
 
-/** Answers of a fresh broker that elects its coordinator; the client retries by itself. */
+/** Answers of a fresh broker that elects its coordinator, and to a member that was away; the client retries by itself. */
 const TRANSIENT =
-  /limiting retries|restarting the consumer|coordinator is (loading|not available)|group coordinator|does not host this topic|no leader|rebalanc/i
+  /limiting retries|restarting the consumer|coordinator is (loading|not available)|group coordinator|does not host this topic|no leader|rebalanc|not aware of this member|generation id is not valid/i
 
 /**
  * Creates a kafkajs client. `clientId` names the service in the broker's log; `retries` count for
@@ -119,7 +119,8 @@ export async function pingBroker(config: KafkaConfig, timeoutMs: number): Promis
       { cause }
     )
   } finally {
-    await admin.disconnect().catch(() => undefined)
+    // A broker that hangs answers no request, and a client waits for its requests before it disconnects.
+    await withTimeout(admin.disconnect(), timeoutMs, 'Disconnecting').catch(() => undefined)
   }
 }
 

@@ -3,6 +3,7 @@ import { hasCode, systemClock, TapedeckError } from '@tapedeck/core'
 import { ensureTopics } from '@tapedeck/kafka'
 import { databaseIn, ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
 import type { StackConfig } from './config.ts'
+import { checkRoom, watchDisk } from './disk.ts'
 import { searchOf } from './find.ts'
 import { openGuard, type Guard } from './guard.ts'
 import { KAFKA } from './kafka-broker.ts'
@@ -19,6 +20,7 @@ import {
   startServices,
   type Services
 } from './services.ts'
+import { Troubles } from './troubles.ts'
 
 interface ServerOptions {
   readonly progress: Progress
@@ -35,6 +37,7 @@ export interface Servers {
   readonly mongod: ServerGroup
   readonly ports: PortMemory
   readonly guard: Guard
+  readonly troubles: Troubles
   /** Stops what was started here, broker and database at the same time, and frees the data folder. */
   close(limitMs: number): Promise<void>
 }
@@ -51,24 +54,30 @@ export async function startServers(
   config: StackConfig,
   { progress, signal, heapMebibytes = 384, preferredPorts = true }: ServerOptions
 ): Promise<Servers> {
+  await checkRoom(config.dataDir)
   const lock = await lockDataDir(config.dataDir)
   const guard = openGuard(lock, withoutSecretsOfOthers(config.env, 'guard'))
   const ports = await openPortMemory(config.dataDir)
   const failed = new AbortController()
+  const troubles = new Troubles()
   const site: ServerSite = {
     config,
     search: searchOf(config, progress),
     guard,
     ports,
+    troubles,
     signal: AbortSignal.any([signal, failed.signal]),
     heapMebibytes,
     preferredPorts
   }
+  const closing = new AbortController()
   const close = async (servers: readonly ServerGroup[], limitMs: number): Promise<void> => {
+    closing.abort()
     await Promise.all(servers.map((server) => server.stop(limitMs)))
     await guard.close()
     await lock.release()
   }
+  void watchDisk(config.dataDir, { progress, troubles, signal: closing.signal })
   const starts = [bringUp(KAFKA, site), bringUp(MONGOD, site)] as const
   for (const start of starts) start.catch(() => failed.abort())
   const [kafka, mongod] = await Promise.allSettled(starts)
@@ -87,6 +96,7 @@ export async function startServers(
     mongod: mongod.value,
     ports,
     guard,
+    troubles,
     close: (limitMs) => close([kafka.value, mongod.value], limitMs)
   }
 }
@@ -145,7 +155,8 @@ export async function startStack(config: StackConfig, context: StackContext): Pr
       const plans = planServices(config, { brokers, mongoUri }, ports)
       const sinceMs = Date.now()
       await reserved.release() // as late as possible, because another stack may look for a port
-      const site = { ...config, progress, guard: servers.guard }
+      const { guard, troubles } = servers
+      const site = { ...config, progress, guard, troubles }
       services = await startServices(plans, site, { signal, onFinal })
       progress.say('Waiting for the first bar')
       const hasBar = await waitForBar(database, sinceMs, FIRST_BAR_LIMIT_MS[config.feed], signal)

@@ -1,8 +1,8 @@
-import { readFile, statfs } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { freemem, release, totalmem } from 'node:os'
-import path from 'node:path'
 import { hasCode, messageOf, table } from '@tapedeck/core'
 import type { StackConfig } from './config.ts'
+import { freeBytes } from './disk.ts'
 import { askDocker } from './docker.ts'
 import { pythonWithPip } from './fetch.ts'
 import { firstFound, onPath, searchOf } from './find.ts'
@@ -227,8 +227,7 @@ const LEAST_DISK_BYTES = 1e9
 
 async function checkDisk(name: string, folder: string): Promise<Check> {
   try {
-    const { bavail, bsize } = await statfs(await nearestFolder(folder))
-    const free = bavail * bsize
+    const free = await freeBytes(folder)
     return checkOf(
       name,
       free >= LEAST_DISK_BYTES,
@@ -237,13 +236,6 @@ async function checkDisk(name: string, folder: string): Promise<Check> {
     )
   } catch (error) {
     return { name, state: 'note', detail: messageOf(error) }
-  }
-}
-
-async function nearestFolder(folder: string): Promise<string> {
-  for (let at = folder; ; at = path.dirname(at)) {
-    const stats = await statfs(at).catch(() => undefined)
-    if (stats !== undefined || at === path.dirname(at)) return at
   }
 }
 

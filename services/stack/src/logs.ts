@@ -61,11 +61,14 @@ interface FollowedLog {
  * Follows the file that a service writes to and prints its warnings, errors and crashes on the terminal.
  * The service writes to a file, not to a pipe: at exit pino never stops writing to a pipe whose reader
  * is gone, and the log matters most when the stack was killed.
+ *
+ * @param isExplained while it answers true, what the service complains of is known: the lines stay in the file
  */
 export function followLog(
   name: string,
   { path: file, begin }: Pick<LogFile, 'path' | 'begin'>,
-  progress: Progress
+  progress: Progress,
+  isExplained: () => boolean = () => false
 ): FollowedLog {
   let lastProblem: string | undefined
   let position = begin
@@ -84,7 +87,7 @@ export function followLog(
           const problem = problemIn(line)
           if (problem === undefined) continue
           lastProblem = problem
-          print(`${name}: ${problem}`)
+          if (!isExplained()) print(`${name}: ${problem}`)
         }
       }
     } finally {
@@ -124,10 +127,16 @@ export function problemIn(line: string): string | undefined {
     if (level === undefined || !['warn', 'error', 'fatal'].includes(level)) return undefined
     const cause = err?.message === undefined ? '' : `: ${err.message}`
     const code = err?.code === undefined ? '' : ` (${err.code})`
-    return redactUrl(`${msg ?? level}${cause}${code}`)
+    return redactUrl(`${withoutRepeats(`${msg ?? level}${cause}`)}${code}`)
   } catch {
     return undefined
   }
+}
+
+/** An error has the message of its cause in its own, and the log adds that of each cause once more. */
+function withoutRepeats(text: string): string {
+  const parts = text.split(': ')
+  return parts.filter((part, index) => part !== parts[index - 1]).join(': ')
 }
 
 /** Warns of at most ten lines in ten seconds; `more` is the last of them when there are more. */

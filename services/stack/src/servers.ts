@@ -9,6 +9,7 @@ import { checkMembers, membersOf, type Member, type MemberKind } from './members
 import { isFree, type PortMemory } from './ports.ts'
 import { StartLimit } from './start-limit.ts'
 import { supervise, type RunningServer, type Supervised } from './supervise.ts'
+import type { Troubles } from './troubles.ts'
 
 /** A server program on this machine. */
 export interface Program {
@@ -44,6 +45,7 @@ export interface ServerSite {
   readonly search: Search
   readonly guard: Guard
   readonly ports: PortMemory
+  readonly troubles: Troubles
   readonly signal: AbortSignal
   /** The broker's largest heap, MiB. */
   readonly heapMebibytes: number
@@ -76,13 +78,16 @@ export async function bringUp<P extends Program, N extends string>(
   kind: ServerKind<P, N>,
   site: ServerSite
 ): Promise<ServerGroup> {
-  const { config, search, signal } = site
+  const { config, search, signal, troubles } = site
   const { progress } = search
   const keep = (
     name: string,
     server: RunningServer,
     again: (signal: AbortSignal) => Promise<RunningServer>
-  ): NamedServer => ({ name, ...supervise(name, server, { again, progress }) })
+  ): NamedServer => ({
+    name,
+    ...supervise(name, server, { again, progress, troubles, isRoot: true })
+  })
 
   const external = kind.external(config)
   if (external !== undefined) return alone(keep(kind.name, await external(), external))
@@ -230,7 +235,8 @@ export async function startServer(
     throw failure(`${messageOf(error)}; ${last === '' ? 'it logged nothing' : last} (${log.path})`)
   }
   const { pid, exited, stop } = child
-  return { pid, address, description, exited, stop }
+  const problem = (): Promise<string | undefined> => start.ping().then(() => undefined, messageOf)
+  return { pid, address, description, exited, problem, stop }
 }
 
 async function untilReady(

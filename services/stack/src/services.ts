@@ -8,6 +8,7 @@ import type { Progress } from './screen.ts'
 import { withoutSecretsOfOthers } from './secrets.ts'
 import { StartLimit } from './start-limit.ts'
 import { supervise, type Running, type Supervised } from './supervise.ts'
+import type { Troubles } from './troubles.ts'
 
 /** The variables that set the ports of services. */
 const PORTS = [
@@ -162,6 +163,7 @@ interface ServiceSite {
   readonly dataDir: string
   readonly startLimitMs: number
   readonly progress: Progress
+  readonly troubles: Troubles
   readonly guard: Guard
 }
 
@@ -199,6 +201,8 @@ export async function startServices(
     return supervise(`The ${plan.name}`, first, {
       again: (restartSignal) => startService(plan, site, restartSignal),
       progress: site.progress,
+      troubles: site.troubles,
+      isRoot: plans.some(({ after }) => after === plan.name),
       isFinal: isConfigRefused,
       onFinal
     })
@@ -246,14 +250,14 @@ const INVALID = 2
  */
 async function startService(
   plan: ServicePlan,
-  { dataDir, startLimitMs, progress, guard }: ServiceSite,
+  { dataDir, startLimitMs, progress, troubles, guard }: ServiceSite,
   signal: AbortSignal
 ): Promise<RunningService> {
   const file = await openLog(dataDir, plan.name)
   const child = await guard
     .start(process.execPath, [plan.program], { env: plan.env, log: file.handle, hasChannel: true })
     .finally(() => file.handle.close())
-  const log = followLog(plan.name, file, progress)
+  const log = followLog(plan.name, file, progress, () => troubles.explain())
   void child.exited.then(log.stop)
   try {
     const limit = new StartLimit(child.pid, startLimitMs, () => bytesOf(file))
@@ -267,7 +271,7 @@ async function startService(
     throw new TapedeckError(error.code, message, { cause: error })
   }
   const { pid, exited, stop } = child
-  return { plan, pid, exited, stop }
+  return { plan, pid, exited, problem: () => askReady(plan.readyUrl), stop }
 }
 
 function isConfigRefused({ code }: ChildExit): boolean {
@@ -311,6 +315,7 @@ async function askReady(url: string): Promise<string | undefined> {
     const { reasons } = (await response.json()) as { reasons?: readonly string[] }
     return reasons?.join('; ') ?? `it answers ${response.status}`
   } catch (error) {
-    return messageOf(error)
+    const isLate = (error as Error).name === 'TimeoutError'
+    return isLate ? `it does not answer within ${ASK_LIMIT_MS / 1000} s` : messageOf(error)
   }
 }

@@ -1,6 +1,8 @@
 import { fullJitter, messageOf, retry, TapedeckError } from '@tapedeck/core'
 import type { ChildExit } from './guard.ts'
+import { watchHealth } from './health-watch.ts'
 import type { Progress } from './screen.ts'
+import { DISK, Troubles } from './troubles.ts'
 
 /** A process or server that runs and may end by itself. */
 export interface Running {
@@ -8,6 +10,8 @@ export interface Running {
   readonly pid: number | undefined
   /** Resolves when it has ended; never for a process that is not a child of the stack. */
   readonly exited: Promise<ChildExit>
+  /** In words what keeps it from working though it runs; undefined when nothing does. */
+  readonly problem?: () => Promise<string | undefined>
   stop(limitMs: number): Promise<void>
 }
 
@@ -38,6 +42,7 @@ export async function externalServer(
     address,
     description: `yours (${variable})`,
     exited: neverExits,
+    problem: () => ping().then(() => undefined, messageOf),
     stop: () => Promise.resolve()
   }
 }
@@ -56,8 +61,9 @@ const LONGEST_WAIT_MS = 15_000
 
 /**
  * Keeps a process running: when it ends, `again` starts it, after pauses that grow while it keeps ending.
- * Each trouble is printed once, and once that it is over; a process that keeps ending is one trouble. An exit for which `isFinal` is true is not followed by a
- * restart; it is reported to `onFinal`.
+ * Each trouble is printed once, and once that it is over: that it ended (a process that keeps ending is one trouble),
+ * or that it runs and is not ready. An exit for which `isFinal` is true is not followed by a restart; it is reported
+ * to `onFinal`.
  */
 export function supervise<R extends Running>(
   name: string,
@@ -65,12 +71,17 @@ export function supervise<R extends Running>(
   {
     again,
     progress,
+    troubles = new Troubles(),
+    isRoot = false,
     healthyMs = HEALTHY_MS,
     isFinal = () => false,
     onFinal = () => undefined
   }: {
     readonly again: (signal: AbortSignal) => Promise<R>
     readonly progress: Progress
+    readonly troubles?: Troubles
+    /** Whether its trouble explains those of the services. */
+    readonly isRoot?: boolean
     /** A run of this length ends the trouble. */
     readonly healthyMs?: number
     readonly isFinal?: (exit: ChildExit) => boolean
@@ -93,6 +104,8 @@ export function supervise<R extends Running>(
   const sayRunning = (): void =>
     progress.say(`${name} runs again (pid ${current.pid ?? 'unknown'})`)
   const warn = (text: string, waitMs: number): void => {
+    // While the disk is full it is enough to know which of the servers have ended.
+    if (told.size > 0 && troubles.isOpen(DISK)) return
     const kind = text.replaceAll(/\d+/g, '#')
     if (told.has(kind)) {
       const often = `${name} keeps ending; it is started again every ${LONGEST_WAIT_MS / 1000} s or sooner`
@@ -108,19 +121,36 @@ export function supervise<R extends Running>(
   const stopped = Promise.withResolvers<undefined>()
   stopping.signal.addEventListener('abort', () => stopped.resolve(undefined))
 
+  const setTrouble = (isWrong: boolean): void => {
+    if (!isRoot) return
+    if (isWrong) troubles.begin(name)
+    else troubles.end(name)
+  }
+  const isExplained = (): boolean => !isRoot && troubles.explain()
+  const watch = (signal: AbortSignal): void => {
+    const ask = current.problem
+    if (ask === undefined) return
+    void watchHealth({ name, ask, progress, isExplained, onChange: setTrouble, signal })
+  }
+
   // A start up to the exit is one try; the exit counts as a failure and is retried.
   const runOnce = async (): Promise<void> => {
     if (!isRunning) {
       current = await again(stopping.signal)
       isRunning = true
+      setTrouble(false)
       if (++restarts === 1) sayRunning()
     }
     const over = overAfter()
-    const exit = await Promise.race([current.exited, stopped.promise]).finally(() =>
+    const ending = new AbortController()
+    watch(ending.signal)
+    const exit = await Promise.race([current.exited, stopped.promise]).finally(() => {
       clearTimeout(over)
-    )
+      ending.abort()
+    })
     if (exit === undefined) return
     isRunning = false
+    setTrouble(true)
     const failure = new TapedeckError('SERVER_FAILED', `${name} ended with ${exit.how}`)
     if (isFinal(exit)) finalExit = failure
     throw failure

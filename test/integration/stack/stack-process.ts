@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -5,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { isSame, type ProcessIdentity } from '@tapedeck/core'
+import { eventually } from '../../support/eventually.ts'
 import { until } from '../../support/until.ts'
 
 const PROGRAM = path.join(import.meta.dirname, '../../../services/stack/src/main.ts')
@@ -16,6 +18,12 @@ export interface StackProcess {
   output(): string
   /** Resolves when the output matches; rejects at the deadline or when the stack ends before. */
   says(pattern: RegExp, limitMs?: number): Promise<void>
+  /** Resolves when every service answers that it is ready. */
+  ready(): Promise<void>
+  /** How often the output matches. */
+  count(pattern: RegExp): number
+  /** The pid of a server or service, as the screen and the lines of restarts have it. */
+  pidOf(name: string): number
   /** The processes it has started, as its lock file records them; none before it has the lock. */
   children(): Promise<readonly ProcessIdentity[]>
 }
@@ -71,6 +79,24 @@ export function spawnStack(
       ).catch((cause: unknown) => {
         throw new Error(`The stack does not say ${pattern}: ${output}`, { cause })
       })
+    },
+    ready: async () => {
+      const urls = [...output.matchAll(/http:\S+readyz/g)].map(String)
+      const page = /^ +Page +(\S+)$/m.exec(output)?.[1]
+      for (const url of [...urls, `${page}readyz`]) {
+        await eventually(async () => {
+          const answer = await fetch(url)
+          assert.equal(answer.status, 200, await answer.text())
+        })
+      }
+    },
+    count: (pattern) => [...output.matchAll(new RegExp(pattern, 'gm'))].length,
+    pidOf: (name) => {
+      const screen = `^ +${name} +(\\d+) `
+      const restart = `(?:The )?${name} runs again \\(pid (\\d+)\\)`
+      const [first, again] =
+        [...output.matchAll(new RegExp(`${screen}|${restart}`, 'gm'))].at(-1)?.slice(1) ?? []
+      return Number(first ?? again)
     },
     children: async () => {
       const text = await readFile(path.join(dataDir, 'stack.lock'), 'utf8').catch(() => '')

@@ -11,6 +11,13 @@ describe('problemIn()', () => {
     assert.equal(problemIn('{"level":"warn" and no JSON'), undefined)
   })
 
+  it('says a reason once that stands in the messages of an error and of its cause', () => {
+    const message =
+      'Cannot write: refused 127.0.0.1:27117: refused 127.0.0.1:27117: refused 127.0.0.1:27117'
+    const line = JSON.stringify({ level: 'warn', msg: 'trying again', err: { message } })
+    assert.equal(problemIn(line), 'trying again: Cannot write: refused 127.0.0.1:27117')
+  })
+
   it('shows the line of a crash that says what happened', () => {
     assert.equal(problemIn('Error: Cannot find module x'), 'Error: Cannot find module x')
     assert.equal(problemIn('    at resolve (node:internal/modules:1:2)'), undefined)
