@@ -160,6 +160,8 @@ export function aFeedStatus(parts: Partial<FeedStatusDocument> = {}): FeedStatus
     maxSymbols: 50,
     queuedFrames: 0,
     spooledBytes: 0,
+    copiedFrames: 0,
+    copiedTrades: 0,
     symbols: [
       {
         symbol: 'AAPL',

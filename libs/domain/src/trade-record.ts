@@ -42,6 +42,8 @@ export interface TradeRecord {
   readonly frame: number
   /** When the producer received the frame. */
   readonly receivedAt: number
+  /** The earlier frame of this connection that the frame repeats as a whole; absent when it repeats none. */
+  readonly copyOf?: number
   /** Where each trade stood in its frame; as many as trades, rising. */
   readonly indexes: readonly number[]
   readonly trades: readonly FeedTrade[]
@@ -134,12 +136,13 @@ interface FrameOrigin {
   readonly connection: string
   readonly frame: number
   readonly receivedAt: number
+  readonly copyOf?: number | undefined
 }
 
 /** Groups a frame by symbol: one record a symbol, in the order in which the symbols first stand in it. */
 export function recordsOf(
   trades: readonly FrameTrade[],
-  { feed, connection, frame, receivedAt }: FrameOrigin,
+  { feed, connection, frame, receivedAt, copyOf }: FrameOrigin,
   amendments: readonly FrameAmendment[] = []
 ): TradeRecord[] {
   const bySymbol = new Map<string, Group>()
@@ -167,6 +170,7 @@ export function recordsOf(
     connection,
     frame,
     receivedAt,
+    ...(copyOf !== undefined && { copyOf }),
     ...group
   }))
 }
@@ -270,7 +274,10 @@ export function recordProblem(value: unknown, key: string | undefined): string |
   if (!Number.isSafeInteger(record.frame) || (record.frame as number) < 0) return 'frame is missing'
   if ((record.frame as number) > MAX_FRAME) return `frame is over ${MAX_FRAME}`
   if (!isEpochMs(record.receivedAt)) return 'receivedAt is not epoch ms'
-  const { trades, indexes, amendments } = record
+  const { trades, indexes, amendments, copyOf } = record
+  if (copyOf !== undefined && !isEarlierFrame(copyOf, record.frame as number)) {
+    return 'copyOf is no earlier frame'
+  }
   const amendmentIssue = amendments === undefined ? undefined : amendmentsProblem(amendments)
   if (amendmentIssue !== undefined) return amendmentIssue
   const mayBeEmpty = amendments !== undefined
@@ -288,6 +295,10 @@ export function recordProblem(value: unknown, key: string | undefined): string |
     if (problem !== undefined) return problem
   }
   return undefined
+}
+
+function isEarlierFrame(value: unknown, frame: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < frame
 }
 
 function amendmentsProblem(amendments: unknown): string | undefined {

@@ -27,6 +27,12 @@ export interface FeedStatusDocument {
   /** Frames waiting in memory and bytes on disk while the broker is away. */
   readonly queuedFrames: number
   readonly spooledBytes: number
+  /**
+   * Frames that repeat an earlier one of their connection as a whole, and their trades, since the producer was
+   * started. Absent in documents of earlier versions.
+   */
+  readonly copiedFrames?: number
+  readonly copiedTrades?: number
   readonly symbols: readonly {
     readonly symbol: string
     readonly standing: SymbolStanding

@@ -29,7 +29,14 @@ export interface TapePosition {
 }
 
 /** No bar is computed from these. */
-const UNCOUNTED = { symbol: 0, receivedAt: 0, tradeDate: 0, eligible: 0, vendorId: 0 } as const
+const UNCOUNTED = {
+  symbol: 0,
+  receivedAt: 0,
+  tradeDate: 0,
+  eligible: 0,
+  vendorId: 0,
+  copyOf: 0
+} as const
 /** Documents fetched at once; a page reads few more than it shows. */
 const BATCH = 2000
 

@@ -1,4 +1,10 @@
-import { eligibilityText, type FoldedTrade, type TradeRecord } from '@tapedeck/domain'
+import {
+  eligibilityText,
+  parseTradeId,
+  tradeId,
+  type FoldedTrade,
+  type TradeRecord
+} from '@tapedeck/domain'
 import { insertAll, MOST_BYTES_PER_CHARACTER } from './bulk.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
@@ -23,6 +29,8 @@ export interface TradeDocument {
   readonly feed: string
   /** The vendor's own id, where it has one. */
   readonly vendorId?: string
+  /** `_id` of the trade that this one repeats, where the feed sent its whole frame again. */
+  readonly copyOf?: string
 }
 
 export const TRADES = new CollectionSpec<TradeDocument>('trades', {
@@ -34,7 +42,7 @@ export type HasTrades = Has<'trades', TradeDocument>
 
 /** A trade as it is stored. */
 export function tradeDocument(
-  { symbol, receivedAt, feed }: TradeRecord,
+  { symbol, receivedAt, feed, connection, copyOf }: TradeRecord,
   { id, trade, session, tradeDate, eligibility }: FoldedTrade
 ): TradeDocument {
   const document: TradeDocument = {
@@ -50,7 +58,14 @@ export function tradeDocument(
     eligible: eligibilityText(eligibility),
     feed
   }
-  return trade.i === undefined ? document : { ...document, vendorId: trade.i }
+  if (trade.i === undefined && copyOf === undefined) return document
+  return {
+    ...document,
+    ...(trade.i !== undefined && { vendorId: trade.i }),
+    ...(copyOf !== undefined && {
+      copyOf: tradeId({ connection, frame: copyOf, index: parseTradeId(id).index })
+    })
+  }
 }
 
 /** Bytes of field names, numbers and the texts that tapedeck itself writes. */
@@ -58,8 +73,8 @@ const FIXED_BYTES = 320
 
 /** A SizeBound of trades. */
 export function tradeBytes(trade: TradeDocument): number {
-  const { _id, symbol, feed, vendorId = '', conditions } = trade
-  let characters = _id.length + symbol.length + feed.length + vendorId.length
+  const { _id, symbol, feed, vendorId = '', copyOf = '', conditions } = trade
+  let characters = _id.length + symbol.length + feed.length + vendorId.length + copyOf.length
   if (conditions !== null) for (const code of conditions) characters += code.length + 8
   return FIXED_BYTES + MOST_BYTES_PER_CHARACTER * characters
 }

@@ -24,6 +24,8 @@ export function feedRow(status: FeedStatusDocument, nowMs: number) {
     maxSymbols: status.maxSymbols,
     queuedFrames: status.queuedFrames,
     spooledBytes: status.spooledBytes,
+    copiedFrames: status.copiedFrames ?? 0,
+    copiedTrades: status.copiedTrades ?? 0,
     symbols: status.symbols.map((one) => ({
       symbol: one.symbol,
       standing: one.standing,

@@ -54,6 +54,8 @@ export const FEED_SCHEMA = object({
       maxSymbols: whole,
       queuedFrames: whole,
       spooledBytes: whole,
+      copiedFrames: whole,
+      copiedTrades: whole,
       symbols: {
         type: 'array',
         items: object({

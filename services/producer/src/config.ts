@@ -73,6 +73,10 @@ export const PRODUCER_VARIABLES = {
     'Folder of everything a stack writes; two stacks need two',
     text('./.data', 'a folder')
   ),
+  FRAME_COPIES: about(
+    'What becomes of a frame that the feed sends again as a whole: `keep` (marked) or `drop`',
+    choice('keep', ['keep', 'drop'])
+  ),
   SPOOL_DIR: about(
     'Folder where trades wait while the broker is away',
     optional(text(undefined, 'a folder')),
@@ -123,6 +127,8 @@ export interface ProducerConfig {
   readonly symbols: readonly string[]
   readonly healthHost: string
   readonly healthPort: number
+  /** What becomes of a frame that repeats an earlier one as a whole. */
+  readonly frameCopies: 'keep' | 'drop'
   /** Each topic has its own folder, so that records never reach another topic. */
   readonly spool: SpoolConfig
   /** How long a record may be in memory only, ms. */
@@ -159,6 +165,7 @@ export function readConfig(env: Env): ProducerConfig {
     symbols: values.SYMBOLS,
     healthHost: values.HEALTH_HOST,
     healthPort: values.PRODUCER_PORT,
+    frameCopies: values.FRAME_COPIES,
     spool: {
       dir: path.join(
         values.SPOOL_DIR ?? path.join(values.TAPEDECK_DATA_DIR, 'spool'),

@@ -12,6 +12,7 @@ import { finnhubProtocol } from '@tapedeck/finnhub'
 import type { Logger } from '@tapedeck/service'
 import type { Capture } from './capture.ts'
 import type { ProducerConfig } from './config.ts'
+import { CopiedFrames } from './copied-frames.ts'
 import type { DeadLetterSink } from './dead-letter-sink.ts'
 import type { ProducerMetrics } from './metrics.ts'
 import type { OutageTracker } from './outage-tracker.ts'
@@ -33,7 +34,15 @@ export interface FrameHandlerDeps {
 /** The part of FeedFacts that the events of a feed provide. */
 type EventFacts = Pick<
   FeedFacts,
-  'connection' | 'connectedMs' | 'outage' | 'lastError' | 'lastTradeMs' | 'symbols' | 'problems'
+  | 'connection'
+  | 'connectedMs'
+  | 'outage'
+  | 'lastError'
+  | 'lastTradeMs'
+  | 'symbols'
+  | 'problems'
+  | 'copiedFrames'
+  | 'copiedTrades'
 >
 
 /** Handles the events of the feed: frames become records, outages become gaps; keeps the state of each symbol. */
@@ -42,6 +51,7 @@ export class FrameHandler {
   readonly #deps: FrameHandlerDeps
   readonly #protocol: FeedProtocol
   readonly #silence = new SilenceDetector()
+  readonly #copies = new CopiedFrames()
   readonly #problems = new Map<string, SymbolProblem>()
   #symbols: readonly string[] = []
   #feed: Feed | undefined
@@ -53,6 +63,8 @@ export class FrameHandler {
   #lastError: string | null = null
   #lastTradeMs: number | null = null
   #handledMs: number | null = null
+  #copiedFrames = 0
+  #copiedTrades = 0
 
   constructor(config: ProducerConfig, deps: FrameHandlerDeps) {
     this.#config = config
@@ -116,7 +128,9 @@ export class FrameHandler {
       lastError: this.#lastError,
       lastTradeMs: this.#lastTradeMs,
       symbols: this.#silence.states(nowMs),
-      problems: this.#problems
+      problems: this.#problems,
+      copiedFrames: this.#copiedFrames,
+      copiedTrades: this.#copiedTrades
     }
   }
 
@@ -176,12 +190,27 @@ export class FrameHandler {
     event: FrameEvent
   ): Promise<void> {
     const { outbox, deadLetters, metrics } = this.#deps
-    for (const { reason, raw } of refused) deadLetters.add(reason, raw)
-    const records = recordsOf(trades, { ...event, feed: this.#config.feedName }, amendments)
+    const copyOf = trades.length === 0 ? undefined : this.#copies.originalOf(event)
+    const isDropped = copyOf !== undefined && this.#config.frameCopies === 'drop'
+    if (copyOf !== undefined) this.#countCopy(trades.length, isDropped)
     metrics.tradesReceived.inc(trades.length)
     if (trades.length > 0) this.#lastTradeMs = event.receivedAt
+    const origin = { ...event, feed: this.#config.feedName, copyOf }
+    const records = recordsOf(trades, origin, amendments)
     for (const { symbol } of records) this.#silence.traded(symbol, event.receivedAt)
+    if (isDropped) return
+    for (const { reason, raw } of refused) deadLetters.add(reason, raw)
     await outbox.add(records)
+  }
+
+  #countCopy(trades: number, isDropped: boolean): void {
+    const { metrics, log } = this.#deps
+    const handling = isDropped ? 'dropped' : 'kept'
+    if (this.#copiedFrames === 0) log.warn({ handling }, 'the feed sends copies of whole frames')
+    this.#copiedFrames++
+    this.#copiedTrades += trades
+    metrics.copiedFrames.inc({ handling })
+    metrics.copiedTrades.inc({ handling }, trades)
   }
 
   #handleStanding({ symbol, standing, reason }: StandingEvent): void {

@@ -5,6 +5,12 @@ export function producerMetrics(metrics: Metrics) {
   return {
     frames: metrics.counter('frames_received_total', 'Frames received from the feed', ['kind']),
     tradesReceived: metrics.counter('trades_received_total', 'Valid trades received'),
+    copiedFrames: metrics.counter(
+      'copied_frames_total',
+      'Frames that repeat an earlier one of their connection as a whole',
+      ['handling']
+    ),
+    copiedTrades: metrics.counter('copied_trades_total', 'Trades of these frames', ['handling']),
     tradesPublished: metrics.counter(
       'trades_published_total',
       'Trades acknowledged by the broker in raw_data'

@@ -24,6 +24,9 @@ export interface FeedFacts {
   readonly maxSymbols: number
   readonly queuedFrames: number
   readonly spooledBytes: number
+  /** Frames that repeat an earlier one as a whole, and their trades, since the producer was started. */
+  readonly copiedFrames: number
+  readonly copiedTrades: number
   readonly symbols: readonly SymbolState[]
   /** Symbols that the feed or the vendor's list refuses. */
   readonly problems: ReadonlyMap<string, SymbolProblem>
@@ -46,6 +49,8 @@ export function feedStatus(facts: FeedFacts): FeedStatusDocument {
     maxSymbols: facts.maxSymbols,
     queuedFrames: facts.queuedFrames,
     spooledBytes: facts.spooledBytes,
+    copiedFrames: facts.copiedFrames,
+    copiedTrades: facts.copiedTrades,
     symbols,
     updatedAt: new Date(facts.nowMs)
   }

@@ -1,5 +1,6 @@
 export { Capture } from './capture.ts'
 export { PRODUCER_VARIABLES, readConfig } from './config.ts'
+export { CopiedFrames } from './copied-frames.ts'
 export { LeaseKeeper, leaseId } from './lease.ts'
 export { producerMetrics } from './metrics.ts'
 export { FollowedSymbols, OutageTracker, runOfTail, type Handover } from './outage-tracker.ts'

@@ -19,6 +19,8 @@ export interface Expectation {
   readonly unknownCodes?: Readonly<Record<string, number>>
   /** Frames of a kind without trades. */
   readonly frames?: Readonly<Record<string, number | { readonly atLeast: number }>>
+  /** Frames that the producer recognised as copies, by what it did with them. */
+  readonly copies?: Readonly<Record<string, number>>
   readonly feedError?: RegExp
   /** The producer ends with this code. */
   readonly failure?: string
@@ -42,7 +44,8 @@ export function unmet(expected: Expectation, seen: Observation): string[] {
     expected.mayLoseInFlight === true
       ? within('trades received', 0, sent, seen.received)
       : count('trades received', sent, seen.received),
-    count('trades stored', seen.received, seen.stored),
+    count('trades stored', seen.received - seen.dropped, seen.stored),
+    counts('copied frames', expected.copies ?? {}, seen.copies),
     counts('refused', expected.refused ?? {}, seen.refused),
     counts('excluded', expected.excluded ?? {}, seen.excluded),
     counts('unknown condition codes', expected.unknownCodes ?? {}, seen.unknownCodes),

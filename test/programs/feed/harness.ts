@@ -93,6 +93,8 @@ export async function openHarness(
         frames: valuesOf(produced, 'frames_received_total'),
         received: valuesOf(produced, 'trades_received_total')[''] ?? 0,
         refused: valuesOf(produced, 'trades_refused_total'),
+        copies: valuesOf(produced, 'copied_frames_total'),
+        dropped: valuesOf(produced, 'copied_trades_total')['dropped'] ?? 0,
         publishedRecords: valuesOf(produced, 'records_published_total')[''] ?? 0,
         disconnections: valuesOf(produced, 'feed_disconnections_total')[''] ?? 0,
         causes: causesIn(lines),

@@ -11,6 +11,10 @@ export interface Observation {
   readonly received: number
   /** Trades and frames that it refused, by reason. */
   readonly refused: Readonly<Record<string, number>>
+  /** Frames that it recognised as copies of earlier ones, by what it did with them. */
+  readonly copies: Readonly<Record<string, number>>
+  /** Trades of copies that it dropped. */
+  readonly dropped: number
   readonly publishedRecords: number
   readonly disconnections: number
   /** Why it lost or did not get its connections, from its log. */

@@ -137,6 +137,7 @@ export const SECTIONS: readonly Section[] = [
       'SPOOL_AFTER',
       'SPOOL_MAX_BYTES',
       'SPOOL_FSYNC',
+      'FRAME_COPIES',
       'CAPTURE_DIR',
       'CAPTURE_ROTATE'
     ]

@@ -38,6 +38,20 @@ describe('recordsOf()', () => {
   })
 })
 
+describe('copyOf', () => {
+  it('is in every record of a copied frame, and names an earlier one', () => {
+    const [record] = recordsOf([{ s: 'AAPL', p: 1, t: 5, v: 1, index: 0 }], {
+      ...ORIGIN,
+      copyOf: 3
+    })
+    assert.equal(record?.copyOf, 3)
+    assert.equal(recordProblem(record, 'AAPL'), undefined)
+    for (const copyOf of [4, 5, -1, 1.5, '3', null]) {
+      assert.equal(recordProblem({ ...record, copyOf }, 'AAPL'), 'copyOf is no earlier frame')
+    }
+  })
+})
+
 describe('the id of a trade', () => {
   it('parses back to its place, also from a sequence', () => {
     const place = fc.tuple(

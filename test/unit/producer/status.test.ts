@@ -23,6 +23,8 @@ function explain(given: Partial<FeedFacts>): string {
     maxSymbols: 50,
     queuedFrames: 0,
     spooledBytes: 0,
+    copiedFrames: 0,
+    copiedTrades: 0,
     symbols: [symbol('AAPL', 'receiving')],
     problems: new Map(),
     ...given

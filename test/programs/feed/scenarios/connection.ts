@@ -154,7 +154,15 @@ export const CONNECTION_SCENARIOS: readonly FeedScenario[] = [
   },
   {
     name: 'thrice',
-    reaction: 'every copy stored under its own id: frames are never identified by content',
-    expect: {}
+    reaction: 'every copy stored under its own id, and marked',
+    expect: { copies: { kept: 40 } }
+  },
+  {
+    name: 'thrice-dropped',
+    about: 'twenty frames come three times each, with FRAME_COPIES=drop',
+    reaction: 'each frame stored once, the copies counted',
+    env: { FRAME_COPIES: 'drop' },
+    faults: [{ when: { frames: 5 }, do: 'repeat', times: 3, frames: 20 }],
+    expect: { copies: { dropped: 40 } }
   }
 ]
