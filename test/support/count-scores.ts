@@ -29,8 +29,8 @@ export interface Series {
   readonly tradeDate?: string
 }
 
-/** Scored, and stored before the target ended. */
-export const COUNTED = { status: 'scored', timing: { $ne: 'after' } } as const
+/** Scored, and not stored too late. */
+export const COUNTED = { status: 'scored', timing: { $nin: ['during', 'after'] } } as const
 
 const distance = (from: string): object => ({ $abs: { $subtract: ['$actual', from] } })
 const share = (condition: object): object => ({ $avg: { $cond: [condition, 1, 0] } })

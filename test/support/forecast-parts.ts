@@ -98,6 +98,6 @@ export function forecastParts(lastClose: number, forecast: number, actual: numbe
     scoreRevision: 0,
     corrections: [],
     madeAtOffset: 9,
-    timing: 'during'
+    timing: 'prompt'
   } as const
 }

@@ -81,7 +81,7 @@ export {
 } from './feed-protocol.ts'
 export { ForecastEngine, MIN_COVERAGE, type SeriesScores } from './forecast/engine.ts'
 export type { FinalBar } from './forecast/final-bar.ts'
-export { isScored, VOID_REASONS, type LedgerEntry } from './forecast/ledger.ts'
+export { isScored, UNCOUNTED_TIMINGS, VOID_REASONS, type LedgerEntry } from './forecast/ledger.ts'
 export { FORECAST_MODELS, type LineParameters } from './forecast/models.ts'
 export {
   ABSENCE_REASONS,

@@ -3,6 +3,7 @@ import {
   FORECAST_MODELS,
   LONG_WINDOW,
   seriesOfId,
+  UNCOUNTED_TIMINGS,
   type LedgerEntry,
   type LineParameters,
   type ScoreParts,
@@ -230,7 +231,7 @@ const SCORE_FIELDS = {
 type ScoreRow = Omit<ScoreParts, 'targetMs'> & { readonly model: string; readonly target: Date }
 
 async function loadScoresOf({ forecasts }: HasForecasts, id: string): Promise<SeriesScores> {
-  const counted = { status: 'scored', timing: { $ne: 'after' } } as const
+  const counted = { status: 'scored', timing: { $nin: UNCOUNTED_TIMINGS } } as const
   const series = { ...seriesOfId(id), ...counted }
   const newest = (filter: object, limit: number): Promise<ScoreRow[]> =>
     forecasts

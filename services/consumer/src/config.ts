@@ -22,7 +22,7 @@ export const CONSUMER_VARIABLES = {
     duration(1000, 0)
   ),
   SCORE_PAST: about(
-    'Score also forecasts stored after their bar ended: for a tape of the past or a rebuild',
+    'Score also forecasts stored after their bar began or ended: for a tape of the past or a rebuild',
     flag(false)
   ),
   FLUSH_INTERVAL: about('How often results are written', duration(500, 20)),
@@ -43,7 +43,7 @@ export interface ConsumerConfig extends Rules {
   readonly forecastsTopic: string | undefined
   /** Between two provisional bars of a symbol and timeframe on the topic, ms. */
   readonly barsPublishMs: number
-  /** Scores count forecasts that are stored after their target ended. */
+  /** Scores count forecasts that are stored after their target began or ended. */
   readonly scoresPast: boolean
   readonly flushIntervalMs: number
   readonly healthHost: string

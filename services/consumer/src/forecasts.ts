@@ -12,6 +12,11 @@ import type { ConsumerDeps, DueScores } from './publish.ts'
 
 /** Scores are derived and costly, so those of a series are written at most this often, ms. */
 const SCORES_EVERY_MS = 1000
+/**
+ * A bar is final ALLOWED_DELAY after its end, by trades that arrive within this time or by the clock, and its
+ * forecasts are stored by the flush after that.
+ */
+const ARRIVAL_MS = 5000
 /** Series whose rolling scores are read at once; each has a thousand entries and more. */
 const SCORES_READ_AT_ONCE = 4
 
@@ -29,8 +34,9 @@ export class PartitionForecasts implements BatchForecasts {
   constructor(deps: ConsumerDeps, owner: Acquired) {
     this.#deps = deps
     this.#owner = owner
-    const { forecasts, scoresPast } = deps.config
-    this.engine = new ForecastEngine(forecasts, { scoresPast })
+    const { forecasts, fold, flushIntervalMs, scoresPast } = deps.config
+    const promptMs = fold.allowedDelayMs + flushIntervalMs + ARRIVAL_MS
+    this.engine = new ForecastEngine(forecasts, { promptMs, scoresPast })
   }
 
   readSeries(requests: readonly SeriesRequest[]): Promise<readonly SeriesHistory[]> {

@@ -376,7 +376,7 @@ describe('the endpoints of the api', options, () => {
       madeFrom: T0_MS + MINUTE_MS,
       createdAt: T0_MS + 2 * MINUTE_MS + 2000,
       leadSeconds: 58,
-      timing: 'during',
+      timing: 'prompt',
       madeAtOffset: 9,
       model: 'linear-regression',
       modelVersion: 1,

@@ -19,6 +19,7 @@ const DEFAULTS: SeriesOptions = {
   models: FORECAST_MODELS,
   minPoints: (lookback) => Math.max(MIN_LINE_POINTS, Math.ceil(lookback / 2)),
   minCoverage: MIN_COVERAGE,
+  promptMs: 0,
   scoresPast: false
 }
 

@@ -7,12 +7,23 @@ export const VOID_REASONS = {
 } as const
 
 /**
- * When an entry was stored, by `createdAtMs` against its target: before it began (never one bar ahead,
- * where the target begins as the bar ends that it is made from), while it ran, or after it ended. Those
- * stored after are resolved, but no score counts them. `replayed`: stored after by a consumer that is told to
- * score the past; counted.
+ * When an entry was stored, by `createdAtMs` against its target: before it began, while it ran, or after it
+ * ended. One bar ahead the target begins as the bar ends that the entry is made from, and that bar is final later:
+ * `prompt` was stored as soon as it could be. `replayed` was stored during or after by a consumer that is told to
+ * score the past.
  */
-type Timing = 'before' | 'during' | 'after' | 'replayed'
+type Timing = 'before' | 'prompt' | 'during' | 'after' | 'replayed'
+
+/** Entries with this timing are resolved, and bands learn from them, but no score counts them. */
+export const UNCOUNTED_TIMINGS = ['during', 'after'] as const satisfies readonly Timing[]
+
+/** How forecasts are timed. */
+export interface TimingRules {
+  /** A forecast one bar ahead is prompt up to this time after its target began, ms. */
+  readonly promptMs: number
+  /** Scores count forecasts that were stored too late: of a tape of the past. */
+  readonly scoresPast: boolean
+}
 
 /** What an entry was before a late revision rewrote it. */
 interface Correction {
@@ -132,14 +143,21 @@ export function isScored(entry: LedgerEntry): entry is ScoredEntry {
   return entry.status === 'scored'
 }
 
-/** Whether scores count an entry: it has an outcome, and was stored before its target ended. */
+/** Whether scores count an entry: it has an outcome, and was stored before its target began, or promptly. */
 export function isCounted(entry: LedgerEntry): entry is ScoredEntry {
-  return isScored(entry) && entry.timing !== 'after'
+  return isScored(entry) && !UNCOUNTED_TIMINGS.some((timing) => timing === entry.timing)
 }
 
-function timingOf({ startMs, endMs }: TargetWindow, nowMs: number, scoresPast: boolean): Timing {
-  if (nowMs >= endMs) return scoresPast ? 'replayed' : 'after'
-  return nowMs < startMs ? 'before' : 'during'
+function timingOf(
+  { startMs, endMs }: TargetWindow,
+  horizon: number,
+  { nowMs, promptMs, scoresPast }: TimingRules & { readonly nowMs: number }
+): Timing {
+  if (nowMs < startMs) return 'before'
+  const hasEnded = nowMs >= endMs
+  if (horizon === 1 && !hasEnded && nowMs <= startMs + promptMs) return 'prompt'
+  if (scoresPast) return 'replayed'
+  return hasEnded ? 'after' : 'during'
 }
 
 /** A forecast just made from a bar. */
@@ -149,11 +167,7 @@ export function openEntry(
   target: TargetWindow,
   baselines: Baselines,
   made: ModelForecast,
-  {
-    nowMs,
-    offset,
-    scoresPast
-  }: { readonly nowMs: number; readonly offset: number; readonly scoresPast: boolean }
+  moment: TimingRules & { readonly nowMs: number; readonly offset: number }
 ): LedgerEntry {
   return {
     id: `${symbol}|${timeframe}|${target.startMs}|${horizon}|${made.model}`,
@@ -191,9 +205,9 @@ export function openEntry(
     inBand: null,
     scoreRevision: 0,
     corrections: [],
-    createdAtMs: nowMs,
-    timing: timingOf(target, nowMs, scoresPast),
-    madeAtOffset: offset
+    createdAtMs: moment.nowMs,
+    timing: timingOf(target, horizon, moment),
+    madeAtOffset: moment.offset
   }
 }
 

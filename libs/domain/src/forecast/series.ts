@@ -6,7 +6,8 @@ import {
   openEntry,
   SeriesLedger,
   type LedgerEntry,
-  type ModelForecast
+  type ModelForecast,
+  type TimingRules
 } from './ledger.ts'
 import type { ForecastModel } from './models.ts'
 import {
@@ -129,14 +130,12 @@ export interface SeriesHistory {
   readonly entries: readonly LedgerEntry[]
 }
 
-export interface SeriesOptions {
+export interface SeriesOptions extends TimingRules {
   readonly models: readonly ForecastModel[]
   /** Closes that a model needs; by default half the lookback, and at least three. */
   minPoints(lookback: number): number
   /** A close with less coverage is not used and ends the series. */
   readonly minCoverage: number
-  /** Scores count forecasts that were stored after their target ended: of a tape of the past. */
-  readonly scoresPast: boolean
 }
 
 /** The input of one advance, for every series. */
@@ -155,7 +154,7 @@ export class ForecastSeries implements ChangedSeries {
   readonly horizon: number
   readonly #spec: ForecastSpec
   readonly #minPoints: number
-  readonly #scoresPast: boolean
+  readonly #timing: TimingRules
   readonly #tracks: readonly ModelTrack[]
   readonly #closes: Closes
   readonly #ledger: SeriesLedger
@@ -164,7 +163,7 @@ export class ForecastSeries implements ChangedSeries {
   constructor(
     spec: ForecastSpec,
     { request, state: stored, bars, entries }: SeriesHistory,
-    { models, minPoints, minCoverage, scoresPast }: SeriesOptions
+    { models, minPoints, minCoverage, promptMs, scoresPast }: SeriesOptions
   ) {
     // Bands and scores of another lookback say nothing about this one.
     const state = stored?.lookback === spec.lookback ? stored : undefined
@@ -174,7 +173,7 @@ export class ForecastSeries implements ChangedSeries {
     this.horizon = spec.horizon
     this.#spec = spec
     this.#minPoints = minPoints(spec.lookback)
-    this.#scoresPast = scoresPast
+    this.#timing = { promptMs, scoresPast }
     this.#ledger = new SeriesLedger(minCoverage, entries, state, request.beforeMs ?? 0)
     this.#tracks = models.map((model) => new ModelTrack(model, spec, state))
     this.#closes = new Closes(spec, minCoverage, state)
@@ -298,7 +297,7 @@ export class ForecastSeries implements ChangedSeries {
     const drift = lastClose + this.horizon * meanStep
     const baselines = { lastClose, drift, scale: all.scale(this.horizon) }
     const spread = this.#closes.pace.spread(this.horizon)
-    const moment = { ...context, scoresPast: this.#scoresPast }
+    const moment = { ...context, ...this.#timing }
     for (const track of this.#tracks) {
       const made = track.forecast(this.#closes, all, spread, this.#minPoints)
       if (made === undefined) {

@@ -81,13 +81,15 @@ describe('ForecastEngine', () => {
     )
   })
 
-  it('marks a forecast stored after its target began or ended, and scores none stored after', () => {
+  it('marks a forecast stored after its target began or ended, and keeps it out of scores', () => {
     const targetMs = START_MS + 4 * MINUTE_MS
     const moments: [nowMs: number, scoresPast: boolean, timing: string, scored: number][] = [
       [targetMs - 1, false, 'before', 1],
-      [targetMs, false, 'during', 1],
-      [targetMs + MINUTE_MS - 1, false, 'during', 1],
+      [targetMs, false, 'during', 0],
+      [targetMs + MINUTE_MS - 1, false, 'during', 0],
       [targetMs + MINUTE_MS, false, 'after', 0],
+      [targetMs - 1, true, 'before', 1],
+      [targetMs, true, 'replayed', 1],
       [targetMs + MINUTE_MS, true, 'replayed', 1]
     ]
     for (const [nowMs, scoresPast, timing, scored] of moments) {
@@ -101,6 +103,24 @@ describe('ForecastEngine', () => {
       assert.equal(model?.board.total[0], scored)
       assert.equal(model.band.outcomes, 1, 'the band learns from each outcome')
     }
+  })
+
+  it('takes a forecast one bar ahead for prompt as long as its bar may take to be final', () => {
+    const targetMs = START_MS + 3 * MINUTE_MS
+    const timings = (horizon: number, promptMs: number): (string | undefined)[] =>
+      [targetMs - 1, targetMs, targetMs + 7500, targetMs + 7501, targetMs + MINUTE_MS].map(
+        (nowMs) => {
+          const store = new ForecastStore()
+          const options = { minPoints: () => 3, promptMs, scoresPast: false }
+          const one = new ForecastEngine([{ ...SPEC, horizon }], options)
+          store.turn(one, closes(10, 11, 12), { nowMs: nowMs + (horizon - 1) * MINUTE_MS })
+          return [...store.entries.values()][0]?.timing
+        }
+      )
+    assert.deepEqual(timings(1, 7500), ['before', 'prompt', 'prompt', 'during', 'after'])
+    // The target ends before.
+    assert.deepEqual(timings(1, 90_000), ['before', 'prompt', 'prompt', 'prompt', 'after'])
+    assert.deepEqual(timings(2, 7500), ['before', 'during', 'during', 'during', 'after'])
   })
 
   it('makes three forecasts for a bar, one of each model', () => {
