@@ -149,6 +149,7 @@ describe('the checks of forecasts', { timeout: 120_000 }, () => {
     ['origin', 'a target too far', set(({ targetEnd }) => ({ target: targetEnd }))],
     ['origin', 'another lookback', set(() => ({ lookback: 21 }))],
     ['origin', 'a time before its trades', set(() => ({ createdAt: new Date(START_MS) }))],
+    ['origin', 'a timing that its time denies', set(() => ({ timing: 'before' }))],
     ['origin', 'a series nobody asked for', set(() => ({ symbol: 'IBM' }))],
     ['line', 'another slope', set(({ slope }) => ({ slope: (slope ?? NaN) + 1e-4 }))],
     ['line', 'another forecast', set(({ forecast }) => ({ forecast: forecast + 1e-4 }))],

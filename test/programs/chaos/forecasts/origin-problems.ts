@@ -46,9 +46,32 @@ export function originProblems(entry: ForecastDocument, facts: SeriesFacts): str
       `created at ${createdAt.toISOString()}, made from a trade received at ${new Date(knownMs).toISOString()}`
     )
   }
+  problems.push(...timingProblems(entry))
   const isSessionSure = bar.session !== 'mixed' || (bar.stored?.lateCount ?? 0) === 0
   if (isSessionSure && !isTargetInSession(facts, bar)) {
     problems.push('its target lies beyond the session')
   }
   return problems
+}
+
+/** What `timing` says otherwise than `createdAt`; how long `prompt` lasts is the consumer's to know. */
+function timingProblems({
+  timing,
+  createdAt,
+  target,
+  targetEnd,
+  horizon
+}: ForecastDocument): string[] {
+  const isBefore = createdAt < target
+  const isDuring = !isBefore && createdAt < targetEnd
+  const isRight = {
+    before: isBefore,
+    prompt: isDuring && horizon === 1,
+    during: isDuring,
+    after: createdAt >= targetEnd,
+    replayed: !isBefore
+  }
+  return timing !== undefined && isRight[timing]
+    ? []
+    : [`timing is ${timing}, it was created at ${createdAt.toISOString()}`]
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { UNCOUNTED_TIMINGS } from '@tapedeck/domain'
 import type {
   ForecastDocument,
   ForecastEventDocument,
@@ -40,7 +41,12 @@ export function stateProblems(
   const most = rewrites.reduce((a, b) => Math.max(a, b), 0)
   if (state.rewrites < most) problems.push(`rewrites ${state.rewrites}, entries know of ${most}`)
   for (const { model, version, detector, board } of state.models) {
-    const scored = entries.filter((entry) => entry.model === model && entry.status === 'scored')
+    const scored = entries.filter(
+      ({ model: of, status, timing }) =>
+        of === model &&
+        status === 'scored' &&
+        !UNCOUNTED_TIMINGS.some((uncounted) => uncounted === timing)
+    )
     const today = scored.filter(({ tradeDate }) => tradeDate === board.tradeDate)
     expect(`${model} counts`, board.total[0], scored.length)
     expect(`${model} counts of ${board.tradeDate}`, board.day[0], today.length)
