@@ -137,7 +137,10 @@ describe('a feed that sends every frame three times', () => {
     await eventually(() => assert.equal(feed.connections.at(-1)?.symbols.length, 2))
     signalTo(server, 'SIGSTOP')
     feed.send(frame(1), frame(1), frame(2))
-    await eventually(async () => assert.equal(await first.metric('records_spooled_total'), 6))
+    await eventually(async () => {
+      assert.equal(await first.metric('trades_received_total'), 9)
+      assert.equal(await first.metric('queued_records'), 0)
+    })
     await first.kill()
 
     const second = startProducerProcess(t, env)

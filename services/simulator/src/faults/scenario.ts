@@ -186,12 +186,12 @@ const CONNECTION_FAULTS: readonly Scenario[] = [
     { when: { ms: 3000 }, do: 'key', rule: 'share' }
   ),
   scenario('too-many-symbols', 'only two symbols are allowed', { do: 'limit', symbols: 2 }),
-  scenario('thrice', 'twenty frames come three times each', {
-    ...AFTER,
-    do: 'repeat',
-    times: 3,
-    frames: 20
-  })
+  scenario(
+    'thrice',
+    'twenty frames come three times each',
+    { ...AFTER, do: 'repeat', times: 3, frames: 20 },
+    { when: { frames: 20 }, do: 'wait' }
+  )
 ]
 
 /** One for each fault of the connection and one for each content. */

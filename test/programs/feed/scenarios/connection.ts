@@ -162,7 +162,10 @@ export const CONNECTION_SCENARIOS: readonly FeedScenario[] = [
     about: 'twenty frames come three times each, with FRAME_COPIES=drop',
     reaction: 'each frame stored once, the copies counted',
     env: { FRAME_COPIES: 'drop' },
-    faults: [{ when: { frames: 5 }, do: 'repeat', times: 3, frames: 20 }],
+    faults: [
+      { when: { frames: 5 }, do: 'repeat', times: 3, frames: 20 },
+      { when: { frames: 20 }, do: 'wait' }
+    ],
     expect: { copies: { dropped: 40 } }
   }
 ]
