@@ -1,6 +1,7 @@
 /** Exports for tests and test programs only; product code must not import it. */
 
 export { AdaptiveBand, shiftedIntervalHalf, StepPace } from './forecast/band.ts'
+export { Bounce } from './forecast/bounce.ts'
 export { Closes, Lookback } from './forecast/closes.ts'
 export { LossTest } from './forecast/label.ts'
 export type { Fit, ForecastModel } from './forecast/models.ts'

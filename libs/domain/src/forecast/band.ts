@@ -1,3 +1,4 @@
+import { Bounce } from './bounce.ts'
 import { studentT975 } from './significance.ts'
 
 /** 95 % and 97.5 % quantiles of the standard normal. */
@@ -30,8 +31,13 @@ const USUAL_MOVES = 100
  * print far from the market comes back at once and says nothing of the next.
  */
 const STEP_CEILING = 8
-/** A random walk, as known before, weighs as much as so many changes that do not overlap. */
-const WALK_WEIGHT = 5
+/** What steps and bounce say of changes over the horizon weighs as much as so many of them that are independent. */
+const STEPS_WEIGHT = 5
+/**
+ * A step tells less of the variance than one of a normal does, as its tails are fatter: with a kurtosis of 6, n of
+ * them have 2 n / (6 - 1) degrees of freedom.
+ */
+const DEGREES_A_STEP = 0.4
 /** With fewer moves their mean is too uncertain to cut off by. */
 const MIN_MOVES = 10
 
@@ -63,10 +69,19 @@ function meanSquare({ squares, windows, count }: StepSums): number {
 }
 
 /**
- * Stored form: squares, windows and count of the recent steps, the same of the memory, usual move, moves, and
- * squares, windows and count of the changes over the horizon.
+ * Stored form: squares, windows and count of the recent steps, the same of the memory, usual move, moves,
+ * squares, windows and count of the changes over the horizon, and BounceState. Earlier ones end before it, or before the
+ * changes.
  */
 export type StepPaceState = readonly number[]
+
+/** The outcome as known when its forecast is made, in quote currency. */
+export interface Outlook {
+  /** Its mean less the last close: not 0 where the price is off its level and will return. */
+  readonly offset: number
+  /** Its standard deviation about that mean. */
+  readonly spread: number
+}
 
 /**
  * How far the price moves in a window, as known when a close comes: from about a lookback of the steps
@@ -74,8 +89,9 @@ export type StepPaceState = readonly number[]
  * memory says what a step may be when few are known, or none of the recent ones moved.
  *
  * Steps of a price that returns (bounces between bid and ask, noise about a value) do not add up: it
- * is nearer after `horizon` windows than the root of them says. By how much, the changes over the horizon
- * tell against the steps, the variance ratio, with one for a random walk as long as few are known.
+ * is nearer after `horizon` windows than the root of them says. How much, and where it returns to, `Bounce` tells from
+ * the first steps on; what is left, such as a slower return, the changes over the horizon tell against
+ * the steps, the variance ratio. Overlapping changes of a walk are few independent ones, those of noise are many.
  * Source: Lo & MacKinlay, Stock market prices do not follow random walks, Review of Financial Studies 1
  * (1988).
  */
@@ -88,6 +104,7 @@ export class StepPace {
   /** Mean size of the steps that moved, per root of a window: it stays while the price stands still. */
   #usual = 0
   #moves = 0
+  readonly #bounce: Bounce
 
   constructor(lookback: number, state: StepPaceState = []) {
     const [squares = 0, windows = 0, count = 0, ...rest] = state
@@ -99,15 +116,18 @@ export class StepPace {
     this.#far = { squares: farSquares, windows: farWindows, count: farCount }
     this.#usual = usual
     this.#moves = moves
+    this.#bounce = new Bounce(rest.slice(8))
   }
 
   /** The closes begin again; the memory stays. */
   clear(): void {
     this.#recent = NO_STEPS
+    this.#bounce.clear()
   }
 
   /** @param windows between the two closes, 1 or more */
   learn(step: number, windows: number): void {
+    this.#bounce.learn(step, windows, this.#stepSquare)
     const move = this.#moveOf(step, windows)
     if (move > 0) {
       this.#moves = Math.min(this.#moves + 1, USUAL_MOVES)
@@ -125,24 +145,33 @@ export class StepPace {
   }
 
   /**
-   * Standard deviation of the price `horizon` windows ahead about the last close, widened by Student's t
-   * over the normal: a few steps say little of their size. 0 while no step is known.
+   * The price `horizon` windows ahead. The spread is widened by Student's t over the normal: a few steps say
+   * little of their size. It is 0 while no step is known.
    */
-  spread(horizon: number): number {
+  outlook(horizon: number): Outlook {
     const { count } = this.#recent
-    if (count === 0) return 0
-    const weight = Math.min(MEMORY_WEIGHT, this.#memory.count)
-    const sum = count * meanSquare(this.#recent) + weight * meanSquare(this.#memory)
-    const ratio = this.#varianceRatio(horizon)
-    return (studentT975(count) / Z975) * Math.sqrt((ratio * horizon * sum) / (count + weight))
+    if (count === 0) return { offset: 0, spread: 0 }
+    const { offset, disagreement, variance, change, walkShare } = this.#bounce.prospect(horizon)
+    const independent = this.#far.count / (1 + (horizon - 1) * walkShare)
+    const ratio = this.#varianceRatio(horizon * meanSquare(this.#far), change, independent)
+    const wider = studentT975(Math.max(1, Math.round(DEGREES_A_STEP * count))) / Z975
+    const square = ratio * variance * this.#stepSquare * wider ** 2
+    return { offset, spread: Math.sqrt(square + disagreement) }
   }
 
-  /** Variance of changes over the horizon over that of as many steps that are independent. */
-  #varianceRatio(horizon: number): number {
+  /** Mean square of a step per window. */
+  get #stepSquare(): number {
+    const { count } = this.#recent
+    const weight = Math.min(MEMORY_WEIGHT, this.#memory.count)
+    if (count + weight === 0) return 0
+    return (count * meanSquare(this.#recent) + weight * meanSquare(this.#memory)) / (count + weight)
+  }
+
+  /** Mean square of changes over the horizon against `change` mean squares of a step. */
+  #varianceRatio(square: number, change: number, independent: number): number {
     const steps = meanSquare(this.#memory)
     if (steps === 0) return 1
-    const apart = this.#far.count / horizon
-    return (WALK_WEIGHT + (apart * meanSquare(this.#far)) / steps) / (WALK_WEIGHT + apart)
+    return (STEPS_WEIGHT + (independent * square) / (change * steps)) / (STEPS_WEIGHT + independent)
   }
 
   /** Size of a change per root of a window, cut off. */
@@ -157,14 +186,15 @@ export class StepPace {
       ...numbersOf(this.#memory),
       this.#usual,
       this.#moves,
-      ...numbersOf(this.#far)
+      ...numbersOf(this.#far),
+      ...this.#bounce.state()
     ]
   }
 }
 
 /** Stored form of a band. */
 export interface BandState {
-  /** The half width drawn over that of a random walk. */
+  /** The half width drawn over that by the steps of the price. */
   readonly factor: number
   /** Outcomes learnt from. */
   readonly outcomes: number
@@ -173,11 +203,9 @@ export interface BandState {
 }
 
 /** What is known of an outcome when its forecast is made, in quote currency. */
-interface BandBasis {
+interface BandBasis extends Outlook {
   readonly lastClose: number
   readonly forecast: number
-  /** Standard deviation of the outcome about the last close. */
-  readonly spread: number
 }
 
 /** Share of targets meant to lie outside the band. */
@@ -190,11 +218,6 @@ const MISS_RATE = 0.05
 const PRIOR_OUTCOMES = 30
 const LAST_RATE = 0.05
 /**
- * Steps have fatter tails than a normal: an excess kurtosis of about 3, which fades as 1 / horizon in
- * sums of steps. By Cornish and Fisher the 97.5 % point lies 0.105 x 1.96 sd / horizon further out.
- */
-const FAT_TAILS = 0.1
-/**
  * A price that stands still is always within; that must not shrink a band to nothing. The least factor
  * is this over sqrt(horizon): a price that only bounces about one level spreads no further with the
  * horizon, a walk by its square root.
@@ -203,24 +226,23 @@ const LEAST_FACTOR = 0.25
 /** Nor is it ever narrower than this share of the price each way: a cent at a hundred dollars. */
 const LEAST_SHARE = 1e-4
 
-/** Half the width of the 95 % interval about the forecast, were the price a random walk. */
-function walkHalf({ lastClose, forecast, spread }: BandBasis): number {
-  return shiftedIntervalHalf(Math.abs(forecast - lastClose), spread)
+/** Half the width of the 95 % interval about the forecast, by the steps of the price alone. */
+function stepsHalf({ lastClose, offset, forecast, spread }: BandBasis): number {
+  return shiftedIntervalHalf(Math.abs(forecast - lastClose - offset), spread)
 }
 
-/** The 95 % interval about the forecast, were the price a random walk. */
-export function walkInterval(basis: BandBasis): { lower: number; upper: number } {
-  const half = walkHalf(basis)
+/** The 95 % interval about the forecast, by the steps of the price alone. */
+export function stepsInterval(basis: BandBasis): { lower: number; upper: number } {
+  const half = stepsHalf(basis)
   return { lower: basis.forecast - half, upper: basis.forecast + half }
 }
 
 /**
  * Half the width of a 95 % band that is honest from the first forecast on, and learns.
  *
- * It starts from what is known before any outcome. Were the price a random walk, the outcome would lie
- * about the last close, not about the forecast, with the spread of its own recent steps: so the band
- * about the forecast must reach over the distance between the two. That width is multiplied by a
- * factor learnt online from the misses of the band as drawn: log factor += rate (miss - 0.05). Over n
+ * It starts from what is known before any outcome. By its own recent steps the price will lie about the last
+ * close, or the level that it bounces about, and not about the forecast: so the band about the forecast
+ * must reach over the distance between the two. That width is multiplied by a factor learnt online from the misses of the band as drawn: log factor += rate (miss - 0.05). Over n
  * outcomes at one rate the share of misses differs from 5 % by log(factor now / factor first) /
  * (rate n), whatever the distribution, also when it changes; only a price that hardly moves, held by
  * the least factor, is missed less often. The width holds what varies by the minute, so the factor may
@@ -245,7 +267,7 @@ export class AdaptiveBand {
   }
 
   half(basis: BandBasis): number {
-    return Math.max(LEAST_SHARE * Math.abs(basis.lastClose), this.#state.factor * walkHalf(basis))
+    return Math.max(LEAST_SHARE * Math.abs(basis.lastClose), this.#state.factor * stepsHalf(basis))
   }
 
   /** Learns whether a band drawn by it missed. */
@@ -268,6 +290,6 @@ export class AdaptiveBand {
   }
 
   #begin(since: BandState['since']): BandState {
-    return { factor: 1 + FAT_TAILS / this.#horizon, outcomes: 0, since }
+    return { factor: 1, outcomes: 0, since }
   }
 }

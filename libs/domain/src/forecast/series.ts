@@ -1,4 +1,4 @@
-import { AdaptiveBand, walkInterval } from './band.ts'
+import { AdaptiveBand, stepsInterval, type Outlook } from './band.ts'
 import { Closes, type Lookback } from './closes.ts'
 import type { CoverageOf, FinalBar } from './final-bar.ts'
 import {
@@ -47,21 +47,21 @@ class ModelTrack {
 
   /**
    * Undefined with fewer than `minPoints` closes.
-   * @param spread standard deviation of the outcome about the last close, were the price a random walk
+   * @param outlook the outcome by the steps of the price alone
    */
   forecast(
     closes: Closes,
     all: Lookback,
-    spread: number,
+    outlook: Outlook,
     minPoints: number
   ): ModelForecast | undefined {
     const own = closes.lookbackSince(this.#sinceMs, all)
     const fit = own.points.length < minPoints ? undefined : this.model.fit(own, this.#spec)
     if (fit === undefined) return undefined
     const { forecast, parameters } = fit
-    const basis = { lastClose: own.lastClose, forecast, spread }
+    const basis = { lastClose: own.lastClose, forecast, ...outlook }
     const bandHalf = this.#band.half(basis)
-    const { lower, upper } = fit.interval ?? walkInterval(basis)
+    const { lower, upper } = fit.interval ?? stepsInterval(basis)
     return {
       model: this.model.name,
       modelVersion: this.#version,
@@ -296,10 +296,10 @@ export class ForecastSeries implements ChangedSeries {
     const { lastClose, meanStep } = all
     const drift = lastClose + this.horizon * meanStep
     const baselines = { lastClose, drift, scale: all.scale(this.horizon) }
-    const spread = this.#closes.pace.spread(this.horizon)
+    const outlook = this.#closes.pace.outlook(this.horizon)
     const moment = { ...context, ...this.#timing }
     for (const track of this.#tracks) {
-      const made = track.forecast(this.#closes, all, spread, this.#minPoints)
+      const made = track.forecast(this.#closes, all, outlook, this.#minPoints)
       if (made === undefined) {
         context.results.missOut(this, track.model.name, ABSENCE_REASONS.tooFew, bar.startMs)
       } else {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { seededRandom } from '@tapedeck/core'
 import { ForecastEngine, type LedgerEntry, type SeriesState } from '@tapedeck/domain'
-import { AdaptiveBand, shiftedIntervalHalf, StepPace } from '@tapedeck/domain/testing'
+import { AdaptiveBand, Bounce, shiftedIntervalHalf, StepPace } from '@tapedeck/domain/testing'
 import { normals } from '../../../support/random-numbers.ts'
 import { finalBar, ForecastStore } from './forecast-store.ts'
 
@@ -43,7 +43,7 @@ const PROCESSES: Readonly<Record<string, (seed: number) => number[]>> = {
 }
 
 /** A price of 100 forecast to stay, with outcomes that spread by 1. */
-const GROUND = { lastClose: 100, forecast: 100, spread: 1 }
+const GROUND = { lastClose: 100, offset: 0, forecast: 100, spread: 1 }
 
 function scoredOf(closes: readonly number[]): LedgerEntry[] {
   const engine = new ForecastEngine(
@@ -92,13 +92,15 @@ describe('adaptive band', () => {
     }
   })
 
-  it('is as wide as a random walk from the last close says, while nothing is learnt', () => {
+  it('is as wide as the steps of the price say, while nothing is learnt', () => {
     const band = new AdaptiveBand(5)
     for (const forecast of [100, 100.5, 97]) {
       const half = band.half({ ...GROUND, forecast })
-      assert.equal(half, 1.02 * shiftedIntervalHalf(Math.abs(forecast - 100), 1)) // fat tails
+      assert.equal(half, shiftedIntervalHalf(Math.abs(forecast - 100), 1))
+      const away = band.half({ ...GROUND, forecast, offset: -2 })
+      assert.equal(away, shiftedIntervalHalf(Math.abs(forecast - 98), 1))
     }
-    assert.deepEqual(band.state(), { factor: 1.02, outcomes: 0, since: 'first forecast' })
+    assert.deepEqual(band.state(), { factor: 1, outcomes: 0, since: 'first forecast' })
   })
 
   it('misses 5 % in the long run, off by the logarithm of its factor at most', () => {
@@ -151,7 +153,7 @@ describe('adaptive band', () => {
     assert.deepEqual(again.state(), band.state())
     const earlier = { half: 0.31, warmUp: [], isWarm: true, outcomes: 4000 }
     assert.deepEqual(new AdaptiveBand(1, earlier).state(), {
-      factor: 1.1,
+      factor: 1,
       outcomes: 0,
       since: 'stored state of an earlier kind'
     })
@@ -217,26 +219,42 @@ function near(found: number, expected: number): void {
   assert.ok(Math.abs(found - expected) < 1e-9 * expected, `found ${found}, expected ${expected}`)
 }
 
+function spreadOf(pace: StepPace, horizon: number): number {
+  return pace.outlook(horizon).spread
+}
+
+/** What the pace holds of the bounce: the end of its stored form. */
+function bounceOf(pace: StepPace): Bounce {
+  return new Bounce(pace.state().slice(11))
+}
+
 describe('StepPace', () => {
   it("is the root mean square per window at first, widened by Student's t", () => {
     const pace = new StepPace(20)
-    assert.equal(pace.spread(1), 0)
+    assert.equal(spreadOf(pace, 1), 0)
     pace.learn(-2, 1)
-    near(pace.spread(1), (2 * 12.706204736) / Z975)
     pace.learn(4, 2)
-    near(pace.spread(1), (Math.sqrt(20 / 3) * 4.30265273) / Z975)
-    near(pace.spread(9), 3 * pace.spread(1))
+    pace.learn(3, 1)
+    pace.learn(-1, 1)
+    pace.learn(2, 1)
+    // Five steps are two degrees of freedom. The weights of the other models are small and known.
+    const [{ offset, spread }, { variance, disagreement }] = [
+      pace.outlook(1),
+      bounceOf(pace).prospect(1)
+    ]
+    near(spread, Math.sqrt((34 / 6) * variance * (4.30265273 / Z975) ** 2 + disagreement))
+    assert.equal(offset, bounceOf(pace).prospect(1).offset)
   })
 
   it('estimates the spread of a walk, and follows when its steps become four times as wide', () => {
     const normal = normals(3)
     const pace = new StepPace(60)
     for (let index = 0; index < 500; index++) pace.learn(normal(), 1)
-    assert.ok(Math.abs(pace.spread(1) - 1) < 0.25, `${pace.spread(1)}`)
+    assert.ok(Math.abs(spreadOf(pace, 1) - 1) < 0.25, `${spreadOf(pace, 1)}`)
     for (let index = 0; index < 60; index++) pace.learn(4 * normal(), 1)
-    assert.ok(pace.spread(1) > 2, `${pace.spread(1)} after a lookback`)
+    assert.ok(spreadOf(pace, 1) > 2, `${spreadOf(pace, 1)} after a lookback`)
     for (let index = 0; index < 500; index++) pace.learn(4 * normal(), 1)
-    assert.ok(Math.abs(pace.spread(1) - 4) < 1, `${pace.spread(1)} in the end`)
+    assert.ok(Math.abs(spreadOf(pace, 1) - 4) < 1, `${spreadOf(pace, 1)} in the end`)
   })
 
   it('remembers how the price moves when it stands still, or its closes begin again', () => {
@@ -244,28 +262,31 @@ describe('StepPace', () => {
     const pace = new StepPace(20)
     for (let index = 0; index < 200; index++) pace.learn(normal(), 1)
     for (let index = 0; index < 100; index++) pace.learn(0, 1)
-    assert.ok(pace.spread(1) > 0.3, `${pace.spread(1)} while it stands`)
+    assert.ok(spreadOf(pace, 1) > 0.3, `${spreadOf(pace, 1)} while it stands`)
     pace.clear()
-    assert.equal(pace.spread(1), 0)
+    assert.equal(spreadOf(pace, 1), 0)
     pace.learn(0, 1)
-    assert.ok(pace.spread(1) > 1, `${pace.spread(1)} with one step`)
+    assert.ok(spreadOf(pace, 1) > 1, `${spreadOf(pace, 1)} with one step`)
   })
 
   it('is little widened by a print far from the market that comes back', () => {
     const normal = normals(5)
     const pace = new StepPace(60)
     for (let index = 0; index < 300; index++) pace.learn(0.01 * normal(), 1)
-    const before = pace.spread(1)
+    const before = spreadOf(pace, 1)
     pace.learn(2, 1)
     pace.learn(-2, 1)
-    assert.ok(pace.spread(1) < 2 * before, `${before} before, ${pace.spread(1)} after`)
+    assert.ok(spreadOf(pace, 1) < 2 * before, `${before} before, ${spreadOf(pace, 1)} after`)
   })
 
   it('does not cut off the moves of a price that seldom moves', () => {
     const pace = new StepPace(60)
     for (let index = 0; index < 5000; index++) pace.learn(index % 40 === 0 ? 0.01 : 0, 1)
     const truth = Math.sqrt(0.0001 / 40)
-    assert.ok(Math.abs(pace.spread(1) / truth - 1) < 0.3, `${pace.spread(1)}, expected ${truth}`)
+    assert.ok(
+      Math.abs(spreadOf(pace, 1) / truth - 1) < 0.3,
+      `${spreadOf(pace, 1)}, expected ${truth}`
+    )
   })
 
   it('continues from its stored state with the same bits', () => {

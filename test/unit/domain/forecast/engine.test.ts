@@ -432,13 +432,13 @@ describe('ForecastEngine, models of other kinds', () => {
     assert.equal(winklerOls, upper - lower + 40 * (15 - upper))
   })
 
-  it('gives a model without an interval that of a random walk', () => {
+  it('gives a model without an interval that of the steps alone', () => {
     const store = new ForecastStore()
     store.turn(other(), closes(10, 11, 13))
     const { forecast, lower, upper, bandLower, bandUpper } = entry(store, 4, 'moving-mean')
     assert.ok(Math.abs(upper - forecast - (forecast - lower)) < 1e-9)
-    // Nothing is learnt yet: the band is that interval, widened for fat tails.
-    assert.ok(Math.abs((bandUpper - bandLower) / (upper - lower) - 1.05) < 1e-9)
+    // Nothing is learnt yet: the band is that interval.
+    assert.ok(Math.abs((bandUpper - bandLower) / (upper - lower) - 1) < 1e-9)
   })
 
   it('resolves the forecasts of a model that is no longer run, and begins a new one beside', () => {
