@@ -5,21 +5,26 @@ import type { ServiceContext } from './run-service.ts'
 /** The reasons why a service is not ready, each a sentence; empty when it is ready. */
 export type Readiness = () => readonly string[] | Promise<readonly string[]>
 
+/** What a person should know although the service is ready, each a sentence. */
+export type Warnings = () => readonly string[]
+
 /**
- * Adds /healthz (200 while the process answers), /readyz (200, or 503 with reasons) and /metrics to a server.
+ * Adds /healthz (200 while the process answers), /readyz (200, or 503 with reasons; both with the warnings) and
+ * /metrics to a server.
  */
 export function addHealthRoutes(
   server: FastifyInstance,
   name: string,
   context: ServiceContext,
-  readiness: Readiness
+  readiness: Readiness,
+  warnings: Warnings = () => []
 ): void {
   server.get('/healthz', () => ({ service: name, status: 'ok' }))
   server.get('/readyz', async (_request, reply) => {
     const reasons = await reasonsOf(readiness)
     return reply
       .status(reasons.length === 0 ? 200 : 503)
-      .send({ service: name, ready: reasons.length === 0, reasons })
+      .send({ service: name, ready: reasons.length === 0, reasons, warnings: warnings() })
   })
   server.get('/metrics', async (_request, reply) => {
     const { body, contentType } = await context.metrics.expose()
@@ -40,10 +45,14 @@ export async function serveHealth(
   name: string,
   context: ServiceContext,
   readiness: Readiness,
-  { host = '127.0.0.1', port = 0 }: { host?: string; port?: number } = {}
+  {
+    host = '127.0.0.1',
+    port = 0,
+    warnings
+  }: { readonly host?: string; readonly port?: number; readonly warnings?: Warnings } = {}
 ): Promise<{ url: string }> {
   const server = fastify({ logger: false, forceCloseConnections: true })
-  addHealthRoutes(server, name, context, readiness)
+  addHealthRoutes(server, name, context, readiness, warnings)
   const url = await listen(server, host, port)
   context.defer(() => server.close())
   context.log.info({ url }, 'health is served')

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import {
   fullJitter,
   isSame,
+  messageOf,
   processIdentity,
   processSpace,
   repeat,
@@ -69,15 +70,22 @@ export async function startConsumer(
     async () => {
       const waiting = servers.reasons()
       if (waiting.length > 0) return waiting
-      await open?.database.ping(PING_LIMIT_MS)
-      if (open?.partitions === undefined) return ['the topic is not read yet']
-      const problems = [...(open.ends?.problems() ?? []), ...open.partitions.problems()]
+      const problems: string[] = []
+      await open?.database
+        .ping(PING_LIMIT_MS)
+        .catch((error: unknown) => problems.push(messageOf(error)))
+      if (open?.partitions === undefined) return [...problems, 'the topic is not read yet']
+      problems.push(...(open.ends?.problems() ?? []), ...open.partitions.problems())
       if (problems.length === 0 && open.partitions.count === 0) {
         problems.push('no partition is assigned yet')
       }
       return problems
     },
-    { host: config.healthHost, port: config.healthPort }
+    {
+      host: config.healthHost,
+      port: config.healthPort,
+      warnings: () => open?.partitions?.warnings() ?? []
+    }
   )
   const database = await servers.until(() =>
     connectPreparedDatabase(config.mongo, { appName: 'tapedeck-consumer' })

@@ -32,6 +32,7 @@ export class RecordIntake {
   readonly #placement: number
   /** Symbols that belong to this partition. */
   readonly #own = new Set<string>()
+  readonly #misplaced = new MisplacedRecords()
   #side = new SideCollector()
   /** The first offset that was removed from the topic, until the next record gives the end of the gap. */
   #removedFrom: number | undefined
@@ -118,10 +119,23 @@ export class RecordIntake {
     const placement = this.#placement
     const partition = partitionOf(symbol, placement)
     if (partition !== this.#partition) {
+      this.#misplaced.note(symbol)
       return `wrong partition: the key ${symbol} belongs to partition ${partition} of ${placement}, found it on ${this.#partition}`
     }
     this.#own.add(symbol)
     return undefined
+  }
+
+  /** What a person should know about the records, in sentences. */
+  warnings(): string[] {
+    const partition = this.#partition
+    const placement = this.#placement
+    return [
+      ...(partition < placement
+        ? []
+        : [`no symbol belongs to partition ${partition}: the log began with ${placement}`]),
+      ...this.#misplaced.warnings(partition)
+    ]
   }
 
   /** The results beside trades and bars since the last call. */
@@ -223,6 +237,32 @@ function spanOf(
   const fromMs = receivedAtMs ?? (earliestMs > 0 ? Math.min(earliestMs, endMs) : endMs)
   const toMs = Math.max(fromMs, endMs) + 1
   return { fromMs, toMs, at: toMs }
+}
+
+/** A warning stays this long after the last record of its kind. */
+const WARNED_MS = 600_000
+const MOST_NAMED = 5
+
+/** Records of symbols that belong to another partition. */
+class MisplacedRecords {
+  #records = 0
+  #lastAtMs = -Infinity
+  readonly #symbols = new Set<string>()
+
+  note(symbol: string): void {
+    this.#records++
+    this.#lastAtMs = performance.now()
+    if (this.#symbols.size < MOST_NAMED) this.#symbols.add(symbol)
+  }
+
+  warnings(partition: number): string[] {
+    if (performance.now() - this.#lastAtMs > WARNED_MS) return []
+    const names = [...this.#symbols].join(', ')
+    return [
+      `${this.#records} records on partition ${partition} belong to another one (${names}) and are dead letters: ` +
+        'their producer places keys in another way'
+    ]
+  }
 }
 
 /** The side results of one batch. */

@@ -58,6 +58,11 @@ export class Partitions implements PartitionReader {
     return [...this.#open.values()].flatMap(({ problem }) => problem ?? [])
   }
 
+  /** What a person should know although the results are complete, in sentences. */
+  warnings(): string[] {
+    return [...this.#open.values()].flatMap((worker) => worker.warnings())
+  }
+
   /** How far each of them was read. */
   get positions(): ReadPosition[] {
     return [...this.#open.values()].map(({ position }) => position)

@@ -166,6 +166,11 @@ export class PartitionWorker {
     return `partition ${this.partition} is read again from its start: ${lost.cause}`
   }
 
+  /** What a person should know although the results are complete. */
+  warnings(): string[] {
+    return this.#intake.warnings()
+  }
+
   /** Reading the records of a flush that was announced and perhaps interrupted: it must not be split. */
   get #isRepeating(): boolean {
     return this.#nextOffset < this.#owner.flushingTo

@@ -69,10 +69,7 @@ export async function startProducer(
   const { url: healthUrl } = await serveHealth(
     'producer',
     context,
-    () => [
-      ...supervisor.problems(),
-      ...(outbox.failure === undefined ? [] : [outbox.failure.message])
-    ],
+    () => [...supervisor.problems(), ...outbox.problems()],
     { host: config.healthHost, port: config.healthPort }
   )
   log.info({ feed, url: redactUrl(config.vendor.url), symbols: config.symbols }, 'producing')

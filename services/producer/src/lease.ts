@@ -49,6 +49,9 @@ export class LeaseKeeper {
   readonly #owner: string
   readonly #monotonicMs: () => number
   #waitsFor: string | undefined
+  /** When it was last acquired or renewed, on the monotonic clock, and why the last renewal failed. */
+  #renewedMs = -Infinity
+  #failure: string | undefined
   #isHeld = false
   #wasHeld = false
   /** Until then, on the monotonic clock, no other producer can have acquired the lease. */
@@ -68,9 +71,22 @@ export class LeaseKeeper {
     this.#owner = options.owner ?? `${hostname()}:${process.pid}:${instance}`
   }
 
-  /** Who has the key while this one waits; undefined otherwise. */
+  /** Why this one waits, such as who has the key; undefined while it does not. */
   get waitsFor(): string | undefined {
     return this.#waitsFor
+  }
+
+  /** Why the lease is held but not renewed, a sentence; undefined otherwise. A server may also never answer. */
+  get problem(): string | undefined {
+    if (!this.#isHeld) return undefined
+    const silentMs = this.#monotonicMs() - this.#renewedMs
+    if (this.#failure === undefined && silentMs <= this.#ttlMs) return undefined
+    const seconds = Math.round(silentMs / 1000)
+    return `the lease was not renewed for ${seconds} s: ${this.#failure ?? 'MongoDB has not answered'}`
+  }
+
+  get #ttlMs(): number {
+    return this.#options.ttlMs ?? TTL_MS
   }
 
   /**
@@ -78,7 +94,8 @@ export class LeaseKeeper {
    * @throws ABORTED
    */
   async acquire(signal: AbortSignal): Promise<LeaseDocument | null> {
-    const { id, log, ttlMs = TTL_MS, retryMs = RETRY_MS } = this.#options
+    const { id, log, retryMs = RETRY_MS } = this.#options
+    const ttlMs = this.#ttlMs
     for (;;) {
       const askedMs = this.#monotonicMs()
       try {
@@ -88,16 +105,19 @@ export class LeaseKeeper {
           this.#isHeld = true
           this.#wasHeld = true
           this.#sureUntilMs = askedMs + ttlMs
+          this.#noteRenewed()
           this.#lost = Promise.withResolvers()
           return answer.before
         }
-        if (this.#waitsFor !== answer.owner) {
+        const holder = `${answer.owner} uses this key`
+        if (this.#waitsFor !== holder) {
           log.warn({ owner: answer.owner }, 'another producer uses this key: waiting for it to end')
         }
-        this.#waitsFor = answer.owner
+        this.#waitsFor = holder
       } catch (error) {
-        log.warn({ err: error }, 'the lease cannot be requested')
-        this.#waitsFor = `the database (${messageOf(error)})`
+        const reason = `the lease cannot be requested: ${messageOf(error)}`
+        if (this.#waitsFor !== reason) log.warn({ err: error }, 'the lease cannot be requested')
+        this.#waitsFor = reason
       }
       await this.#clock.delay(retryMs, signal)
     }
@@ -147,17 +167,26 @@ export class LeaseKeeper {
 
   /** What was asked before a pause says nothing about the time after it: the time of asking counts. */
   async #renew(): Promise<void> {
-    const { id, log, ttlMs = TTL_MS } = this.#options
+    const { id, log } = this.#options
+    const ttlMs = this.#ttlMs
     const askedMs = this.#monotonicMs()
     try {
       const answer = await holdLease(this.#database, id, this.#owner, ttlMs, this.#note())
+      this.#noteRenewed()
       // Another one may have had it in between and given it back.
       const owner = answer.isMine ? answer.before?.owner : answer.owner
       if (owner !== this.#owner) this.#loseTo(owner)
     } catch (error) {
-      log.warn({ err: error }, 'the lease was not renewed')
+      if (this.#failure === undefined) log.warn({ err: error }, 'the lease was not renewed')
+      this.#failure = messageOf(error)
     }
     this.#sureUntilMs = askedMs + ttlMs
+  }
+
+  #noteRenewed(): void {
+    if (this.#failure !== undefined) this.#options.log.info('the lease is renewed again')
+    this.#failure = undefined
+    this.#renewedMs = this.#monotonicMs()
   }
 
   #loseTo(owner = 'another producer'): void {

@@ -16,7 +16,7 @@ export interface FeedFacts {
   readonly connectedMs: number | null
   /** Why it is not connected, and when the next try is; null while it is connected. */
   readonly outage: { readonly cause: string; readonly retryMs: number | null } | null
-  /** The holder of the key while this producer waits for it. */
+  /** Why this producer waits for the key, such as who holds it. */
   readonly waitsFor: string | undefined
   readonly lastError: string | null
   readonly lastFrameMs: number | null
@@ -80,7 +80,7 @@ function rowOf(
 /** One sentence: why the feed is silent, or that it is not. */
 function explain(facts: FeedFacts, symbols: readonly Row[]): string {
   const { waitsFor, outage, nowMs } = facts
-  if (waitsFor !== undefined) return `waiting: ${waitsFor} uses this key`
+  if (waitsFor !== undefined) return `waiting: ${waitsFor}`
   if (facts.connectedMs === null) {
     if (outage === null) return 'connecting for the first time'
     const again =

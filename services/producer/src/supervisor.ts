@@ -76,12 +76,14 @@ export class FeedSupervisor {
     return this.#lease?.mayPublish() ?? true
   }
 
-  /** Why the feed is not followed, in sentences; empty while it is. */
+  /** Why the feed is not followed, or not safely, in sentences; empty while it is. */
   problems(): readonly string[] {
     const waiting = this.#servers.reasons()
     if (waiting.length > 0) return waiting
     const { state, explanation } = feedStatus(this.#facts(Date.now()))
-    return state === 'connected' ? [] : [`the feed is not connected: ${explanation}`]
+    const problems = state === 'connected' ? [] : [`the feed is not connected: ${explanation}`]
+    const unrenewed = this.#lease?.problem
+    return unrenewed === undefined ? problems : [...problems, unrenewed]
   }
 
   async #run(): Promise<void> {

@@ -147,6 +147,9 @@ describe('a symbol keeps its partition', () => {
     assert.match(letters[0].raw, /"symbol":"AAPL"/)
     const metrics = await (await fetch(`${result.healthUrl}/metrics`)).text()
     assert.match(metrics, /tapedeck_records_dead_total\{reason="wrong partition"\} 10/)
+    const ready = await fetch(`${result.healthUrl}/readyz`)
+    assert.equal(ready.status, 200)
+    assert.match(await ready.text(), /10 records on partition 1 belong to another one \(AAPL\)/)
   })
 
   it('and a log is not read by another placement', options, async (t) => {

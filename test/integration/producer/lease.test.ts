@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Secret } from '@tapedeck/core'
 import { LeaseKeeper, leaseId } from '@tapedeck/producer/testing'
+import { connectDatabase } from '@tapedeck/mongo'
 import { createLogger } from '@tapedeck/service'
 import { eventually } from '../../support/eventually.ts'
 import { openMarket } from '../../support/market.ts'
+import { ownDatabase } from '../../support/own-database.ts'
+import { openTcpProxy } from '../../support/tcp-proxy.ts'
 
 const options = { timeout: 60_000 }
 const quick = { log: createLogger('test', 'silent'), renewMs: 50, retryMs: 20 }
@@ -107,6 +110,37 @@ describe('lease', () => {
       assert.equal(keeper.mayPublish(), true)
     }
   )
+
+  it('reports while the database is away that the lease is not renewed', options, async (t) => {
+    const { config } = await ownDatabase(t)
+    const proxy = await openTcpProxy(t, config.uri)
+    const database = await connectDatabase({ ...config, uri: proxy.uri }, { timeoutMs: 200 })
+    t.after(() => database.close())
+    const keeper = new LeaseKeeper(database, { ...quick, id: 'k', ttlMs: 500 })
+    await keeper.acquire(never)
+    const stop = new AbortController()
+    t.after(() => stop.abort())
+    void keeper.keep(() => ({}), stop.signal)
+    assert.equal(keeper.problem, undefined)
+    for (const { go, back, words } of [
+      {
+        go: proxy.close,
+        back: proxy.reopen,
+        words: /was not renewed for \d+ s: Cannot hold the lease/
+      },
+      {
+        go: () => proxy.hold(true),
+        back: () => proxy.hold(false),
+        words: /was not renewed for \d+ s/
+      }
+    ]) {
+      await go()
+      await eventually(() => assert.match(keeper.problem ?? '', words))
+      assert.equal(keeper.mayPublish() !== false, true)
+      await back()
+      await eventually(() => assert.equal(keeper.problem, undefined))
+    }
+  })
 
   it('names a key without revealing it', () => {
     const id = leaseId('finnhub', new Secret('c0ffee'))

@@ -57,7 +57,7 @@ describe('feedStatus()', () => {
       }),
       'not connected: closed with code 1006; again in 4 s'
     )
-    assert.equal(explain({ waitsFor: 'host:12' }), 'waiting: host:12 uses this key')
+    assert.equal(explain({ waitsFor: 'host:12 uses this key' }), 'waiting: host:12 uses this key')
     assert.match(
       explain({
         symbols: [symbol('AAPL', 'receiving'), symbol('X', 'asked for')],

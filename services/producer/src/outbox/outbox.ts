@@ -52,6 +52,7 @@ const RESERVE_RECORDS = 1000
 const MAX_SEND_BYTES = 900_000
 /** Delay between two tries of a failing disk. */
 const DISK_RETRY_MS = 1000
+const MEBIBYTE = 1024 ** 2
 /** An ongoing loss is published this often. */
 const LOSS_EVERY_MS = 10_000
 
@@ -102,6 +103,16 @@ export class Outbox {
   /** Why sends fail at present, or why no more records can be kept. */
   get failure(): TapedeckError | undefined {
     return this.#sendLoop.failure ?? this.#spoolProblem
+  }
+
+  /** Why the broker does not have everything, in sentences; what waits in memory for a moment is no problem. */
+  problems(): string[] {
+    const { failure } = this
+    const { bytes } = this.depth
+    return [
+      ...(failure === undefined ? [] : [failure.message]),
+      ...(bytes === 0 ? [] : [`the spool holds ${sizeText(bytes)} that Kafka does not have yet`])
+    ]
   }
 
   /** The backlog: records in memory only, and bytes on disk. */
@@ -432,6 +443,12 @@ export class Outbox {
     metrics.queuedRecords.set(this.#memory.length)
     this.#progress.notify()
   }
+}
+
+function sizeText(bytes: number): string {
+  return bytes < MEBIBYTE
+    ? `${Math.ceil(bytes / 1024)} KiB`
+    : `${(bytes / MEBIBYTE).toFixed(1)} MiB`
 }
 
 /** Lets several callers wait for the next notification, each no longer than it wants to. */
