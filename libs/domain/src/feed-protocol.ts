@@ -31,17 +31,24 @@ export type Frame =
   | { readonly kind: 'welcome' }
   /** The whole set of symbols that the feed now sends, for feeds that acknowledge. */
   | { readonly kind: 'subscribed'; readonly symbols: readonly string[] }
-  /** The feed's own error text, and its meaning. */
-  | { readonly kind: 'error'; readonly message: string; readonly meaning: FeedErrorMeaning }
+  /** The feed's own error text, its meaning, and the symbol that a `symbol refused` names. */
+  | {
+      readonly kind: 'error'
+      readonly message: string
+      readonly meaning: FeedErrorMeaning
+      readonly symbol?: string
+    }
   /** A type that carries no trades: news, status, or one not known. */
   | { readonly kind: 'other'; readonly type: string }
   | { readonly kind: 'malformed'; readonly reason: string }
 
 /**
  * `over the limit`: the last requested symbol is not followed. `refused`: the credentials are wrong and
- * no retry can help. `in use`: another connection holds the key. `unknown`: only logged and counted.
+ * no retry can help. `in use`: another connection holds the key. `symbol refused`: the symbol that it names is not
+ * followed at present. `unknown`: only logged and counted.
  */
-export type FeedErrorMeaning = 'over the limit' | 'refused' | 'in use' | 'unknown'
+export type FeedErrorMeaning =
+  'over the limit' | 'refused' | 'in use' | 'symbol refused' | 'unknown'
 
 /**
  * The protocol of one vendor's feed: pure text in and out. The session handles sockets, time and retries, so

@@ -51,6 +51,7 @@ export {
   type Timeframe
 } from './bars/window.ts'
 export { addDays, isoDate, tradingDayOf } from './calendar.ts'
+export { ClockOffset } from './clock-offset.ts'
 export {
   CONDITION_POLICIES,
   CONDITION_TABLE_VERSION,

@@ -1,5 +1,6 @@
 /** Exports for tests and test programs only; product code must not import it. */
 
+export { AHEAD_LIMIT_MS, BEHIND_LIMIT_MS, RECORDED_MS } from './clock-offset.ts'
 export { AdaptiveBand, shiftedIntervalHalf, StepPace } from './forecast/band.ts'
 export { Bounce } from './forecast/bounce.ts'
 export { Closes, Lookback } from './forecast/closes.ts'

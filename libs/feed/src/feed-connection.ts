@@ -138,7 +138,7 @@ export class FeedConnection {
       protocol,
       subscriptions,
       connection,
-      paceMs: times.paceMs,
+      times,
       clock,
       signal: this.#ended.signal,
       send: (text) => this.#socket.send(text),
@@ -168,6 +168,7 @@ export class FeedConnection {
     } else if (frame.kind === 'error') {
       const words = `the feed says '${frame.message}'`
       if (frame.meaning === 'over the limit') this.#subscriber?.overLimit(frame.message)
+      if (frame.symbol !== undefined) this.#subscriber?.rejected(frame.symbol, frame.message)
       if (frame.meaning === 'refused') this.#refusal = words
       this.#isBusy ||= frame.meaning === 'in use'
       if (frame.meaning === 'refused' || frame.meaning === 'in use') this.end(words)

@@ -1,5 +1,6 @@
 /** The state of a symbol's subscription on the present connection. */
-export type FeedStanding = 'asked for' | 'acknowledged' | 'over the limit' | 'unsubscribed'
+export type FeedStanding =
+  'asked for' | 'acknowledged' | 'over the limit' | 'rejected' | 'unsubscribed'
 
 /** What happens on a feed, in order. Times are epoch ms. */
 export type FeedEvent =
@@ -35,4 +36,6 @@ export interface StandingEvent {
   readonly standing: FeedStanding
   /** The feed's own words; null when it gave none. */
   readonly reason: string | null
+  /** When a rejected symbol is asked for again, unless the feed is connected to again before; epoch ms. */
+  readonly againAtMs?: number
 }

@@ -32,6 +32,9 @@ export interface FeedTimes {
   readonly silenceMs: number
   /** Between two subscription messages, so that a long list is not sent as a burst. */
   readonly paceMs: number
+  /** Until a symbol that the feed rejected is asked for again; doubled each time, up to the cap. */
+  readonly rejectedMs: number
+  readonly rejectedCapMs: number
   readonly backoffBaseMs: number
   readonly backoffCapMs: number
   /** A connection that lasted this long and brought a frame resets the back-off. */
@@ -47,6 +50,8 @@ export const FEED_TIMES: FeedTimes = {
   pongMs: 20_000,
   silenceMs: 150_000,
   paceMs: 30,
+  rejectedMs: 60_000,
+  rejectedCapMs: 1_800_000,
   backoffBaseMs: 1000,
   backoffCapMs: 60_000,
   stableMs: 60_000,

@@ -1,6 +1,7 @@
 import type { Clock } from '@tapedeck/core'
 import type { FeedProtocol } from '@tapedeck/domain'
 import type { FeedEvent, FeedStanding } from './feed-event.ts'
+import type { FeedTimes } from './feed-options.ts'
 
 /** The next message about one symbol. */
 interface SubscriptionStep {
@@ -20,13 +21,15 @@ interface StandingChange {
  *
  * A feed's "too many" names no symbol, so it is taken to mean the last one requested that is not
  * acknowledged. From then on the connection has room for the remaining ones only; a symbol left out is
- * requested again as soon as another is unsubscribed.
+ * requested again as soon as another is unsubscribed. A symbol that the feed rejects takes no room and is requested
+ * again when `askAgain` says so.
  */
 export class Subscriptions {
   #wanted: Set<string>
   /** In the order of the requests. */
   readonly #requested = new Map<string, 'asked for' | 'acknowledged'>()
   readonly #leftOut = new Set<string>()
+  readonly #rejected = new Set<string>()
   readonly #renewals = new Set<string>()
   /** Unsubscribed in order to be requested again, before any other. */
   #renewed: string | undefined
@@ -40,10 +43,12 @@ export class Subscriptions {
 
   want(symbols: readonly string[]): void {
     this.#wanted = new Set(symbols)
-    for (const symbol of this.#leftOut) {
-      if (this.#wanted.has(symbol)) continue
-      this.#leftOut.delete(symbol)
-      this.#changed(symbol, 'unsubscribed', null)
+    for (const unsent of [this.#leftOut, this.#rejected]) {
+      for (const symbol of unsent) {
+        if (this.#wanted.has(symbol)) continue
+        unsent.delete(symbol)
+        this.#changed(symbol, 'unsubscribed', null)
+      }
     }
   }
 
@@ -56,6 +61,7 @@ export class Subscriptions {
   restart(): void {
     this.#requested.clear()
     this.#leftOut.clear()
+    this.#rejected.clear()
     this.#renewals.clear()
     this.#renewed = undefined
     this.#room = Infinity
@@ -92,6 +98,19 @@ export class Subscriptions {
     this.#leaveOut(symbol)
   }
 
+  /** The feed rejected a symbol; false when it is not requested at present. */
+  reject(symbol: string, reason: string): boolean {
+    if (!this.#requested.delete(symbol)) return false
+    this.#rejected.add(symbol)
+    this.#changed(symbol, 'rejected', reason)
+    return true
+  }
+
+  /** A symbol that the feed rejected is requested again. */
+  askAgain(symbol: string): void {
+    this.#rejected.delete(symbol)
+  }
+
   /** The changes since the last call. */
   drainChanges(): readonly StandingChange[] {
     const changes = this.#changes
@@ -120,7 +139,7 @@ export class Subscriptions {
     this.#renewed = undefined
     if (renewed !== undefined && this.#wanted.has(renewed)) return this.#request(renewed)
     for (const symbol of this.#wanted) {
-      if (this.#requested.has(symbol)) continue
+      if (this.#requested.has(symbol) || this.#rejected.has(symbol)) continue
       if (this.#requested.size < this.#room) return this.#request(symbol)
       if (!this.#leftOut.has(symbol)) this.#leaveOut(symbol)
     }
@@ -148,7 +167,7 @@ interface SubscriberSetup {
   readonly protocol: FeedProtocol
   readonly subscriptions: Subscriptions
   readonly connection: string
-  readonly paceMs: number
+  readonly times: Pick<FeedTimes, 'paceMs' | 'rejectedMs' | 'rejectedCapMs'>
   readonly clock: Clock
   /** Aborts with the connection. */
   readonly signal: AbortSignal
@@ -163,6 +182,8 @@ interface SubscriberSetup {
  */
 export class Subscriber {
   readonly #setup: SubscriberSetup
+  /** How often each symbol was rejected on this connection, and when it is asked for again. */
+  readonly #rejections = new Map<string, { readonly count: number; readonly againAtMs: number }>()
   #isStarted = false
   #isHeld = false
   #isSending = false
@@ -197,6 +218,7 @@ export class Subscriber {
 
   acknowledged(symbols: readonly string[]): void {
     this.#setup.subscriptions.acknowledge(symbols)
+    for (const symbol of symbols) this.#rejections.delete(symbol)
     this.#reportChanges()
   }
 
@@ -206,12 +228,31 @@ export class Subscriber {
     this.update()
   }
 
+  /** The feed rejected a symbol: it is asked for again later, each time after twice the wait. */
+  rejected(symbol: string, reason: string): void {
+    const { subscriptions, clock, signal, times } = this.#setup
+    if (!subscriptions.reject(symbol, reason)) return
+    const count = (this.#rejections.get(symbol)?.count ?? 0) + 1
+    const waitMs = Math.min(times.rejectedMs * 2 ** (count - 1), times.rejectedCapMs)
+    const rejection = { count, againAtMs: clock.now() + waitMs }
+    this.#rejections.set(symbol, rejection)
+    this.#reportChanges()
+    const askAgain = (): void => {
+      // It may have been removed, added and rejected since.
+      if (this.#rejections.get(symbol) !== rejection) return
+      subscriptions.askAgain(symbol)
+      this.update()
+    }
+    clock.delay(waitMs, signal).then(askAgain, () => undefined)
+    this.update()
+  }
+
   get #maySend(): boolean {
     return this.#isStarted && !this.#isHeld && !this.#setup.signal.aborted
   }
 
   async #sendSteps(): Promise<void> {
-    const { protocol, subscriptions, connection, paceMs, clock, signal, send, offer } = this.#setup
+    const { protocol, subscriptions, connection, times, clock, signal, send, offer } = this.#setup
     while (this.#maySend) {
       const step = subscriptions.next()
       this.#reportChanges()
@@ -221,7 +262,7 @@ export class Subscriber {
         break
       }
       for (const text of protocol[step.action]([step.symbol])) send(text)
-      await clock.delay(paceMs, signal).catch(() => undefined)
+      await clock.delay(times.paceMs, signal).catch(() => undefined)
     }
     this.#isSending = false
   }
@@ -229,7 +270,10 @@ export class Subscriber {
   #reportChanges(): void {
     const { subscriptions, connection, clock, offer } = this.#setup
     for (const change of subscriptions.drainChanges()) {
-      offer({ kind: 'standing', connection, atMs: clock.now(), ...change })
+      const againAtMs =
+        change.standing === 'rejected' ? this.#rejections.get(change.symbol)?.againAtMs : undefined
+      const again = againAtMs === undefined ? {} : { againAtMs }
+      offer({ kind: 'standing', connection, atMs: clock.now(), ...change, ...again })
     }
   }
 }

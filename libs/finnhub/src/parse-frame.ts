@@ -39,11 +39,17 @@ export function parseFrame(text: string): Frame {
   if (type === 'ping') return { kind: 'ping' }
   if (type === 'error') {
     const message = typeof msg === 'string' ? msg : 'no text'
-    return { kind: 'error', message, meaning: meaningOf(message) }
+    const symbol = REFUSED_SYMBOL.exec(message)?.[1]
+    return symbol === undefined
+      ? { kind: 'error', message, meaning: meaningOf(message) }
+      : { kind: 'error', message, meaning: 'symbol refused', symbol }
   }
   if (typeof type === 'string') return { kind: 'other', type: type.slice(0, MAX_TYPE_LENGTH) }
   return { kind: 'malformed', reason: 'frame has no type' }
 }
+
+/** `Invalid symbol OANDA:EUR_USD`; users report that the same symbol may be accepted an hour later. */
+const REFUSED_SYMBOL = /^invalid symbol:?\s+(\S|\S.*\S)\s*$/i
 
 /** Only "Subscribing to too many symbols" is documented, so texts are matched by their key words. */
 function meaningOf(message: string): FeedErrorMeaning {

@@ -4,7 +4,7 @@ import { CONDITION_TABLE_VERSION, type FoldState, type Rules } from '@tapedeck/d
 import type { UpdateFilter } from 'mongodb'
 import { newestBarStartMs, type HasBars } from './bars.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
-import { translated } from './failure.ts'
+import { reading, translated } from './failure.ts'
 import type { Owner, Ownership } from './guard.ts'
 import { refuseNewer, STATE_VERSION, type Versioned } from './state-version.ts'
 
@@ -334,4 +334,25 @@ export async function loadCheckpoints({
 export function rulesHash({ fold, forecasts }: Rules): string {
   const rules = JSON.stringify([fold, forecasts, CONDITION_TABLE_VERSION])
   return createHash('sha256').update(rules).digest('hex').slice(0, 16)
+}
+
+/**
+ * When the newest record was received whose results are all stored, of any partition, by the clock of its producer,
+ * epoch ms; undefined before the first.
+ */
+export function storedUntil(
+  { checkpoints }: HasCheckpoints,
+  timeoutMs: number
+): Promise<number | undefined> {
+  return reading('checkpoints', timeoutMs, async () => {
+    const [newest] = await checkpoints
+      .aggregate<{ ms: unknown }>(
+        [{ $group: { _id: null, ms: { $max: '$state.receivedAtMs' } } }],
+        {
+          timeoutMS: timeoutMs
+        }
+      )
+      .toArray()
+    return typeof newest?.ms === 'number' ? newest.ms : undefined
+  })
 }

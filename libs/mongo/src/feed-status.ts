@@ -17,6 +17,8 @@ export interface FeedStatusDocument {
   readonly state: string
   /** One sentence for people that says whether the feed is silent, and why. */
   readonly explanation: string
+  /** What is wrong beside the feed itself, in sentences; absent in documents of earlier versions. */
+  readonly warnings?: readonly string[]
   /** The feed's own last error text. */
   readonly lastError: string | null
   readonly connection: string | null
@@ -41,8 +43,15 @@ export interface FeedStatusDocument {
     readonly usualGapMs: number | null
     /** The feed's own message, or why the symbol is quiet. */
     readonly reason: string | null
+    /** When a symbol that the feed rejected is asked for again; absent in documents of earlier versions. */
+    readonly askedAgainAt?: Date | null
   }[]
   readonly updatedAt: Date
+}
+
+/** What is wrong stands behind what the producer says, in one sentence. */
+export function withWarnings(explanation: string, warnings: readonly string[]): string {
+  return warnings.length === 0 ? explanation : `${explanation}, but ${warnings.join('; ')}`
 }
 
 export const FEED_STATUS = new CollectionSpec<FeedStatusDocument>('feed_status')

@@ -22,6 +22,7 @@ export {
   loadCheckpoints,
   partitionOwners,
   rulesHash,
+  storedUntil,
   type Acquired,
   type CheckpointDocument,
   type LostRecords,
@@ -39,7 +40,12 @@ export {
   type MongoConfig
 } from './connect.ts'
 export { findGaps, loadGaps, storeGaps, type FeedGapDocument, type GapQuery } from './feed-gaps.ts'
-export { findFeeds, type FeedStatusDocument, type SymbolStanding } from './feed-status.ts'
+export {
+  findFeeds,
+  withWarnings,
+  type FeedStatusDocument,
+  type SymbolStanding
+} from './feed-status.ts'
 export {
   eventDocument,
   findForecastAbsences,

@@ -105,12 +105,13 @@ async function symbolAnswer({
 
 async function feedAnswer({ reader, clock }: DataRouteTools): Promise<object> {
   const nowMs = clock.now()
-  const [feeds, gaps] = await Promise.all([
+  const [feeds, storedMs, gaps] = await Promise.all([
     reader.feeds(),
+    reader.storedUntil(),
     reader.gaps({ fromMs: 0, toMs: nowMs + SKEW_MS, limit: FEED_GAPS })
   ])
   return {
-    feeds: feeds.map((feed) => feedRow(feed, nowMs)),
+    feeds: feeds.map((feed) => feedRow(feed, storedMs, nowMs)),
     gaps: gaps.map((gap) => gapRow(gap, nowMs))
   }
 }

@@ -26,6 +26,7 @@ import {
   readSubscriptions,
   readTape,
   setWanted,
+  storedUntil,
   type Database,
   type FeedGapDocument,
   type FeedStatusDocument,
@@ -75,6 +76,7 @@ export interface Reader {
   forecastAbsences(query: SeriesQuery & RangeQuery): Promise<readonly ForecastAbsenceDocument[]>
   feeds(): Promise<readonly FeedStatusDocument[]>
   gaps(query: GapQuery): Promise<readonly FeedGapDocument[]>
+  storedUntil(): Promise<number | undefined>
   subscriptions(): Promise<readonly SubscriptionDocument[]>
   setWanted(symbols: readonly string[], wanted: boolean, by: string): Promise<void>
 }
@@ -136,6 +138,7 @@ export function databaseReader(
     forecastAbsences: (query) => use((connected) => findForecastAbsences(connected, query, limit)),
     feeds: () => use((connected) => findFeeds(connected, limit)),
     gaps: (query) => use((connected) => findGaps(connected, query, limit)),
+    storedUntil: () => use((connected) => storedUntil(connected, limit)),
     subscriptions: () => use((connected) => readSubscriptions(connected, limit)),
     setWanted: (symbols, wanted, by) =>
       use((connected) => setWanted(connected, symbols, wanted, by, limit))

@@ -1,4 +1,4 @@
-import type { FeedGapDocument, FeedStatusDocument } from '@tapedeck/mongo'
+import { withWarnings, type FeedGapDocument, type FeedStatusDocument } from '@tapedeck/mongo'
 
 /** The producer writes once a second; a status older than this is stale. */
 const STALE_MS = 5000
@@ -8,14 +8,24 @@ export function isStale({ state, updatedAt }: FeedStatusDocument, nowMs: number)
   return state !== 'stopped' && nowMs - updatedAt.getTime() > STALE_MS
 }
 
-/** The status that the producer reported; the explanation of a stale one says that first. */
-export function feedRow(status: FeedStatusDocument, nowMs: number) {
+/** The consumer stores what it read twice a second; a longer delay is a trouble. */
+const STORED_WITHIN_MS = 10_000
+
+/**
+ * The status that the producer reported. The explanation of a stale one says that first, and ends with what is wrong
+ * behind the feed.
+ * @param storedMs see storedUntil of libs/mongo
+ */
+export function feedRow(status: FeedStatusDocument, storedMs: number | undefined, nowMs: number) {
   const stale = isStale(status, nowMs)
+  const explanation = stale ? silenceText(status, nowMs) : status.explanation
+  const warnings = [...(status.warnings ?? []), ...unstoredWarnings(status, storedMs, nowMs)]
   return {
     feed: status._id,
     state: status.state,
     isStale: stale,
-    explanation: stale ? silenceText(status, nowMs) : status.explanation,
+    explanation: withWarnings(explanation, warnings),
+    warnings,
     lastError: status.lastError,
     connection: status.connection,
     connectedAt: timeOf(status.connectedAt),
@@ -31,7 +41,8 @@ export function feedRow(status: FeedStatusDocument, nowMs: number) {
       standing: one.standing,
       lastTradeAt: timeOf(one.lastTradeAt),
       usualGapMs: one.usualGapMs,
-      reason: one.reason
+      reason: one.reason,
+      askedAgainAt: timeOf(one.askedAgainAt ?? null)
     })),
     updatedAt: status.updatedAt.getTime()
   }
@@ -74,6 +85,25 @@ export function gapSpan(gap: FeedGapDocument, nowMs: number) {
     seconds: row.seconds,
     text: `no feed (${whoseText(row)}), ${lasted}${row.isOpen ? ' so far' : ''}: ${row.cause}`
   }
+}
+
+/** Both times are of the producer's clock, so that a wrong one does not matter. */
+function unstoredWarnings(
+  { lastTradeAt, connectedAt }: FeedStatusDocument,
+  storedMs: number | undefined,
+  nowMs: number
+): string[] {
+  if (lastTradeAt === null) return []
+  if (storedMs === undefined) {
+    const sinceMs = connectedAt?.getTime() ?? lastTradeAt.getTime()
+    const isLate = nowMs - sinceMs > STORED_WITHIN_MS
+    return isLate ? ['no trade of it is stored yet: is the consumer running?'] : []
+  }
+  const behindMs = lastTradeAt.getTime() - storedMs
+  if (behindMs <= STORED_WITHIN_MS) return []
+  return [
+    `its trades of the last ${durationText(behindMs / 1000)} are not stored: is the consumer running?`
+  ]
 }
 
 function unbegunText(isOpen: boolean): string {

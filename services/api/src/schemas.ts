@@ -46,6 +46,7 @@ export const FEED_SCHEMA = object({
       state: text,
       isStale: flag,
       explanation: text,
+      warnings: texts,
       lastError: textOrNull,
       connection: textOrNull,
       connectedAt: wholeOrNull,
@@ -63,7 +64,8 @@ export const FEED_SCHEMA = object({
           standing: text,
           lastTradeAt: wholeOrNull,
           usualGapMs: numberOrNull,
-          reason: textOrNull
+          reason: textOrNull,
+          askedAgainAt: wholeOrNull
         })
       },
       updatedAt: whole

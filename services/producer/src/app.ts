@@ -66,12 +66,11 @@ export async function startProducer(
   })
   defer(() => supervisor?.close())
 
-  const { url: healthUrl } = await serveHealth(
-    'producer',
-    context,
-    () => [...supervisor.problems(), ...outbox.problems()],
-    { host: config.healthHost, port: config.healthPort }
-  )
+  const { url: healthUrl } = await serveHealth('producer', context, () => supervisor.problems(), {
+    host: config.healthHost,
+    port: config.healthPort,
+    warnings: () => supervisor.warnings()
+  })
   log.info({ feed, url: redactUrl(config.vendor.url), symbols: config.symbols }, 'producing')
   supervisor.open()
   return { healthUrl }

@@ -1,6 +1,6 @@
 import { alpacaProtocol } from '@tapedeck/alpaca'
 import { withoutSecrets } from '@tapedeck/core'
-import { recordsOf, type FeedProtocol, type Frame } from '@tapedeck/domain'
+import { ClockOffset, recordsOf, type FeedProtocol, type Frame } from '@tapedeck/domain'
 import {
   createFeed,
   type Feed,
@@ -39,6 +39,7 @@ type EventFacts = Pick<
   | 'outage'
   | 'lastError'
   | 'lastTradeMs'
+  | 'clockWrongByMs'
   | 'symbols'
   | 'problems'
   | 'copiedFrames'
@@ -53,6 +54,11 @@ export class FrameHandler {
   readonly #silence = new SilenceDetector()
   readonly #copies = new CopiedFrames()
   readonly #problems = new Map<string, SymbolProblem>()
+  /** Symbols that the feed itself rejected and has not been asked for again. */
+  readonly #rejections = new Map<string, SymbolProblem>()
+  /** Told in the log already. */
+  readonly #everRejected = new Set<string>()
+  readonly #clock = new ClockOffset()
   #symbols: readonly string[] = []
   #feed: Feed | undefined
   #connection: string | null = null
@@ -114,10 +120,16 @@ export class FrameHandler {
   resubscribeSilent(nowMs: number): void {
     if (this.#connectedMs === null) return
     for (const symbol of this.#silence.drainSilent(nowMs)) {
+      if (this.#rejections.has(symbol)) continue
       this.#deps.log.warn({ symbol }, 'silent for longer than usual: subscribing again')
       this.#deps.metrics.resubscriptions.inc()
       this.#feed?.resubscribe(symbol)
     }
+  }
+
+  measureClock(nowMs: number): void {
+    const aheadMs = this.#clock.aheadMs(nowMs)
+    if (aheadMs !== undefined) this.#deps.metrics.clockAhead.set(aheadMs / 1000)
   }
 
   facts(nowMs: number): EventFacts {
@@ -127,8 +139,9 @@ export class FrameHandler {
       outage: this.#outage,
       lastError: this.#lastError,
       lastTradeMs: this.#lastTradeMs,
+      clockWrongByMs: this.#clock.wrongByMs(nowMs),
       symbols: this.#silence.states(nowMs),
-      problems: this.#problems,
+      problems: new Map([...this.#problems, ...this.#rejections]),
       copiedFrames: this.#copiedFrames,
       copiedTrades: this.#copiedTrades
     }
@@ -178,7 +191,8 @@ export class FrameHandler {
     metrics.frames.inc({ kind: frame.kind })
     if (frame.kind === 'trades') await this.#handleTrades(frame, event)
     if (frame.kind === 'malformed') deadLetters.add(frame.reason, event.text)
-    if (frame.kind === 'error') {
+    // What concerns one of our symbols is a state of that symbol.
+    if (frame.kind === 'error' && !this.#symbols.includes(frame.symbol ?? '')) {
       this.#lastError = withoutSecrets(frame.message)
       log.warn({ message: this.#lastError, meaning: frame.meaning }, 'error from the feed')
     }
@@ -194,7 +208,10 @@ export class FrameHandler {
     const isDropped = copyOf !== undefined && this.#config.frameCopies === 'drop'
     if (copyOf !== undefined) this.#countCopy(trades.length, isDropped)
     metrics.tradesReceived.inc(trades.length)
-    if (trades.length > 0) this.#lastTradeMs = event.receivedAt
+    if (trades.length > 0) {
+      this.#lastTradeMs = event.receivedAt
+      this.#clock.observe(event.receivedAt, Math.max(...trades.map(({ t }) => t)))
+    }
     const origin = { ...event, feed: this.#config.feedName, copyOf }
     const records = recordsOf(trades, origin, amendments)
     for (const { symbol } of records) this.#silence.traded(symbol, event.receivedAt)
@@ -213,7 +230,11 @@ export class FrameHandler {
     metrics.copiedTrades.inc({ handling }, trades)
   }
 
-  #handleStanding({ symbol, standing, reason }: StandingEvent): void {
+  #handleStanding({ symbol, standing, reason, againAtMs }: StandingEvent): void {
+    if (standing === 'rejected') this.#noteRejected(symbol, reason, againAtMs)
+    else if (this.#rejections.delete(symbol)) {
+      this.#deps.log.info({ symbol, standing }, 'no longer rejected by the feed')
+    }
     if (standing === 'over the limit') {
       const words = reason ?? 'the feed sends no more symbols'
       this.#problems.set(symbol, { standing: 'over the limit', reason: words })
@@ -221,6 +242,17 @@ export class FrameHandler {
     } else if (this.#problems.get(symbol)?.standing === 'over the limit') {
       this.#problems.delete(symbol)
     }
+  }
+
+  #noteRejected(symbol: string, words: string | null, againAtMs: number | undefined): void {
+    const reason = `the feed says '${withoutSecrets(words ?? 'no')}'`
+    this.#rejections.set(symbol, { standing: 'rejected', reason, againAtMs })
+    if (this.#everRejected.has(symbol)) return
+    this.#everRejected.add(symbol)
+    this.#deps.log.warn(
+      { symbol, reason },
+      `${symbol} is rejected and asked for again from time to time`
+    )
   }
 }
 

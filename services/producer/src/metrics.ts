@@ -37,6 +37,10 @@ export function producerMetrics(metrics: Metrics) {
       'Symbols subscribed to again because they were silent for longer than usual'
     ),
     lastFrame: metrics.gauge('feed_last_frame_seconds', 'Time of the last frame, epoch seconds'),
+    clockAhead: metrics.gauge(
+      'feed_clock_ahead_seconds',
+      'How far trades of the last minute are ahead of this machine’s clock; negative: behind'
+    ),
     publishSeconds: metrics.histogram(
       'publish_seconds',
       'Time of one send to the broker',

@@ -114,12 +114,13 @@ function limitOf({ lastTradeMs, usualGapMs }: Watched): number {
 }
 
 function quietReason(quietMs: number, usualGapMs: number | null): string {
-  const silent = `silent for ${seconds(quietMs)}`
+  const silent = `silent for ${durationText(quietMs)}`
   return usualGapMs === null
     ? `${silent} while its market is open; the feed may not cover it`
-    : `${silent}, usually a trade each ${seconds(usualGapMs)}`
+    : `${silent}, usually a trade each ${durationText(usualGapMs)}`
 }
 
-function seconds(ms: number): string {
+/** A time in words: seconds below two minutes, otherwise minutes. */
+export function durationText(ms: number): string {
   return ms < 120_000 ? `${Math.max(1, Math.round(ms / 1000))} s` : `${Math.round(ms / 60_000)} min`
 }

@@ -1,11 +1,13 @@
 import { marketState, tradesRoundTheClock } from '@tapedeck/domain'
 import type { FeedStatusDocument, SymbolStanding } from '@tapedeck/mongo'
-import type { SymbolState } from './silence-detector.ts'
+import { durationText, type SymbolState } from './silence-detector.ts'
 
 /** Why a symbol is not expected to trade. */
 export interface SymbolProblem {
   readonly standing: SymbolStanding
   readonly reason: string
+  /** When a symbol that the feed rejected is asked for again, epoch ms. */
+  readonly againAtMs?: number | undefined
 }
 
 /** The state of the feed at a moment; times are epoch ms. */
@@ -21,6 +23,10 @@ export interface FeedFacts {
   readonly lastError: string | null
   readonly lastFrameMs: number | null
   readonly lastTradeMs: number | null
+  /** How far trades are ahead of this machine's clock, ms; negative: behind. Undefined while it may be right. */
+  readonly clockWrongByMs: number | undefined
+  /** Why the broker does not have everything, or the lease is not renewed; sentences. */
+  readonly deliveryProblems: readonly string[]
   readonly maxSymbols: number
   readonly queuedFrames: number
   readonly spooledBytes: number
@@ -41,6 +47,7 @@ export function feedStatus(facts: FeedFacts): FeedStatusDocument {
     _id: facts.feed,
     state: stateOf(facts),
     explanation: explain(facts, symbols),
+    warnings: [...clockWarnings(facts), ...facts.deliveryProblems],
     lastError: facts.lastError,
     connection: facts.connection,
     connectedAt: dateOf(facts.connectedMs),
@@ -66,15 +73,36 @@ function rowOf(
   facts: FeedFacts
 ): Row {
   const problem = facts.problems.get(symbol)
+  const row = { symbol, lastTradeAt: dateOf(lastTradeMs), usualGapMs }
   // A symbol that trades is not rejected, even if the vendor's list lacks it.
-  const isRefused = problem !== undefined && standing !== 'receiving'
-  return {
-    symbol,
-    standing: isRefused ? problem.standing : standing,
-    lastTradeAt: dateOf(lastTradeMs),
-    usualGapMs,
-    reason: isRefused ? problem.reason : reason
+  if (problem === undefined || standing === 'receiving') {
+    return { ...row, standing, reason, askedAgainAt: null }
   }
+  const { againAtMs } = problem
+  const again = againAtMs === undefined ? '' : `; ${againText(againAtMs, facts.nowMs)}`
+  return {
+    ...row,
+    standing: problem.standing,
+    reason: `${problem.reason}${again}`,
+    askedAgainAt: againAtMs === undefined ? null : new Date(againAtMs)
+  }
+}
+
+function againText(againAtMs: number, nowMs: number): string {
+  return againAtMs > nowMs
+    ? `asked for again in ${durationText(againAtMs - nowMs)}`
+    : 'asked for again'
+}
+
+/** What is wrong with the clock of this machine, in a sentence; none while it may be right. */
+export function clockWarnings({
+  clockWrongByMs: aheadMs
+}: Pick<FeedFacts, 'clockWrongByMs'>): string[] {
+  if (aheadMs === undefined) return []
+  const text = `the trades of the last minute are ${durationText(Math.abs(aheadMs))}`
+  return aheadMs > 0
+    ? [`${text} ahead of this machine's clock: set the clock`]
+    : [`${text} or more behind this machine's clock: the clock is wrong, or the feed delayed`]
 }
 
 /** One sentence: why the feed is silent, or that it is not. */

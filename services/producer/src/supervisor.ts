@@ -9,7 +9,7 @@ import { FrameHandler, type FrameHandlerDeps } from './frame-handler.ts'
 import { LeaseKeeper, leaseId, noteOf, previousRun } from './lease.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import { runOfTail, type PreviousRun } from './outage-tracker.ts'
-import { feedStatus, type FeedFacts } from './status.ts'
+import { clockWarnings, feedStatus, type FeedFacts } from './status.ts'
 
 export interface SupervisorDeps extends Omit<FrameHandlerDeps, 'log' | 'mayPublish'> {
   readonly outbox: Outbox
@@ -82,8 +82,18 @@ export class FeedSupervisor {
     if (waiting.length > 0) return waiting
     const { state, explanation } = feedStatus(this.#facts(Date.now()))
     const problems = state === 'connected' ? [] : [`the feed is not connected: ${explanation}`]
+    return [...problems, ...this.#deliveryProblems()]
+  }
+
+  /** What a person should know although the feed is followed, in sentences. */
+  warnings(): readonly string[] {
+    return clockWarnings(this.#facts(Date.now()))
+  }
+
+  #deliveryProblems(): string[] {
     const unrenewed = this.#lease?.problem
-    return unrenewed === undefined ? problems : [...problems, unrenewed]
+    const unsent = this.#deps.outbox.problems()
+    return unrenewed === undefined ? unsent : [...unsent, unrenewed]
   }
 
   async #run(): Promise<void> {
@@ -179,6 +189,7 @@ export class FeedSupervisor {
     try {
       await this.#lookUpSymbols()
       this.#handler.resubscribeSilent(Date.now())
+      this.#handler.measureClock(Date.now())
       await this.#writeStatus()
     } catch (error) {
       const { log } = this.#deps.context
@@ -256,6 +267,7 @@ export class FeedSupervisor {
       nowMs,
       waitsFor: this.#lease?.waitsFor,
       lastFrameMs: outages.lastFrameMs,
+      deliveryProblems: this.#deliveryProblems(),
       maxSymbols: this.#config.maxSymbols,
       queuedFrames: records,
       spooledBytes: bytes

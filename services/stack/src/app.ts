@@ -1,7 +1,14 @@
 import path from 'node:path'
 import { hasCode, systemClock, TapedeckError } from '@tapedeck/core'
 import { ensureTopics } from '@tapedeck/kafka'
-import { databaseIn, ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
+import {
+  databaseIn,
+  ensureCollections,
+  findFeeds,
+  openDatabase,
+  withWarnings,
+  type Database
+} from '@tapedeck/mongo'
 import type { StackConfig } from './config.ts'
 import { checkRoom, watchDisk } from './disk.ts'
 import { searchOf } from './find.ts'
@@ -10,7 +17,7 @@ import { KAFKA } from './kafka-broker.ts'
 import { lockDataDir } from './lock.ts'
 import { MONGOD } from './mongod.ts'
 import { openPortMemory, reservePort, type PortMemory, type ReservedPort } from './ports.ts'
-import { renderScreen, withDatabase, type Progress } from './screen.ts'
+import { renderScreen, withDatabase, type Progress, type Screen } from './screen.ts'
 import { withoutSecretsOfOthers } from './secrets.ts'
 import { bringUp, type ServerGroup, type ServerSite } from './servers.ts'
 import {
@@ -160,8 +167,10 @@ export async function startStack(config: StackConfig, context: StackContext): Pr
       services = await startServices(plans, site, { signal, onFinal })
       progress.say('Waiting for the first bar')
       const hasBar = await waitForBar(database, sinceMs, FIRST_BAR_LIMIT_MS[config.feed], signal)
-      const firstBarMs = hasBar ? performance.now() - startedMs : undefined
-      return { screen: screenOf(config, servers, services, reserved.port, firstBarMs), close }
+      const first = hasBar
+        ? { firstBarMs: performance.now() - startedMs }
+        : { firstBarMs: undefined, feedText: await feedTextOf(database, sinceMs) }
+      return { screen: screenOf(config, servers, services, reserved.port, first), close }
     } finally {
       await database.close()
     }
@@ -198,6 +207,7 @@ async function prepare(config: StackConfig, brokers: string, database: Database)
 }
 
 const LOOK_EVERY_MS = 100
+const FEED_LIMIT_MS = 2000
 /** New bars are among the newest documents; only so many are read, however large the collection is. */
 const NEWEST = 500
 
@@ -215,11 +225,19 @@ async function waitForBar(
       .sort({ $natural: -1 })
       .limit(NEWEST)
     for await (const { updatedAt } of newest) {
-      if (updatedAt.getTime() >= sinceMs) return true
+      // A bar that was put in by hand may lack it.
+      if (updatedAt instanceof Date && updatedAt.getTime() >= sinceMs) return true
     }
     await systemClock.delay(LOOK_EVERY_MS, signal)
   }
   return false
+}
+
+/** What a producer has said of its feed since `sinceMs` (epoch); undefined when none has, or the database is away. */
+async function feedTextOf(database: Database, sinceMs: number): Promise<string | undefined> {
+  const feeds = await findFeeds(database, FEED_LIMIT_MS).catch(() => [])
+  const feed = feeds.find(({ updatedAt }) => updatedAt.getTime() >= sinceMs)
+  return feed && withWarnings(feed.explanation, feed.warnings ?? [])
 }
 
 function screenOf(
@@ -227,7 +245,7 @@ function screenOf(
   servers: Servers,
   services: Services,
   apiPort: number,
-  firstBarMs: number | undefined
+  first: Pick<Screen, 'firstBarMs' | 'feedText'>
 ): string {
   return renderScreen({
     feed: config.feed,
@@ -247,6 +265,6 @@ function screenOf(
     pageUrl: pageUrl(config.apiHost, apiPort),
     mongoUri: withDatabase(servers.mongod.address(), config.mongo.database),
     logDir: path.join(config.dataDir, 'logs'),
-    firstBarMs
+    ...first
   })
 }

@@ -41,6 +41,8 @@ export interface Screen {
   readonly logDir: string
   /** Undefined: no bar is stored yet. */
   readonly firstBarMs: number | undefined
+  /** What the producer says of its feed; shown while no bar is stored. */
+  readonly feedText?: string | undefined
 }
 
 const LABEL_WIDTH = 14
@@ -48,13 +50,13 @@ const LINE_SYMBOLS = 8
 
 /** What is printed after a start: what runs where, what to open, how to query, how to stop. */
 export function renderScreen(screen: Screen): string {
-  const { feed, symbols, rows, pageUrl, mongoUri, logDir, firstBarMs } = screen
+  const { feed, symbols, rows, pageUrl, mongoUri, logDir, firstBarMs, feedText } = screen
   const [symbol = 'AAPL'] = symbols
   const query = `db.bars.find({symbol:"${symbol}",timeframe:"1m"}).sort({start:-1}).limit(5)`
   const api = `${pageUrl}api/v1/bars?symbol=${encodeURIComponent(symbol)}&timeframe=1m&limit=5`
   const bar =
     firstBarMs === undefined
-      ? 'no bar stored yet: no trade has arrived (is the market closed?)'
+      ? `no bar stored yet: ${feedText ?? 'the producer has not reported yet'}`
       : `first bar stored after ${(firstBarMs / 1000).toFixed(1)} s`
   const running = table(
     rows.map(({ name, pid, address, note = '' }) => [

@@ -100,6 +100,47 @@ describe('feed session: symbols', () => {
     }
   )
 
+  it(
+    'asks for a rejected symbol again after growing waits, until the feed takes it',
+    options,
+    async (t) => {
+      const clock = new TestClock()
+      let accepts = false
+      const asked: number[] = []
+      const server = await startScriptedServer(t, {
+        onText(client, text) {
+          const { symbol } = JSON.parse(text) as { symbol: string }
+          if (symbol !== 'OANDA:EUR_USD') return
+          asked.push(clock.now())
+          if (!accepts) client.send({ type: 'error', msg: `Invalid symbol ${symbol}` })
+        }
+      })
+      const { of } = follow(t, finnhubAt(server.url), {
+        symbols: ['AAPL', 'OANDA:EUR_USD'],
+        clock,
+        times: { paceMs: 1, pingEveryMs: 1e9, silenceMs: 1e9 }
+      })
+      const rejected = () => of('standing').filter(({ standing }) => standing === 'rejected')
+      await eventually(async () => {
+        await clock.advance(1)
+        assert.equal(rejected().length, 1)
+      }, soon)
+      for (const [index, waitMs] of [60_000, 120_000, 240_000].entries()) {
+        const { reason, againAtMs = 0, atMs } = rejected()[index]!
+        assert.equal(reason, 'Invalid symbol OANDA:EUR_USD')
+        assert.equal(againAtMs - atMs, waitMs)
+        await clock.advance(againAtMs - clock.now() - 1)
+        assert.equal(asked.length, index + 1)
+        accepts = index === 2
+        await clock.advance(1)
+        await eventually(() => assert.equal(asked.length, index + 2), soon)
+        if (!accepts) await eventually(() => assert.equal(rejected().length, index + 2), soon)
+      }
+      assert.equal(of('standing').at(-1)?.standing, 'asked for')
+      assert.equal(server.clients.length, 1)
+    }
+  )
+
   it('subscribes to one symbol again on a live connection', options, async (t) => {
     const server = await startScriptedServer(t)
     const { feed, of } = follow(t, finnhubAt(server.url), {

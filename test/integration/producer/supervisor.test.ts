@@ -11,7 +11,7 @@ import { startScriptedFeed, type ScriptedFeed } from '../../support/scripted-fee
 
 const options = { timeout: 120_000 }
 const FEED = 'scripted'
-const QUICK = { backoffBaseMs: 20, backoffCapMs: 50, paceMs: 1 }
+const QUICK = { backoffBaseMs: 20, backoffCapMs: 50, paceMs: 1, rejectedMs: 3000 }
 
 function produce(
   t: TestContext,
@@ -154,4 +154,76 @@ describe('the producer with a database', () => {
       })
     }
   )
+
+  it(
+    'shows a symbol that the feed rejects with its words, and follows it once it is taken',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      const feed = await startScriptedFeed(t)
+      await produce(t, market, feed, 'AAPL,OANDA:EUR_USD')
+      await subscribed(feed, ['AAPL', 'OANDA:EUR_USD'])
+      const error = (msg: string): void => feed.send(JSON.stringify({ type: 'error', msg }))
+      const rowOf = async () => {
+        const status = await market.database.feedStatus.findOne({ _id: FEED })
+        return { status, row: status?.symbols.find(({ symbol }) => symbol === 'OANDA:EUR_USD') }
+      }
+      error('Invalid symbol OANDA:EUR_USD')
+      error('Something else')
+      await eventually(async () => {
+        const { status, row } = await rowOf()
+        assert.equal(row?.standing, 'rejected')
+        assert.match(
+          row.reason ?? '',
+          /^the feed says 'Invalid symbol OANDA:EUR_USD'; asked for again in \d s$/
+        )
+        assert.ok((row.askedAgainAt?.getTime() ?? 0) > Date.now() - 3000)
+        assert.equal(status?.lastError, 'Something else')
+      })
+      // Asked for again, and this time it is taken.
+      await subscribed(feed, ['AAPL', 'OANDA:EUR_USD', 'OANDA:EUR_USD'])
+      await eventually(async () => {
+        const { row } = await rowOf()
+        assert.deepEqual(
+          { standing: row?.standing, askedAgainAt: row?.askedAgainAt },
+          { standing: 'asked for', askedAgainAt: null }
+        )
+      })
+      feed.send(frame('OANDA:EUR_USD', 1))
+      await eventually(async () => assert.equal((await rowOf()).row?.standing, 'receiving'))
+    }
+  )
+
+  it('tells that the clock is behind the trades, and loses none of them', options, async (t) => {
+    const market = await openMarket(t)
+    const feed = await startScriptedFeed(t)
+    await inService(t, (context) => startConsumer(market.consumer(), context))
+    const { result } = await produce(t, market, feed, 'AAPL')
+    await subscribed(feed, ['AAPL'])
+    let sent = 0
+    const timer = setInterval(() => {
+      const trade = { c: ['1'], p: 100, s: 'AAPL', t: Date.now() + 90_000, v: 1 }
+      feed.send(JSON.stringify({ data: [trade], type: 'trade' }))
+      sent++
+    }, 200)
+    t.after(() => clearInterval(timer))
+    const words = /the trades of the last minute are (89|90) s ahead of this machine's clock/
+    await eventually(async () => {
+      const ready = await fetch(`${result.healthUrl}/readyz`)
+      assert.equal(ready.status, 200)
+      assert.match(String(((await ready.json()) as { warnings: string[] }).warnings), words)
+      const status = await market.database.feedStatus.findOne({ _id: FEED })
+      assert.match(String(status?.warnings), words)
+    })
+    clearInterval(timer)
+    const metrics = await (await fetch(`${result.healthUrl}/metrics`)).text()
+    const ahead = Number(/^tapedeck_feed_clock_ahead_seconds (\S+)$/m.exec(metrics)?.[1])
+    assert.ok(ahead > 85 && ahead <= 90, String(ahead))
+    await eventually(async () => {
+      assert.equal(
+        await market.database.lateTrades.countDocuments({ reason: 'from the future' }),
+        sent
+      )
+    })
+  })
 })

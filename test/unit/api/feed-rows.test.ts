@@ -17,8 +17,12 @@ function saidAgo(ageMs: number, parts: Partial<FeedStatusDocument> = {}): FeedSt
   return aFeedStatus({ updatedAt: new Date(NOW_MS - ageMs), ...parts })
 }
 
-async function feedOf(status: FeedStatusDocument): Promise<Record<string, unknown>> {
-  const answer = await apiOn({ feeds: async () => [status] }, clock).inject('/api/v1/feed')
+async function feedOf(
+  status: FeedStatusDocument,
+  storedMs: number | undefined = Infinity
+): Promise<Record<string, unknown>> {
+  const parts = { feeds: async () => [status], storedUntil: async () => storedMs }
+  const answer = await apiOn(parts, clock).inject('/api/v1/feed')
   assert.equal(answer.statusCode, 200, answer.body)
   return answer.json<{ feeds: Record<string, unknown>[] }>().feeds[0]!
 }
@@ -45,6 +49,40 @@ describe('GET /api/v1/feed', () => {
     assert.deepEqual(
       { isStale: row['isStale'], explanation: row['explanation'] },
       { isStale: false, explanation: 'stopped' }
+    )
+  })
+
+  it('never says that symbols receive trades without saying that none of them is stored', async () => {
+    const lastTradeAt = new Date(NOW_MS - 500)
+    const said = saidAgo(900, { lastTradeAt, connectedAt: new Date(NOW_MS - 60_000) })
+    assert.deepEqual((await feedOf(said, NOW_MS - 10_500))['warnings'], [])
+    const row = await feedOf(said, NOW_MS - 25_500)
+    assert.equal(
+      row['explanation'],
+      'connected, 1 symbol receiving, but its trades of the last 25 s are not stored: is the consumer running?'
+    )
+    assert.equal((row['warnings'] as string[]).length, 1)
+  })
+
+  it('says that nothing is stored at all once that takes too long', async () => {
+    const nothing = async (connectedMs: number): Promise<unknown> => {
+      const status = aFeedStatus({
+        updatedAt: new Date(NOW_MS),
+        connectedAt: new Date(NOW_MS - connectedMs)
+      })
+      const app = apiOn({ feeds: async () => [status], storedUntil: async () => undefined }, clock)
+      return (await app.inject('/api/v1/feed')).json<{ feeds: { warnings: unknown }[] }>().feeds[0]
+        ?.warnings
+    }
+    assert.deepEqual(await nothing(9000), [])
+    assert.match(String(await nothing(11_000)), /no trade of it is stored yet/)
+  })
+
+  it('repeats the warnings of the producer behind its explanation', async () => {
+    const row = await feedOf(saidAgo(900, { warnings: ['the clock is wrong', 'no broker'] }))
+    assert.equal(
+      row['explanation'],
+      'connected, 1 symbol receiving, but the clock is wrong; no broker'
     )
   })
 

@@ -22,6 +22,7 @@ function emptyReader(parts: Partial<Reader> = {}): Reader {
     forecastAbsences: async () => [],
     feeds: async () => [],
     gaps: async () => [],
+    storedUntil: async () => Infinity,
     subscriptions: async () => [],
     setWanted: async () => undefined,
     ...parts

@@ -82,6 +82,63 @@ describe('Subscriptions', () => {
     assert.deepEqual(steps(book), [])
   })
 
+  it('leaves out a rejected symbol, in whose room another fits, until it is asked for again', () => {
+    const book = new Subscriptions(['A', 'B', 'C'])
+    steps(book)
+    book.overLimit('too many')
+    book.drainChanges()
+    assert.equal(book.reject('A', 'no such symbol'), true)
+    assert.equal(book.reject('A', 'no such symbol'), false)
+    assert.deepEqual(steps(book), ['subscribe C'])
+    assert.deepEqual(changes(book), ['A rejected: no such symbol', 'C asked for'])
+    book.want(['A', 'B'])
+    book.askAgain('A')
+    assert.deepEqual(steps(book), ['unsubscribe C', 'subscribe A'])
+  })
+
+  it('requests all wanted symbols but the rejected ones, whatever was wanted and rejected before', () => {
+    const symbols = ['A', 'B', 'C', 'D', 'E']
+    const one = fc.constantFrom(...symbols)
+    const action = fc.oneof(
+      fc.record({ want: fc.subarray(symbols) }),
+      fc.record({ reject: one }),
+      fc.record({ again: one })
+    )
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 30 }), (actions) => {
+        const book = new Subscriptions([])
+        let wanted: readonly string[] = []
+        const rejected = new Set<string>()
+        const sent = new Set<string>()
+        const standings = new Map<string, string>()
+        for (const given of actions) {
+          if ('want' in given) book.want((wanted = given.want))
+          else if ('again' in given) {
+            book.askAgain(given.again)
+            rejected.delete(given.again)
+          } else {
+            assert.equal(book.reject(given.reject, 'no'), sent.delete(given.reject))
+            if (wanted.includes(given.reject)) rejected.add(given.reject)
+          }
+          for (const symbol of rejected) if (!wanted.includes(symbol)) rejected.delete(symbol)
+          for (let step = book.next(); step !== undefined; step = book.next()) {
+            if (step.action === 'subscribe') assert.equal(sent.has(step.symbol), false)
+            if (step.action === 'subscribe') sent.add(step.symbol)
+            else sent.delete(step.symbol)
+          }
+          for (const { symbol, standing } of book.drainChanges()) standings.set(symbol, standing)
+          const expected = wanted.filter((symbol) => !rejected.has(symbol)).toSorted()
+          assert.deepEqual([...sent].toSorted(), expected)
+          for (const symbol of wanted) {
+            const standing = rejected.has(symbol) ? 'rejected' : 'asked for'
+            assert.equal(standings.get(symbol), standing)
+          }
+        }
+      }),
+      { numRuns: 500 }
+    )
+  })
+
   it('ends with the set that the server sends, however late its answers are', () => {
     const symbols = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H']
     const round = fc.record({

@@ -55,6 +55,22 @@ describe('parseFrame()', () => {
 
   it('recognises pings, errors and types without trades', () => {
     assert.deepEqual(parseFrame('{"type":"ping"}'), { kind: 'ping' })
+    for (const [msg, symbol] of [
+      ['Invalid symbol OANDA:EUR_USD', 'OANDA:EUR_USD'],
+      ['invalid symbol: IC MARKETS:1 ', 'IC MARKETS:1']
+    ]) {
+      assert.deepEqual(parseFrame(JSON.stringify({ type: 'error', msg })), {
+        kind: 'error',
+        message: msg,
+        meaning: 'symbol refused',
+        symbol
+      })
+    }
+    assert.deepEqual(parseFrame('{"type":"error","msg":"Invalid symbol"}'), {
+      kind: 'error',
+      message: 'Invalid symbol',
+      meaning: 'unknown'
+    })
     assert.deepEqual(parseFrame('{"type":"error","msg":"Subscribing to too many symbols"}'), {
       kind: 'error',
       message: 'Subscribing to too many symbols',

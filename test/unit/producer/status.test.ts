@@ -10,6 +10,10 @@ function symbol(name: string, standing: SymbolState['standing']): SymbolState {
 }
 
 function explain(given: Partial<FeedFacts>): string {
+  return statusOf(given).explanation
+}
+
+function statusOf(given: Partial<FeedFacts>): ReturnType<typeof feedStatus> {
   return feedStatus({
     feed: 'finnhub',
     nowMs: OPEN_MS,
@@ -20,6 +24,8 @@ function explain(given: Partial<FeedFacts>): string {
     lastError: null,
     lastFrameMs: OPEN_MS,
     lastTradeMs: null,
+    clockWrongByMs: undefined,
+    deliveryProblems: [],
     maxSymbols: 50,
     queuedFrames: 0,
     spooledBytes: 0,
@@ -28,7 +34,7 @@ function explain(given: Partial<FeedFacts>): string {
     symbols: [symbol('AAPL', 'receiving')],
     problems: new Map(),
     ...given
-  }).explanation
+  })
 }
 
 describe('feedStatus()', () => {
@@ -64,6 +70,21 @@ describe('feedStatus()', () => {
         problems: new Map([['X', { standing: 'over the limit', reason: 'too many' }]])
       }),
       /over the plan’s limit: X$/
+    )
+  })
+
+  it('warns of a clock that is wrong, and of what the broker does not have', () => {
+    assert.deepEqual(statusOf({}).warnings, [])
+    assert.deepEqual(
+      statusOf({ clockWrongByMs: 90_000, deliveryProblems: ['the spool holds 3 KiB'] }).warnings,
+      [
+        "the trades of the last minute are 90 s ahead of this machine's clock: set the clock",
+        'the spool holds 3 KiB'
+      ]
+    )
+    assert.match(
+      String(statusOf({ clockWrongByMs: -300_000 }).warnings),
+      /5 min or more behind this machine's clock: the clock is wrong, or the feed delayed/
     )
   })
 

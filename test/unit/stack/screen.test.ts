@@ -37,7 +37,11 @@ describe('renderScreen()', () => {
   })
 
   it('says so when no bar is stored yet', () => {
-    assert.match(renderScreen({ ...screen, firstBarMs: undefined }), /no bar stored yet/)
+    const feedText = 'connected, no trades: US stocks are closed'
+    assert.match(
+      renderScreen({ ...screen, firstBarMs: undefined, feedText }),
+      /tapedeck runs, no bar stored yet: connected, no trades: US stocks are closed\n/
+    )
   })
 })
 

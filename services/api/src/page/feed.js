@@ -2,9 +2,9 @@
 export function feedText(feeds) {
   if (feeds.length === 0) return 'No producer has reported on its feed yet'
   return feeds
-    .map(({ feed, state, isStale, explanation, queuedFrames, spooledBytes }) => {
-      const queued =
-        queuedFrames > 0 || spooledBytes > 0 ? `; ${queueText({ queuedFrames, spooledBytes })}` : ''
+    .map(({ feed, state, isStale, explanation, warnings, queuedFrames, spooledBytes }) => {
+      const isQueued = warnings.length === 0 && (queuedFrames > 0 || spooledBytes > 0)
+      const queued = isQueued ? `; ${queueText({ queuedFrames, spooledBytes })}` : ''
       const said =
         explanation.startsWith(state) || isStale ? explanation : `${state}, ${explanation}`
       return `${feeds.length > 1 ? `${feed}: ` : ''}${said}${queued}`
@@ -12,9 +12,14 @@ export function feedText(feeds) {
     .join(' · ')
 }
 
-/** `good` when all feeds are connected, `bad` when one is stale or stopped, otherwise `waiting`. */
+/** `good` when all is well, `bad` when a feed is stale, stopped or has warnings, otherwise `waiting`. */
 export function feedTone(feeds) {
-  if (feeds.some(({ isStale, state }) => isStale || state === 'stopped')) return 'bad'
+  if (
+    feeds.some(
+      ({ isStale, state, warnings }) => isStale || state === 'stopped' || warnings.length > 0
+    )
+  )
+    return 'bad'
   return feeds.length > 0 && feeds.every(({ state }) => state === 'connected') ? 'good' : 'waiting'
 }
 
