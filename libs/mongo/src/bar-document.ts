@@ -1,10 +1,12 @@
 import {
+  BAR_FIELDS,
   finalAt,
   objectMaker,
   STORED_BAR,
   type ActivitySpan,
   type Bar,
   type BarContext,
+  type BarFieldKind,
   type BarFields,
   type ExactParts,
   type StoredActivityBar,
@@ -14,6 +16,7 @@ import {
 } from '@tapedeck/domain'
 import { MOST_BYTES_PER_CHARACTER } from './bulk.ts'
 import type { Has } from './collection.ts'
+import { orEmpty, orNull, shapeOf, type Shape, type ValueKind } from './shape.ts'
 import { storeDocuments, type Owner, type Ownership, type Source, type Writes } from './guard.ts'
 
 /** A bar, replaced whole under the guard; BAR_FIELDS of libs/domain describes each field. */
@@ -31,6 +34,55 @@ interface StoredExact extends ExactParts {
   /** Activity bars: the places of their first and last trade. */
   readonly from?: TapePlace
   readonly through?: TapePlace
+}
+
+const SHAPE_OF_KIND: Readonly<Record<BarFieldKind, ValueKind>> = {
+  text: 'text',
+  texts: 'texts',
+  time: 'date',
+  price: 'number',
+  amount: 'number',
+  ratio: 'number',
+  count: 'whole',
+  flag: 'flag',
+  'bar status': barStatus
+}
+
+function barStatus(value: unknown): string | undefined {
+  const isKnown = value === 'provisional' || value === 'final' || value === 'revised'
+  return isKnown ? undefined : `is another, expected provisional, final or revised`
+}
+
+/** What a reader of bars relies on. */
+export const BAR_SHAPE: Shape = Object.entries(BAR_FIELDS).flatMap(([name, field]): Shape => {
+  const { origin, kind, isNullable } = { isNullable: false, ...field }
+  if (origin === 'derived') return []
+  const is = name === 'timeframe' ? 'timeframe' : SHAPE_OF_KIND[kind]
+  if (kind === 'texts') return [[name, orEmpty('texts')]]
+  return [[name, isNullable ? orNull(is) : is]]
+})
+
+/** What the consumer relies on in addition. */
+export const STORED_BAR_SHAPE: Shape = [
+  ...BAR_SHAPE,
+  ...shapeOf({
+    source: (value) => partProblem(value, { log: 'string', epoch: 'number', offset: 'number' }),
+    exact: (value) =>
+      partProblem(value, { priceCount: 'number' }) ??
+      (Array.isArray((value as Partial<StoredExact>).sums)
+        ? undefined
+        : 'has no sums, expected those of a bar')
+  })
+]
+
+function partProblem(
+  value: unknown,
+  parts: Readonly<Record<string, 'string' | 'number'>>
+): string | undefined {
+  const fields = Object.entries(parts)
+  const found = (value ?? {}) as Readonly<Record<string, unknown>>
+  const wrong = fields.find(([name, type]) => typeof found[name] !== type)
+  return wrong && `has no ${wrong[0]}, expected a ${wrong[1]}`
 }
 
 /** A bar as the consumer restores it. The offset is 0 for a document of another or an older log. */

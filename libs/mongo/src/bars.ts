@@ -3,6 +3,7 @@ import {
   lengthOf,
   precedes,
   parseTradeId,
+  timeframeProblem,
   type BarFields,
   type GapSpan,
   type HeadRequest,
@@ -12,11 +13,18 @@ import {
   type Timeframe
 } from '@tapedeck/domain'
 import type { Filter } from 'mongodb'
-import { storedActivityBarOf, storedBarOf, type BarDocument } from './bar-document.ts'
+import {
+  BAR_SHAPE,
+  STORED_BAR_SHAPE,
+  storedActivityBarOf,
+  storedBarOf,
+  type BarDocument
+} from './bar-document.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
 import type { Ownership, Source } from './guard.ts'
-import { between, newestRows, type WindowQuery } from './newest-rows.ts'
+import { between, newestRows, texts, type WindowQuery } from './newest-rows.ts'
+import { readable, type HasReport } from './shape.ts'
 import type { HasSymbols } from './symbols.ts'
 
 export const BARS = new CollectionSpec<BarDocument>('bars', {
@@ -39,9 +47,16 @@ const IDS_PER_QUERY = 1000
 /** Activity bars that may begin in the same millisecond. */
 const SAME_START = 500
 
-/** The bars with these ids, to be restored. */
+function storedBars(found: readonly BarDocument[], report: HasReport): BarDocument[] {
+  return readable('bars', STORED_BAR_SHAPE, found, report)
+}
+
+/**
+ * The bars with these ids, to be restored. One that cannot be read counts as not stored: the consumer makes it again
+ * from the trades that follow, and `npm run audit` finds what it lacks.
+ */
 export async function loadBars(
-  { bars }: HasBars,
+  { bars, unreadable }: HasBars & HasReport,
   owner: Ownership,
   ids: readonly string[]
 ): Promise<StoredBar[]> {
@@ -50,17 +65,21 @@ export async function loadBars(
     const found = await translated('Cannot load bars', () =>
       bars.find({ _id: { $in: ids.slice(i, i + IDS_PER_QUERY) } }).toArray()
     )
-    for (const document of found) loaded.push(storedBarOf(document, owner))
+    for (const document of storedBars(found, { unreadable }))
+      loaded.push(storedBarOf(document, owner))
   }
   return loaded
 }
 
 /** The provisional bars of a log, which its owner must make final; activity bars excluded. */
-export async function loadOpenBars({ bars }: HasBars, owner: Ownership): Promise<StoredBar[]> {
+export async function loadOpenBars(
+  { bars, unreadable }: HasBars & HasReport,
+  owner: Ownership
+): Promise<StoredBar[]> {
   const found = await translated('Cannot load open bars', () =>
     bars.find({ 'source.log': owner.log, status: 'provisional' }).toArray()
   )
-  return found
+  return storedBars(found, { unreadable })
     .filter(({ timeframe }) => !isActivity(timeframe))
     .map((document) => storedBarOf(document, owner))
 }
@@ -70,7 +89,7 @@ export async function loadOpenBars({ bars }: HasBars, owner: Ownership): Promise
  * none.
  */
 export async function loadHead(
-  { bars }: HasBars,
+  { bars, unreadable }: HasBars & HasReport,
   owner: Ownership,
   { symbol, timeframe }: HeadRequest
 ): Promise<StoredActivityBar | undefined> {
@@ -87,7 +106,7 @@ export async function loadHead(
       .limit(SAME_START)
       .toArray()
   )
-  return found
+  return storedBars(found, { unreadable })
     .map((document) => storedActivityBarOf(document, owner))
     .reduce<StoredActivityBar | undefined>(
       (newest, one) =>
@@ -111,7 +130,7 @@ const GAP_BATCH = 1000
  * have the gap already, wherever they are. The bars of these timeframes alone.
  */
 export async function eachBarOfGap(
-  { bars, symbols }: HasBars & HasSymbols,
+  { bars, symbols, unreadable }: HasBars & HasSymbols & HasReport,
   owner: Ownership,
   timeframes: readonly Timeframe[],
   { id, fromMs, toMs }: GapSpan,
@@ -123,11 +142,9 @@ export async function eachBarOfGap(
     try {
       while (await cursor.hasNext()) {
         visit(
-          cursor
-            .readBufferedDocuments()
-            .map((bar) =>
-              isActivity(bar.timeframe) ? storedActivityBarOf(bar, owner) : storedBarOf(bar, owner)
-            )
+          storedBars(cursor.readBufferedDocuments(), { unreadable }).map((bar) =>
+            isActivity(bar.timeframe) ? storedActivityBarOf(bar, owner) : storedBarOf(bar, owner)
+          )
         )
       }
     } finally {
@@ -136,7 +153,7 @@ export async function eachBarOfGap(
   }
   await translated('Cannot load the bars of a feed gap', async () => {
     await each({ gapIds: id, ...HAS_GAPS, timeframe: { $in: timeframes } })
-    const known = await symbols.distinct('_id')
+    const known = texts(await symbols.distinct('_id'))
     const end = { $gt: dateAt(fromMs) }
     for (const timeframe of timeframes) {
       const lengthMs = lengthOf(timeframe)
@@ -169,6 +186,9 @@ function dateAt(ms: number): Date {
   return new Date(Math.min(Math.max(ms, EARLIEST_MS), LATEST_MS))
 }
 
+/** A start that a bar may have; one by hand may be any other value. */
+const REAL_DATE = { $gte: new Date(0), $lt: new Date(Date.UTC(10_000, 0)) }
+
 /** Symbols whose newest bar is looked up at the same time. */
 const CONCURRENCY = 20
 
@@ -178,11 +198,11 @@ const CONCURRENCY = 20
  * the symbol, so that without one MongoDB would read every bar.
  */
 export async function newestBarStartMs({ bars }: HasBars): Promise<number> {
-  const symbols = await bars.distinct('symbol')
+  const symbols = texts(await bars.distinct('symbol'))
   const newestOf = async (symbol: string): Promise<number> => {
     const timeframe = { $in: await bars.distinct('timeframe', { symbol }) }
     const newest = await bars
-      .find({ symbol, timeframe })
+      .find({ symbol, timeframe, start: REAL_DATE })
       .project<{ start: Date }>({ _id: 0, start: 1 })
       .sort({ start: -1 })
       .limit(1)
@@ -202,7 +222,7 @@ const ROW_PROJECTION = { exact: 0, source: 0, updatedAt: 0 } as const
 
 /** The newest bars of a range of starts, ascending. */
 export function findBars(
-  { bars }: HasBars,
+  { bars, unreadable }: HasBars & HasReport,
   query: WindowQuery,
   timeoutMs: number
 ): Promise<BarFields[]> {
@@ -212,6 +232,7 @@ export function findBars(
       timeField: 'start',
       filter: { timeframe: query.timeframe, start: between(query) },
       projection: ROW_PROJECTION,
+      readable: (found) => readable('bars', BAR_SHAPE, found, { unreadable }),
       timeoutMs
     })
   )
@@ -219,13 +240,14 @@ export function findBars(
 
 /** The bar with an `_id`; undefined when there is none. */
 export function findBar(
-  { bars }: HasBars,
+  { bars, unreadable }: HasBars & HasReport,
   id: string,
   timeoutMs: number
 ): Promise<BarFields | undefined> {
   return reading('a bar', timeoutMs, async () => {
     const options = { projection: ROW_PROJECTION, timeoutMS: timeoutMs }
-    return (await bars.findOne<BarFields>({ _id: id }, options)) ?? undefined
+    const found = await bars.findOne<BarFields>({ _id: id }, options)
+    return readable('bars', BAR_SHAPE, found === null ? [] : [found], { unreadable })[0]
   })
 }
 
@@ -245,8 +267,8 @@ export function nextFirstTrade(
       .limit(SAME_START)
       .toArray()
     const own = placeOf(firstTradeOf(_id))
-    const later = found
-      .map((bar) => firstTradeOf(bar._id))
+    const later = texts(found.map((bar) => bar._id))
+      .map(firstTradeOf)
       .filter((id) => precedes(own, placeOf(id)))
     return later.toSorted((a, b) => (precedes(placeOf(a), placeOf(b)) ? -1 : 1))[0]
   })
@@ -272,7 +294,7 @@ interface BarsQuery {
 
 /** Calls `visit` with the bars of a range by start, some hundred at a time. @throws DATABASE_UNREACHABLE */
 export async function eachBars(
-  { bars }: HasBars,
+  { bars, unreadable }: HasBars & HasReport,
   { symbol, timeframe, fromMs, toMs, tradeDate }: BarsQuery,
   visit: (batch: readonly BarDocument[]) => Promise<void> | void
 ): Promise<void> {
@@ -285,7 +307,7 @@ export async function eachBars(
   const cursor = bars.find(filter, { batchSize: 1000 }).sort({ start: 1 })
   try {
     while (await translated('Cannot read bars', () => cursor.hasNext())) {
-      await visit(cursor.readBufferedDocuments())
+      await visit(storedBars(cursor.readBufferedDocuments(), { unreadable }))
     }
   } finally {
     await cursor.close()
@@ -299,7 +321,7 @@ export async function newestStartBefore(
 ): Promise<number | undefined> {
   const found = await translated('Cannot read bars', () =>
     bars
-      .find({ symbol, timeframe, start: { $lt: new Date(toMs) } })
+      .find({ symbol, timeframe, start: { ...REAL_DATE, $lt: new Date(toMs) } })
       .sort({ start: -1 })
       .limit(1)
       .project<{ start: Date }>({ start: 1 })
@@ -310,7 +332,8 @@ export async function newestStartBefore(
 
 /** The timeframes in which a symbol has bars. */
 export async function storedTimeframes({ bars }: HasBars, symbol: string): Promise<string[]> {
-  return translated('Cannot read bars', () => bars.distinct('timeframe', { symbol }))
+  const found = await translated('Cannot read bars', () => bars.distinct('timeframe', { symbol }))
+  return texts(found).filter((timeframe) => timeframeProblem(timeframe) === undefined)
 }
 
 /** The log of a symbol's newest bar; undefined without bars. */
@@ -320,8 +343,8 @@ export async function logOfSymbol({ bars }: HasBars, symbol: string): Promise<st
       .find({ symbol })
       .limit(1)
       .sort({ symbol: -1, timeframe: -1, start: -1 })
-      .project<{ source: Source }>({ source: 1 })
+      .project<{ source?: Source }>({ source: 1 })
       .next()
   )
-  return found?.source.log
+  return found?.source?.log
 }

@@ -31,6 +31,7 @@ import { FORECAST_ABSENCES, FORECAST_EVENTS } from './forecast-events.ts'
 import { FORECAST_SCORES } from './forecast-scores.ts'
 import { FORECAST_SERIES } from './forecast-series.ts'
 import { FORECASTS } from './forecasts.ts'
+import type { HasReport } from './shape.ts'
 import { LATE_TRADES } from './late-trades.ts'
 import { LEASES } from './lease.ts'
 import { SUBSCRIPTIONS, SYMBOLS } from './symbols.ts'
@@ -165,7 +166,7 @@ type Collections = {
 }
 
 /** The collections by name, each of its document type. */
-export interface Database extends Collections {
+export interface Database extends Collections, HasReport {
   readonly db: Db
   /** A round trip to the server. @throws DATABASE_UNREACHABLE */
   ping(timeoutMs?: number): Promise<void>
@@ -183,7 +184,16 @@ const HEARTBEAT_MS = 2000
  */
 export async function openDatabase(
   config: MongoConfig,
-  { appName = 'tapedeck', timeoutMs = 5000, maxPoolSize = 10 } = {}
+  {
+    appName = 'tapedeck',
+    timeoutMs = 5000,
+    maxPoolSize = 10,
+    unreadable = () => undefined
+  }: Partial<HasReport> & {
+    readonly appName?: string
+    readonly timeoutMs?: number
+    readonly maxPoolSize?: number
+  } = {}
 ): Promise<Database> {
   const client = new MongoClient(config.uri, {
     appName,
@@ -204,6 +214,7 @@ export async function openDatabase(
   const database: Database = {
     ...collections,
     db,
+    unreadable,
     async ping(pingTimeoutMs = timeoutMs) {
       try {
         // The driver's own failure says more than this limit, so it may come first.

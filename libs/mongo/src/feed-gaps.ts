@@ -2,6 +2,7 @@ import { knownGap, type GapRecord, type KnownGap } from '@tapedeck/domain'
 import type { Filter } from 'mongodb'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
+import { nullable, optional, readable, shapeOf, type HasReport } from './shape.ts'
 
 /** An outage of the feed; `_id` is the gap's id. The consumer writes it from the topic. */
 export interface FeedGapDocument {
@@ -24,9 +25,22 @@ export const FEED_GAPS = new CollectionSpec<FeedGapDocument>('feed_gaps', {
   indexes: [[{ from: 1 }]]
 })
 
+const GAP_SHAPE = shapeOf({
+  _id: 'text',
+  feed: 'text',
+  from: nullable('date'),
+  to: nullable('date'),
+  cause: 'text',
+  symbols: 'texts',
+  log: optional('text'),
+  updatedAt: 'date'
+})
+
 type HasFeedGaps = Has<'feedGaps', FeedGapDocument>
 
 const GAPS_LOADED = 5000
+/** One is open; others were put in by hand. */
+const OPEN_GAPS = 100
 
 /**
  * Stores outages as the topic has them. Every partition carries each gap, and replays repeat them, so an
@@ -59,7 +73,7 @@ export async function storeGaps(
  * @param range only those that touch it
  */
 export async function loadGaps(
-  { feedGaps }: HasFeedGaps,
+  { feedGaps, unreadable }: HasFeedGaps & HasReport,
   log: string,
   range?: Pick<GapQuery, 'fromMs' | 'toMs'>
 ): Promise<KnownGap[]> {
@@ -71,7 +85,9 @@ export async function loadGaps(
       .limit(GAPS_LOADED)
       .toArray()
   )
-  return found.map((gap) => knownGap(gapRecordOf(gap)))
+  return readable('feed_gaps', GAP_SHAPE, found, { unreadable }).map((gap) =>
+    knownGap(gapRecordOf(gap))
+  )
 }
 
 /** The newest `limit` outages that touch the half-open range of time [fromMs, toMs), epoch ms. */
@@ -83,7 +99,7 @@ export interface GapQuery {
 
 /** The newest outages of a range, ascending by their beginning; one without a beginning comes first. */
 export function findGaps(
-  { feedGaps }: HasFeedGaps,
+  { feedGaps, unreadable }: HasFeedGaps & HasReport,
   query: GapQuery,
   timeoutMs: number
 ): Promise<FeedGapDocument[]> {
@@ -91,8 +107,19 @@ export function findGaps(
     const newest = await feedGaps
       .find(touching(query), { sort: { from: -1 }, limit: query.limit, timeoutMS: timeoutMs })
       .toArray()
-    return newest.toReversed()
+    return readable('feed_gaps', GAP_SHAPE, newest, { unreadable }).toReversed()
   })
+}
+
+/** The outage of a feed that was stored last and is not over; undefined when there is none. */
+export async function findOpenGap(
+  { feedGaps, unreadable }: HasFeedGaps & HasReport,
+  feed: string
+): Promise<FeedGapDocument | undefined> {
+  const open = await translated('Cannot read feed gaps', () =>
+    feedGaps.find({ feed, to: null }).sort({ updatedAt: -1 }).limit(OPEN_GAPS).toArray()
+  )
+  return readable('feed_gaps', GAP_SHAPE, open, { unreadable })[0]
 }
 
 /** A beginning of null lies before every time, an end of null after every time. */

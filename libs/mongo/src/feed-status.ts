@@ -1,5 +1,6 @@
 import { CollectionSpec, type Has } from './collection.ts'
 import { reading } from './failure.ts'
+import { orEmpty, orNull, readable, shapeOf, type HasReport } from './shape.ts'
 
 /** The status of a symbol at the feed, in the words that people are shown. */
 export type SymbolStanding =
@@ -56,18 +57,45 @@ export function withWarnings(explanation: string, warnings: readonly string[]): 
 
 export const FEED_STATUS = new CollectionSpec<FeedStatusDocument>('feed_status')
 
+const STATUS_SHAPE = shapeOf({
+  _id: 'text',
+  state: 'text',
+  explanation: 'text',
+  warnings: orEmpty('texts'),
+  lastError: orNull('text'),
+  connection: orNull('text'),
+  connectedAt: orNull('date'),
+  lastFrameAt: orNull('date'),
+  lastTradeAt: orNull('date'),
+  maxSymbols: 'whole',
+  queuedFrames: 'whole',
+  spooledBytes: 'whole',
+  symbols: {
+    each: shapeOf({
+      symbol: 'text',
+      standing: 'text',
+      lastTradeAt: orNull('date'),
+      usualGapMs: orNull('number'),
+      reason: orNull('text'),
+      askedAgainAt: orNull('date')
+    })
+  },
+  updatedAt: 'date'
+})
+
 /** More feeds than this are not read; a producer has one. */
 const MOST_FEEDS = 100
 
 /** The last status that each producer wrote, by the feed's name. */
 export function findFeeds(
-  { feedStatus }: Has<'feedStatus', FeedStatusDocument>,
+  { feedStatus, unreadable }: Has<'feedStatus', FeedStatusDocument> & HasReport,
   timeoutMs: number
 ): Promise<FeedStatusDocument[]> {
-  return reading('feed_status', timeoutMs, () =>
-    feedStatus
+  return reading('feed_status', timeoutMs, async () => {
+    const found = await feedStatus
       .find({}, { sort: { _id: 1 }, timeoutMS: timeoutMs })
       .limit(MOST_FEEDS)
       .toArray()
-  )
+    return readable('feed_status', STATUS_SHAPE, found, { unreadable })
+  })
 }

@@ -5,6 +5,7 @@ import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
 import { ofSeries, type SeriesQuery } from './forecast-series.ts'
 import { between, type RangeQuery } from './newest-rows.ts'
+import { readable, shapeOf, type HasReport } from './shape.ts'
 
 /** A lasting rise of a model's errors; `_id` is `<series>|<model>|<version that begins>`. */
 export interface ForecastEventDocument {
@@ -23,6 +24,19 @@ export interface ForecastEventDocument {
 export const FORECAST_EVENTS = new CollectionSpec<ForecastEventDocument>('forecast_events', {
   writeConcern: DURABLE
 })
+
+const SERIES_SHAPE = shapeOf({ _id: 'text', symbol: 'text', timeframe: 'text', horizon: 'whole' })
+const EVENT_SHAPE = [
+  ...SERIES_SHAPE,
+  ...shapeOf({
+    kind: 'text',
+    model: 'text',
+    modelVersion: 'whole',
+    at: 'date',
+    statistic: 'number',
+    threshold: 'number'
+  })
+]
 
 type HasForecastEvents = Has<'forecastEvents', ForecastEventDocument>
 
@@ -56,7 +70,7 @@ type SeriesRangeQuery = SeriesQuery & RangeQuery
 
 /** The newest change points of a range, ascending. */
 export function findForecastEvents(
-  { forecastEvents }: HasForecastEvents,
+  { forecastEvents, unreadable }: HasForecastEvents & HasReport,
   query: SeriesRangeQuery,
   timeoutMs: number
 ): Promise<ForecastEventDocument[]> {
@@ -65,7 +79,7 @@ export function findForecastEvents(
     const newest = await forecastEvents
       .find(filter, { sort: { at: -1 }, limit: query.limit, timeoutMS: timeoutMs })
       .toArray()
-    return newest.toReversed()
+    return readable('forecast_events', EVENT_SHAPE, newest, { unreadable }).toReversed()
   })
 }
 
@@ -85,6 +99,11 @@ export interface ForecastAbsenceDocument {
 export const FORECAST_ABSENCES = new CollectionSpec<ForecastAbsenceDocument>('forecast_absences', {
   writeConcern: DURABLE
 })
+
+const ABSENCE_SHAPE = [
+  ...SERIES_SHAPE,
+  ...shapeOf({ reason: 'text', tradeDate: 'text', from: 'date', to: 'date' })
+]
 
 type HasForecastAbsences = Has<'forecastAbsences', ForecastAbsenceDocument>
 
@@ -118,7 +137,7 @@ export async function storeAbsences(
 
 /** The newest absences that touch a range, ascending; of every model. */
 export function findForecastAbsences(
-  { forecastAbsences }: HasForecastAbsences,
+  { forecastAbsences, unreadable }: HasForecastAbsences & HasReport,
   query: SeriesRangeQuery,
   timeoutMs: number
 ): Promise<ForecastAbsenceDocument[]> {
@@ -131,6 +150,6 @@ export function findForecastAbsences(
     const newest = await forecastAbsences
       .find(filter, { sort: { from: -1 }, limit: query.limit, timeoutMS: timeoutMs })
       .toArray()
-    return newest.toReversed()
+    return readable('forecast_absences', ABSENCE_SHAPE, newest, { unreadable }).toReversed()
   })
 }

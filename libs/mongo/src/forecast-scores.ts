@@ -4,6 +4,7 @@ import { reading } from './failure.ts'
 import { ofSeries, type SeriesQuery } from './forecast-series.ts'
 import { storeDocuments, type Owner, type Source } from './guard.ts'
 import { compareTexts } from './newest-rows.ts'
+import { orNull, readable, shapeOf, type HasReport } from './shape.ts'
 
 /** Scores over some forecasts of a series; libs/domain/src/forecast/scores.ts has the formulas. */
 type ScoreFields = Readonly<Record<string, unknown>>
@@ -32,6 +33,24 @@ export interface ForecastScoreDocument {
 
 export const FORECAST_SCORES = new CollectionSpec<ForecastScoreDocument>('forecast_scores', {
   writeConcern: DURABLE
+})
+
+const SCORES_SHAPE = shapeOf({
+  _id: 'text',
+  symbol: 'text',
+  timeframe: 'text',
+  horizon: 'whole',
+  model: 'text',
+  label: 'text',
+  labelN: 'whole',
+  skill: orNull('number'),
+  p: orNull('number'),
+  last50: 'object',
+  last500: 'object',
+  day: 'object',
+  total: 'object',
+  tradeDate: 'text',
+  updatedAt: 'date'
 })
 
 type HasForecastScores = Has<'forecastScores', ForecastScoreDocument>
@@ -83,7 +102,7 @@ const MOST_SCORES = 10_000
 
 /** The scores of series by symbol, timeframe, horizon and model. */
 export function findForecastScores(
-  { forecastScores }: HasForecastScores,
+  { forecastScores, unreadable }: HasForecastScores & HasReport,
   query: SeriesQuery,
   timeoutMs: number
 ): Promise<ForecastScoreRow[]> {
@@ -92,7 +111,7 @@ export function findForecastScores(
       .find(ofSeries(query), { projection: { source: 0 }, timeoutMS: timeoutMs })
       .limit(MOST_SCORES)
       .toArray()
-    return rows.toSorted(bySeries)
+    return readable('forecast_scores', SCORES_SHAPE, rows, { unreadable }).toSorted(bySeries)
   })
 }
 

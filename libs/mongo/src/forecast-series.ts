@@ -1,16 +1,23 @@
 import {
   seriesOfId,
   type FinalBar,
+  type LedgerEntry,
   type SeriesHistory,
   type SeriesRequest,
   type SeriesState
 } from '@tapedeck/domain'
 import type { Filter } from 'mongodb'
-import type { BarDocument } from './bar-document.ts'
 import type { HasBars } from './bars.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { translated } from './failure.ts'
-import { ledgerEntry, type HasForecasts } from './forecasts.ts'
+import {
+  FORECAST_SHAPE,
+  ledgerEntry,
+  type ForecastDocument,
+  type HasForecasts
+} from './forecasts.ts'
+import { BAR_SHAPE, type BarDocument } from './bar-document.ts'
+import { readable, type HasReport } from './shape.ts'
 import { storeDocuments, type Owner, type Source } from './guard.ts'
 import { refuseNewer, STATE_VERSION, type Versioned } from './state-version.ts'
 
@@ -44,7 +51,7 @@ const CONCURRENCY = 20
 
 /** Loads the states, forecasts and bars of series that the engine asks for. @throws STATE_TOO_NEW */
 export async function loadSeries(
-  database: HasForecasts & HasForecastSeries & HasBars,
+  database: HasForecasts & HasForecastSeries & HasBars & HasReport,
   requests: readonly SeriesRequest[]
 ): Promise<SeriesHistory[]> {
   const found: SeriesHistory[] = []
@@ -97,7 +104,7 @@ export async function seriesToRestore(
 }
 
 async function loadOne(
-  database: HasForecasts & HasForecastSeries & HasBars,
+  database: HasForecasts & HasForecastSeries & HasBars & HasReport,
   request: SeriesRequest
 ): Promise<SeriesHistory> {
   const { id, symbol, timeframe, horizon, beforeMs, targetsMs } = request
@@ -105,8 +112,8 @@ async function loadOne(
   const { forecasts, forecastSeries } = database
   if (beforeMs === undefined) {
     const target = { $in: targetsMs.map((ms) => new Date(ms)) }
-    const entries = await forecasts.find({ ...series, target }).toArray()
-    return { request, state: null, bars: [], entries: entries.map(ledgerEntry) }
+    const entries = entriesOf(await forecasts.find({ ...series, target }).toArray(), database)
+    return { request, state: null, bars: [], entries }
   }
   const found = await forecastSeries.findOne({ _id: id })
   refuseNewer(`forecast series ${id}`, found)
@@ -119,13 +126,16 @@ async function loadOne(
     forecasts.find({ ...series, target: { $gt: through } }).toArray(),
     state === null ? loadFinalBars(database, request) : []
   ])
-  const entries = ahead.map(ledgerEntry)
-  return { request, state, bars, entries }
+  return { request, state, bars, entries: entriesOf(ahead, database) }
+}
+
+function entriesOf(found: readonly ForecastDocument[], report: HasReport): LedgerEntry[] {
+  return readable('forecasts', FORECAST_SHAPE, found, report).map(ledgerEntry)
 }
 
 /** The final bars that a new series starts from, ascending. */
 async function loadFinalBars(
-  { bars }: HasBars,
+  { bars, unreadable }: HasBars & HasReport,
   { symbol, timeframe, lookback, beforeMs }: SeriesRequest
 ): Promise<FinalBar[]> {
   const before = beforeMs === undefined || beforeMs === Infinity ? {} : { $lt: new Date(beforeMs) }
@@ -140,7 +150,7 @@ async function loadFinalBars(
     .sort({ start: -1 })
     .limit(lookback)
     .toArray()
-  return newestFirst.toReversed().map(finalBarOf)
+  return readable('bars', BAR_SHAPE, newestFirst, { unreadable }).toReversed().map(finalBarOf)
 }
 
 function finalBarOf(document: BarDocument): FinalBar {

@@ -14,6 +14,7 @@ import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
 import { storeDocuments, type Owner, type Source, type Writes } from './guard.ts'
 import { between, newestRows, type WindowQuery } from './newest-rows.ts'
+import { only, orNull, readable, shapeOf, type HasReport } from './shape.ts'
 
 /**
  * One forecast of the close of one bar by one model, written before its outcome.
@@ -55,6 +56,57 @@ export const FORECASTS = new CollectionSpec<ForecastDocument>('forecasts', {
     ]
   ]
 })
+
+function allOrNull(kind: 'whole' | 'number', names: readonly string[]) {
+  return Object.fromEntries(names.map((name) => [name, orNull(kind)]))
+}
+
+const WHOLE = ['modelVersion', 'lookback', 'actualRevision', 'scoreRevision', 'madeAtOffset']
+const LINE = ['slope', 'intercept', 'r2', 'standardError', 'bandLower', 'bandUpper']
+const OUTCOME = ['naive', 'drift', 'scale', 'actual', 'error', 'naiveError', 'driftError']
+
+/** What a reader of forecasts relies on. */
+export const FORECAST_SHAPE = shapeOf({
+  _id: 'text',
+  symbol: 'text',
+  timeframe: 'timeframe',
+  horizon: 'whole',
+  model: 'text',
+  target: 'date',
+  targetEnd: 'date',
+  madeFrom: 'date',
+  lastClose: 'number',
+  n: 'whole',
+  forecast: 'number',
+  lower: 'number',
+  upper: 'number',
+  status: forecastStatus,
+  createdAt: 'date',
+  feed: 'text',
+  ...allOrNull('whole', WHOLE),
+  ...allOrNull('number', [...LINE, ...OUTCOME]),
+  tradeDate: orNull('text'),
+  bandFrom: orNull('text'),
+  reason: orNull('text'),
+  timing: orNull('text'),
+  inOls: orNull('flag'),
+  inBand: orNull('flag'),
+  scoredAt: orNull('date'),
+  corrections: {
+    each: shapeOf({
+      rewrite: 'whole',
+      was: orNull('number'),
+      wasRevision: 'whole',
+      reason: orNull('text')
+    }),
+    or: []
+  }
+})
+
+function forecastStatus(value: unknown): string | undefined {
+  const isKnown = value === 'open' || value === 'scored' || value === 'void'
+  return isKnown ? undefined : `is another, expected open, scored or void`
+}
 
 export type HasForecasts = Has<'forecasts', ForecastDocument>
 
@@ -181,7 +233,7 @@ export type ForecastRow = Omit<ForecastDocument, 'source'>
 
 /** The newest forecasts of a range, ascending by target. */
 export function findForecasts(
-  { forecasts }: HasForecasts,
+  { forecasts, unreadable }: HasForecasts & HasReport,
   query: ForecastQuery,
   timeoutMs: number
 ): Promise<ForecastRow[]> {
@@ -198,6 +250,7 @@ export function findForecasts(
         ...(madeBeforeMs !== undefined && { madeFrom: { $lt: new Date(madeBeforeMs) } })
       },
       projection: { source: 0 },
+      readable: (found) => readable('forecasts', FORECAST_SHAPE, found, { unreadable }),
       timeoutMs
     })
   )
@@ -205,7 +258,7 @@ export function findForecasts(
 
 /** The newest scores of series, read from their forecasts. */
 export async function loadScores(
-  database: HasForecasts,
+  database: HasForecasts & HasReport,
   ids: readonly string[]
 ): Promise<SeriesScores[]> {
   return translated('Cannot load the scores of forecasts', () =>
@@ -214,7 +267,6 @@ export async function loadScores(
 }
 
 const SCORE_FIELDS = {
-  _id: 0,
   model: 1,
   target: 1,
   actual: 1,
@@ -228,18 +280,39 @@ const SCORE_FIELDS = {
   bandUpper: 1
 } as const
 
-type ScoreRow = Omit<ScoreParts, 'targetMs'> & { readonly model: string; readonly target: Date }
+type ScoreRow = Omit<ScoreParts, 'targetMs'> & {
+  readonly _id: string
+  readonly model: string
+  readonly target: Date
+}
 
-async function loadScoresOf({ forecasts }: HasForecasts, id: string): Promise<SeriesScores> {
+/** A scored forecast has its errors and its band. */
+const SCORE_SHAPE = [
+  ...only(FORECAST_SHAPE, [...Object.keys(SCORE_FIELDS), '_id']),
+  ...shapeOf(
+    Object.fromEntries(
+      ['actual', 'error', 'naiveError', 'driftError', 'bandLower', 'bandUpper'].map(
+        (name) => [name, 'number'] as const
+      )
+    )
+  )
+]
+
+async function loadScoresOf(
+  { forecasts, unreadable }: HasForecasts & HasReport,
+  id: string
+): Promise<SeriesScores> {
   const counted = { status: 'scored', timing: { $nin: UNCOUNTED_TIMINGS } } as const
   const series = { ...seriesOfId(id), ...counted }
-  const newest = (filter: object, limit: number): Promise<ScoreRow[]> =>
-    forecasts
+  const newest = async (filter: object, most: number): Promise<ScoreRow[]> => {
+    const found = await forecasts
       .find({ ...series, ...filter })
       .project<ScoreRow>(SCORE_FIELDS)
       .sort({ target: -1 })
-      .limit(limit)
+      .limit(most)
       .toArray()
+    return readable('forecasts', SCORE_SHAPE, found, { unreadable })
+  }
   const limit = LONG_WINDOW * FORECAST_MODELS.length
   const all = await newest({}, limit)
   const byModel = Map.groupBy(all, ({ model }) => model)

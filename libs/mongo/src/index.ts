@@ -39,7 +39,14 @@ export {
   type Database,
   type MongoConfig
 } from './connect.ts'
-export { findGaps, loadGaps, storeGaps, type FeedGapDocument, type GapQuery } from './feed-gaps.ts'
+export {
+  findGaps,
+  findOpenGap,
+  loadGaps,
+  storeGaps,
+  type FeedGapDocument,
+  type GapQuery
+} from './feed-gaps.ts'
 export {
   findFeeds,
   withWarnings,
@@ -112,6 +119,7 @@ export {
   type TradeCollection,
   type TradeRange
 } from './shadow-trades.ts'
+export type { UnreadableDocument } from './shape.ts'
 export {
   desiredSymbols,
   findSymbols,
@@ -119,6 +127,7 @@ export {
   readSubscriptions,
   setWanted,
   storeSymbols,
+  type KnownSymbol,
   type SubscriptionDocument,
   type SymbolDocument
 } from './symbols.ts'

@@ -1,9 +1,10 @@
 import { insertAll } from './bulk.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
-import { between, newestRows, type RangeQuery } from './newest-rows.ts'
+import { between, newestRows, texts, type RangeQuery } from './newest-rows.ts'
 import type { TradeRange } from './shadow-trades.ts'
-import type { TradeDocument } from './trades.ts'
+import { only, readable, shapeOf, type HasReport } from './shape.ts'
+import { TRADE_SHAPE, type TradeDocument } from './trades.ts'
 
 /** A trade that is excluded from every bar, with the reason; `_id` as in trades. */
 export interface LateTradeDocument extends TradeDocument {
@@ -17,6 +18,8 @@ export const LATE_TRADES = new CollectionSpec<LateTradeDocument>('late_trades', 
   indexes: [[{ symbol: 1, tradedAt: 1 }], [{ symbol: 1, receivedAt: 1 }]]
 })
 
+export const LATE_TRADE_SHAPE = [...TRADE_SHAPE, ...shapeOf({ reason: 'text', byMs: 'number' })]
+
 export type HasLateTrades = Has<'lateTrades', LateTradeDocument>
 
 export async function insertLateTrades(
@@ -29,7 +32,7 @@ export async function insertLateTrades(
 
 /** The newest late trades, ascending; the range is over when they were received, since one may be a day late. */
 export function findLateTrades(
-  { lateTrades }: HasLateTrades,
+  { lateTrades, unreadable }: HasLateTrades & HasReport,
   query: RangeQuery,
   timeoutMs: number
 ): Promise<LateTradeDocument[]> {
@@ -38,6 +41,7 @@ export function findLateTrades(
       ...query,
       timeField: 'receivedAt',
       filter: { receivedAt: between(query) },
+      readable: (found) => readable('late_trades', LATE_TRADE_SHAPE, found, { unreadable }),
       timeoutMs
     })
   )
@@ -62,8 +66,12 @@ export function countLateAges(
 ): Promise<LateAge[]> {
   return reading('late_trades', timeoutMs, async () => {
     const timeout = { timeoutMS: timeoutMs }
-    const symbols = query.symbols ?? (await lateTrades.distinct('symbol', {}, timeout))
-    const match = { symbol: { $in: [...symbols] }, receivedAt: between(query) }
+    const symbols = query.symbols ?? texts(await lateTrades.distinct('symbol', {}, timeout))
+    const match = {
+      symbol: { $in: [...symbols] },
+      receivedAt: between(query),
+      byMs: { $type: 'number' }
+    }
     // The age group of a trade is the number of lower bounds that its age reaches.
     const passed = LATE_AGES_MS.slice(1).map((fromMs) => ({
       $cond: [{ $gte: ['$byMs', fromMs] }, 1, 0]
@@ -82,9 +90,11 @@ export interface ExcludedTrade {
   readonly tMs: number
 }
 
+const EXCLUDED_SHAPE = only(LATE_TRADE_SHAPE, ['_id', 'reason', 'tradedAt'])
+
 /** The trades of `trades` that are excluded from every bar, by id; redelivered ones are not in `trades`. */
 export async function loadExcludedIds(
-  { lateTrades }: HasLateTrades,
+  { lateTrades, unreadable }: HasLateTrades & HasReport,
   { symbol, fromMs, toMs }: TradeRange
 ): Promise<Map<string, ExcludedTrade>> {
   return translated('Cannot read late_trades', async () => {
@@ -97,7 +107,9 @@ export async function loadExcludedIds(
       .project<{ _id: string; reason: string; tradedAt: Date }>({ reason: 1, tradedAt: 1 })
       .toArray()
     return new Map(
-      found.map(({ _id, reason, tradedAt }) => [_id, { reason, tMs: tradedAt.getTime() }])
+      readable('late_trades', EXCLUDED_SHAPE, found, { unreadable }).map(
+        ({ _id, reason, tradedAt }) => [_id, { reason, tMs: tradedAt.getTime() }]
+      )
     )
   })
 }

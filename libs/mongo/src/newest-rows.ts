@@ -25,6 +25,8 @@ interface RowsQuery<D> extends Pick<RangeQuery, 'symbols' | 'limit'> {
   /** Conditions other than the symbol, the one on the time included. */
   readonly filter: object
   readonly projection?: object
+  /** Leaves out rows that cannot be read. */
+  readonly readable: (rows: D[]) => D[]
   readonly timeoutMs: number
 }
 
@@ -35,28 +37,48 @@ interface RowsQuery<D> extends Pick<RangeQuery, 'symbols' | 'limit'> {
  */
 export async function newestRows<D extends { readonly _id: string; readonly symbol: string }>(
   collection: Collection<D>,
-  { symbols, limit, timeField, filter, projection = {}, timeoutMs }: RowsQuery<D>
+  query: RowsQuery<D>
 ): Promise<D[]> {
-  const known = symbols ?? (await collection.distinct('symbol', {}, { timeoutMS: timeoutMs }))
+  const { symbols, limit, timeField, timeoutMs } = query
+  const known = symbols ?? texts(await collection.distinct('symbol', {}, { timeoutMS: timeoutMs }))
   const rows: D[] = []
   for (let at = 0; at < known.length; at += SYMBOLS_PER_QUERY) {
-    const group = known.slice(at, at + SYMBOLS_PER_QUERY)
-    const found = await collection
-      .find({ symbol: { $in: group }, ...filter } as unknown as Filter<D>, {
-        projection,
-        sort: { [timeField]: -1 },
-        limit,
-        batchSize: limit,
-        timeoutMS: timeoutMs
-      })
-      .toArray()
-    rows.push(...(found as unknown as D[]))
+    rows.push(...(await newestOf(collection, known.slice(at, at + SYMBOLS_PER_QUERY), query)))
   }
   const timeOf = (row: D): number => (row[timeField] as Date).getTime()
   rows.sort(
     (a, b) => timeOf(a) - timeOf(b) || compareTexts(a.symbol, b.symbol) || compareIds(a._id, b._id)
   )
   return rows.slice(-limit)
+}
+
+/** The newest rows of some symbols that can be read; it reads on where some could not be. */
+async function newestOf<D extends { readonly _id: string; readonly symbol: string }>(
+  collection: Collection<D>,
+  symbols: readonly string[],
+  { limit, timeField, filter, projection = {}, readable, timeoutMs }: RowsQuery<D>
+): Promise<D[]> {
+  const rows: D[] = []
+  for (let skip = 0; ;) {
+    const found = (await collection
+      .find({ symbol: { $in: symbols }, ...filter } as unknown as Filter<D>, {
+        projection,
+        sort: { [timeField]: -1 },
+        ...(skip > 0 && { skip }),
+        limit,
+        batchSize: limit,
+        timeoutMS: timeoutMs
+      })
+      .toArray()) as unknown as D[]
+    rows.push(...readable(found))
+    skip += found.length
+    if (rows.length >= limit || found.length < limit) return rows.slice(0, limit)
+  }
+}
+
+/** Values of a field by hand may be of any type; those of ours are texts. */
+export function texts(values: readonly unknown[]): string[] {
+  return values.filter((value) => typeof value === 'string')
 }
 
 /** The filter of a time in [fromMs, toMs). */

@@ -4,7 +4,9 @@ import type { HasBars } from './bars.ts'
 import { insertAll } from './bulk.ts'
 import { CollectionSpec, type HasDb } from './collection.ts'
 import { translated } from './failure.ts'
-import type { HasTrades, TradeDocument } from './trades.ts'
+import { texts } from './newest-rows.ts'
+import { only, readable, type HasReport } from './shape.ts'
+import { TRADE_SHAPE, type HasTrades, type TradeDocument } from './trades.ts'
 
 /** A trade as `reprocess --source topic` read it again, with what decides whether it is in a bar. */
 export interface ShadowTradeDocument extends TradeDocument {
@@ -59,6 +61,7 @@ const FIELDS = {
   vendorId: 1,
   offset: 1
 }
+const READ_SHAPE = only(TRADE_SHAPE, ['_id', ...Object.keys(FIELDS)])
 type Read = Pick<TradeDocument, '_id' | 'price' | 'size' | 'tradedAt' | 'receivedAt' | 'feed'> &
   Partial<Pick<ShadowTradeDocument, 'conditions' | 'vendorId' | 'offset'>>
 
@@ -68,7 +71,7 @@ type Read = Pick<TradeDocument, '_id' | 'price' | 'size' | 'tradedAt' | 'receive
  * @throws DATABASE_UNREACHABLE
  */
 export async function eachTrade(
-  { db }: HasDb,
+  { db, unreadable }: HasDb & HasReport,
   collection: TradeCollection,
   { symbol, fromMs, toMs, receivedFromMs, receivedToMs }: TradeRange,
   visit: (trade: StoredTrade) => 'stop' | undefined,
@@ -94,7 +97,8 @@ export async function eachTrade(
       .project<Read>(FIELDS)
     try {
       while (await cursor.hasNext()) {
-        for (const document of cursor.readBufferedDocuments()) {
+        const found = cursor.readBufferedDocuments()
+        for (const document of readable(collection, READ_SHAPE, found, { unreadable })) {
           if (visit(tradeOf(symbol, document, known)) === 'stop') return
         }
       }
@@ -141,7 +145,7 @@ export async function storedSymbols({ trades, bars }: HasTrades & HasBars): Prom
   const found = await translated('Cannot read the symbols', () =>
     Promise.all([trades.distinct('symbol'), bars.distinct('symbol')])
   )
-  return [...new Set(found.flat())].toSorted()
+  return [...new Set(texts(found.flat()))].toSorted()
 }
 
 /** Removes what an earlier run left in `trades_shadow`. */

@@ -1,5 +1,6 @@
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
+import { orNull, readable, shapeOf, type HasReport } from './shape.ts'
 
 /** The last trade of a symbol; `_id` is the symbol. */
 export interface SymbolDocument {
@@ -39,11 +40,29 @@ export async function storeSymbols(
 /** More symbols than this are not read. */
 const MOST_SYMBOLS = 10_000
 
+const SYMBOL_SHAPE = shapeOf({
+  _id: 'text',
+  feed: orNull('text'),
+  firstSeenAt: orNull('date'),
+  lastPrice: orNull('number'),
+  lastTradeAt: orNull('date'),
+  lastReceivedAt: orNull('date')
+})
+
+/** A symbol as it is read: a value that does not fit is null. */
+export type KnownSymbol = { readonly [K in keyof SymbolDocument]: SymbolDocument[K] | null } & {
+  readonly _id: string
+}
+
 /** Every symbol that ever had a trade. @throws DATABASE_UNREACHABLE */
-export function findSymbols({ symbols }: HasSymbols, timeoutMs: number): Promise<SymbolDocument[]> {
-  return reading('symbols', timeoutMs, () =>
-    symbols.find({}, { timeoutMS: timeoutMs }).limit(MOST_SYMBOLS).toArray()
-  )
+export function findSymbols(
+  { symbols, unreadable }: HasSymbols & HasReport,
+  timeoutMs: number
+): Promise<KnownSymbol[]> {
+  return reading('symbols', timeoutMs, async () => {
+    const found = await symbols.find({}, { timeoutMS: timeoutMs }).limit(MOST_SYMBOLS).toArray()
+    return readable<KnownSymbol>('symbols', SYMBOL_SHAPE, found, { unreadable })
+  })
 }
 
 /** A symbol that was added to or removed from SYMBOLS at run time; `_id` is the symbol. */
@@ -57,6 +76,8 @@ export interface SubscriptionDocument {
 export const SUBSCRIPTIONS = new CollectionSpec<SubscriptionDocument>('subscriptions', {
   writeConcern: { w: 'majority' }
 })
+
+const SUBSCRIPTION_SHAPE = shapeOf({ _id: 'text', wanted: 'flag', at: 'date' })
 
 type HasSubscriptions = Has<'subscriptions', SubscriptionDocument>
 
@@ -97,7 +118,7 @@ export function mergeSymbols(
  * @throws DATABASE_UNREACHABLE; the caller then keeps the list it has
  */
 export async function desiredSymbols(
-  database: HasSubscriptions,
+  database: HasSubscriptions & HasReport,
   base: readonly string[],
   most?: number
 ): Promise<DesiredSymbols> {
@@ -106,12 +127,16 @@ export async function desiredSymbols(
 
 /** Every symbol that was ever added or removed at run time. @throws DATABASE_UNREACHABLE */
 export function readSubscriptions(
-  { subscriptions }: HasSubscriptions,
+  { subscriptions, unreadable }: HasSubscriptions & HasReport,
   timeoutMs = READ_TIMEOUT_MS
 ): Promise<readonly SubscriptionDocument[]> {
-  return reading('subscriptions', timeoutMs, () =>
-    subscriptions.find({}, { timeoutMS: timeoutMs }).limit(MAX_SUBSCRIPTIONS).toArray()
-  )
+  return reading('subscriptions', timeoutMs, async () => {
+    const found = await subscriptions
+      .find({}, { timeoutMS: timeoutMs })
+      .limit(MAX_SUBSCRIPTIONS)
+      .toArray()
+    return readable('subscriptions', SUBSCRIPTION_SHAPE, found, { unreadable })
+  })
 }
 
 /**

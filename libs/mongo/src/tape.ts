@@ -1,8 +1,9 @@
 import { precedes, parseTradeId, type Print } from '@tapedeck/domain'
 import type { Collection, Filter, FindCursor } from 'mongodb'
 import { reading } from './failure.ts'
-import type { HasLateTrades, LateTradeDocument } from './late-trades.ts'
-import type { HasTrades, TradeDocument } from './trades.ts'
+import { LATE_TRADE_SHAPE, type HasLateTrades, type LateTradeDocument } from './late-trades.ts'
+import { readable, without, type HasReport } from './shape.ts'
+import { TRADE_SHAPE, type HasTrades, type TradeDocument } from './trades.ts'
 
 /** A trade with its place on the tape, and why it is excluded from every bar, if it is. */
 export interface TapeTrade {
@@ -47,7 +48,7 @@ const BATCH = 2000
  * @throws DATABASE_UNREACHABLE when the whole range takes longer than `timeoutMs`
  */
 export function readTape(
-  database: HasTrades & HasLateTrades,
+  database: HasTrades & HasLateTrades & HasReport,
   query: TapeQuery,
   timeoutMs: number,
   visit: (trade: TapeTrade) => boolean
@@ -56,13 +57,20 @@ export function readTape(
 }
 
 async function merge(
-  { trades, lateTrades }: HasTrades & HasLateTrades,
+  { trades, lateTrades, unreadable }: HasTrades & HasLateTrades & HasReport,
   query: TapeQuery,
   timeoutMs: number,
   visit: (trade: TapeTrade) => boolean
 ): Promise<void> {
-  const kept = new MillisecondCursor(find(trades, query, timeoutMs))
-  const excluded = new MillisecondCursor(find(lateTrades, query, timeoutMs))
+  const unread = query.isForCounting === true ? Object.keys(UNCOUNTED) : []
+  const tradeShape = without(TRADE_SHAPE, unread)
+  const lateShape = without(LATE_TRADE_SHAPE, unread)
+  const kept = new MillisecondCursor(find(trades, query, timeoutMs), (found) =>
+    readable('trades', tradeShape, found, { unreadable })
+  )
+  const excluded = new MillisecondCursor(find(lateTrades, query, timeoutMs), (found) =>
+    readable('late_trades', lateShape, found, { unreadable })
+  )
   const start = query.after === undefined ? undefined : positionOf(query.after)
   try {
     for (;;) {
@@ -104,12 +112,14 @@ function find<D extends TradeDocument>(
 /** A cursor over ascending times that returns the trades of a millisecond together. */
 class MillisecondCursor<D extends TradeDocument> {
   readonly #cursor: FindCursor<D>
+  readonly #readable: (found: D[]) => D[]
   #batch: D[] = []
   #at = 0
   #isAtEnd = false
 
-  constructor(cursor: FindCursor<D>) {
+  constructor(cursor: FindCursor<D>, leaveOut: (found: D[]) => D[]) {
     this.#cursor = cursor
+    this.#readable = leaveOut
   }
 
   /** The next time, epoch ms; Infinity at the end, undefined when it must be loaded first. */
@@ -121,8 +131,10 @@ class MillisecondCursor<D extends TradeDocument> {
   /** Fetches the next batch and returns its first time; Infinity at the end. */
   async load(): Promise<number> {
     this.#at = 0
-    this.#isAtEnd = !(await this.#cursor.hasNext())
-    this.#batch = this.#isAtEnd ? [] : this.#cursor.readBufferedDocuments()
+    do {
+      this.#isAtEnd = !(await this.#cursor.hasNext())
+      this.#batch = this.#isAtEnd ? [] : this.#readable(this.#cursor.readBufferedDocuments())
+    } while (this.#batch.length === 0 && !this.#isAtEnd)
     return this.next ?? Infinity
   }
 

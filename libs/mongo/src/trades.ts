@@ -1,4 +1,5 @@
 import {
+  amountProblem,
   eligibilityText,
   parseTradeId,
   tradeId,
@@ -9,6 +10,7 @@ import { insertAll, MOST_BYTES_PER_CHARACTER } from './bulk.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
 import { between, newestRows, type RangeQuery } from './newest-rows.ts'
+import { only, optional, orNull, readable, shapeOf, type HasReport } from './shape.ts'
 import type { HasSymbols } from './symbols.ts'
 
 /** One trade (print), kept whole and never changed. `_id` is `<connection>-<frame>-<index>`. */
@@ -36,6 +38,28 @@ export interface TradeDocument {
 export const TRADES = new CollectionSpec<TradeDocument>('trades', {
   writeConcern: DURABLE,
   indexes: [[{ symbol: 1, tradedAt: 1 }]]
+})
+
+/** A price or size that sums hold exactly. */
+function amount(value: unknown): string | undefined {
+  const isHeld =
+    typeof value === 'number' && (value === 0 || amountProblem('size', value) === undefined)
+  return isHeld ? undefined : 'is none that trades have, expected a number from 1e-50 to 1e50, or 0'
+}
+
+export const TRADE_SHAPE = shapeOf({
+  _id: 'text',
+  symbol: 'text',
+  price: amount,
+  size: amount,
+  tradedAt: 'date',
+  receivedAt: 'date',
+  conditions: orNull('texts'),
+  session: 'text',
+  tradeDate: 'text',
+  eligible: orNull('text'),
+  feed: 'text',
+  vendorId: optional('text')
 })
 
 export type HasTrades = Has<'trades', TradeDocument>
@@ -93,7 +117,7 @@ export async function insertTrades(
 
 /** The newest trades of a range, ascending; those of one millisecond in the order of the feed. */
 export function findTrades(
-  { trades }: HasTrades,
+  { trades, unreadable }: HasTrades & HasReport,
   query: RangeQuery,
   timeoutMs: number
 ): Promise<TradeDocument[]> {
@@ -102,6 +126,7 @@ export function findTrades(
       ...query,
       timeField: 'tradedAt',
       filter: { tradedAt: between(query) },
+      readable: (found) => readable('trades', TRADE_SHAPE, found, { unreadable }),
       timeoutMs
     })
   )
@@ -111,20 +136,27 @@ interface TradeWithVendorId extends Pick<TradeDocument, '_id' | 'symbol' | 'trad
   readonly vendorId: string
 }
 
+const VENDOR_FIELDS = { symbol: 1, tradedAt: 1, vendorId: 1 } as const
+const VENDOR_SHAPE = [
+  ...only(TRADE_SHAPE, ['_id', 'symbol', 'tradedAt']),
+  ...shapeOf({ vendorId: 'text' })
+]
+
 /** The trades since `fromMs` that have a vendor's id, so that a deduplicator can be restored. */
 export async function loadTradesWithVendorId(
-  { trades, symbols }: HasTrades & HasSymbols,
+  { trades, symbols, unreadable }: HasTrades & HasSymbols & HasReport,
   fromMs: number
 ): Promise<TradeWithVendorId[]> {
   return translated('Cannot load trades with vendor ids', async () => {
     const known = await symbols.distinct('_id')
-    return trades
+    const found = await trades
       .find({
         symbol: { $in: known },
         tradedAt: { $gte: new Date(fromMs) },
         vendorId: { $exists: true }
       })
-      .project<TradeWithVendorId>({ symbol: 1, tradedAt: 1, vendorId: 1 })
+      .project<TradeWithVendorId>(VENDOR_FIELDS)
       .toArray()
+    return readable('trades', VENDOR_SHAPE, found, { unreadable })
   })
 }

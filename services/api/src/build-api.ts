@@ -1,5 +1,4 @@
 import { assert, systemClock, type Clock } from '@tapedeck/core'
-import type { TradeDocument } from '@tapedeck/mongo'
 import { addHealthRoutes, type ServiceContext } from '@tapedeck/service'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { ApiConfig } from './config.ts'
@@ -10,6 +9,8 @@ import type { Reader } from './database-reader.ts'
 import { LoadCache } from './load-cache.ts'
 import { renderPage } from './page.ts'
 import { readQuery } from './query.ts'
+import { notesHeader, withReadNotes, type ReadNotes } from './read-notes.ts'
+import type { SharedTrades } from './recent-trades.ts'
 import { sendFailure, sendProblems, sendUnknownRoute } from './replies.ts'
 import { measureRequests } from './request-metrics.ts'
 import { ERROR_SCHEMA } from './schemas.ts'
@@ -71,13 +72,17 @@ export function buildApi({ reader, context, clock = systemClock }: ApiDeps, conf
     'Answers of data routes, by whether they shared a read with another request',
     ['route', 'shared']
   )
-  const sharedTrades = new LoadCache<readonly TradeDocument[]>({
+  const sharedTrades = new LoadCache<SharedTrades>({
     ...SHARED_TRADES,
-    weigh: (rows) => rows.length,
+    weigh: ({ value }) => value.length,
     clock
   })
   const summaries = new LoadCache<BarSummary>({ ...SHARED_SUMMARIES, weigh: () => 1, clock })
-  const answers = new LoadCache<Buffer>({ ...SHARED_ANSWERS, weigh: ({ length }) => length, clock })
+  const answers = new LoadCache<Answer>({
+    ...SHARED_ANSWERS,
+    weigh: ({ body }) => body.length,
+    clock
+  })
   const { symbols, maxSymbols, forecasts, token } = config
   const tools = { reader, symbols, maxSymbols, forecasts, isChangeable: token !== undefined }
   for (const route of dataRoutes({ ...tools, sharedTrades, summaries, clock })) {
@@ -95,10 +100,16 @@ export function buildApi({ reader, context, clock = systemClock }: ApiDeps, conf
   return app
 }
 
+/** The bytes of an answer, and what they lack. */
+interface Answer {
+  readonly body: Buffer
+  readonly notes: ReadNotes
+}
+
 function addDataRoute(
   app: FastifyInstance,
   route: DataRoute,
-  answers: LoadCache<Buffer>,
+  answers: LoadCache<Answer>,
   count: (shared: boolean) => void
 ): void {
   const { path, parameters, summary, response, limitMs } = route
@@ -111,14 +122,19 @@ function addDataRoute(
     const { key, answer } = route.question(reading.query, request.params as PathParameters)
     // The bytes are shared, not the rows: serialising costs as much as reading.
     const { value, hit } = answers.get(`${path} ${key}`, async () => {
-      const text = reply.serialize(await answer())
+      const { value: found, notes } = await withReadNotes(answer)
+      const text = reply.serialize(found)
       assert(typeof text === 'string', `${path} is not serialised as text`)
-      return Buffer.from(text)
+      return { body: Buffer.from(text), notes }
     })
     count(hit)
-    const body = await value
+    const { body, notes } = await value
     return reply
-      .headers({ 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+      .headers({
+        'content-type': 'application/json; charset=utf-8',
+        'cache-control': 'no-store',
+        ...notesHeader(notes)
+      })
       .send(body)
   })
 }

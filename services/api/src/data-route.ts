@@ -1,10 +1,10 @@
 import type { Clock } from '@tapedeck/core'
 import type { ForecastSpec } from '@tapedeck/domain'
-import type { TradeDocument } from '@tapedeck/mongo'
 import type { BarSummary } from './bar-account.ts'
 import type { Reader } from './database-reader.ts'
 import type { LoadCache } from './load-cache.ts'
 import type { Parameter, Query } from './query.ts'
+import type { SharedTrades } from './recent-trades.ts'
 import { DEFAULT_WINDOWS, onGrid, timeRange, windowMs } from './time-range.ts'
 
 /** A normalised request: requests with the same key get the same answer. */
@@ -36,7 +36,7 @@ export interface DataRouteTools {
   readonly forecasts: readonly ForecastSpec[]
   /** Whether symbols can be added and removed with a token. */
   readonly isChangeable: boolean
-  readonly sharedTrades: LoadCache<readonly TradeDocument[]>
+  readonly sharedTrades: LoadCache<SharedTrades>
   readonly summaries: LoadCache<BarSummary>
   readonly clock: Clock
 }

@@ -36,19 +36,21 @@ import {
   type ForecastRow,
   type ForecastScoreRow,
   type GapQuery,
+  type KnownSymbol,
   type LateAge,
   type LateTradeDocument,
   type MongoConfig,
   type RangeQuery,
   type SeriesQuery,
   type SubscriptionDocument,
-  type SymbolDocument,
   type TapeQuery,
   type TapeTrade,
   type TradeDocument,
+  type UnreadableDocument,
   type WindowQuery
 } from '@tapedeck/mongo'
-import type { ServiceContext } from '@tapedeck/service'
+import { unreadableReport, type ServiceContext } from '@tapedeck/service'
+import { noteUnreadable } from './read-notes.ts'
 
 /** Limits of finding a server and of a read; both are below the limit of a request (build-api.ts). */
 const SELECT_TIMEOUT_MS = 2000
@@ -62,7 +64,7 @@ const SCAN_TIMEOUT_MS = 15_000
  */
 export interface Reader {
   ping(): Promise<void>
-  symbols(): Promise<readonly SymbolDocument[]>
+  symbols(): Promise<readonly KnownSymbol[]>
   trades(query: RangeQuery): Promise<readonly TradeDocument[]>
   bars(query: WindowQuery): Promise<readonly BarFields[]>
   bar(id: string): Promise<BarFields | undefined>
@@ -100,8 +102,14 @@ export function databaseReader(
     'Cannot read: not connected to MongoDB yet, expected a server at MONGODB_URI'
   )
 
+  const report = unreadableReport(context)
+  const unreadable = (found: UnreadableDocument): void => {
+    report(found)
+    noteUnreadable(found.collection)
+  }
+
   async function connect(): Promise<void> {
-    const options = { appName: 'tapedeck-api', timeoutMs: SELECT_TIMEOUT_MS }
+    const options = { appName: 'tapedeck-api', timeoutMs: SELECT_TIMEOUT_MS, unreadable }
     database = await connectDatabase(config, options)
     context.log.info({ database: config.database }, 'connected to MongoDB')
   }

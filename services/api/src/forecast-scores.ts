@@ -93,5 +93,5 @@ function testOf(found: unknown) {
 }
 
 function numberOrNull(value: unknown): number | null {
-  return typeof value === 'number' ? value : null
+  return Number.isFinite(value) ? (value as number) : null
 }

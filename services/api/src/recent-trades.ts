@@ -1,6 +1,13 @@
 import type { RangeQuery, TradeDocument } from '@tapedeck/mongo'
 import type { Reader } from './database-reader.ts'
 import type { LoadCache } from './load-cache.ts'
+import { addReadNotes, withReadNotes, type ReadNotes } from './read-notes.ts'
+
+/** Trades that several requests share, and what the read left out. */
+export interface SharedTrades {
+  readonly value: readonly TradeDocument[]
+  readonly notes: ReadNotes
+}
 
 const SECOND_MS = 1000
 /** Trades read beyond the limit, for those of the last second outside a viewer's range. */
@@ -15,7 +22,7 @@ const SPARE_ROWS = 200
  */
 export async function recentTrades(
   reader: Pick<Reader, 'trades'>,
-  shared: LoadCache<readonly TradeDocument[]>,
+  shared: LoadCache<SharedTrades>,
   query: RangeQuery
 ): Promise<readonly TradeDocument[]> {
   const { symbols, fromMs, toMs, limit } = query
@@ -25,7 +32,9 @@ export async function recentTrades(
     toMs: Math.ceil(toMs / SECOND_MS) * SECOND_MS,
     limit: limit + SPARE_ROWS
   }
-  const rows = await shared.get(JSON.stringify(wide), () => reader.trades(wide)).value
+  const load = (): Promise<SharedTrades> => withReadNotes(() => reader.trades(wide))
+  const { value: rows, notes } = await shared.get(JSON.stringify(wide), load).value
+  addReadNotes(notes)
   const inRange = rows.filter(({ tradedAt }) => {
     const ms = tradedAt.getTime()
     return ms >= fromMs && ms < toMs

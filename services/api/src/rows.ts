@@ -2,7 +2,7 @@ import { BAR_FIELDS, BAR_ROW, objectMaker, type BarFields } from '@tapedeck/doma
 import type { LateTradeDocument, TradeDocument } from '@tapedeck/mongo'
 
 /** Fields that trades lack which were stored before the fields existed. */
-const MISSING_OF_TRADE = { eligible: null } as const
+const MISSING_OF_TRADE = { conditions: null, eligible: null } as const
 
 /** A trade as the api returns it. */
 export function tradeRow(stored: TradeDocument) {

@@ -1,8 +1,8 @@
 import {
   mergeSymbols,
   type FeedStatusDocument,
-  type SubscriptionDocument,
-  type SymbolDocument
+  type KnownSymbol,
+  type SubscriptionDocument
 } from '@tapedeck/mongo'
 import { isStale } from './feed-rows.ts'
 
@@ -29,7 +29,7 @@ export interface SymbolRow {
 export interface SymbolFacts {
   readonly configured: readonly string[]
   readonly maxSymbols: number
-  readonly seen: readonly SymbolDocument[]
+  readonly seen: readonly KnownSymbol[]
   readonly subscriptions: readonly SubscriptionDocument[]
   readonly feeds: readonly FeedStatusDocument[]
 }
@@ -60,8 +60,8 @@ export function symbolList(
       reason: said === undefined ? unsaid : said.reason,
       feed: document?.feed ?? null,
       lastPrice: document?.lastPrice ?? null,
-      lastTradeAt: document?.lastTradeAt.getTime() ?? null,
-      firstSeenAt: document?.firstSeenAt.getTime() ?? null
+      lastTradeAt: document?.lastTradeAt?.getTime() ?? null,
+      firstSeenAt: document?.firstSeenAt?.getTime() ?? null
     }
   })
   return { mode: modeOf(seen), symbols }
@@ -72,7 +72,7 @@ function reasonUnsaid(known: number, fresh: number): string | null {
   return known > 0 ? 'no report from the producer' : null
 }
 
-function modeOf(seen: readonly SymbolDocument[]): Mode {
+function modeOf(seen: readonly KnownSymbol[]): Mode {
   if (seen.length === 0) return 'none'
   const live = seen.filter(({ feed }) => feed === LIVE_FEED).length
   if (live === 0) return 'simulated'

@@ -31,6 +31,7 @@ import {
   clientLog,
   serveHealth,
   startWait,
+  unreadableReport,
   type Logger,
   type ServiceContext
 } from '@tapedeck/service'
@@ -63,6 +64,7 @@ export async function startConsumer(
   const { log, signal, defer } = context
   const metrics = consumerMetrics(context.metrics)
   const servers = startWait(context)
+  const unreadable = unreadableReport(context)
   let open: Opened | undefined
   const { url: healthUrl } = await serveHealth(
     'consumer',
@@ -88,7 +90,7 @@ export async function startConsumer(
     }
   )
   const database = await servers.until(() =>
-    connectPreparedDatabase(config.mongo, { appName: 'tapedeck-consumer' })
+    connectPreparedDatabase(config.mongo, { appName: 'tapedeck-consumer', unreadable })
   )
   defer(() => database.close())
   open = { database }

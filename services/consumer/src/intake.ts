@@ -119,7 +119,13 @@ export class RecordIntake {
     const placement = this.#placement
     const partition = partitionOf(symbol, placement)
     if (partition !== this.#partition) {
-      this.#misplaced.note(symbol)
+      if (this.#misplaced.note(symbol)) {
+        const { log } = this.#deps
+        log.warn(
+          { symbol, partition: this.#partition },
+          `records of ${symbol} belong to another partition`
+        )
+      }
       return `wrong partition: the key ${symbol} belongs to partition ${partition} of ${placement}, found it on ${this.#partition}`
     }
     this.#own.add(symbol)
@@ -249,10 +255,13 @@ class MisplacedRecords {
   #lastAtMs = -Infinity
   readonly #symbols = new Set<string>()
 
-  note(symbol: string): void {
+  /** Returns whether the symbol is to be named for the first time. */
+  note(symbol: string): boolean {
     this.#records++
     this.#lastAtMs = performance.now()
-    if (this.#symbols.size < MOST_NAMED) this.#symbols.add(symbol)
+    const isNew = this.#symbols.size < MOST_NAMED && !this.#symbols.has(symbol)
+    if (isNew) this.#symbols.add(symbol)
+    return isNew
   }
 
   warnings(partition: number): string[] {

@@ -18,7 +18,7 @@ import type { ProducerMetrics } from './metrics.ts'
 import type { OutageTracker } from './outage-tracker.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import { SilenceDetector } from './silence-detector.ts'
-import type { FeedFacts, SymbolProblem } from './status.ts'
+import { clockWarnings, type FeedFacts, type SymbolProblem } from './status.ts'
 
 export interface FrameHandlerDeps {
   readonly outbox: Pick<Outbox, 'add'>
@@ -59,6 +59,7 @@ export class FrameHandler {
   /** Told in the log already. */
   readonly #everRejected = new Set<string>()
   readonly #clock = new ClockOffset()
+  #isClockWrong = false
   #symbols: readonly string[] = []
   #feed: Feed | undefined
   #connection: string | null = null
@@ -127,9 +128,15 @@ export class FrameHandler {
     }
   }
 
+  /** Counts how far trades are ahead of the clock, and says once that it is wrong, and once that it no longer is. */
   measureClock(nowMs: number): void {
+    const { metrics, log } = this.#deps
     const aheadMs = this.#clock.aheadMs(nowMs)
-    if (aheadMs !== undefined) this.#deps.metrics.clockAhead.set(aheadMs / 1000)
+    if (aheadMs !== undefined) metrics.clockAhead.set(aheadMs / 1000)
+    const [wrong] = clockWarnings({ clockWrongByMs: this.#clock.wrongByMs(nowMs) })
+    if (wrong !== undefined && !this.#isClockWrong) log.warn({ aheadMs }, wrong)
+    if (wrong === undefined && this.#isClockWrong) log.warn('trades agree with the clock again')
+    this.#isClockWrong = wrong !== undefined
   }
 
   facts(nowMs: number): EventFacts {

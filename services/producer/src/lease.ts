@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { messageOf, systemClock, type Clock, type Secret } from '@tapedeck/core'
 import {
+  findOpenGap,
   holdLease,
   releaseLease,
   type Database,
@@ -208,7 +209,7 @@ export class LeaseKeeper {
  * @param ownLease of the other leases only expired ones count: a held one is not of a previous run
  */
 export async function previousRun(
-  { leases, feedGaps }: Database,
+  { leases, ...database }: Database,
   feed: string,
   ownLease: string
 ): Promise<PreviousRun> {
@@ -220,11 +221,7 @@ export async function previousRun(
     .sort({ lastFrameAt: -1 })
     .limit(1)
     .toArray()
-  const [stored] = await feedGaps
-    .find({ feed, to: null })
-    .sort({ updatedAt: -1 })
-    .limit(1)
-    .toArray()
+  const stored = await findOpenGap(database, feed)
   const open = openGap(lease, stored)
   const followed = lease?.followed?.map(
     ({ symbol, until }) => [symbol, until?.getTime() ?? null] as const

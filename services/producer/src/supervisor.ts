@@ -2,7 +2,7 @@ import { hasCode, messageOf, repeat, withTimeout } from '@tapedeck/core'
 import { checkSymbols, finnhubRest } from '@tapedeck/finnhub'
 import { readTail } from '@tapedeck/kafka'
 import { connectDatabase, desiredSymbols, type Database } from '@tapedeck/mongo'
-import { startWait, type ServiceContext, type StartWait } from '@tapedeck/service'
+import { startWait, unreadableReport, type ServiceContext, type StartWait } from '@tapedeck/service'
 import type { ProducerConfig } from './config.ts'
 import type { DeadLetterSink } from './dead-letter-sink.ts'
 import { FrameHandler, type FrameHandlerDeps } from './frame-handler.ts'
@@ -106,8 +106,14 @@ export class FeedSupervisor {
       await this.#follow(signal)
       return
     }
+    const unreadable = unreadableReport(context)
     const database = await this.#servers.until(() =>
-      connectDatabase(mongo, { appName: 'tapedeck-producer', maxPoolSize: 3, timeoutMs: 2000 })
+      connectDatabase(mongo, {
+        appName: 'tapedeck-producer',
+        maxPoolSize: 3,
+        timeoutMs: 2000,
+        unreadable
+      })
     )
     this.#database = database
     const id = leaseId(feedName, vendor.credential)

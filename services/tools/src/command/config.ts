@@ -8,6 +8,7 @@ import {
   MONGO_VARIABLES,
   mongoConfig,
   openDatabase,
+  type UnreadableDocument,
   type Database,
   type MongoConfig
 } from '@tapedeck/mongo'
@@ -82,21 +83,35 @@ export async function withDatabase<T>(
   { mongo, mongoFrom }: DatabaseConfig,
   work: (database: Database) => Promise<T>
 ): Promise<T> {
-  const database = await openDatabase(mongo, { appName: 'tapedeck-tools' }).catch(
-    (cause: unknown) => {
-      if (!hasCode(cause, 'DATABASE_UNREACHABLE')) throw cause
-      throw new TapedeckError(
-        'SERVER_MISSING',
-        `${cause.message} (from ${mongoFrom}): is npm start running?`,
-        { cause }
-      )
-    }
-  )
+  const database = await openDatabase(mongo, {
+    appName: 'tapedeck-tools',
+    unreadable: warn()
+  }).catch((cause: unknown) => {
+    if (!hasCode(cause, 'DATABASE_UNREACHABLE')) throw cause
+    throw new TapedeckError(
+      'SERVER_MISSING',
+      `${cause.message} (from ${mongoFrom}): is npm start running?`,
+      { cause }
+    )
+  })
   try {
     await ensureCollections(database)
     return await work(database)
   } finally {
     await database.close()
+  }
+}
+
+const MOST_WARNED = 20
+
+/** Warns of the first documents that cannot be read. */
+function warn(): (found: UnreadableDocument) => void {
+  let count = 0
+  return ({ collection, id, problem }) => {
+    count++
+    if (count > MOST_WARNED) return
+    const more = count === MOST_WARNED ? '; further ones are not named' : ''
+    process.stderr.write(`left out: ${collection} '${id}': ${problem}${more}\n`)
   }
 }
 
