@@ -196,7 +196,7 @@ describe('documents that were written by hand', { timeout: 300_000 }, () => {
           assert.ok(text.includes(`"id":"${id}"`), `${path} has no ${id}: ${text.slice(0, 400)}`)
         }
       }),
-      { numRuns: 40 }
+      { numRuns: 25 }
     )
   })
 })
