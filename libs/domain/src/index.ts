@@ -50,7 +50,7 @@ export {
   windowSpec,
   type Timeframe
 } from './bars/window.ts'
-export { amountProblem, isEpochMs } from './record-limits.ts'
+export { amountProblem } from './record-limits.ts'
 export { addDays, isoDate, tradingDayOf } from './calendar.ts'
 export { ClockOffset } from './clock-offset.ts'
 export {

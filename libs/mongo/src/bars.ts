@@ -187,7 +187,7 @@ function dateAt(ms: number): Date {
 }
 
 /** A start that a bar may have; one by hand may be any other value. */
-const REAL_DATE = { $gte: new Date(0), $lt: new Date(Date.UTC(10_000, 0)) }
+const REAL_DATE = { $gte: new Date(Date.UTC(1900, 0)), $lt: new Date(Date.UTC(10_000, 0)) }
 
 /** Symbols whose newest bar is looked up at the same time. */
 const CONCURRENCY = 20

@@ -1,9 +1,9 @@
-import { isEpochMs, timeframeProblem } from '@tapedeck/domain'
+import { timeframeProblem } from '@tapedeck/domain'
 import { Decimal128, Double, Int32, Long, ObjectId, type Document } from 'mongodb'
 
 /**
  * What a value must be so that every later step holds it: a kind by name, or a function that says why it does not fit. A
- * number is finite, a date one that `isEpochMs` takes.
+ * number is finite, a date of the years 1900 to 9999.
  */
 export type ValueKind = keyof typeof KINDS | ((value: unknown) => string | undefined)
 
@@ -149,6 +149,15 @@ function plain(document: Document, name: string): unknown {
   return value
 }
 
+const FIRST_DATE_MS = Date.UTC(1900, 0)
+/** Of every window that holds a time of a trade, both ends lie before. */
+const END_OF_DATES_MS = Date.UTC(10_000, 0)
+
+/** Whether every later step holds a date; one that the driver cannot represent is NaN. */
+function isHeld(date: Date): boolean {
+  return date.getTime() >= FIRST_DATE_MS && date.getTime() < END_OF_DATES_MS
+}
+
 const isText = (value: unknown): boolean => typeof value === 'string'
 
 /** The named kinds, with their words for messages. */
@@ -161,8 +170,8 @@ const KINDS = {
   number: { words: 'a number', fits: (value: unknown) => Number.isFinite(value) },
   whole: { words: 'a whole number', fits: (value: unknown) => Number.isSafeInteger(value) },
   date: {
-    words: 'a date from 1970 to 9999',
-    fits: (value: unknown) => value instanceof Date && isEpochMs(value.getTime())
+    words: 'a date from 1900 to 9999',
+    fits: (value: unknown) => value instanceof Date && isHeld(value)
   },
   flag: { words: 'true or false', fits: (value: unknown) => typeof value === 'boolean' },
   object: {
@@ -188,7 +197,7 @@ function shown(value: unknown): string {
   if (value === undefined) return 'missing'
   if (typeof value === 'string') return `'${value.slice(0, MOST_SHOWN)}'`
   if (value instanceof ObjectId) return `ObjectId('${value.toHexString()}')`
-  if (value instanceof Date) return isEpochMs(value.getTime()) ? value.toISOString() : 'such a date'
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'no date' : value.toISOString()
   if (Array.isArray(value)) return 'a list'
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return `${value}`
   return `of type ${typeof value}`

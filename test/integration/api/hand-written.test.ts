@@ -44,6 +44,7 @@ const ODD: readonly unknown[] = [
   true,
   new Date(0),
   new Date(-1),
+  new Date(Date.UTC(1900, 0)),
   new Date(8.64e15),
   new Date(Date.UTC(9999, 11, 31)),
   Decimal128.fromString('1.5'),

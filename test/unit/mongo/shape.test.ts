@@ -58,10 +58,10 @@ describe('readable()', () => {
       [{ price: NaN }, 'price is NaN, expected a number'],
       [{ price: '1.5' }, "price is '1.5', expected a number"],
       [{ price: BSON.Decimal128.fromString('Infinity') }, 'price is Infinity, expected a number'],
-      [{ at: null }, 'at is null, expected a date from 1970 to 9999'],
-      [{ at: '2026-11-27' }, "at is '2026-11-27', expected a date from 1970 to 9999"],
-      [{ at: undefined }, 'at is missing, expected a date from 1970 to 9999'],
-      [{ until: 'later' }, "until is 'later', expected a date from 1970 to 9999"],
+      [{ at: null }, 'at is null, expected a date from 1900 to 9999'],
+      [{ at: '2026-11-27' }, "at is '2026-11-27', expected a date from 1900 to 9999"],
+      [{ at: undefined }, 'at is missing, expected a date from 1900 to 9999'],
+      [{ until: 'later' }, "until is 'later', expected a date from 1900 to 9999"],
       [{ _id: new BSON.ObjectId() }, /^_id is ObjectId\('[0-9a-f]{24}'\), expected a text$/]
     ] as const) {
       const { found, problems } = read(GOOD, { ...GOOD, ...change })
