@@ -59,7 +59,8 @@ export const TRADE_SHAPE = shapeOf({
   tradeDate: 'text',
   eligible: orNull('text'),
   feed: 'text',
-  vendorId: optional('text')
+  vendorId: optional('text'),
+  copyOf: optional('text')
 })
 
 export type HasTrades = Has<'trades', TradeDocument>
