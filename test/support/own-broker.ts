@@ -9,8 +9,16 @@ import { servers } from './servers.ts'
 
 type Broker = Servers['kafka']['nodes'][number]
 
+export interface OwnBroker {
+  readonly kafka: KafkaConfig
+  readonly server: Broker
+  /** The folder that goes with it, and the one in it where it keeps its topics. */
+  readonly dataDir: string
+  readonly logDir: string
+}
+
 /** A broker for this test alone, so that stopping it harms no other test. */
-export async function ownBroker(t: Scope): Promise<{ kafka: KafkaConfig; server: Broker }> {
+export async function ownBroker(t: Scope): Promise<OwnBroker> {
   const env = { ...process.env, KAFKA_BROKERS: '', MONGODB_URI: servers().mongoUri }
   const dataDir = await mkdtemp(path.join(tmpdir(), 'tapedeck-broker-'))
   const config = readConfig({ ...env, TAPEDECK_DATA_DIR: dataDir })
@@ -30,7 +38,7 @@ export async function ownBroker(t: Scope): Promise<{ kafka: KafkaConfig; server:
   const brokers = started.kafka.address().split(',')
   const kafka = { brokers, topic: servers().topic, ssl: false, sasl: undefined }
   await ensureTopics(kafka)
-  return { kafka, server }
+  return { kafka, server, dataDir, logDir: path.join(dataDir, 'kafka', 'data') }
 }
 
 /** Signals a broker's process. Returns its pid. */

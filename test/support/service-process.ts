@@ -11,6 +11,8 @@ export interface RunningService {
   metric(name: string): Promise<number>
   /** Several of them, read at once: a look at the metrics costs the service milliseconds. */
   metrics(...names: readonly string[]): Promise<number[]>
+  /** Whether it is ready, and why not. */
+  readiness(): Promise<{ readonly ready: boolean; readonly reasons: readonly string[] }>
   /** The last lines it logged. */
   lastLines(): string
   /** Resolves when it ended, by whatever cause: `exit code 1`, `SIGKILL`. */
@@ -65,6 +67,10 @@ export async function startService(
       pid: child.pid ?? 0,
       metric: async (metric) => (await readMetrics(url, [metric]))[0] ?? 0,
       metrics: (...names) => readMetrics(url, names),
+      readiness: async () =>
+        (await (
+          await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5000) })
+        ).json()) as Awaited<ReturnType<RunningService['readiness']>>,
       lastLines: () => lines.join('\n'),
       exited: exited.promise,
       stop: () => stop(child)

@@ -1,4 +1,5 @@
 import { TapedeckError } from '@tapedeck/core'
+import type { KafkaMessage } from 'kafkajs'
 import type { createClient } from './client.ts'
 
 /** A request of the Kafka protocol as kafkajs sends it: the body follows its header of version 1. */
@@ -20,6 +21,25 @@ interface Broker {
   /** The versions that the broker speaks, by api key. */
   readonly versions: Readonly<Record<number, { readonly maxVersion: number } | undefined>>
   readonly connectionPool: { send<T>(request: ProtocolRequest<T>): Promise<T> }
+  /** @throws KafkaJSOffsetOutOfRange */
+  fetch(request: {
+    readonly isolationLevel: number
+    readonly maxWaitTime: number
+    readonly minBytes: number
+    readonly maxBytes: number
+    readonly topics: readonly {
+      readonly topic: string
+      readonly partitions: readonly {
+        readonly partition: number
+        readonly fetchOffset: string
+        readonly maxBytes: number
+      }[]
+    }[]
+  }): Promise<{
+    readonly responses: readonly {
+      readonly partitions: readonly { readonly messages: readonly KafkaMessage[] }[]
+    }[]
+  }>
 }
 
 /** The part of kafkajs's internal cluster object that its public clients do not offer. */
@@ -29,6 +49,11 @@ export interface Cluster {
   findGroupCoordinator(group: { groupId: string }): Promise<{
     leaveGroup(member: { groupId: string; memberId: string }): Promise<unknown>
   }>
+  addTargetTopic(topic: string): Promise<unknown>
+  refreshMetadata(): Promise<void>
+  /** The partitions that each broker leads, by the broker's id. */
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>
+  findBroker(broker: { nodeId: string }): Promise<Broker>
   readonly brokerPool: { findConnectedBroker(): Promise<Broker> }
 }
 

@@ -32,6 +32,7 @@ export {
   type OutgoingRecord,
   type SerialPublisher
 } from './publisher.ts'
+export { openRecordHashes, recordHash } from './record-hash.ts'
 export {
   openTradeSource,
   type PartitionReader,

@@ -6,7 +6,7 @@ import type { KafkaConfig } from './config.ts'
 import { forgetGroup } from './group.ts'
 
 /** The offsets of a partition that hold records, [low, high). */
-interface Range {
+export interface Range {
   readonly low: number
   readonly high: number
 }
@@ -36,14 +36,17 @@ export async function rangesOf(
   const failure = `Cannot ask for the offsets of ${topic}`
   return withAdmin(config, clientId, failure, async (admin) => {
     if (!(await admin.listTopics()).includes(topic)) return new Map()
-    const offsets = await admin.fetchTopicOffsets(topic)
-    return new Map(
-      offsets.map(({ partition, low, high }) => [
-        partition,
-        { low: Number(low), high: Number(high) }
-      ])
-    )
+    return rangesBy(await admin.fetchTopicOffsets(topic))
   })
+}
+
+/** The offsets that kafkajs's admin tells, by partition. */
+export function rangesBy(
+  offsets: readonly { readonly partition: number; readonly low: string; readonly high: string }[]
+): Map<number, Range> {
+  return new Map(
+    offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }])
+  )
 }
 
 /**

@@ -1,5 +1,5 @@
 import { hasCode, messageOf, TapedeckError, whileWaiting, withTimeout } from '@tapedeck/core'
-import type { Consumer, EachBatchPayload } from 'kafkajs'
+import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { createClient, type ClientLog } from './client.ts'
 import type { KafkaConfig } from './config.ts'
 import { unreadableOf, type UnreadableBatch } from './unreadable-batch.ts'
@@ -8,6 +8,11 @@ interface IncomingRecord {
   readonly offset: number
   readonly key: Buffer | null
   readonly value: Buffer | null
+  /**
+   * Rises with every leader of the partition, and says under which one the record was appended. What stands in the
+   * place of records that the log lost has a higher one than they had.
+   */
+  readonly leaderEpoch: number
   /** Set when this stands for a batch that cannot be decoded, at the first and the last of its offsets. */
   readonly unreadable?: UnreadableBatch | undefined
 }
@@ -129,6 +134,14 @@ export async function openTradeSource(
   }
 }
 
+/** kafkajs keeps it to itself; 0 in records of the formats before Kafka 0.11. */
+function leaderEpochOf(message: KafkaMessage): number {
+  const { batchContext } = message as {
+    readonly batchContext?: { readonly partitionLeaderEpoch: number }
+  }
+  return batchContext?.partitionLeaderEpoch ?? 0
+}
+
 /** Errors of kafkajs that mean that no broker answers, or not in time. */
 const UNREACHABLE =
   /^KafkaJS(Connection(Closed)?Error|RequestTimeoutError|NoBrokerAvailableError|BrokerNotFound|GroupCoordinatorNotFound|MetadataNotLoaded|LockTimeout|Timeout)$/
@@ -176,6 +189,7 @@ async function eachBatch(
       offset: Number(message.offset),
       key: message.key,
       value: message.value,
+      leaderEpoch: leaderEpochOf(message),
       unreadable: unreadableOf(message)
     }))
     .filter(({ offset }) => offset >= position)

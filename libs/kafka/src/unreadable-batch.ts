@@ -25,6 +25,7 @@ type DecodeBatch = (decoder: Decoder) => Promise<object>
 
 /** Where the fields of a batch (magic 2) are, in bytes from its beginning. */
 const LENGTH_AT = 8
+const LEADER_EPOCH_AT = 12
 const MAGIC_AT = 16
 const ATTRIBUTES_AT = 21
 const LAST_OFFSET_DELTA_AT = 23
@@ -84,6 +85,7 @@ function standIn(batch: Buffer, found: string): object {
     bytes: batch
   }
   const batchContext = {
+    partitionLeaderEpoch: batch.readInt32BE(LEADER_EPOCH_AT),
     producerId: String(batch.readBigInt64BE(PRODUCER_ID_AT)),
     inTransaction: (attributes & TRANSACTIONAL) !== 0
   }

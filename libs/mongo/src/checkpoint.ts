@@ -40,6 +40,8 @@ export interface CheckpointDocument extends Versioned {
   readonly flushingTo: number
   /** The watermark of that flush, epoch ms; the clock may have moved it beyond its records. */
   readonly flushingWatermarkMs?: number | null
+  /** The last record below `flushingTo`; null when none was read. Absent in checkpoints of earlier versions. */
+  readonly lastRecord?: KnownRecord | null
   /** No bar of this log begins later, epoch ms; null while no bar is stored. */
   readonly storedUntilMs: number | null
   /** Forecast series that last changed at this offset or later may have outdated scores; null: none has. */
@@ -49,6 +51,13 @@ export interface CheckpointDocument extends Versioned {
   /** Hash of the settings that results depend on: timeframes, policy, lateness. */
   readonly configHash: string
   readonly updatedAt: Date
+}
+
+/** A record by which its log is recognised. */
+export interface KnownRecord {
+  readonly offset: number
+  /** Of its key and value; see recordHash in libs/kafka. */
+  readonly hash: string
 }
 
 /** What is not known to have been read of a log that was replaced. */
@@ -77,6 +86,8 @@ export interface Acquired extends Ownership {
   /** Forecast series that last changed at this offset or later may have outdated scores; Infinity: none has. */
   readonly unscoredFrom: number
   readonly state: FoldState | undefined
+  /** The last record below `flushingTo`; undefined when it is not known. */
+  readonly lastRecord: KnownRecord | undefined
   /** Records of a former log that were perhaps not read, of which no gap tells yet. */
   readonly lost: LostRecords | null
   readonly topicId: string | undefined
@@ -102,6 +113,8 @@ interface AcquireOptions {
   readonly endOffset: number
   /** Reads it again. A checkpoint or a flush beyond it belongs to an older log, or the log lost its end. */
   lookAtEnd(): Promise<number>
+  /** The hash of the record at an offset; undefined when it is not known. Another one is of another log. */
+  hashAt(offset: number): Promise<string | undefined>
 }
 
 /**
@@ -145,6 +158,7 @@ export async function acquirePartition(
         // A flush that was cut off after its series changed scores from nextOffset on.
         unscoredFrom: Math.min(found.unscoredFrom ?? Infinity, found.nextOffset),
         state: found.state as FoldState,
+        lastRecord: found.lastRecord ?? undefined,
         lost: found.lost ?? null,
         topicId,
         placement,
@@ -163,6 +177,7 @@ export async function acquirePartition(
       nextOffset: 0,
       flushingTo: 0,
       flushingWatermarkMs: null,
+      lastRecord: null,
       storedUntilMs: storedUntilMs === -Infinity ? null : storedUntilMs,
       state,
       configHash
@@ -178,6 +193,7 @@ export async function acquirePartition(
       storedUntilMs,
       unscoredFrom: Infinity,
       state,
+      lastRecord: undefined,
       lost,
       topicId,
       placement,
@@ -186,10 +202,13 @@ export async function acquirePartition(
   })
 }
 
+/** Said of a log that is shorter than it was, or has other records where it had known ones. */
+const LOST_ITS_END = 'the topic lost records at its end'
+
 /** Why the log is not the one that the checkpoint speaks of; undefined when it is. */
 async function whyOtherLog(
   found: CheckpointDocument,
-  { clusterId, endOffset, lookAtEnd }: AcquireOptions,
+  { clusterId, endOffset, lookAtEnd, hashAt }: AcquireOptions,
   topicId: string | undefined
 ): Promise<string | undefined> {
   if (found.clusterId !== clusterId) return 'the topic is of another Kafka cluster'
@@ -199,8 +218,10 @@ async function whyOtherLog(
   }
   // The previous owner may have read on since the end was read; from the raised epoch on it cannot.
   const reached = Math.max(found.nextOffset, found.flushingTo)
-  if (reached <= endOffset || reached <= (await lookAtEnd())) return undefined
-  return 'the topic lost records at its end'
+  if (reached > endOffset && reached > (await lookAtEnd())) return LOST_ITS_END
+  const last = found.lastRecord ?? undefined
+  const hash = last === undefined ? undefined : await hashAt(last.offset)
+  return hash === undefined || hash === last?.hash ? undefined : LOST_ITS_END
 }
 
 /**
@@ -270,9 +291,12 @@ export async function announceFlush(
   {
     flushingTo,
     storedUntilMs,
-    watermarkMs
+    watermarkMs,
+    lastRecord
   }: {
     readonly flushingTo: number
+    /** The last record below it; undefined: it is not known better than before. */
+    readonly lastRecord?: KnownRecord | undefined
     readonly storedUntilMs: number
     readonly watermarkMs: number
   }
@@ -283,7 +307,8 @@ export async function announceFlush(
       flushingTo,
       ...(storedUntilMs > -Infinity && { storedUntilMs }),
       ...(watermarkMs > -Infinity && { flushingWatermarkMs: watermarkMs })
-    }
+    },
+    ...(lastRecord !== undefined && { $set: { lastRecord } })
   })
 }
 

@@ -25,6 +25,7 @@ export {
   storedUntil,
   type Acquired,
   type CheckpointDocument,
+  type KnownRecord,
   type LostRecords,
   type PartitionOwner
 } from './checkpoint.ts'

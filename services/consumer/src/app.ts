@@ -14,6 +14,7 @@ import {
   evictMembers,
   openDeadLetters,
   openLogEnds,
+  openRecordHashes,
   openSerialPublisher,
   openTopicIds,
   openTradeSource,
@@ -119,6 +120,11 @@ export async function startConsumer(
 
   const topicIds = openTopicIds(config.kafka, { clientId: 'tapedeck-consumer-id', log: kafkaLog })
   defer(() => topicIds.close())
+  const hashes = openRecordHashes(config.kafka, {
+    clientId: 'tapedeck-consumer-hash',
+    log: kafkaLog
+  })
+  defer(() => hashes.close())
   // Retries end with the time for the final flush, not when the service begins to stop.
   const giveUp = new AbortController()
   let source: TradeSource | undefined
@@ -159,6 +165,7 @@ export async function startConsumer(
     bars: publisherOf(barsTopic),
     forecasts: publisherOf(forecastsTopic),
     topicId: () => topicIds.read(),
+    hashAt: (partition, offset) => hashes.at(partition, offset),
     reseek: (partition) => source?.reseek(partition),
     committed(partition, nextOffset) {
       source?.commit(partition, nextOffset).catch((error: unknown) => {
@@ -174,7 +181,7 @@ export async function startConsumer(
   )
   const stopLooking = repeat(
     LOOK_INTERVAL_MS,
-    async () => void (await Promise.all([ends.look(), partitions.lookAtLog()])),
+    () => partitions.lookAtLog(),
     (error) => context.fail(error)
   )
   defer(async () => {

@@ -39,7 +39,7 @@ export interface ReadPosition {
  */
 export class EndWatch {
   readonly #deps: EndWatchDeps
-  #ends: ReadonlyMap<number, number> = new Map()
+  #ranges: Awaited<ReturnType<LogEnds['look']>> = new Map()
   /** When the last answered look was asked. */
   #askedAtMs: number | undefined
   #failure = 'it was not asked yet'
@@ -60,16 +60,16 @@ export class EndWatch {
     this.#openedAtMs = deps.monotonicMs()
   }
 
-  /** Looks once. A look that fails is kept as the reason of `problems`. */
-  async look(): Promise<void> {
+  /** Looks once. A look that fails is kept as the reason of `problems`. Returns whether the broker answered. */
+  async look(): Promise<boolean> {
     const { ends, monotonicMs } = this.#deps
     const askedAtMs = monotonicMs()
     const before = this.#askedAtMs
     try {
-      this.#ends = await ends.look()
+      this.#ranges = await ends.look()
     } catch (error) {
       this.#failure = messageOf(error)
-      return
+      return false
     }
     this.#askedAtMs = askedAtMs
     this.#noteWaiting(askedAtMs)
@@ -78,9 +78,11 @@ export class EndWatch {
       this.#resumedAtMs = receivedAtMs + (askedAtMs - readAtMs)
       this.#lastRecordAtMs = askedAtMs
     }
-    if (this.#resumedAtMs === undefined) return
-    this.#countsFromMs = askedAtMs
-    if (askedAtMs - this.#lastRecordAtMs >= CATCH_UP_MS) this.#resumedAtMs = undefined
+    if (this.#resumedAtMs !== undefined) {
+      this.#countsFromMs = askedAtMs
+      if (askedAtMs - this.#lastRecordAtMs >= CATCH_UP_MS) this.#resumedAtMs = undefined
+    }
+    return true
   }
 
   /** Notes that a record was read. @param receivedAtMs when the producer received it, epoch ms */
@@ -96,7 +98,13 @@ export class EndWatch {
 
   /** The offset after the last record of a partition when it was last seen; 0 before the first look. */
   endOf(partition: number): number {
-    return this.#ends.get(partition) ?? 0
+    return this.#ranges.get(partition)?.high ?? 0
+  }
+
+  /** Whether a partition, when it was last seen, ended before this offset. */
+  endsBefore(partition: number, offset: number): boolean {
+    const range = this.#ranges.get(partition)
+    return range !== undefined && range.high < offset
   }
 
   /**
@@ -108,8 +116,9 @@ export class EndWatch {
   idleSince({ partition, nextOffset, readAtMs }: ReadPosition, fromMs: number): IdleTime {
     const beginMs = Math.max(fromMs, readAtMs, this.#countsFromMs)
     const untilMs = this.#askedAtMs ?? beginMs
-    const end = this.#ends.get(partition)
-    const isIdle = end !== undefined && nextOffset >= end && untilMs > beginMs
+    const range = this.#ranges.get(partition)
+    const isRead = range !== undefined && Math.max(nextOffset, range.low) >= range.high
+    const isIdle = isRead && untilMs > beginMs
     return isIdle ? { idleMs: untilMs - beginMs, untilMs } : { idleMs: 0, untilMs: fromMs }
   }
 
@@ -120,6 +129,20 @@ export class EndWatch {
     if (silentMs > SILENT_MS) {
       return [`Kafka has not answered for ${seconds(silentMs)}: ${this.#failure}`]
     }
+    return [...this.#removed(), ...this.#stuck(nowMs)]
+  }
+
+  /** Removed records become a gap with the next one that is read. */
+  #removed(): string[] {
+    return [...this.#deps.positions()].flatMap(({ partition, nextOffset }) => {
+      const count = (this.#ranges.get(partition)?.low ?? 0) - nextOffset
+      return count > 0
+        ? `${count} records of partition ${partition} were removed before they were read`
+        : []
+    })
+  }
+
+  #stuck(nowMs: number): string[] {
     return [...this.#waiting].flatMap(([partition, { nextOffset, sinceMs }]) => {
       const stuckMs = nowMs - sinceMs
       if (stuckMs < STUCK_MS) return []
@@ -132,13 +155,16 @@ export class EndWatch {
     const before = this.#waiting
     this.#waiting = new Map()
     for (const { partition, nextOffset } of this.#deps.positions()) {
-      if (nextOffset >= this.endOf(partition)) continue
+      const { low, high } = this.#ranges.get(partition) ?? UNSEEN
+      if (Math.max(nextOffset, low) >= high) continue
       const known = before.get(partition)
       const isSame = known?.nextOffset === nextOffset
       this.#waiting.set(partition, isSame ? known : { nextOffset, sinceMs: nowMs })
     }
   }
 }
+
+const UNSEEN = { low: 0, high: 0 }
 
 /** Without a record before an interruption, any after it ends the wait. */
 const NOTHING_READ = { receivedAtMs: -Infinity, readAtMs: 0 }

@@ -58,7 +58,8 @@ export class RecordIntake {
 
   /** Reports records that retention removed before they were read; the next record makes them a gap. */
   reportRemoved(firstOffset: number, nextOffset: number): void {
-    if (firstOffset <= nextOffset) return
+    // A log that took the place of another one is read from its start, wherever that is.
+    if (firstOffset <= nextOffset || this.#lost !== null) return
     this.#removedFrom = nextOffset
     this.#deps.metrics.recordsMissing.inc(firstOffset - nextOffset)
     this.#deps.log.error(

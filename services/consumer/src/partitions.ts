@@ -128,13 +128,18 @@ export class Partitions implements PartitionReader {
 
   /** Notices another log also where no new record is read. A look that fails is left to the next one. */
   async lookAtLog(): Promise<void> {
-    const { log, topicId } = this.#deps
+    const { ends, log, topicId } = this.#deps
+    const before = [...this.#open.values()].map((worker) => [worker, worker.nextOffset] as const)
+    const isAnswered = await ends.look()
     try {
       const found = await topicId()
-      for (const worker of this.#open.values()) {
+      for (const [worker, nextOffset] of before) {
         try {
           worker.assertSameLog(found)
+          const isShorter = isAnswered && ends.endsBefore(worker.partition, nextOffset)
+          if (isShorter) await worker.leaveLog(`its end before offset ${nextOffset}`)
         } catch (error) {
+          if (!hasCode(error, 'PARTITION_FENCED')) throw error
           this.#regain(worker, error)
         }
       }
@@ -180,7 +185,7 @@ export class Partitions implements PartitionReader {
     if (isFailed) log.error({ err: error, partition }, 'a record failed and becomes a dead letter')
     else {
       if (worker.isOtherLog) this.#refused.delete(partition)
-      const reason = worker.isOtherLog ? 'another topic has the name' : 'another consumer has it'
+      const reason = worker.isOtherLog ? 'the log is another one' : 'another consumer has it'
       log.warn({ err: error, partition, reason }, 'partition lost')
     }
     const opening = this.#start(partition, isFailed || worker.isOtherLog ? 0 : waitMs)
@@ -236,7 +241,8 @@ export class Partitions implements PartitionReader {
         placement,
         topicId: () => this.#deps.topicId(),
         endOffset,
-        lookAtEnd: async () => (await partitionEnds(config.kafka)).get(partition) ?? 0
+        lookAtEnd: async () => (await partitionEnds(config.kafka)).get(partition) ?? 0,
+        hashAt: (offset) => this.#deps.hashAt(partition, offset)
       })
       if (owner.lost !== null) log.error({ partition, cause: owner.lost.cause }, 'another log')
       if (owner.configChanged) {

@@ -1,6 +1,6 @@
 import { messageOf, TapedeckError, whileWaiting } from '@tapedeck/core'
 import { closeBatch, PartitionFold, VendorIdDeduplicator, type BarStore } from '@tapedeck/domain'
-import type { RecordBatch } from '@tapedeck/kafka'
+import { recordHash, type RecordBatch } from '@tapedeck/kafka'
 import {
   eachBarOfGap,
   loadBars,
@@ -8,7 +8,8 @@ import {
   loadHead,
   loadTradesWithVendorId,
   loadOpenBars,
-  type Acquired
+  type Acquired,
+  type KnownRecord
 } from '@tapedeck/mongo'
 import type { EndWatch, ReadPosition } from './end-watch.ts'
 import { PartitionForecasts } from './forecasts.ts'
@@ -31,7 +32,11 @@ export interface WorkerDeps extends ConsumerDeps {
   committed(partition: number, nextOffset: number): void
   /** The topic's id now; undefined when the broker has none. */
   topicId(): Promise<string | undefined>
+  /** The hash of the record that a partition has at an offset; undefined when it is not known. */
+  hashAt(partition: number, offset: number): Promise<string | undefined>
 }
+
+type IncomingRecord = RecordBatch['records'][number]
 
 /** A flush begins before its interval when this many panes wait. */
 const FLUSH_PANES = 2000
@@ -59,6 +64,10 @@ export class PartitionWorker {
   #storedUntilMs: number
   #storedWatermarkMs: number
   #endOffset: number
+  /** The last record that was read; undefined before the first. */
+  #lastRecord: IncomingRecord | undefined
+  /** Under which leader of the partition it was appended. */
+  #leaderEpoch = -1
   /** The end of the log when the partition was acquired. */
   readonly #firstEndOffset: number
   /** On the monotonic clock: when the last record was read, and up to where idleness was counted. */
@@ -154,7 +163,7 @@ export class PartitionWorker {
     return this.#fold.bars.size
   }
 
-  /** Another topic has taken the name of the one that this worker reads. */
+  /** Another log has taken the place of the one that this worker reads. */
   get isOtherLog(): boolean {
     return this.#isOtherLog
   }
@@ -190,8 +199,12 @@ export class PartitionWorker {
   async read(batch: RecordBatch): Promise<void> {
     const heartbeat = (): Promise<void> => batch.heartbeat()
     this.#isReading = true
-    this.#intake.reportRemoved(batch.records[0]?.offset ?? this.#nextOffset, this.#nextOffset)
+    const [first] = batch.records
     try {
+      if (first !== undefined && first.leaderEpoch > this.#leaderEpoch) {
+        await whileWaiting(this.#assertContinued(), heartbeat)
+      }
+      this.#intake.reportRemoved(first?.offset ?? this.#nextOffset, this.#nextOffset)
       for (let i = 0; i < batch.records.length; i += CHUNK) {
         if (batch.isStale()) return
         this.#assertOwned()
@@ -199,6 +212,8 @@ export class PartitionWorker {
           if (record.offset < this.#nextOffset) continue
           // The offset counts when the record was taken in, not before.
           this.#nextOffset = this.#take(record)
+          this.#lastRecord = record
+          this.#leaderEpoch = record.leaderEpoch
           // The announced flush ended here. The repeated one ends here too, so that each bar holds all
           // of it or nothing.
           if (this.#nextOffset === this.#owner.flushingTo)
@@ -218,7 +233,7 @@ export class PartitionWorker {
   }
 
   /** Takes one record in. Returns the offset after it. @throws RECORD_FAILED */
-  #take({ offset, key, value, unreadable }: RecordBatch['records'][number]): number {
+  #take({ offset, key, value, unreadable }: IncomingRecord): number {
     if (unreadable !== undefined) {
       this.#intake.readUnreadable(unreadable, this.#nextOffset)
       return unreadable.lastOffset + 1
@@ -261,6 +276,41 @@ export class PartitionWorker {
     )
   }
 
+  /**
+   * Stores what was read of a log that lost its end, and ends this worker.
+   * @throws PARTITION_FENCED always
+   */
+  async leaveLog(found: string): Promise<never> {
+    // All of it was read before the loss.
+    await this.flush()
+    this.#isOtherLog = true
+    throw new TapedeckError(
+      'PARTITION_FENCED',
+      `Cannot read partition ${this.partition} on: it lost records at its end, found ${found}`
+    )
+  }
+
+  /**
+   * Asks whether the log still holds the record that was read last. What stands in the place of lost records was
+   * appended under a later leader, so that it is enough to ask at the first record of each leader.
+   * @throws PARTITION_FENCED when it does not
+   */
+  async #assertContinued(): Promise<void> {
+    const last = this.#knownRecord
+    if (last === undefined) return
+    const hash = await this.#deps.retry(() => this.#deps.hashAt(this.partition, last.offset))
+    if (hash === undefined || hash === last.hash) return
+    await this.leaveLog(`another record at offset ${last.offset}`)
+  }
+
+  /** The last record that was read, by this worker or by the owner before. */
+  get #knownRecord(): KnownRecord | undefined {
+    const record = this.#lastRecord
+    if (record !== undefined) return { offset: record.offset, hash: recordHash(record) }
+    const { lastRecord, flushingTo } = this.#owner
+    return this.#nextOffset >= flushingTo ? lastRecord : undefined
+  }
+
   /** Starts a flush while reading continues, after the previous one has ended. */
   async #flushBehind(tick: () => Promise<void>): Promise<void> {
     await whileWaiting(this.#behind, tick)
@@ -291,6 +341,7 @@ export class PartitionWorker {
     const owner = this.#owner
     const endTimer = metrics.flushSeconds.startTimer()
     const side = this.#intake.drain()
+    const lastRecord = this.#knownRecord
     const closed = await closeBatch(this.#fold, this.#store, [this.#forecasts], {
       nextOffset: this.#nextOffset,
       now: Date.now,
@@ -319,7 +370,7 @@ export class PartitionWorker {
     if (isMoved) this.assertSameLog(await this.#deps.retry(() => this.#deps.topicId()))
     const storedUntilMs = this.#storedUntilMs
     const trades = this.#trades
-    const flush = { ...closed, documents, published, side, storedUntilMs, trades }
+    const flush = { ...closed, lastRecord, documents, published, side, storedUntilMs, trades }
     await publishFlush(this.#deps, owner, flush)
     this.#storedOffset = nextOffset
     this.#storedWatermarkMs = watermarkMs

@@ -15,6 +15,7 @@ function acquire(
     placement?: number
     endOffset: number
     endNow?: number
+    hashes?: Readonly<Record<number, string>>
   }
 ): Promise<Acquired> {
   return acquirePartition(database, {
@@ -25,7 +26,8 @@ function acquire(
     placement: given.placement ?? 6,
     topicId: () => Promise.resolve(given.topicId),
     endOffset: given.endOffset,
-    lookAtEnd: () => Promise.resolve(given.endNow ?? given.endOffset)
+    lookAtEnd: () => Promise.resolve(given.endNow ?? given.endOffset),
+    hashAt: (offset) => Promise.resolve(given.hashes?.[offset])
   })
 }
 
@@ -130,6 +132,37 @@ describe('checkpoint', () => {
         { nextOffset: cut.nextOffset, flushingTo: cut.flushingTo, logEpoch: cut.logEpoch },
         { nextOffset: 0, flushingTo: 0, logEpoch: 3 }
       )
+    }
+  )
+
+  it(
+    'starts from 0 when the log has another record where it had a known one',
+    options,
+    async (t) => {
+      const market = await openMarket(t)
+      const first = await acquire(market, { endOffset: 0 })
+      const flush = { storedUntilMs: 0, watermarkMs: 4000 }
+      const lastRecord = { offset: 88, hash: 'a' }
+      await announceFlush(market.database, first, { ...flush, flushingTo: 90, lastRecord })
+      const state = { ...STATE, receivedAtMs: 7000 }
+      await commitCheckpoint(market.database, first, { nextOffset: 90, state, configHash: 'h' })
+      const same = await acquire(market, { endOffset: 100, hashes: { 88: 'a' } })
+      assert.deepEqual([same.nextOffset, same.lastRecord], [90, lastRecord])
+      // Removed from the beginning of the log, or a checkpoint of an earlier version.
+      const unknown = await acquire(market, { endOffset: 100 })
+      assert.deepEqual([unknown.nextOffset, unknown.lost], [90, null])
+
+      // The last known record is that of the flush which was announced and perhaps not finished.
+      await announceFlush(market.database, unknown, {
+        ...flush,
+        flushingTo: 95,
+        lastRecord: { offset: 94, hash: 'b' }
+      })
+      const other = await acquire(market, { endOffset: 100, hashes: { 88: 'a', 94: 'c' } })
+      assert.deepEqual([other.nextOffset, other.flushingTo, other.logEpoch], [0, 0, 4])
+      assert.deepEqual([other.lastRecord, other.lost?.fromMs], [undefined, 7000])
+      const next = await acquire(market, { endOffset: 100, hashes: { 94: 'c' } })
+      assert.deepEqual([next.nextOffset, next.logEpoch], [0, 4])
     }
   )
 

@@ -22,7 +22,8 @@ function acquire(database: Database): Promise<Acquired> {
     placement: 6,
     topicId: () => Promise.resolve('t'),
     endOffset: 0,
-    lookAtEnd: () => Promise.resolve(0)
+    lookAtEnd: () => Promise.resolve(0),
+    hashAt: () => Promise.resolve(undefined)
   })
 }
 

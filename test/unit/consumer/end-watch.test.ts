@@ -6,14 +6,14 @@ import { EndWatch, type ReadPosition } from '@tapedeck/consumer/testing'
 function watched(position: Partial<ReadPosition> = {}) {
   /** The second is the clock of the producer. */
   const now = { monotonicMs: 0, epochMs: 1_000_000 }
-  const broker: { end: number; isAway: boolean } = { end: 10, isAway: false }
+  const broker = { start: 0, end: 10, isAway: false }
   const read: ReadPosition = { partition: 0, nextOffset: 10, readAtMs: 0, ...position }
   const watch = new EndWatch({
     ends: {
       look: () =>
         broker.isAway
           ? Promise.reject(new Error('no answer'))
-          : Promise.resolve(new Map([[0, broker.end]]))
+          : Promise.resolve(new Map([[0, { low: broker.start, high: broker.end }]]))
     },
     positions: () => [read],
     monotonicMs: () => now.monotonicMs
@@ -132,5 +132,29 @@ describe('EndWatch', () => {
     assert.deepEqual(stuck.watch.problems(), [
       'nothing was read of partition 0 for 60 s, although 3 records wait'
     ])
+  })
+
+  it('takes removed records for neither waiting nor read, and says how many there are', async () => {
+    const removed = watched({ nextOffset: 7 })
+    removed.broker.start = 10
+    await removed.pass(62)
+    assert.deepEqual(removed.watch.problems(), [
+      '3 records of partition 0 were removed before they were read'
+    ])
+    // Its bars are not kept open by them.
+    assert.equal(removed.idle(), 62_000)
+    removed.broker.end = 12
+    await removed.pass(61)
+    assert.equal(removed.watch.problems().length, 2)
+    assert.equal(removed.idle(), 62_000)
+  })
+
+  it('tells when a partition ends before an offset; an unseen one does not', async () => {
+    const { watch, broker } = watched()
+    assert.equal(watch.endsBefore(0, 5), false)
+    assert.equal(await watch.look(), true)
+    assert.deepEqual([watch.endsBefore(0, 10), watch.endsBefore(0, 11)], [false, true])
+    broker.isAway = true
+    assert.equal(await watch.look(), false)
   })
 })

@@ -49,6 +49,7 @@ const OWNER = {
   flushingTo: 0,
   flushingWatermarkMs: -Infinity,
   storedUntilMs: -Infinity,
+  lastRecord: undefined,
   unscoredFrom: Infinity,
   state: undefined,
   configChanged: false
