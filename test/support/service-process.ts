@@ -18,6 +18,8 @@ export interface RunningService {
   /** Resolves when it ended, by whatever cause: `exit code 1`, `SIGKILL`. */
   readonly exited: Promise<string>
   stop(): Promise<void>
+  /** Signals it, if it still runs. */
+  signal(name: NodeJS.Signals): void
 }
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -73,7 +75,8 @@ export async function startService(
         ).json()) as Awaited<ReturnType<RunningService['readiness']>>,
       lastLines: () => lines.join('\n'),
       exited: exited.promise,
-      stop: () => stop(child)
+      stop: () => stop(child),
+      signal: (signal) => void child.kill(signal)
     }
   } catch (error) {
     await stop(child)

@@ -28,7 +28,7 @@ async function removeBelow(t: TestContext, kafka: KafkaConfig, offset: number): 
 async function consumerProcess(t: TestContext, env: Market['env']): Promise<RunningService> {
   const service = await startService('consumer', env)
   t.after(async () => {
-    process.kill(service.pid, 'SIGCONT')
+    service.signal('SIGCONT')
     await service.stop()
   })
   return service
@@ -62,12 +62,12 @@ describe('records removed from the beginning of the log', () => {
       const consumer = await consumerProcess(t, market.env)
       await market.publish(records(1, 20))
       await countedOnce(market, 20)
-      process.kill(consumer.pid, 'SIGSTOP')
+      consumer.signal('SIGSTOP')
       // The answer to a fetch that waits at the broker may hold the first of them.
       await market.publish(records(21, 1))
       await market.publish(records(22, 5))
       await removeBelow(t, market.kafka, 26)
-      process.kill(consumer.pid, 'SIGCONT')
+      consumer.signal('SIGCONT')
       await eventually(async () => {
         const { ready, reasons } = await consumer.readiness()
         assert.equal(ready, false)
@@ -125,11 +125,11 @@ describe('a log that lost its end under its topic id', () => {
           await countedOnce(market, 30)
 
           if (how === 'stopped') await first.stop()
-          if (how === 'suspended') process.kill(first.pid, 'SIGSTOP')
+          if (how === 'suspended') first.signal('SIGSTOP')
           await copy.restore()
           const count = how === 'running' ? 3 : 40
           await publish(records(100, count))
-          if (how === 'suspended') process.kill(first.pid, 'SIGCONT')
+          if (how === 'suspended') first.signal('SIGCONT')
           const consumer = how === 'stopped' ? await consumerProcess(t, env) : first
           await countedOnce(market, 30 + count)
           await assertGap(market, 30, 100, LOST_ITS_END)
