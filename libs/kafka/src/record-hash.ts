@@ -31,7 +31,7 @@ export interface RecordHashes {
    * does not reach from before it to behind it.
    * @throws BROKER_UNREACHABLE
    */
-  at(partition: number, offset: number): Promise<string | 'none' | undefined>
+  at(partition: number, offset: number): Promise<string | undefined>
   close(): Promise<void>
 }
 
