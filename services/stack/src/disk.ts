@@ -52,16 +52,16 @@ export async function watchDisk(
 ): Promise<void> {
   while (!signal.aborted) {
     const free = await look(dataDir).catch(() => Infinity)
-    const left = `the disk of ${dataDir} has ${megabytes(free)} left`
+    const disk = `disk of ${dataDir} has ${megabytes(free)} left`
     if (free < LEAST_BYTES && !troubles.isOpen(DISK)) {
       troubles.begin(DISK)
       progress.warn(
-        `${left}, expected ${megabytes(LEAST_BYTES)} or more: Kafka and MongoDB end when it is full, and are started ` +
+        `The ${disk}, expected ${megabytes(LEAST_BYTES)} or more: Kafka and MongoDB end when it is full, and are started ` +
           'again when there is room'
       )
     } else if (free >= ROOM_BYTES && troubles.isOpen(DISK)) {
       troubles.end(DISK)
-      progress.say(`There is room again: ${left}`)
+      progress.say(`There is room again: the ${disk}`)
     }
     await systemClock.delay(everyMs, signal).catch(() => undefined)
   }

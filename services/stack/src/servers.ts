@@ -235,7 +235,11 @@ export async function startServer(
     throw failure(`${messageOf(error)}; ${last === '' ? 'it logged nothing' : last} (${log.path})`)
   }
   const { pid, exited, stop } = child
-  const problem = (): Promise<string | undefined> => start.ping().then(() => undefined, messageOf)
+  const problem = (): Promise<string | undefined> =>
+    start.ping().then(
+      () => undefined,
+      () => `it does not answer at ${address}`
+    )
   return { pid, address, description, exited, problem, stop }
 }
 

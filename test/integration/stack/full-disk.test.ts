@@ -71,7 +71,7 @@ describe('a stack on a full disk', { timeout: 600_000, skip: whyNot }, () => {
     await stack.says(/first bar stored after/, START_LIMIT_MS)
 
     await fill(filler)
-    await stack.says(/! the disk of \S+ has \d+\.\d MB left, expected/)
+    await stack.says(/! The disk of \S+ has \d+\.\d MB left, expected/)
     await stack.says(/! Kafka ended with exit code 1/)
     // The lock file cannot be written now; the next writes must not be refused for that.
     process.kill(stack.pidOf('api'), 'SIGKILL')
@@ -98,7 +98,7 @@ describe('a stack on a full disk', { timeout: 600_000, skip: whyNot }, () => {
     } finally {
       process.kill(stack.pidOf('simulator'), 'SIGCONT')
     }
-    assert.equal(stack.count(/! the disk of/), 1, stack.output())
+    assert.equal(stack.count(/! The disk of/), 1, stack.output())
     assert.equal(stack.count(/There is room again/), 1, stack.output())
     await stop(t, stack)
 

@@ -57,7 +57,7 @@ describe('watchDisk()', { timeout: 60_000 }, () => {
     await looksAt(500)
     assert.ok(!troubles.isOpen(DISK))
     assert.deepEqual(lines, [
-      '! the disk of /data has 140.0 MB left, expected 150.0 MB or more: Kafka and MongoDB end when it is full, ' +
+      '! The disk of /data has 140.0 MB left, expected 150.0 MB or more: Kafka and MongoDB end when it is full, ' +
         'and are started again when there is room',
       'There is room again: the disk of /data has 500.0 MB left'
     ])
