@@ -28,9 +28,12 @@ const LEVELS: Readonly<Record<number, Parameters<ClientLog>[0]>> = {
   [logLevel.DEBUG]: 'debug'
 }
 
-/** Answers of a fresh broker that elects its coordinator, and to a member that was away; the client retries by itself. */
+/**
+ * Answers of a fresh broker that elects its coordinator, and to a member that was away; the client retries by itself.
+ * A failed response (`Response Metadata(key: 3…`) is thrown as well, with its reason.
+ */
 const TRANSIENT =
-  /limiting retries|restarting the consumer|coordinator is (loading|not available)|group coordinator|does not host this topic|no leader|rebalanc|not aware of this member|generation id is not valid/i
+  /^Response |topic has been updated|limiting retries|restarting the consumer|coordinator is (loading|not available)|group coordinator|does not host this topic|no leader|rebalanc|not aware of this member|generation id is not valid/i
 
 /**
  * Creates a kafkajs client. `clientId` names the service in the broker's log; `retries` count for

@@ -46,6 +46,8 @@ export async function tailOf({ path: file, begin }: LogFile): Promise<string> {
 /** The most lines of a service that reach the terminal in one period; the file has them all. */
 const MOST_LINES = 10
 const PERIOD_MS = 10_000
+const REPEAT_MS = 60_000
+const MOST_KINDS = 1000
 const LOOK_EVERY_MS = 200
 const READ_BYTES = 256 * 1024
 
@@ -114,18 +116,25 @@ export function followLog(
 const TRACE = /^\s|^$|^node:|^Node\.js v|^\}/
 const SHOWN = /"level":"(warn|error|fatal)"/
 
+/** What the terminal shows of a line: its message, and the field that says why. */
+interface LogLine {
+  readonly level?: string
+  readonly msg?: string
+  readonly err?: { readonly message?: string; readonly code?: string }
+  readonly cause?: unknown
+  readonly reason?: unknown
+  readonly message?: unknown
+}
+
 /** The message of a log line that is a warning or worse; a line that is no JSON comes from a crash. */
 export function problemIn(line: string): string | undefined {
   if (!line.startsWith('{')) return TRACE.test(line) ? undefined : redactUrl(line)
   if (!SHOWN.test(line)) return undefined
   try {
-    const { level, msg, err } = JSON.parse(line) as {
-      level?: string
-      msg?: string
-      err?: { message?: string; code?: string }
-    }
+    const { level, msg, err, ...fields } = JSON.parse(line) as LogLine
     if (level === undefined || !['warn', 'error', 'fatal'].includes(level)) return undefined
-    const cause = err?.message === undefined ? '' : `: ${err.message}`
+    const why = err?.message ?? fields.cause ?? fields.reason ?? fields.message
+    const cause = typeof why === 'string' ? `: ${why}` : ''
     const code = err?.code === undefined ? '' : ` (${err.code})`
     return redactUrl(`${withoutRepeats(`${msg ?? level}${cause}`)}${code}`)
   } catch {
@@ -139,12 +148,21 @@ function withoutRepeats(text: string): string {
   return parts.filter((part, index) => part !== parts[index - 1]).join(': ')
 }
 
-/** Warns of at most ten lines in ten seconds; `more` is the last of them when there are more. */
-function limitedWarn(progress: Progress, more: string): (text: string) => void {
+/**
+ * Warns of at most ten lines in ten seconds; `more` is the last of them when there are more. A line that differs from
+ * one of the last minute in numbers alone, for instance of another partition, is the same trouble and is left out.
+ */
+export function limitedWarn(progress: Progress, more: string): (text: string) => void {
   let shown = 0
   let sinceMs = -Infinity
+  const seenMs = new Map<string, number>()
   return (text) => {
     const nowMs = performance.now()
+    const kind = text.replaceAll(/[0-9a-f]*\d[0-9a-f]*/g, '#')
+    const isRepeated = nowMs - (seenMs.get(kind) ?? -Infinity) < REPEAT_MS
+    if (seenMs.size >= MOST_KINDS) seenMs.clear()
+    seenMs.set(kind, nowMs)
+    if (isRepeated) return
     if (nowMs - sinceMs > PERIOD_MS) {
       shown = 0
       sinceMs = nowMs

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { problemIn } from '@tapedeck/stack/testing'
+import { limitedWarn, problemIn } from '@tapedeck/stack/testing'
 
 describe('problemIn()', () => {
   it('returns the message of warnings and errors, and nothing of the rest', () => {
@@ -9,6 +9,18 @@ describe('problemIn()', () => {
     const line = '{"level":"error","msg":"lost","err":{"message":"gone","code":"TIMED_OUT"}}'
     assert.equal(problemIn(line), 'lost: gone (TIMED_OUT)')
     assert.equal(problemIn('{"level":"warn" and no JSON'), undefined)
+  })
+
+  it('adds the field that says why', () => {
+    const line = (fields: object): string =>
+      JSON.stringify({ level: 'warn', msg: 'said', ...fields })
+    assert.equal(problemIn(line({ cause: 'closed with code 1006' })), 'said: closed with code 1006')
+    assert.equal(
+      problemIn(line({ reason: 'price is not a number', count: 3 })),
+      'said: price is not a number'
+    )
+    assert.equal(problemIn(line({ message: 'Invalid symbol' })), 'said: Invalid symbol')
+    assert.equal(problemIn(line({ cause: { deep: true } })), 'said')
   })
 
   it('says a reason once that stands in the messages of an error and of its cause', () => {
@@ -22,5 +34,29 @@ describe('problemIn()', () => {
     assert.equal(problemIn('Error: Cannot find module x'), 'Error: Cannot find module x')
     assert.equal(problemIn('    at resolve (node:internal/modules:1:2)'), undefined)
     assert.equal(problemIn('Node.js v24.21.0'), undefined)
+  })
+})
+
+describe('limitedWarn()', () => {
+  it('leaves out what differs from an earlier line in numbers alone', () => {
+    const lines: string[] = []
+    const warn = limitedWarn({ say: () => undefined, warn: (text) => lines.push(text) }, 'more')
+    for (let partition = 0; partition < 6; partition++) {
+      warn(`partition ${partition} lost: found topic e0c9f790, expected 2bdd53fc`)
+    }
+    warn('feed disconnected')
+    assert.deepEqual(lines, [
+      'partition 0 lost: found topic e0c9f790, expected 2bdd53fc',
+      'feed disconnected'
+    ])
+  })
+
+  it('writes ten lines in ten seconds and says where the rest is', () => {
+    const lines: string[] = []
+    const warn = limitedWarn({ say: () => undefined, warn: (text) => lines.push(text) }, 'more')
+    const letters = 'ghijklmnopqr'
+    for (const letter of letters) warn(`trouble ${letter}`)
+    assert.equal(lines.length, 11)
+    assert.equal(lines.at(-1), 'more')
   })
 })
