@@ -6,6 +6,7 @@ interface FeedConnection {
   readonly socket: WebSocket
   /** Path and query that it was opened with. */
   readonly address: string
+  /** Asked for, up to the last ping: an asker pings to learn that it was taken in. */
   readonly symbols: string[]
   readonly unsubscribed: string[]
 }
@@ -24,15 +25,25 @@ export interface ScriptedFeed {
 }
 
 export async function startScriptedFeed(scope: Pick<Scope, 'after'>): Promise<ScriptedFeed> {
-  const connections: FeedConnection[] = []
+  const connections: (FeedConnection & { readonly asked: string[] })[] = []
   const server = await startScriptedServer(scope, {
     onClient({ socket, request }) {
-      connections.push({ socket, address: request.url ?? '', symbols: [], unsubscribed: [] })
+      connections.push({
+        socket,
+        address: request.url ?? '',
+        asked: [],
+        symbols: [],
+        unsubscribed: []
+      })
+    },
+    onPing({ socket }) {
+      const connection = connections.find((one) => one.socket === socket)
+      connection?.symbols.push(...connection.asked.splice(0))
     },
     onText({ socket }, text) {
       const { type, symbol } = JSON.parse(text) as { type: string; symbol: string }
       const connection = connections.find((one) => one.socket === socket)
-      if (type === 'subscribe') connection?.symbols.push(symbol)
+      if (type === 'subscribe') connection?.asked.push(symbol)
       if (type === 'unsubscribe') connection?.unsubscribed.push(symbol)
     }
   })

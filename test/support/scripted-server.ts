@@ -24,6 +24,8 @@ export interface ScriptedServer {
 export interface ServerScript {
   readonly onClient?: (client: ServedClient) => void
   readonly onText?: (client: ServedClient, text: string) => void
+  /** After the answer. */
+  readonly onPing?: (client: ServedClient) => void
   /** False: protocol pings stay unanswered, as on a half-open connection. */
   readonly answersPings?: boolean
 }
@@ -63,7 +65,10 @@ export async function startScriptedServer(
       client.texts.push(data.toString())
       script.onText?.(client, data.toString())
     })
-    socket.on('ping', () => client.pings++)
+    socket.on('ping', () => {
+      client.pings++
+      script.onPing?.(client)
+    })
     socket.on('error', () => undefined)
     script.onClient?.(client)
   }

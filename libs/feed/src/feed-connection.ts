@@ -47,6 +47,8 @@ export class FeedConnection {
   #cause: string | undefined
   #isBusy = false
   #refusal: string | undefined
+  #pings = 0
+  readonly #answers = new Map<string, () => void>()
 
   constructor(setup: ConnectionSetup) {
     this.#setup = setup
@@ -113,7 +115,10 @@ export class FeedConnection {
     socket.on('message', (data: Buffer) => {
       this.#message(data.toString('utf8'))
     })
-    socket.on('pong', () => this.#liveness?.pong(this.#setup.clock.now()))
+    socket.on('pong', (data) => {
+      this.#liveness?.pong(this.#setup.clock.now())
+      this.#answers.get(data.toString())?.()
+    })
     socket.on('unexpected-response', (request, { statusCode }) => {
       request.destroy()
       if (statusCode === 401) this.#refusal = 'the server answers 401'
@@ -142,6 +147,7 @@ export class FeedConnection {
       clock,
       signal: this.#ended.signal,
       send: (text) => this.#socket.send(text),
+      whenTaken: (callback) => this.#whenTaken(callback),
       offer: (event) => this.#offer(event)
     })
     if (!protocol.waitsForWelcome) this.#subscriber.start()
@@ -173,6 +179,25 @@ export class FeedConnection {
       this.#isBusy ||= frame.meaning === 'in use'
       if (frame.meaning === 'refused' || frame.meaning === 'in use') this.end(words)
     }
+  }
+
+  /**
+   * Calls back with the answer to a ping, which the feed reads after all that was sent before; without one as late as a
+   * connection is dead that brings no frames either.
+   */
+  async #whenTaken(callback: () => void): Promise<void> {
+    const { clock, times } = this.#setup
+    const name = `taken ${++this.#pings}`
+    const over = new AbortController()
+    this.#answers.set(name, () => {
+      callback()
+      over.abort()
+    })
+    this.#socket.ping(name)
+    const isOver = AbortSignal.any([over.signal, this.#ended.signal])
+    await clock.delay(times.pongMs, isOver).catch(() => undefined)
+    if (!isOver.aborted) callback()
+    this.#answers.delete(name)
   }
 
   /** The reader lags. TCP now slows the sender down, and silence says nothing about the connection. */

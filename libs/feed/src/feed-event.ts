@@ -7,8 +7,7 @@ export type FeedEvent =
   | { readonly kind: 'connected'; readonly connection: string; readonly atMs: number }
   | FrameEvent
   | StandingEvent
-  /** Once a connection: every wanted symbol was subscribed to or is over the limit. */
-  | { readonly kind: 'subscribed'; readonly connection: string; readonly atMs: number }
+  | SubscribedEvent
   /** Every subscription ended; all symbols are subscribed to again on the next connection. */
   | {
       readonly kind: 'disconnected'
@@ -18,6 +17,18 @@ export type FeedEvent =
       readonly cause: string
       readonly retryInMs: number
     }
+
+/**
+ * Every wanted symbol was subscribed to or is over the limit, and the feed has answered a ping that followed these
+ * requests: what it sends from here on, it sends for all of them. After every series of requests on a connection.
+ */
+interface SubscribedEvent {
+  readonly kind: 'subscribed'
+  readonly connection: string
+  readonly atMs: number
+  /** The list of wanted symbols, the same array as it was given. */
+  readonly symbols: readonly string[]
+}
 
 export interface FrameEvent {
   readonly kind: 'frame'

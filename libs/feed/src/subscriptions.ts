@@ -25,6 +25,7 @@ interface StandingChange {
  * again when `askAgain` says so.
  */
 export class Subscriptions {
+  #list: readonly string[]
   #wanted: Set<string>
   /** In the order of the requests. */
   readonly #requested = new Map<string, 'asked for' | 'acknowledged'>()
@@ -38,10 +39,17 @@ export class Subscriptions {
   #changes: StandingChange[] = []
 
   constructor(wanted: readonly string[]) {
+    this.#list = wanted
     this.#wanted = new Set(wanted)
   }
 
+  /** The wanted symbols, the same array as it was given. */
+  get wanted(): readonly string[] {
+    return this.#list
+  }
+
   want(symbols: readonly string[]): void {
+    this.#list = symbols
     this.#wanted = new Set(symbols)
     for (const unsent of [this.#leftOut, this.#rejected]) {
       for (const symbol of unsent) {
@@ -172,6 +180,11 @@ interface SubscriberSetup {
   /** Aborts with the connection. */
   readonly signal: AbortSignal
   readonly send: (text: string) => void
+  /**
+   * Calls back when the feed has taken in all that was sent before, as far as that can be known, and before any frame
+   * that it sent after. Resolves then, or when the connection ends.
+   */
+  readonly whenTaken: (callback: () => void) => Promise<void>
   readonly offer: (event: FeedEvent) => void
 }
 
@@ -187,7 +200,10 @@ export class Subscriber {
   #isStarted = false
   #isHeld = false
   #isSending = false
-  #isSubscribed = false
+  /** The last list of wanted symbols that the feed has taken in. */
+  #subscribed: readonly string[] | undefined
+  /** Something was sent since the feed had last taken all in. */
+  #hasSent = false
 
   constructor(setup: SubscriberSetup) {
     this.#setup = setup
@@ -252,19 +268,33 @@ export class Subscriber {
   }
 
   async #sendSteps(): Promise<void> {
-    const { protocol, subscriptions, connection, times, clock, signal, send, offer } = this.#setup
+    const { protocol, subscriptions, times, clock, signal, send } = this.#setup
     while (this.#maySend) {
       const step = subscriptions.next()
       this.#reportChanges()
       if (step === undefined) {
-        if (!this.#isSubscribed) offer({ kind: 'subscribed', connection, atMs: clock.now() })
-        this.#isSubscribed = true
-        break
+        if (subscriptions.wanted === this.#subscribed && !this.#hasSent) break
+        await this.#confirm(subscriptions.wanted)
+        continue
       }
       for (const text of protocol[step.action]([step.symbol])) send(text)
+      this.#hasSent = true
       await clock.delay(times.paceMs, signal).catch(() => undefined)
     }
     this.#isSending = false
+  }
+
+  /** Frames that were on their way when the last request was sent do not show that it was taken in. */
+  async #confirm(wanted: readonly string[]): Promise<void> {
+    const { subscriptions, connection, clock, whenTaken, offer } = this.#setup
+    const report = (): void => {
+      if (!this.#maySend || subscriptions.wanted !== wanted) return
+      offer({ kind: 'subscribed', connection, atMs: clock.now(), symbols: wanted })
+      this.#subscribed = wanted
+      this.#hasSent = false
+    }
+    if (this.#hasSent) await whenTaken(report)
+    else report()
   }
 
   #reportChanges(): void {

@@ -64,7 +64,7 @@ export class FrameHandler {
   #feed: Feed | undefined
   #connection: string | null = null
   #connectedMs: number | null = null
-  /** Every wanted symbol was subscribed to on this connection. */
+  /** The feed has taken in the subscription to every wanted symbol on this connection. */
   #isSubscribed = false
   #outage: FeedFacts['outage'] = null
   #lastError: string | null = null
@@ -107,6 +107,7 @@ export class FrameHandler {
   /** @param overLimit wanted as well, but beyond the plan's limit: shown, not followed */
   setSymbols(symbols: readonly string[], overLimit: readonly string[], nowMs: number): void {
     this.#symbols = symbols
+    this.#isSubscribed = false
     this.#silence.setSymbols([...symbols, ...overLimit], nowMs)
     this.#deps.outages.setSymbols(symbols)
     this.#feed?.setSymbols(symbols)
@@ -174,7 +175,8 @@ export class FrameHandler {
         log.info({ connection: event.connection }, 'feed connected')
         return
       case 'subscribed':
-        this.#isSubscribed = true
+        // Of another list when it waited in the queue while symbols changed.
+        this.#isSubscribed = event.symbols === this.#symbols
         log.info({ connection: event.connection }, 'subscribed to all symbols')
         return
       case 'standing':

@@ -77,6 +77,8 @@ export class OutageTracker {
   readonly #symbols = new FollowedSymbols()
   #open: GapRecord | undefined
   #lastFrameMs: number | null = null
+  /** Since when the feed is followed is known: by an earlier run, a frame of every symbol, or the first outage. */
+  #hasBegun = false
   #announcedMs = -Infinity
   #handover: Handover | undefined
 
@@ -108,11 +110,13 @@ export class OutageTracker {
   handedOver(): void {
     this.#open = undefined
     this.#lastFrameMs = null
+    this.#hasBegun = false
   }
 
   /** Continues an earlier run: its open gap continues; otherwise the time between the runs is a gap. */
   resume({ open, lastFrameMs, followed }: PreviousRun, nowMs: number): void {
     this.#lastFrameMs = lastFrameMs
+    this.#hasBegun = lastFrameMs !== null
     if (followed !== undefined) this.#handover = { open, followed }
     const missed = followed === undefined ? this.#symbols.wanted : present(followed)
     if (lastFrameMs !== null) {
@@ -127,17 +131,13 @@ export class OutageTracker {
 
   /**
    * Handles the arrival of a frame. It ends an outage only once every symbol is subscribed to again:
-   * before that some are still missed. The first frame ever ends a gap without a beginning, because nothing is
+   * before that some are still missed. The first such frame ever ends a gap without a beginning, because nothing is
    * known about the time before.
    */
   frame(nowMs: number, isSubscribed: boolean): void {
-    const isFirst = this.#lastFrameMs === null
     this.#lastFrameMs = nowMs
-    if (isFirst) {
-      this.#symbols.join()
-      if (this.#open === undefined) this.#announceUnfollowed(null, [], nowMs)
-    }
     if (!isSubscribed) return
+    if (!this.#hasBegun) this.#beginFollowing(nowMs, nowMs)
     if (this.#symbols.isJoining) {
       for (const [fromMs, joined] of this.#symbols.join()) {
         this.#announceUnfollowed(fromMs, joined, nowMs)
@@ -149,23 +149,36 @@ export class OutageTracker {
     this.#announce({ ...open, toMs: nowMs }, nowMs)
   }
 
-  /** Handles the loss of the feed. Before the first frame ever there is nothing to miss. */
+  /** Handles the loss of the feed. Before it was ever followed there is nothing to miss. */
   lost(cause: string, nowMs: number): void {
     if (this.#open !== undefined || this.#lastFrameMs === null) return
+    if (!this.#hasBegun) this.#beginFollowing(this.#lastFrameMs, nowMs)
     const { nextId = gapId } = this.#deps
     const { wanted: symbols } = this.#symbols
     this.#begin({ id: nextId(nowMs), fromMs: this.#lastFrameMs, cause, symbols }, nowMs)
+  }
+
+  /** Nothing is known of the time before `fromMs`; from there on the feed is followed, or in an outage. */
+  #beginFollowing(fromMs: number, nowMs: number): void {
+    this.#hasBegun = true
+    this.#symbols.join()
+    if (this.#open === undefined) this.#announceUnfollowed(null, [], fromMs, nowMs)
   }
 
   #begin(gap: OpenGap, nowMs: number): void {
     this.#open = this.#announce({ ...gap, toMs: null }, nowMs)
   }
 
-  /** The gap of symbols that were not followed until now; without symbols, of the whole feed. */
-  #announceUnfollowed(fromMs: number | null, symbols: readonly string[], nowMs: number): void {
+  /** The gap of symbols that were not followed until `toMs`; without symbols, of the whole feed. */
+  #announceUnfollowed(
+    fromMs: number | null,
+    symbols: readonly string[],
+    toMs: number,
+    nowMs = toMs
+  ): void {
     const cause =
       fromMs === null ? 'the feed was not followed before' : 'the symbol was not followed'
-    this.#announce({ ...this.#withContentId(fromMs, cause, symbols), toMs: nowMs }, nowMs)
+    this.#announce({ ...this.#withContentId(fromMs, cause, symbols), toMs }, nowMs)
   }
 
   #announce(gap: OpenGap & Pick<GapRecord, 'toMs'>, nowMs: number): GapRecord {

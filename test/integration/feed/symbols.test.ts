@@ -57,6 +57,27 @@ describe('feed session: symbols', () => {
     )
   })
 
+  it('counts a symbol as subscribed to when the feed has read so', options, async (t) => {
+    const script = finnhubWithRoomFor(100)
+    const server = await startScriptedServer(t, script)
+    const { feed, of } = follow(t, finnhubAt(server.url), { symbols: ['A'], times: { paceMs: 1 } })
+    await eventually(() => assert.deepEqual(of('subscribed').at(-1)?.symbols, ['A']), soon)
+    const client = server.clients[0]
+    assert.ok(client !== undefined)
+    client.socket.pause() // the requests are on their way
+    const wanted = ['A', 'B', 'C']
+    feed.setSymbols(wanted)
+    await eventually(() => assert.ok(of('standing').some(({ symbol }) => symbol === 'C')), soon)
+    for (let frames = 1; frames <= 20; frames++) {
+      client.send({ type: 'ping' })
+      await eventually(() => assert.equal(of('frame').length, frames), soon)
+    }
+    assert.equal(of('subscribed').length, 1)
+    client.socket.resume()
+    await eventually(() => assert.equal(of('subscribed').at(-1)?.symbols, wanted), soon)
+    assert.deepEqual(script.standing(client), wanted)
+  })
+
   it('sends subscriptions at a pace', options, async (t) => {
     const server = await startScriptedServer(t)
     const clock = new TestClock()

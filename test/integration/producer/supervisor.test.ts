@@ -226,4 +226,35 @@ describe('the producer with a database', () => {
       )
     })
   })
+
+  it('gives an added symbol a gap until the feed has read so', options, async (t) => {
+    const market = await openMarket(t)
+    const { database } = market
+    const feed = await startScriptedFeed(t)
+    await inService(t, (context) => startConsumer(market.consumer(), context))
+    await produce(t, market, feed)
+    await subscribed(feed, ['AAPL', 'MSFT'])
+    const trade = async (price: number): Promise<void> => {
+      feed.send(frame('AAPL', price))
+      await eventually(async () => assert.equal(await database.trades.countDocuments({ price }), 1))
+    }
+    await trade(1)
+    const socket = feed.connections[0]?.socket
+    socket?.pause() // the request is on its way
+    await setWanted(database, ['TSLA'], true, 'test')
+    await eventually(async () => {
+      const status = await database.feedStatus.findOne({ _id: FEED })
+      assert.ok(status?.symbols.some(({ symbol }) => symbol === 'TSLA'))
+    })
+    await trade(2)
+    await trade(3)
+    // The gap stands before the trade on every partition.
+    assert.equal(await database.feedGaps.countDocuments({ symbols: 'TSLA' }), 0)
+    const readAt = Date.now()
+    socket?.resume()
+    await subscribed(feed, ['AAPL', 'MSFT', 'TSLA'])
+    await trade(4)
+    const gap = await database.feedGaps.findOne({ symbols: 'TSLA' })
+    assert.ok((gap?.to?.getTime() ?? 0) >= readAt, gap?.to?.toISOString())
+  })
 })

@@ -71,6 +71,38 @@ describe('OutageTracker', () => {
     )
   })
 
+  it('knows nothing of the time before every symbol was subscribed to for the first time', () => {
+    const { gaps, beginnings, tracker: made } = tracker()
+    made.frame(100, false)
+    made.frame(200, false)
+    assert.deepEqual([gaps, beginnings], [[], []])
+    made.frame(300, true)
+    assert.deepEqual(gaps, [])
+    assert.deepEqual(
+      beginnings.map(({ toMs }) => toMs),
+      [300]
+    )
+  })
+
+  it('records an outage before every symbol was subscribed to, and nothing before it', () => {
+    const { gaps, beginnings, tracker: made } = tracker()
+    made.frame(100, false)
+    made.lost('closed', 150)
+    made.frame(200, false)
+    made.frame(300, true)
+    assert.deepEqual(
+      beginnings.map(({ toMs }) => toMs),
+      [100]
+    )
+    assert.deepEqual(
+      gaps.map(({ fromMs, toMs }) => ({ fromMs, toMs })),
+      [
+        { fromMs: 100, toMs: null },
+        { fromMs: 100, toMs: 300 }
+      ]
+    )
+  })
+
   it('records that a symbol is unknown from before it was added', () => {
     const { gaps, beginnings, tracker: made } = tracker()
     made.frame(200, true)
