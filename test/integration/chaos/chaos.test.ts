@@ -16,16 +16,19 @@ const LATE_SHARE = 0.005
 const LATE_MS = 300_000
 
 /** Trades of about an hour, some equal, some of one millisecond, some behind others, a few late. */
-function syntheticTape(): TapeTrade[] {
+function syntheticTape(
+  trades = TRADES,
+  { share, ms } = { share: LATE_SHARE, ms: LATE_MS }
+): TapeTrade[] {
   const random = new Random(11)
-  return Array.from({ length: TRADES }, (_, i) => ({
+  return Array.from({ length: trades }, (_, i) => ({
     s: symbolAt(random.next()),
     p: Math.round(random.between(9000, 11_000)) / 100,
     t:
       START_MS +
       i * 200 +
       Math.floor(random.between(0, 3)) * 150 -
-      (random.next() < LATE_SHARE ? LATE_MS : 0),
+      (random.next() < share ? ms : 0),
     v: Math.floor(random.between(1, 20)) * 25
   }))
 }
@@ -38,6 +41,12 @@ function symbolAt(share: number): string {
   }
   return 'SPY'
 }
+
+const PRESENT_TRADES = 7500
+const PRESENT_RATE = 250
+const OUTAGE_MS = 6000
+/** Such trades happened in an outage and came after it: their bars lie inside. */
+const OFTEN_LATE = { share: 0.05, ms: 4000 }
 
 describe('a pipeline whose processes are killed', { timeout: 280_000 }, () => {
   it('stores every trade once and every bar right', async (t) => {
@@ -64,5 +73,35 @@ describe('a pipeline whose processes are killed', { timeout: 280_000 }, () => {
     assert.ok(forecasts.scored > TRADES / 10 && forecasts.void > 0 && forecasts.rewritten > 0)
     assert.ok(forecasts.undecided < forecasts.bars / 100, 'hardly anything is left to a flush')
     assert.equal(forecasts.equalScores, forecasts.scores)
+    assert.ok(result.audit.equal > 1000)
+  })
+
+  it('says of each bar of the present how much of it the feed was followed', async (t) => {
+    const notes: string[] = []
+    const aborted = new AbortController()
+    t.after(() => aborted.abort())
+    const result = await runChaos({
+      trades: syntheticTape(PRESENT_TRADES, OFTEN_LATE),
+      kills: 2,
+      seed: 8,
+      spared: ['broker', 'mongod'],
+      tradesPerSecond: PRESENT_RATE,
+      longestOutageMs: OUTAGE_MS,
+      signal: aborted.signal,
+      onNote: (note) => notes.push(note)
+    })
+    t.diagnostic(JSON.stringify({ ...result, bars: undefined }))
+    assert.deepEqual(result.findings, [], notes.join('\n'))
+    assert.ok(result.holds)
+    const { outages, missing, audit } = result
+    assert.equal(result.cuts, 1)
+    assert.equal(result.drops, 1)
+    assert.ok(outages !== undefined)
+    for (const [kind, times] of Object.entries(outages.caused)) assert.ok(times > 0, kind)
+    assert.ok(outages.longestMs > 2500)
+    assert.ok(outages.inside > 0 && outages.met > outages.inside)
+    assert.ok(outages.uncovered >= outages.met)
+    assert.ok(missing.missing > PRESENT_RATE, 'the tape waits for nobody')
+    assert.ok(audit.equal > 100)
   })
 })

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
-import type { BarDocument, TradeDocument } from '@tapedeck/mongo'
+import type { BarDocument, FeedGapDocument, TradeDocument } from '@tapedeck/mongo'
 import { checkBars, type BarCheck } from '../../programs/bars/check-bars.ts'
 import { BarRecount } from '../../programs/bars/expected-bars.ts'
+import { CausedOutages } from '../../programs/chaos/caused-outages.ts'
+import { checkOutages, type OutageCheck } from '../../programs/chaos/check-outages.ts'
 import { checkTrades } from '../../programs/chaos/check-trades.ts'
 import { Findings } from '../../programs/chaos/findings.ts'
+import { runAudit, type AuditCheck } from '../../programs/chaos/run-audit.ts'
 import { readTopicTruth } from '../../programs/chaos/topic-truth.ts'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
@@ -103,5 +106,89 @@ describe('the checks of a chaos run', { timeout: 60_000 }, () => {
       const { shown } = await check()
       assert.ok(shown.some((problem) => problem.startsWith(`bar ${fourth._id}: source `)))
     }
+  })
+
+  it('find an outage that is not recorded, and a bar that hides one', async (t) => {
+    const { database } = await openMarket(t)
+    const bar = (symbol: string, seconds: number, coverage: number | null): BarDocument =>
+      ({
+        _id: `${symbol}|1s|${seconds}`,
+        symbol,
+        timeframe: '1s',
+        start: new Date(START_MS + seconds * 1000),
+        end: new Date(START_MS + (seconds + 1) * 1000),
+        coverage
+      }) as unknown as BarDocument
+    await database.bars.insertMany([
+      bar('SPY', 0, 1),
+      bar('SPY', 1, 0.5),
+      bar('SPY', 2, 0),
+      bar('SPY', 3, null),
+      bar('IBM', 2, 1),
+      bar('IBM', 9, 1)
+    ])
+    const outages = new CausedOutages()
+    outages.add('producer down', START_MS + 1500, START_MS + 4000)
+    outages.add('symbol not followed', START_MS + 8000, START_MS + 9000, 'SPY')
+    outages.add('feed cut', START_MS + 2, START_MS + 1)
+    const gapOf = (fromMs: number, toMs: number, symbols: string[]): FeedGapDocument => ({
+      _id: `${fromMs}`,
+      feed: 'recorded',
+      from: new Date(START_MS + fromMs),
+      to: new Date(START_MS + toMs),
+      cause: '',
+      symbols,
+      updatedAt: new Date()
+    })
+    const check = (findings: Findings, ...gaps: FeedGapDocument[]): Promise<OutageCheck> =>
+      checkOutages(database, outages.all, ['SPY', 'IBM'], gaps, findings)
+    const recorded = [gapOf(1500, 3000, []), gapOf(3000, 4000, []), gapOf(8000, 9000, ['SPY'])]
+    const found = new Findings()
+    const whole = await check(found, ...recorded)
+    assert.deepEqual(whole.caused, {
+      'producer down': 1,
+      'feed cut': 0,
+      'symbol not followed': 1
+    })
+    assert.equal(whole.unrecorded, 0)
+    assert.equal(whole.met, 4, 'SPY at 1, 2 and 3 s, IBM at 2 s')
+    assert.equal(whole.inside, 3)
+    assert.equal(whole.overstated, 1)
+    assert.match(found.shown.join(), /bar IBM\|1s\|2: coverage 1, expected 0 at most/)
+
+    const partly = await check(new Findings(), gapOf(1501, 4000, []), gapOf(8000, 9000, ['IBM']))
+    assert.equal(partly.unrecorded, 3, 'of SPY both, of IBM one')
+  })
+
+  it('find what the audit finds', async (t) => {
+    const { database, publish, consumer, env } = await openMarket(t)
+    await publish(
+      TAPE.map(({ s, p, t: ms, v }, i) =>
+        aRecord({ symbol: s, frame: i + 1, trades: [aTrade({ p, t: ms, v })] })
+      )
+    )
+    const rules = { CONDITION_POLICY: 'all', TIMEFRAMES: '1s,1m', ALLOWED_DELAY: '2s' }
+    const service = await inService(t, (context) => startConsumer(consumer(rules), context))
+    await eventually(async () => {
+      assert.equal(await database.trades.countDocuments(), TAPE.length)
+    })
+    await service.stop()
+    const audit = (findings: Findings): Promise<AuditCheck> =>
+      runAudit(
+        TAPE.map(({ s, t: ms }) => ({ symbol: s, t: ms })),
+        { ...env, ...rules },
+        findings,
+        t.signal
+      )
+    const good = await audit(new Findings())
+    assert.deepEqual(good.dates, ['2026-03-10'])
+    assert.equal(good.differences, 0)
+    assert.ok(good.equal > 0)
+
+    const _id = `SPY|1s|${TAPE[1]?.t}`
+    await database.bars.updateOne({ _id }, { $set: { coverage: 0.5 } })
+    const found = new Findings()
+    assert.equal((await audit(found)).differences, 1)
+    assert.match(found.shown.join(), /audit SPY 1s .* coverage: /)
   })
 })

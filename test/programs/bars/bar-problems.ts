@@ -1,9 +1,9 @@
-import { CONDITION_TABLE_VERSION, tradingDateAt } from '@tapedeck/domain'
+import { CONDITION_TABLE_VERSION } from '@tapedeck/domain'
 import type { BarDocument, FeedGapDocument } from '@tapedeck/mongo'
 import { isDeepStrictEqual } from 'node:util'
 import { SUM_DECIMALS, unitsToNumber } from './decimal-units.ts'
 import type { ExpectedBar, PlacedTrade } from './expected-bars.ts'
-import { isUnknown, outagesIn, shareOf } from './outages.ts'
+import { countedSpan, isUnknown, outagesIn, shareOf } from './outages.ts'
 
 /** What a bar is held against beside its trades. */
 export interface BarFacts {
@@ -146,16 +146,14 @@ function deviationOf({ sums: { prices, squares }, tradeCount }: ExpectedBar): nu
   return Math.sqrt(unitsToNumber(scatter, 2 * SUM_DECIMALS)) / tradeCount
 }
 
-/** A trading day counts from pre-market to the end of after-hours. */
 function coverageOf(
   { symbol, timeframe, startMs, endMs }: ExpectedBar,
   { gaps }: BarFacts
 ): number | null {
   const outages = outagesIn(gaps, symbol, startMs, endMs)
   if (isUnknown(outages, endMs)) return null
-  if (timeframe !== '1d') return 1 - shareOf(outages, startMs, endMs)
-  const { preMs, postEndMs } = tradingDateAt(symbol, startMs)
-  return 1 - shareOf(outages, preMs, postEndMs)
+  const { fromMs, toMs } = countedSpan(symbol, timeframe, startMs, endMs)
+  return 1 - shareOf(outages, fromMs, toMs)
 }
 
 function sourceRule(

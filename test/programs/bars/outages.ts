@@ -1,3 +1,4 @@
+import { tradingDateAt } from '@tapedeck/domain'
 import type { FeedGapDocument } from '@tapedeck/mongo'
 
 /** An outage of the feed, epoch ms. One without a begin reaches back to -Infinity. */
@@ -28,6 +29,18 @@ export function outagesIn(
       toMs: Math.min(outage.toMs, toMs)
     }))
     .sort((a, b) => a.fromMs - b.fromMs || (a.id < b.id ? -1 : 1))
+}
+
+/** The part of a window whose coverage counts: a trading day from pre-market to the end of after-hours. */
+export function countedSpan(
+  symbol: string,
+  timeframe: string,
+  startMs: number,
+  endMs: number
+): { readonly fromMs: number; readonly toMs: number } {
+  if (timeframe !== '1d') return { fromMs: startMs, toMs: endMs }
+  const { preMs, postEndMs } = tradingDateAt(symbol, startMs)
+  return { fromMs: preMs, toMs: postEndMs }
 }
 
 /** Whether a stretch ends before the feed was first followed: nothing is known of it then. */

@@ -9,6 +9,7 @@ export interface ChaosArguments {
   readonly symbols: readonly string[] | undefined
   readonly spared: readonly Victim[]
   readonly rate: number | undefined
+  readonly isPresent: boolean
   readonly isCluster: boolean
   readonly consumers: number
   readonly isJson: boolean
@@ -25,6 +26,7 @@ export const chaosCommand = commandLine({
     'trade, bar and forecast.',
   forms: [
     '-- [--kills N] [--seed N] [--tape FILE] [--symbols A,B] [--spare KIND,…] [--rate N]',
+    '-- --present [--kills N] [--seed N]',
     '-- --cluster [--kills N] [--seed N]'
   ],
   options: {
@@ -38,6 +40,7 @@ export const chaosCommand = commandLine({
       'N',
       'trades a second; default: so that a kill falls in about every 4 s of the tape'
     ],
+    present: ['flag', 'trades happen while they are played: outages of 3 to 75 s meet their bars'],
     cluster: ['flag', 'three brokers and three mongods, each a cluster; mostly servers are killed'],
     consumers: ['text', 'N', 'consumers in the group, 1 to 6 (2)'],
     json: ['flag', 'the last line is one JSON object with the figures']
@@ -60,6 +63,7 @@ export const chaosCommand = commandLine({
       symbols: given.list('symbols'),
       spared,
       rate: given.whole('rate', 1, 100_000),
+      isPresent: given.flag('present'),
       isCluster: given.flag('cluster'),
       consumers: given.whole('consumers', 1, 6) ?? 2,
       isJson: given.flag('json')

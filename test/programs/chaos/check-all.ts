@@ -2,7 +2,6 @@ import { checkBars, type BarCheck } from '../bars/check-bars.ts'
 import { BarRecount, TIMEFRAMES } from '../bars/expected-bars.ts'
 import { compareBars, type Comparison } from '../verify-tape/compare-bars.ts'
 import { readReferenceBars } from '../verify-tape/reference-bars.ts'
-import type { TapeTrade } from '../../support/tape.ts'
 import { checkMissing, type MissingCheck } from './missing-trades.ts'
 import { checkTrades, type TradeCheck } from './check-trades.ts'
 import type { Findings } from './findings.ts'
@@ -10,7 +9,9 @@ import { checkForecasts, type ForecastCheck } from './forecasts/check-forecasts.
 import { FORECASTS } from './forecasts/specs.ts'
 import { ALLOWED_DELAY_MS, type Harness } from './harness.ts'
 import { readTopicTruth } from './topic-truth.ts'
+import { checkOutages, type OutageCheck } from './check-outages.ts'
 import type { Victim } from './fault-plan.ts'
+import { ageCheckpoints, runAudit, type AuditCheck } from './run-audit.ts'
 
 export interface Checks {
   readonly tape: number
@@ -20,21 +21,31 @@ export interface Checks {
   readonly forecasts: ForecastCheck
   readonly missing: MissingCheck
   readonly gaps: number
+  /** Only in the present. */
+  readonly outages: OutageCheck | undefined
+  readonly audit: AuditCheck
   /** Against the reference file of the tape; undefined where trades are missing or there is none. */
   readonly reference: Comparison | undefined
 }
 
 /** What is stored against the topic, the topic against the tape. Finds, and never throws for it. */
 export async function checkAll(
-  { kafka, database }: Pick<Harness, 'kafka' | 'database'>,
   {
-    trades: tape,
+    kafka,
+    database,
+    tape,
+    present,
+    outages: caused,
+    consumerEnv
+  }: Pick<Harness, 'kafka' | 'database' | 'tape' | 'present' | 'outages' | 'consumerEnv'>,
+  {
     referenceFile,
-    spared = []
+    spared = [],
+    signal
   }: {
-    readonly trades: readonly TapeTrade[]
     readonly referenceFile?: string
     readonly spared?: readonly Victim[]
+    readonly signal: AbortSignal
   },
   findings: Findings
 ): Promise<Checks> {
@@ -55,13 +66,19 @@ export async function checkAll(
     { topic: kafka.topic, specs: FORECASTS, allowedDelayMs: ALLOWED_DELAY_MS },
     findings
   )
-  const missing = checkMissing(tape, truth, gaps, findings)
+  const isPresent = present !== undefined
+  const missing = checkMissing(tape, truth, gaps, findings, isPresent)
   if (spared.includes('producer') && missing.missing > 0) {
     findings.add('spared', `${missing.missing} trades are missing although no producer was killed`)
   }
   const symbols = new Set(tape.map(({ s }) => s))
+  const outages = isPresent
+    ? await checkOutages(database, caused.all, [...symbols], gaps, findings)
+    : undefined
+  await ageCheckpoints(database)
+  const audit = await runAudit(truth, consumerEnv, findings, signal)
   const reference =
-    referenceFile === undefined || missing.missing > 0
+    referenceFile === undefined || isPresent || missing.missing > 0
       ? undefined
       : compareBars(
           (await readReferenceBars(referenceFile)).filter(({ symbol }) => symbols.has(symbol)),
@@ -77,6 +94,8 @@ export async function checkAll(
     forecasts,
     missing,
     gaps: gaps.length,
+    outages,
+    audit,
     reference
   }
 }

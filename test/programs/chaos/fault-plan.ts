@@ -12,15 +12,18 @@ type Role = 'leader' | 'controller' | 'any'
 
 /** One fault. All its numbers come from the seed. */
 export interface Fault {
-  /** A pause is a SIGSTOP, then SIGCONT; of a consumer once the group has reassigned its partitions. */
-  readonly kind: 'kill' | 'pause'
+  /**
+   * A pause is a SIGSTOP, then SIGCONT; of a consumer once the group has reassigned its partitions. In the present the
+   * feed is also cut from the producer, and a symbol dropped and followed again.
+   */
+  readonly kind: 'kill' | 'pause' | 'cut' | 'drop'
   readonly victim: Victim
-  /** Which of the processes of that kind is preferred, from 0 on. */
+  /** Which of the processes of that kind, or of the symbols, is preferred, from 0 on. */
   readonly member: number
   readonly role: Role
   /** The share of the tape that is sent before, 0 to 1. */
   readonly atShare: number
-  /** From the kill to the restart, or the length of the pause, ms. */
+  /** From the kill to the restart, or the length of the pause or outage, ms. */
   readonly restMs: number
   /** Does not wait for progress after the fault before. */
   readonly isAtOnce: boolean
@@ -33,6 +36,11 @@ export interface FaultPlanOptions {
   readonly spared?: readonly Victim[]
   /** 2 by default. */
   readonly consumers?: number
+  /**
+   * The tape plays in the present, so that outages meet bars: killed producers stay down, the feed is cut and symbols
+   * are dropped for 3 s up to this long, ms.
+   */
+  readonly longestOutageMs?: number
 }
 
 type Weights = Readonly<Record<Victim, number>>
@@ -44,6 +52,9 @@ const KILLS_PER_PAUSE = 10
 /** Longer than the group's session timeout of 6 s. */
 const PAUSE_MS = { from: 8000, to: 11_000 }
 const REST_MS = { from: 0, to: 1500 }
+const SHORTEST_OUTAGE_MS = 3000
+/** Places of symbols that a fault tells apart. */
+const MOST_SYMBOLS = 1000
 /** The share of faults that follow the one before without waiting. */
 const AT_ONCE_SHARE = 0.15
 /** In a cluster this is how two members are down one after another. */
@@ -60,7 +71,8 @@ export function planFaults({
   seed,
   isCluster = false,
   spared = [],
-  consumers = 2
+  consumers = 2,
+  longestOutageMs
 }: FaultPlanOptions): Fault[] {
   const random = new Random(seed)
   const victims = VICTIMS.filter((victim) => !spared.includes(victim))
@@ -68,25 +80,41 @@ export function planFaults({
     (victim) => victim !== 'producer' && !spared.includes(victim)
   )
   const pausesOfEach = kills === 0 ? 0 : Math.ceil(kills / KILLS_PER_PAUSE)
+  const ofEach = <Kind>(kind: Kind): { kind: Kind; victim: 'producer' }[] =>
+    Array.from({ length: pausesOfEach }, () => ({ kind, victim: 'producer' }))
   const weights = isCluster ? CLUSTER_WEIGHTS : WEIGHTS
   const faults = random.shuffled([
     ...killsOf(victims, kills, weights).map((victim) => ({ kind: 'kill' as const, victim })),
     ...pausable.flatMap((victim) =>
       Array.from({ length: pausesOfEach }, () => ({ kind: 'pause' as const, victim }))
-    )
+    ),
+    ...(longestOutageMs === undefined
+      ? []
+      : [...ofEach('cut' as const), ...ofEach('drop' as const)])
   ])
   return faults.map(({ kind, victim }, index) => {
     const { from, to } = kind === 'pause' ? PAUSE_MS : REST_MS
+    const members = kind === 'drop' ? MOST_SYMBOLS : isCluster && isServer(victim) ? 3 : consumers
+    const outageMs = victim === 'producer' ? longestOutageMs : undefined
     return {
       kind,
       victim,
-      member: Math.floor(random.next() * (isCluster && isServer(victim) ? 3 : consumers)),
+      member: Math.floor(random.next() * members),
       role: isCluster && isServer(victim) ? roleOf(victim, random.next()) : 'any',
       atShare: ((index + random.between(0.2, 0.8)) / faults.length) * LAST_SHARE,
-      restMs: Math.round(random.between(from, to)),
-      isAtOnce: random.next() < (isCluster ? CLUSTER_AT_ONCE_SHARE : AT_ONCE_SHARE)
+      restMs: Math.round(
+        outageMs === undefined ? random.between(from, to) : lengthOfOutage(random.next(), outageMs)
+      ),
+      isAtOnce:
+        random.next() < (isCluster ? CLUSTER_AT_ONCE_SHARE : AT_ONCE_SHARE) &&
+        outageMs === undefined
     }
   })
+}
+
+/** Mostly short, some much longer. */
+function lengthOfOutage(drawn: number, longestMs: number): number {
+  return SHORTEST_OUTAGE_MS * Math.max(1, longestMs / SHORTEST_OUTAGE_MS) ** drawn
 }
 
 export function isServer(victim: Victim): victim is 'broker' | 'mongod' {

@@ -5,7 +5,7 @@ import { TapedeckError } from '@tapedeck/core'
 import { tradesOf, type TapeTrade } from '../../support/tape.ts'
 
 /** As Finnhub sends them. */
-const TRADES_PER_FRAME = 10
+export const TRADES_PER_FRAME = 10
 const START_MS = 1_700_000_000_000
 
 /** The trades of a tape in recorded order, of some symbols or all. @throws TAPE_INVALID */
@@ -37,11 +37,17 @@ export async function writeFeedFile(
   await pipeline(Readable.from(linesOf(trades, tradesPerSecond)), createWriteStream(file))
 }
 
+/** When the frame of the trade at this position is sent, ms from the first frame. */
+export function sentMs(position: number, tradesPerSecond: number): number {
+  const first = position - (position % TRADES_PER_FRAME)
+  return Math.round((first / tradesPerSecond) * 1000)
+}
+
 function* linesOf(trades: readonly TapeTrade[], tradesPerSecond: number): Generator<string> {
   for (let i = 0; i < trades.length; i += TRADES_PER_FRAME) {
     const data = trades.slice(i, i + TRADES_PER_FRAME)
     const f = JSON.stringify({ data, type: 'trade' })
-    const t = START_MS + Math.round((i / tradesPerSecond) * 1000)
+    const t = START_MS + sentMs(i, tradesPerSecond)
     yield `${JSON.stringify({ t, c: 'tape', n: i / TRADES_PER_FRAME + 1, f })}\n`
   }
 }

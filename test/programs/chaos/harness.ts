@@ -10,8 +10,11 @@ import { freePort } from '../../support/free-port.ts'
 import { databaseConfig } from '../../support/own-database.ts'
 import { startService, type RunningService } from '../../support/service-process.ts'
 import type { TapeTrade } from '../../support/tape.ts'
+import { CausedOutages } from './caused-outages.ts'
 import { writeFeedFile } from './feed-file.ts'
 import { FORECASTS } from './forecasts/specs.ts'
+import { PresentFeed } from './present-feed.ts'
+import { presentTape } from './present-tape.ts'
 import { SupervisedService, type OwnExit } from './supervised-service.ts'
 import { TIMEFRAMES } from '../bars/expected-bars.ts'
 
@@ -22,6 +25,8 @@ export interface HarnessOptions {
   readonly nodes: number
   /** Consumers in the group. */
   readonly consumers: number
+  /** The trades happen while they are played, and the tape waits for nobody. */
+  readonly isPresent: boolean
   readonly progress: Progress
   readonly signal: AbortSignal
   onOwnExit(end: OwnExit): void
@@ -31,6 +36,13 @@ export interface HarnessOptions {
 export interface Harness {
   readonly kafka: KafkaConfig
   readonly database: Database
+  /** As the simulator plays it. */
+  readonly tape: readonly TapeTrade[]
+  /** Only in the present. */
+  readonly present: PresentFeed | undefined
+  readonly outages: CausedOutages
+  /** Of the consumers, for commands under their rules. */
+  readonly consumerEnv: Readonly<Record<string, string>>
   readonly simulator: RunningService
   readonly producer: SupervisedService
   readonly consumers: readonly SupervisedService[]
@@ -45,10 +57,12 @@ export interface Harness {
 export const ALLOWED_DELAY_MS = 2000
 
 const CLOSE_LIMIT_MS = 5000
+/** From the writing of a tape of the present to its first trade: a producer needs no longer to subscribe. */
+const BEGIN_AFTER_MS = 10_000
 
 /** Starts servers and services; the tape begins when the producer has subscribed to all symbols. */
 export async function openHarness(options: HarnessOptions): Promise<Harness> {
-  const { trades, tradesPerSecond, nodes, progress, signal, onOwnExit } = options
+  const { tradesPerSecond, nodes, isPresent, progress, signal, onOwnExit } = options
   const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-chaos-'))
   const closers: (() => Promise<unknown>)[] = [
     () => rm(folder, { recursive: true, force: true, maxRetries: 5 })
@@ -59,8 +73,6 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
     }
   }
   try {
-    const feedFile = path.join(folder, 'feed.ndjson')
-    await writeFeedFile(feedFile, trades, tradesPerSecond)
     const servers = await startServers(
       readConfig({
         ...process.env,
@@ -82,8 +94,6 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
     })
     closers.push(() => database.close())
 
-    const symbols = [...new Set(trades.map(({ s }) => s))]
-    const feedPort = String(await freePort())
     const common = {
       KAFKA_BROKERS: brokers,
       KAFKA_TOPIC: 'raw_data',
@@ -94,42 +104,81 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
       LOG_LEVEL: 'info',
       TAPEDECK_DATA_DIR: folder
     }
-    const simulator = await startService('simulator', {
-      ...common,
-      SIMULATOR_PORT: feedPort,
-      SIMULATOR_FILE: feedFile,
-      SIMULATOR_START: `subscribed:${symbols.length}`,
-      SIMULATOR_MAX_SYMBOLS: String(Math.max(51, symbols.length))
-    })
-    closers.push(() => simulator.stop())
     const supervised = (
       name: string,
       service: string,
-      env: Record<string, string>
+      env: Record<string, string>,
+      onAbsence?: (fromMs: number, toMs: number) => void
     ): SupervisedService => {
-      const one = new SupervisedService({ name, service, env: { ...common, ...env }, onOwnExit })
+      const one = new SupervisedService({
+        name,
+        service,
+        env: { ...common, ...env },
+        onOwnExit,
+        ...(onAbsence !== undefined && { onAbsence })
+      })
       closers.push(() => one.stop())
       return one
     }
+    const consumerEnv = {
+      ...common,
+      KAFKA_GROUP: 'chaos',
+      TIMEFRAMES: TIMEFRAMES.join(','),
+      FORECASTS: FORECASTS.map(specName).join(','),
+      CONDITION_POLICY: 'all',
+      ALLOWED_DELAY: `${ALLOWED_DELAY_MS}ms`,
+      LATENESS_LIMIT: '36500d',
+      SCORE_PAST: 'true'
+    }
     const consumers = Array.from({ length: options.consumers }, (_, index) =>
-      supervised(`consumer-${'abcdef'[index] ?? index}`, 'consumer', {
-        KAFKA_GROUP: 'chaos',
-        TIMEFRAMES: TIMEFRAMES.join(','),
-        FORECASTS: FORECASTS.map(specName).join(','),
-        CONDITION_POLICY: 'all',
-        ALLOWED_DELAY: `${ALLOWED_DELAY_MS}ms`,
-        LATENESS_LIMIT: '36500d',
-        SCORE_PAST: 'true'
-      })
+      supervised(`consumer-${'abcdef'[index] ?? index}`, 'consumer', consumerEnv)
     )
     await untilUp(consumers, signal)
-    const producer = supervised('producer', 'producer', {
-      SYMBOLS: symbols.join(','),
-      FINNHUB_MAX_SYMBOLS: String(Math.max(50, symbols.length)),
-      FINNHUB_URL: `ws://127.0.0.1:${feedPort}`
+
+    const beginMs = Date.now() + BEGIN_AFTER_MS
+    const tape = isPresent ? presentTape(options.trades, tradesPerSecond, beginMs) : options.trades
+    const symbols = [...new Set(tape.map(({ s }) => s))]
+    const feedFile = path.join(folder, 'feed.ndjson')
+    await writeFeedFile(feedFile, tape, tradesPerSecond)
+    const feedPort = await freePort()
+    const scope = { after: (closer: () => Promise<unknown>) => void closers.push(closer) }
+    const present = isPresent ? await PresentFeed.open(scope, feedPort, symbols) : undefined
+    const simulator = await startService('simulator', {
+      ...common,
+      SIMULATOR_PORT: String(feedPort),
+      SIMULATOR_FILE: feedFile,
+      SIMULATOR_START: present?.startRule ?? `subscribed:${symbols.length}`,
+      SIMULATOR_PING: '1s',
+      SIMULATOR_MAX_SYMBOLS: String(Math.max(51, symbols.length + 1))
     })
+    closers.push(() => simulator.stop())
+    const outages = new CausedOutages()
+    const producer = supervised(
+      'producer',
+      'producer',
+      {
+        SYMBOLS: symbols.join(','),
+        FINNHUB_MAX_SYMBOLS: String(Math.max(50, symbols.length)),
+        FINNHUB_URL: present?.url ?? `ws://127.0.0.1:${feedPort}`
+      },
+      (fromMs, toMs) => outages.add('producer down', fromMs, toMs)
+    )
+    await present?.begin(beginMs, UP_LIMIT_MS, signal)
     const kafka = { brokers: brokers.split(','), topic: 'raw_data', ssl: false, sasl: undefined }
-    return { kafka, database, simulator, producer, consumers, servers, folder, close }
+    return {
+      kafka,
+      database,
+      tape,
+      present,
+      outages,
+      consumerEnv,
+      simulator,
+      producer,
+      consumers,
+      servers,
+      folder,
+      close
+    }
   } catch (error) {
     await close()
     throw error

@@ -16,8 +16,15 @@ const RECORDED_DAY = '../shared/data/us4-lean-20131008.ndjson.gz'
 const SECONDS_A_KILL = 4
 /** An election, and a broker that is refused until its old session has expired, take longer than a restart. */
 const SECONDS_A_KILL_IN_CLUSTER = 15
+/** Outages take half of it. */
+const SECONDS_A_KILL_IN_PRESENT = 10
+/** Longer than a bar of a minute, and not longer than an eighth of the tape. */
+const LONGEST_OUTAGE_MS = 75_000
+const OUTAGE_SHARE = 0.125
 const LEAST_RATE = 100
 const MOST_RATE = 5000
+/** In the present the time of a run is that of its bars, so it ends before a long tape does. */
+const MOST_RATE_IN_PRESENT = 400
 
 async function main(given: ChaosArguments, terminal: Terminal): Promise<0 | 1> {
   const root = path.resolve(import.meta.dirname, '../../..')
@@ -32,10 +39,20 @@ async function main(given: ChaosArguments, terminal: Terminal): Promise<0 | 1> {
   }
   const beside = tape.replace(/\.ndjson(\.gz)?$/, '.bars1m.csv.gz')
   const referenceFile = beside !== tape && (await exists(beside)) ? beside : undefined
-  const trades = await loadTape(tape, given.symbols)
-  const secondsAKill = given.isCluster ? SECONDS_A_KILL_IN_CLUSTER : SECONDS_A_KILL
-  const even = trades.length / (Math.max(1, given.kills) * secondsAKill)
-  const tradesPerSecond = given.rate ?? Math.round(Math.min(MOST_RATE, Math.max(LEAST_RATE, even)))
+  const all = await loadTape(tape, given.symbols)
+  const secondsAKill = given.isCluster
+    ? SECONDS_A_KILL_IN_CLUSTER
+    : given.isPresent
+      ? SECONDS_A_KILL_IN_PRESENT
+      : SECONDS_A_KILL
+  const seconds = Math.max(1, given.kills) * secondsAKill
+  const mostRate = given.isPresent ? MOST_RATE_IN_PRESENT : MOST_RATE
+  const even = Math.round(Math.min(mostRate, Math.max(LEAST_RATE, all.length / seconds)))
+  const tradesPerSecond = given.rate ?? even
+  const trades = given.isPresent ? all.slice(0, seconds * tradesPerSecond) : all
+  const longestOutageMs = given.isPresent
+    ? Math.min(LONGEST_OUTAGE_MS, (trades.length / tradesPerSecond) * 1000 * OUTAGE_SHARE)
+    : undefined
   terminal.note(
     `seed ${given.seed}, ${given.kills} kills, ${trades.length} trades at ${tradesPerSecond} a second`
   )
@@ -44,6 +61,7 @@ async function main(given: ChaosArguments, terminal: Terminal): Promise<0 | 1> {
     ...(referenceFile !== undefined && { referenceFile }),
     kills: given.kills,
     isCluster: given.isCluster,
+    ...(longestOutageMs !== undefined && { longestOutageMs }),
     seed: given.seed,
     spared: given.spared,
     tradesPerSecond,

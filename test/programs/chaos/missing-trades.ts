@@ -1,6 +1,7 @@
 import type { FeedGapDocument } from '@tapedeck/mongo'
 import type { TapeTrade } from '../../support/tape.ts'
 import type { Findings } from './findings.ts'
+import { gapSpans, type Span } from './gap-spans.ts'
 import type { TopicTrade } from './topic-truth.ts'
 
 export interface MissingCheck {
@@ -17,7 +18,7 @@ export interface MissingCheck {
 }
 
 interface Hole {
-  readonly count: number
+  readonly trades: readonly TapeTrade[]
   /** Positions on the tape, both inclusive. */
   readonly from: number
   readonly to: number
@@ -31,48 +32,65 @@ const PROOF = 20
 
 /**
  * What of the tape never reached the topic, and whether a recorded outage spans it. A hole is spanned
- * when the gap begins no later than the last frame received before it and ends no earlier than the
- * first one after it.
+ * when for each of its symbols a gap begins no later than the last frame received before it and ends no earlier
+ * than the first one after it.
  *
  * @param truth in the order of the feed
+ * @param isPresent the tape was not held while nobody followed the feed: what it sent at the end may be missing, and
+ *   was sent no earlier than its trades happened
  */
 export function checkMissing(
   tape: readonly TapeTrade[],
   truth: readonly TopicTrade[],
   gaps: readonly FeedGapDocument[],
-  findings: Findings
+  findings: Findings,
+  isPresent = false
 ): MissingCheck {
   const { receivedAt, foreign } = placeOnTape(tape, truth)
   for (const trade of foreign)
     findings.add('foreign', `trade ${trade.id} is on the topic and not on the tape`)
-  const holes = holesIn(receivedAt)
+  const holes = holesIn(tape, receivedAt, isPresent)
+  const spans = new Map(
+    [...new Set(tape.map(({ s }) => s))].map((symbol) => [symbol, gapSpans(gaps, symbol)])
+  )
   let unexplained = 0
   let gapsBeginLateByMs = 0
-  for (const hole of holes) {
-    const around = gaps.filter(
-      ({ to, from }) =>
-        (to?.getTime() ?? Infinity) >= hole.beforeMs && (from?.getTime() ?? 0) <= hole.beforeMs
+  for (const { symbol, count, from, to, afterMs, beforeMs } of holes.flatMap(bySymbol)) {
+    const around = (spans.get(symbol) ?? []).filter(
+      ({ fromMs, toMs }) => toMs >= beforeMs && fromMs <= beforeMs
     )
-    const lateMs = Math.min(...around.map(({ from }) => (from?.getTime() ?? 0) - hole.afterMs))
-    if (lateMs <= 0) continue
-    unexplained += hole.count
+    if (around.some(({ fromMs }) => fromMs <= afterMs)) continue
+    const lateMs = Math.min(...around.map(({ fromMs }) => fromMs - afterMs))
+    unexplained += count
     if (lateMs !== Infinity) gapsBeginLateByMs = Math.max(gapsBeginLateByMs, lateMs)
-    const where = `${hole.count} trades of the tape (${hole.from} to ${hole.to}) are missing`
+    const where = `${count} trades of ${symbol} on the tape (${from} to ${to}) are missing`
     const why =
       lateMs === Infinity
         ? 'no gap spans them'
         : `their gap begins ${lateMs} ms after the last seen: ${around.map(wordsOf).join('; ')}`
     findings.add(
       'missing',
-      `${where}: received after ${timeOf(hole.afterMs)} and before ${timeOf(hole.beforeMs)}, ${why}`
+      `${where}: received after ${timeOf(afterMs)} and before ${timeOf(beforeMs)}, ${why}`
     )
   }
-  const missing = holes.reduce((sum, { count }) => sum + count, 0)
+  const missing = holes.reduce((sum, { trades }) => sum + trades.length, 0)
   return { missing, holes: holes.length, unexplained, foreign: foreign.length, gapsBeginLateByMs }
 }
 
-function wordsOf({ _id, from, to, cause }: FeedGapDocument): string {
-  return `${_id} ${from?.toISOString()} to ${to?.toISOString()}, ${cause}`
+/** The part of a hole that each symbol has: one may have been dropped while the others went on. */
+function bySymbol({ trades, ...hole }: Hole): (Omit<Hole, 'trades'> & {
+  readonly symbol: string
+  readonly count: number
+})[] {
+  return [...Map.groupBy(trades, ({ s }) => s)].map(([symbol, own]) => ({
+    ...hole,
+    symbol,
+    count: own.length
+  }))
+}
+
+function wordsOf({ fromMs, toMs }: Span): string {
+  return `${timeOf(fromMs)} to ${timeOf(toMs)}`
 }
 
 function timeOf(ms: number): string {
@@ -130,7 +148,7 @@ function runLength(own: readonly TopicTrade[], from: number): number {
 }
 
 /** Neighbouring missing positions are one hole. */
-function holesIn(receivedAt: Float64Array): Hole[] {
+function holesIn(tape: readonly TapeTrade[], receivedAt: Float64Array, isPresent: boolean): Hole[] {
   const holes: Hole[] = []
   let afterMs = -Infinity
   for (let position = 0; position < receivedAt.length; position++) {
@@ -141,8 +159,10 @@ function holesIn(receivedAt: Float64Array): Hole[] {
     }
     const from = position
     while (Number.isNaN(receivedAt[position + 1] ?? 0)) position++
-    const beforeMs = receivedAt[position + 1] ?? Infinity
-    holes.push({ count: position - from + 1, from, to: position, afterMs, beforeMs })
+    const trades = tape.slice(from, position + 1)
+    const sentLeastMs = isPresent ? trades.reduce((most, { t }) => Math.max(most, t), 0) : Infinity
+    const beforeMs = receivedAt[position + 1] ?? sentLeastMs
+    holes.push({ trades, from, to: position, afterMs, beforeMs })
   }
   return holes
 }

@@ -16,6 +16,7 @@ export function report(result: ChaosResult): string {
       return `  ${victim.padEnd(11)}${kills[victim]}${took}`
     }),
     `pauses       ${result.pauses} of a consumer; ${result.fenced} times it had lost all its partitions when resumed${result.serverPauses === 0 ? '' : `; ${result.serverPauses} of a broker or mongod`}`,
+    ...outageRows(result),
     `own exits    ${result.ownExits} (a service gave up on an unreachable server and was restarted)`,
     `topic        ${topic.trades} trades in ${topic.records} records, ${topic.repeated} of them published twice`,
     `tape         ${result.tape} trades, ${missing.missing} not on the topic in ${missing.holes} stretches; ${missing.unexplained} outside of the ${result.gaps} recorded gaps`,
@@ -25,6 +26,7 @@ export function report(result: ChaosResult): string {
         `${timeframe.padEnd(8)}bars ${equal} equal of ${expected}; ${different} different, ${absent} missing, ${unexpected} unexpected`
     ),
     ...forecastRows(result),
+    auditRow(result),
     ...(reference === undefined
       ? []
       : [
@@ -34,6 +36,23 @@ export function report(result: ChaosResult): string {
     result.holds ? 'holds        0 lost, 0 repeated, 0 different' : 'FAILS'
   ]
   return `${rows.join('\n')}\n`
+}
+
+function outageRows({ outages, cuts, drops }: ChaosResult): string[] {
+  if (outages === undefined) return []
+  const { caused, longestMs, unrecorded, met, inside, overstated, uncovered, revised } = outages
+  const times = Object.entries(caused).map(([kind, count]) => `${kind} ${count} times`)
+  return [
+    `outages      ${times.join(', ')}, at most ${seconds(longestMs)} (${cuts} cuts, ${drops} symbols dropped and followed again)`,
+    `  recorded   ${unrecorded} outside of the recorded gaps`,
+    `  coverage   ${uncovered} bars below 1, ${revised} of them revised for a gap; ${met} met an outage of the run, ${inside} lay inside one, ${overstated} say more`
+  ]
+}
+
+function auditRow({ audit }: ChaosResult): string {
+  const { dates, bars, equal, open, differences } = audit
+  const verdict = differences === 0 ? 'no difference' : `${differences} differences`
+  return `audit        ${verdict} in ${bars} bars of ${dates.join(', ')}; ${equal} equal, ${open} still open`
 }
 
 function forecastRows({ forecasts }: ChaosResult): string[] {

@@ -8,6 +8,7 @@ import { Recoveries, type RecoveryTimes } from './recoveries.ts'
 import { RunLoop } from './run-loop.ts'
 import { openHarness } from './harness.ts'
 import { FaultInjector } from './fault-injector.ts'
+import { FeedFaults } from './feed-faults.ts'
 import { planFaults, VICTIMS, type Victim } from './fault-plan.ts'
 import { checkAll, type Checks } from './check-all.ts'
 
@@ -23,6 +24,8 @@ export interface ChaosOptions {
   readonly tradesPerSecond: number
   /** Consumers in the group; 2 by default. */
   readonly consumers?: number
+  /** The tape plays in the present, with outages of up to this long, ms; see FaultPlanOptions. */
+  readonly longestOutageMs?: number
   readonly progress?: Progress
   readonly signal?: AbortSignal
   /** Receives a line for each fault, and the progress every few seconds. */
@@ -42,6 +45,9 @@ export interface ChaosResult extends Checks {
   readonly serverPauses: number
   /** Pauses after which the consumer had lost all its partitions. */
   readonly fenced: number
+  /** In the present: how often the feed was cut, and a symbol dropped and followed again. */
+  readonly cuts: number
+  readonly drops: number
   readonly recovery: Readonly<Partial<Record<Victim, RecoveryTimes>>>
   /** Services that ended by themselves because a server was unreachable, and were restarted. */
   readonly ownExits: number
@@ -70,6 +76,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     tradesPerSecond: options.tradesPerSecond,
     nodes: options.isCluster === true ? 3 : 1,
     consumers: options.consumers ?? 2,
+    isPresent: options.longestOutageMs !== undefined,
     progress,
     signal,
     onOwnExit(end: OwnExit) {
@@ -91,15 +98,27 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const checkpoints = new CheckpointWatch(harness.database)
     const recoveries = new Recoveries(checkpoints)
     const injector = new FaultInjector(harness, checkpoints, recoveries)
-    const run = new RunLoop(harness, checkpoints, recoveries, injector, options, stopped)
+    const { present, database, outages } = harness
+    const feedFaults = present && new FeedFaults(present, database, outages)
+    const run = new RunLoop(
+      harness,
+      checkpoints,
+      recoveries,
+      injector,
+      feedFaults,
+      options,
+      stopped
+    )
     const { idleKills } = await run.injectAll(planFaults(options))
+    await run.untilStored()
+    await run.untilFollowed()
     await run.untilStored()
     await run.untilFinal(findings)
     await harness.producer.stop()
     await run.untilStored() // the stopping producer published an open gap
     await Promise.all(harness.consumers.map((consumer) => consumer.stop()))
     options.onNote?.('comparing')
-    const checks = await checkAll(harness, options, findings)
+    const checks = await checkAll(harness, { ...options, signal }, findings)
     return {
       holds: findings.count === 0 && injector.kills === options.kills,
       seed: options.seed,
@@ -111,6 +130,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       pauses: injector.pauses,
       serverPauses: injector.serverPauses,
       fenced: injector.fenced,
+      cuts: feedFaults?.cuts ?? 0,
+      drops: feedFaults?.drops ?? 0,
       recovery: Object.fromEntries(VICTIMS.map((victim) => [victim, recoveries.of(victim)])),
       ownExits,
       ...checks,

@@ -3,7 +3,8 @@ import { TapedeckError } from '@tapedeck/core'
 import { finalAt } from '@tapedeck/domain'
 import { partitionEnds } from '@tapedeck/kafka'
 import type { BarDocument, Database } from '@tapedeck/mongo'
-import type { TapeTrade } from '../../support/tape.ts'
+import { until } from '../../support/until.ts'
+import type { FeedFaults } from './feed-faults.ts'
 import type { Findings } from './findings.ts'
 import type { CheckpointWatch } from './checkpoint-watch.ts'
 import type { Recoveries } from './recoveries.ts'
@@ -12,7 +13,8 @@ import type { FaultInjector } from './fault-injector.ts'
 import type { Fault } from './fault-plan.ts'
 
 export interface RunOptions {
-  readonly trades: readonly TapeTrade[]
+  /** In the present; see FaultPlanOptions. */
+  readonly longestOutageMs?: number
   /** Receives a line for each fault, and the progress every few seconds. */
   readonly onNote?: (note: string) => void
 }
@@ -21,6 +23,8 @@ const POLL_MS = 200
 const NOTE_MS = 5000
 /** Longer than an election behind a paused broker whose requests must first time out (30 s). */
 const STALL_LIMIT_MS = 120_000
+/** How long a producer may need after an outage: the lease of the one before, and the longest wait to connect. */
+const RETURN_LIMIT_MS = 90_000
 const OVERDUE_LIMIT_MS = 30_000
 /** No counter covers frames between the socket and the topic: require several polls in a row. */
 const STORED_POLLS = 5
@@ -33,6 +37,7 @@ export class RunLoop {
   readonly #checkpoints: CheckpointWatch
   readonly #recoveries: Recoveries
   readonly #injector: FaultInjector
+  readonly #feedFaults: FeedFaults | undefined
   readonly #options: RunOptions
   readonly #signal: AbortSignal
   readonly #startedMs = performance.now()
@@ -47,6 +52,7 @@ export class RunLoop {
     checkpoints: CheckpointWatch,
     recoveries: Recoveries,
     injector: FaultInjector,
+    feedFaults: FeedFaults | undefined,
     options: RunOptions,
     signal: AbortSignal
   ) {
@@ -54,6 +60,7 @@ export class RunLoop {
     this.#checkpoints = checkpoints
     this.#recoveries = recoveries
     this.#injector = injector
+    this.#feedFaults = feedFaults
     this.#options = options
     this.#signal = signal
   }
@@ -65,18 +72,59 @@ export class RunLoop {
       let injected: string | undefined
       while (injected === undefined) {
         await this.#poll()
-        const hasAdvanced = fault.isAtOnce || this.#checkpoints.advances > advances
-        const isDue = this.#sent / this.#options.trades.length >= fault.atShare
-        if (!(isDue && hasAdvanced) && !this.#isStored) continue
-        injected = await this.#injector.inject(fault)
+        const mayFollow =
+          fault.isAtOnce || this.#checkpoints.advances > advances || this.#isIdle(fault)
+        const isDue = this.#sentShare >= fault.atShare
+        if (!(isDue && mayFollow) && !this.#isStored) continue
+        injected = await this.#inject(fault)
       }
       if (this.#isStored && fault.kind === 'kill') idleKills++
       this.#isStored = false
       this.#storedPolls = 0
       this.#options.onNote?.(`${this.#state()}  ${injected}`)
     }
-    while (this.#injector.hasPaused) await this.#poll()
+    while (this.#injector.hasPaused || this.#feedFaults?.isOver === false) await this.#poll()
     return { idleKills }
+  }
+
+  /**
+   * In the present: waits until the producer follows every symbol again and has received a frame since, with which it
+   * records the outages. @throws TIMED_OUT
+   */
+  async untilFollowed(): Promise<void> {
+    const { present, producer } = this.#harness
+    if (present === undefined) return
+    let sinceMs: number | undefined
+    await until(
+      'following every symbol again',
+      async () => {
+        await this.#poll()
+        await present.look()
+        if (!present.isWhole) sinceMs = undefined
+        else sinceMs ??= Date.now()
+        const seconds = await producer.running
+          ?.metric('tapedeck_feed_last_frame_seconds')
+          .catch(() => 0)
+        return sinceMs !== undefined && (seconds ?? 0) * 1000 > sinceMs
+      },
+      RETURN_LIMIT_MS
+    )
+  }
+
+  /** Whether nothing can be stored until the feed is back: other faults need not wait for it. */
+  #isIdle({ victim }: Fault): boolean {
+    if (this.#feedFaults === undefined || victim === 'producer') return false
+    return this.#feedFaults.isCut || this.#harness.producer.running === undefined
+  }
+
+  #inject(fault: Fault): Promise<string | undefined> {
+    const isOfFeed = fault.kind === 'cut' || fault.kind === 'drop'
+    if (!isOfFeed) return this.#injector.inject(fault)
+    return this.#feedFaults?.inject(fault) ?? Promise.resolve(undefined)
+  }
+
+  get #sentShare(): number {
+    return this.#sent / this.#harness.tape.length
   }
 
   /** Waits until the tape has ended and every record on the topic is stored. */
@@ -88,7 +136,7 @@ export class RunLoop {
 
   /** Waits until no bar whose window is over is provisional: a flush makes it final. */
   async untilFinal(findings: Findings): Promise<void> {
-    const symbols = [...new Set(this.#options.trades.map(({ s }) => s))]
+    const symbols = [...new Set(this.#harness.tape.map(({ s }) => s))]
     const deadlineMs = performance.now() + OVERDUE_LIMIT_MS
     for (;;) {
       const overdue = await overdueBars(this.#harness.database, symbols, ALLOWED_DELAY_MS)
@@ -106,9 +154,11 @@ export class RunLoop {
     await sleep(POLL_MS)
     const isAnswered = await this.#checkpoints.poll()
     this.#injector.resumeDue()
+    await this.#feedFaults?.poll()
     await this.#recoveries.poll()
-    const { simulator } = this.#harness
-    this.#sent = await simulator.metric('tapedeck_simulator_trades_sent_total')
+    const { simulator, present } = this.#harness
+    this.#sent =
+      present?.received ?? (await simulator.metric('tapedeck_simulator_trades_sent_total'))
     this.#isTapeOver ||= (await simulator.metric('tapedeck_simulator_tape_ended')) === 1
     // It costs a connection to the broker, so it is asked only when it can be true.
     const hasStoredAll = isAnswered && this.#isTapeOver && (await this.#hasStoredAll())
@@ -119,7 +169,8 @@ export class RunLoop {
       this.#notedAtMs = nowMs
       this.#options.onNote?.(this.#state())
     }
-    if (!this.#isStored && this.#checkpoints.idleMs > STALL_LIMIT_MS) throw this.#stalled()
+    const limitMs = STALL_LIMIT_MS + (this.#options.longestOutageMs ?? 0)
+    if (!this.#isStored && this.#checkpoints.idleMs > limitMs) throw this.#stalled()
   }
 
   async #hasStoredAll(): Promise<boolean> {
@@ -144,7 +195,7 @@ export class RunLoop {
 
   #state(): string {
     const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(0)
-    const share = ((this.#sent / this.#options.trades.length) * 100).toFixed(1)
+    const share = (this.#sentShare * 100).toFixed(1)
     return `${new Date().toISOString().slice(11)} ${seconds.padStart(4)} s  ${share.padStart(5)} % of the tape sent, ${this.#injector.kills} kills`
   }
 
@@ -158,7 +209,7 @@ export class RunLoop {
     )
     return new TapedeckError(
       'TIMED_OUT',
-      `Nothing was stored in ${STALL_LIMIT_MS / 1000} s: ${this.#state()}, checkpoints ${marks.join(', ')}\n${logs.join('\n')}`
+      `Nothing was stored in ${(this.#checkpoints.idleMs / 1000).toFixed(0)} s: ${this.#state()}, checkpoints ${marks.join(', ')}\n${logs.join('\n')}`
     )
   }
 }

@@ -20,6 +20,8 @@ export interface SupervisedServiceOptions {
   readonly service: string
   readonly env: Readonly<Record<string, string>>
   onOwnExit(end: OwnExit): void
+  /** Hears when no process of it ran: from a moment after the end of one to one before the next; epoch ms. */
+  readonly onAbsence?: (fromMs: number, toMs: number) => void
 }
 
 const RESTART_MS = 500
@@ -35,6 +37,7 @@ export class SupervisedService {
   #isKilled = false
   #isPaused = false
   #isStopping = false
+  readonly #stopped = new AbortController()
   #loop: Promise<void> = Promise.resolve()
 
   constructor(options: SupervisedServiceOptions) {
@@ -91,15 +94,18 @@ export class SupervisedService {
   /** Stops it permanently and in order. */
   async stop(): Promise<void> {
     this.#isStopping = true
+    this.#stopped.abort()
     if (this.#isPaused) this.resume()
     await this.#running?.stop()
     await this.#loop
   }
 
   async #supervise(): Promise<void> {
-    const { service, env, onOwnExit } = this.#options
+    const { service, env, onOwnExit, onAbsence } = this.#options
+    let endedAtMs: number | undefined
     while (!this.#isStopping) {
       let how: string
+      if (endedAtMs !== undefined) onAbsence?.(endedAtMs, Date.now())
       try {
         const running = await startService(service, env)
         this.#starts++
@@ -111,11 +117,17 @@ export class SupervisedService {
         how = 'a failed start'
         this.#lastLines = messageOf(error)
       }
+      endedAtMs = Date.now()
       this.#forget()
       if (!this.#isStopping && !this.#isKilled) onOwnExit(this.#ownExit(how))
-      if (!this.#isStopping) await sleep(this.#isKilled ? this.#restMs : RESTART_MS)
+      if (!this.#isStopping) await this.#rest(this.#isKilled ? this.#restMs : RESTART_MS)
       this.#isKilled = false
     }
+  }
+
+  /** Ends early when the service is stopped. */
+  async #rest(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopped.signal }).catch(() => undefined)
   }
 
   #ownExit(how: string): OwnExit {

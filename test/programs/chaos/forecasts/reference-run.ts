@@ -1,7 +1,15 @@
 import { ForecastEngine, type FinalBar, type LedgerEntry, type SymbolFeed } from '@tapedeck/domain'
 import type { ForecastDocument } from '@tapedeck/mongo'
 import { firstOutcome, isFirstOutcomeLost } from './detector-path.ts'
-import { downShare, isFinal, isMadeLate, type SeriesBar, type SeriesFacts } from './series-facts.ts'
+import { outagesIn } from '../../bars/outages.ts'
+import {
+  downShare,
+  isCovered,
+  isFinal,
+  isMadeLate,
+  type SeriesBar,
+  type SeriesFacts
+} from './series-facts.ts'
 import { closeAt } from './truth-bars.ts'
 
 export interface ReferenceRun {
@@ -62,14 +70,35 @@ export function referenceRun(
     const isLate = late.has(bar)
     const isKnown = !isLate || offset !== undefined || outcome !== undefined
     const isDoubtful = isLate && (bar.session === 'mixed' || targeting.some(isFirstOutcomeLost))
-    if (!isKnown || isDoubtful) sureUntilMs = Math.min(sureUntilMs, startMs)
+    const gap = gapKnown(bar, offset !== undefined, targeting, facts)
+    if (!isKnown || isDoubtful || gap === 'in doubt') sureUntilMs = Math.min(sureUntilMs, startMs)
     const close = (offset === undefined ? outcome : undefined) ?? closeAt(bar, latest)
     // Its target had been given up before: only late trades made it.
     if (targeting.length > 0 && outcome === undefined) take([], startMs + facts.lengthMs)
     if (isLate) revisions.set(bar, { close: close ?? NaN, count: 1 })
-    take([finalBar(bar, close ?? NaN, 0, facts)])
+    const taken = finalBar(bar, close ?? NaN, 0, facts)
+    // Its gap changed the score of its own forecasts later, and nothing that they had taught.
+    take([gap === 'late' ? { ...taken, coverage: 1 } : taken])
   }
   return { entries, sureUntilMs }
+}
+
+/**
+ * Whether the gap of a bar was known when the bar was taken; `late`: it counted as covered then. A bar without
+ * enough coverage leads to no entry, and is no outcome.
+ */
+function gapKnown(
+  { startMs, stored }: SeriesBar,
+  isMadeFrom: boolean,
+  targeting: readonly ForecastDocument[],
+  { gaps, symbol, lengthMs }: SeriesFacts
+): 'in time' | 'late' | 'in doubt' {
+  if (stored === undefined || isCovered(stored)) return 'in time'
+  if (isMadeFrom || targeting.some((entry) => firstOutcome(entry) !== null)) return 'late'
+  if (stored.revision === 0 || targeting.length > 0) return 'in time'
+  const own = outagesIn(gaps, symbol, startMs, startMs + lengthMs)
+  // Nothing but its one gap can have revised it.
+  return stored.revision === 1 && stored.lateCount === 0 && own.length === 1 ? 'late' : 'in doubt'
 }
 
 /** Of each bar, the offset up to which records were read when it, or the first one after it that tells, was taken. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { planFaults, VICTIMS } from '../../../programs/chaos/fault-plan.ts'
+import { planFaults, VICTIMS, type Fault } from '../../../programs/chaos/fault-plan.ts'
 
 describe('planFaults()', () => {
   it('is repeated by its seed, kills as often as asked, and each kind', () => {
@@ -40,5 +40,22 @@ describe('planFaults()', () => {
       assert.ok((roles.get(role)?.length ?? 0) >= 5, role)
     }
     assert.equal(roles.get('mongod controller'), undefined)
+  })
+
+  it('keeps the feed away for seconds up to the longest outage in the present', () => {
+    const longestOutageMs = 75_000
+    const plan = planFaults({ kills: 100, seed: 3, longestOutageMs })
+    const of = (kind: string): Fault[] => plan.filter((fault) => fault.kind === kind)
+    assert.equal(of('cut').length, 10)
+    assert.equal(of('drop').length, 10)
+    const outages = plan.filter(({ victim }) => victim === 'producer')
+    assert.equal(outages.length, 35)
+    const lengths = outages.map(({ restMs }) => restMs).sort((a, b) => a - b)
+    assert.ok((lengths[0] ?? 0) >= 3000 && (lengths[0] ?? 0) < 10_000)
+    assert.ok((lengths.at(-1) ?? 0) > 60_000 && (lengths.at(-1) ?? 0) <= longestOutageMs)
+    assert.ok(outages.every(({ isAtOnce }) => !isAtOnce))
+    const others = plan.filter(({ kind, victim }) => kind === 'kill' && victim !== 'producer')
+    assert.ok(others.every(({ restMs }) => restMs <= 1500))
+    assert.ok(new Set(of('drop').map(({ member }) => member)).size > 5)
   })
 })
