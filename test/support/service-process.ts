@@ -47,7 +47,7 @@ export async function startService(
   const onLine = (line: string): void => {
     lines.push(line)
     if (lines.length > KEPT_LINES) lines.shift()
-    if (line.includes('"health is served"')) {
+    if (line.includes(' is served"')) {
       health.resolve((JSON.parse(line) as { url: string }).url)
     }
   }

@@ -21,6 +21,7 @@ export {
   type DeadLetters,
   type DeadRecord
 } from './dead-letters.ts'
+export { followTopics, type FollowedBatch } from './follow.ts'
 export { evictMembers, forgetGroup } from './group.ts'
 export { openLogEnds, partitionEnds, type LogEnds } from './log-ends.ts'
 export { readTail } from './log-tail.ts'

@@ -355,6 +355,25 @@ export async function loadCheckpoints({
   return translated('Cannot read the checkpoints', () => checkpoints.find().toArray())
 }
 
+/** Below which offset every record of each partition of a topic is stored. */
+export function findStoredOffsets(
+  { checkpoints }: HasCheckpoints,
+  topic: string,
+  timeoutMs: number
+): Promise<Map<number, number>> {
+  return reading('checkpoints', timeoutMs, async () => {
+    const found = await checkpoints
+      .find({}, { projection: { nextOffset: 1 }, timeoutMS: timeoutMs })
+      .toArray()
+    return new Map(
+      found.flatMap(({ _id, nextOffset }): [number, number][] => {
+        const slash = _id.lastIndexOf('/')
+        return _id.slice(0, slash) === topic ? [[Number(_id.slice(slash + 1)), nextOffset]] : []
+      })
+    )
+  })
+}
+
 /** The hash of the settings that results depend on, by which a checkpoint made under others is noticed. */
 export function rulesHash({ fold, forecasts }: Rules): string {
   const rules = JSON.stringify([fold, forecasts, CONDITION_TABLE_VERSION])

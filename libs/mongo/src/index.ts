@@ -18,6 +18,7 @@ export {
   acquirePartition,
   announceFlush,
   commitCheckpoint,
+  findStoredOffsets,
   keepPartition,
   loadCheckpoints,
   partitionOwners,

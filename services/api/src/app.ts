@@ -1,6 +1,8 @@
 import { listen, type ServiceContext } from '@tapedeck/service'
 import { buildApi } from './build-api.ts'
 import type { ApiConfig } from './config.ts'
+import { systemClock } from '@tapedeck/core'
+import { LiveHub } from './stream/hub.ts'
 import { databaseReader } from './database-reader.ts'
 
 /**
@@ -14,9 +16,12 @@ export async function startApi(
   context: ServiceContext
 ): Promise<{ readonly url: string }> {
   const reader = databaseReader(config.mongo, context)
-  const app = buildApi({ reader, context }, config)
+  const hub =
+    config.stream === undefined ? undefined : new LiveHub(config.stream, context, systemClock)
+  const app = buildApi({ reader, context, hub }, config)
   const url = await listen(app, config.host, config.port)
   context.defer(() => app.close())
+  hub?.start()
   context.log.info({ url }, 'api is served')
   return { url }
 }

@@ -14,11 +14,15 @@ import type { SharedTrades } from './recent-trades.ts'
 import { sendFailure, sendProblems, sendUnknownRoute } from './replies.ts'
 import { measureRequests } from './request-metrics.ts'
 import { ERROR_SCHEMA } from './schemas.ts'
+import type { LiveHub } from './stream/hub.ts'
+import { addStreamRoutes } from './stream/routes.ts'
 import { addSymbolRoutes } from './symbol-routes.ts'
 
 export interface ApiDeps {
   readonly reader: Reader
   readonly context: ServiceContext
+  /** Reads the broker; undefined: there is no stream. */
+  readonly hub?: LiveHub | undefined
   readonly clock?: Clock
 }
 
@@ -48,7 +52,10 @@ const MAX_CONNECTIONS = 1000
 const ANSWER_STATUSES = [400, 404, 500, 503] as const
 
 /** The api as a Fastify instance that does not listen yet; tests call it by `inject`. */
-export function buildApi({ reader, context, clock = systemClock }: ApiDeps, config: ApiConfig) {
+export function buildApi(
+  { reader, context, hub, clock = systemClock }: ApiDeps,
+  config: ApiConfig
+): FastifyInstance {
   const { log, metrics } = context
   const app: FastifyInstance = fastify({
     ...LIMITS,
@@ -90,6 +97,7 @@ export function buildApi({ reader, context, clock = systemClock }: ApiDeps, conf
       reads.inc({ route: route.path, shared: String(shared) })
     )
   }
+  addStreamRoutes(app, hub, reader, { token, maxSymbols }, context, clock)
   addSymbolRoutes(app, reader, config, metrics)
   addHealthRoutes(app, 'api', context, async () => {
     await reader.ping()

@@ -7,18 +7,22 @@ import {
   text,
   whole,
   type Env,
+  type Values,
   type Variable
 } from '@tapedeck/core'
 import {
-  DEFAULT_FORECASTS,
   FREE_PLAN_SYMBOLS,
-  forecastsVariable,
+  RULE_VARIABLES,
+  ruleProblems,
+  rulesOf,
   symbolsVariable,
-  timeframesVariable,
+  type FoldOptions,
   type ForecastSpec,
   type Timeframe
 } from '@tapedeck/domain'
+import { brokersVariable, KAFKA_VARIABLES, kafkaConfig } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+import type { HubConfig } from './stream/hub.ts'
 
 export interface ApiConfig {
   readonly host: string
@@ -35,6 +39,8 @@ export interface ApiConfig {
   readonly token: Secret | undefined
   /** How many symbols the feed's plan allows. */
   readonly maxSymbols: number
+  /** What the stream reads; undefined without brokers. */
+  readonly stream: HubConfig | undefined
 }
 
 /** The producer checks the limit of the plan; this one only bounds the work of a request. */
@@ -54,10 +60,23 @@ export const API_VARIABLES = {
     'nobody may'
   ),
   SYMBOLS: symbolsVariable(MAX_SYMBOLS),
-  TIMEFRAMES: timeframesVariable(),
-  FORECASTS: optional(forecastsVariable()),
+  ...RULE_VARIABLES,
   FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
-  ...MONGO_VARIABLES
+  ...MONGO_VARIABLES,
+  ...KAFKA_VARIABLES,
+  KAFKA_BROKERS: about(
+    'Your own brokers: `host:port[,host:port]` or `kafka[+ssl]://user:password@host:port`',
+    optional(brokersVariable()),
+    '`npm start` runs one'
+  ),
+  BARS_TOPIC: about(
+    'Topic that bars are published to, or `off`',
+    text('bars', "a topic name, or 'off'")
+  ),
+  FORECASTS_TOPIC: about(
+    'Topic that forecasts are published to, or `off`',
+    text('forecasts', "a topic name, or 'off'")
+  )
 } as const
 
 /**
@@ -65,22 +84,33 @@ export const API_VARIABLES = {
  * @throws CONFIG_INVALID that names every mistake at once
  */
 export function readConfig(env: Env): ApiConfig {
-  const values = readEnv(env, API_VARIABLES)
+  const values = readEnv(env, API_VARIABLES, ruleProblems)
+  const { fold, forecasts } = rulesOf(values)
   return Object.freeze({
     host: values.API_HOST,
     port: values.API_PORT,
     symbols: values.SYMBOLS,
-    timeframes: values.TIMEFRAMES,
-    forecasts: values.FORECASTS ?? defaultsOf(values.TIMEFRAMES),
+    timeframes: fold.timeframes,
+    forecasts,
     mongo: mongoConfig(values),
     token: values.API_TOKEN,
-    maxSymbols: values.FINNHUB_MAX_SYMBOLS
+    maxSymbols: values.FINNHUB_MAX_SYMBOLS,
+    stream: streamConfig(values, fold)
   })
 }
 
-/** As in the consumer: those of the default forecasts whose timeframe has bars. */
-function defaultsOf(timeframes: readonly Timeframe[]): readonly ForecastSpec[] {
-  return DEFAULT_FORECASTS.filter(({ timeframe }) => timeframes.includes(timeframe))
+function streamConfig(
+  values: Values<typeof API_VARIABLES>,
+  { policy, futureLimitMs }: FoldOptions
+): HubConfig | undefined {
+  const { KAFKA_BROKERS: brokers, BARS_TOPIC: bars, FORECASTS_TOPIC: forecasts } = values
+  if (brokers === undefined) return undefined
+  return {
+    kafka: kafkaConfig({ ...values, KAFKA_BROKERS: brokers }),
+    bars: bars === 'off' ? undefined : bars,
+    forecasts: forecasts === 'off' ? undefined : forecasts,
+    rules: { policy, futureLimitMs }
+  }
 }
 
 function tokenVariable(): Variable<Secret> {

@@ -22,6 +22,7 @@ import {
   findLateTrades,
   findSymbols,
   findTrades,
+  findStoredOffsets,
   nextFirstTrade,
   readSubscriptions,
   readTape,
@@ -81,6 +82,8 @@ export interface Reader {
   storedUntil(): Promise<number | undefined>
   subscriptions(): Promise<readonly SubscriptionDocument[]>
   setWanted(symbols: readonly string[], wanted: boolean, by: string): Promise<void>
+  /** Up to where each partition of a topic is stored. */
+  storedOffsets(topic: string): Promise<ReadonlyMap<number, number>>
 }
 
 const delayMs = fullJitter({ baseMs: 500, capMs: 5000 })
@@ -149,6 +152,7 @@ export function databaseReader(
     storedUntil: () => use((connected) => storedUntil(connected, limit)),
     subscriptions: () => use((connected) => readSubscriptions(connected, limit)),
     setWanted: (symbols, wanted, by) =>
-      use((connected) => setWanted(connected, symbols, wanted, by, limit))
+      use((connected) => setWanted(connected, symbols, wanted, by, limit)),
+    storedOffsets: (topic) => use((connected) => findStoredOffsets(connected, topic, limit))
   }
 }

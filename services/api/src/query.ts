@@ -144,7 +144,7 @@ const ISO_DATE = /^\d{4}-\d{2}-\d{2}$/
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})$/
 
 /** A time without a zone would be another moment on every machine, so it is refused. */
-function parseTime(found: string): number | undefined {
+export function parseTime(found: string): number | undefined {
   if (/^-?\d{1,16}$/.test(found)) {
     const ms = Number(found)
     return Math.abs(ms) <= MAX_TIME_MS ? ms : undefined

@@ -7,8 +7,8 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   ALPACA_SECRET_KEY: ['producer'],
   SIMULATOR_TOKEN: ['simulator'],
   API_TOKEN: ['api'],
-  KAFKA_BROKERS: ['producer', 'consumer'],
-  KAFKA_PASSWORD: ['producer', 'consumer'],
+  KAFKA_BROKERS: ['producer', 'consumer', 'api'],
+  KAFKA_PASSWORD: ['producer', 'consumer', 'api'],
   MONGODB_URI: ['producer', 'consumer', 'api'],
   MONGODB_PASSWORD: ['producer', 'consumer', 'api']
 }

@@ -25,6 +25,7 @@ function emptyReader(parts: Partial<Reader> = {}): Reader {
     storedUntil: async () => Infinity,
     subscriptions: async () => [],
     setWanted: async () => undefined,
+    storedOffsets: async () => new Map(),
     ...parts
   }
 }

@@ -289,10 +289,10 @@ const PUBLISHED = [
 ] as const satisfies readonly StoredName[]
 
 /** Makes the fields of a bar on the topic from a stored bar. */
-export const PUBLISHED_BAR: FieldFunctions<
-  [BarFields],
-  Record<string, unknown>
-> = Object.fromEntries(PUBLISHED.map((name) => [name, asJson(name)]))
+export const PUBLISHED_BAR: FieldFunctions<[BarFields], Record<string, unknown>> = {
+  id: asJson('_id'),
+  ...Object.fromEntries(PUBLISHED.map((name) => [name, asJson(name)]))
+}
 
 function asJson(name: StoredName): (stored: BarFields) => unknown {
   return BAR_FIELDS[name].kind === 'time'

@@ -1,0 +1,185 @@
+import { randomBytes } from 'node:crypto'
+import { fullJitter, hasCode, messageOf, retry, TapedeckError, withTimeout } from '@tapedeck/core'
+import type { Consumer, EachBatchPayload } from 'kafkajs'
+import { createClient, withAdmin, type ClientLog } from './client.ts'
+import type { KafkaConfig } from './config.ts'
+import { forgetGroup } from './group.ts'
+
+/** Consecutive records of one partition as they were appended. */
+export interface FollowedBatch {
+  readonly topic: string
+  readonly partition: number
+  readonly records: readonly FollowedRecord[]
+  /** Offset after the last one of the batch. */
+  readonly nextOffset: number
+}
+
+interface FollowedRecord {
+  readonly offset: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  /** When it was appended or produced, as the topic says, epoch ms. */
+  readonly timestampMs: number
+}
+
+/** Next offset of each partition of each topic. */
+export type Positions = ReadonlyMap<string, ReadonlyMap<number, number>>
+
+interface FollowOptions {
+  readonly clientId: string
+  readonly topics: readonly string[]
+  /** Begins with the first record of this time, epoch ms; at the end where there is none. */
+  readonly sinceMs: number
+  readonly log?: ClientLog
+  readonly signal: AbortSignal
+  /** Called once, before the first record, with the offsets where reading begins. */
+  begun(positions: Positions): void
+  /** Records of a partition in order, each once. */
+  read(batch: FollowedBatch): void
+  /** The log no longer has the records that come next: it was created again, or they were removed. */
+  moved(topic: string, partition: number, from: number, to: number): void
+  /** Whether the broker is read at present; `why` says what is in the way. */
+  state(isReading: boolean, why: string): void
+}
+
+const CLOSE_LIMIT_MS = 3500
+const delayMs = fullJitter({ baseMs: 250, capMs: 3000 })
+
+/**
+ * Follows topics from a time on for as long as the process runs, outside of any consumer group that
+ * others know: nothing is committed, and no partition is shared with another process. A broker that is away
+ * is waited for, and reading goes on where it stopped.
+ */
+export function followTopics(
+  config: KafkaConfig,
+  options: FollowOptions
+): { close(): Promise<void> } {
+  const ended = new AbortController()
+  const signal = AbortSignal.any([options.signal, ended.signal])
+  const groupId = `${options.clientId}-${randomBytes(6).toString('hex')}`
+  const follower = new Follower(config, options, groupId)
+  const running = retry(() => follower.follow(signal), {
+    delayMs,
+    signal,
+    stableMs: 10_000,
+    isRetryable: () => true,
+    onRetry: (error) => options.state(false, messageOf(error))
+  }).catch((error: unknown) => {
+    if (!hasCode(error, 'ABORTED')) throw error
+  })
+  return {
+    async close() {
+      ended.abort()
+      await withTimeout(running, CLOSE_LIMIT_MS, 'Leaving').catch(() => undefined)
+      await forgetGroup(config, groupId)
+    }
+  }
+}
+
+class Follower {
+  readonly #config: KafkaConfig
+  readonly #options: FollowOptions
+  readonly #groupId: string
+  /** Next offsets; empty until the topics were seen for the first time. */
+  readonly #next = new Map<string, Map<number, number>>()
+
+  constructor(config: KafkaConfig, options: FollowOptions, groupId: string) {
+    this.#config = config
+    this.#options = options
+    this.#groupId = groupId
+  }
+
+  /** Reads until the signal aborts. @throws whatever ends the reading */
+  async follow(signal: AbortSignal): Promise<void> {
+    const { clientId, topics, log } = this.#options
+    if (this.#next.size === 0) await this.#begin()
+    const consumer = createClient(this.#config, clientId, log, 3).consumer({
+      groupId: this.#groupId,
+      sessionTimeout: 30_000,
+      maxWaitTimeInMs: 500,
+      minBytes: 1,
+      allowAutoTopicCreation: false,
+      // New partitions are read within this time.
+      metadataMaxAge: 5000,
+      retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 5 }
+    })
+    const failed = Promise.withResolvers<never>()
+    failed.promise.catch(() => undefined)
+    const stop = (): void => failed.reject(new TapedeckError('ABORTED', 'Following ended'))
+    signal.addEventListener('abort', stop, { once: true })
+    /** Where each partition was sought to: a second mismatch there is the log's own. */
+    const sought = new Map<string, number>()
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      sought.clear()
+      for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
+        for (const partition of partitions) this.#seek(consumer, topic, partition)
+      }
+      this.#options.state(true, '')
+    })
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      this.#options.state(false, messageOf(payload.error))
+      if (!payload.restart) failed.reject(payload.error)
+    })
+    try {
+      await consumer.connect()
+      await consumer.subscribe({ topics: [...topics], fromBeginning: true })
+      await consumer.run({
+        autoCommit: false,
+        eachBatch: (payload) => {
+          this.#read(payload, consumer, sought)
+          return Promise.resolve()
+        }
+      })
+      await failed.promise
+    } finally {
+      signal.removeEventListener('abort', stop)
+      await withTimeout(consumer.disconnect(), CLOSE_LIMIT_MS, 'Leaving').catch(() => undefined)
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { clientId, topics, sinceMs, begun } = this.#options
+    await withAdmin(this.#config, clientId, 'Cannot follow the topics', async (admin) => {
+      for (const topic of topics) {
+        const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, sinceMs)
+        this.#next.set(
+          topic,
+          new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]))
+        )
+      }
+    })
+    begun(this.#next)
+  }
+
+  #seek(consumer: Consumer, topic: string, partition: number): void {
+    // A partition that was not there at the beginning has only new records.
+    const offset = this.#next.get(topic)?.get(partition) ?? 0
+    consumer.seek({ topic, partition, offset: String(offset) })
+  }
+
+  #read({ batch }: EachBatchPayload, consumer: Consumer, sought: Map<string, number>): void {
+    const { topic, partition } = batch
+    const name = `${topic}/${partition}`
+    const ofTopic = this.#next.get(topic)
+    const position = ofTopic?.get(partition) ?? 0
+    const first = Number(batch.firstOffset())
+    if (first !== position) {
+      if (sought.get(name) !== position) {
+        sought.set(name, position)
+        this.#seek(consumer, topic, partition)
+        return
+      }
+      this.#options.moved(topic, partition, position, first)
+    }
+    sought.delete(name)
+    const nextOffset = Number(batch.lastOffset()) + 1
+    ofTopic?.set(partition, nextOffset)
+    const records = batch.messages.map((message) => ({
+      offset: Number(message.offset),
+      key: message.key,
+      value: message.value,
+      timestampMs: Number(message.timestamp)
+    }))
+    this.#options.read({ topic, partition, records, nextOffset })
+  }
+}

@@ -1,0 +1,83 @@
+import type { Clock } from '@tapedeck/core'
+import type { Place } from './client.ts'
+import type { StreamEvent } from './events.ts'
+import type { Log, LogPositions } from './positions.ts'
+
+/** One record that was read. */
+interface Entry {
+  readonly place: Place
+  readonly atMs: number
+  readonly events: readonly StreamEvent[]
+}
+
+/** Characters of rows in memory at most: about 64 MB. */
+const MAX_CHARACTERS = 60_000_000
+/** Entries that are dropped from the front before the list is copied. */
+const COMPACT = 10_000
+
+/** The events of the last while, in the order of reading, for clients that resume or join at a position. */
+export class RecentEvents {
+  readonly #keptMs: number
+  readonly #clock: Clock
+  #entries: Entry[] = []
+  #first = 0
+  #characters = 0
+  /** The first offset of each partition whose events are here, as `log/partition`. */
+  #starts = new Map<string, number>()
+
+  constructor(keptMs: number, clock: Clock) {
+    this.#keptMs = keptMs
+    this.#clock = clock
+  }
+
+  begin(positions: LogPositions): void {
+    for (const [log, offsets] of positions) {
+      for (const [partition, offset] of offsets) this.#starts.set(`${log}/${partition}`, offset)
+    }
+  }
+
+  add(place: Place, events: readonly StreamEvent[]): void {
+    const atMs = this.#clock.now()
+    this.#entries.push({ place, atMs, events })
+    this.#characters += charactersOf(events)
+    while (this.#first < this.#entries.length) {
+      const oldest = this.#entries[this.#first]
+      if (oldest === undefined) break
+      if (oldest.atMs >= atMs - this.#keptMs && this.#characters <= MAX_CHARACTERS) break
+      this.#first++
+      this.#characters -= charactersOf(oldest.events)
+      const { log, partition, offset } = oldest.place
+      this.#starts.set(`${log}/${partition}`, offset + 1)
+    }
+    if (this.#first > COMPACT) {
+      this.#entries = this.#entries.slice(this.#first)
+      this.#first = 0
+    }
+  }
+
+  /** Drops everything: the log is another one. */
+  forget(): void {
+    this.#entries = []
+    this.#first = 0
+    this.#characters = 0
+    this.#starts = new Map([...this.#starts].map(([name]) => [name, Infinity]))
+  }
+
+  /** Whether every event of the partition from this offset on is here or still to come. */
+  reaches(log: Log, partition: number, offset: number): boolean {
+    return offset >= (this.#starts.get(`${log}/${partition}`) ?? 0)
+  }
+
+  /** Calls `visit` with each event, in the order of reading, with its place in its own log. */
+  each(visit: (event: StreamEvent, place: Place) => void): void {
+    for (let at = this.#first; at < this.#entries.length; at++) {
+      const entry = this.#entries[at]
+      if (entry === undefined) continue
+      for (const event of entry.events) visit(event, entry.place)
+    }
+  }
+}
+
+function charactersOf(events: readonly StreamEvent[]): number {
+  return events.reduce((sum, { rows }) => rows.reduce((all, row) => all + row.length, sum), 0)
+}

@@ -1,0 +1,221 @@
+import websocket, { type WebSocket, type WebsocketHandler } from '@fastify/websocket'
+import { systemClock, type Clock, type Secret } from '@tapedeck/core'
+import type { ServiceContext } from '@tapedeck/service'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Reader } from '../database-reader.ts'
+import { sendProblems, sendRefusal } from '../replies.ts'
+import { accessOf } from '../api-token.ts'
+import { OWN_FORMAT, type Format, type Outlet } from './client.ts'
+import { CHANNELS } from './events.ts'
+import { FINNHUB_FORMAT, FinnhubSession } from './finnhub.ts'
+import type { LiveHub } from './hub.ts'
+import { readRequest } from './messages.ts'
+import { MAX_KEYS, StreamSession, type SessionTools } from './session.ts'
+import { MAX_SNAPSHOT_ROWS } from './snapshot.ts'
+import { HEARTBEAT_MS, Subscribers } from './subscribers.ts'
+
+/** Limits of the stream; the welcome names them. */
+const LIMITS = {
+  clients: 1000,
+  /** Bytes of one message of a client. */
+  messageBytes: 64 * 1024,
+  /** Requests of one client that wait for their answers. */
+  waitingRequests: 100,
+  subscriptions: MAX_KEYS,
+  snapshotRows: MAX_SNAPSHOT_ROWS
+} as const
+
+/** Codes to close a WebSocket with: RFC 6455, section 7.4. */
+const CLOSE = { policy: 1008, tryLater: 1013 } as const
+/** A client that does not answer a ping within one interval is taken for gone. */
+const PING_MS = 30_000
+
+/** What the api's configuration says about clients of the stream. */
+interface StreamAccess {
+  /** The token of clients that speak Finnhub's protocol; undefined: any will do. */
+  readonly token: Secret | undefined
+  /** Symbols of such a client at most. */
+  readonly maxSymbols: number
+}
+
+/** Adds the stream as WebSocket and as server-sent events. */
+export function addStreamRoutes(
+  app: FastifyInstance,
+  hub: LiveHub | undefined,
+  reader: Reader,
+  access: StreamAccess,
+  context: ServiceContext,
+  clock: Clock = systemClock
+): void {
+  if (hub === undefined) {
+    const refuse = (_request: FastifyRequest, reply: FastifyReply): FastifyReply =>
+      sendRefusal(reply, 503, 'STREAM_OFF', NO_BROKER)
+    app.get('/api/v1/stream', refuse)
+    app.get('/api/v1/events', refuse)
+    return
+  }
+  const subscribers = new Subscribers(hub, context.metrics, clock)
+  context.defer(() => subscribers.close())
+  const tools: SessionTools = { hub, subscribers, reader, clock, signal: context.signal }
+  void app.register(websocket, { options: { maxPayload: LIMITS.messageBytes } })
+  void app.register((scope, _options, done) => {
+    addRoutes(scope, tools, access)
+    done()
+  })
+}
+
+function addRoutes(
+  app: FastifyInstance,
+  tools: SessionTools,
+  { token, maxSymbols }: StreamAccess
+): void {
+  const { hub, subscribers, clock } = tools
+  const onSocket: WebsocketHandler = (socket) => {
+    const session = new StreamSession(tools, outletOf(socket, OWN_FORMAT))
+    converse(socket, {
+      subscribers,
+      receive(text) {
+        if (session.waiting < LIMITS.waitingRequests) session.receive(text)
+        else socket.close(CLOSE.policy, `${LIMITS.waitingRequests} requests wait for answers`)
+      },
+      close: () => session.close()
+    })
+    socket.send(welcome(clock.now(), hub))
+  }
+  app.route({
+    method: 'GET',
+    url: '/api/v1/stream',
+    handler: (_request, reply) =>
+      sendRefusal(reply.header('upgrade', 'websocket'), 426, 'REQUEST_INVALID', NO_UPGRADE),
+    wsHandler: onSocket
+  })
+  const onFinnhub: WebsocketHandler = (socket) => {
+    const session = new FinnhubSession(tools, outletOf(socket, FINNHUB_FORMAT), maxSymbols)
+    converse(socket, {
+      subscribers,
+      receive: (text) => session.receive(text),
+      close: () => session.close()
+    })
+  }
+  app.route({
+    method: 'GET',
+    url: '/finnhub',
+    preValidation: (request, reply, done) => {
+      // As Finnhub does, before the connection is upgraded.
+      const given = (request.query as Readonly<Record<string, string | undefined>>)['token']
+      const access = accessOf(token, `Bearer ${given ?? ''}`)
+      if (token === undefined || access.isAllowed) done()
+      else
+        sendRefusal(
+          reply,
+          401,
+          'UNAUTHORIZED',
+          'token is not API_TOKEN, expected ?token=<API_TOKEN>'
+        )
+    },
+    handler: (_request, reply) =>
+      sendRefusal(reply.header('upgrade', 'websocket'), 426, 'REQUEST_INVALID', NO_UPGRADE),
+    wsHandler: onFinnhub
+  })
+  app.get('/api/v1/events', (request, reply) => {
+    const query = request.query as Readonly<Record<string, string>>
+    const lastId = request.headers['last-event-id']
+    const { since, resume = lastId, ...selection } = query
+    const message = {
+      type: 'subscribe',
+      ...selection,
+      ...(resume === undefined ? { since } : { resume })
+    }
+    const reading = readRequest(JSON.stringify(message))
+    if (reading.problems !== undefined) return sendProblems(reply, reading.problems)
+    if (reading.request.type !== 'subscribe') return reply
+    if (subscribers.size >= LIMITS.clients) {
+      return sendRefusal(
+        reply.header('retry-after', '5'),
+        503,
+        'TOO_MANY_CLIENTS',
+        `${LIMITS.clients} clients are connected`
+      )
+    }
+    reply.hijack()
+    const { raw } = reply
+    raw.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no'
+    })
+    const outlet: Outlet = {
+      format: OWN_FORMAT,
+      send(text, point) {
+        raw.write(`${point === undefined ? '' : `id: ${point}\n`}data: ${text}\n\n`)
+      },
+      get bufferedBytes() {
+        return raw.writableLength
+      }
+    }
+    const session = new StreamSession(tools, outlet)
+    raw.on('close', () => session.close())
+    void session.subscribe(reading.request)
+    return reply
+  })
+}
+
+/** Sends to a WebSocket. */
+function outletOf(socket: WebSocket, format: Format): Outlet {
+  return {
+    format,
+    send: (text) => socket.send(text),
+    get bufferedBytes() {
+      return socket.bufferedAmount
+    }
+  }
+}
+
+/** Reads a WebSocket until it closes, and ends one whose client does not answer pings. */
+function converse(socket: WebSocket, { subscribers, receive, close }: Conversation): void {
+  let isAlive = true
+  const pings = setInterval(() => {
+    if (!isAlive) socket.terminate()
+    isAlive = false
+    socket.ping()
+  }, PING_MS)
+  socket.on('pong', () => {
+    isAlive = true
+  })
+  socket.on('message', (data, isBinary) => {
+    isAlive = true
+    if (isBinary) socket.close(CLOSE.policy, 'expected text')
+    else receive((data as Buffer).toString())
+  })
+  socket.on('error', () => socket.terminate())
+  socket.on('close', () => {
+    clearInterval(pings)
+    close()
+  })
+  if (subscribers.size > LIMITS.clients) {
+    socket.close(CLOSE.tryLater, `${LIMITS.clients} clients are connected`)
+  }
+}
+
+interface Conversation {
+  readonly subscribers: Subscribers
+  receive(text: string): void
+  close(): void
+}
+
+const NO_UPGRADE =
+  'The stream speaks WebSocket, expected a client such as new WebSocket(url); /api/v1/events streams over HTTP'
+const NO_BROKER = 'The stream is off: the api was started without a broker, expected KAFKA_BROKERS'
+
+function welcome(nowMs: number, { resume, trouble }: LiveHub): string {
+  return JSON.stringify({
+    type: 'welcome',
+    time: nowMs,
+    channels: CHANNELS,
+    heartbeatMs: HEARTBEAT_MS,
+    limits: LIMITS,
+    isReading: trouble === undefined,
+    reason: trouble ?? null,
+    resume
+  })
+}

@@ -1,0 +1,262 @@
+import { hasCode, messageOf, TapedeckError, type Clock } from '@tapedeck/core'
+import type { Reader } from '../database-reader.ts'
+import type { RequestProblem } from '../query.ts'
+import { StreamClient, type Exclusion, type Outlet } from './client.ts'
+import type { StreamEvent } from './events.ts'
+import type { LiveHub } from './hub.ts'
+import { keysOf, readRequest, type Subscribe, type Unsubscribe } from './messages.ts'
+import type { LogPositions, ResumePoint } from './positions.ts'
+import { readSnapshot } from './snapshot.ts'
+import type { Subscribers } from './subscribers.ts'
+
+export interface SessionTools {
+  readonly hub: LiveHub
+  readonly subscribers: Subscribers
+  readonly reader: Reader
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/** Keys of one client at most: 500 symbols in ten timeframes. */
+export const MAX_KEYS = 5000
+/** Rows of a snapshot in one message. */
+const ROWS_A_MESSAGE = 500
+/** How long a snapshot waits for the consumer to store what the stream has passed. */
+const STORED_LIMIT_MS = 15_000
+const STORED_POLL_MS = 100
+/** How long a subscription waits for the broker after the api has started. */
+const BEGIN_LIMIT_MS = 15_000
+
+/** The conversation with one client: reads its messages, and answers in order. */
+export class StreamSession {
+  readonly #tools: SessionTools
+  readonly #outlet: Outlet
+  readonly #client: StreamClient
+  readonly #leave: () => void
+  #isOpen = true
+  /** Requests are answered one after another. */
+  #work: Promise<void> = Promise.resolve()
+  #waiting = 0
+
+  constructor(tools: SessionTools, outlet: Outlet) {
+    this.#tools = tools
+    this.#outlet = outlet
+    this.#client = new StreamClient(outlet)
+    this.#leave = tools.subscribers.add(this.#client)
+  }
+
+  /** Requests that are not answered yet. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  receive(text: string): void {
+    this.#waiting++
+    this.#work = this.#work
+      .then(() => this.#answer(text))
+      .catch((error: unknown) => this.#fail(undefined, error))
+      .finally(() => {
+        this.#waiting--
+      })
+  }
+
+  close(): void {
+    this.#isOpen = false
+    this.#leave()
+  }
+
+  async #answer(text: string): Promise<void> {
+    const reading = readRequest(text)
+    if (reading.problems !== undefined) {
+      this.#refuse(reading.id, reading.problems)
+      return
+    }
+    const { request } = reading
+    if (request.type === 'ping')
+      this.#say({ type: 'pong', id: request.id, time: this.#tools.clock.now() })
+    else if (request.type === 'unsubscribe') this.#unsubscribe(request)
+    else {
+      try {
+        await this.subscribe(request)
+      } catch (error) {
+        this.#fail(request.id, error)
+      }
+    }
+  }
+
+  #unsubscribe({ id, selection }: Unsubscribe): void {
+    this.#client.remove(selection === undefined ? this.#client.keys : keysOf(selection))
+    this.#say({ type: 'unsubscribed', id, keys: this.#client.keys.size })
+  }
+
+  /** Subscribes: first what was stored or what came since, then what comes. */
+  async subscribe(request: Subscribe): Promise<void> {
+    const { id, selection, sinceMs, resume } = request
+    const { hub, clock } = this.#tools
+    const keys = keysOf(selection)
+    const before = this.#client.keys
+    const known = [...keys].filter((key) => before.has(key))
+    const isFromBefore = sinceMs !== undefined || resume !== undefined
+    if (isFromBefore && known.length > 0) {
+      const message = `${known.length} of these are subscribed to already (${known[0]}), expected unsubscribe before since or resume`
+      this.#refuse(id, [{ field: sinceMs === undefined ? 'resume' : 'since', message }])
+      return
+    }
+    if (before.size + keys.size > MAX_KEYS) {
+      const message = `${before.size + keys.size} symbols and timeframes found, expected ${MAX_KEYS} at most, or *`
+      this.#refuse(id, [{ field: 'symbols', message }])
+      return
+    }
+    await this.#begun()
+    this.#say({ type: 'subscribed', id, ...selection, time: clock.now() })
+    if (resume !== undefined) this.#resume(id, keys, resume)
+    else if (sinceMs !== undefined) await this.#snapshot(request, keys, sinceMs)
+    else this.#client.add(keys, undefined, clock.now())
+    if (this.#isOpen) this.#say({ type: 'live', id, resume: hub.resume })
+  }
+
+  #resume(id: Subscribe['id'], keys: ReadonlySet<string>, resume: ResumePoint): void {
+    const { hub } = this.#tools
+    const isSame = resume.topic === hub.topic
+    if (!isSame || !this.#reaches(resume.positions)) {
+      const message = isSame
+        ? 'resume is from before the minute that is kept, expected since with the time of the last row that you have'
+        : 'resume is of another topic: it was created again, expected since with the time of the last row that you have'
+      this.#say({ type: 'error', id, error: { code: 'RESUME_TOO_OLD', field: 'resume', message } })
+      return
+    }
+    const from = new Map(
+      [...resume.positions].flatMap(([log, offsets]) =>
+        [...offsets].map(([partition, offset]) => [`${log}/${partition}`, offset] as const)
+      )
+    )
+    this.#join(keys, { from, ids: new Set(), through: new Map() })
+  }
+
+  async #snapshot(
+    { id, selection }: Subscribe,
+    keys: ReadonlySet<string>,
+    sinceMs: number
+  ): Promise<void> {
+    const { hub, reader } = this.#tools
+    const stored = await this.#stored()
+    const snapshot = await readSnapshot(reader, selection, sinceMs)
+    for (const channel of ['trades', 'bars', 'forecasts'] as const) {
+      const rows = snapshot[channel]
+      for (let at = 0; at < rows.length && this.#isOpen; at += ROWS_A_MESSAGE) {
+        await this.#room()
+        this.#say({ type: 'snapshot', id, [channel]: rows.slice(at, at + ROWS_A_MESSAGE) })
+      }
+    }
+    for (const { channel, from } of snapshot.cut) {
+      this.#say({
+        type: 'cut',
+        id,
+        channel,
+        from,
+        message: `older rows are left out: ask for them over HTTP, to=${from}`
+      })
+    }
+    const from = new Map([...stored].map(([partition, offset]) => [`trades/${partition}`, offset]))
+    if (
+      ![...stored].every(([partition, offset]) => hub.recent.reaches('trades', partition, offset))
+    ) {
+      const message =
+        'the snapshot took longer than the minute that is kept, expected a later since'
+      this.#say({ type: 'error', id, error: { code: 'RESUME_TOO_OLD', field: 'since', message } })
+      return
+    }
+    this.#join(keys, { from, ids: new Set(snapshot.trades.map((row) => row.id)), through: stored })
+  }
+
+  /** Sends what is kept of these keys, and begins to send what comes. */
+  #join(keys: ReadonlySet<string>, exclusion: Exclusion): void {
+    if (!this.#isOpen) return
+    const { hub, clock } = this.#tools
+    const joining = new StreamClient(this.#outlet)
+    joining.add(keys, exclusion, clock.now())
+    const events: StreamEvent[] = []
+    hub.recent.each((event, place) => {
+      const part = joining.partOf(event, place)
+      if (part !== undefined) events.push(part)
+    })
+    const { resume } = hub
+    for (const text of this.#outlet.format.data(events, resume)) this.#outlet.send(text, resume)
+    this.#client.add(keys, exclusion, clock.now())
+  }
+
+  /** Up to where each partition is stored, once that is within what the stream keeps. */
+  async #stored(): Promise<ReadonlyMap<number, number>> {
+    const { hub, reader, clock, signal } = this.#tools
+    const deadlineMs = clock.now() + STORED_LIMIT_MS
+    for (;;) {
+      const found = await reader.storedOffsets(hub.topicName)
+      const partitions = [...(hub.positions.get('trades') ?? new Map<number, number>()).keys()]
+      const stored = new Map(partitions.map((one) => [one, found.get(one) ?? 0]))
+      const behind = [...stored].filter(
+        ([partition, offset]) => !hub.recent.reaches('trades', partition, offset)
+      )
+      if (behind.length === 0) return stored
+      if (clock.now() > deadlineMs) {
+        throw new TapedeckError(
+          'TIMED_OUT',
+          `The consumer is behind by more than the minute that is kept (partitions ${behind.map(([one]) => one).join(', ')}), expected it to run`
+        )
+      }
+      await clock.delay(STORED_POLL_MS, signal)
+    }
+  }
+
+  /** Waits until the stream has found where to begin. */
+  async #begun(): Promise<void> {
+    const { hub, clock, signal } = this.#tools
+    const deadlineMs = clock.now() + BEGIN_LIMIT_MS
+    while (hub.positions.size === 0) {
+      if (clock.now() > deadlineMs) {
+        throw new TapedeckError(
+          'BROKER_UNREACHABLE',
+          `The stream has not begun: ${hub.trouble ?? ''}`
+        )
+      }
+      await clock.delay(STORED_POLL_MS, signal)
+    }
+  }
+
+  #reaches(positions: LogPositions): boolean {
+    return [...positions].every(([log, offsets]) =>
+      [...offsets].every(([partition, offset]) =>
+        this.#tools.hub.recent.reaches(log, partition, offset)
+      )
+    )
+  }
+
+  /** Waits while the client has not read what was sent. */
+  async #room(): Promise<void> {
+    const { clock, signal } = this.#tools
+    while (this.#isOpen && this.#outlet.bufferedBytes > ROOM_BYTES)
+      await clock.delay(ROOM_POLL_MS, signal)
+  }
+
+  #refuse(id: Subscribe['id'], problems: readonly RequestProblem[]): void {
+    const message = problems.map((problem) => problem.message).join('; ')
+    const field = problems[0]?.field
+    this.#say({ type: 'error', id, error: { code: 'REQUEST_INVALID', field, message, problems } })
+  }
+
+  #fail(id: Subscribe['id'], error: unknown): void {
+    if (hasCode(error, 'ABORTED')) return
+    const isAway = hasCode(error, 'DATABASE_UNREACHABLE')
+    const code = error instanceof TapedeckError ? error.code : 'INTERNAL_ERROR'
+    const message = isAway
+      ? 'The database does not answer, expected MongoDB at MONGODB_URI'
+      : messageOf(error)
+    this.#say({ type: 'error', id, error: { code, message } })
+  }
+
+  #say(message: object): void {
+    if (this.#isOpen) this.#outlet.send(JSON.stringify(message), undefined)
+  }
+}
+
+const ROOM_BYTES = 512 * 1024
+const ROOM_POLL_MS = 20

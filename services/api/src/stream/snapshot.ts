@@ -1,0 +1,128 @@
+import type { BarFields } from '@tapedeck/domain'
+import type { ForecastRow } from '@tapedeck/mongo'
+import type { Reader } from '../database-reader.ts'
+import { barRow, tradeRow } from '../rows.ts'
+import type { Selection } from './messages.ts'
+
+/** Rows of one channel in a snapshot at most: the newest ones. */
+export const MAX_SNAPSHOT_ROWS = 10_000
+
+/** What was stored of a selection when the partitions were read up to `through`. */
+export interface Snapshot {
+  readonly trades: readonly ReturnType<typeof tradeRow>[]
+  readonly bars: readonly object[]
+  readonly forecasts: readonly object[]
+  /** Channels of which older rows were left out, with the time of the first row that is there, epoch ms. */
+  readonly cut: readonly { readonly channel: string; readonly from: number }[]
+}
+
+/** The last millisecond that a Date can hold. */
+const END_OF_TIME_MS = 8.64e15
+
+/** Reads what was stored of a selection since a time. @throws DATABASE_UNREACHABLE */
+export async function readSnapshot(
+  reader: Reader,
+  { channels, symbols: named, timeframes }: Selection,
+  sinceMs: number
+): Promise<Snapshot> {
+  const symbols = named.includes('*') ? undefined : named
+  const query = { symbols, fromMs: sinceMs, toMs: END_OF_TIME_MS, limit: MAX_SNAPSHOT_ROWS }
+  const none = { horizon: undefined, model: undefined }
+  const has = (channel: string): boolean => (channels as readonly string[]).includes(channel)
+  const [trades, bars, forecasts] = await Promise.all([
+    has('trades') ? reader.trades(query) : [],
+    has('bars') ? each(timeframes, (timeframe) => reader.bars({ ...query, timeframe })) : [],
+    has('forecasts')
+      ? each(timeframes, (timeframe) => reader.forecasts({ ...query, ...none, timeframe }))
+      : []
+  ])
+  const cut = [
+    ...cutOf('trades', trades, trades[0]?.tradedAt),
+    ...cutOf('bars', bars, bars[0]?.start),
+    ...cutOf('forecasts', forecasts, forecasts[0]?.target)
+  ]
+  return {
+    trades: trades.map(tradeRow),
+    bars: bars.map(streamedBar),
+    forecasts: forecasts.map(streamedForecast),
+    cut
+  }
+}
+
+async function each<T>(
+  timeframes: readonly string[],
+  read: (timeframe: string) => Promise<readonly T[]>
+): Promise<T[]> {
+  const rows: T[] = []
+  for (const timeframe of timeframes) rows.push(...(await read(timeframe)))
+  return rows
+}
+
+function cutOf(
+  channel: string,
+  rows: readonly unknown[],
+  first: Date | undefined
+): { channel: string; from: number }[] {
+  return rows.length < MAX_SNAPSHOT_ROWS || first === undefined
+    ? []
+    : [{ channel, from: first.getTime() }]
+}
+
+/** The fields of a bar on the topic, which are those of a bar in the stream. */
+const BAR_NAMES = [
+  'id',
+  'symbol',
+  'timeframe',
+  'time',
+  'end',
+  'status',
+  'revision',
+  'revisionCause',
+  'open',
+  'high',
+  'low',
+  'close',
+  'volume',
+  'notional',
+  'vwap',
+  'tradeCount',
+  'lateCount',
+  'coverage',
+  'gapIds',
+  'session',
+  'tradeDate',
+  'policy',
+  'feed'
+] as const
+
+function streamedBar(bar: BarFields): object {
+  const row = barRow(bar) as Readonly<Record<string, unknown>>
+  return Object.fromEntries(BAR_NAMES.map((name) => [name, row[name]]))
+}
+
+function streamedForecast(one: ForecastRow): object {
+  return {
+    id: one._id,
+    symbol: one.symbol,
+    timeframe: one.timeframe,
+    horizon: one.horizon,
+    model: one.model,
+    time: one.target.getTime(),
+    targetEnd: one.targetEnd.getTime(),
+    madeFrom: one.madeFrom.getTime(),
+    lastClose: one.lastClose,
+    forecast: one.forecast,
+    bandLower: one.bandLower,
+    bandUpper: one.bandUpper,
+    bandFrom: one.bandFrom,
+    status: one.status,
+    reason: one.reason,
+    actual: one.actual,
+    error: one.error,
+    naiveError: one.naiveError,
+    inBand: one.inBand,
+    scoreRevision: one.scoreRevision,
+    createdAt: one.createdAt.getTime(),
+    feed: one.feed
+  }
+}

@@ -1,0 +1,111 @@
+import type { Clock } from '@tapedeck/core'
+import type { Metrics } from '@tapedeck/service'
+import type { StreamClient } from './client.ts'
+import type { LiveHub, PlacedEvent } from './hub.ts'
+
+const CATCH_UP_MS = 50
+/** A client that hears nothing for this long may take its connection for dead. */
+export const HEARTBEAT_MS = 10_000
+
+/** Sends each event to the clients that asked for it; clients that asked for the same share the bytes. */
+export class Subscribers {
+  readonly #hub: LiveHub
+  readonly #clock: Clock
+  readonly #clients = new Set<StreamClient>()
+  readonly #metrics: ReturnType<typeof streamMetrics>
+  readonly #stop: () => void
+  #beatAtMs: number
+  /** Why the broker is not read, as the clients know it. */
+  #trouble: string | undefined
+
+  constructor(hub: LiveHub, metrics: Metrics, clock: Clock) {
+    this.#hub = hub
+    this.#clock = clock
+    this.#metrics = streamMetrics(metrics)
+    this.#beatAtMs = clock.now()
+    this.#trouble = hub.trouble
+    const unlisten = hub.listen((events, resume) => this.#send(events, resume))
+    const timer = setInterval(() => this.#tick(), CATCH_UP_MS)
+    timer.unref()
+    this.#stop = () => {
+      clearInterval(timer)
+      unlisten()
+    }
+  }
+
+  get size(): number {
+    return this.#clients.size
+  }
+
+  add(client: StreamClient): () => void {
+    this.#clients.add(client)
+    this.#metrics.clients.set(this.#clients.size)
+    return () => {
+      this.#metrics.dropped.inc(client.droppedTrades)
+      this.#clients.delete(client)
+      this.#metrics.clients.set(this.#clients.size)
+    }
+  }
+
+  close(): void {
+    this.#stop()
+  }
+
+  #send(placed: readonly PlacedEvent[], resume: string): void {
+    const nowMs = this.#clock.now()
+    for (const { event } of placed) {
+      if (event.receivedAt !== null) {
+        this.#metrics.latency.observe(Math.max(0, nowMs - event.receivedAt) / 1000)
+      }
+    }
+    const shared = new Map<string, { events: PlacedEvent['event'][]; texts: readonly string[] }>()
+    for (const client of this.#clients) {
+      const { signature } = client
+      let part = signature === undefined ? undefined : shared.get(signature)
+      if (part === undefined) {
+        const events = placed.flatMap(({ event, place }) => client.partOf(event, place) ?? [])
+        part = { events, texts: client.outlet.format.data(events, resume) }
+        if (signature !== undefined) shared.set(signature, part)
+      }
+      if (part.events.length > 0) client.deliver(part.events, resume, part.texts)
+    }
+  }
+
+  /** Tells every client whether the broker is read; a client that connects is told by its welcome. */
+  #tell(trouble: string | undefined): void {
+    for (const { outlet } of this.#clients) {
+      const text = outlet.format.status(trouble)
+      if (text !== undefined) outlet.send(text, undefined)
+    }
+  }
+
+  #tick(): void {
+    const nowMs = this.#clock.now()
+    const { resume } = this.#hub
+    const { trouble } = this.#hub
+    if (trouble !== this.#trouble) this.#tell((this.#trouble = trouble))
+    const isBeat = nowMs - this.#beatAtMs >= HEARTBEAT_MS
+    if (isBeat) this.#beatAtMs = nowMs
+    for (const client of this.#clients) {
+      client.expire(nowMs)
+      client.catchUp(resume)
+      if (!isBeat || client.isSlow) continue
+      client.outlet.send(client.outlet.format.heartbeat(nowMs, resume), resume)
+    }
+  }
+}
+
+function streamMetrics(metrics: Metrics) {
+  return {
+    clients: metrics.gauge('stream_clients', 'Clients of the stream that are connected'),
+    dropped: metrics.counter(
+      'stream_trades_dropped_total',
+      'Trades that clients of the stream were not sent because they read too slowly'
+    ),
+    latency: metrics.histogram(
+      'stream_receipt_seconds',
+      'From the receipt of a frame by the producer to the stream',
+      [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5]
+    )
+  }
+}

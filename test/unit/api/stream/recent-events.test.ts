@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { RecentEvents } from '@tapedeck/api/testing'
+import { TestClock } from '../../../support/test-clock.ts'
+import { anEvent } from './an-event.ts'
+
+describe('RecentEvents', () => {
+  it('keeps the events of a time, and knows from which offset on it has them', () => {
+    const clock = new TestClock()
+    const recent = new RecentEvents(1000, clock)
+    recent.begin(
+      new Map([
+        [
+          'trades',
+          new Map([
+            [0, 5],
+            [1, 0]
+          ])
+        ]
+      ])
+    )
+    assert.equal(recent.reaches('trades', 0, 4), false)
+    assert.equal(recent.reaches('trades', 0, 5), true)
+    for (let offset = 5; offset < 10; offset++) {
+      recent.add({ log: 'trades', partition: 0, offset }, [anEvent({ rows: [`${offset}`] })])
+      clock.advance(400)
+    }
+    const seen: string[] = []
+    recent.each(({ rows }) => seen.push(...rows))
+    assert.deepEqual(seen, ['7', '8', '9'])
+    assert.equal(recent.reaches('trades', 0, 6), false)
+    assert.equal(recent.reaches('trades', 0, 7), true)
+    assert.equal(recent.reaches('trades', 1, 0), true)
+  })
+
+  it('reaches nothing of a log that was replaced', () => {
+    const recent = new RecentEvents(1000, new TestClock())
+    recent.begin(new Map([['trades', new Map([[0, 5]])]]))
+    recent.forget()
+    assert.equal(recent.reaches('trades', 0, 1_000_000), false)
+  })
+})
