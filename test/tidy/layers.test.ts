@@ -6,6 +6,7 @@ import { importedFiles, manifestOf, sources, type SourceFile } from './sources.t
 const ADAPTERS = ['feed', 'finnhub', 'alpaca', 'kafka', 'mongo', 'service']
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
+  client: [],
   domain: ['core'],
   feed: ['core', 'domain'],
   finnhub: ['core', 'domain'],
@@ -16,10 +17,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   grafana: ['core', 'domain'],
   producer: ['core', 'domain', ...ADAPTERS],
   consumer: ['core', 'domain', ...ADAPTERS],
-  api: ['core', 'domain', ...ADAPTERS],
+  api: ['core', 'domain', 'client', ...ADAPTERS],
   simulator: ['core', 'domain', ...ADAPTERS],
   stack: ['core', 'domain', ...ADAPTERS],
-  tools: ['core', 'domain', ...ADAPTERS]
+  tools: ['core', 'domain', 'client', ...ADAPTERS]
 }
 
 /** Who alone may import a third-party package. */

@@ -54,6 +54,18 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'a protocol shows itself on a real socket'
   },
   {
+    folder: 'services/api/src/stream',
+    files: 'finnhub hub routes session snapshot subscribers',
+    tests: ['integration/api/stream.test.ts', 'integration/api/stream-protocols.test.ts'],
+    why: 'what a client is sent, over restarts and at the seam, needs a real broker and database'
+  },
+  {
+    folder: 'libs/kafka/src',
+    files: 'follow',
+    tests: ['integration/api/stream.test.ts'],
+    why: 'the stream follows the topics of a real broker with it'
+  },
+  {
     folder: 'libs/kafka/src',
     files: 'client cluster dead-letters inquiry log-ends log-tail publisher ranges trade-source',
     tests: [

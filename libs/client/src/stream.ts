@@ -1,0 +1,243 @@
+import type { Channel, Rows, StreamMessage } from './messages.ts'
+
+export interface StreamOptions {
+  readonly channels: readonly Channel[]
+  /** `*`: every symbol. The channel `feed` needs none. */
+  readonly symbols?: '*' | readonly string[]
+  /** Of bars and forecasts; `1m` unless given. */
+  readonly timeframes?: readonly string[]
+  /** Begin with what is stored since then: epoch ms or ISO 8601 with a zone. Otherwise with what comes. */
+  readonly since?: number | string
+  /** Ends the stream. */
+  readonly signal?: AbortSignal
+  /** Told when the connection or the broker behind it is lost and found again. */
+  readonly onStatus?: (isConnected: boolean, reason: string) => void
+  /** Batches that wait for the reader at most; beyond it the connection is closed and resumed later. */
+  readonly maxWaiting?: number
+}
+
+/** Rows that came together. */
+export interface StreamBatch extends Rows {
+  /** They were stored before the subscription, and are sent once. */
+  readonly isSnapshot: boolean
+  /** Trades that are missing before these rows because the reader was too slow; `ask` has the requests. */
+  readonly dropped?: { readonly trades: number; readonly ask: readonly string[] }
+}
+
+/** Batches of rows, without a hole and without a repeat, over any number of connections. */
+export type TapedeckStream = AsyncIterableIterator<StreamBatch, undefined>
+
+const RETRY_MS = { least: 250, most: 10_000 } as const
+/** The api sends a heartbeat every 10 s. */
+const SILENCE_MS = 30_000
+/** How much of the past is asked for again when a resume point is too old: trades come late. */
+const OVERLAP_MS = 60_000
+const REMEMBERED = 100_000
+
+/**
+ * Subscribes to the stream of an api and keeps subscribed: a connection that breaks is made again and continued at
+ * the last row, each row once. Works in browsers and in Node 22 and later.
+ *
+ *     for await (const { trades = [] } of openStream('http://127.0.0.1:8080', { channels: ['trades'], symbols: ['AAPL'] })) {
+ *       for (const { symbol, price, size } of trades) console.log(symbol, price, size)
+ *     }
+ *
+ * @param api the address of the api, such as `http://127.0.0.1:8080`
+ * @throws while iterating: Error when the api refuses the subscription, with its message
+ */
+export async function* openStream(api: string, options: StreamOptions): TapedeckStream {
+  const url = new URL('/api/v1/stream', api)
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  const reader = new StreamReader(options)
+  let failures = 0
+  const isAborted = (): boolean => options.signal?.aborted === true
+  while (!isAborted()) {
+    const connection = new Connection(url, reader.request(), options)
+    try {
+      for await (const message of connection) {
+        if (message.type === 'live') failures = 0
+        const batch = reader.read(message)
+        if (batch !== undefined) yield batch
+      }
+    } finally {
+      connection.close()
+    }
+    if (isAborted()) return undefined
+    options.onStatus?.(false, connection.reason)
+    if (reader.hasFailedToResume) continue
+    const mostMs = Math.min(RETRY_MS.most, RETRY_MS.least * 2 ** failures++)
+    await delay(Math.max(RETRY_MS.least / 2, Math.random() * mostMs), options.signal)
+  }
+  return undefined
+}
+
+/** Knows where the stream stands. */
+class StreamReader {
+  readonly #options: StreamOptions
+  #resume: string | undefined
+  /** Ids of trades that were read, so that an overlap repeats none; oldest first. */
+  readonly #ids = new Set<string>()
+  #newestMs = -Infinity
+  #dropped: { trades: number; ask: readonly string[] } | undefined
+  #hasFailedToResume = false
+
+  constructor(options: StreamOptions) {
+    this.#options = options
+  }
+
+  /** The last answer was that the resume point is too old; the next request does without. */
+  get hasFailedToResume(): boolean {
+    return this.#hasFailedToResume
+  }
+
+  request(): object {
+    const { channels, symbols, timeframes, since } = this.#options
+    const selection = { type: 'subscribe', channels, symbols, timeframes }
+    if (this.#resume !== undefined) return { ...selection, resume: this.#resume }
+    if (!this.#hasFailedToResume) return { ...selection, since }
+    this.#hasFailedToResume = false
+    return { ...selection, since: Math.max(0, this.#newestMs - OVERLAP_MS) }
+  }
+
+  read(message: StreamMessage): StreamBatch | undefined {
+    switch (message.type) {
+      case 'error':
+        if (message.error.code === 'RESUME_TOO_OLD' && this.#resume !== undefined) {
+          this.#resume = undefined
+          this.#hasFailedToResume = true
+          return undefined
+        }
+        if (message.error.code === 'REQUEST_INVALID') throw new Error(message.error.message)
+        this.#options.onStatus?.(false, message.error.message)
+        return undefined
+      case 'status':
+        this.#options.onStatus?.(message.isReading, message.reason ?? '')
+        return undefined
+      case 'live':
+        this.#options.onStatus?.(true, '')
+        this.#resume = message.resume
+        return undefined
+      case 'heartbeat':
+        if (this.#resume !== undefined) this.#resume = message.resume
+        return undefined
+      case 'dropped':
+        this.#dropped = { trades: message.trades, ask: message.symbols.map(({ ask }) => ask) }
+        return undefined
+      case 'snapshot':
+        return this.#batch(message, true)
+      case 'data':
+        // Before `live` a snapshot may still be under way: a break begins it again.
+        if (this.#resume !== undefined) this.#resume = message.resume
+        return this.#batch(message, false)
+      default:
+        return undefined
+    }
+  }
+
+  #batch(
+    { trades: given, bars, forecasts, feed }: Rows,
+    isSnapshot: boolean
+  ): StreamBatch | undefined {
+    const trades = given?.filter(({ id }) => !this.#ids.has(id))
+    for (const { id, time } of trades ?? []) {
+      this.#ids.add(id)
+      if (time > this.#newestMs) this.#newestMs = time
+    }
+    for (const { time } of bars ?? []) if (time > this.#newestMs) this.#newestMs = time
+    for (const id of this.#ids) {
+      if (this.#ids.size <= REMEMBERED) break
+      this.#ids.delete(id)
+    }
+    const dropped = this.#dropped
+    this.#dropped = undefined
+    return {
+      isSnapshot,
+      ...(trades !== undefined && trades.length > 0 && { trades }),
+      ...(bars !== undefined && { bars }),
+      ...(forecasts !== undefined && { forecasts }),
+      ...(feed !== undefined && { feed }),
+      ...(dropped !== undefined && { dropped })
+    }
+  }
+}
+
+/** One WebSocket as messages; it ends when the socket closes, goes silent, or the signal aborts. */
+class Connection implements AsyncIterable<StreamMessage> {
+  reason = 'the connection was closed'
+  readonly #socket: WebSocket
+  readonly #signal: AbortSignal | undefined
+  readonly #maxWaiting: number
+  #messages: StreamMessage[] = []
+  #isOver = false
+  #wake: () => void = () => undefined
+  #silence: ReturnType<typeof setTimeout> | undefined
+
+  constructor(url: URL, request: object, { signal, maxWaiting = 10_000 }: StreamOptions) {
+    this.#signal = signal
+    this.#maxWaiting = maxWaiting
+    this.#socket = new WebSocket(url)
+    this.#socket.addEventListener('open', () => this.#socket.send(JSON.stringify(request)))
+    this.#socket.addEventListener('message', ({ data }) => this.#receive(String(data)))
+    this.#socket.addEventListener('error', () => this.#end('the api does not answer'))
+    this.#socket.addEventListener('close', ({ reason }) => this.#end(reason))
+    signal?.addEventListener('abort', this.#abort)
+    this.#watch()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<StreamMessage, undefined> {
+    for (;;) {
+      const messages = this.#messages
+      this.#messages = []
+      yield* messages
+      if (messages.length > 0) continue
+      if (this.#isOver) return undefined
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  close(): void {
+    this.#end('')
+    this.#signal?.removeEventListener('abort', this.#abort)
+  }
+
+  readonly #abort = (): void => this.#end('')
+
+  #receive(text: string): void {
+    this.#watch()
+    this.#messages.push(JSON.parse(text) as StreamMessage)
+    const isTooOld = text.startsWith('{"type":"error"') && text.includes('RESUME_TOO_OLD')
+    if (isTooOld) this.#end('the resume point is too old')
+    else if (this.#messages.length > this.#maxWaiting) this.#end('the reader is too slow')
+    this.#wake()
+  }
+
+  #watch(): void {
+    clearTimeout(this.#silence)
+    this.#silence = setTimeout(
+      () => this.#end(`nothing came for ${SILENCE_MS / 1000} s`),
+      SILENCE_MS
+    )
+  }
+
+  #end(reason: string): void {
+    clearTimeout(this.#silence)
+    if (!this.#isOver && reason !== '') this.reason = reason
+    this.#isOver = true
+    if (this.#socket.readyState <= 1) this.#socket.close()
+    this.#wake()
+  }
+}
+
+function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms)
+    function done(): void {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    signal?.addEventListener('abort', done)
+  })
+}
