@@ -1,0 +1,22 @@
+import { runCommand, stopSignal } from '@tapedeck/core'
+import { showTape, tapeCommand } from './tape/tape.ts'
+
+/** `npm run tape -- AAPL,MSFT`: the moving tape in a terminal. */
+await runCommand({
+  ...tapeCommand,
+  async run(args) {
+    const { stdout } = process
+    const display = {
+      get columns() {
+        return stdout.columns ?? 80
+      },
+      get rows() {
+        return stdout.rows ?? 24
+      },
+      isTerminal: stdout.isTTY === true,
+      write: (text: string) => void stdout.write(text)
+    }
+    await showTape(args, display, stopSignal())
+    return 0
+  }
+})
