@@ -108,7 +108,6 @@ class StreamReader {
           return undefined
         }
         if (message.error.code === 'REQUEST_INVALID') throw new Error(message.error.message)
-        this.#options.onStatus?.(false, message.error.message)
         return undefined
       case 'status':
         this.#options.onStatus?.(message.isReading, message.reason ?? '')
@@ -207,8 +206,9 @@ class Connection implements AsyncIterable<StreamMessage> {
   #receive(text: string): void {
     this.#watch()
     this.#messages.push(JSON.parse(text) as StreamMessage)
-    const isTooOld = text.startsWith('{"type":"error"') && text.includes('RESUME_TOO_OLD')
-    if (isTooOld) this.#end('the resume point is too old')
+    const message = this.#messages.at(-1)
+    // The subscription did not come about: it is asked for again on a new connection.
+    if (message?.type === 'error') this.#end(message.error.message)
     else if (this.#messages.length > this.#maxWaiting) this.#end('the reader is too slow')
     this.#wake()
   }

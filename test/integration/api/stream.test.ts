@@ -122,8 +122,8 @@ describe('the stream', options, () => {
 
   it('goes on where it stopped when the api is killed, each trade once', async (t) => {
     const { market, url, kill } = await aStream(t)
-    const tape = publishing(t, market, 5000)
     const { ids, statuses } = reading(t, url, { channels: ['trades'], symbols: '*', since: 0 })
+    const tape = publishing(t, market, 5000)
     for (let kills = 0; kills < 4; kills++) {
       const before = ids.length
       await until('trades come', () => ids.length > before + 500, LIMIT_MS)
