@@ -203,8 +203,7 @@ export class Partitions implements PartitionReader {
       .catch(() => undefined) // reported where it was started
       .then(async () => {
         if (waitMs > 0) await clock.delay(waitMs, signal)
-        if (isCurrent()) return this.#acquire(partition)
-        throw new TapedeckError('PARTITION_FENCED', `Partition ${partition} was assigned again`)
+        return this.#acquire(partition, isCurrent)
       })
     this.#opening.set(partition, opening)
     this.#tails.set(partition, opening)
@@ -221,9 +220,16 @@ export class Partitions implements PartitionReader {
     return opening
   }
 
-  #acquire(partition: number): Promise<PartitionWorker> {
+  /** @param isCurrent whether the partition is still to be acquired: to raise its epoch would fence its owner */
+  #acquire(partition: number, isCurrent: () => boolean): Promise<PartitionWorker> {
     const { config, database, log, clusterId, retry } = this.#deps
+    const assertCurrent = (): void => {
+      if (isCurrent()) return
+      throw new TapedeckError('PARTITION_FENCED', `Partition ${partition} was assigned again`)
+    }
     return retry(async () => {
+      // A broker that was away may have kept a try back until the group gave the partition to another member.
+      assertCurrent()
       const ends = await partitionEnds(config.kafka)
       const endOffset = ends.get(partition) ?? 0
       const placement = await readPlacement(config.kafka)
@@ -233,6 +239,7 @@ export class Partitions implements PartitionReader {
           'no symbol belongs to this partition: see docs/operations.md'
         )
       }
+      assertCurrent()
       const owner = await acquirePartition(database, {
         log: `${config.kafka.topic}/${partition}`,
         owner: { ...this.#deps.process, memberId: this.#memberId },
