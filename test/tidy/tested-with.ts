@@ -54,6 +54,18 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'a protocol shows itself on a real socket'
   },
   {
+    folder: 'libs/client/src',
+    files: 'stream',
+    tests: ['integration/api/stream.test.ts'],
+    why: 'resuming shows itself with a real api that is killed'
+  },
+  {
+    folder: 'services/tools/src/tape',
+    files: 'tape',
+    tests: ['integration/api/stream-protocols.test.ts'],
+    why: 'it shows the stream of a real api'
+  },
+  {
     folder: 'services/api/src/stream',
     files: 'finnhub hub routes session snapshot subscribers',
     tests: ['integration/api/stream.test.ts', 'integration/api/stream-protocols.test.ts'],

@@ -105,7 +105,7 @@ export type StreamRequest =
   | { readonly type: 'ping'; readonly id?: string | number }
 
 interface Selected {
-  readonly id?: string | number
+  readonly id?: Id
   readonly channels: readonly Channel[]
   readonly symbols?: '*' | readonly string[]
   readonly timeframes?: readonly string[]
@@ -129,6 +129,7 @@ export interface DroppedTrades {
   readonly ask: string
 }
 
+/** As in the request. */
 type Id = string | number | undefined
 
 /** What the api sends. */
@@ -139,7 +140,7 @@ export type StreamMessage =
       readonly isReading: boolean
       readonly reason: string | null
     }
-  | { readonly type: 'subscribed'; readonly id?: Id; readonly time: number }
+  | ({ readonly type: 'subscribed'; readonly time: number } & Selected)
   | { readonly type: 'unsubscribed'; readonly id?: Id; readonly keys: number }
   | ({ readonly type: 'snapshot'; readonly id?: Id } & Rows)
   | {
@@ -162,5 +163,10 @@ export type StreamMessage =
   | {
       readonly type: 'error'
       readonly id?: Id
-      readonly error: { readonly code: string; readonly field?: string; readonly message: string }
+      readonly error: {
+        readonly code: string
+        readonly field?: string | undefined
+        readonly message: string
+        readonly problems?: readonly { readonly field: string; readonly message: string }[]
+      }
     }

@@ -23,7 +23,7 @@ interface FollowedRecord {
 }
 
 /** Next offset of each partition of each topic. */
-export type Positions = ReadonlyMap<string, ReadonlyMap<number, number>>
+type Positions = ReadonlyMap<string, ReadonlyMap<number, number>>
 
 interface FollowOptions {
   readonly clientId: string

@@ -5,13 +5,7 @@ export { BARS_SCHEMA } from './market-schemas.ts'
 export { readQuery, type Query } from './query.ts'
 export { noteUnreadable } from './read-notes.ts'
 export { MAX_WAITING_TRADES, OWN_FORMAT, StreamClient } from './stream/client.ts'
-export {
-  barEvents,
-  forecastEvents,
-  TradeEvents,
-  type StreamEvent,
-  type TradeRules
-} from './stream/events.ts'
+export { barEvents, forecastEvents, TradeEvents, type StreamEvent } from './stream/events.ts'
 export { keysOf, readRequest } from './stream/messages.ts'
 export { readResumeToken, resumeToken, type Log } from './stream/positions.ts'
 export { RecentEvents } from './stream/recent-events.ts'

@@ -13,10 +13,11 @@ await runCommand({
       get rows() {
         return stdout.rows ?? 24
       },
-      isTerminal: stdout.isTTY === true,
+      isTerminal: stdout.isTTY,
       write: (text: string) => void stdout.write(text)
     }
-    await showTape(args, display, stopSignal())
+    const api = args.api ?? `http://127.0.0.1:${process.env['API_PORT'] ?? '8080'}`
+    await showTape(args, api, display, stopSignal())
     return 0
   }
 })

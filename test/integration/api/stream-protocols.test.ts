@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
+import { showTape } from '@tapedeck/tools/testing'
 import { WebSocket } from 'ws'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
@@ -35,7 +36,7 @@ async function talk(t: TestContext, url: string) {
     socket.once('open', resolve)
     socket.once('error', reject)
   })
-  return { texts, closed, say: (message: object) => socket.send(JSON.stringify(message)) }
+  return { texts, closed, say: (request: object) => socket.send(JSON.stringify(request)) }
 }
 
 type Talk = Awaited<ReturnType<typeof talk>>
@@ -167,6 +168,43 @@ describe('the stream, spoken', options, () => {
     again.say({ type: 'subscribe', symbol: 'AAPL', since: record.receivedAt })
     await until('what was missed comes', () => again.texts.length > 0, LIMIT_MS)
     assert.deepEqual(again.texts, [client.texts[1]])
+  })
+
+  it('moves in a terminal, and is lines of JSON in a pipe', async (t) => {
+    const { market, url } = await aStream(t)
+    const shown = async (
+      isTerminal: boolean,
+      holds: (text: string) => boolean
+    ): Promise<string> => {
+      let text = ''
+      const ended = new AbortController()
+      const write = (part: string): void => void (text += part)
+      const display = { columns: 80, rows: 24, isTerminal, write }
+      const args = { symbols: ['AAPL'], timeframe: '1s', api: undefined }
+      const showing = showTape(args, url, display, ended.signal)
+      try {
+        let frame = 0
+        await until(
+          'the trade is shown',
+          async () => {
+            frame++
+            const connection = isTerminal ? 'terminal' : 'pipe'
+            await market.publish([{ ...nowRecord(frame, 123.25), connection }])
+            return holds(text)
+          },
+          LIMIT_MS,
+          500
+        )
+      } finally {
+        ended.abort()
+        await showing
+      }
+      return text
+    }
+    const piped = await shown(false, (text) => text.includes('\n'))
+    assert.equal((JSON.parse(piped.split('\n')[0] ?? '') as { price: number }).price, 123.25)
+    const drawn = await shown(true, (text) => text.includes('live') && text.includes('123.25'))
+    assert.match(drawn, /AAPL.*123\.25/)
   })
 
   it('says that it is off where the api was started without a broker', async (t) => {

@@ -55,7 +55,7 @@ function publishing(t: TestContext, market: Market, perSecond: number) {
 }
 
 /** A program that reads the stream for as long as the test runs. */
-function reading(t: TestContext, api: string, options: StreamOptions) {
+function reading(t: TestContext, api: string, asked: StreamOptions) {
   const ids: string[] = []
   const statuses: string[] = []
   const dropped: StreamBatch['dropped'][] = []
@@ -63,7 +63,7 @@ function reading(t: TestContext, api: string, options: StreamOptions) {
   const read = async (): Promise<void> => {
     const onStatus = (isConnected: boolean, reason: string): void =>
       void statuses.push(isConnected ? 'connected' : reason)
-    for await (const batch of openStream(api, { ...options, onStatus, signal: ended.signal })) {
+    for await (const batch of openStream(api, { ...asked, onStatus, signal: ended.signal })) {
       ids.push(...(batch.trades ?? []).map(({ id }) => id))
       if (batch.dropped !== undefined) dropped.push(batch.dropped)
     }

@@ -36,7 +36,7 @@ export interface HubConfig {
 }
 
 /** How far back the hub begins, and keeps what it read, ms. */
-export const KEPT_MS = 60_000
+const KEPT_MS = 60_000
 
 /**
  * Reads the topics once for all clients of the stream, from a minute ago on, and keeps the last minute for those

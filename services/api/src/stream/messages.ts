@@ -5,7 +5,7 @@ import { CHANNELS, FEED_KEY, seriesKey, tradesKey, type Channel } from './events
 import { readResumeToken, type ResumePoint } from './positions.ts'
 
 /** What a client asks for, as JSON over the WebSocket. */
-export type Request = Subscribe | Unsubscribe | Ping
+type Request = Subscribe | Unsubscribe | Ping
 
 /** Returned in the answers, so that a client knows which request they belong to. */
 type RequestId = string | number | undefined

@@ -1,5 +1,5 @@
 /** The logs that the stream is made of. */
-export const LOGS = ['trades', 'bars', 'forecasts'] as const
+const LOGS = ['trades', 'bars', 'forecasts'] as const
 export type Log = (typeof LOGS)[number]
 
 /** Next offset of each partition of each log; a log that is not published is missing. */

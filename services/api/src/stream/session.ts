@@ -1,3 +1,4 @@
+import type { StreamMessage } from '@tapedeck/client'
 import { hasCode, messageOf, TapedeckError, type Clock } from '@tapedeck/core'
 import type { Reader } from '../database-reader.ts'
 import type { RequestProblem } from '../query.ts'
@@ -253,7 +254,7 @@ export class StreamSession {
     this.#say({ type: 'error', id, error: { code, message } })
   }
 
-  #say(message: object): void {
+  #say(message: StreamMessage): void {
     if (this.#isOpen) this.#outlet.send(JSON.stringify(message), undefined)
   }
 }

@@ -2,6 +2,7 @@ import type { BarFields } from '@tapedeck/domain'
 import type { ForecastRow } from '@tapedeck/mongo'
 import type { Reader } from '../database-reader.ts'
 import { barRow, tradeRow } from '../rows.ts'
+import type { Channel } from './events.ts'
 import type { Selection } from './messages.ts'
 
 /** Rows of one channel in a snapshot at most: the newest ones. */
@@ -13,7 +14,7 @@ export interface Snapshot {
   readonly bars: readonly object[]
   readonly forecasts: readonly object[]
   /** Channels of which older rows were left out, with the time of the first row that is there, epoch ms. */
-  readonly cut: readonly { readonly channel: string; readonly from: number }[]
+  readonly cut: readonly { readonly channel: Channel; readonly from: number }[]
 }
 
 /** The last millisecond that a Date can hold. */
@@ -28,7 +29,7 @@ export async function readSnapshot(
   const symbols = named.includes('*') ? undefined : named
   const query = { symbols, fromMs: sinceMs, toMs: END_OF_TIME_MS, limit: MAX_SNAPSHOT_ROWS }
   const none = { horizon: undefined, model: undefined }
-  const has = (channel: string): boolean => (channels as readonly string[]).includes(channel)
+  const has = (channel: Channel): boolean => channels.includes(channel)
   const [trades, bars, forecasts] = await Promise.all([
     has('trades') ? reader.trades(query) : [],
     has('bars') ? each(timeframes, (timeframe) => reader.bars({ ...query, timeframe })) : [],
@@ -59,10 +60,10 @@ async function each<T>(
 }
 
 function cutOf(
-  channel: string,
+  channel: Channel,
   rows: readonly unknown[],
   first: Date | undefined
-): { channel: string; from: number }[] {
+): { channel: Channel; from: number }[] {
   return rows.length < MAX_SNAPSHOT_ROWS || first === undefined
     ? []
     : [{ channel, from: first.getTime() }]

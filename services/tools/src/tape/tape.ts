@@ -7,7 +7,8 @@ import { TapeState } from './tape-state.ts'
 interface TapeArguments {
   readonly symbols: readonly string[]
   readonly timeframe: string
-  readonly api: string
+  /** Undefined: on this machine. */
+  readonly api: string | undefined
 }
 
 /** The command line of `npm run tape`. */
@@ -31,8 +32,8 @@ export const tapeCommand = commandLine({
     if (timeframeProblem(timeframe) !== undefined) {
       given.mistake(`--timeframe ${timeframe} found, expected ${TIMEFRAME_FORMS}`)
     }
-    const api = given.text('api') ?? `http://127.0.0.1:${process.env['API_PORT'] ?? '8080'}`
-    if (!URL.canParse(api))
+    const api = given.text('api')
+    if (api !== undefined && !URL.canParse(api))
       given.mistake(`--api ${api} found, expected an address such as http://127.0.0.1:8080`)
     return { symbols, timeframe, api }
   }
@@ -60,7 +61,8 @@ const [HIDE_CURSOR, SHOW_CURSOR, HOME, CLEAR_LINE, CLEAR_BELOW] = [
 
 /** Shows the tape until the signal aborts. Where there is no terminal, each trade is a line of JSON. */
 export async function showTape(
-  { symbols, timeframe, api }: TapeArguments,
+  { symbols, timeframe }: TapeArguments,
+  api: string,
   display: Display,
   signal: AbortSignal
 ): Promise<void> {

@@ -115,6 +115,7 @@ describe('StreamClient', () => {
         }
       ]
     })
-    assert.equal((sent[1]?.['trades'] as unknown[]).length, MAX_WAITING_TRADES)
+    const { trades } = sent[1] as { trades: unknown[] }
+    assert.equal(trades.length, MAX_WAITING_TRADES)
   })
 })

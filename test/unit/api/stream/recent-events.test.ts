@@ -5,7 +5,7 @@ import { TestClock } from '../../../support/test-clock.ts'
 import { anEvent } from './an-event.ts'
 
 describe('RecentEvents', () => {
-  it('keeps the events of a time, and knows from which offset on it has them', () => {
+  it('keeps the events of a time, and knows from which offset on it has them', async () => {
     const clock = new TestClock()
     const recent = new RecentEvents(1000, clock)
     recent.begin(
@@ -23,7 +23,7 @@ describe('RecentEvents', () => {
     assert.equal(recent.reaches('trades', 0, 5), true)
     for (let offset = 5; offset < 10; offset++) {
       recent.add({ log: 'trades', partition: 0, offset }, [anEvent({ rows: [`${offset}`] })])
-      clock.advance(400)
+      await clock.advance(400)
     }
     const seen: string[] = []
     recent.each(({ rows }) => seen.push(...rows))
