@@ -99,10 +99,18 @@ export function buildApi(
   }
   addStreamRoutes(app, hub, reader, { token, maxSymbols }, context, clock)
   addSymbolRoutes(app, reader, config, metrics)
-  addHealthRoutes(app, 'api', context, async () => {
-    await reader.ping()
-    return []
-  })
+  addHealthRoutes(
+    app,
+    'api',
+    context,
+    async () => {
+      await reader.ping()
+      return []
+    },
+    // What is stored can be read without the stream, so the api is ready.
+    () =>
+      hub?.trouble === undefined ? [] : [`The stream does not read the broker: ${hub.trouble}`]
+  )
   const page = renderPage(config)
   app.get('/', (_request, reply) => reply.headers(page.headers).send(page.html))
   return app

@@ -10,8 +10,8 @@ interface Entry {
   readonly events: readonly StreamEvent[]
 }
 
-/** Characters of rows in memory at most: about 64 MB. */
-const MAX_CHARACTERS = 60_000_000
+/** Characters of rows in memory at most: about 20 MB. */
+const MAX_CHARACTERS = 20_000_000
 /** Entries that are dropped from the front before the list is copied. */
 const COMPACT = 10_000
 
