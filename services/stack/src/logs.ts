@@ -6,6 +6,7 @@ import type { Progress } from './screen.ts'
 /** A log above this size is renamed to `<name>.log.1` at the next start. */
 const ROTATE_BYTES = 10 * 1024 * 1024
 const TAIL_BYTES = 8192
+const READ_BYTES = 256 * 1024
 
 /** A file that a child writes to directly, so that its log survives the stack. */
 export interface LogFile {
@@ -43,13 +44,47 @@ export async function tailOf({ path: file, begin }: LogFile): Promise<string> {
   }
 }
 
+/**
+ * Whether this run has written a text. Each look reads what was written since the one before, however much it is: a
+ * server may log more than any tail between two looks.
+ */
+export function searchLog(
+  { path: file, begin }: Pick<LogFile, 'path' | 'begin'>,
+  text: string
+): () => Promise<boolean> {
+  const wanted = Buffer.from(text)
+  let position = begin
+  let rest = Buffer.alloc(0)
+  let isFound = false
+  return async () => {
+    if (isFound) return true
+    const handle = await open(file, 'r')
+    try {
+      for (;;) {
+        const { buffer, bytesRead } = await handle.read(
+          Buffer.alloc(READ_BYTES),
+          0,
+          READ_BYTES,
+          position
+        )
+        if (bytesRead === 0) return false
+        position += bytesRead
+        const seen = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
+        if (seen.includes(wanted)) return (isFound = true)
+        rest = seen.subarray(Math.max(0, seen.length - wanted.length + 1))
+      }
+    } finally {
+      await handle.close()
+    }
+  }
+}
+
 /** The most lines of a service that reach the terminal in one period; the file has them all. */
 const MOST_LINES = 10
 const PERIOD_MS = 10_000
 const REPEAT_MS = 60_000
 const MOST_KINDS = 1000
 const LOOK_EVERY_MS = 200
-const READ_BYTES = 256 * 1024
 
 /** A service's log as it grows. */
 interface FollowedLog {

@@ -4,7 +4,7 @@ import type { StackConfig } from './config.ts'
 import { dockerStep, type Docker } from './docker.ts'
 import { firstFound, lastLines, type Search, type Step } from './find.ts'
 import type { Child, Guard } from './guard.ts'
-import { bytesOf, openLog, tailOf, type LogFile } from './logs.ts'
+import { bytesOf, openLog, searchLog, tailOf, type LogFile } from './logs.ts'
 import { checkMembers, membersOf, type Member, type MemberKind } from './members.ts'
 import { isFree, type PortMemory } from './ports.ts'
 import { StartLimit } from './start-limit.ts'
@@ -250,12 +250,13 @@ async function untilReady(
   { startLimitMs, signal }: { readonly startLimitMs: number; readonly signal: AbortSignal }
 ): Promise<void> {
   const limit = new StartLimit(child.pid, startLimitMs, () => bytesOf(log))
+  const hasStarted = searchLog(log, startedLine)
   let problem = `its log lacks '${startedLine}'`
   for (;;) {
     if (!child.isRunning()) {
       throw failure(`Cannot start ${name}: it ended with ${(await child.exited).how}`)
     }
-    if ((await tailOf(log)).includes(startedLine)) {
+    if (await hasStarted()) {
       try {
         await ping()
         return

@@ -10,7 +10,7 @@ export { watchHealth } from './health-watch.ts'
 export { javaSteps } from './java.ts'
 export { fetchKafkaRelease, kafkaSteps } from './kafka.ts'
 export { lockDataDir } from './lock.ts'
-export { limitedWarn, problemIn } from './logs.ts'
+export { limitedWarn, problemIn, searchLog } from './logs.ts'
 export { mongodSteps } from './mongod.ts'
 export { isFree, openPortMemory } from './ports.ts'
 export {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { appendFile, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { describe, it } from 'node:test'
-import { limitedWarn, problemIn } from '@tapedeck/stack/testing'
+import { limitedWarn, problemIn, searchLog } from '@tapedeck/stack/testing'
+import { temporaryFolder } from '../../support/scope.ts'
 
 describe('problemIn()', () => {
   it('returns the message of warnings and errors, and nothing of the rest', () => {
@@ -58,5 +61,20 @@ describe('limitedWarn()', () => {
     for (const letter of letters) warn(`trouble ${letter}`)
     assert.equal(lines.length, 11)
     assert.equal(lines.at(-1), 'more')
+  })
+})
+
+describe('searchLog()', () => {
+  it('finds a line of this run alone, however much was written after it and wherever a look ended', async (t) => {
+    const file = path.join(await temporaryFolder(t), 'server.log')
+    await writeFile(file, 'Waiting for connections, in the run before\n')
+    const { size } = await stat(file)
+    const hasStarted = searchLog({ path: file, begin: size }, 'Waiting for connections')
+    assert.equal(await hasStarted(), false)
+    await appendFile(file, 'starting\nWaiting for ')
+    assert.equal(await hasStarted(), false)
+    await appendFile(file, `connections\n${'a client came\n'.repeat(50_000)}`)
+    assert.equal(await hasStarted(), true)
+    assert.equal(await hasStarted(), true)
   })
 })
