@@ -23,6 +23,8 @@ const LONGEST_OUTAGE_MS = 75_000
 const OUTAGE_SHARE = 0.125
 const LEAST_RATE = 100
 const MOST_RATE = 5000
+/** Three of each server share the cores; a killed mongod replays what the others have meanwhile. */
+const MOST_RATE_IN_CLUSTER = 500
 /** In the present the time of a run is that of its bars, so it ends before a long tape does. */
 const MOST_RATE_IN_PRESENT = 400
 
@@ -48,6 +50,7 @@ async function main(given: ChaosArguments, terminal: Terminal): Promise<0 | 1> {
   const seconds = Math.max(1, given.kills) * secondsAKill
   const mostRate = given.isPresent ? MOST_RATE_IN_PRESENT : MOST_RATE
   const even = Math.round(Math.min(mostRate, Math.max(LEAST_RATE, all.length / seconds)))
+  const most = given.isCluster ? MOST_RATE_IN_CLUSTER : MOST_RATE
   const tradesPerSecond = given.rate ?? even
   const trades = given.isPresent ? all.slice(0, seconds * tradesPerSecond) : all
   const longestOutageMs = given.isPresent
