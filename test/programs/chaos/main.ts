@@ -48,9 +48,12 @@ async function main(given: ChaosArguments, terminal: Terminal): Promise<0 | 1> {
       ? SECONDS_A_KILL_IN_PRESENT
       : SECONDS_A_KILL
   const seconds = Math.max(1, given.kills) * secondsAKill
-  const mostRate = given.isPresent ? MOST_RATE_IN_PRESENT : MOST_RATE
+  const mostRate = given.isCluster
+    ? MOST_RATE_IN_CLUSTER
+    : given.isPresent
+      ? MOST_RATE_IN_PRESENT
+      : MOST_RATE
   const even = Math.round(Math.min(mostRate, Math.max(LEAST_RATE, all.length / seconds)))
-  const most = given.isCluster ? MOST_RATE_IN_CLUSTER : MOST_RATE
   const tradesPerSecond = given.rate ?? even
   const trades = given.isPresent ? all.slice(0, seconds * tradesPerSecond) : all
   const longestOutageMs = given.isPresent
