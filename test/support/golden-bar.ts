@@ -132,6 +132,7 @@ export const GOLDEN_ROW = {
 
 /** The golden bar as the topic `bars` has it. */
 export const GOLDEN_PUBLISHED = {
+  id: GOLDEN_DOCUMENT._id,
   start: T0_MS,
   end: T0_MS + 60_000,
   status: 'revised',

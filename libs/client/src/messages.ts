@@ -148,17 +148,18 @@ export type StreamMessage =
       readonly id?: Id
       readonly channel: Channel
       readonly from: number
-      readonly message: string
+      /** The request that gets the older ones, the newest first. */
+      readonly ask: string
     }
   | { readonly type: 'live'; readonly id?: Id; readonly resume: string }
-  | ({ readonly type: 'data'; readonly resume: string } & Rows)
+  | ({ readonly type: 'data'; readonly resume?: string } & Rows)
   | {
       readonly type: 'dropped'
       readonly trades: number
       readonly symbols: readonly DroppedTrades[]
     }
   | { readonly type: 'status'; readonly isReading: boolean; readonly reason: string | null }
-  | { readonly type: 'heartbeat'; readonly time: number; readonly resume: string }
+  | { readonly type: 'heartbeat'; readonly time: number; readonly resume?: string }
   | { readonly type: 'pong'; readonly id?: Id; readonly time: number }
   | {
       readonly type: 'error'

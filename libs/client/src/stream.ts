@@ -20,8 +20,11 @@ export interface StreamOptions {
 export interface StreamBatch extends Rows {
   /** They were stored before the subscription, and are sent once. */
   readonly isSnapshot: boolean
-  /** Trades that are missing before these rows because the reader was too slow; `ask` has the requests. */
-  readonly dropped?: { readonly trades: number; readonly ask: readonly string[] }
+  /**
+   * Rows that are missing before these: how many trades, undefined when that is not known, and the requests that get
+   * them. The reader was too slow, was away for longer than the api keeps, or asked for more than a snapshot has.
+   */
+  readonly dropped?: { readonly trades: number | undefined; readonly ask: readonly string[] }
 }
 
 /** Batches of rows, without a hole and without a repeat, over any number of connections. */
@@ -75,10 +78,12 @@ export async function* openStream(api: string, options: StreamOptions): Tapedeck
 class StreamReader {
   readonly #options: StreamOptions
   #resume: string | undefined
+  /** Whether this connection has sent what came before: until then a break begins where it began. */
+  #isLive = false
   /** Ids of trades that were read, so that an overlap repeats none; oldest first. */
   readonly #ids = new Set<string>()
   #newestMs = -Infinity
-  #dropped: { trades: number; ask: readonly string[] } | undefined
+  #dropped: StreamBatch['dropped']
   #hasFailedToResume = false
 
   constructor(options: StreamOptions) {
@@ -91,6 +96,7 @@ class StreamReader {
   }
 
   request(): object {
+    this.#isLive = false
     const { channels, symbols, timeframes, since } = this.#options
     const selection = { type: 'subscribe', channels, symbols, timeframes }
     if (this.#resume !== undefined) return { ...selection, resume: this.#resume }
@@ -113,20 +119,23 @@ class StreamReader {
         this.#options.onStatus?.(message.isReading, message.reason ?? '')
         return undefined
       case 'live':
+        this.#isLive = true
         this.#options.onStatus?.(true, '')
         this.#resume = message.resume
         return undefined
       case 'heartbeat':
-        if (this.#resume !== undefined) this.#resume = message.resume
+        if (this.#isLive && message.resume !== undefined) this.#resume = message.resume
         return undefined
       case 'dropped':
         this.#dropped = { trades: message.trades, ask: message.symbols.map(({ ask }) => ask) }
         return undefined
+      case 'cut':
+        this.#dropped = { trades: undefined, ask: [message.ask] }
+        return undefined
       case 'snapshot':
         return this.#batch(message, true)
       case 'data':
-        // Before `live` a snapshot may still be under way: a break begins it again.
-        if (this.#resume !== undefined) this.#resume = message.resume
+        if (this.#isLive && message.resume !== undefined) this.#resume = message.resume
         return this.#batch(message, false)
       default:
         return undefined

@@ -62,6 +62,10 @@ export const API_VARIABLES = {
   SYMBOLS: symbolsVariable(MAX_SYMBOLS),
   ...RULE_VARIABLES,
   FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
+  STREAM_MEMORY: about(
+    'MiB that the api keeps of the last minute, for clients of the stream that come back',
+    whole(96, 1, 4096)
+  ),
   ...MONGO_VARIABLES,
   ...KAFKA_VARIABLES,
   KAFKA_BROKERS: about(
@@ -109,7 +113,8 @@ function streamConfig(
     kafka: kafkaConfig({ ...values, KAFKA_BROKERS: brokers }),
     bars: bars === 'off' ? undefined : bars,
     forecasts: forecasts === 'off' ? undefined : forecasts,
-    rules: { policy, futureLimitMs }
+    rules: { policy, futureLimitMs },
+    memoryBytes: values.STREAM_MEMORY * 1024 ** 2
   }
 }
 

@@ -123,6 +123,7 @@ export const SECTIONS: readonly Section[] = [
       'API_HOST',
       'API_PORT',
       'API_TOKEN',
+      'STREAM_MEMORY',
       'HEALTH_HOST',
       'PRODUCER_PORT',
       'CONSUMER_PORT',

@@ -14,9 +14,9 @@ export interface Outlet {
 /** Writes events as the messages of a protocol. */
 export interface Format {
   readonly name: string
-  data(events: readonly StreamEvent[], resume: string): readonly string[]
+  data(events: readonly StreamEvent[], resume: string | undefined): readonly string[]
   /** A message that the client gets now and then, so that it knows that the connection works. */
-  heartbeat(nowMs: number, resume: string): string
+  heartbeat(nowMs: number, resume: string | undefined): string
   /** Trades that a slow client was not sent; undefined where the protocol has no word for it. */
   dropped(trades: number, symbols: readonly object[]): string | undefined
   /** Whether the broker is read, and what is in the way; undefined where the protocol has no word for it. */
@@ -67,6 +67,7 @@ export class StreamClient {
   #waitingStates = new Map<string, StreamEvent>()
   #dropped = new Map<string, Dropped>()
   #isSlow = false
+  #isJoining = false
   #droppedTrades = 0
 
   constructor(outlet: Outlet) {
@@ -85,6 +86,16 @@ export class StreamClient {
 
   get isSlow(): boolean {
     return this.#isSlow
+  }
+
+  /** Whether it is still sent what came before; its messages have no `resume` then. */
+  get isJoining(): boolean {
+    return this.#isJoining
+  }
+
+  set isJoining(isJoining: boolean) {
+    this.#isJoining = isJoining
+    this.#sign()
   }
 
   /** Begins to send events of these keys, but for those that are excluded. */
@@ -122,7 +133,11 @@ export class StreamClient {
   }
 
   /** Sends events that the client wants, as `texts`; keeps the events while the client is slow. */
-  deliver(events: readonly StreamEvent[], resume: string, texts: readonly string[]): void {
+  deliver(
+    events: readonly StreamEvent[],
+    resume: string | undefined,
+    texts: readonly string[]
+  ): void {
     this.#isSlow ||= this.outlet.bufferedBytes > SLOW_BYTES
     if (!this.#isSlow) {
       for (const text of texts) this.outlet.send(text, resume)
@@ -132,7 +147,7 @@ export class StreamClient {
   }
 
   /** Sends what waits, if the client has read enough of what was sent. Returns whether it did. */
-  catchUp(resume: string): boolean {
+  catchUp(resume: string | undefined): boolean {
     if (!this.#isSlow || this.outlet.bufferedBytes > FAST_BYTES) return false
     this.#isSlow = false
     const dropped = [...this.#dropped].map(([symbol, { trades, fromMs, toMs }]) => {
@@ -184,7 +199,9 @@ export class StreamClient {
   #sign(): void {
     const keys = [...this.#keys].toSorted()
     this.signature =
-      this.#legs.length > 0 ? undefined : [this.outlet.format.name, ...keys].join('\n')
+      this.#isJoining || this.#legs.length > 0
+        ? undefined
+        : [this.outlet.format.name, ...keys].join('\n')
   }
 }
 
@@ -225,7 +242,8 @@ export const OWN_FORMAT: Format = {
     const lists = [...byChannel].map(
       ([channel, own]) => `"${channel}":[${own.map(({ rows }) => rows.join(',')).join(',')}]`
     )
-    return [`{"type":"data",${lists.join(',')},"resume":"${resume}"}`]
+    const point = resume === undefined ? '' : `,"resume":"${resume}"`
+    return [`{"type":"data",${lists.join(',')}${point}}`]
   },
   heartbeat: (time, resume) => JSON.stringify({ type: 'heartbeat', time, resume }),
   dropped: (trades, symbols) => JSON.stringify({ type: 'dropped', trades, symbols }),

@@ -95,11 +95,15 @@ export class FinnhubSession {
     const { hub, clock } = this.#tools
     if (typeof since === 'number') {
       const events: StreamEvent[] = []
-      hub.recent.each((event) => {
-        if (event.keys[0] === key && (event.receivedAt ?? 0) >= since) events.push(event)
-      })
-      for (const text of FINNHUB_FORMAT.data(events, '')) this.#outlet.send(text, undefined)
+      const { first, end } = hub.recent.span
+      for (let number = first; number < end; number++) {
+        for (const event of hub.recent.at(number)?.events ?? []) {
+          if (event.keys[0] === key && (event.receivedAt ?? 0) >= since) events.push(event)
+        }
+      }
+      for (const text of FINNHUB_FORMAT.data(events, undefined)) this.#outlet.send(text, undefined)
     }
+    hub.flush()
     this.#client.add(new Set([key]), undefined, clock.now())
   }
 

@@ -33,6 +33,8 @@ export interface HubConfig {
   readonly bars: string | undefined
   readonly forecasts: string | undefined
   readonly rules: Omit<TradeRules, 'placement'>
+  /** Of rows that are kept for clients that come back, at most. */
+  readonly memoryBytes: number
 }
 
 /** How far back the hub begins, and keeps what it read, ms. */
@@ -61,7 +63,7 @@ export class LiveHub {
     this.#config = config
     this.#context = context
     this.#clock = clock
-    this.recent = new RecentEvents(KEPT_MS, clock)
+    this.recent = new RecentEvents(KEPT_MS, config.memoryBytes, clock)
     const { kafka, bars, forecasts } = config
     const named: readonly (readonly [string | undefined, Log])[] = [
       [kafka.topic, 'trades'],
@@ -176,6 +178,11 @@ export class LiveHub {
     if (log === 'forecasts') return forecastEvents(value)
     const event = this.#trades?.read(partition, offset, key, value)
     return event === undefined ? [] : [event]
+  }
+
+  /** Sends what was read and is still to be sent, so that nothing of `recent` comes once more. */
+  flush(): void {
+    this.#deliver()
   }
 
   #deliver(): void {

@@ -10,23 +10,26 @@ interface Entry {
   readonly events: readonly StreamEvent[]
 }
 
-/** Characters of rows in memory at most: about 20 MB. */
-const MAX_CHARACTERS = 20_000_000
 /** Entries that are dropped from the front before the list is copied. */
 const COMPACT = 10_000
 
 /** The events of the last while, in the order of reading, for clients that resume or join at a position. */
 export class RecentEvents {
   readonly #keptMs: number
+  readonly #mostBytes: number
   readonly #clock: Clock
   #entries: Entry[] = []
+  /** How many entries were dropped from the list, and the index of the oldest that is kept. */
+  #dropped = 0
   #first = 0
   #characters = 0
   /** The first offset of each partition whose events are here, as `log/partition`. */
   #starts = new Map<string, number>()
 
-  constructor(keptMs: number, clock: Clock) {
+  /** @param mostBytes of rows in memory; beyond it the oldest are dropped before their time */
+  constructor(keptMs: number, mostBytes: number, clock: Clock) {
     this.#keptMs = keptMs
+    this.#mostBytes = mostBytes
     this.#clock = clock
   }
 
@@ -43,7 +46,7 @@ export class RecentEvents {
     while (this.#first < this.#entries.length) {
       const oldest = this.#entries[this.#first]
       if (oldest === undefined) break
-      if (oldest.atMs >= atMs - this.#keptMs && this.#characters <= MAX_CHARACTERS) break
+      if (oldest.atMs >= atMs - this.#keptMs && this.#characters <= this.#mostBytes) break
       this.#first++
       this.#characters -= charactersOf(oldest.events)
       const { log, partition, offset } = oldest.place
@@ -51,12 +54,14 @@ export class RecentEvents {
     }
     if (this.#first > COMPACT) {
       this.#entries = this.#entries.slice(this.#first)
+      this.#dropped += this.#first
       this.#first = 0
     }
   }
 
   /** Drops everything: the log is another one. */
   forget(): void {
+    this.#dropped += this.#entries.length
     this.#entries = []
     this.#first = 0
     this.#characters = 0
@@ -68,13 +73,16 @@ export class RecentEvents {
     return offset >= (this.#starts.get(`${log}/${partition}`) ?? 0)
   }
 
-  /** Calls `visit` with each event, in the order of reading, with its place in its own log. */
-  each(visit: (event: StreamEvent, place: Place) => void): void {
-    for (let at = this.#first; at < this.#entries.length; at++) {
-      const entry = this.#entries[at]
-      if (entry === undefined) continue
-      for (const event of entry.events) visit(event, entry.place)
-    }
+  /** The numbers of the oldest record that is kept, and of the next one to come. */
+  get span(): { readonly first: number; readonly end: number } {
+    return { first: this.#dropped + this.#first, end: this.#dropped + this.#entries.length }
+  }
+
+  /** The events of the record with this number, with their place in their own log. */
+  at(
+    number: number
+  ): { readonly place: Place; readonly events: readonly StreamEvent[] } | undefined {
+    return this.#entries[number - this.#dropped]
   }
 }
 

@@ -126,9 +126,9 @@ function addRoutes(
       ...selection,
       ...(resume === undefined ? { since } : { resume })
     }
-    const reading = readRequest(JSON.stringify(message))
-    if (reading.problems !== undefined) return sendProblems(reply, reading.problems)
-    if (reading.request.type !== 'subscribe') return reply
+    const text = JSON.stringify(message)
+    const { problems } = readRequest(text)
+    if (problems !== undefined) return sendProblems(reply, problems)
     if (subscribers.size >= LIMITS.clients) {
       return sendRefusal(
         reply.header('retry-after', '5'),
@@ -155,7 +155,7 @@ function addRoutes(
     }
     const session = new StreamSession(tools, outlet)
     raw.on('close', () => session.close())
-    void session.subscribe(reading.request)
+    session.receive(text)
     return reply
   })
 }

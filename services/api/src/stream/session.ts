@@ -78,9 +78,11 @@ export class StreamSession {
     else if (request.type === 'unsubscribe') this.#unsubscribe(request)
     else {
       try {
-        await this.subscribe(request)
+        await this.#subscribe(request)
       } catch (error) {
         this.#fail(request.id, error)
+      } finally {
+        this.#client.isJoining = false
       }
     }
   }
@@ -91,9 +93,9 @@ export class StreamSession {
   }
 
   /** Subscribes: first what was stored or what came since, then what comes. */
-  async subscribe(request: Subscribe): Promise<void> {
+  async #subscribe(request: Subscribe): Promise<void> {
     const { id, selection, sinceMs, resume } = request
-    const { hub, clock } = this.#tools
+    const { clock } = this.#tools
     const keys = keysOf(selection)
     const before = this.#client.keys
     const known = [...keys].filter((key) => before.has(key))
@@ -109,14 +111,18 @@ export class StreamSession {
       return
     }
     await this.#begun()
+    this.#client.isJoining = true
     this.#say({ type: 'subscribed', id, ...selection, time: clock.now() })
-    if (resume !== undefined) this.#resume(id, keys, resume)
+    if (resume !== undefined) await this.#resume(id, keys, resume)
     else if (sinceMs !== undefined) await this.#snapshot(request, keys, sinceMs)
-    else this.#client.add(keys, undefined, clock.now())
-    if (this.#isOpen) this.#say({ type: 'live', id, resume: hub.resume })
+    else this.#goLive(id, keys, undefined)
   }
 
-  #resume(id: Subscribe['id'], keys: ReadonlySet<string>, resume: ResumePoint): void {
+  async #resume(
+    id: Subscribe['id'],
+    keys: ReadonlySet<string>,
+    resume: ResumePoint
+  ): Promise<void> {
     const { hub } = this.#tools
     const isSame = resume.topic === hub.topic
     if (!isSame || !this.#reaches(resume.positions)) {
@@ -131,7 +137,7 @@ export class StreamSession {
         [...offsets].map(([partition, offset]) => [`${log}/${partition}`, offset] as const)
       )
     )
-    this.#join(keys, { from, ids: new Set(), through: new Map() })
+    await this.#join(id, keys, { from, ids: new Set(), through: new Map() })
   }
 
   async #snapshot(
@@ -155,7 +161,7 @@ export class StreamSession {
         id,
         channel,
         from,
-        message: `older rows are left out: ask for them over HTTP, to=${from}`
+        ask: `/api/v1/${channel}?from=${sinceMs}&to=${from}&limit=10000`
       })
     }
     const from = new Map([...stored].map(([partition, offset]) => [`trades/${partition}`, offset]))
@@ -167,23 +173,55 @@ export class StreamSession {
       this.#say({ type: 'error', id, error: { code: 'RESUME_TOO_OLD', field: 'since', message } })
       return
     }
-    this.#join(keys, { from, ids: new Set(snapshot.trades.map((row) => row.id)), through: stored })
+    const ids = new Set(snapshot.trades.map((row) => row.id))
+    await this.#join(id, keys, { from, ids, through: stored })
   }
 
-  /** Sends what is kept of these keys, and begins to send what comes. */
-  #join(keys: ReadonlySet<string>, exclusion: Exclusion): void {
-    if (!this.#isOpen) return
+  /**
+   * Sends what is kept of these keys as fast as the client reads it, then begins to send what comes. Until then no
+   * message has a `resume`: a client whose connection breaks meanwhile begins where it began.
+   */
+  async #join(id: Subscribe['id'], keys: ReadonlySet<string>, exclusion: Exclusion): Promise<void> {
     const { hub, clock } = this.#tools
+    const { recent } = hub
     const joining = new StreamClient(this.#outlet)
     joining.add(keys, exclusion, clock.now())
-    const events: StreamEvent[] = []
-    hub.recent.each((event, place) => {
-      const part = joining.partOf(event, place)
-      if (part !== undefined) events.push(part)
-    })
-    const { resume } = hub
-    for (const text of this.#outlet.format.data(events, resume)) this.#outlet.send(text, resume)
+    let next = recent.span.first
+    while (this.#isOpen) {
+      const { first, end } = recent.span
+      if (next < first) {
+        const message =
+          'the client reads more slowly than the stream grows, expected fewer symbols or a later since'
+        this.#say({ type: 'error', id, error: { code: 'RESUME_TOO_OLD', message } })
+        return
+      }
+      const events: StreamEvent[] = []
+      let rows = 0
+      for (; next < end && rows < ROWS_A_MESSAGE; next++) {
+        const record = recent.at(next)
+        for (const event of record?.events ?? []) {
+          const part = record === undefined ? undefined : joining.partOf(event, record.place)
+          if (part === undefined) continue
+          events.push(part)
+          rows += part.rows.length
+        }
+      }
+      for (const text of this.#outlet.format.data(events, undefined))
+        this.#outlet.send(text, undefined)
+      if (next === end) break
+      await this.#room()
+    }
+    if (!this.#isOpen) return
+    this.#goLive(id, keys, exclusion)
+  }
+
+  /** Sends what comes from here on. */
+  #goLive(id: Subscribe['id'], keys: ReadonlySet<string>, exclusion: Exclusion | undefined): void {
+    const { hub, clock } = this.#tools
+    hub.flush()
     this.#client.add(keys, exclusion, clock.now())
+    this.#client.isJoining = false
+    this.#say({ type: 'live', id, resume: hub.resume })
   }
 
   /** Up to where each partition is stored, once that is within what the stream keeps. */

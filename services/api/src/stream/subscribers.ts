@@ -53,6 +53,8 @@ export class Subscribers {
 
   #send(placed: readonly PlacedEvent[], resume: string): void {
     const nowMs = this.#clock.now()
+    const resumeOf = ({ isJoining }: StreamClient): string | undefined =>
+      isJoining ? undefined : resume
     for (const { event } of placed) {
       if (event.receivedAt !== null) {
         this.#metrics.latency.observe(Math.max(0, nowMs - event.receivedAt) / 1000)
@@ -64,10 +66,10 @@ export class Subscribers {
       let part = signature === undefined ? undefined : shared.get(signature)
       if (part === undefined) {
         const events = placed.flatMap(({ event, place }) => client.partOf(event, place) ?? [])
-        part = { events, texts: client.outlet.format.data(events, resume) }
+        part = { events, texts: client.outlet.format.data(events, resumeOf(client)) }
         if (signature !== undefined) shared.set(signature, part)
       }
-      if (part.events.length > 0) client.deliver(part.events, resume, part.texts)
+      if (part.events.length > 0) client.deliver(part.events, resumeOf(client), part.texts)
     }
   }
 
@@ -88,9 +90,10 @@ export class Subscribers {
     if (isBeat) this.#beatAtMs = nowMs
     for (const client of this.#clients) {
       client.expire(nowMs)
-      client.catchUp(resume)
+      const point = client.isJoining ? undefined : resume
+      client.catchUp(point)
       if (!isBeat || client.isSlow) continue
-      client.outlet.send(client.outlet.format.heartbeat(nowMs, resume), resume)
+      client.outlet.send(client.outlet.format.heartbeat(nowMs, point), point)
     }
   }
 }

@@ -7,7 +7,7 @@ import { anEvent } from './an-event.ts'
 describe('RecentEvents', () => {
   it('keeps the events of a time, and knows from which offset on it has them', async () => {
     const clock = new TestClock()
-    const recent = new RecentEvents(1000, clock)
+    const recent = new RecentEvents(1000, 1000, clock)
     recent.begin(
       new Map([
         [
@@ -26,15 +26,30 @@ describe('RecentEvents', () => {
       await clock.advance(400)
     }
     const seen: string[] = []
-    recent.each(({ rows }) => seen.push(...rows))
+    const { first, end } = recent.span
+    for (let number = first; number < end; number++) {
+      for (const { rows } of recent.at(number)?.events ?? []) seen.push(...rows)
+    }
+    assert.deepEqual({ first, end }, { first: 2, end: 5 })
     assert.deepEqual(seen, ['7', '8', '9'])
     assert.equal(recent.reaches('trades', 0, 6), false)
     assert.equal(recent.reaches('trades', 0, 7), true)
     assert.equal(recent.reaches('trades', 1, 0), true)
   })
 
+  it('keeps less than that time rather than more bytes', () => {
+    const recent = new RecentEvents(1000, 10, new TestClock())
+    recent.begin(new Map([['trades', new Map([[0, 0]])]]))
+    for (let offset = 0; offset < 4; offset++) {
+      recent.add({ log: 'trades', partition: 0, offset }, [anEvent({ rows: ['1234'] })])
+    }
+    assert.deepEqual(recent.span, { first: 2, end: 4 })
+    assert.equal(recent.reaches('trades', 0, 1), false)
+    assert.equal(recent.reaches('trades', 0, 2), true)
+  })
+
   it('reaches nothing of a log that was replaced', () => {
-    const recent = new RecentEvents(1000, new TestClock())
+    const recent = new RecentEvents(1000, 1000, new TestClock())
     recent.begin(new Map([['trades', new Map([[0, 5]])]]))
     recent.forget()
     assert.equal(recent.reaches('trades', 0, 1_000_000), false)

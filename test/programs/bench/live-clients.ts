@@ -1,0 +1,50 @@
+/**
+ * A child of `npm run bench:live`: connects clients to the stream, counts what they receive and reports the time
+ * from the receipt of each trade to a client.
+ */
+import { once } from 'node:events'
+import { WebSocket } from 'ws'
+import type { ClientsReport, ClientsTask } from './live-run.ts'
+
+/** Of so many clients each message is parsed; of the others trades are counted by their text. */
+const PARSED = 4
+
+async function main({ url, clients }: ClientsTask): Promise<void> {
+  const delaysMs: number[] = []
+  let trades = 0
+  let bytes = 0
+  let isMeasuring = false
+  const sockets = await Promise.all(
+    Array.from({ length: clients }, async (_, index) => {
+      const socket = new WebSocket(url, { perMessageDeflate: false })
+      await once(socket, 'open')
+      const live = Promise.withResolvers<void>()
+      socket.on('message', (data: Buffer) => {
+        const nowMs = performance.timeOrigin + performance.now()
+        if (data.includes('"type":"live"')) live.resolve()
+        if (!isMeasuring) return
+        bytes += data.length
+        if (index >= PARSED) return
+        const message = JSON.parse(data.toString()) as { trades?: { receivedAt: number }[] }
+        for (const { receivedAt } of message.trades ?? []) {
+          trades++
+          delaysMs.push(nowMs - receivedAt)
+        }
+      })
+      socket.send(JSON.stringify({ type: 'subscribe', channels: ['trades', 'bars'], symbols: '*' }))
+      await live.promise
+      return socket
+    })
+  )
+  process.send?.('live')
+  process.on('message', (order) => {
+    if (order === 'measure') isMeasuring = true
+    else {
+      const report: ClientsReport = { trades: trades / Math.min(PARSED, clients), bytes, delaysMs }
+      process.send?.(report)
+      for (const socket of sockets) socket.terminate()
+    }
+  })
+}
+
+process.once('message', (task) => void main(task as ClientsTask))

@@ -1,0 +1,129 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import path from 'node:path'
+import { TapedeckError } from '@tapedeck/core'
+import { encodeTradeRecord } from '@tapedeck/domain'
+import { Publisher, type KafkaConfig } from '@tapedeck/kafka'
+import { startService } from '../../support/service-process.ts'
+import { aRecord, aTrade } from '../../support/trades.ts'
+import { processCost } from '../verify-tape/process-cost.ts'
+
+/** What live-clients.ts is told. */
+export interface ClientsTask {
+  readonly url: string
+  readonly clients: number
+}
+
+export interface ClientsReport {
+  /** That one client received. */
+  readonly trades: number
+  /** Of all clients. */
+  readonly bytes: number
+  readonly delaysMs: readonly number[]
+}
+
+export interface LiveRun {
+  readonly tradesPerSecond: number
+  readonly clients: number
+  readonly published: number
+  /** That each client received. */
+  readonly received: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  /** Bytes a second of one client. */
+  readonly bytesPerClient: number
+  /** Of the api: cores in use, and MiB at the end. */
+  readonly cpu: number
+  readonly rssMebibytes: number
+}
+
+const SYMBOLS = Array.from({ length: 50 }, (_, index) => `SYM${index}`)
+/** A frame of Finnhub has ten trades at most; of one symbol they are fewer. */
+const TRADES_A_RECORD = 3
+const SETTLE_MS = 2000
+const TICK_MS = 5
+
+/** Publishes at a rate while clients are connected, and measures what reaches them. */
+export async function runLive(
+  kafka: KafkaConfig,
+  env: Readonly<Record<string, string>>,
+  {
+    tradesPerSecond,
+    clients,
+    seconds
+  }: { tradesPerSecond: number; clients: number; seconds: number }
+): Promise<LiveRun> {
+  const api = await startService('api', env)
+  const child = fork(path.join(import.meta.dirname, 'live-clients.ts'))
+  const publisher = new Publisher(kafka, { clientId: 'bench', topic: kafka.topic })
+  try {
+    const task: ClientsTask = {
+      url: `ws://127.0.0.1:${env['API_PORT'] ?? ''}/api/v1/stream`,
+      clients
+    }
+    child.send(task)
+    await once(child, 'message')
+    await publish(publisher, tradesPerSecond, SETTLE_MS / 1000)
+    child.send('measure')
+    const before = await processCost('api', api.pid)
+    const published = await publish(publisher, tradesPerSecond, seconds)
+    await sleep(SETTLE_MS)
+    const after = await processCost('api', api.pid)
+    child.send('report')
+    const [report] = (await once(child, 'message')) as [ClientsReport]
+    const sorted = report.delaysMs.toSorted((a, b) => a - b)
+    const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? NaN
+    if (sorted.length === 0)
+      throw new TapedeckError('SERVER_FAILED', `no trade came:\n${api.lastLines()}`)
+    return {
+      tradesPerSecond,
+      clients,
+      published,
+      received: report.trades,
+      p50Ms: at(0.5),
+      p99Ms: at(0.99),
+      bytesPerClient: report.bytes / clients / seconds,
+      cpu: ((after?.cpuSeconds ?? NaN) - (before?.cpuSeconds ?? NaN)) / seconds,
+      rssMebibytes: after?.rssMebibytes ?? NaN
+    }
+  } finally {
+    child.kill()
+    await publisher.close()
+    await api.stop()
+  }
+}
+
+let frame = 0
+
+async function publish(
+  publisher: Publisher,
+  tradesPerSecond: number,
+  seconds: number
+): Promise<number> {
+  const startedMs = performance.now()
+  let published = 0
+  for (;;) {
+    const elapsed = (performance.now() - startedMs) / 1000
+    if (elapsed >= seconds) return published
+    const records = []
+    while (published < elapsed * tradesPerSecond) {
+      frame++
+      const nowMs = Date.now()
+      const trades = Array.from({ length: TRADES_A_RECORD }, (_, index) =>
+        aTrade({ p: 100 + ((frame + index) % 100) / 100, t: nowMs, v: 100 })
+      )
+      const symbol = SYMBOLS[frame % SYMBOLS.length] ?? 'SYM0'
+      records.push(
+        encodeTradeRecord(
+          aRecord({ symbol, frame, trades, receivedAt: nowMs, connection: CONNECTION })
+        )
+      )
+      published += TRADES_A_RECORD
+    }
+    if (records.length > 0) await publisher.send(records)
+    await sleep(TICK_MS)
+  }
+}
+
+const CONNECTION = `bench-${process.pid}`
