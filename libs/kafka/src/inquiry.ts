@@ -1,13 +1,16 @@
-import { withTimeout } from '@tapedeck/core'
+import { TapedeckError, withTimeout } from '@tapedeck/core'
 
 /** Questions that are asked again and again over one connection. */
 export interface Inquiry<C> {
   /** @throws TIMED_OUT, or what the question or connecting throws */
   ask<T>(question: (connection: C) => Promise<T>): Promise<T>
+  /** Disconnects. Whatever is asked afterwards is refused with ABORTED. */
   close(): Promise<void>
 }
 
-const CLOSE_LIMIT_MS = 3000
+const CLOSE_LIMIT_MS = 2000
+/** How long a question that is under way may delay the end. */
+const ANSWER_LIMIT_MS = 1500
 
 /**
  * Connects with the first question, and again with the one after a question that failed.
@@ -18,24 +21,46 @@ export function openInquiry<C extends { disconnect(): Promise<void> }>(
   limitMs: number
 ): Inquiry<C> {
   let connected: Promise<C> | undefined
-  const close = async (): Promise<void> => {
+  let isClosed = false
+  const pending = new Set<Promise<unknown>>()
+  const leave = async (): Promise<void> => {
     const former = connected
     connected = undefined
     // A connection that is still being made would outlive a disconnect before it stands.
-    const leave = async (): Promise<void> => (await former)?.disconnect()
-    await withTimeout(leave(), CLOSE_LIMIT_MS, 'Disconnecting').catch(() => undefined)
+    const disconnect = async (): Promise<void> => (await former)?.disconnect()
+    await withTimeout(disconnect(), CLOSE_LIMIT_MS, 'Disconnecting').catch(() => undefined)
   }
   return {
     async ask(question) {
-      const answer = async (): ReturnType<typeof question> =>
-        question(await (connected ??= connect()))
+      // A new connection would outlive the program that has closed this.
+      if (isClosed) throw new TapedeckError('ABORTED', 'Cannot ask: the connection was closed')
+      const answer = async (): ReturnType<typeof question> => {
+        const mine = (connected ??= connect())
+        const connection = await mine
+        try {
+          return await question(connection)
+        } finally {
+          // A question that was under way may have connected again after it was disconnected.
+          if (connected !== mine) await connection.disconnect().catch(() => undefined)
+        }
+      }
+      const answering = answer()
+      pending.add(answering)
       try {
-        return await withTimeout(answer(), limitMs, 'Asking')
+        return await withTimeout(answering, limitMs, 'Asking')
       } catch (error) {
-        void close()
+        void leave()
         throw error
+      } finally {
+        pending.delete(answering)
       }
     },
-    close
+    async close() {
+      isClosed = true
+      // kafkajs neither answers nor refuses what is under way when it disconnects, and keeps its sockets for it.
+      const answered = Promise.allSettled(pending)
+      await withTimeout(answered, ANSWER_LIMIT_MS, 'Answering').catch(() => undefined)
+      await leave()
+    }
   }
 }

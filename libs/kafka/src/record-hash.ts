@@ -47,9 +47,14 @@ export function openRecordHashes(
   const client = createClient(config, clientId, log, 1)
   const inquiry = openInquiry(async () => {
     const cluster = clusterOf(client)
-    await cluster.connect()
-    await cluster.addTargetTopic(topic)
-    return cluster
+    try {
+      await cluster.connect()
+      await cluster.addTargetTopic(topic)
+      return cluster
+    } catch (error) {
+      await cluster.disconnect().catch(() => undefined)
+      throw error
+    }
   }, ASK_LIMIT_MS)
   return {
     async at(partition, offset) {
@@ -80,7 +85,8 @@ async function fetchAt(
   partition: number,
   offset: number
 ): Promise<readonly KafkaMessage[]> {
-  await cluster.refreshMetadata()
+  // Its metadata are those of the connection: kafkajs loses a broker that several refresh at once. A leader that has
+  // changed since is an error, after which the next question connects again.
   const [leader] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))
   if (leader === undefined) throw new Error(`no broker leads the partition`)
   const broker = await cluster.findBroker({ nodeId: leader })
