@@ -1,6 +1,9 @@
 import { TapedeckError, withTimeout } from '@tapedeck/core'
 
-/** Questions that are asked again and again over one connection. */
+/**
+ * Questions that are asked again and again over one connection, one after another: kafkajs opens connections for
+ * requests that are made at once, and leaves some of them open when it disconnects.
+ */
 export interface Inquiry<C> {
   /** @throws TIMED_OUT, or what the question or connecting throws */
   ask<T>(question: (connection: C) => Promise<T>): Promise<T>
@@ -22,7 +25,8 @@ export function openInquiry<C extends { disconnect(): Promise<void> }>(
 ): Inquiry<C> {
   let connected: Promise<C> | undefined
   let isClosed = false
-  const pending = new Set<Promise<unknown>>()
+  /** Settles when the last question has been answered or given up. */
+  let last: Promise<unknown> = Promise.resolve()
   const leave = async (): Promise<void> => {
     const former = connected
     connected = undefined
@@ -31,35 +35,31 @@ export function openInquiry<C extends { disconnect(): Promise<void> }>(
     await withTimeout(disconnect(), CLOSE_LIMIT_MS, 'Disconnecting').catch(() => undefined)
   }
   return {
-    async ask(question) {
-      // A new connection would outlive the program that has closed this.
-      if (isClosed) throw new TapedeckError('ABORTED', 'Cannot ask: the connection was closed')
+    ask(question) {
       const answer = async (): ReturnType<typeof question> => {
+        // A new connection would outlive the program that has closed this.
+        if (isClosed) throw new TapedeckError('ABORTED', 'Cannot ask: the connection was closed')
         const mine = (connected ??= connect())
         const connection = await mine
         try {
           return await question(connection)
         } finally {
-          // A question that was under way may have connected again after it was disconnected.
+          // A question that was given up may have connected again after it was disconnected.
           if (connected !== mine) await connection.disconnect().catch(() => undefined)
         }
       }
-      const answering = answer()
-      pending.add(answering)
-      try {
-        return await withTimeout(answering, limitMs, 'Asking')
-      } catch (error) {
-        void leave()
-        throw error
-      } finally {
-        pending.delete(answering)
-      }
+      const answered = last
+        .then(() => withTimeout(answer(), limitMs, 'Asking'))
+        .catch((error: unknown) => {
+          void leave()
+          throw error
+        })
+      last = answered.catch(() => undefined) // thrown to the caller
+      return answered
     },
     async close() {
       isClosed = true
-      // kafkajs neither answers nor refuses what is under way when it disconnects, and keeps its sockets for it.
-      const answered = Promise.allSettled(pending)
-      await withTimeout(answered, ANSWER_LIMIT_MS, 'Answering').catch(() => undefined)
+      await withTimeout(last, ANSWER_LIMIT_MS, 'Answering').catch(() => undefined)
       await leave()
     }
   }
