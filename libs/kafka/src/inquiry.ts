@@ -25,7 +25,7 @@ export function openInquiry<C extends { disconnect(): Promise<void> }>(
 ): Inquiry<C> {
   let connected: Promise<C> | undefined
   let isClosed = false
-  /** Settles when the last question has been answered or given up. */
+  /** Resolves when the last question has been answered or given up. */
   let last: Promise<unknown> = Promise.resolve()
   const leave = async (): Promise<void> => {
     const former = connected

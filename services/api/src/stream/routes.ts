@@ -146,8 +146,8 @@ function addRoutes(
     })
     const outlet: Outlet = {
       format: OWN_FORMAT,
-      send(text, point) {
-        raw.write(`${point === undefined ? '' : `id: ${point}\n`}data: ${text}\n\n`)
+      send(data, point) {
+        raw.write(`${point === undefined ? '' : `id: ${point}\n`}data: ${data}\n\n`)
       },
       get bufferedBytes() {
         return raw.writableLength
