@@ -1,6 +1,6 @@
 import { CollectionSpec, type Has } from './collection.ts'
 import { reading } from './failure.ts'
-import { orEmpty, orNull, readable, shapeOf, type HasReport } from './shape.ts'
+import { optional, orEmpty, orNull, readable, shapeOf, type HasReport } from './shape.ts'
 
 /** The status of a symbol at the feed, in the words that people are shown. */
 export type SymbolStanding =
@@ -70,6 +70,8 @@ const STATUS_SHAPE = shapeOf({
   maxSymbols: 'whole',
   queuedFrames: 'whole',
   spooledBytes: 'whole',
+  copiedFrames: optional('whole'),
+  copiedTrades: optional('whole'),
   symbols: {
     each: shapeOf({
       symbol: 'text',

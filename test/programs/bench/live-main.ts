@@ -24,7 +24,7 @@ const command = commandLine({
   settings: SERVER_SETTINGS,
   exits: [
     'every client received every trade',
-    'some did not, or not yet two seconds after the last',
+    'some did not',
     'wrong arguments, or a server is missing'
   ],
   example: '-- --rates 5000 --clients 100',
