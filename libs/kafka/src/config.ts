@@ -90,6 +90,33 @@ export const KAFKA_VARIABLES = {
   )
 } as const
 
+/** Where the consumer publishes results, for it and for those who read them. */
+export const RESULT_TOPIC_VARIABLES = {
+  BARS_TOPIC: about(
+    'Topic that bars are published to, or `off`',
+    text('bars', "a topic name, or 'off'")
+  ),
+  FORECASTS_TOPIC: about(
+    'Topic that forecasts are published to, or `off`',
+    text('forecasts', "a topic name, or 'off'")
+  )
+} as const
+
+/** The topics of results by their variables; undefined: what it would hold is not published. */
+export function resultTopics({
+  BARS_TOPIC: bars,
+  FORECASTS_TOPIC: forecasts
+}: Values<typeof RESULT_TOPIC_VARIABLES>): {
+  readonly bars: string | undefined
+  readonly forecasts: string | undefined
+} {
+  return { bars: unlessOff(bars), forecasts: unlessOff(forecasts) }
+}
+
+function unlessOff(topic: string): string | undefined {
+  return topic === 'off' ? undefined : topic
+}
+
 /** How topics are created; those that exist stay as they are. */
 export interface TopicSettings {
   readonly partitions: number

@@ -10,6 +10,8 @@ export {
   brokersVariable,
   KAFKA_VARIABLES,
   kafkaConfig,
+  RESULT_TOPIC_VARIABLES,
+  resultTopics,
   topicSettings,
   type KafkaConfig,
   type TopicSettings

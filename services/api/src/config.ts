@@ -20,7 +20,7 @@ import {
   type ForecastSpec,
   type Timeframe
 } from '@tapedeck/domain'
-import { brokersVariable, KAFKA_VARIABLES, kafkaConfig } from '@tapedeck/kafka'
+import { KAFKA_VARIABLES, kafkaConfig, RESULT_TOPIC_VARIABLES, resultTopics } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 import type { HubConfig } from './stream/hub.ts'
 
@@ -68,19 +68,8 @@ export const API_VARIABLES = {
   ),
   ...MONGO_VARIABLES,
   ...KAFKA_VARIABLES,
-  KAFKA_BROKERS: about(
-    'Your own brokers: `host:port[,host:port]` or `kafka[+ssl]://user:password@host:port`',
-    optional(brokersVariable()),
-    '`npm start` runs one'
-  ),
-  BARS_TOPIC: about(
-    'Topic that bars are published to, or `off`',
-    text('bars', "a topic name, or 'off'")
-  ),
-  FORECASTS_TOPIC: about(
-    'Topic that forecasts are published to, or `off`',
-    text('forecasts', "a topic name, or 'off'")
-  )
+  KAFKA_BROKERS: optional(KAFKA_VARIABLES.KAFKA_BROKERS),
+  ...RESULT_TOPIC_VARIABLES
 } as const
 
 /**
@@ -105,15 +94,14 @@ export function readConfig(env: Env): ApiConfig {
 
 function streamConfig(
   values: Values<typeof API_VARIABLES>,
-  { policy, futureLimitMs }: FoldOptions
+  { policy, futureLimitMs, redelivered }: FoldOptions
 ): HubConfig | undefined {
-  const { KAFKA_BROKERS: brokers, BARS_TOPIC: bars, FORECASTS_TOPIC: forecasts } = values
+  const { KAFKA_BROKERS: brokers } = values
   if (brokers === undefined) return undefined
   return {
     kafka: kafkaConfig({ ...values, KAFKA_BROKERS: brokers }),
-    bars: bars === 'off' ? undefined : bars,
-    forecasts: forecasts === 'off' ? undefined : forecasts,
-    rules: { policy, futureLimitMs },
+    ...resultTopics(values),
+    rules: { policy, futureLimitMs, redelivered },
     memoryBytes: values.STREAM_MEMORY * 1024 ** 2
   }
 }

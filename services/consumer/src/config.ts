@@ -1,6 +1,12 @@
 import { about, duration, flag, readEnv, text, whole, type Env } from '@tapedeck/core'
 import { RULE_VARIABLES, ruleProblems, rulesOf, type Rules } from '@tapedeck/domain'
-import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
+import {
+  KAFKA_VARIABLES,
+  kafkaConfig,
+  RESULT_TOPIC_VARIABLES,
+  resultTopics,
+  type KafkaConfig
+} from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
 
@@ -9,14 +15,7 @@ export const CONSUMER_VARIABLES = {
   ...MONGO_VARIABLES,
   KAFKA_GROUP: about('Consumer group', text('tapedeck', 'a consumer group name')),
   ...RULE_VARIABLES,
-  BARS_TOPIC: about(
-    'Topic that bars are published to, or `off`',
-    text('bars', "a topic name, or 'off'")
-  ),
-  FORECASTS_TOPIC: about(
-    'Topic that forecasts are published to, or `off`',
-    text('forecasts', "a topic name, or 'off'")
-  ),
+  ...RESULT_TOPIC_VARIABLES,
   BARS_PUBLISH_INTERVAL: about(
     'A bar that is not final is published at most this often for each symbol and timeframe; 0: at every flush',
     duration(1000, 0)
@@ -53,13 +52,14 @@ export interface ConsumerConfig extends Rules {
 /** @throws CONFIG_INVALID with every mistake */
 export function readConfig(env: Env): ConsumerConfig {
   const values = readEnv(env, CONSUMER_VARIABLES, ruleProblems)
+  const { bars, forecasts } = resultTopics(values)
   return Object.freeze({
     kafka: kafkaConfig(values),
     groupId: values.KAFKA_GROUP,
     mongo: mongoConfig(values),
     ...rulesOf(values),
-    barsTopic: values.BARS_TOPIC === 'off' ? undefined : values.BARS_TOPIC,
-    forecastsTopic: values.FORECASTS_TOPIC === 'off' ? undefined : values.FORECASTS_TOPIC,
+    barsTopic: bars,
+    forecastsTopic: forecasts,
     barsPublishMs: values.BARS_PUBLISH_INTERVAL,
     scoresPast: values.SCORE_PAST,
     flushIntervalMs: values.FLUSH_INTERVAL,
