@@ -50,7 +50,6 @@ export interface Cluster {
     leaveGroup(member: { groupId: string; memberId: string }): Promise<unknown>
   }>
   addTargetTopic(topic: string): Promise<unknown>
-  refreshMetadata(): Promise<void>
   /** The partitions that each broker leads, by the broker's id. */
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>
   findBroker(broker: { nodeId: string }): Promise<Broker>

@@ -15,14 +15,35 @@ const CLOSE_LIMIT_MS = 2000
 /** How long a question that is under way may delay the end. */
 const ANSWER_LIMIT_MS = 1500
 
+/** A connection of kafkajs that is yet to be made. */
+interface Connection {
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+}
+
 /**
  * Connects with the first question, and again with the one after a question that failed.
+ * @param create makes an object that is not connected yet
  * @param limitMs the most that an answer may take, connecting included
+ * @param prepare what is done once after connecting
  */
-export function openInquiry<C extends { disconnect(): Promise<void> }>(
-  connect: () => Promise<C>,
-  limitMs: number
+export function openInquiry<C extends Connection>(
+  create: () => C,
+  limitMs: number,
+  prepare: (connection: C) => Promise<unknown> = () => Promise.resolve()
 ): Inquiry<C> {
+  const connect = async (): Promise<C> => {
+    const made = create()
+    try {
+      await made.connect()
+      await prepare(made)
+      return made
+    } catch (error) {
+      // A part of it may be connected.
+      await made.disconnect().catch(() => undefined)
+      throw error
+    }
+  }
   let connected: Promise<C> | undefined
   let isClosed = false
   /** Resolves when the last question has been answered or given up. */

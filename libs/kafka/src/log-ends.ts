@@ -25,11 +25,10 @@ export interface LogEnds {
 const LOOK_LIMIT_MS = 2000
 
 export function openLogEnds(config: KafkaConfig, clientId: string): LogEnds {
-  const inquiry = openInquiry(async () => {
-    const admin = createClient(config, clientId, undefined, 0).admin()
-    await admin.connect()
-    return admin
-  }, LOOK_LIMIT_MS)
+  const inquiry = openInquiry(
+    () => createClient(config, clientId, undefined, 0).admin(),
+    LOOK_LIMIT_MS
+  )
   return {
     async look() {
       try {

@@ -45,17 +45,11 @@ export function openRecordHashes(
 ): RecordHashes {
   const { topic } = config
   const client = createClient(config, clientId, log, 1)
-  const inquiry = openInquiry(async () => {
-    const cluster = clusterOf(client)
-    try {
-      await cluster.connect()
-      await cluster.addTargetTopic(topic)
-      return cluster
-    } catch (error) {
-      await cluster.disconnect().catch(() => undefined)
-      throw error
-    }
-  }, ASK_LIMIT_MS)
+  const inquiry = openInquiry(
+    () => clusterOf(client),
+    ASK_LIMIT_MS,
+    (cluster) => cluster.addTargetTopic(topic)
+  )
   return {
     async at(partition, offset) {
       try {

@@ -29,11 +29,7 @@ export function openTopicIds(
   { clientId, log }: { readonly clientId: string; readonly log?: ClientLog }
 ): TopicIds {
   const client = createClient(config, clientId, log, 1)
-  const inquiry = openInquiry(async () => {
-    const cluster = clusterOf(client)
-    await cluster.connect()
-    return cluster
-  }, ASK_LIMIT_MS)
+  const inquiry = openInquiry(() => clusterOf(client), ASK_LIMIT_MS)
   const ask = async ({ brokerPool }: Cluster): Promise<string | undefined> => {
     const broker = await brokerPool.findConnectedBroker()
     if ((broker.versions[METADATA]?.maxVersion ?? 0) < WITH_TOPIC_IDS) return undefined
