@@ -58,24 +58,28 @@ export function searchLog(
   let isFound = false
   return async () => {
     if (isFound) return true
-    const handle = await open(file, 'r')
-    try {
-      for (;;) {
-        const { buffer, bytesRead } = await handle.read(
-          Buffer.alloc(READ_BYTES),
-          0,
-          READ_BYTES,
-          position
-        )
-        if (bytesRead === 0) return false
-        position += bytesRead
-        const seen = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
-        if (seen.includes(wanted)) return (isFound = true)
-        rest = seen.subarray(Math.max(0, seen.length - wanted.length + 1))
-      }
-    } finally {
-      await handle.close()
+    for await (const piece of piecesFrom(file, position)) {
+      position += piece.length
+      const seen = Buffer.concat([rest, piece])
+      if (seen.includes(wanted)) return (isFound = true)
+      rest = seen.subarray(Math.max(0, seen.length - wanted.length + 1))
     }
+    return false
+  }
+}
+
+/** What a file has from a position on, piece by piece. */
+async function* piecesFrom(file: string, position: number): AsyncGenerator<Buffer> {
+  const handle = await open(file, 'r')
+  try {
+    for (let at = position; ;) {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, at)
+      if (bytesRead === 0) return
+      at += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
+    await handle.close()
   }
 }
 
@@ -112,23 +116,16 @@ export function followLog(
   let rest = ''
   const print = limitedWarn(progress, `${name}: more lines are only in ${file} for a while`)
   const readOn = async (): Promise<void> => {
-    const handle = await open(file, 'r')
-    try {
-      for (;;) {
-        const piece = await handle.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, position)
-        if (piece.bytesRead === 0) return
-        position += piece.bytesRead
-        const lines = (rest + piece.buffer.toString('utf8', 0, piece.bytesRead)).split('\n')
-        rest = lines.pop() ?? ''
-        for (const line of lines) {
-          const problem = problemIn(line)
-          if (problem === undefined) continue
-          lastProblem = problem
-          if (!isExplained()) print(`${name}: ${problem}`)
-        }
+    for await (const piece of piecesFrom(file, position)) {
+      position += piece.length
+      const lines = (rest + piece.toString('utf8')).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        const problem = problemIn(line)
+        if (problem === undefined) continue
+        lastProblem = problem
+        if (!isExplained()) print(`${name}: ${problem}`)
       }
-    } finally {
-      await handle.close()
     }
   }
   let reading = Promise.resolve()
