@@ -38,6 +38,12 @@ export function nearestName(found: string, names: readonly string[]): string | u
   return nearest?.name
 }
 
+/** `; did you mean NAME?` with the nearest of `names`, for the end of a message; empty when none is near. */
+export function didYouMean(found: string, names: readonly string[]): string {
+  const near = nearestName(found, names)
+  return near === undefined ? '' : `; did you mean ${near}?`
+}
+
 /** Levenshtein distance: letters inserted, deleted or replaced. Both texts are cut at 64 letters. */
 export function editsBetween(a: string, b: string): number {
   const [left, right] = [a.slice(0, 64), b.slice(0, 64)]

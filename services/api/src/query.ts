@@ -1,4 +1,4 @@
-import { nearestName } from '@tapedeck/core'
+import { didYouMean } from '@tapedeck/core'
 import {
   FORECAST_MODELS,
   MAX_HORIZON,
@@ -117,12 +117,8 @@ export function readQuery(raw: unknown, parameters: readonly Parameter[]): Query
 type Parse<T> = (found: string, report: (message: string) => void) => T | undefined
 
 function unknownMessage(name: string, parameters: readonly Parameter[]): string {
-  const near = nearestName(name, parameters)
   const expected = parameters.length === 0 ? 'none' : `one of ${parameters.join(', ')}`
-  return (
-    `${name} is not a parameter of this route, expected ${expected}` +
-    (near === undefined ? '' : `; did you mean ${near}?`)
-  )
+  return `${name} is not a parameter of this route, expected ${expected}${didYouMean(name, parameters)}`
 }
 
 const ALL = '*'

@@ -1,4 +1,4 @@
-import { hasCode, nearestName, TapedeckError } from '@tapedeck/core'
+import { didYouMean, hasCode, TapedeckError } from '@tapedeck/core'
 import type { Logger } from '@tapedeck/service'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestProblem } from './query.ts'
@@ -51,8 +51,7 @@ export function sendUnknownRoute(
     const message = `method is ${request.method}, expected GET of ${routes.join(', ')}, or ${changes.join(', ')}`
     return sendProblems(reply, [{ field: 'method', message }], 404)
   }
-  const near = nearestName(path, routes)
-  const hint = near === undefined ? '' : `; did you mean ${near}?`
+  const hint = didYouMean(path, routes)
   const message = `path is '${path}', expected one of ${routes.join(', ')}${hint}`
   return sendProblems(reply, [{ field: 'path', message }], 404)
 }

@@ -1,4 +1,4 @@
-import { nearestName } from '@tapedeck/core'
+import { didYouMean } from '@tapedeck/core'
 import { requestProblems, symbolProblems } from '@tapedeck/domain'
 import { mergeSymbols } from '@tapedeck/mongo'
 import type { Reader } from './database-reader.ts'
@@ -49,8 +49,7 @@ export async function removeSymbol(symbol: string, deps: SymbolChangeDeps): Prom
   if (problems.length > 0) return { status: 400, problems }
   const before = await wantedNow(deps)
   if (!before.includes(symbol)) {
-    const near = nearestName(symbol, before)
-    const hint = near === undefined ? '' : `; did you mean ${near}?`
+    const hint = didYouMean(symbol, before)
     const text = `'${symbol}' is not followed, expected one of ${before.join(', ')}${hint}`
     return { status: 404, problems: [problem('symbol', text)] }
   }

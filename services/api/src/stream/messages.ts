@@ -1,4 +1,4 @@
-import { nearestName, printable } from '@tapedeck/core'
+import { didYouMean, printable } from '@tapedeck/core'
 import { symbolProblems, TIMEFRAME_FORMS, timeframeProblem } from '@tapedeck/domain'
 import { parseTime, type RequestProblem } from '../query.ts'
 import { CHANNELS, FEED_KEY, seriesKey, tradesKey, type Channel } from './events.ts'
@@ -87,8 +87,7 @@ export function readRequest(text: string): RequestReading {
   const problems: RequestProblem[] = []
   for (const name of Object.keys(fields)) {
     if (FIELDS[type].includes(name)) continue
-    const near = nearestName(name, FIELDS[type])
-    const hint = near === undefined ? '' : `; did you mean ${near}?`
+    const hint = didYouMean(name, FIELDS[type])
     const message = `${shortened(name)} is no field of ${type}, expected one of ${FIELDS[type].join(', ')}${hint}`
     problems.push({ field: name, message })
   }
@@ -118,8 +117,7 @@ function readSelection(
   const channels = readTexts(fields, 'channels', problems)
   for (const channel of channels) {
     if ((CHANNELS as readonly string[]).includes(channel)) continue
-    const near = nearestName(channel, CHANNELS)
-    const hint = near === undefined ? '' : `; did you mean ${near}?`
+    const hint = didYouMean(channel, CHANNELS)
     const message = `channels has '${printable(shortened(channel))}', expected ${CHANNELS.join(', ')}${hint}`
     problems.push({ field: 'channels', message })
   }
