@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { readConfig, type ConsumerConfig } from '@tapedeck/consumer/testing'
 import {
   encodeGapRecord,
@@ -5,8 +6,16 @@ import {
   type GapRecord,
   type TradeRecord
 } from '@tapedeck/domain'
-import { ensureTopics, partitionEnds, Publisher, type KafkaConfig } from '@tapedeck/kafka'
+import {
+  createClient,
+  ensureTopics,
+  openTopicIds,
+  partitionEnds,
+  Publisher,
+  type KafkaConfig
+} from '@tapedeck/kafka'
 import type { Database } from '@tapedeck/mongo'
+import { eventually } from './eventually.ts'
 import { ownDatabase } from './own-database.ts'
 import { servers } from './servers.ts'
 import { temporaryFolder, type Scope } from './scope.ts'
@@ -34,20 +43,14 @@ const A_GAP = {
 } as const
 
 export async function openMarket(t: Scope): Promise<Market> {
-  const { brokers, mongoUri, topic, database: name } = servers()
+  const { brokers, mongoUri, topic, database: name, env: onServers } = servers()
   const kafka: KafkaConfig = { brokers, topic, ssl: false, sasl: undefined }
   await ensureTopics(kafka)
   const { database } = await ownDatabase(t, { mongoUri, database: name })
   const publisher = new Publisher(kafka, { clientId: 'test', topic })
   t.after(() => publisher.close())
   const env = {
-    KAFKA_BROKERS: brokers.join(','),
-    KAFKA_TOPIC: topic,
-    KAFKA_GROUP: topic,
-    BARS_TOPIC: `${topic}.bars`,
-    FORECASTS_TOPIC: `${topic}.forecasts`,
-    MONGODB_URI: mongoUri,
-    MONGODB_DB: name,
+    ...onServers,
     LATENESS_LIMIT: '3650d',
     SCORE_PAST: 'true',
     FLUSH_INTERVAL: '50ms',
@@ -70,4 +73,16 @@ export async function openMarket(t: Scope): Promise<Market> {
     },
     consumer: (more = {}) => readConfig({ ...env, ...more })
   }
+}
+
+/** Deletes the topic and creates it again, without waiting for anybody who reads it. */
+export async function recreateTopic(t: Scope, { kafka }: Market, partitions = 6): Promise<void> {
+  const ids = openTopicIds(kafka, { clientId: 'test' })
+  t.after(() => ids.close())
+  const admin = createClient(kafka, 'test').admin()
+  t.after(() => admin.disconnect())
+  await admin.connect()
+  await admin.deleteTopics({ topics: [kafka.topic] })
+  await eventually(() => assert.rejects(ids.read()))
+  await ensureTopics(kafka, { partitions })
 }

@@ -70,7 +70,12 @@ export async function startTestServers({
  * The servers of this run with a topic and a database of the caller's own.
  * Throws when there are none: a missing server is a failure, never a skip.
  */
-export function servers(): TestServers & { readonly topic: string; readonly database: string } {
+export function servers(): TestServers & {
+  readonly topic: string
+  readonly database: string
+  /** What a service reads to work on them. */
+  readonly env: Readonly<Record<string, string>>
+} {
   const brokers = process.env[BROKERS]
   const mongoUri = process.env[MONGODB_URI]
   if (brokers === undefined || mongoUri === undefined) {
@@ -81,6 +86,16 @@ export function servers(): TestServers & { readonly topic: string; readonly data
   }
   const id = randomBytes(6).toString('hex')
   const kafkaLogDir = process.env[KAFKA_LOG_DIR]
-  const names = { topic: `test_${id}`, database: `test_${id}` }
+  const name = `test_${id}`
+  const env = {
+    KAFKA_BROKERS: brokers,
+    KAFKA_TOPIC: name,
+    KAFKA_GROUP: name,
+    BARS_TOPIC: `${name}.bars`,
+    FORECASTS_TOPIC: `${name}.forecasts`,
+    MONGODB_URI: mongoUri,
+    MONGODB_DB: name
+  }
+  const names = { topic: name, database: name, env }
   return { brokers: brokers.split(','), mongoUri, kafkaLogDir, ...names }
 }

@@ -1,27 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
-import { createClient, ensureTopics, openTopicIds } from '@tapedeck/kafka'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
-import { openMarket, type Market } from '../../support/market.ts'
-import type { Scope } from '../../support/scope.ts'
+import { openMarket, recreateTopic } from '../../support/market.ts'
 import { assertGap, countedOnce, MINUTE_MS, records } from './changed-log.ts'
 
 const options = { timeout: 120_000 }
 const RECREATED = /^the topic was deleted and created again: records .* are lost$/
-
-/** Deletes the topic and creates it again, without waiting for anybody who reads it. */
-async function recreate(t: Scope, { kafka }: Market, partitions = 6): Promise<void> {
-  const ids = openTopicIds(kafka, { clientId: 'test' })
-  t.after(() => ids.close())
-  const admin = createClient(kafka, 'test').admin()
-  t.after(() => admin.disconnect())
-  await admin.connect()
-  await admin.deleteTopics({ topics: [kafka.topic] })
-  await eventually(() => assert.rejects(ids.read()))
-  await ensureTopics(kafka, { partitions })
-}
 
 describe('a topic that was deleted and created again', () => {
   for (const [name, count] of [
@@ -37,7 +23,7 @@ describe('a topic that was deleted and created again', () => {
       // These are in no log when the consumer comes back.
       await market.publish(records(21, 3))
 
-      await recreate(t, market)
+      await recreateTopic(t, market)
       // The producer repeats a send of which it got no answer: it was read from the former log.
       await market.publish(records(20, 1))
       await market.publish(records(100, count))
@@ -60,7 +46,7 @@ describe('a topic that was deleted and created again', () => {
       const { result } = await inService(t, (context) => startConsumer(market.consumer(), context))
       await countedOnce(market, 20)
 
-      await recreate(t, market, partitions)
+      await recreateTopic(t, market, partitions)
       await market.publish(records(100, count))
       await countedOnce(market, 20 + count)
       const gaps = await market.database.feedGaps.find({ log: { $exists: true } }).toArray()

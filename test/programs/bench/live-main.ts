@@ -51,19 +51,10 @@ async function main(
   })
   const runs: LiveRun[] = []
   try {
-    const { brokers, mongoUri, topic, database } = servers()
+    const { brokers, topic, env: onServers } = servers()
     const kafka = { brokers, topic, ssl: false, sasl: undefined }
     await ensureTopics(kafka)
-    const env = {
-      KAFKA_BROKERS: brokers.join(','),
-      KAFKA_TOPIC: topic,
-      KAFKA_GROUP: topic,
-      BARS_TOPIC: `${topic}.bars`,
-      FORECASTS_TOPIC: `${topic}.forecasts`,
-      MONGODB_URI: mongoUri,
-      MONGODB_DB: database,
-      API_PORT: String(await freePort())
-    }
+    const env = { ...onServers, API_PORT: String(await freePort()) }
     const consumer = await startService('consumer', env)
     try {
       for (const tradesPerSecond of given.rates) {

@@ -41,7 +41,8 @@ export interface LiveRun {
 const SYMBOLS = Array.from({ length: 50 }, (_, index) => `SYM${index}`)
 /** A frame of Finnhub has ten trades at most; of one symbol they are fewer. */
 const TRADES_A_RECORD = 3
-const SETTLE_MS = 2000
+/** Published before it is measured, and waited for after it. */
+const MARGIN_MS = 2000
 const TICK_MS = 5
 
 /** Publishes at a rate while clients are connected, and measures what reaches them. */
@@ -64,11 +65,11 @@ export async function runLive(
     }
     child.send(task)
     await once(child, 'message')
-    await publish(publisher, tradesPerSecond, SETTLE_MS / 1000)
+    await publish(publisher, tradesPerSecond, MARGIN_MS / 1000)
     child.send('measure')
     const before = await processCost('api', api.pid)
     const published = await publish(publisher, tradesPerSecond, seconds)
-    await sleep(SETTLE_MS)
+    await sleep(MARGIN_MS)
     const after = await processCost('api', api.pid)
     child.send('report')
     const [report] = (await once(child, 'message')) as [ClientsReport]
