@@ -231,6 +231,36 @@ export interface ForecastQuery extends WindowQuery {
 /** A forecast without what only the consumer needs. */
 export type ForecastRow = Omit<ForecastDocument, 'source'>
 
+/** The fields of a forecast on the topic `forecasts` beside its id and source, in order. */
+const PUBLISHED = [
+  'target',
+  'targetEnd',
+  'madeFrom',
+  'lastClose',
+  'forecast',
+  'bandLower',
+  'bandUpper',
+  'bandFrom',
+  'status',
+  'reason',
+  'actual',
+  'error',
+  'naiveError',
+  'inBand',
+  'scoreRevision',
+  'createdAt',
+  'feed'
+] as const satisfies readonly (keyof ForecastRow)[]
+
+/** A forecast as it is published and streamed: times are epoch ms, a field it was stored without is null. */
+export function publishedForecast(one: ForecastRow): Record<string, unknown> {
+  const fields = PUBLISHED.map((field) => {
+    const value = one[field] ?? null
+    return [field, value instanceof Date ? value.getTime() : value] as const
+  })
+  return { id: one._id, ...Object.fromEntries(fields) }
+}
+
 /** The newest forecasts of a range, ascending by target. */
 export function findForecasts(
   { forecasts, unreadable }: HasForecasts & HasReport,

@@ -83,6 +83,7 @@ export {
   forecastBytes,
   forecastDocument,
   loadScores,
+  publishedForecast,
   storeForecasts,
   type ForecastDocument,
   type ForecastQuery,

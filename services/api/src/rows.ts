@@ -1,4 +1,4 @@
-import { BAR_FIELDS, BAR_ROW, objectMaker, type BarFields } from '@tapedeck/domain'
+import { BAR_FIELDS, BAR_ROW, objectMaker, PUBLISHED_BAR, type BarFields } from '@tapedeck/domain'
 import type { LateTradeDocument, TradeDocument } from '@tapedeck/mongo'
 
 /** Fields that trades lack which were stored before the fields existed. */
@@ -45,4 +45,11 @@ const makeRow = objectMaker(BAR_ROW)
 /** A bar as the api returns it; `time` is the start of its window. */
 export function barRow(stored: BarFields): object {
   return makeRow({ ...MISSING, ...stored })
+}
+
+const makePublished = objectMaker(PUBLISHED_BAR)
+
+/** A bar as it is published on the topic `bars`. */
+export function publishedBar(stored: BarFields): Record<string, unknown> {
+  return makePublished({ ...MISSING, ...stored })
 }

@@ -20,6 +20,7 @@ import {
   insertAmendments,
   insertForecastEvents,
   insertLateTrades,
+  publishedForecast,
   rulesHash,
   scoreDocuments,
   storeAbsences,
@@ -249,37 +250,6 @@ const publishedBar = objectMaker<[BarDocument], Record<string, unknown>>({
   source: ({ source }) => source
 })
 
-/** The fields of a forecast on its topic, in order; times become epoch ms. */
-const FORECAST_FIELDS = [
-  'target',
-  'targetEnd',
-  'madeFrom',
-  'lastClose',
-  'forecast',
-  'bandLower',
-  'bandUpper',
-  'bandFrom',
-  'status',
-  'reason',
-  'actual',
-  'error',
-  'naiveError',
-  'inBand',
-  'scoreRevision',
-  'createdAt',
-  'feed',
-  'source'
-] as const satisfies readonly (keyof ForecastDocument)[]
-
-function publishedForecast(document: ForecastDocument): Record<string, unknown> {
-  return Object.fromEntries(
-    FORECAST_FIELDS.map((field) => {
-      const value = document[field]
-      return [field, value instanceof Date ? value.getTime() : value]
-    })
-  )
-}
-
 /**
  * Bars for the topic `bars`: one record for each `symbol|timeframe`, its bars ascending, so that
  * compaction keeps the newest ones and a backlog costs few records. After a crash a bar may be published
@@ -304,7 +274,7 @@ function forecastRecordsOf(forecasts: Writes<ForecastDocument>): OutgoingRecord[
     key,
     ({ target }) => target,
     (part) => ({
-      forecasts: part.map(publishedForecast)
+      forecasts: part.map((one) => ({ ...publishedForecast(one), source: one.source }))
     })
   )
 }

@@ -1,17 +1,19 @@
 import {
   decodeRecord,
   eligibilityOf,
-  eligibilityText,
   FrameDeduplicator,
   sessionOfTrade,
   tradeId,
   tradingDateAt,
-  type ConditionPolicy,
+  VendorIdDeduplicator,
+  type FeedTrade,
   type FoldOptions,
   type GapRecord,
   type TradeRecord
 } from '@tapedeck/domain'
 import { partitionOf } from '@tapedeck/kafka'
+import { tradeDocument } from '@tapedeck/mongo'
+import { tradeRow } from '../rows.ts'
 
 export const CHANNELS = ['trades', 'bars', 'forecasts', 'feed'] as const
 export type Channel = (typeof CHANNELS)[number]
@@ -40,7 +42,7 @@ export interface StreamEvent {
 }
 
 /** The rules that decide what a trade's row says, as in the consumer. */
-export interface TradeRules extends Pick<FoldOptions, 'policy' | 'futureLimitMs'> {
+export interface TradeRules extends Pick<FoldOptions, 'policy' | 'futureLimitMs' | 'redelivered'> {
   /** By how many partitions the records are placed. */
   readonly placement: number
 }
@@ -62,15 +64,19 @@ export function seriesKey(
 export const FEED_KEY = 'feed'
 
 const NO_SPAN = [0, 0] as const
+const FORGET_MS = 60_000
 
 /**
  * Turns the records of `raw_data` into events, partition by partition. It leaves out what the consumer does
- * not store in `trades` either: records published twice, records that are dead letters, and trades from the
- * future.
+ * not store in `trades` either: records published twice, records that are dead letters, trades from the
+ * future, and trades that the vendor delivered again.
  */
 export class TradeEvents {
   readonly #rules: TradeRules
   readonly #frames = new Map<number, FrameDeduplicator>()
+  readonly #vendorIds = new VendorIdDeduplicator()
+  /** The time of the newest trade with a vendor's id when old ones were last forgotten, epoch ms. */
+  #newestMs = -Infinity
   /** Symbols whose partition is known to be right. */
   readonly #placed = new Map<string, number>()
   /** Ends of gaps that were told, by id: each partition has a copy. */
@@ -96,18 +102,26 @@ export class TradeEvents {
   }
 
   #tradesEvent(record: TradeRecord, partition: number, offset: number): StreamEvent | undefined {
-    const { symbol, receivedAt, trades } = record
+    const { symbol, connection, frame, receivedAt, trades, indexes } = record
     const ids: string[] = []
     const rows: string[] = []
     let [fromMs, toMs] = [Infinity, -Infinity]
-    trades.forEach((_, at) => {
-      const row = tradeRowOf(record, at, this.#rules.policy)
-      if (row.time - receivedAt > this.#rules.futureLimitMs) return
-      ids.push(row.id)
-      fromMs = Math.min(fromMs, row.time)
-      toMs = Math.max(toMs, row.time)
-      rows.push(JSON.stringify(row))
-    })
+    for (let at = 0; at < trades.length; at++) {
+      const trade = trades[at] as FeedTrade
+      const { t, c, i } = trade
+      const id = tradeId({ connection, frame, index: indexes[at] as number })
+      if (t - receivedAt > this.#rules.futureLimitMs) continue
+      if (i !== undefined && this.#isRedelivered(symbol, i, id, trade)) continue
+      const date = tradingDateAt(symbol, t)
+      const session = sessionOfTrade(symbol, date, t, c)
+      const eligibility = eligibilityOf(c, this.#rules.policy, session)
+      const { tradeDate } = date
+      const folded = { id, trade, session, tradeDate, eligibility, exclusion: undefined, byMs: 0 }
+      ids.push(id)
+      rows.push(JSON.stringify(tradeRow(tradeDocument(record, folded))))
+      fromMs = Math.min(fromMs, t)
+      toMs = Math.max(toMs, t)
+    }
     if (rows.length === 0) return undefined
     return {
       channel: 'trades',
@@ -120,6 +134,14 @@ export class TradeEvents {
       offset,
       receivedAt
     }
+  }
+
+  #isRedelivered(symbol: string, vendorId: string, id: string, { t }: FeedTrade): boolean {
+    if (t > this.#newestMs + FORGET_MS) {
+      this.#newestMs = t
+      this.#vendorIds.forget(t)
+    }
+    return this.#rules.redelivered === 'drop' && this.#vendorIds.isRepeat(symbol, vendorId, id, t)
   }
 
   #gapEvent(gap: GapRecord, partition: number, offset: number): StreamEvent | undefined {
@@ -159,84 +181,67 @@ export class TradeEvents {
   }
 }
 
-/** A trade of a record as GET /api/v1/trades returns it. */
-function tradeRowOf(record: TradeRecord, at: number, policy: ConditionPolicy) {
-  const { symbol, connection, frame, receivedAt, feed } = record
-  const trade = record.trades[at]
-  const index = record.indexes[at]
-  if (trade === undefined || index === undefined) throw new RangeError(`no trade ${at} in a record`)
-  const { p, t, v, c = null } = trade
-  const date = tradingDateAt(symbol, t)
-  const session = sessionOfTrade(symbol, date, t, c)
-  return {
-    id: tradeId({ connection, frame, index }),
-    symbol,
-    time: t,
-    tradedAt: new Date(t).toISOString(),
-    price: p,
-    size: v,
-    conditions: c,
-    session,
-    tradeDate: date.tradeDate,
-    eligible: eligibilityText(eligibilityOf(c, policy, session)),
-    receivedAt,
-    feed
-  }
-}
-
 interface Published {
   readonly symbol: string
   readonly timeframe: string
-  readonly source: { readonly log: string; readonly offset: number }
+  readonly [field: string]: unknown
+}
+
+/** A bar of the topic `bars` as the stream sends it; `names` are those of its record. */
+export function streamedBar(
+  { id, start, source: _source, ...fields }: Readonly<Record<string, unknown>>,
+  { symbol, timeframe }: Published
+): object {
+  return { id, symbol, timeframe, time: start, ...fields }
+}
+
+/** A forecast of the topic `forecasts` as the stream sends it; `names` are those of its record. */
+export function streamedForecast(
+  { id, target, source: _source, ...fields }: Readonly<Record<string, unknown>>,
+  { symbol, timeframe, horizon, model }: Published
+): object {
+  return { id, symbol, timeframe, horizon, model, time: target, ...fields }
 }
 
 /** The events of one record of the topic `bars`; none when it is no such record. */
 export function barEvents(value: Buffer | null): StreamEvent[] {
-  return seriesEvents('bars', value, (bar, { symbol, timeframe }) => {
-    const { id, start, source: _source, ...fields } = bar
-    return { id, symbol, timeframe, time: start, ...fields }
-  })
+  return seriesEvents('bars', value, streamedBar)
 }
 
 /** The events of one record of the topic `forecasts`; none when it is no such record. */
 export function forecastEvents(value: Buffer | null): StreamEvent[] {
-  return seriesEvents('forecasts', value, (one, { symbol, timeframe, horizon, model }) => {
-    const { target, source: _source, ...fields } = one
-    const id = `${symbol}|${timeframe}|${String(target)}|${String(horizon)}|${String(model)}`
-    return { id, symbol, timeframe, horizon, model, time: target, ...fields }
-  })
+  return seriesEvents('forecasts', value, streamedForecast)
 }
 
 function seriesEvents(
   channel: 'bars' | 'forecasts',
   value: Buffer | null,
-  rowOf: (
-    one: Record<string, unknown>,
-    record: Record<string, unknown> & Published
-  ) => { id: unknown }
+  rowOf: (one: Readonly<Record<string, unknown>>, names: Published) => object
 ): StreamEvent[] {
-  if (value === null) return []
-  let record: Record<string, unknown> & Published
+  let record: Published
   try {
-    record = JSON.parse(value.toString()) as typeof record
+    record = JSON.parse(value?.toString() ?? '') as Published
   } catch {
     return []
   }
-  const list = (record as typeof record | null)?.[channel]
+  const list = (record as Published | null)?.[channel]
   if (!Array.isArray(list)) return []
-  return list.map((one: Record<string, unknown> & Published): StreamEvent => {
-    const row = rowOf(one, record)
-    const { symbol, timeframe } = record
-    return {
-      channel,
-      keys: [seriesKey(channel, symbol, timeframe), seriesKey(channel, '*', timeframe)],
-      rows: [JSON.stringify(row)],
-      ids: [],
-      span: NO_SPAN,
-      id: String(row.id),
-      partition: Number(one.source.log.slice(one.source.log.lastIndexOf('/') + 1)),
-      offset: one.source.offset,
-      receivedAt: null
-    }
+  const { symbol, timeframe } = record
+  return list.flatMap((one: Readonly<Record<string, unknown>> | null): StreamEvent[] => {
+    const { log, offset } = (one?.['source'] ?? {}) as { log?: unknown; offset?: unknown }
+    if (one === null || typeof log !== 'string' || typeof offset !== 'number') return []
+    return [
+      {
+        channel,
+        keys: [seriesKey(channel, symbol, timeframe), seriesKey(channel, '*', timeframe)],
+        rows: [JSON.stringify(rowOf(one, record))],
+        ids: [],
+        span: NO_SPAN,
+        id: String(one['id']),
+        partition: Number(log.slice(log.lastIndexOf('/') + 1)),
+        offset,
+        receivedAt: null
+      }
+    ]
   })
 }

@@ -1,14 +1,13 @@
-import type { BarFields } from '@tapedeck/domain'
-import type { ForecastRow } from '@tapedeck/mongo'
+import { publishedForecast } from '@tapedeck/mongo'
 import type { Reader } from '../database-reader.ts'
-import { barRow, tradeRow } from '../rows.ts'
-import type { Channel } from './events.ts'
+import { publishedBar, tradeRow } from '../rows.ts'
+import { streamedBar, streamedForecast, type Channel } from './events.ts'
 import type { Selection } from './messages.ts'
 
 /** Rows of one channel in a snapshot at most: the newest ones. */
 export const MAX_SNAPSHOT_ROWS = 10_000
 
-/** What was stored of a selection when the partitions were read up to `through`. */
+/** What is stored of a selection. */
 export interface Snapshot {
   readonly trades: readonly ReturnType<typeof tradeRow>[]
   readonly bars: readonly object[]
@@ -44,8 +43,8 @@ export async function readSnapshot(
   ]
   return {
     trades: trades.map(tradeRow),
-    bars: bars.map(streamedBar),
-    forecasts: forecasts.map(streamedForecast),
+    bars: bars.map((bar) => streamedBar(publishedBar(bar), bar)),
+    forecasts: forecasts.map((one) => streamedForecast(publishedForecast(one), one)),
     cut
   }
 }
@@ -67,63 +66,4 @@ function cutOf(
   return rows.length < MAX_SNAPSHOT_ROWS || first === undefined
     ? []
     : [{ channel, from: first.getTime() }]
-}
-
-/** The fields of a bar on the topic, which are those of a bar in the stream. */
-const BAR_NAMES = [
-  'id',
-  'symbol',
-  'timeframe',
-  'time',
-  'end',
-  'status',
-  'revision',
-  'revisionCause',
-  'open',
-  'high',
-  'low',
-  'close',
-  'volume',
-  'notional',
-  'vwap',
-  'tradeCount',
-  'lateCount',
-  'coverage',
-  'gapIds',
-  'session',
-  'tradeDate',
-  'policy',
-  'feed'
-] as const
-
-function streamedBar(bar: BarFields): object {
-  const row = barRow(bar) as Readonly<Record<string, unknown>>
-  return Object.fromEntries(BAR_NAMES.map((name) => [name, row[name]]))
-}
-
-function streamedForecast(one: ForecastRow): object {
-  return {
-    id: one._id,
-    symbol: one.symbol,
-    timeframe: one.timeframe,
-    horizon: one.horizon,
-    model: one.model,
-    time: one.target.getTime(),
-    targetEnd: one.targetEnd.getTime(),
-    madeFrom: one.madeFrom.getTime(),
-    lastClose: one.lastClose,
-    forecast: one.forecast,
-    bandLower: one.bandLower,
-    bandUpper: one.bandUpper,
-    bandFrom: one.bandFrom,
-    status: one.status,
-    reason: one.reason,
-    actual: one.actual,
-    error: one.error,
-    naiveError: one.naiveError,
-    inBand: one.inBand,
-    scoreRevision: one.scoreRevision,
-    createdAt: one.createdAt.getTime(),
-    feed: one.feed
-  }
 }

@@ -13,7 +13,12 @@ import fc from 'fast-check'
 import { aGap, aRecord, aTrade, records } from '../../../support/trades.ts'
 
 const PLACEMENT = 6
-const RULES = { policy: 'feed', futureLimitMs: 60_000, placement: PLACEMENT } as const
+const RULES = {
+  policy: 'feed',
+  futureLimitMs: 60_000,
+  redelivered: 'drop',
+  placement: PLACEMENT
+} as const
 
 function read(
   events: TradeEvents,
@@ -80,6 +85,18 @@ describe('TradeEvents', () => {
     assert.deepEqual(event?.span, [receivedAt + 60_000, receivedAt + 60_000])
   })
 
+  it('leaves out a trade that the vendor delivered again, unless it counts again', () => {
+    const first = aRecord({ trades: [aTrade({ i: 'v1' })] })
+    const again = aRecord({ frame: 2, trades: [aTrade({ i: 'v1' }), aTrade({ i: 'v2' })] })
+    const idsOf = (redelivered: 'drop' | 'keep'): unknown[] => {
+      const events = new TradeEvents({ ...RULES, redelivered })
+      return [read(events, first)?.ids, read(events, again, 1)?.ids]
+    }
+    const all = [['0mwv6bn8sff46-1-0'], ['0mwv6bn8sff46-2-0', '0mwv6bn8sff46-2-1']]
+    assert.deepEqual(idsOf('keep'), all)
+    assert.deepEqual(idsOf('drop'), [['0mwv6bn8sff46-1-0'], ['0mwv6bn8sff46-2-1']])
+  })
+
   it('tells a gap once, though each partition has a copy, and again when it ends', () => {
     const events = new TradeEvents(RULES)
     const told = (toMs: number | null, partition: number): number => {
@@ -116,8 +133,27 @@ describe('barEvents()', () => {
 })
 
 describe('forecastEvents()', () => {
+  it('reads no record of others, and never throws', () => {
+    const odd = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc
+        .array(fc.oneof(fc.jsonValue(), fc.record({ source: fc.jsonValue() })))
+        .map((list) => JSON.stringify({ bars: list, forecasts: list }))
+    )
+    fc.assert(
+      fc.property(odd, (text) => {
+        assert.deepEqual(
+          [barEvents(Buffer.from(text)), forecastEvents(Buffer.from(text))],
+          [[], []]
+        )
+      })
+    )
+  })
+
   it('names a forecast as its document is named', () => {
-    const forecasts = [{ target: 60_000, forecast: 5, source: SOURCE }]
+    const id = 'AAPL|1m|60000|3|linear-regression'
+    const forecasts = [{ id, target: 60_000, forecast: 5, source: SOURCE }]
     const names = { symbol: 'AAPL', timeframe: '1m', horizon: 3, model: 'linear-regression' }
     const [event] = forecastEvents(Buffer.from(JSON.stringify({ version: 1, ...names, forecasts })))
     assert.deepEqual(event?.keys, ['forecasts|AAPL|1m', 'forecasts|*|1m'])
