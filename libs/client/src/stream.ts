@@ -157,15 +157,15 @@ class StreamReader {
       this.#ids.delete(id)
     }
     const dropped = this.#dropped
-    this.#dropped = undefined
-    return {
-      isSnapshot,
+    const rows = {
       ...(trades !== undefined && trades.length > 0 && { trades }),
       ...(bars !== undefined && { bars }),
       ...(forecasts !== undefined && { forecasts }),
-      ...(feed !== undefined && { feed }),
-      ...(dropped !== undefined && { dropped })
+      ...(feed !== undefined && { feed })
     }
+    if (Object.keys(rows).length === 0) return undefined
+    this.#dropped = undefined
+    return { isSnapshot, ...rows, ...(dropped !== undefined && { dropped }) }
   }
 }
 

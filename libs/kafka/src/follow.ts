@@ -18,8 +18,6 @@ interface FollowedRecord {
   readonly offset: number
   readonly key: Buffer | null
   readonly value: Buffer | null
-  /** When it was appended or produced, as the topic says, epoch ms. */
-  readonly timestampMs: number
 }
 
 /** Next offset of each partition of each topic. */
@@ -177,8 +175,7 @@ class Follower {
     const records = batch.messages.map((message) => ({
       offset: Number(message.offset),
       key: message.key,
-      value: message.value,
-      timestampMs: Number(message.timestamp)
+      value: message.value
     }))
     this.#options.read({ topic, partition, records, nextOffset })
   }

@@ -20,7 +20,7 @@ export function accessOf(token: Secret | undefined, header: string | undefined):
     }
   }
   const given = /^Bearer +(\S+) *$/i.exec(header ?? '')?.[1]
-  if (given !== undefined && isSame(given, token.reveal())) return { isAllowed: true }
+  if (given !== undefined && isToken(token, given)) return { isAllowed: true }
   const found = given === undefined ? 'no bearer token' : 'another token'
   return {
     isAllowed: false,
@@ -29,9 +29,9 @@ export function accessOf(token: Secret | undefined, header: string | undefined):
   }
 }
 
-/** Digests have one length, so the time of the comparison does not reveal the length of the token. */
-function isSame(given: string, expected: string): boolean {
-  return timingSafeEqual(digest(given), digest(expected))
+/** Whether a text is the token. Digests have one length, so the time of the comparison does not reveal the token's. */
+export function isToken(token: Secret, given: string): boolean {
+  return timingSafeEqual(digest(given), digest(token.reveal()))
 }
 
 function digest(text: string): Buffer {

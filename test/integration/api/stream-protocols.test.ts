@@ -4,7 +4,7 @@ import { startConsumer } from '@tapedeck/consumer'
 import { showTape } from '@tapedeck/tools/testing'
 import { WebSocket } from 'ws'
 import { inService } from '../../support/in-service.ts'
-import { openMarket } from '../../support/market.ts'
+import { openMarket, recreateTopic } from '../../support/market.ts'
 import { aRecord, aTrade } from '../../support/trades.ts'
 import { until } from '../../support/until.ts'
 import { runningApi, untilReady } from './running-api.ts'
@@ -205,6 +205,34 @@ describe('the stream, spoken', options, () => {
     assert.equal((JSON.parse(piped.split('\n')[0] ?? '') as { price: number }).price, 123.25)
     const drawn = await shown(true, (text) => text.includes('live') && text.includes('123.25'))
     assert.match(drawn, /AAPL.*123\.25/)
+  })
+
+  it('sends its clients away when the topic is created again, and knows no earlier position', async (t) => {
+    const { market, url } = await aStream(t)
+    const ask = { type: 'subscribe', channels: 'trades', symbols: 'AAPL' }
+    const before = await talk(t, `${url}/api/v1/stream`)
+    before.say(ask)
+    const { resume } = await message(before, 'live')
+    await market.publish([nowRecord(1, 101)])
+    await until(
+      'the trade comes',
+      () => before.texts.some((text) => text.includes('"price":101')),
+      LIMIT_MS
+    )
+    await recreateTopic(t, market)
+    assert.equal(await before.closed, 1012)
+    const after = await talk(t, `${url}/api/v1/stream`)
+    after.say({ ...ask, resume })
+    assert.match(JSON.stringify(await message(after, 'error')), /RESUME_TOO_OLD.*another topic/)
+    after.say(ask)
+    await message(after, 'live')
+    await market.publish([nowRecord(2, 102)])
+    await until(
+      'the new trade comes',
+      () => after.texts.some((text) => text.includes('"price":102')),
+      LIMIT_MS
+    )
+    assert.ok(!after.texts.some((text) => text.includes('"price":101')))
   })
 
   it('says that it is off where the api was started without a broker', async (t) => {

@@ -9,6 +9,8 @@ export interface Outlet {
   send(text: string, resume: string | undefined): void
   /** Bytes that were sent and have not left the process. */
   readonly bufferedBytes: number
+  /** Ends the connection, because the client must begin again. */
+  close(reason: string): void
 }
 
 /** Writes events as the messages of a protocol. */

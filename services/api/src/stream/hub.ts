@@ -1,4 +1,5 @@
-import { hasCode, messageOf, retry, type Clock } from '@tapedeck/core'
+import { once } from 'node:events'
+import { hasCode, messageOf, repeat, retry, type Clock } from '@tapedeck/core'
 import {
   followTopics,
   openTopicIds,
@@ -24,8 +25,13 @@ export interface PlacedEvent {
   readonly place: Place
 }
 
-/** Receives what the hub reads: events in order, and the point from which a client can resume after them. */
-export type Listener = (events: readonly PlacedEvent[], resume: string) => void
+/** Receives what the hub reads. */
+export interface Listener {
+  /** Events in order, and the point from which a client can resume after them. */
+  events(events: readonly PlacedEvent[], resume: string): void
+  /** Another log has taken the place of the one before. */
+  replaced(): void
+}
 
 export interface HubConfig {
   readonly kafka: KafkaConfig
@@ -104,51 +110,85 @@ export class LiveHub {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Reads until the service stops; a broker that is away is waited for. */
+  /** Reads until the service stops; a broker that is away is waited for, a log that takes the place of another is read. */
   start(): void {
-    const context = this.#context
-    const begin = async (): Promise<void> => {
-      const { kafka, rules } = this.#config
-      const ids = openTopicIds(kafka, { clientId: CLIENT_ID })
-      try {
-        // Brokers before Kafka 2.8 give topics no id: offsets of another topic are then not recognised.
-        this.#topicId = ((await ids.read()) ?? '0').slice(0, TOPIC_DIGITS)
-      } finally {
-        await ids.close()
+    const { signal, fail, defer } = this.#context
+    const read = async (): Promise<void> => {
+      while (!signal.aborted) {
+        await this.#readLog(signal)
+        this.#forget()
       }
-      this.#trades = new TradeEvents({ ...rules, placement: await readPlacement(kafka) })
     }
-    const follow = async (): Promise<void> => {
-      await retry(begin, {
+    const reading = read().catch((error: unknown) => {
+      if (!hasCode(error, 'ABORTED')) fail(error)
+    })
+    defer(() => reading)
+  }
+
+  /** Reads the topics until the one of trades is created again, or the signal aborts. */
+  async #readLog(signal: AbortSignal): Promise<void> {
+    const { kafka, rules } = this.#config
+    const { log } = this.#context
+    const ids = openTopicIds(kafka, { clientId: CLIENT_ID })
+    const replaced = new AbortController()
+    const ended = AbortSignal.any([signal, replaced.signal])
+    try {
+      const [id, placement] = await retry(() => Promise.all([ids.read(), readPlacement(kafka)]), {
         delayMs: () => RETRY_MS,
-        signal: context.signal,
+        signal,
         onRetry: (error) => this.#setState(false, messageOf(error))
       })
-      const follower = followTopics(this.#config.kafka, {
+      // Brokers before Kafka 2.8 give topics no id: offsets of another topic are then not recognised.
+      this.#topicId = (id ?? '0').slice(0, TOPIC_DIGITS)
+      this.#trades = new TradeEvents({ ...rules, placement })
+      const follower = followTopics(kafka, {
         clientId: CLIENT_ID,
         topics: [...this.#logs.keys()],
         sinceMs: this.#clock.now() - KEPT_MS,
-        log: clientLog(context.log),
-        signal: context.signal,
-        begun: (positions) => {
-          for (const [topic, offsets] of positions) {
-            const log = this.#logs.get(topic)
-            if (log !== undefined) this.#positions.set(log, new Map(offsets))
-          }
-          this.recent.begin(this.#positions)
-        },
+        log: clientLog(log),
+        signal,
+        begun: (positions) => this.#begin(positions),
         read: (batch) => this.#read(batch),
-        moved: (topic, partition, from, to) => {
-          context.log.warn({ topic, partition, from, to }, 'the log no longer has these records')
-          this.recent.forget()
-        },
+        moved: (topic, partition, from, to) => this.#move(topic, partition, from, to),
         state: (isReading, why) => this.#setState(isReading, why)
       })
-      context.defer(() => follower.close())
+      const stopLooking = repeat(
+        LOOK_MS,
+        async () => {
+          const found = await ids.read().catch(() => id) // it is away, or does not exist at present
+          if (found !== id) replaced.abort()
+        },
+        (error) => this.#context.fail(error)
+      )
+      if (!ended.aborted) await once(ended, 'abort')
+      await Promise.all([stopLooking(), follower.close()])
+    } finally {
+      await ids.close()
     }
-    follow().catch((error: unknown) => {
-      if (!hasCode(error, 'ABORTED')) context.fail(error)
-    })
+  }
+
+  #begin(positions: Parameters<Parameters<typeof followTopics>[1]['begun']>[0]): void {
+    for (const [topic, offsets] of positions) {
+      const log = this.#logs.get(topic)
+      if (log !== undefined) this.#positions.set(log, new Map(offsets))
+    }
+    this.recent.begin(this.#positions)
+  }
+
+  #move(topic: string, partition: number, from: number, to: number): void {
+    const log = this.#logs.get(topic)
+    if (log === undefined) return
+    this.#context.log.warn({ topic, partition, from, to }, 'the log no longer has these records')
+    this.recent.lose(log, partition, to)
+  }
+
+  /** The log is another one: no position counts any more. */
+  #forget(): void {
+    this.#waiting = []
+    this.#positions.clear()
+    this.recent.clear()
+    this.#setState(false, 'the topic was created again')
+    for (const listener of this.#listeners) listener.replaced()
   }
 
   #read({ topic, partition, records, nextOffset }: FollowedBatch): void {
@@ -191,7 +231,7 @@ export class LiveHub {
     this.#waiting = []
     if (events.length === 0) return
     const { resume } = this
-    for (const listener of this.#listeners) listener(events, resume)
+    for (const listener of this.#listeners) listener.events(events, resume)
   }
 
   #setState(isReading: boolean, why: string): void {
@@ -208,3 +248,5 @@ export class LiveHub {
 const CLIENT_ID = 'tapedeck-live'
 const TOPIC_DIGITS = 8
 const RETRY_MS = 1000
+/** How often the topic's id is looked at. */
+const LOOK_MS = 2000

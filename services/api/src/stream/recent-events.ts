@@ -24,7 +24,7 @@ export class RecentEvents {
   #first = 0
   #characters = 0
   /** The first offset of each partition whose events are here, as `log/partition`. */
-  #starts = new Map<string, number>()
+  readonly #starts = new Map<string, number>()
 
   /** @param mostBytes of rows in memory; beyond it the oldest are dropped before their time */
   constructor(keptMs: number, mostBytes: number, clock: Clock) {
@@ -50,7 +50,8 @@ export class RecentEvents {
       this.#first++
       this.#characters -= charactersOf(oldest.events)
       const { log, partition, offset } = oldest.place
-      this.#starts.set(`${log}/${partition}`, offset + 1)
+      const name = `${log}/${partition}`
+      this.#starts.set(name, Math.max(offset + 1, this.#starts.get(name) ?? 0))
     }
     if (this.#first > COMPACT) {
       this.#entries = this.#entries.slice(this.#first)
@@ -59,13 +60,18 @@ export class RecentEvents {
     }
   }
 
+  /** Records of a partition before this offset are gone that were not read. */
+  lose(log: Log, partition: number, offset: number): void {
+    this.#starts.set(`${log}/${partition}`, offset)
+  }
+
   /** Drops everything: the log is another one. */
-  forget(): void {
+  clear(): void {
     this.#dropped += this.#entries.length
     this.#entries = []
     this.#first = 0
     this.#characters = 0
-    this.#starts = new Map([...this.#starts].map(([name]) => [name, Infinity]))
+    this.#starts.clear()
   }
 
   /** Whether every event of the partition from this offset on is here or still to come. */

@@ -4,7 +4,7 @@ import type { ServiceContext } from '@tapedeck/service'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Reader } from '../database-reader.ts'
 import { sendProblems, sendRefusal } from '../replies.ts'
-import { accessOf } from '../api-token.ts'
+import { isToken } from '../api-token.ts'
 import { OWN_FORMAT, type Format, type Outlet } from './client.ts'
 import { CHANNELS } from './events.ts'
 import { FINNHUB_FORMAT, FinnhubSession } from './finnhub.ts'
@@ -25,8 +25,8 @@ const LIMITS = {
   snapshotRows: MAX_SNAPSHOT_ROWS
 } as const
 
-/** Codes to close a WebSocket with: RFC 6455, section 7.4. */
-const CLOSE = { policy: 1008, tryLater: 1013 } as const
+/** Codes to close a WebSocket with: RFC 6455, section 7.4, and IANA's registry of such codes. */
+const CLOSE = { policy: 1008, restart: 1012, tryLater: 1013 } as const
 /** A client that does not answer a ping within one interval is taken for gone. */
 const PING_MS = 30_000
 
@@ -50,8 +50,7 @@ export function addStreamRoutes(
   if (hub === undefined) {
     const refuse = (_request: FastifyRequest, reply: FastifyReply): FastifyReply =>
       sendRefusal(reply, 503, 'STREAM_OFF', NO_BROKER)
-    app.get('/api/v1/stream', refuse)
-    app.get('/api/v1/events', refuse)
+    for (const path of ['/api/v1/stream', '/api/v1/events', '/finnhub']) app.get(path, refuse)
     return
   }
   const subscribers = new Subscribers(hub, context.metrics, clock)
@@ -103,8 +102,7 @@ function addRoutes(
     preValidation: (request, reply, done) => {
       // As Finnhub does, before the connection is upgraded.
       const given = (request.query as Readonly<Record<string, string | undefined>>)['token']
-      const access = accessOf(token, `Bearer ${given ?? ''}`)
-      if (token === undefined || access.isAllowed) done()
+      if (token === undefined || isToken(token, given ?? '')) done()
       else
         sendRefusal(
           reply,
@@ -151,7 +149,8 @@ function addRoutes(
       },
       get bufferedBytes() {
         return raw.writableLength
-      }
+      },
+      close: () => void raw.end()
     }
     const session = new StreamSession(tools, outlet)
     raw.on('close', () => session.close())
@@ -167,7 +166,8 @@ function outletOf(socket: WebSocket, format: Format): Outlet {
     send: (text) => socket.send(text),
     get bufferedBytes() {
       return socket.bufferedAmount
-    }
+    },
+    close: (reason) => socket.close(CLOSE.restart, reason)
   }
 }
 

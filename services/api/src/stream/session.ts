@@ -1,5 +1,12 @@
 import type { StreamMessage } from '@tapedeck/client'
-import { hasCode, messageOf, TapedeckError, type Clock } from '@tapedeck/core'
+import {
+  hasCode,
+  messageOf,
+  retry,
+  TapedeckError,
+  type Clock,
+  type ErrorCode
+} from '@tapedeck/core'
 import type { Reader } from '../database-reader.ts'
 import type { RequestProblem } from '../query.ts'
 import { StreamClient, type Exclusion, type Outlet } from './client.ts'
@@ -22,11 +29,9 @@ export interface SessionTools {
 export const MAX_KEYS = 5000
 /** Rows of a snapshot in one message. */
 const ROWS_A_MESSAGE = 500
-/** How long a snapshot waits for the consumer to store what the stream has passed. */
-const STORED_LIMIT_MS = 15_000
-const STORED_POLL_MS = 100
-/** How long a subscription waits for the broker after the api has started. */
-const BEGIN_LIMIT_MS = 15_000
+/** How long a subscription waits for the broker, and for the consumer to store what the stream no longer keeps. */
+const WAIT_LIMIT_MS = 15_000
+const WAIT_POLL_MS = 100
 
 /** The conversation with one client: reads its messages, and answers in order. */
 export class StreamSession {
@@ -145,7 +150,7 @@ export class StreamSession {
     keys: ReadonlySet<string>,
     sinceMs: number
   ): Promise<void> {
-    const { hub, reader } = this.#tools
+    const { reader } = this.#tools
     const stored = await this.#stored()
     const snapshot = await readSnapshot(reader, selection, sinceMs)
     for (const channel of ['trades', 'bars', 'forecasts'] as const) {
@@ -164,15 +169,13 @@ export class StreamSession {
         ask: `/api/v1/${channel}?from=${sinceMs}&to=${from}&limit=10000`
       })
     }
-    const from = new Map([...stored].map(([partition, offset]) => [`trades/${partition}`, offset]))
-    if (
-      ![...stored].every(([partition, offset]) => hub.recent.reaches('trades', partition, offset))
-    ) {
+    if (!this.#reaches(new Map([['trades', stored]]))) {
       const message =
         'the snapshot took longer than the minute that is kept, expected a later since'
       this.#say({ type: 'error', id, error: { code: 'RESUME_TOO_OLD', field: 'since', message } })
       return
     }
+    const from = new Map([...stored].map(([partition, offset]) => [`trades/${partition}`, offset]))
     const ids = new Set(snapshot.trades.map((row) => row.id))
     await this.#join(id, keys, { from, ids, through: stored })
   }
@@ -224,41 +227,45 @@ export class StreamSession {
     this.#say({ type: 'live', id, resume: hub.resume })
   }
 
-  /** Up to where each partition is stored, once that is within what the stream keeps. */
-  async #stored(): Promise<ReadonlyMap<number, number>> {
-    const { hub, reader, clock, signal } = this.#tools
-    const deadlineMs = clock.now() + STORED_LIMIT_MS
-    for (;;) {
+  /**
+   * Up to where each partition is stored, once that is within what the stream keeps.
+   * @throws TIMED_OUT when the consumer is behind by more; DATABASE_UNREACHABLE
+   */
+  #stored(): Promise<ReadonlyMap<number, number>> {
+    const { hub, reader } = this.#tools
+    return this.#waitFor(async () => {
       const found = await reader.storedOffsets(hub.topicName)
       const partitions = [...(hub.positions.get('trades') ?? new Map<number, number>()).keys()]
       const stored = new Map(partitions.map((one) => [one, found.get(one) ?? 0]))
-      const behind = [...stored].filter(
-        ([partition, offset]) => !hub.recent.reaches('trades', partition, offset)
-      )
-      if (behind.length === 0) return stored
-      if (clock.now() > deadlineMs) {
-        throw new TapedeckError(
-          'TIMED_OUT',
-          `The consumer is behind by more than the minute that is kept (partitions ${behind.map(([one]) => one).join(', ')}), expected it to run`
-        )
-      }
-      await clock.delay(STORED_POLL_MS, signal)
-    }
+      if (this.#reaches(new Map([['trades', stored]]))) return stored
+      const message =
+        'The consumer is behind by more than the minute that is kept, expected it to run'
+      throw new TapedeckError('TIMED_OUT', message)
+    }, 'TIMED_OUT')
   }
 
-  /** Waits until the stream has found where to begin. */
-  async #begun(): Promise<void> {
-    const { hub, clock, signal } = this.#tools
-    const deadlineMs = clock.now() + BEGIN_LIMIT_MS
-    while (hub.positions.size === 0) {
-      if (clock.now() > deadlineMs) {
-        throw new TapedeckError(
-          'BROKER_UNREACHABLE',
-          `The stream has not begun: ${hub.trouble ?? ''}`
-        )
-      }
-      await clock.delay(STORED_POLL_MS, signal)
-    }
+  /** Waits until the stream has found where to begin. @throws BROKER_UNREACHABLE */
+  #begun(): Promise<void> {
+    const { hub } = this.#tools
+    return this.#waitFor(async () => {
+      if (hub.positions.size > 0) return
+      throw new TapedeckError(
+        'BROKER_UNREACHABLE',
+        `The stream has not begun: ${hub.trouble ?? ''}`
+      )
+    }, 'BROKER_UNREACHABLE')
+  }
+
+  /** Repeats work while it fails with that code, for a while. */
+  #waitFor<T>(work: () => Promise<T>, code: ErrorCode): Promise<T> {
+    const { clock, signal } = this.#tools
+    return retry(work, {
+      delayMs: () => WAIT_POLL_MS,
+      limitMs: WAIT_LIMIT_MS,
+      isRetryable: (error) => hasCode(error, code),
+      clock,
+      signal
+    })
   }
 
   #reaches(positions: LogPositions): boolean {

@@ -24,7 +24,12 @@ export class Subscribers {
     this.#metrics = streamMetrics(metrics)
     this.#beatAtMs = clock.now()
     this.#trouble = hub.trouble
-    const unlisten = hub.listen((events, resume) => this.#send(events, resume))
+    const unlisten = hub.listen({
+      events: (events, resume) => this.#send(events, resume),
+      replaced: () => {
+        for (const { outlet } of this.#clients) outlet.close('the topic was created again')
+      }
+    })
     const timer = setInterval(() => this.#tick(), CATCH_UP_MS)
     timer.unref()
     this.#stop = () => {

@@ -17,6 +17,7 @@ function aClient() {
   const outlet = {
     format: OWN_FORMAT,
     bufferedBytes: 0,
+    close: () => undefined,
     send: (text: string) => void sent.push(JSON.parse(text) as Record<string, unknown>)
   }
   const client = new StreamClient(outlet)

@@ -48,10 +48,32 @@ describe('RecentEvents', () => {
     assert.equal(recent.reaches('trades', 0, 2), true)
   })
 
-  it('reaches nothing of a log that was replaced', () => {
+  it('does not reach back over records that were lost', () => {
     const recent = new RecentEvents(1000, 1000, new TestClock())
-    recent.begin(new Map([['trades', new Map([[0, 5]])]]))
-    recent.forget()
-    assert.equal(recent.reaches('trades', 0, 1_000_000), false)
+    recent.begin(
+      new Map([
+        [
+          'trades',
+          new Map([
+            [0, 5],
+            [1, 5]
+          ])
+        ]
+      ])
+    )
+    recent.add({ log: 'trades', partition: 0, offset: 5 }, [anEvent()])
+    recent.lose('trades', 0, 20)
+    assert.equal(recent.reaches('trades', 0, 19), false)
+    assert.equal(recent.reaches('trades', 0, 20), true)
+    assert.equal(recent.reaches('trades', 1, 5), true)
+  })
+
+  it('has nothing of a log that was replaced, and numbers on', () => {
+    const recent = new RecentEvents(1000, 1000, new TestClock())
+    recent.add({ log: 'trades', partition: 0, offset: 5 }, [anEvent()])
+    recent.clear()
+    assert.deepEqual(recent.span, { first: 1, end: 1 })
+    recent.begin(new Map([['trades', new Map([[0, 7]])]]))
+    assert.equal(recent.reaches('trades', 0, 6), false)
   })
 })
