@@ -3,29 +3,37 @@
  * from the receipt of each trade to a client.
  */
 import { once } from 'node:events'
+import type { StreamMessage } from '@tapedeck/client'
 import { WebSocket } from 'ws'
 import type { ClientsReport, ClientsTask } from './live-run.ts'
 
-/** Of so many clients each message is parsed; of the others trades are counted by their text. */
+/** Of so many clients each message is parsed; of the others only the bytes are counted. */
 const PARSED = 4
 
 async function main({ url, clients }: ClientsTask): Promise<void> {
   const delaysMs: number[] = []
   let trades = 0
   let bytes = 0
+  let dropped = 0
   let isMeasuring = false
   const sockets = await Promise.all(
     Array.from({ length: clients }, async (_, index) => {
       const socket = new WebSocket(url, { perMessageDeflate: false })
       await once(socket, 'open')
       const live = Promise.withResolvers<void>()
+      let isLive = false
       socket.on('message', (data: Buffer) => {
         const nowMs = performance.timeOrigin + performance.now()
-        if (data.includes('"type":"live"')) live.resolve()
+        if (!isLive && data.includes('"type":"live"')) {
+          isLive = true
+          live.resolve()
+        }
         if (!isMeasuring) return
         bytes += data.length
         if (index >= PARSED) return
-        const message = JSON.parse(data.toString()) as { trades?: { receivedAt: number }[] }
+        const message = JSON.parse(data.toString()) as StreamMessage
+        if (message.type === 'dropped') dropped += message.trades
+        if (message.type !== 'data') return
         for (const { receivedAt } of message.trades ?? []) {
           trades++
           delaysMs.push(nowMs - receivedAt)
@@ -40,7 +48,8 @@ async function main({ url, clients }: ClientsTask): Promise<void> {
   process.on('message', (order) => {
     if (order === 'measure') isMeasuring = true
     else {
-      const report: ClientsReport = { trades: trades / Math.min(PARSED, clients), bytes, delaysMs }
+      const parsed = Math.min(PARSED, clients)
+      const report: ClientsReport = { trades: trades / parsed, dropped, bytes, delaysMs }
       process.send?.(report)
       for (const socket of sockets) socket.terminate()
     }

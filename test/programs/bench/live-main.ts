@@ -14,11 +14,12 @@ const command = commandLine({
   name: 'bench:live',
   purpose:
     'Measures the time of a trade from its receipt to the clients of the stream, with a real broker, database, consumer and api.',
-  forms: ['-- [--rates LIST] [--clients LIST] [--seconds N] [--json]'],
+  forms: ['-- [--rates LIST] [--clients LIST] [--seconds N] [--profile DIR] [--json]'],
   options: {
     rates: ['text', 'LIST', 'trades a second (500,5000,20000)'],
     clients: ['text', 'LIST', 'clients, each with every trade and bar (1,100,1000)'],
     seconds: ['text', 'N', 'of each run (10)'],
+    profile: ['text', 'DIR', 'write a CPU profile of the api in each run'],
     json: ['flag', 'the last line is one JSON object']
   },
   settings: SERVER_SETTINGS,
@@ -36,6 +37,7 @@ const command = commandLine({
       (text) => given.wholeOf('--clients', text, 1, 1000) ?? 1
     ),
     seconds: given.whole('seconds', 1, 600) ?? 10,
+    profileDir: given.text('profile'),
     isJson: given.flag('json')
   })
 })
@@ -63,7 +65,8 @@ async function main(
           const run = await runLive(kafka, env, {
             tradesPerSecond,
             clients,
-            seconds: given.seconds
+            seconds: given.seconds,
+            profileDir: given.profileDir
           })
           terminal.note(`  ${rowOf(run).join('  ')}`)
           runs.push(run)
@@ -84,6 +87,7 @@ const HEAD = [
   'trades/s',
   'clients',
   'received',
+  'dropped',
   'p50 ms',
   'p99 ms',
   'KB/s a client',
@@ -96,6 +100,7 @@ function rowOf(run: LiveRun): string[] {
     String(run.tradesPerSecond),
     String(run.clients),
     `${Math.round(run.received)} of ${run.published}`,
+    String(run.dropped),
     run.p50Ms.toFixed(1),
     run.p99Ms.toFixed(1),
     (run.bytesPerClient / 1024).toFixed(0),

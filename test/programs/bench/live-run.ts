@@ -18,9 +18,19 @@ export interface ClientsTask {
 export interface ClientsReport {
   /** That one client received. */
   readonly trades: number
+  /** That clients were not sent because they read too slowly, of those whose messages are parsed. */
+  readonly dropped: number
   /** Of all clients. */
   readonly bytes: number
   readonly delaysMs: readonly number[]
+}
+
+export interface LiveShape {
+  readonly tradesPerSecond: number
+  readonly clients: number
+  readonly seconds: number
+  /** Where a CPU profile of the api is written. */
+  readonly profileDir: string | undefined
 }
 
 export interface LiveRun {
@@ -29,6 +39,7 @@ export interface LiveRun {
   readonly published: number
   /** That each client received. */
   readonly received: number
+  readonly dropped: number
   readonly p50Ms: number
   readonly p99Ms: number
   /** Bytes a second of one client. */
@@ -49,13 +60,9 @@ const TICK_MS = 5
 export async function runLive(
   kafka: KafkaConfig,
   env: Readonly<Record<string, string>>,
-  {
-    tradesPerSecond,
-    clients,
-    seconds
-  }: { tradesPerSecond: number; clients: number; seconds: number }
+  { tradesPerSecond, clients, seconds, profileDir }: LiveShape
 ): Promise<LiveRun> {
-  const api = await startService('api', env)
+  const api = await startService('api', env, profileDir)
   const child = fork(path.join(import.meta.dirname, 'live-clients.ts'))
   const publisher = new Publisher(kafka, { clientId: 'bench', topic: kafka.topic })
   try {
@@ -82,6 +89,7 @@ export async function runLive(
       clients,
       published,
       received: report.trades,
+      dropped: report.dropped,
       p50Ms: at(0.5),
       p99Ms: at(0.99),
       bytesPerClient: report.bytes / clients / seconds,
