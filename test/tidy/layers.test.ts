@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { importedFiles, manifestOf, sources, type SourceFile } from './sources.ts'
 
 /** Which of our own packages each may import: docs/ARCHITECTURE.md draws the same. */
-const ADAPTERS = ['feed', 'finnhub', 'alpaca', 'kafka', 'mongo', 'service']
+const ADAPTERS = ['feed', 'finnhub', 'alpaca', 'kafka', 'mongo', 'service', 'table']
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   client: [],
@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kafka: ['core', 'domain'],
   mongo: ['core', 'domain'],
   service: ['core'],
+  table: ['core'],
   grafana: ['core', 'domain'],
   producer: ['core', 'domain', ...ADAPTERS],
   consumer: ['core', 'domain', ...ADAPTERS],
@@ -33,6 +34,10 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   pino: ['service'],
   'prom-client': ['service'],
   'simple-statistics': ['domain'],
+  'apache-arrow': ['table'],
+  'csv-parse': ['table'],
+  hyparquet: ['table'],
+  'hyparquet-writer': ['table'],
   testcontainers: ['stack'],
   '@testcontainers/kafka': ['stack'],
   '@testcontainers/mongodb': ['stack'],

@@ -54,6 +54,18 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'a protocol shows itself on a real socket'
   },
   {
+    folder: 'libs/table/src',
+    files: 'arrow parquet text',
+    tests: ['unit/table/formats.test.ts'],
+    why: 'one property holds every format: each value comes back'
+  },
+  {
+    folder: 'libs/mongo/src',
+    files: 'rows',
+    tests: ['integration/tools/history/export.test.ts'],
+    why: 'rows of stored documents, as exports have them'
+  },
+  {
     folder: 'libs/client/src',
     files: 'stream',
     tests: ['integration/api/stream.test.ts'],

@@ -90,6 +90,7 @@ export {
   type ForecastRow
 } from './forecasts.ts'
 export type { Writes } from './guard.ts'
+export { readBarHistory, readTradeHistory, type HistoryPosition } from './history.ts'
 export {
   countLateAges,
   findLateTrades,
@@ -103,6 +104,7 @@ export {
 export { holdLease, releaseLease, type LeaseDocument, type LeaseNote } from './lease.ts'
 export type { RangeQuery, WindowQuery } from './newest-rows.ts'
 export { ensureReplicaSet } from './replica-set.ts'
+export { BAR_COLUMNS, barRow, TRADE_FIELDS, tradeRow } from './rows.ts'
 export {
   clearShadowBars,
   eachSwap,

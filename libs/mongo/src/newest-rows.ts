@@ -1,5 +1,5 @@
 import { parseTradeId } from '@tapedeck/domain'
-import type { Collection, Filter } from 'mongodb'
+import type { Collection, Filter, FindOptions } from 'mongodb'
 
 /** A half-open range of time, [fromMs, toMs), and the most rows to return: the newest ones. */
 export interface RangeQuery {
@@ -17,7 +17,7 @@ export interface WindowQuery extends RangeQuery {
 }
 
 /** MongoDB merges at most 200 index scans in sorted order; each symbol of a query is one. */
-const SYMBOLS_PER_QUERY = 200
+export const SYMBOLS_PER_QUERY = 200
 
 interface RowsQuery<D> extends Pick<RangeQuery, 'symbols' | 'limit'> {
   /** The time that rows are ordered by; an index has it right after the symbol. */
@@ -46,33 +46,50 @@ export async function newestRows<D extends { readonly _id: string; readonly symb
     rows.push(...(await newestOf(collection, known.slice(at, at + SYMBOLS_PER_QUERY), query)))
   }
   const timeOf = (row: D): number => (row[timeField] as Date).getTime()
-  rows.sort(
-    (a, b) => timeOf(a) - timeOf(b) || compareTexts(a.symbol, b.symbol) || compareIds(a._id, b._id)
-  )
-  return rows.slice(-limit)
+  return rows.sort((a, b) => compareRows(a, b, timeOf)).slice(-limit)
 }
 
-/** The newest rows of some symbols that can be read; it reads on where some could not be. */
+/** The order of rows: by time, then by symbol, then in the order of the feed. */
+export function compareRows<R extends { readonly _id: string; readonly symbol: string }>(
+  a: R,
+  b: R,
+  timeOf: (row: R) => number
+): number {
+  return timeOf(a) - timeOf(b) || compareTexts(a.symbol, b.symbol) || compareIds(a._id, b._id)
+}
+
+/**
+ * The newest rows of some symbols that can be read, and of the earliest time among them all rows: which of these are the
+ * newest is decided by the order of rows. It reads on where some rows could not be read.
+ */
 async function newestOf<D extends { readonly _id: string; readonly symbol: string }>(
   collection: Collection<D>,
   symbols: readonly string[],
   { limit, timeField, filter, projection = {}, readable, timeoutMs }: RowsQuery<D>
 ): Promise<D[]> {
   const rows: D[] = []
-  for (let skip = 0; ;) {
-    const found = (await collection
-      .find({ symbol: { $in: symbols }, ...filter } as unknown as Filter<D>, {
+  const read = async (own: object, page: FindOptions): Promise<D[]> =>
+    (await collection
+      .find({ symbol: { $in: symbols }, ...filter, ...own } as unknown as Filter<D>, {
         projection,
-        sort: { [timeField]: -1 },
-        ...(skip > 0 && { skip }),
-        limit,
-        batchSize: limit,
-        timeoutMS: timeoutMs
+        timeoutMS: timeoutMs,
+        ...page
       })
       .toArray()) as unknown as D[]
+  for (let skip = 0; ;) {
+    const sort = { [timeField]: -1 } as const
+    const page = { sort, ...(skip > 0 && { skip }), limit, batchSize: limit }
+    const found = await read({}, page)
     rows.push(...readable(found))
     skip += found.length
-    if (rows.length >= limit || found.length < limit) return rows.slice(0, limit)
+    if (rows.length < limit && found.length === limit) continue
+    const earliest = rows[limit - 1]?.[timeField] as Date | undefined
+    if (earliest === undefined) return rows
+    const isEarliest = (row: D): boolean => Number(row[timeField]) === earliest.getTime()
+    return [
+      ...rows.filter((row) => !isEarliest(row)),
+      ...readable(await read({ [timeField]: earliest }, {}))
+    ]
   }
 }
 

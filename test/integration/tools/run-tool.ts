@@ -3,7 +3,7 @@ import path from 'node:path'
 
 const SOURCES = path.resolve(import.meta.dirname, '../../../services/tools/src')
 
-export type Tool = 'audit' | 'backtest' | 'dead-letters' | 'reprocess'
+export type Tool = 'audit' | 'backtest' | 'dead-letters' | 'export' | 'import' | 'reprocess'
 
 export interface ToolRun {
   readonly code: number

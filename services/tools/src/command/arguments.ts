@@ -95,6 +95,20 @@ export function* tradingDatesOf(
   }
 }
 
+/** The time of a range for a symbol, [fromMs, toMs): of an end that is a date its whole trading date. */
+export function boundsOf(
+  symbol: string,
+  from: RangeEnd,
+  to: RangeEnd
+): { readonly fromMs: number; readonly toMs: number } {
+  const dateOf = (date: string): TradingDate =>
+    tradingDateAt(symbol, Date.parse(date) + NOON_UTC_MS)
+  return {
+    fromMs: 'date' in from ? dateOf(from.date).startMs : from.ms,
+    toMs: 'date' in to ? dateOf(to.date).endMs : to.ms
+  }
+}
+
 function startOf(end: RangeEnd): number {
   return 'date' in end ? Date.parse(end.date) : end.ms
 }

@@ -1,0 +1,3 @@
+export type { Column, Row } from './columns.ts'
+export { TABLE_FORMATS, TABLE_FORMAT_NAMES, type TableFormatName } from './formats.ts'
+export { readParquet } from './parquet.ts'

@@ -1,0 +1,214 @@
+import { open, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { commandLine, didYouMean, messageOf, TapedeckError, type Terminal } from '@tapedeck/core'
+import { symbolProblem, timeframeProblem, TIMEFRAME_FORMS, type Timeframe } from '@tapedeck/domain'
+import {
+  BAR_COLUMNS,
+  barRow,
+  readBarHistory,
+  readTradeHistory,
+  storedSymbols,
+  TRADE_FIELDS,
+  tradeRow,
+  type Database
+} from '@tapedeck/mongo'
+import {
+  TABLE_FORMAT_NAMES,
+  TABLE_FORMATS,
+  type Column,
+  type Row,
+  type TableFormatName
+} from '@tapedeck/table'
+import { boundsOf, readRange, type RangeEnd } from '../command/arguments.ts'
+import { DATABASE_SETTINGS } from '../command/config.ts'
+
+const KINDS = ['trades', 'bars'] as const
+
+interface ExportArguments {
+  readonly what: (typeof KINDS)[number]
+  /** Undefined: every stored symbol. */
+  readonly symbols: readonly string[] | undefined
+  readonly from: RangeEnd
+  readonly to: RangeEnd
+  readonly timeframe: Timeframe
+  /** Undefined: all. */
+  readonly fields: readonly string[] | undefined
+  readonly format: TableFormatName
+  readonly out: string
+  readonly isForced: boolean
+}
+
+/** The command line of `npm run export`. */
+export const exportCommand = commandLine({
+  name: 'export',
+  purpose:
+    'Writes stored trades or bars to a file: CSV, NDJSON, Parquet or an Arrow IPC stream. The file appears when it is complete.',
+  forms: ['-- --symbol A,B --from WHEN --to WHEN --out FILE [--what bars --timeframe 1m]'],
+  options: {
+    symbol: ['text', 'A,B', 'only these symbols; every stored symbol without it'],
+    from: [
+      'text',
+      'WHEN',
+      'a trading date (2026-03-10, inclusive) or a moment (2026-03-10T14:00Z)'
+    ],
+    to: ['text', 'WHEN', 'the same; a moment is exclusive'],
+    out: ['text', 'FILE', 'the file to write; until it is complete it is FILE.partial'],
+    format: ['text', 'F', `${TABLE_FORMAT_NAMES.join(', ')}; by the ending of FILE without it`],
+    what: ['text', 'W', 'trades (default) or bars'],
+    timeframe: ['text', 'T', 'of bars: 1m without it'],
+    fields: ['text', 'A,B', 'only these fields, in this order'],
+    force: ['flag', 'replace FILE if it exists']
+  },
+  settings: DATABASE_SETTINGS,
+  notes: 'A range that is still being stored is exported as far as it is stored.',
+  exits: ['done', 'the file could not be completed', 'wrong arguments, or no database'],
+  example: '-- --symbol AAPL --from 2026-03-09 --to 2026-03-10 --out aapl.parquet',
+  read(given): ExportArguments {
+    const what = given.choice('what', KINDS) ?? 'trades'
+    const timeframe = given.text('timeframe')
+    if (timeframe !== undefined && what === 'trades') {
+      given.mistake('--timeframe found without --what bars, expected both or neither')
+    } else if (timeframe !== undefined && timeframeProblem(timeframe) !== undefined) {
+      given.mistake(`--timeframe ${timeframe} found, expected one of ${TIMEFRAME_FORMS}`)
+    }
+    const symbols = given.list('symbol')
+    given.mistake(...(symbols ?? []).flatMap((one) => symbolProblem(one) ?? []))
+    const out = given.text('out') ?? ''
+    if (out === '') given.mistake('--out is missing, expected a file to write')
+    const fields = given.list('fields')
+    const names = columnsOf(what).map(({ name }) => name)
+    for (const field of fields ?? []) {
+      if (names.includes(field)) continue
+      const hint = didYouMean(field, names)
+      given.mistake(`--fields ${field} found, expected some of ${names.join(', ')}${hint}`)
+    }
+    return {
+      what,
+      symbols,
+      ...readRange(given, given.text('from'), given.text('to')),
+      timeframe: timeframe ?? '1m',
+      fields,
+      format: given.choice('format', TABLE_FORMAT_NAMES) ?? byEnding(out) ?? 'csv',
+      out,
+      isForced: given.flag('force')
+    }
+  }
+})
+
+function byEnding(file: string): TableFormatName | undefined {
+  const ending = path.extname(file).slice(1)
+  return TABLE_FORMAT_NAMES.find((name) => name === ending)
+}
+
+function columnsOf(what: ExportArguments['what']): readonly Column[] {
+  if (what === 'bars') return BAR_COLUMNS
+  return Object.entries(TRADE_FIELDS).map(([name, { kind, isNullable }]) => ({
+    name,
+    kind,
+    isNullable
+  }))
+}
+
+/**
+ * Writes the file. It is written beside its place and moved there when all of it is on the disk, so that a run that
+ * ends early leaves no file that looks complete.
+ * @throws CONFIG_INVALID when the file exists, DATABASE_UNREACHABLE, ABORTED
+ */
+export async function runExport(
+  args: ExportArguments,
+  database: Database,
+  terminal: Terminal,
+  signal: AbortSignal
+): Promise<void> {
+  const { out, isForced, format, fields, what } = args
+  if (!isForced && (await exists(out))) {
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `Cannot export: --out ${out} exists, expected a new file, or --force to replace it`
+    )
+  }
+  const partial = `${out}.partial`
+  const file = await open(partial, 'w').catch((cause: unknown) => {
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `Cannot export: ${messageOf(cause)}, expected a file that can be written`,
+      { cause }
+    )
+  })
+  const all = columnsOf(what)
+  const columns = fields?.flatMap((name) => all.find((one) => one.name === name) ?? []) ?? all
+  const encoder = TABLE_FORMATS[format].encoder(columns)
+  const startedAtMs = performance.now()
+  let count = 0
+  let isDone = false
+  try {
+    for await (const { rows, atMs, share } of rowsOf(args, database)) {
+      if (signal.aborted) throw new TapedeckError('ABORTED', `Stopped: ${out} is not written`)
+      for (const part of encoder.write(rows)) await file.appendFile(part)
+      count += rows.length
+      const percent = Math.floor(share * 100)
+      const rate = perSecond(count, startedAtMs)
+      terminal.progress(
+        `${count} rows, ${rate} rows/s, at ${new Date(atMs).toISOString()}, ${percent} % of the time range`
+      )
+    }
+    for (const part of encoder.end()) await file.appendFile(part)
+    await file.sync()
+    isDone = true
+  } finally {
+    await file.close()
+    if (!isDone) await rm(partial, { force: true })
+  }
+  await rename(partial, out)
+  terminal.write(`${out}: ${count} rows, ${perSecond(count, startedAtMs)} rows/s\n`)
+}
+
+function perSecond(count: number, startedAtMs: number): number {
+  return Math.round((count * 1000) / Math.max(1, performance.now() - startedAtMs))
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false
+  )
+}
+
+/** The rows in order, with how far they reach into the range. */
+async function* rowsOf(
+  { what, symbols: named, from, to, timeframe, fields }: ExportArguments,
+  database: Database
+): AsyncGenerator<{ rows: readonly Row[]; atMs: number; share: number }> {
+  const symbols = named ?? (await storedSymbols(database))
+  const bounds = new Map(symbols.map((symbol) => [symbol, boundsOf(symbol, from, to)]))
+  const fromMs = Math.min(...[...bounds.values()].map((one) => one.fromMs))
+  const toMs = Math.max(...[...bounds.values()].map((one) => one.toMs))
+  if (symbols.length === 0) return
+  const query = { symbols, fromMs, toMs, order: 'asc' } as const
+  const batches =
+    what === 'bars'
+      ? mapped(readBarHistory(database, { ...query, timeframe }), barRow)
+      : mapped(readTradeHistory(database, query), tradeRow)
+  for await (const batch of batches) {
+    // A trading date of a stock begins at another time than one of a symbol that trades round the clock.
+    const rows = batch.filter((row) => {
+      const own = bounds.get(row['symbol'] as string)
+      const time = row['time'] as number
+      return own !== undefined && time >= own.fromMs && time < own.toMs
+    })
+    const atMs = (batch.at(-1)?.['time'] ?? fromMs) as number
+    const share = toMs > fromMs ? (atMs - fromMs) / (toMs - fromMs) : 1
+    yield { rows: fields === undefined ? rows : rows.map((row) => only(row, fields)), atMs, share }
+  }
+}
+
+function only(row: Row, fields: readonly string[]): Row {
+  return Object.fromEntries(fields.map((name) => [name, row[name]]))
+}
+
+async function* mapped<S>(
+  batches: AsyncIterable<readonly S[]>,
+  of: (stored: S) => Row
+): AsyncGenerator<readonly Row[]> {
+  for await (const batch of batches) yield batch.map(of)
+}
