@@ -55,7 +55,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/table/src',
-    files: 'arrow parquet text',
+    files: 'arrow parquet read text',
     tests: ['unit/table/formats.test.ts'],
     why: 'one property holds every format: each value comes back'
   },
@@ -64,6 +64,19 @@ export const TESTED_WITH: readonly TestedWith[] = [
     files: 'rows',
     tests: ['integration/tools/history/export.test.ts'],
     why: 'rows of stored documents, as exports have them'
+  },
+  {
+    folder: 'libs/mongo/src',
+    files: 'imports',
+    tests: ['integration/tools/history/import.test.ts'],
+    why: 'the journal of imports, which are held as a whole'
+  },
+  {
+    folder: 'services/tools/src/history',
+    files: 'survey',
+    tests: ['integration/tools/history/import.test.ts'],
+    programs: ['services/tools/src/import-main.ts'],
+    why: 'the first pass of an import, which is held as a whole'
   },
   {
     folder: 'libs/client/src',

@@ -32,6 +32,7 @@ import { FORECAST_SCORES } from './forecast-scores.ts'
 import { FORECAST_SERIES } from './forecast-series.ts'
 import { FORECASTS } from './forecasts.ts'
 import type { HasReport } from './shape.ts'
+import { IMPORTS } from './imports.ts'
 import { LATE_TRADES } from './late-trades.ts'
 import { LEASES } from './lease.ts'
 import { SUBSCRIPTIONS, SYMBOLS } from './symbols.ts'
@@ -158,7 +159,8 @@ const COLLECTIONS = {
   checkpoints: CHECKPOINTS,
   leases: LEASES,
   feedGaps: FEED_GAPS,
-  feedStatus: FEED_STATUS
+  feedStatus: FEED_STATUS,
+  imports: IMPORTS
 } as const
 
 type Collections = {

@@ -92,6 +92,13 @@ export {
 export type { Writes } from './guard.ts'
 export { readBarHistory, readTradeHistory, type HistoryPosition } from './history.ts'
 export {
+  beginImport,
+  countImported,
+  findImport,
+  noteImport,
+  type ImportDocument
+} from './imports.ts'
+export {
   countLateAges,
   findLateTrades,
   insertLateTrades,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { hasCode, optional, readEnv, secret, TapedeckError, text, type Env } from '@tapedeck/core'
 import { RULE_VARIABLES, rulesOf, type Rules } from '@tapedeck/domain'
-import { KAFKA_VARIABLES, kafkaConfig, type KafkaConfig } from '@tapedeck/kafka'
+import { KAFKA_VARIABLES, kafkaConfig, pingBroker, type KafkaConfig } from '@tapedeck/kafka'
 import {
   ensureCollections,
   MONGO_VARIABLES,
@@ -73,6 +73,21 @@ export function readTopicConfig(env: Env): TopicConfig {
   })
   const feed = values.FEED_NAME ?? (values.FINNHUB_TOKEN === undefined ? 'simulated' : 'finnhub')
   return { kafka: kafkaConfig(values), kafkaFrom: located.from, feed }
+}
+
+const REACH_LIMIT_MS = 5000
+
+/** @throws SERVER_MISSING when no broker answers; the message says where the address came from */
+export async function reachBroker({ kafka, kafkaFrom }: TopicConfig): Promise<void> {
+  try {
+    await pingBroker(kafka, REACH_LIMIT_MS)
+  } catch (cause) {
+    throw new TapedeckError(
+      'SERVER_MISSING',
+      `Cannot reach Kafka at ${kafka.brokers.join(', ')} (from ${kafkaFrom}), expected a broker: is npm start running?`,
+      { cause }
+    )
+  }
 }
 
 /**

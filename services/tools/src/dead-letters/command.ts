@@ -1,6 +1,6 @@
-import { commandLine, printable, table, TapedeckError } from '@tapedeck/core'
-import { deadTopicOf, pingBroker } from '@tapedeck/kafka'
-import type { TopicConfig } from '../command/config.ts'
+import { commandLine, printable, table } from '@tapedeck/core'
+import { deadTopicOf } from '@tapedeck/kafka'
+import { reachBroker, type TopicConfig } from '../command/config.ts'
 import {
   eachLetterBatch,
   isOpen,
@@ -24,8 +24,6 @@ const SHOWN = 10
 
 /** Refused letters that a replay lists. */
 const LISTED = 20
-
-const REACH_LIMIT_MS = 5000
 
 interface DeadLettersArguments {
   readonly command: (typeof COMMANDS)[number]
@@ -127,18 +125,6 @@ export async function runDeadLetters(
   if (args.command === 'drop') await drop(args, config, letters, write)
   const isDone = args.command !== 'replay' || (await replay(args, config, entries, letters, write))
   return isDone && isComplete
-}
-
-async function reachBroker({ kafka, kafkaFrom }: TopicConfig): Promise<void> {
-  try {
-    await pingBroker(kafka, REACH_LIMIT_MS)
-  } catch (cause) {
-    throw new TapedeckError(
-      'SERVER_MISSING',
-      `Cannot reach Kafka at ${kafka.brokers.join(', ')} (from ${kafkaFrom}), expected a broker: is npm start running?`,
-      { cause }
-    )
-  }
 }
 
 /** The selected letters, and whether every offset that was named has a letter. */
