@@ -53,6 +53,7 @@ function homeOf(owner: string): string {
 }
 
 interface Manifest {
+  readonly exports?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>

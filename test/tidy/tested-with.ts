@@ -97,6 +97,13 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'what a client is sent, over restarts and at the seam, needs a real broker and database'
   },
   {
+    folder: 'services/api/src/web/page',
+    files: 'api chart dom forecast market overlays status tape watchlist why',
+    tests: ['integration/api/page.test.ts'],
+    programs: ['services/api/src/web/page/main.ts'],
+    why: 'what a browser shows, in a real browser on the whole pipeline'
+  },
+  {
     folder: 'libs/kafka/src',
     files: 'follow',
     tests: ['integration/api/stream.test.ts'],

@@ -103,6 +103,11 @@ function textOf(eligibility: number): string {
 /** By the bits of MAY. */
 const TEXTS: readonly string[] = Array.from({ length: EVERYTHING + 1 }, (_, bits) => textOf(bits))
 
+/** The name of a condition code, such as "odd lot"; the code itself when the table does not have it. */
+export function conditionName(code: string): string {
+  return ROWS.get(code)?.name ?? `code ${code}`
+}
+
 /** A condition code that restricts a trade, in words. */
 export interface HinderingRule {
   readonly code: string

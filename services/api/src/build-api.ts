@@ -7,7 +7,6 @@ import type { DataRoute, PathParameters } from './data-route.ts'
 import { dataRoutes } from './data-routes.ts'
 import type { Reader } from './database-reader.ts'
 import { LoadCache } from './load-cache.ts'
-import { renderPage } from './page.ts'
 import { readQuery } from './query.ts'
 import { notesHeader, withReadNotes, type ReadNotes } from './read-notes.ts'
 import type { SharedTrades } from './recent-trades.ts'
@@ -17,6 +16,7 @@ import { ERROR_SCHEMA } from './schemas.ts'
 import type { LiveHub } from './stream/hub.ts'
 import { addStreamRoutes } from './stream/routes.ts'
 import { addSymbolRoutes } from './symbol-routes.ts'
+import { addPageRoutes } from './web/page-routes.ts'
 
 export interface ApiDeps {
   readonly reader: Reader
@@ -111,8 +111,7 @@ export function buildApi(
     () =>
       hub?.trouble === undefined ? [] : [`The stream does not read the broker: ${hub.trouble}`]
   )
-  const page = renderPage(config)
-  app.get('/', (_request, reply) => reply.headers(page.headers).send(page.html))
+  addPageRoutes(app, config, context)
   return app
 }
 

@@ -1,0 +1,135 @@
+import {
+  anchoredVwap,
+  bollinger,
+  ema,
+  macd,
+  rsi,
+  sma,
+  type IndicatorLine,
+  type VwapPart
+} from '@tapedeck/domain/indicators'
+import { readIndicator } from './layout.ts'
+import { windowMsOf, type ChartBar } from './series.ts'
+
+/** Sums of a session before the first bar that is loaded, so that its VWAP begins at its open. */
+export interface VwapSeed extends VwapPart {
+  /** Up to which moment they reach, epoch ms. */
+  readonly untilMs: number
+}
+
+/** A line of the chart, with a value for each bar. */
+export interface ChartLine {
+  /** Names the line in the legend: `SMA 20`. */
+  readonly label: string
+  /** `price`: over the bars; otherwise the pane of its own that it shares with lines of the same name. */
+  readonly pane: 'price' | 'rsi' | 'macd'
+  readonly style: 'line' | 'thin' | 'dots' | 'histogram'
+  /** The name of its colour in page.css. */
+  readonly colour: string
+  readonly values: IndicatorLine
+}
+
+const DAY_MS = 86_400_000
+/** Colours of lines over the bars, in the order of the indicators. */
+const COLOURS = ['--line-1', '--line-2', '--line-3', '--line-4'] as const
+
+/** What a session VWAP begins again at. */
+export function anchorOf({ tradeDate, session }: ChartBar): string {
+  return `${tradeDate} ${session}`
+}
+
+/**
+ * The VWAP of each bar's session from its open. Null where the open is not known: in the first session that is loaded, unless
+ * it is loaded from its beginning or `seed` has the sums of what came before.
+ */
+export function sessionVwap(
+  bars: readonly ChartBar[],
+  { isComplete, seed }: { readonly isComplete: boolean; readonly seed: VwapSeed | undefined }
+): IndicatorLine {
+  const first = bars[0]
+  if (first === undefined) return []
+  const anchor = anchorOf(first)
+  const isKnown = (bar: ChartBar): boolean =>
+    isComplete || anchorOf(bar) !== anchor || (seed?.anchor === anchor && bar.time >= seed.untilMs)
+  const start = bars.findIndex(isKnown)
+  if (start < 0) return bars.map(() => null)
+  const known = bars.slice(start).map(vwapPartOf)
+  if (isComplete || seed === undefined)
+    return [...bars.slice(0, start).map(() => null), ...anchoredVwap(known)]
+  return [...bars.slice(0, start).map(() => null), ...anchoredVwap([seed, ...known]).slice(1)]
+}
+
+/**
+ * What a bar adds to the VWAP of its session. Some trades count as volume but not for the VWAP, so its volume follows from the
+ * bar's own VWAP: notional / vwap.
+ */
+export function vwapPartOf(bar: ChartBar): VwapPart {
+  const { notional, vwap } = bar
+  const isPriced = vwap !== null && vwap !== 0
+  return {
+    notional: isPriced ? notional : 0,
+    volume: isPriced ? notional / vwap : 0,
+    anchor: anchorOf(bar)
+  }
+}
+
+/** Whether a session VWAP can be made of these bars: not of overlapping windows, nor of whole days. */
+export function hasSessionVwap(timeframe: string): boolean {
+  return !timeframe.includes('/') && windowMsOf(timeframe) < DAY_MS
+}
+
+/** The lines of the chosen indicators over the closes; a bar without a price keeps the close before it. */
+export function indicatorLines(
+  bars: readonly ChartBar[],
+  indicators: readonly string[]
+): ChartLine[] {
+  let last = bars.find(({ close }) => close !== null)?.close ?? 0
+  const closes = bars.map(({ close }) => (last = close ?? last))
+  return indicators.flatMap((text, at) =>
+    linesOf(closes, text, COLOURS[at % COLOURS.length] ?? '--line-1')
+  )
+}
+
+function linesOf(closes: readonly number[], text: string, colour: string): ChartLine[] {
+  const indicator = readIndicator(text)
+  if (indicator === undefined) return []
+  const { name, values } = indicator
+  const [a = 1, b = 1, c = 1] = values
+  const over = { pane: 'price', colour } as const
+  switch (name) {
+    case 'sma':
+      return [{ ...over, style: 'line', label: `SMA ${a}`, values: sma(closes, a) }]
+    case 'ema':
+      return [{ ...over, style: 'line', label: `EMA ${a}`, values: ema(closes, a) }]
+    case 'bollinger': {
+      const bands = bollinger(closes, a, b)
+      return [
+        { ...over, style: 'thin', label: `BB ${a} upper`, values: bands.upper },
+        { ...over, style: 'dots', label: 'middle', values: bands.middle },
+        { ...over, style: 'thin', label: 'lower', values: bands.lower }
+      ]
+    }
+    case 'rsi':
+      return [{ pane: 'rsi', style: 'line', colour, label: `RSI ${a}`, values: rsi(closes, a) }]
+    default: {
+      const own = macd(closes, a, b, c)
+      return [
+        {
+          pane: 'macd',
+          style: 'histogram',
+          colour: '--muted',
+          label: 'histogram',
+          values: own.histogram
+        },
+        {
+          pane: 'macd',
+          style: 'line',
+          colour: '--line-1',
+          label: `MACD ${a} ${b} ${c}`,
+          values: own.macd
+        },
+        { pane: 'macd', style: 'line', colour: '--line-3', label: 'signal', values: own.signal }
+      ]
+    }
+  }
+}
