@@ -147,17 +147,11 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'services/api/src',
-    files: `
-      api-token app bar-account bar-check bar-id bar-routes bar-verdict bar-window data-route
-      database-reader forecast-rows forecast-schemas forecast-summary forecast-verdict late-ages
-      late-routes recent-trades replies schema-parts symbol-change time-range trade-rate`,
+    files: 'access http',
     tests: [
       'integration/api/endpoints.test.ts',
-      'integration/api/bar-trades.test.ts',
-      'unit/api/build-api.test.ts',
-      'unit/api/data-routes.test.ts',
-      'unit/api/forecast-routes.test.ts',
-      'unit/api/symbol-routes.test.ts'
+      'unit/api/app.test.ts',
+      'unit/api/routes/symbols.test.ts'
     ],
     why: 'what they make is the answer of a route, and tests ask the route'
   },

@@ -19,18 +19,46 @@ export function addHealthRoutes(
   readiness: Readiness,
   warnings: Warnings = () => []
 ): void {
-  server.get('/healthz', () => ({ service: name, status: 'ok' }))
-  server.get('/readyz', async (_request, reply) => {
+  server.get('/healthz', { schema: SCHEMAS.health }, () => ({ service: name, status: 'ok' }))
+  server.get('/readyz', { schema: SCHEMAS.ready }, async (_request, reply) => {
     const reasons = await reasonsOf(readiness)
     return reply
       .status(reasons.length === 0 ? 200 : 503)
       .send({ service: name, ready: reasons.length === 0, reasons, warnings: warnings() })
   })
-  server.get('/metrics', async (_request, reply) => {
+  server.get('/metrics', { schema: SCHEMAS.metrics }, async (_request, reply) => {
     const { body, contentType } = await context.metrics.expose()
     return reply.type(contentType).send(body)
   })
 }
+
+const text = { type: 'string' } as const
+const texts = { type: 'array', items: text } as const
+const answerOf = (description: string) => ({
+  description,
+  type: 'object',
+  properties: { service: text, ready: { type: 'boolean' }, reasons: texts, warnings: texts },
+  required: ['service', 'ready', 'reasons', 'warnings']
+})
+
+/** For the document of a server that has one. */
+const SCHEMAS = {
+  health: {
+    summary: 'Whether the process answers',
+    response: {
+      200: {
+        type: 'object',
+        properties: { service: text, status: text },
+        required: ['service', 'status']
+      }
+    }
+  },
+  ready: {
+    summary: 'Whether the service is ready, and the reasons why not',
+    response: { 200: answerOf('It is ready'), 503: answerOf('It is not ready') }
+  },
+  metrics: { summary: 'Metrics in the text form of Prometheus' }
+} as const
 
 async function reasonsOf(readiness: Readiness): Promise<readonly string[]> {
   try {

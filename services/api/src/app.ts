@@ -1,9 +1,29 @@
-import { listen, type ServiceContext } from '@tapedeck/service'
-import { buildApi } from './build-api.ts'
+import { readFileSync } from 'node:fs'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { systemClock, type Clock } from '@tapedeck/core'
+import { addHealthRoutes, listen, type ServiceContext } from '@tapedeck/service'
+import fastify, { type FastifyInstance } from 'fastify'
 import type { ApiConfig } from './config.ts'
-import { systemClock } from '@tapedeck/core'
+import {
+  knownPaths,
+  measureRequests,
+  readParameters,
+  sendFailure,
+  sendUnknownRoute,
+  sharedAnswers
+} from './http.ts'
+import { databaseReader, type Reader } from './reader.ts'
+import { barRoutes } from './routes/bars.ts'
+import { feedRoutes } from './routes/feed.ts'
+import { forecastRoutes } from './routes/forecasts.ts'
+import { scoreRoutes } from './routes/scores.ts'
+import { symbolRoutes } from './routes/symbols.ts'
+import { tradeRoutes } from './routes/trades.ts'
 import { LiveHub } from './stream/hub.ts'
-import { databaseReader } from './database-reader.ts'
+import { addStreamRoutes } from './stream/routes.ts'
+import { addPageRoutes } from './web/page-routes.ts'
 
 /**
  * Serves the REST api and the live page. Returns as soon as it listens, also without a database: data
@@ -24,4 +44,106 @@ export async function startApi(
   hub?.start()
   context.log.info({ url }, 'api is served')
   return { url }
+}
+
+interface ApiDeps {
+  readonly reader: Reader
+  readonly context: ServiceContext
+  /** Reads the broker; undefined: there is no stream. */
+  readonly hub?: LiveHub | undefined
+  readonly clock?: Clock
+}
+
+/** Every limit of the HTTP server is explicit: a slow or stuck client must not hold a socket. */
+const LIMITS = {
+  connectionTimeout: 30_000,
+  requestTimeout: 5000,
+  keepAliveTimeout: 65_000,
+  /** Above the limit of a read, so that a database that hangs is reported as such. */
+  handlerTimeout: 2900,
+  bodyLimit: 1024,
+  forceCloseConnections: true,
+  /** Ids of bars are longer than the 100 characters that Fastify allows. */
+  routerOptions: { maxParamLength: 300 },
+  http: { headersTimeout: 5000, maxHeaderSize: 16 * 1024 }
+} as const
+const MAX_CONNECTIONS = 1000
+
+/** The api as a Fastify instance that does not listen yet; tests call it by `inject`. */
+export function buildApi(
+  { reader, context, hub, clock = systemClock }: ApiDeps,
+  config: ApiConfig
+): FastifyInstance {
+  const { log, metrics } = context
+  const app: FastifyInstance = fastify({
+    ...LIMITS,
+    logger: false,
+    genReqId: () => crypto.randomUUID(),
+    frameworkErrors: (error, request, reply) => sendFailure(error, request, reply, log)
+  })
+  app.server.maxConnections = MAX_CONNECTIONS
+  const known = knownPaths(app)
+  app.setErrorHandler<Error>((error, request, reply) => sendFailure(error, request, reply, log))
+  app.setNotFoundHandler((request, reply) => sendUnknownRoute(request, reply, known))
+  measureRequests(app, metrics)
+  addDocument(app)
+
+  // In a scope, because the document knows the routes that are added after its plugin.
+  void app.register(async (scope) => {
+    readParameters(scope)
+    const routes = scope.withTypeProvider<TypeBoxTypeProvider>()
+    const tools = { reader, config, share: sharedAnswers(metrics, clock), metrics, clock }
+    symbolRoutes(routes, tools)
+    feedRoutes(routes, tools)
+    tradeRoutes(routes, tools)
+    barRoutes(routes, tools)
+    forecastRoutes(routes, tools)
+    scoreRoutes(routes, tools)
+    addHealthRoutes(
+      scope,
+      'api',
+      context,
+      async () => {
+        await reader.ping()
+        return []
+      },
+      // What is stored can be read without the stream, so the api is ready.
+      () =>
+        hub?.trouble === undefined ? [] : [`The stream does not read the broker: ${hub.trouble}`]
+    )
+    addPageRoutes(scope, config, context)
+    scope.get('/openapi.json', { schema: { summary: 'This document' } }, (_request, reply) =>
+      reply
+        .header('content-type', 'application/json; charset=utf-8')
+        .send(JSON.stringify(app.swagger()))
+    )
+  })
+  const { token, maxSymbols } = config
+  addStreamRoutes(app, hub, reader, { token, maxSymbols }, context, clock)
+  return app
+}
+
+const { version } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+) as { readonly version: string }
+
+const DOCS_POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+/** Makes the OpenAPI document of the routes from their schemas, and pages to read and try it. */
+function addDocument(app: FastifyInstance): void {
+  void app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'tapedeck',
+        version,
+        description: 'Trades, bars and forecasts as stored, and live. Times are epoch milliseconds.'
+      },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }
+    }
+  })
+  // Of its own policy: the plugin's would ask browsers for https, which is not served here.
+  void app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY })
 }

@@ -1,53 +1,17 @@
 import { didYouMean } from '@tapedeck/core'
 import {
   FORECAST_MODELS,
+  lengthOf,
   MAX_HORIZON,
+  stepOf,
   symbolProblems,
   TIMEFRAME_FORMS,
   timeframeProblem,
+  windowSpec,
   type Timeframe
 } from '@tapedeck/domain'
 import type { TapePosition } from '@tapedeck/mongo'
-
-const PARAMETERS = [
-  'symbol',
-  'timeframe',
-  'horizon',
-  'model',
-  'from',
-  'to',
-  'over',
-  'limit',
-  'after'
-] as const
-export type Parameter = (typeof PARAMETERS)[number]
-
-const MAX_LIMIT = 10_000
-const DEFAULT_LIMIT = 1000
-/** Symbols in one request at most; `*` has no limit. */
-const MAX_NAMED_SYMBOLS = 500
-/** The last millisecond that a Date can hold. */
-const MAX_TIME_MS = 8.64e15
-
-/** The parameters of a request; missing ones have their default, missing times stay undefined. */
-export interface Query {
-  /** Sorted; undefined: all. */
-  readonly symbols: readonly string[] | undefined
-  readonly timeframe: Timeframe
-  /** The timeframe, or undefined when the request has none. */
-  readonly anyTimeframe: Timeframe | undefined
-  /** Bars ahead of a forecast; undefined: all. */
-  readonly horizon: number | undefined
-  /** Undefined: all. */
-  readonly model: string | undefined
-  readonly fromMs: number | undefined
-  readonly toMs: number | undefined
-  /** Whether a range of forecasts selects by target or by the time they were made. */
-  readonly over: (typeof OVER)[number]
-  readonly limit: number
-  /** Where the previous page ended. */
-  readonly after: TapePosition | undefined
-}
+import { Type, type Static, type TObject, type TSchema } from 'typebox'
 
 /** One mistake in a request: the parameter, and what was found and expected. */
 export interface RequestProblem {
@@ -55,76 +19,221 @@ export interface RequestProblem {
   readonly message: string
 }
 
-export type QueryReading =
-  | { readonly query: Query; readonly problems?: undefined }
+/** Symbols in one request at most; `*` has no limit. */
+const MAX_NAMED_SYMBOLS = 500
+const MAX_LIMIT = 10_000
+const DEFAULT_LIMIT = 1000
+/** The last millisecond that a Date can hold. */
+const MAX_TIME_MS = 8.64e15
+
+/**
+ * The schema of a parameter. It documents, and the request is read by it: an `enum` or `type: 'integer'` by its limits,
+ * a text by its `format` (see FORMATS). `T` is the type of the value read.
+ */
+interface ParameterSchema {
+  readonly type: 'string' | 'integer'
+  /** What a message says that it expects. */
+  readonly description: string
+  readonly format?: keyof typeof FORMATS
+  readonly enum?: readonly string[]
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly default?: string | number
+}
+
+function parameter<T>(schema: ParameterSchema) {
+  return Type.Unsafe<T>({ ...schema })
+}
+
+/** Sorted; undefined: all. */
+export const SYMBOLS = parameter<readonly string[] | undefined>({
+  type: 'string',
+  format: 'symbols',
+  description: `a symbol, a list with commas (${MAX_NAMED_SYMBOLS} at most), or * for all`,
+  default: '*'
+})
+export const TIMEFRAME = parameter<Timeframe>({
+  type: 'string',
+  format: 'timeframe',
+  description: `one of ${TIMEFRAME_FORMS}`,
+  default: '1m'
+})
+/** Undefined: all. */
+export const ANY_TIMEFRAME = parameter<Timeframe | undefined>({
+  type: 'string',
+  format: 'timeframe',
+  description: `one of ${TIMEFRAME_FORMS}`
+})
+/** Bars ahead of a forecast; undefined: all. */
+export const HORIZON = parameter<number | undefined>({
+  type: 'integer',
+  minimum: 1,
+  maximum: MAX_HORIZON,
+  description: `bars ahead, 1 to ${MAX_HORIZON}`
+})
+/** Undefined: all. */
+export const MODEL = parameter<string | undefined>({
+  type: 'string',
+  enum: FORECAST_MODELS.map(({ name }) => name),
+  description: `one of ${FORECAST_MODELS.map(({ name }) => name).join(', ')}`
+})
+/** Epoch ms. */
+export const TIME = parameter<number | undefined>({
+  type: 'string',
+  format: 'instant',
+  description: 'epoch milliseconds or ISO 8601 with a zone, such as 2025-01-31T14:30:00Z'
+})
+/** Rows. */
+export const LIMIT = parameter<number>({
+  type: 'integer',
+  minimum: 1,
+  maximum: MAX_LIMIT,
+  default: DEFAULT_LIMIT,
+  description: `a whole number from 1 to ${MAX_LIMIT}`
+})
+/** Where the previous page ended. */
+export const POSITION = parameter<TapePosition | undefined>({
+  type: 'string',
+  format: 'position',
+  description: 'the value of next in the previous page'
+})
+/** A parameter that is one of these texts; the first is the default. */
+export function oneOf<const T extends string>(...names: readonly [T, ...T[]]) {
+  return parameter<T>({
+    type: 'string',
+    enum: names,
+    default: names[0],
+    description: `one of ${names.join(', ')}`
+  })
+}
+/** In a path. */
+export const SYMBOL_IN_PATH = parameter<string>({
+  type: 'string',
+  format: 'symbol',
+  description: 'a symbol, URL-encoded'
+})
+/** In a path. */
+export const BAR_ID = parameter<string>({
+  type: 'string',
+  format: 'bar-id',
+  description:
+    '<symbol>|<timeframe>|<start in epoch ms, or first trade>, URL-encoded, as in the id of /api/v1/bars'
+})
+
+type Parameters = Readonly<Record<string, TSchema>>
+type Read<P extends Parameters> = { readonly [K in keyof P]: Static<P[K]> }
+
+/** The schema of a query string; its type is that of the values read, where parameters not given are undefined. */
+export function query<P extends Parameters>(parameters: P) {
+  const optional = Object.fromEntries(
+    Object.entries(parameters).map(([name, schema]) => [name, Type.Optional(schema)])
+  )
+  return Type.Unsafe<Read<P>>(Type.Object(optional, { additionalProperties: false }))
+}
+
+/** The schema of the parameters in a path. */
+export function path<P extends Parameters>(parameters: P) {
+  return Type.Unsafe<Read<P>>(Type.Object(parameters))
+}
+
+/** Undefined when the text does not fit; `report` takes mistakes with messages of their own. */
+type Parse = (found: string, report: (message: string) => void) => unknown
+
+const ALL = '*'
+
+/** How a text is read, by the `format` of its schema. */
+const FORMATS = {
+  symbols: parseSymbols,
+  timeframe: (found) => (timeframeProblem(found) === undefined ? found : undefined),
+  instant: parseTime,
+  position: parsePosition,
+  symbol(found, report) {
+    for (const problem of symbolProblems([found], 1)) report(`symbol: ${problem}`)
+    return found
+  },
+  'bar-id': parseBarId
+} as const satisfies Readonly<Record<string, Parse>>
+
+type Reading<T> =
+  | { readonly values: T; readonly problems?: undefined }
   | { readonly problems: readonly RequestProblem[] }
 
 /**
- * Reads the query string of a route that accepts `parameters`; pure. It reports all mistakes at once:
- * unknown names, values that do not fit, a parameter given twice. An empty value counts as not given.
+ * Reads a query string by its schema; pure. It reports all mistakes at once: unknown names, values that do not fit, a
+ * parameter given twice. An empty value counts as not given.
  */
-export function readQuery(raw: unknown, parameters: readonly Parameter[]): QueryReading {
+export function readQuery<T extends TSchema>(raw: unknown, schema: T): Reading<Static<T>> {
+  const properties = propertiesOf(schema)
+  const names = Object.keys(properties)
   const problems: RequestProblem[] = []
   const given = new Map<string, string>()
   for (const [name, value] of Object.entries(raw ?? {})) {
-    if (!(parameters as readonly string[]).includes(name)) {
-      problems.push({ field: name, message: unknownMessage(name, parameters) })
+    if (!names.includes(name)) {
+      problems.push({ field: name, message: unknownMessage(name, names) })
     } else if (typeof value !== 'string') {
       problems.push({ field: name, message: `${name} is given twice, expected once` })
     } else if (value.trim() !== '') given.set(name, value.trim())
   }
-
-  function read<T>(field: Parameter, fallback: T, expected: string, parse: Parse<T>): T {
-    const found = given.get(field)
-    if (found === undefined) return fallback
-    const value = parse(found, (message) => problems.push({ field, message }))
-    if (value === undefined) {
-      problems.push({ field, message: `${field} is '${found}', expected ${expected}` })
-    }
-    return value ?? fallback
+  const values: Record<string, unknown> = {}
+  for (const [name, property] of Object.entries(properties)) {
+    const text = given.get(name)
+    const value = text === undefined ? property.default : read(name, text, property, problems)
+    values[name] = value === ALL ? undefined : value
   }
-  const symbols = read<Symbols>('symbol', ALL, 'symbols', parseSymbols)
-  const anyTimeframe = read<Timeframe | undefined>(
-    'timeframe',
-    undefined,
-    `one of ${TIMEFRAME_FORMS}`,
-    (found) => (timeframeProblem(found) === undefined ? found : undefined)
-  )
-  const query: Query = {
-    symbols: symbols === ALL ? undefined : symbols,
-    timeframe: anyTimeframe ?? '1m',
-    anyTimeframe,
-    horizon: read<number | undefined>('horizon', undefined, A_HORIZON, parseHorizon),
-    model: read<string | undefined>('model', undefined, `one of ${MODELS.join(', ')}`, (found) =>
-      MODELS.includes(found) ? found : undefined
-    ),
-    over: read<Query['over']>('over', 'target', `one of ${OVER.join(', ')}`, (found) =>
-      OVER.find((one) => one === found)
-    ),
-    fromMs: read<number | undefined>('from', undefined, A_TIME, parseTime),
-    toMs: read<number | undefined>('to', undefined, A_TIME, parseTime),
-    limit: read('limit', DEFAULT_LIMIT, `a whole number from 1 to ${MAX_LIMIT}`, parseLimit),
-    after: read<TapePosition | undefined>('after', undefined, A_POSITION, parsePosition)
-  }
-  if (query.fromMs !== undefined && query.toMs !== undefined && query.fromMs >= query.toMs) {
+  const { from, to } = values
+  if (typeof from === 'number' && typeof to === 'number' && from >= to) {
     const message = `from is '${given.get('from')}', expected a time before to, '${given.get('to')}'`
     problems.push({ field: 'from', message })
   }
-  return problems.length === 0 ? { query } : { problems }
+  return problems.length === 0 ? { values: values as Static<T> } : { problems }
 }
 
-/** Undefined when the text does not fit; `report` takes further mistakes with their own messages. */
-type Parse<T> = (found: string, report: (message: string) => void) => T | undefined
+/** Reads the parameters of a path by their schema; pure. */
+export function readPath<T extends TSchema>(raw: unknown, schema: T): Reading<Static<T>> {
+  const problems: RequestProblem[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, property] of Object.entries(propertiesOf(schema))) {
+    const found = (raw as Readonly<Record<string, string | undefined>>)[name] ?? ''
+    values[name] = read(name, found, property, problems)
+  }
+  return problems.length === 0 ? { values: values as Static<T> } : { problems }
+}
 
-function unknownMessage(name: string, parameters: readonly Parameter[]): string {
+function propertiesOf(schema: TSchema): Readonly<Record<string, ParameterSchema>> {
+  return (schema as unknown as TObject).properties as never
+}
+
+function read(
+  field: string,
+  found: string,
+  schema: ParameterSchema,
+  problems: RequestProblem[]
+): unknown {
+  const value = parse(found, schema, (message) => problems.push({ field, message }))
+  if (value === undefined) {
+    problems.push({ field, message: `${field} is '${found}', expected ${schema.description}` })
+  }
+  return value
+}
+
+function parse(
+  found: string,
+  { format, enum: names, type, minimum = 0, maximum = Number.MAX_SAFE_INTEGER }: ParameterSchema,
+  report: (message: string) => void
+): unknown {
+  if (format !== undefined) return FORMATS[format](found, report)
+  if (names !== undefined) return names.includes(found) ? found : undefined
+  if (type === 'string') return found
+  const number = /^\d{1,16}$/.test(found) ? Number(found) : NaN
+  return number >= minimum && number <= maximum ? number : undefined
+}
+
+function unknownMessage(name: string, parameters: readonly string[]): string {
   const expected = parameters.length === 0 ? 'none' : `one of ${parameters.join(', ')}`
   return `${name} is not a parameter of this route, expected ${expected}${didYouMean(name, parameters)}`
 }
 
-const ALL = '*'
-type Symbols = typeof ALL | readonly string[]
-
-function parseSymbols(found: string, report: (message: string) => void): Symbols {
+function parseSymbols(found: string, report: (message: string) => void): string | string[] {
   if (found === ALL) return ALL
   const entries = found.split(',').map((entry) => entry.trim())
   const problems = symbolProblems(entries, Number.MAX_SAFE_INTEGER)
@@ -135,7 +244,6 @@ function parseSymbols(found: string, report: (message: string) => void): Symbols
   return entries.toSorted()
 }
 
-const A_TIME = 'epoch milliseconds or ISO 8601 with a zone, such as 2025-01-31T14:30:00Z'
 const ISO_DATE = /^\d{4}-\d{2}-\d{2}$/
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})$/
 
@@ -155,23 +263,6 @@ export function parseTime(found: string): number | undefined {
   return new Date(Date.parse(date)).toISOString().startsWith(date) ? ms : undefined
 }
 
-const OVER = ['target', 'made'] as const
-const MODELS = FORECAST_MODELS.map(({ name }) => name)
-const A_HORIZON = `bars ahead, 1 to ${MAX_HORIZON}`
-
-function parseHorizon(found: string): number | undefined {
-  const horizon = /^\d{1,4}$/.test(found) ? Number(found) : 0
-  return horizon >= 1 && horizon <= MAX_HORIZON ? horizon : undefined
-}
-
-function parseLimit(found: string): number | undefined {
-  if (!/^\d{1,6}$/.test(found)) return undefined
-  const limit = Number(found)
-  return limit >= 1 && limit <= MAX_LIMIT ? limit : undefined
-}
-
-const A_POSITION = 'the value of next in the previous page'
-
 /** A position between two pages, as text; see parsePosition. */
 export function positionText(tMs: number, id: string): string {
   return `${tMs}~${id}`
@@ -180,4 +271,87 @@ export function positionText(tMs: number, id: string): string {
 function parsePosition(found: string): TapePosition | undefined {
   const [, time = '', id = ''] = /^(-?\d{1,16})~(.{1,200})$/.exec(found) ?? []
   return id === '' || Math.abs(Number(time)) > MAX_TIME_MS ? undefined : { tMs: Number(time), id }
+}
+
+/** BarDocument describes the ids. */
+function parseBarId(id: string, report: (message: string) => void): string | undefined {
+  const [symbol, timeframe, place, ...more] = id.split('|')
+  if (symbol === undefined || timeframe === undefined || !place || more.length > 0) return undefined
+  const [problem] = symbolProblems([symbol], 1)
+  const unknown = timeframeProblem(timeframe)
+  if (problem !== undefined) report(`id: ${problem}`)
+  else if (unknown !== undefined) report(`id: timeframe ${unknown}`)
+  return id
+}
+
+/** Half-open: from inclusive, to exclusive; epoch milliseconds. */
+export interface TimeRange {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+/** The bounds of a request, epoch ms. */
+interface Bounds {
+  readonly from: number | undefined
+  readonly to: number | undefined
+}
+
+const HOUR_MS = 3_600_000
+/** The assumed length of a counted window, for the default range. */
+const COUNTED_MS = 60_000
+/** Windows in the default range of bars and forecasts. */
+const DEFAULT_WINDOWS = 500
+
+/** The length of a window, ms; for a trading day the usual one. */
+export function windowMs(timeframe: Timeframe): number {
+  return lengthOf(timeframe) ?? COUNTED_MS
+}
+
+/**
+ * The range of a request. Without `to` it ends now, or `aheadMs` later for data that lies in the future.
+ * Without `from` it begins `spanMs` before its end.
+ */
+export function timeRange(
+  { from, to }: Bounds,
+  nowMs: number,
+  { spanMs, aheadMs = 0 }: { readonly spanMs: number; readonly aheadMs?: number }
+): TimeRange {
+  // A client whose clock is ahead may request a future range: it is empty.
+  const endMs = to ?? Math.max(nowMs + aheadMs, from ?? 0)
+  return { fromMs: from ?? endMs - spanMs, toMs: endMs }
+}
+
+/** The range of a request for windows, on their grid; the last 500 by default. */
+export function windowRange(
+  request: Bounds & { readonly timeframe: Timeframe },
+  nowMs: number,
+  windowsAhead = 0
+): TimeRange {
+  const { timeframe } = request
+  const lengthMs = windowMs(timeframe)
+  const defaults = { spanMs: DEFAULT_WINDOWS * lengthMs, aheadMs: windowsAhead * lengthMs }
+  return onGrid(timeRange(request, nowMs, defaults), timeframe)
+}
+
+/**
+ * The same range over starts of windows, as bounds on their grid: `start >= from` is equivalent to
+ * `start >= from rounded up`, and so is `to`. Viewers whose clocks differ by less than a window then send equal
+ * requests, which share one read. Trading days begin on a full hour, regular sessions on a half.
+ */
+export function onGrid({ fromMs, toMs }: TimeRange, timeframe: Timeframe): TimeRange {
+  const gridMs = gridOf(timeframe)
+  return { fromMs: Math.ceil(fromMs / gridMs) * gridMs, toMs: Math.ceil(toMs / gridMs) * gridMs }
+}
+
+function gridOf(timeframe: Timeframe): number {
+  switch (windowSpec(timeframe).kind) {
+    case 'trading day':
+      return HOUR_MS
+    case 'regular session':
+      return HOUR_MS / 2
+    case 'activity':
+      return 1000
+    default:
+      return stepOf(timeframe) ?? 1000
+  }
 }

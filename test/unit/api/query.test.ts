@@ -1,15 +1,23 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { TIMEFRAME_FORMS } from '@tapedeck/domain'
-import { readQuery, type Query } from '@tapedeck/api/testing'
 import fc from 'fast-check'
+import {
+  LIMIT,
+  query,
+  readQuery,
+  SYMBOLS,
+  TIME,
+  TIMEFRAME
+} from '../../../services/api/src/query.ts'
 
-const ALL = ['symbol', 'timeframe', 'from', 'to', 'limit'] as const
+const ALL = query({ symbol: SYMBOLS, timeframe: TIMEFRAME, from: TIME, to: TIME, limit: LIMIT })
+const NAMES = ['symbol', 'timeframe', 'from', 'to', 'limit'] as const
 
-function queryOf(raw: unknown): Query {
+function queryOf(raw: unknown) {
   const reading = readQuery(raw, ALL)
   assert.equal(reading.problems, undefined)
-  return reading.query
+  return reading.values
 }
 
 function messagesOf(raw: unknown): Record<string, string> {
@@ -20,22 +28,17 @@ function messagesOf(raw: unknown): Record<string, string> {
 describe('readQuery', () => {
   it('defaults to all symbols, one minute and a thousand rows', () => {
     assert.deepEqual(queryOf({}), {
-      symbols: undefined,
+      symbol: undefined,
       timeframe: '1m',
-      anyTimeframe: undefined,
-      horizon: undefined,
-      model: undefined,
-      over: 'target',
-      fromMs: undefined,
-      toMs: undefined,
-      limit: 1000,
-      after: undefined
+      from: undefined,
+      to: undefined,
+      limit: 1000
     })
     assert.deepEqual(queryOf({ symbol: '*', timeframe: '', from: ' ' }), queryOf({}))
   })
 
   it('accepts one symbol or several, in any order', () => {
-    assert.deepEqual(queryOf({ symbol: 'AAPL' }).symbols, ['AAPL'])
+    assert.deepEqual(queryOf({ symbol: 'AAPL' }).symbol, ['AAPL'])
     assert.deepEqual(queryOf({ symbol: 'MSFT, AAPL' }), queryOf({ symbol: 'AAPL,MSFT' }))
   })
 
@@ -49,9 +52,9 @@ describe('readQuery', () => {
       '2025-01-31T09:30:00-05:00',
       '2025-01-31T15:30:00 01:00'
     ]) {
-      assert.equal(queryOf({ from: text }).fromMs, ms, text)
+      assert.equal(queryOf({ from: text }).from, ms, text)
     }
-    assert.equal(queryOf({ to: '2025-01-31' }).toMs, Date.UTC(2025, 0, 31))
+    assert.equal(queryOf({ to: '2025-01-31' }).to, Date.UTC(2025, 0, 31))
   })
 
   it('refuses a time without a zone and a day that does not exist', () => {
@@ -86,10 +89,10 @@ describe('readQuery', () => {
   it('turns any text into a valid query or a problem, and never throws', () => {
     const value = fc.oneof(fc.string(), fc.integer().map(String), fc.array(fc.string()))
     fc.assert(
-      fc.property(fc.dictionary(fc.oneof(fc.constantFrom(...ALL), fc.string()), value), (raw) => {
+      fc.property(fc.dictionary(fc.oneof(fc.constantFrom(...NAMES), fc.string()), value), (raw) => {
         const reading = readQuery(raw, ALL)
         if (reading.problems !== undefined) assert.ok(reading.problems.length > 0)
-        else assert.ok(reading.query.limit >= 1 && reading.query.limit <= 10_000)
+        else assert.ok(reading.values.limit >= 1 && reading.values.limit <= 10_000)
       })
     )
   })

@@ -13,7 +13,7 @@ import {
 } from '@tapedeck/domain'
 import { partitionOf } from '@tapedeck/kafka'
 import { tradeDocument } from '@tapedeck/mongo'
-import { tradeRow } from '../rows.ts'
+import { tradeRow } from '../routes/trades.ts'
 
 export const CHANNELS = ['trades', 'bars', 'forecasts', 'feed'] as const
 export type Channel = (typeof CHANNELS)[number]

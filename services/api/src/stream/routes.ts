@@ -2,9 +2,10 @@ import websocket, { type WebSocket, type WebsocketHandler } from '@fastify/webso
 import { systemClock, type Clock, type Secret } from '@tapedeck/core'
 import type { ServiceContext } from '@tapedeck/service'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Reader } from '../database-reader.ts'
-import { sendProblems, sendRefusal } from '../replies.ts'
-import { isToken } from '../api-token.ts'
+import { Type } from 'typebox'
+import type { Reader } from '../reader.ts'
+import { ERRORS, sendProblems, sendRefusal } from '../http.ts'
+import { isToken } from '../access.ts'
 import { OWN_FORMAT, type Format, type Outlet } from './client.ts'
 import { CHANNELS } from './events.ts'
 import { FINNHUB_FORMAT, FinnhubSession } from './finnhub.ts'
@@ -50,7 +51,10 @@ export function addStreamRoutes(
   if (hub === undefined) {
     const refuse = (_request: FastifyRequest, reply: FastifyReply): FastifyReply =>
       sendRefusal(reply, 503, 'STREAM_OFF', NO_BROKER)
-    for (const path of ['/api/v1/stream', '/api/v1/events', '/finnhub']) app.get(path, refuse)
+    void app.register(async (scope) => {
+      scope.setValidatorCompiler(unchecked)
+      for (const [path, schema] of Object.entries(SCHEMAS)) scope.get(path, { schema }, refuse)
+    })
     return
   }
   const subscribers = new Subscribers(hub, context.metrics, clock)
@@ -58,10 +62,47 @@ export function addStreamRoutes(
   const tools: SessionTools = { hub, subscribers, reader, clock, signal: context.signal }
   void app.register(websocket, { options: { maxPayload: LIMITS.messageBytes } })
   void app.register((scope, _options, done) => {
+    scope.setValidatorCompiler(unchecked)
     addRoutes(scope, tools, access)
     done()
   })
 }
+
+/** What the OpenAPI document says of the routes. readRequest reads what is asked, as a message of the WebSocket. */
+const SCHEMAS = {
+  '/api/v1/stream': {
+    summary: 'The stream as a WebSocket, with JSON messages that begin with a subscription',
+    response: ERRORS
+  },
+  '/api/v1/events': {
+    summary: 'The stream as server-sent events',
+    querystring: Type.Object({
+      channels: Type.String({ description: `a list with commas of ${CHANNELS.join(', ')}` }),
+      symbols: Type.Optional(Type.String({ description: 'a list with commas, or *' })),
+      timeframes: Type.Optional(Type.String({ description: 'a list with commas', default: '1m' })),
+      since: Type.Optional(
+        Type.String({ description: 'send first what is stored since then: epoch ms or ISO 8601' })
+      ),
+      resume: Type.Optional(
+        Type.String({ description: 'send first what came after the event with this id' })
+      )
+    }),
+    response: {
+      200: {
+        description: 'Events without end',
+        content: { 'text/event-stream': { schema: Type.String() } }
+      },
+      ...ERRORS
+    }
+  },
+  '/finnhub': {
+    summary: "The stream in Finnhub's own protocol, as a WebSocket",
+    querystring: Type.Object({ token: Type.Optional(Type.String({ description: 'API_TOKEN' })) }),
+    response: ERRORS
+  }
+} as const
+
+const unchecked = () => () => true
 
 function addRoutes(
   app: FastifyInstance,
@@ -84,6 +125,7 @@ function addRoutes(
   app.route({
     method: 'GET',
     url: '/api/v1/stream',
+    schema: SCHEMAS['/api/v1/stream'],
     handler: (_request, reply) =>
       sendRefusal(reply.header('upgrade', 'websocket'), 426, 'REQUEST_INVALID', NO_UPGRADE),
     wsHandler: onSocket
@@ -99,6 +141,7 @@ function addRoutes(
   app.route({
     method: 'GET',
     url: '/finnhub',
+    schema: SCHEMAS['/finnhub'],
     preValidation: (request, reply, done) => {
       // As Finnhub does, before the connection is upgraded.
       const given = (request.query as Readonly<Record<string, string | undefined>>)['token']
@@ -115,7 +158,8 @@ function addRoutes(
       sendRefusal(reply.header('upgrade', 'websocket'), 426, 'REQUEST_INVALID', NO_UPGRADE),
     wsHandler: onFinnhub
   })
-  app.get('/api/v1/events', (request, reply) => {
+  const schema = SCHEMAS['/api/v1/events']
+  app.get('/api/v1/events', { schema }, (request, reply) => {
     const query = request.query as Readonly<Record<string, string>>
     const lastId = request.headers['last-event-id']
     const { since, resume = lastId, ...selection } = query

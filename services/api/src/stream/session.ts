@@ -7,7 +7,7 @@ import {
   type Clock,
   type ErrorCode
 } from '@tapedeck/core'
-import type { Reader } from '../database-reader.ts'
+import type { Reader } from '../reader.ts'
 import type { RequestProblem } from '../query.ts'
 import { StreamClient, type Exclusion, type Outlet } from './client.ts'
 import type { StreamEvent } from './events.ts'

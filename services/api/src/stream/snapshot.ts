@@ -1,6 +1,7 @@
 import { publishedForecast } from '@tapedeck/mongo'
-import type { Reader } from '../database-reader.ts'
-import { publishedBar, tradeRow } from '../rows.ts'
+import type { Reader } from '../reader.ts'
+import { publishedBar } from '../routes/bars.ts'
+import { tradeRow } from '../routes/trades.ts'
 import { streamedBar, streamedForecast, type Channel } from './events.ts'
 import type { Selection } from './messages.ts'
 

@@ -74,12 +74,13 @@ export function addPageRoutes(
     done()
   })
   let document: Promise<Asset> | undefined
-  app.get('/', async (request, reply) => {
+  app.get('/', { schema: { summary: 'The live page' } }, async (request, reply) => {
     const { html } = await bundle()
     document ??= assetOf('text/html; charset=utf-8', withConfig(html, config))
     return send(request, reply, await document, 'no-cache')
   })
-  app.get<{ Params: { name: string } }>('/assets/:name', async (request, reply) => {
+  const schema = { hide: true }
+  app.get<{ Params: { name: string } }>('/assets/:name', { schema }, async (request, reply) => {
     const asset = (await bundle()).assets.get(request.params.name)
     if (asset === undefined) return reply.callNotFound()
     return send(request, reply, asset, 'public, max-age=31536000, immutable')

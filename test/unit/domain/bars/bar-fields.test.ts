@@ -54,7 +54,7 @@ describe('BAR_FIELDS', () => {
     )
     const expected = Object.entries(GOLDEN_SCHEMA).map(([name, schema]) => [
       name,
-      { type: schema.type, nullable: 'nullable' in schema && schema.nullable }
+      { type: [schema.type].flat()[0], nullable: Array.isArray(schema.type) }
     ])
     assert.deepEqual(found, expected)
   })

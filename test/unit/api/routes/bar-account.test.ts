@@ -3,8 +3,8 @@ import { describe, it } from 'node:test'
 import type { Clock } from '@tapedeck/core'
 import type { BarFields } from '@tapedeck/domain'
 import type { TapeQuery, TapeTrade } from '@tapedeck/mongo'
-import { aBar, aTrade, T0_MS } from '../../support/market-documents.ts'
-import { apiOn } from './reader-double.ts'
+import { aBar, aTrade, T0_MS } from '../../../support/market-documents.ts'
+import { apiOn } from '../reader-double.ts'
 
 const HOUR_MS = 3_600_000
 const ID = `AAPL|1h|${T0_MS}`

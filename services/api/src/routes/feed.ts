@@ -1,4 +1,124 @@
 import { withWarnings, type FeedGapDocument, type FeedStatusDocument } from '@tapedeck/mongo'
+import {
+  answers,
+  flag,
+  numberOrNull,
+  object,
+  rows,
+  text,
+  textOrNull,
+  texts,
+  whole,
+  wholeOrNull,
+  type Routes,
+  type RouteTools
+} from '../http.ts'
+import { LIMIT, query, TIME, timeRange } from '../query.ts'
+
+const FEED = object({
+  feeds: rows({
+    feed: text,
+    state: text,
+    isStale: flag,
+    explanation: text,
+    warnings: texts,
+    lastError: textOrNull,
+    connection: textOrNull,
+    connectedAt: wholeOrNull,
+    lastFrameAt: wholeOrNull,
+    lastTradeAt: wholeOrNull,
+    maxSymbols: whole,
+    queuedFrames: whole,
+    spooledBytes: whole,
+    copiedFrames: whole,
+    copiedTrades: whole,
+    symbols: rows({
+      symbol: text,
+      standing: text,
+      lastTradeAt: wholeOrNull,
+      usualGapMs: numberOrNull,
+      reason: textOrNull,
+      askedAgainAt: wholeOrNull
+    }),
+    updatedAt: whole
+  }),
+  gaps: rows({
+    id: text,
+    feed: text,
+    from: wholeOrNull,
+    to: wholeOrNull,
+    isOpen: flag,
+    cause: text,
+    symbols: texts,
+    log: textOrNull,
+    seconds: numberOrNull
+  })
+})
+const GAPS = object({
+  gaps: rows({
+    id: text,
+    feed: text,
+    time: whole,
+    timeEnd: whole,
+    isOpen: flag,
+    cause: text,
+    symbols: texts,
+    log: textOrNull,
+    seconds: numberOrNull,
+    text
+  })
+})
+
+const DAY_MS = 86_400_000
+/** The number of newest outages in the answer of /feed. */
+const FEED_GAPS = 50
+/** The producer's clock may be ahead of this one. */
+const SKEW_MS = 60_000
+
+/** Routes for the state of the feeds and their outages. */
+export function feedRoutes(app: Routes, { reader, share, clock }: RouteTools): void {
+  app.get(
+    '/api/v1/feed',
+    {
+      schema: {
+        summary: 'The state of each feed, in words, and its newest outages',
+        querystring: query({}),
+        response: answers(FEED)
+      }
+    },
+    async (_request, reply) =>
+      share(reply, FEED, {}, async () => {
+        const nowMs = clock.now()
+        const [feeds, storedMs, gaps] = await Promise.all([
+          reader.feeds(),
+          reader.storedUntil(),
+          reader.gaps({ fromMs: 0, toMs: nowMs + SKEW_MS, limit: FEED_GAPS })
+        ])
+        return {
+          feeds: feeds.map((feed) => feedRow(feed, storedMs, nowMs)),
+          gaps: gaps.map((gap) => gapRow(gap, nowMs))
+        }
+      })
+  )
+  app.get(
+    '/api/v1/gaps',
+    {
+      schema: {
+        summary: 'Outages of the feed that touch the range',
+        querystring: query({ from: TIME, to: TIME, limit: LIMIT }),
+        response: answers(GAPS)
+      }
+    },
+    async ({ query: { limit, ...bounds } }, reply) => {
+      const asked = { ...timeRange(bounds, clock.now(), { spanMs: DAY_MS }), limit }
+      return share(reply, GAPS, asked, async () => ({
+        gaps: (await reader.gaps(asked))
+          .map((gap) => gapSpan(gap, clock.now()))
+          .toSorted((a, b) => a.time - b.time)
+      }))
+    }
+  )
+}
 
 /** The producer writes once a second; a status older than this is stale. */
 const STALE_MS = 5000
@@ -16,7 +136,7 @@ const STORED_WITHIN_MS = 10_000
  * behind the feed.
  * @param storedMs see storedUntil of libs/mongo
  */
-export function feedRow(status: FeedStatusDocument, storedMs: number | undefined, nowMs: number) {
+function feedRow(status: FeedStatusDocument, storedMs: number | undefined, nowMs: number) {
   const stale = isStale(status, nowMs)
   const explanation = stale ? silenceText(status, nowMs) : status.explanation
   const warnings = [...(status.warnings ?? []), ...unstoredWarnings(status, storedMs, nowMs)]
@@ -49,7 +169,7 @@ export function feedRow(status: FeedStatusDocument, storedMs: number | undefined
 }
 
 /** An outage; `to` and `from` may be null as stored, `seconds` counts up to now while it is open. */
-export function gapRow(gap: FeedGapDocument, nowMs: number) {
+function gapRow(gap: FeedGapDocument, nowMs: number) {
   const [from, to] = [timeOf(gap.from), timeOf(gap.to)]
   return {
     id: gap._id,
@@ -69,7 +189,7 @@ export function gapRow(gap: FeedGapDocument, nowMs: number) {
  * (the feed was not followed before) is shown at its end only: shading without a begin would cover
  * recorded tapes.
  */
-export function gapSpan(gap: FeedGapDocument, nowMs: number) {
+function gapSpan(gap: FeedGapDocument, nowMs: number) {
   const row = gapRow(gap, nowMs)
   const timeEnd = row.to ?? Math.max(nowMs, row.from ?? 0)
   const lasted = row.seconds === null ? unbegunText(row.isOpen) : durationText(row.seconds)

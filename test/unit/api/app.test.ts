@@ -1,30 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { systemClock, TapedeckError, type Clock } from '@tapedeck/core'
-import type { RangeQuery, TradeDocument } from '@tapedeck/mongo'
 import { apiOn } from './reader-double.ts'
 
 const AWAY = new TapedeckError('DATABASE_UNREACHABLE', 'Cannot read bars: mongodb://u:p@host away')
 
 /** Time stands still, so that requests of one test are of one moment on any machine. */
 const stillClock: Clock = { ...systemClock, now: () => 1_738_335_600_000 }
-
-function aTrade(ms: number, index: number): TradeDocument {
-  const at = new Date(ms)
-  return {
-    _id: `c-1-${index}`,
-    symbol: 'AAPL',
-    price: 1,
-    size: 1,
-    tradedAt: at,
-    receivedAt: at,
-    conditions: null,
-    session: 'regular',
-    tradeDate: '2025-01-31',
-    eligible: 'price and volume',
-    feed: 'simulated'
-  }
-}
 
 describe('buildApi()', () => {
   it('lists the routes on an unknown path', async () => {
@@ -38,10 +20,27 @@ describe('buildApi()', () => {
     assert.match(error.message, /did you mean \/api\/v1\/bars\?$/)
   })
 
-  it('answers GET only', async () => {
-    const answer = await apiOn({}).inject({ method: 'POST', url: '/api/v1/bars' })
+  it('answers a known path with another method with 405 and the methods that it takes', async () => {
+    const app = apiOn({})
+    const allowedBy = async (method: 'GET' | 'POST' | 'DELETE' | 'PUT', url: string) => {
+      const { statusCode, headers, body } = await app.inject({ method, url })
+      assert.equal(statusCode, 405, url)
+      assert.match(body, new RegExp(`method is ${method}, expected`))
+      return headers.allow
+    }
+    assert.equal(await allowedBy('POST', '/api/v1/bars'), 'GET, HEAD')
+    assert.equal(
+      await allowedBy('DELETE', '/api/v1/bars/AAPL%7C1m%7C0/trades?limit=1'),
+      'GET, HEAD'
+    )
+    assert.equal(await allowedBy('PUT', '/api/v1/symbols'), 'GET, HEAD, POST')
+    assert.equal(await allowedBy('GET', '/api/v1/symbols/AAPL'), 'DELETE')
+  })
+
+  it('answers an unknown path with 404, whatever the method', async () => {
+    const answer = await apiOn({}).inject({ method: 'POST', url: '/api/v1/bar' })
     assert.equal(answer.statusCode, 404)
-    assert.match(answer.body, /method is POST, expected GET/)
+    assert.match(answer.body, /method is POST, expected GET of .*, or POST \/api\/v1\/symbols/)
   })
 
   it('answers a path that cannot be decoded with 400', async () => {
@@ -58,8 +57,8 @@ describe('buildApi()', () => {
   })
 
   it('keeps internal errors out of the answer', async () => {
-    const failed = Promise.reject(new Error('secret detail'))
-    const answer = await apiOn({ bars: () => failed }).inject('/api/v1/bars')
+    const bars = () => Promise.reject(new Error('secret detail'))
+    const answer = await apiOn({ bars }).inject('/api/v1/bars')
     assert.equal(answer.statusCode, 500)
     assert.match(answer.body, /INTERNAL_ERROR.*under request [0-9a-f-]{36}/)
     assert.doesNotMatch(answer.body, /secret/)
@@ -97,46 +96,5 @@ describe('buildApi()', () => {
       metrics.body,
       /api_request_duration_seconds_count\{route="\/api\/v1\/bars",status="200"\} 3/
     )
-  })
-
-  it('cuts trades of a shared read to the range of each viewer, to the millisecond', async () => {
-    const stored = Array.from({ length: 40 }, (_, index) => aTrade(10_000 + index * 50, index))
-    let reads = 0
-    const app = apiOn(
-      {
-        async trades({ fromMs, toMs, limit }: RangeQuery) {
-          reads++
-          const inRange = stored.filter(({ tradedAt }) => +tradedAt >= fromMs && +tradedAt < toMs)
-          return inRange.slice(-limit)
-        }
-      },
-      stillClock
-    )
-    const timesOf = async (query: string): Promise<number[]> => {
-      const answer = await app.inject(`/api/v1/trades?${query}`)
-      return answer.json<{ trades: { time: number }[] }>().trades.map(({ time }) => time)
-    }
-    assert.deepEqual(
-      await Promise.all([
-        timesOf('from=10050&to=11000&limit=2'),
-        timesOf('from=10001&to=10101&limit=2'),
-        timesOf('from=10000&to=10001&limit=2')
-      ]),
-      [[10_900, 10_950], [10_050, 10_100], [10_000]]
-    )
-    assert.equal(reads, 1)
-  })
-
-  it('reads the exact range when more trades than the spare ones follow its end', async () => {
-    const stored = Array.from({ length: 500 }, (_, index) => aTrade(10_000 + index, index))
-    const app = apiOn({
-      async trades({ fromMs, toMs, limit }: RangeQuery) {
-        const inRange = stored.filter(({ tradedAt }) => +tradedAt >= fromMs && +tradedAt < toMs)
-        return inRange.slice(-limit)
-      }
-    })
-    const answer = await app.inject('/api/v1/trades?from=10000&to=10010&limit=3')
-    const times = answer.json<{ trades: { time: number }[] }>().trades.map(({ time }) => time)
-    assert.deepEqual(times, [10_007, 10_008, 10_009])
   })
 })

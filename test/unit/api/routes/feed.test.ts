@@ -7,8 +7,8 @@ import type {
   GapQuery,
   SubscriptionDocument
 } from '@tapedeck/mongo'
-import { aFeedStatus, aGap, T0_MS } from '../../support/market-documents.ts'
-import { apiOn } from './reader-double.ts'
+import { aFeedStatus, aGap, T0_MS } from '../../../support/market-documents.ts'
+import { apiOn } from '../reader-double.ts'
 
 const NOW_MS = T0_MS + 600_000
 const clock: Clock = { now: () => NOW_MS, delay: () => Promise.reject(new Error('not used')) }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { systemClock } from '@tapedeck/core'
-import type { SubscriptionDocument } from '@tapedeck/mongo'
-import { apiOn } from './reader-double.ts'
+import type { SubscriptionDocument, SymbolDocument } from '@tapedeck/mongo'
+import { apiOn } from '../reader-double.ts'
 
 const TOKEN = 'a-token-of-the-test'
 const authorization = `Bearer ${TOKEN}`
@@ -143,5 +143,24 @@ describe('adding and removing symbols', () => {
     assert.equal(answer.statusCode, 400)
     assert.match(answer.body, /did you mean TSLA\?.*did you mean NVDA,SPY\?/)
     assert.equal(stored.length, 0)
+  })
+})
+
+async function modeOf(feeds: readonly string[]): Promise<unknown> {
+  const at = new Date(Date.UTC(2025, 0, 31, 15))
+  const seen = feeds.map((feed, index): SymbolDocument => {
+    const [firstSeenAt, lastTradeAt, lastReceivedAt] = [at, at, at]
+    return { _id: `S${index}`, feed, firstSeenAt, lastPrice: 1, lastTradeAt, lastReceivedAt }
+  })
+  const answer = await apiOn({ symbols: async () => seen }).inject('/api/v1/symbols')
+  return answer.json<{ mode: string }>().mode
+}
+
+describe('the mode in GET /api/v1/symbols', () => {
+  it('is live only for the feed of Finnhub', async () => {
+    assert.equal(await modeOf([]), 'none')
+    assert.equal(await modeOf(['finnhub']), 'live')
+    assert.equal(await modeOf(['simulated', 'recorded']), 'simulated')
+    assert.equal(await modeOf(['finnhub', 'recorded']), 'mixed')
   })
 })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SCORE_LABELS } from '@tapedeck/domain'
-import type { ForecastRow, ForecastScoreRow, SeriesQuery } from '@tapedeck/mongo'
-import { aScore, someScores } from '../../support/forecast-parts.ts'
-import { apiOn } from './reader-double.ts'
+import type { ForecastScoreRow, SeriesQuery } from '@tapedeck/mongo'
+import { aScore, someScores } from '../../../support/forecast-parts.ts'
+import { apiOn } from '../reader-double.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -148,43 +148,5 @@ describe('forecast-scores', () => {
       assert.equal(answer.statusCode, 400, path)
       assert.equal(answer.json<{ error: { field: string } }>().error.field, field, path)
     }
-  })
-})
-
-describe('forecasts', () => {
-  it('have null for fields that older ones lack', async () => {
-    const at = new Date(Date.UTC(2025, 0, 31, 15))
-    const old = {
-      _id: 'AAPL|1m|1|1|ols-20',
-      symbol: 'AAPL',
-      timeframe: '1m',
-      horizon: 1,
-      model: 'ols-20',
-      target: at,
-      targetEnd: at,
-      madeFrom: at,
-      createdAt: at,
-      scoredAt: null,
-      lastClose: 100,
-      n: 20,
-      slope: 0,
-      intercept: 1,
-      r2: 0,
-      standardError: 0,
-      forecast: 1,
-      lower: 0,
-      upper: 2,
-      status: 'open',
-      reason: null,
-      actual: null,
-      error: null,
-      naiveError: null,
-      feed: 'simulated'
-    } as unknown as ForecastRow
-    const answer = await apiOn({ forecasts: async () => [old] }).inject('/api/v1/forecasts')
-    assert.equal(answer.statusCode, 200, answer.body)
-    const [row] = answer.json<{ forecasts: Row[] }>().forecasts
-    const absent = ['bandLower', 'modelVersion', 'naive', 'drift', 'scoreRevision', 'timing']
-    for (const field of absent) assert.equal(row?.[field], null, field)
   })
 })

@@ -1,15 +1,21 @@
+import { assert } from '@tapedeck/core'
 import {
+  BAR_FIELDS,
+  BarAccumulator,
+  CONDITION_POLICIES,
+  CONDITION_TABLE_VERSION,
+  eligibilityOf,
+  hinderingRules,
   MAY,
   precedes,
-  BarAccumulator,
+  type BarFieldKind,
   type BarFields,
+  type ConditionPolicy,
   type HinderingRule,
   type Print,
   type Session
 } from '@tapedeck/domain'
-import type { TapeTrade } from '@tapedeck/mongo'
-import { checkOf, type BarCheck } from './bar-check.ts'
-import { cachedVerdicts, policyOf, type LeftOut, type Verdict } from './bar-verdict.ts'
+import type { LateTradeDocument, TapeTrade } from '@tapedeck/mongo'
 
 type Role = 'open' | 'high' | 'low' | 'close'
 
@@ -32,7 +38,7 @@ interface BarCounts {
 }
 
 /** The check of a bar whose trades were only partly counted. */
-export interface NotChecked {
+interface NotChecked {
   readonly isEqual: null
   readonly text: string
   readonly fields: readonly []
@@ -144,4 +150,111 @@ function keyOf(print: Print | undefined): string | undefined {
 
 function storedKey(print: ReturnType<BarAccumulator['exactParts']>['first']): string | undefined {
   return print === null ? undefined : `${print[1]} ${print[2]}`
+}
+
+/** Why a trade of a bar's window is not in the bar. */
+type LeftOut = LateTradeDocument['reason'] | 'conditions'
+
+/** What a trade does to a bar. */
+interface Verdict {
+  /** Null: it is in the bar. */
+  readonly leftOut: LeftOut | null
+  /** What its conditions allow, as bits of MAY; also for an excluded trade. */
+  readonly eligibility: number
+  /** The condition codes that restrict it, and in what. */
+  readonly rules: readonly HinderingRule[]
+}
+
+/** Codes come in few combinations; no more than this are cached. */
+const MOST_REMEMBERED = 1000
+
+/** `verdictOf` with a cache by conditions, session and exclusion: a day has 100 000s of trades. */
+function cachedVerdicts(policy: ConditionPolicy): (one: TapeTrade) => Verdict {
+  const known = new Map<string, Verdict>()
+  return (one) => {
+    const { conditions, session } = one.trade
+    const key = `${conditions?.join(' ') ?? ''}|${session}|${one.exclusion?.reason ?? ''}`
+    let verdict = known.get(key)
+    if (verdict === undefined) {
+      verdict = verdictOf(one, policy)
+      if (known.size < MOST_REMEMBERED) known.set(key, verdict)
+    }
+    return verdict
+  }
+}
+
+/** What a trade does to a bar under the bar's policy, as the consumer decided it. */
+export function verdictOf({ trade, exclusion }: TapeTrade, policy: ConditionPolicy): Verdict {
+  const session = trade.session as Session
+  const eligibility = eligibilityOf(trade.conditions, policy, session)
+  return {
+    leftOut: exclusion?.reason ?? (eligibility === 0 ? 'conditions' : null),
+    eligibility,
+    rules: hinderingRules(trade.conditions, policy, session)
+  }
+}
+
+/** The policy under which a bar was made. */
+export function policyOf({ policy }: { readonly policy: string }): ConditionPolicy {
+  const known = CONDITION_POLICIES.find((one) => one === policy)
+  assert(
+    known !== undefined,
+    `a bar is of policy '${policy}', expected ${CONDITION_POLICIES.join(', ')}`
+  )
+  return known
+}
+
+/** One value of a bar beside the same value recomputed from its trades. */
+interface CheckedField {
+  readonly field: string
+  readonly bar: number | null
+  readonly trades: number | null
+  readonly isEqual: boolean
+}
+
+/** Whether the listed trades give the stored bar. */
+interface BarCheck {
+  readonly isEqual: boolean
+  readonly text: string
+  readonly fields: readonly CheckedField[]
+}
+
+/** Returns are not compared: they follow from the prices. */
+const CHECKED_KINDS: readonly BarFieldKind[] = ['price', 'amount', 'count', 'time']
+
+/** Compares a bar with the accumulator of its trades, digit by digit; pure. */
+function checkOf(bar: BarFields, accumulator: BarAccumulator): BarCheck {
+  const fields: CheckedField[] = []
+  for (const [field, { origin, kind, sumInTapeOrder, of }] of Object.entries(BAR_FIELDS)) {
+    // Values of the tape order need the trades before the window.
+    if (origin !== 'trades' || sumInTapeOrder !== undefined || !CHECKED_KINDS.includes(kind))
+      continue
+    const stored = numberOf(bar[field as keyof BarFields])
+    const counted = numberOf(of({ accumulator }))
+    fields.push({ field, bar: stored, trades: counted, isEqual: stored === counted })
+  }
+  const isEqual = fields.every((one) => one.isEqual)
+  return { isEqual, text: textOf(bar, fields, isEqual), fields }
+}
+
+/** Times in epoch ms; null for the time of a trade that does not exist. */
+function numberOf(value: unknown): number | null {
+  const number = value instanceof Date ? value.getTime() : value
+  return typeof number === 'number' && !Number.isNaN(number) ? number : null
+}
+
+function textOf(bar: BarFields, fields: readonly CheckedField[], isEqual: boolean): string {
+  if (isEqual) return `these ${bar.tradeCount} trades give exactly this bar`
+  const found = fields.find(({ field }) => field === 'tradeCount')?.trades ?? 0
+  if (bar.status === 'provisional') {
+    return 'not equal at this moment, which is normal: the bar is provisional and is stored a moment after its trades'
+  }
+  if (found < bar.tradeCount) {
+    return `only ${found} of the bar's ${bar.tradeCount} trades are stored: older ones may have been removed (TRADES_TTL)`
+  }
+  if (bar.conditionVersion !== CONDITION_TABLE_VERSION) {
+    return `the bar was made by version ${bar.conditionVersion} of the condition table, these trades are evaluated by version ${CONDITION_TABLE_VERSION}`
+  }
+  const other = fields.filter((one) => !one.isEqual).map(({ field }) => field)
+  return `the stored trades give another bar: ${other.join(', ')}`
 }

@@ -1,0 +1,302 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { assert, didYouMean, hasCode, TapedeckError, type Clock, type Secret } from '@tapedeck/core'
+import type { ForecastSpec } from '@tapedeck/domain'
+import type { Logger, Metrics } from '@tapedeck/service'
+import type {
+  FastifyBaseLogger,
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  RawServerDefault
+} from 'fastify'
+import { Type, type Static, type TProperties, type TSchema } from 'typebox'
+import { LoadCache } from './load-cache.ts'
+import { readPath, readQuery, type RequestProblem } from './query.ts'
+import { notesHeader, withReadNotes, type Reader, type ReadNotes } from './reader.ts'
+
+/** The server as files of routes see it: the schemas of a route give the types of its handler. */
+export type Routes = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+/** What answers depend on, of the configuration of the api. */
+interface RouteConfig {
+  /** The configured symbols. */
+  readonly symbols: readonly string[]
+  readonly maxSymbols: number
+  /** The configured forecasts. */
+  readonly forecasts: readonly ForecastSpec[]
+  readonly token: Secret | undefined
+}
+
+/** What handlers need. */
+export interface RouteTools {
+  readonly reader: Reader
+  readonly config: RouteConfig
+  readonly share: Share
+  readonly metrics: Metrics
+  readonly clock: Clock
+}
+
+// Schemas of answers. A type that may be null is a list of types: OpenAPI 3.1 says it so, and the serialiser of
+// Fastify checks each value of an `anyOf` against its schemas, which takes twice as long.
+export const text = Type.String()
+export const number = Type.Number()
+export const whole = Type.Integer()
+export const flag = Type.Boolean()
+export const texts = Type.Unsafe<readonly string[]>(Type.Array(text))
+export const textOrNull = orNull(text)
+export const numberOrNull = orNull(number)
+export const wholeOrNull = orNull(whole)
+export const flagOrNull = orNull(flag)
+
+/** The same schema for a value that may be null. */
+export function orNull<T extends TSchema>(schema: T) {
+  const { type } = schema as unknown as { readonly type: string }
+  return Type.Unsafe<Static<T> | null>({ ...schema, type: [type, 'null'] })
+}
+
+/** One of these texts. */
+export function words<const T extends string>(...names: readonly T[]) {
+  return Type.Unsafe<T>({ type: 'string', enum: names })
+}
+
+export function object<P extends TProperties>(properties: P) {
+  return Type.Object(properties, { additionalProperties: false })
+}
+
+export function rows<P extends TProperties>(row: P) {
+  return Type.Unsafe<readonly Static<ReturnType<typeof object<P>>>[]>(Type.Array(object(row)))
+}
+
+/** The body of every error. */
+const ERROR = Type.Object(
+  {
+    error: object({
+      code: text,
+      field: Type.Optional(text),
+      message: text,
+      problems: Type.Optional(rows({ field: text, message: text }))
+    })
+  },
+  { additionalProperties: false, description: 'What does not fit, or what failed' }
+)
+
+/** The responses of a route: its answer, and errors. */
+export function answers<T extends TSchema>(answer: T) {
+  return { 200: answer, ...ERRORS }
+}
+
+export const ERRORS = { '4xx': ERROR, '5xx': ERROR }
+
+/**
+ * Reads query string and path by the schemas of the route before its handler, which finds the values in `request.query`
+ * and `request.params`. Ajv would neither report all mistakes at once nor say what was probably meant.
+ */
+export function readParameters(app: FastifyInstance): void {
+  app.setValidatorCompiler(() => () => true)
+  app.addHook('preValidation', async (request) => {
+    const { querystring, params } = (request.routeOptions.schema ?? {}) as Partial<
+      Record<'querystring' | 'params', TSchema>
+    >
+    const query = querystring === undefined ? undefined : readQuery(request.query, querystring)
+    const path = params === undefined ? undefined : readPath(request.params, params)
+    const problems = [...(query?.problems ?? []), ...(path?.problems ?? [])]
+    if (problems.length > 0) throw invalidRequest(problems)
+    if (query?.problems === undefined && query !== undefined) request.query = query.values
+    if (path?.problems === undefined && path !== undefined) request.params = path.values
+  })
+}
+
+/** Equal requests within this time share one read, so no shared answer is older. */
+export const SHARE_MS = 250
+const SHARED_ANSWERS = { ttlMs: SHARE_MS, maxEntries: 500, maxWeight: 32 * 1024 * 1024 } as const
+
+/** The bytes of an answer, and what they lack. */
+interface Answer {
+  readonly body: Buffer
+  readonly notes: ReadNotes
+}
+
+/**
+ * Answers a request with JSON, from one read for all requests of the route that ask the same.
+ * @param schema the schema of the answer, as in the route
+ * @param asked what the answer depends on, normalised
+ */
+export type Share = <T extends TSchema>(
+  reply: FastifyReply,
+  schema: T,
+  asked: object,
+  load: () => Promise<Static<T>>
+) => Promise<FastifyReply>
+
+export function sharedAnswers(metrics: Metrics, clock: Clock): Share {
+  const reads = metrics.counter(
+    'api_answers_total',
+    'Answers of data routes, by whether they shared a read with another request',
+    ['route', 'shared']
+  )
+  const held = new LoadCache<Answer>({ ...SHARED_ANSWERS, weigh: ({ body }) => body.length, clock })
+  return async (reply, _schema, asked, load) => {
+    const { url: route = '' } = reply.request.routeOptions
+    // The bytes are shared, not the rows: serialising costs as much as reading.
+    const { value, hit } = held.get(`${route} ${JSON.stringify(asked)}`, async () => {
+      const { value: found, notes } = await withReadNotes(load)
+      const json = reply.serialize(found)
+      assert(typeof json === 'string', `${route} is not serialised as text`)
+      return { body: Buffer.from(json), notes }
+    })
+    reads.inc({ route, shared: String(hit) })
+    const { body, notes } = await value
+    return reply
+      .headers({
+        'content-type': 'application/json; charset=utf-8',
+        'cache-control': 'no-store',
+        ...notesHeader(notes)
+      })
+      .send(body)
+  }
+}
+
+type ErrorBody = Static<typeof ERROR>
+
+/** 400 with every mistake; `field` is that of the first problem. */
+export function sendProblems(
+  reply: FastifyReply,
+  problems: readonly RequestProblem[],
+  status = 400
+): FastifyReply {
+  const message = problems.map((problem) => problem.message).join('; ')
+  const field = problems[0]?.field ?? 'request'
+  return send(reply, status, { error: { code: 'REQUEST_INVALID', field, message, problems } })
+}
+
+/** An error that concerns no single field of the request. */
+export function sendRefusal(
+  reply: FastifyReply,
+  status: number,
+  code: string,
+  message: string
+): FastifyReply {
+  return send(reply, status, { error: { code, message } })
+}
+
+/** An error that sendFailure answers with 404. */
+export function notFound(field: string, message: string): Error {
+  return Object.assign(new Error(message), { statusCode: 404, problems: [{ field, message }] })
+}
+
+function invalidRequest(problems: readonly RequestProblem[]): Error {
+  const message = problems.map((problem) => problem.message).join('; ')
+  return Object.assign(new Error(message), { statusCode: 400, problems })
+}
+
+/** A path with a handler, and the methods that it takes. */
+export type KnownPaths = ReadonlyMap<string, readonly string[]>
+
+/** The paths of every route that is added from now on, but for those hidden from the document. */
+export function knownPaths(app: FastifyInstance): KnownPaths {
+  const known = new Map<string, string[]>()
+  app.addHook('onRoute', ({ method, url, schema }) => {
+    const methods = known.get(url) ?? []
+    if (schema?.hide !== true) known.set(url, methods.concat(method))
+  })
+  return known
+}
+
+/**
+ * 404 that lists the routes, and suggests the nearest one; 405 with `Allow` where the path is known, but not with this
+ * method.
+ */
+export function sendUnknownRoute(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  known: KnownPaths
+): FastifyReply {
+  const path = request.url.split('?', 1)[0] ?? ''
+  const { method } = request
+  const here = [...known].filter(([pattern]) => isOf(pattern, path))
+  const allowed = here.flatMap(([, methods]) => methods)
+  if (allowed.length > 0) {
+    const expected = here.map(([pattern, of]) => `${of.join(' or ')} of ${pattern}`).join(', ')
+    const message = `method is ${method}, expected ${expected}`
+    reply.header('allow', allowed.join(', '))
+    return sendProblems(reply, [{ field: 'method', message }], 405)
+  }
+  const paths = [...known].flatMap(([pattern, of]) => (of.includes('GET') ? [pattern] : []))
+  if (method !== 'GET' && method !== 'HEAD') {
+    const changes = [...known].flatMap(([pattern, of]) =>
+      of.filter((one) => one !== 'GET' && one !== 'HEAD').map((one) => `${one} ${pattern}`)
+    )
+    const message = `method is ${method}, expected GET of ${paths.join(', ')}, or ${changes.join(', ')}`
+    return sendProblems(reply, [{ field: 'method', message }], 404)
+  }
+  const hint = didYouMean(path, paths)
+  const message = `path is '${path}', expected one of ${paths.join(', ')}${hint}`
+  return sendProblems(reply, [{ field: 'path', message }], 404)
+}
+
+/** Whether a path is one of a pattern such as /bars/:id/trades. */
+function isOf(pattern: string, path: string): boolean {
+  const parts = path.split('/')
+  const expected = pattern.split('/')
+  return (
+    parts.length === expected.length &&
+    expected.every((one, at) => (one.startsWith(':') ? parts[at] !== '' : parts[at] === one))
+  )
+}
+
+/**
+ * Answers a failure: 503 when the database is away, the status of a refusal by Fastify, otherwise 500. The
+ * log has the details; the caller gets the request id to find them.
+ */
+export function sendFailure(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Logger
+): FastifyReply {
+  if (hasCode(error, 'DATABASE_UNREACHABLE')) {
+    log.warn({ code: error.code, url: request.url }, error.message)
+    const message = 'The database does not answer, expected MongoDB at MONGODB_URI'
+    return send(reply.header('retry-after', '1'), 503, { error: { code: error.code, message } })
+  }
+  const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500
+  if (status >= 400 && status < 500) {
+    const { message } = error
+    const { problems = [{ field: 'request', message }] } = error as {
+      readonly problems?: readonly RequestProblem[]
+    }
+    return sendProblems(reply, problems, status)
+  }
+  const code = error instanceof TapedeckError ? error.code : 'INTERNAL_ERROR'
+  log.error({ err: error, code, requestId: request.id, url: request.url }, 'request failed')
+  const message = `The api failed on this request; its log says why under request ${request.id}`
+  return send(reply, status === 503 ? 503 : 500, { error: { code: 'INTERNAL_ERROR', message } })
+}
+
+function send(reply: FastifyReply, status: number, body: ErrorBody): FastifyReply {
+  return reply.status(status).header('cache-control', 'no-store').send(body)
+}
+
+const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const
+
+/** Counts and times requests by route and status. Unknown paths share one label. */
+export function measureRequests(app: FastifyInstance, metrics: Metrics): void {
+  const seconds = metrics.histogram(
+    'api_request_duration_seconds',
+    'Time from the request to the end of its answer; the count is the number of requests',
+    BUCKETS_S,
+    ['route', 'status']
+  )
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown'
+    seconds.observe({ route, status: String(reply.statusCode) }, reply.elapsedTime / 1000)
+  })
+}

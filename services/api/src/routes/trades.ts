@@ -1,0 +1,265 @@
+import type { BarFields, Timeframe } from '@tapedeck/domain'
+import {
+  LATE_AGES_MS,
+  type LateAge,
+  type LateTradeDocument,
+  type RangeQuery,
+  type TradeDocument
+} from '@tapedeck/mongo'
+import {
+  answers,
+  number,
+  object,
+  orNull,
+  rows,
+  SHARE_MS,
+  text,
+  textOrNull,
+  texts,
+  whole,
+  wholeOrNull,
+  type Routes,
+  type RouteTools
+} from '../http.ts'
+import { LoadCache } from '../load-cache.ts'
+import {
+  LIMIT,
+  onGrid,
+  query,
+  SYMBOLS,
+  TIME,
+  timeRange,
+  windowMs,
+  type TimeRange
+} from '../query.ts'
+import { addReadNotes, withReadNotes, type Reader, type ReadNotes } from '../reader.ts'
+
+const SECOND_MS = 1000
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
+
+/** The schema of a row of a trade. */
+export const TRADE = {
+  id: text,
+  symbol: text,
+  time: whole,
+  tradedAt: text,
+  price: number,
+  size: number,
+  conditions: orNull(texts),
+  session: text,
+  tradeDate: text,
+  eligible: textOrNull,
+  receivedAt: whole,
+  feed: text
+}
+const TRADES = object({ trades: rows(TRADE) })
+const LATE_TRADES = object({ lateTrades: rows({ ...TRADE, reason: text, byMs: whole }) })
+const LATE_AGES = object({
+  ages: rows({
+    age: text,
+    fromMs: whole,
+    toMs: wholeOrNull,
+    tooLate: whole,
+    fromTheFuture: whole,
+    redelivered: whole
+  })
+})
+const TRADE_RATES = object({ rates: rows({ symbol: text, time: whole, tradesPerSecond: number }) })
+
+const RANGE = { symbol: SYMBOLS, from: TIME, to: TIME }
+
+/** Routes for trades: one by one, those in no bar, and how many there are in a second. */
+export function tradeRoutes(app: Routes, { reader, share, clock }: RouteTools): void {
+  const sharedTrades = new LoadCache<SharedTrades>({
+    ...SHARED_TRADES,
+    weigh: ({ value }) => value.length,
+    clock
+  })
+  app.get(
+    '/api/v1/trades',
+    {
+      schema: {
+        summary: 'Single trades',
+        querystring: query({ ...RANGE, limit: LIMIT }),
+        response: answers(TRADES)
+      }
+    },
+    async ({ query: { symbol: symbols, limit, ...bounds } }, reply) => {
+      const range = timeRange(bounds, clock.now(), { spanMs: 15 * MINUTE_MS })
+      const asked = { symbols, ...range, limit }
+      return share(reply, TRADES, asked, async () => {
+        const found = await recentTrades(reader, sharedTrades, asked)
+        return { trades: found.map(tradeRow) }
+      })
+    }
+  )
+  app.get(
+    '/api/v1/late-trades',
+    {
+      schema: {
+        summary: 'Trades in no bar, with the reason, by the time of receipt',
+        querystring: query({ ...RANGE, limit: LIMIT }),
+        response: answers(LATE_TRADES)
+      }
+    },
+    async ({ query: { symbol: symbols, limit, ...bounds } }, reply) => {
+      const range = timeRange(bounds, clock.now(), { spanMs: HOUR_MS })
+      const asked = { symbols, ...range, limit }
+      return share(reply, LATE_TRADES, asked, async () => ({
+        lateTrades: (await reader.lateTrades(asked)).map(lateTradeRow)
+      }))
+    }
+  )
+  app.get(
+    '/api/v1/late-ages',
+    {
+      schema: {
+        summary: 'Trades in no bar, counted by how late they were',
+        querystring: query(RANGE),
+        response: answers(LATE_AGES)
+      }
+    },
+    async ({ query: { symbol: symbols, ...bounds } }, reply) => {
+      const asked = { symbols, ...timeRange(bounds, clock.now(), { spanMs: HOUR_MS }) }
+      return share(reply, LATE_AGES, asked, async () => ({
+        ages: lateAgeRows(await reader.lateAges(asked))
+      }))
+    }
+  )
+  app.get(
+    '/api/v1/trade-rate',
+    {
+      schema: {
+        summary: 'Trades per second',
+        querystring: query({ ...RANGE, limit: LIMIT }),
+        response: answers(TRADE_RATES)
+      }
+    },
+    async ({ query: { symbol: symbols, limit, ...bounds } }, reply) => {
+      const nowMs = clock.now()
+      const range = timeRange(bounds, nowMs, { spanMs: 5 * MINUTE_MS })
+      const timeframe = rateTimeframe(range)
+      const asked = { symbols, timeframe, ...onGrid(range, timeframe), limit }
+      return share(reply, TRADE_RATES, asked, async () => ({
+        rates: (await reader.bars(asked)).map((bar) => tradeRate(bar, timeframe, nowMs))
+      }))
+    }
+  )
+}
+
+/** Fields that trades lack which were stored before the fields existed. */
+const MISSING = { conditions: null, eligible: null } as const
+
+/** A trade as the api returns it. */
+export function tradeRow(stored: TradeDocument) {
+  const trade = { ...MISSING, ...stored }
+  return {
+    id: trade._id,
+    symbol: trade.symbol,
+    time: trade.tradedAt.getTime(),
+    tradedAt: trade.tradedAt.toISOString(),
+    price: trade.price,
+    size: trade.size,
+    conditions: trade.conditions,
+    session: trade.session,
+    tradeDate: trade.tradeDate,
+    eligible: trade.eligible,
+    receivedAt: trade.receivedAt.getTime(),
+    feed: trade.feed
+  }
+}
+
+/** A trade in no bar; `time` is its time of receipt, because a trade may be a day late. */
+function lateTradeRow(trade: LateTradeDocument) {
+  return {
+    ...tradeRow(trade),
+    time: trade.receivedAt.getTime(),
+    reason: trade.reason,
+    byMs: trade.byMs
+  }
+}
+
+/** Trades that several requests share, and what the read left out. */
+interface SharedTrades {
+  readonly value: readonly TradeDocument[]
+  readonly notes: ReadNotes
+}
+
+/** The weight is in rows; a trade takes about half a kilobyte. */
+const SHARED_TRADES = { ttlMs: SHARE_MS, maxEntries: 100, maxWeight: 40_000 } as const
+/** Trades read beyond the limit, for those of the last second outside a viewer's range. */
+const SPARE_ROWS = 200
+
+/**
+ * The newest `limit` trades of an exact range, from a read that many viewers share.
+ *
+ * Trades have no grid, so viewers whose clocks differ by milliseconds request different ranges. The range is
+ * widened to full seconds, read once, and cut to each request. When the spare rows are too few for that
+ * (more than 200 trades in the cut-off part of a second), the exact range is read.
+ */
+async function recentTrades(
+  reader: Pick<Reader, 'trades'>,
+  shared: LoadCache<SharedTrades>,
+  asked: RangeQuery
+): Promise<readonly TradeDocument[]> {
+  const { symbols, fromMs, toMs, limit } = asked
+  const wide: RangeQuery = {
+    symbols,
+    fromMs: Math.floor(fromMs / SECOND_MS) * SECOND_MS,
+    toMs: Math.ceil(toMs / SECOND_MS) * SECOND_MS,
+    limit: limit + SPARE_ROWS
+  }
+  const load = (): Promise<SharedTrades> => withReadNotes(() => reader.trades(wide))
+  const { value: found, notes } = await shared.get(JSON.stringify(wide), load).value
+  addReadNotes(notes)
+  const inRange = found.filter(({ tradedAt }) => {
+    const ms = tradedAt.getTime()
+    return ms >= fromMs && ms < toMs
+  })
+  const complete = found.length < wide.limit || inRange.length >= limit
+  return complete ? inRange.slice(-limit) : reader.trades(asked)
+}
+
+const AGES = ['under 1 s', '1 to 10 s', '10 to 60 s', '1 to 60 min', '1 to 24 h', 'over 24 h']
+
+/** One row for each age, youngest first, with a count for each reason; no rows when no trade was excluded. */
+function lateAgeRows(found: readonly LateAge[]) {
+  if (found.length === 0) return []
+  return LATE_AGES_MS.map((fromMs, age) => {
+    const countOf = (reason: LateAge['reason']): number =>
+      found.find((one) => one.age === age && one.reason === reason)?.trades ?? 0
+    return {
+      age: AGES[age] ?? '',
+      fromMs,
+      toMs: LATE_AGES_MS[age + 1] ?? null,
+      tooLate: countOf('too late'),
+      fromTheFuture: countOf('from the future'),
+      redelivered: countOf('redelivered')
+    }
+  })
+}
+
+/** The bars from which a rate is computed: short ones for a short range, long ones for a long range. */
+function rateTimeframe({ fromMs, toMs }: TimeRange): Timeframe {
+  const spanMs = toMs - fromMs
+  if (spanMs <= 15 * MINUTE_MS) return '1s'
+  return spanMs <= DAY_MS ? '1m' : '1h'
+}
+
+/**
+ * Trades per second over the window of a bar. An open window counts the seconds since its start, at least
+ * one; otherwise every chart would end in an apparent fall.
+ */
+function tradeRate(bar: BarFields, timeframe: Timeframe, nowMs: number) {
+  const start = bar.start.getTime()
+  const lengthMs = windowMs(timeframe)
+  const lastedMs =
+    bar.status === 'provisional' ? Math.min(lengthMs, Math.max(SECOND_MS, nowMs - start)) : lengthMs
+  return {
+    symbol: bar.symbol,
+    time: start,
+    tradesPerSecond: bar.tradeCount / (lastedMs / SECOND_MS)
+  }
+}
