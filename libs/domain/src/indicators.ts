@@ -1,3 +1,103 @@
+/** Indicators of closes, with the names and usual values of their parameters. Lengths are in bars. */
+export const INDICATORS = {
+  sma: { label: 'SMA', parameters: [['length', 20]] },
+  ema: { label: 'EMA', parameters: [['length', 50]] },
+  bollinger: {
+    label: 'Bollinger bands',
+    parameters: [
+      ['length', 20],
+      ['width', 2]
+    ]
+  },
+  rsi: { label: 'RSI', parameters: [['length', 14]] },
+  macd: {
+    label: 'MACD',
+    parameters: [
+      ['fast', 12],
+      ['slow', 26],
+      ['signal', 9]
+    ]
+  }
+} as const satisfies Record<
+  string,
+  { label: string; parameters: readonly (readonly [name: string, usual: number])[] }
+>
+type IndicatorName = keyof typeof INDICATORS
+
+/** An indicator with its parameters, in the order of INDICATORS. */
+export interface Indicator {
+  readonly name: IndicatorName
+  readonly values: readonly number[]
+}
+
+/** Bars that a length may count, and standard deviations that a band may be wide, at most. */
+const MAX_LENGTH = 500
+const MAX_WIDTH = 10
+/** What users may write. */
+export const INDICATOR_FORMS =
+  `sma:length, ema:length, rsi:length, bollinger:length:width, macd:fast:slow:signal; ` +
+  `lengths from 1 to ${MAX_LENGTH}, width up to ${MAX_WIDTH}; parameters at the end may be left out`
+
+/** Reads an indicator such as `sma:20`; undefined when it is none of INDICATOR_FORMS. Parameters left out are the usual ones. */
+export function readIndicator(text: string): Indicator | undefined {
+  const [name = '', ...rest] = text.split(':')
+  if (!isIndicatorName(name)) return undefined
+  const { parameters } = INDICATORS[name]
+  const values = parameters.map(([, usual], at) =>
+    rest[at] === undefined ? usual : rest[at].trim() === '' ? NaN : Number(rest[at])
+  )
+  const fits = values.every((one, at) =>
+    parameters[at]?.[0] === 'width'
+      ? one > 0 && one <= MAX_WIDTH
+      : Number.isInteger(one) && one >= 1 && one <= MAX_LENGTH
+  )
+  return fits && rest.length <= parameters.length ? { name, values } : undefined
+}
+
+function isIndicatorName(name: string): name is IndicatorName {
+  return Object.hasOwn(INDICATORS, name)
+}
+
+/** The lines of an indicator over closes, by their names: one line is called `value`. */
+export function linesOf(
+  closes: readonly number[],
+  { name, values }: Indicator
+): Readonly<Record<string, IndicatorLine>> {
+  const [a = 1, b = 1, c = 1] = values
+  switch (name) {
+    case 'sma':
+      return { value: sma(closes, a) }
+    case 'ema':
+      return { value: ema(closes, a) }
+    case 'rsi':
+      return { value: rsi(closes, a) }
+    case 'bollinger':
+      return { ...bollinger(closes, a, b) }
+    default:
+      return { ...macd(closes, a, b, c) }
+  }
+}
+
+/**
+ * Bars before the first one asked for that its values depend on. Exponential averages depend on all bars; after this many the
+ * weight of the earlier ones is below 1e-8.
+ */
+export function warmUpOf({ name, values }: Indicator): number {
+  const [a = 1, b = 1, c = 1] = values
+  switch (name) {
+    case 'sma':
+    case 'bollinger':
+      return a - 1
+    // (1 - 2 / (n + 1)) ** (10 n) is about e ** -20, (1 - 1 / n) ** (20 n) too.
+    case 'ema':
+      return 10 * a
+    case 'rsi':
+      return 20 * a
+    default:
+      return 10 * (Math.max(a, b) + c)
+  }
+}
+
 /** A value for each bar; null while there are too few bars before it. */
 export type IndicatorLine = readonly (number | null)[]
 

@@ -106,7 +106,7 @@ describe('the live page in a browser', options, () => {
     })
     assert.ok(Math.abs((await barCount(page)) - stored) <= 2)
     assert.ok(stored > 1300)
-    await page.keyboard.press('ArrowLeft')
+    for (let bars = 0; bars < 5; bars++) await page.keyboard.press('ArrowLeft')
     assert.match(await text(page, 'bar-when'), /final|revised/)
     assert.deepEqual(complaints, [])
   })
@@ -274,6 +274,7 @@ describe('the live page in a browser', options, () => {
         await eventually(async () => {
           assert.match(await text(page, 'forecast-facts'), /Skill/)
           assert.match(await text(page, 'lag'), /ms/)
+          assert.match(await text(page, 'bar-facts'), /VWAP\s[\d.,]+/)
           assert.ok((await barCount(page)) > 130)
         })
         await page.screenshot({ path: path.join(images, `${name}.png`) })

@@ -4,9 +4,12 @@ import {
   anchoredVwap,
   bollinger,
   ema,
+  linesOf,
   macd,
+  readIndicator,
   rsi,
   sma,
+  warmUpOf,
   type IndicatorLine
 } from '@tapedeck/domain/indicators'
 import fc from 'fast-check'
@@ -221,6 +224,66 @@ describe('anchoredVwap()', () => {
           })
         }
       )
+    )
+  })
+})
+
+describe('readIndicator()', () => {
+  it('completes parameters and refuses what does not fit', () => {
+    assert.deepEqual(readIndicator('sma'), { name: 'sma', values: [20] })
+    assert.deepEqual(readIndicator('bollinger:10:2.5'), { name: 'bollinger', values: [10, 2.5] })
+    for (const text of [
+      'x',
+      'sma:0',
+      'sma:1.5',
+      'sma:501',
+      'sma:5:5',
+      'bollinger:20:0',
+      'toString'
+    ]) {
+      assert.equal(readIndicator(text), undefined, text)
+    }
+  })
+})
+
+describe('linesOf()', () => {
+  it('names the lines of each indicator', () => {
+    const names = ['sma', 'ema', 'rsi', 'bollinger', 'macd'].map((text) =>
+      Object.keys(linesOf([1, 2, 3], readIndicator(text)!))
+    )
+    assert.deepEqual(names, [
+      ['value'],
+      ['value'],
+      ['value'],
+      ['middle', 'upper', 'lower'],
+      ['macd', 'signal', 'histogram']
+    ])
+  })
+})
+
+describe('warmUpOf()', () => {
+  const indicators = fc
+    .tuple(
+      fc.constantFrom('sma', 'ema', 'rsi', 'bollinger', 'macd'),
+      fc.integer({ min: 1, max: 12 })
+    )
+    .map(([name, length]) =>
+      readIndicator(name === 'macd' ? `macd:${length}:${length + 3}:2` : `${name}:${length}`)!
+    )
+
+  it('is enough for values that do not depend on where the bars begin', () => {
+    const walk = fc.array(fc.integer({ min: -50, max: 50 }), { minLength: 700, maxLength: 700 })
+    fc.assert(
+      fc.property(walk, indicators, (steps, indicator) => {
+        let price = 10_000
+        const closes = steps.map((step) => (price += step))
+        const cut = closes.slice(-1 - warmUpOf(indicator))
+        const lines = linesOf(closes, indicator)
+        for (const [name, values] of Object.entries(linesOf(cut, indicator))) {
+          assertNear(values.at(-1), lines[name]?.at(-1) ?? NaN, 1e4)
+        }
+      }),
+      { numRuns: 50 }
     )
   })
 })

@@ -57,9 +57,13 @@ const NEAR_EDGE = 150
 /** Bars in view at first, at most, and the width of one, CSS pixels. */
 const FIRST_BARS = 130
 const BAR_WIDTH = 5.5
+/** Fewer bars do not fill the chart. */
+const LEAST_BARS = 40
 const RIGHT_OFFSET = 3
 /** Lines over the bars are computed again at most so often while the newest bar moves, ms. */
 const LINES_MS = 250
+/** A bar that moves is drawn at most so often, ms, so that panning stays smooth while a thousand trades a second come. */
+const CHANGED_MS = 50
 const PANE_SHARES = { price: 1, volume: 0.2, errors: 0.18, rsi: 0.25, macd: 0.3 } as const
 type Pane = keyof typeof PANE_SHARES
 
@@ -91,6 +95,8 @@ export class MarketChart {
   /** Seconds east of UTC now: the axis puts days and hours where they begin for the viewer. */
   readonly #zoneMs = -new Date().getTimezoneOffset() * 60_000
   readonly #draw = oncePerFrame(() => this.#drawNow())
+  readonly #drawChanged = oncePerFrame(() => this.#drawNow(), CHANGED_MS)
+  readonly #tellChanged = oncePerFrame(() => this.#tellPointed(), LINES_MS)
   readonly #drawLines = oncePerFrame(() => this.#drawLinesNow(), LINES_MS)
 
   constructor(container: HTMLElement, layout: Layout, listeners: ChartListeners) {
@@ -164,7 +170,7 @@ export class MarketChart {
   touch(content: ChartContent, ids: readonly string[]): void {
     this.#content = content
     for (const id of ids) this.#changed.add(id)
-    this.#draw()
+    this.#drawChanged()
   }
 
   recolour(): void {
@@ -212,7 +218,10 @@ export class MarketChart {
     const to = this.#slots.length + RIGHT_OFFSET
     this.#chart.priceScale('right').applyOptions({ autoScale: true })
     const width = this.#chart.timeScale().width()
-    const count = width === 0 ? FIRST_BARS : Math.min(FIRST_BARS, width / BAR_WIDTH)
+    const count =
+      width === 0
+        ? FIRST_BARS
+        : Math.min(FIRST_BARS, width / BAR_WIDTH, Math.max(LEAST_BARS, this.#slots.length))
     this.#chart.timeScale().setVisibleLogicalRange({ from: to - count, to })
   }
 
@@ -350,7 +359,7 @@ export class MarketChart {
       this.#changed.clear()
       this.#drawLastPrice()
       this.#drawLines()
-      this.#tellPointed()
+      this.#tellChanged()
       return
     }
     this.#isStale = false
@@ -496,6 +505,8 @@ export class MarketChart {
         ...plain,
         lineWidth: style === 'line' ? 2 : 1,
         lineStyle: style === 'dots' ? LineStyle.Dotted : LineStyle.Solid,
+        // A VWAP far from the price would flatten the bars.
+        ...(colour === '--vwap' && { autoscaleInfoProvider: () => null }),
         ...(pane === 'rsi' && {
           autoscaleInfoProvider: () => ({ priceRange: { minValue: 0, maxValue: 100 } })
         })
@@ -524,7 +535,11 @@ export class MarketChart {
     const [own, naive] = this.#errors
     own.setData(scored.map(({ time, error }) => ({ time: this.#timeOf(time), value: error ?? 0 })))
     naive.setData(
-      scored.map(({ time, naiveError }) => ({ time: this.#timeOf(time), value: naiveError ?? 0 }))
+      scored.map(({ time, naiveError }, at) => {
+        const isLast = scored[at + 1]?.time !== time + this.#windowMs
+        const point = { time: this.#timeOf(time), value: naiveError ?? 0 }
+        return isLast ? { ...point, color: 'transparent' } : point
+      })
     )
   }
 

@@ -10,20 +10,31 @@ const MAX_DECIMALS = 8
 const fixed = new Map<string, Intl.NumberFormat>()
 
 /**
- * The decimals of a price's tick: as many as four of five of these prices need, at least two from one unit of the currency
- * on. The others, such as midpoint trades with four decimals, are rounded on axes and written in full on the tape.
+ * The decimals of a price's tick: as many as most of these prices need, at least two from one unit of the currency on. The others,
+ * such as midpoint trades with four decimals, are rounded on axes and written in full on the tape. `share` is that of the prices
+ * that are multiples of the tick.
  */
-export function decimalsOf(prices: readonly number[]): number {
+export function decimalsOf(prices: readonly number[], share = 0.5): number {
   const known = prices.filter((price) => Number.isFinite(price) && price !== 0)
   const last = known.at(-1)
   if (last === undefined) return 2
   const least = Math.abs(last) >= 1 ? 2 : 4
-  const enough = 0.8 * known.length
   for (let decimals = least; decimals < MAX_DECIMALS; decimals++) {
     const fitting = known.filter((price) => isMultiple(price, 10 ** -decimals))
-    if (fitting.length >= enough) return decimals
+    if (fitting.length >= share * known.length) return decimals
   }
   return MAX_DECIMALS
+}
+
+/** The same from bars. Their prices are more often between two ticks; by chance one in ten fits a tick ten times too large. */
+export function decimalsOfBars(
+  bars: readonly { readonly open: number | null; readonly close: number | null }[]
+): number {
+  const prices = bars.flatMap(({ open, close }) => [open, close])
+  return decimalsOf(
+    prices.filter((price) => price !== null),
+    0.2
+  )
 }
 
 function isMultiple(price: number, tick: number): boolean {
@@ -75,7 +86,8 @@ export function signedText(value: number, format: (value: number) => string): st
 }
 
 export function percentText(share: number): string {
-  return signedText(share, (value) => `${(value * 100).toFixed(2)} %`)
+  const isZero = Math.abs(share) < 0.00005
+  return signedText(isZero ? 0 : share, (value) => `${(value * 100).toFixed(2)} %`)
 }
 
 /** Local time of day, with milliseconds where single trades are listed. */

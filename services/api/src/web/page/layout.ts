@@ -1,3 +1,5 @@
+import { readIndicator } from '@tapedeck/domain/indicators'
+
 /** What is chosen. The address holds what a link should show, the browser's storage how this viewer likes it. */
 export interface Layout {
   symbol: string | undefined
@@ -30,32 +32,6 @@ export type ChartPart = keyof typeof CHART_PARTS
 export const THEMES = ['auto', 'light', 'dark'] as const
 type Theme = (typeof THEMES)[number]
 
-/** Indicators with the names and usual values of their parameters. */
-export const INDICATORS = {
-  sma: { label: 'SMA', parameters: [['length', 20]] },
-  ema: { label: 'EMA', parameters: [['length', 50]] },
-  bollinger: {
-    label: 'Bollinger bands',
-    parameters: [
-      ['length', 20],
-      ['width', 2]
-    ]
-  },
-  rsi: { label: 'RSI', parameters: [['length', 14]] },
-  macd: {
-    label: 'MACD',
-    parameters: [
-      ['fast', 12],
-      ['slow', 26],
-      ['signal', 9]
-    ]
-  }
-} as const satisfies Record<
-  string,
-  { label: string; parameters: readonly (readonly [string, number])[] }
->
-export type IndicatorName = keyof typeof INDICATORS
-
 /** What the api offers, from the attributes of index.html. */
 export interface Offer {
   readonly timeframes: readonly string[]
@@ -64,8 +40,6 @@ export interface Offer {
   readonly models: readonly string[]
 }
 
-/** The parameter `length` of an indicator at most, bars. */
-const MAX_LENGTH = 500
 const ADDRESS_LISTS = ['indicators', 'parts'] as const
 
 /** The layout of an address (`#symbol=AAPL&timeframe=5s`) over a stored one; what does not fit is left out. */
@@ -121,26 +95,6 @@ export function horizonsOf({ forecasts }: Pick<Offer, 'forecasts'>, timeframe: s
     .filter((one) => one.slice(0, one.lastIndexOf(':')) === timeframe)
     .map((one) => Number(one.slice(one.lastIndexOf(':') + 1)))
     .toSorted((a, b) => a - b)
-}
-
-/** An indicator and its parameters; undefined when the text is none, or a parameter is not whole and from 1 to 500. */
-export function readIndicator(
-  text: string
-): { readonly name: IndicatorName; readonly values: readonly number[] } | undefined {
-  const [name = '', ...rest] = text.split(':')
-  if (!Object.hasOwn(INDICATORS, name)) return undefined
-  const { parameters } = INDICATORS[name as IndicatorName]
-  const values = parameters.map(([, usual], at) =>
-    rest[at] === undefined ? usual : Number(rest[at])
-  )
-  const fits = values.every((one, at) =>
-    parameters[at]?.[0] === 'width'
-      ? one > 0 && one <= 10
-      : Number.isInteger(one) && one >= 1 && one <= MAX_LENGTH
-  )
-  return fits && rest.length <= parameters.length
-    ? { name: name as IndicatorName, values }
-    : undefined
 }
 
 function preferred(timeframes: readonly string[]): string {

@@ -1,14 +1,11 @@
 import {
   anchoredVwap,
-  bollinger,
-  ema,
-  macd,
-  rsi,
-  sma,
+  INDICATORS,
+  linesOf,
+  readIndicator,
   type IndicatorLine,
   type VwapPart
 } from '@tapedeck/domain/indicators'
-import { readIndicator } from './layout.ts'
 import { windowMsOf, type ChartBar } from './series.ts'
 
 /** Sums of a session before the first bar that is loaded, so that its VWAP begins at its open. */
@@ -86,50 +83,39 @@ export function indicatorLines(
   let last = bars.find(({ close }) => close !== null)?.close ?? 0
   const closes = bars.map(({ close }) => (last = close ?? last))
   return indicators.flatMap((text, at) =>
-    linesOf(closes, text, COLOURS[at % COLOURS.length] ?? '--line-1')
+    chartLines(closes, text, COLOURS[at % COLOURS.length] ?? '--line-1')
   )
 }
 
-function linesOf(closes: readonly number[], text: string, colour: string): ChartLine[] {
+/** How the lines of an indicator look, by their names. */
+const LOOKS: Readonly<Record<string, Partial<ChartLine>>> = {
+  upper: { style: 'thin' },
+  middle: { style: 'dots' },
+  lower: { style: 'thin' },
+  macd: { colour: '--line-1' },
+  signal: { colour: '--line-3' },
+  histogram: { style: 'histogram', colour: '--muted' }
+}
+
+function chartLines(closes: readonly number[], text: string, colour: string): ChartLine[] {
   const indicator = readIndicator(text)
   if (indicator === undefined) return []
   const { name, values } = indicator
-  const [a = 1, b = 1, c = 1] = values
-  const over = { pane: 'price', colour } as const
-  switch (name) {
-    case 'sma':
-      return [{ ...over, style: 'line', label: `SMA ${a}`, values: sma(closes, a) }]
-    case 'ema':
-      return [{ ...over, style: 'line', label: `EMA ${a}`, values: ema(closes, a) }]
-    case 'bollinger': {
-      const bands = bollinger(closes, a, b)
-      return [
-        { ...over, style: 'thin', label: `BB ${a} upper`, values: bands.upper },
-        { ...over, style: 'dots', label: 'middle', values: bands.middle },
-        { ...over, style: 'thin', label: 'lower', values: bands.lower }
-      ]
-    }
-    case 'rsi':
-      return [{ pane: 'rsi', style: 'line', colour, label: `RSI ${a}`, values: rsi(closes, a) }]
-    default: {
-      const own = macd(closes, a, b, c)
-      return [
-        {
-          pane: 'macd',
-          style: 'histogram',
-          colour: '--muted',
-          label: 'histogram',
-          values: own.histogram
-        },
-        {
-          pane: 'macd',
-          style: 'line',
-          colour: '--line-1',
-          label: `MACD ${a} ${b} ${c}`,
-          values: own.macd
-        },
-        { pane: 'macd', style: 'line', colour: '--line-3', label: 'signal', values: own.signal }
-      ]
-    }
-  }
+  const pane = name === 'rsi' || name === 'macd' ? name : 'price'
+  const title = `${name === 'bollinger' ? 'BB' : INDICATORS[name].label} ${values.join(' ')}`
+  const lines = Object.entries(linesOf(closes, indicator))
+  // What is drawn first lies below.
+  const ordered = lines.toSorted(([left], [right]) => rankOf(left) - rankOf(right))
+  return ordered.map(([line, own], at) => ({
+    label: at > 0 ? line : line === 'value' || line === name ? title : `${title} ${line}`,
+    pane,
+    style: 'line',
+    colour,
+    ...LOOKS[line],
+    values: own
+  }))
+}
+
+function rankOf(line: string): number {
+  return line === 'histogram' ? 0 : 1
 }

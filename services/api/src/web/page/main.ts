@@ -1,3 +1,4 @@
+import { INDICATORS, readIndicator } from '@tapedeck/domain/indicators'
 import { ask, persistently } from './api.ts'
 import { barFacts, coverageText, MarketChart, revisionText, type LegendValue } from './chart.ts'
 import { $, directionClass, forgetColours, html, oncePerFrame, setText, typed } from './dom.ts'
@@ -8,12 +9,9 @@ import {
   CHART_PARTS,
   CHART_TYPES,
   horizonsOf,
-  INDICATORS,
-  readIndicator,
   readLayout,
   THEMES,
   type ChartPart,
-  type IndicatorName,
   type Layout,
   type Offer
 } from './layout.ts'
@@ -212,24 +210,42 @@ function showBar(
   ]
   setText($('bar-when'), notes.filter((one) => one !== '').join(' · '))
   const move = bar.close === null || bar.open === null ? 0 : bar.close - bar.open
-  facts.replaceChildren(
+  showFacts(facts, [
     ...barFacts(bar, market.decimals).map(([label, text]) => {
       const isPrice = label.length === 1 && label !== 'V'
-      return factOf(label, text, isPrice ? directionClass(move).replace('muted', '') : '')
+      const tone = isPrice && move !== 0 ? directionClass(move) : ''
+      return { label, text, tone, colour: undefined }
     }),
-    ...values.map(({ label, text, colour }) => {
-      const fact = factOf(label, text, '')
-      fact.style.setProperty('--own', `var(${colour})`)
-      fact.classList.add('line')
-      return fact
-    })
-  )
+    ...values.map((value) => ({ ...value, tone: '' }))
+  ])
 }
 
-function factOf(label: string, text: string, tone: string): HTMLElement {
-  const fact = html('span', 'fact')
-  fact.append(html('span', 'muted', label), html('span', tone, text))
-  return fact
+interface Fact {
+  readonly label: string
+  readonly text: string
+  readonly tone: string
+  /** Of the line that the number belongs to. */
+  readonly colour: string | undefined
+}
+
+/** Numbers with their names, in elements that stay and change their texts. */
+function showFacts(container: HTMLElement, facts: readonly Fact[]): void {
+  facts.forEach(({ label, text, tone, colour }, at) => {
+    let fact = container.children[at] as HTMLElement | undefined
+    if (fact === undefined) {
+      fact = html('span', 'fact')
+      fact.append(html('span', 'muted'), html('span'))
+      container.append(fact)
+    }
+    const own = colour === undefined ? '' : `var(${colour})`
+    if (fact.style.getPropertyValue('--own') !== own) fact.style.setProperty('--own', own)
+    fact.classList.toggle('line', colour !== undefined)
+    const [name, value] = fact.children as unknown as [HTMLElement, HTMLElement]
+    setText(name, label)
+    setText(value, text)
+    if (value.className !== tone) value.className = tone
+  })
+  while (container.children.length > facts.length) container.lastElementChild?.remove()
 }
 
 function rateScope(): string {
@@ -335,9 +351,7 @@ function showControls(): void {
     typed(`part-${part}`, HTMLInputElement).checked = layout.parts.includes(part as ChartPart)
   }
   for (const name of Object.keys(INDICATORS)) {
-    const own = layout.indicators
-      .map(readIndicator)
-      .find((one) => one?.name === (name as IndicatorName))
+    const own = layout.indicators.map(readIndicator).find((one) => one?.name === name)
     typed(`indicator-${name}`, HTMLInputElement).checked = own !== undefined
     const inputs = document.querySelectorAll<HTMLInputElement>(`input[data-indicator="${name}"]`)
     own?.values.forEach((value, at) => {

@@ -1,7 +1,7 @@
 import { openStream, type StreamBatch, type TradeRow } from '@tapedeck/client'
 import { ask, persistently } from './api.ts'
 import { $ } from './dom.ts'
-import { decimalsOf } from './format.ts'
+import { decimalsOf, decimalsOfBars } from './format.ts'
 import type { Layout } from './layout.ts'
 import { anchorOf, hasSessionVwap, vwapPartOf, type VwapSeed } from './lines.ts'
 import { BarSeries, windowMsOf, type ChartBar } from './series.ts'
@@ -31,8 +31,8 @@ export interface MarketListeners {
 const PAGE_BARS = 600
 const MAX_OUTAGES = 300
 const TAPE_ROWS = 200
-/** Prices by which the tick is known. */
-const TICK_SAMPLE = 100
+/** Trades or bars by which the tick is known. */
+const TICK_SAMPLE = 50
 /** How often forecasts are explained again at most, ms: they are made once a bar. */
 const FORECAST_MS = 2000
 /** Without the stream, what is new is asked for so often, ms. */
@@ -189,6 +189,7 @@ export class Market {
     if (this.#ended.signal.aborted) return
     this.#addTrades(trades)
     this.trades.sort((a, b) => a.time - b.time)
+    this.#knowTick(this.series.bars)
     this.#listeners.onTrades()
   }
 
@@ -283,8 +284,9 @@ export class Market {
   }
 
   #knowTick(bars: readonly ChartBar[]): void {
-    const prices = bars.slice(-TICK_SAMPLE).flatMap(({ open, close }) => [open, close])
-    if (prices.length > 0) this.decimals = decimalsOf(prices.filter((price) => price !== null))
+    if (this.trades.length >= TICK_SAMPLE) {
+      this.decimals = decimalsOf(this.trades.slice(-TICK_SAMPLE).map(({ price }) => price))
+    } else if (bars.length > 0) this.decimals = decimalsOfBars(bars.slice(-TICK_SAMPLE))
   }
 
   #explainForecast(afterMs: number): void {

@@ -3,9 +3,9 @@ import { conditionName } from '@tapedeck/domain/conditions'
 import { $, html, oncePerFrame, setText } from './dom.ts'
 import { clockText, exactPriceText, sizeText } from './format.ts'
 
-const ROWS = 60
+const ROWS = 50
 /** More often nobody can read it, ms. */
-const LEAST_MS = 100
+const LEAST_MS = 200
 /** The code of an ordinary trade; its name is left out beside others, and its cell stays empty alone. */
 const REGULAR = '1'
 
@@ -19,7 +19,7 @@ interface Row {
 function conditionText(conditions: readonly string[] | null): string {
   return (conditions ?? [])
     .filter((code) => code !== REGULAR)
-    .map(conditionName)
+    .map((code) => conditionName(code).replace(/ \(.+\)$/, ''))
     .join(', ')
 }
 

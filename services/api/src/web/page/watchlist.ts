@@ -1,7 +1,7 @@
 import { openStream, type BarRow } from '@tapedeck/client'
 import { ask, ApiError, changeSymbols, persistently } from './api.ts'
 import { $, colourOf, directionClass, html, oncePerFrame, setText, typed } from './dom.ts'
-import { decimalsOf, percentText, priceText } from './format.ts'
+import { decimalsOfBars, percentText, priceText } from './format.ts'
 import type { SymbolRow } from './rows.ts'
 
 /** The height of a row, CSS pixels; page.css has the same. */
@@ -10,6 +10,8 @@ const ROW_HEIGHT = 44
 const SPARE_ROWS = 6
 /** A list that scrolls is left alone for so long before its prices are asked for, ms. */
 const SETTLE_MS = 200
+/** Prices move at most so often, ms. */
+const PRICES_MS = 200
 const RETRY_MS = 5000
 const SPARK_BARS = 30
 const MOST_SPARKLINES = 40
@@ -74,7 +76,10 @@ export class Watchlist {
   #followed = ''
   #ended = new AbortController()
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** Soon after what the viewer does. */
   readonly #draw = oncePerFrame(() => this.#drawNow())
+  /** Now and then while prices move. */
+  readonly #drawPrices = oncePerFrame(() => this.#drawNow(), PRICES_MS)
 
   constructor(timeframes: readonly string[], listeners: WatchlistListeners) {
     this.#listeners = listeners
@@ -113,6 +118,7 @@ export class Watchlist {
       if (lastPrice !== null && (lastTradeAt ?? 0) > quote.at) quote.last = lastPrice
     }
     $('symbol-form').hidden = !isChangeable
+    this.#list.classList.toggle('changeable', isChangeable)
     this.#find()
     this.choose(chosen)
   }
@@ -143,7 +149,7 @@ export class Watchlist {
     if (atMs < quote.at) return
     quote.last = price
     quote.at = atMs
-    this.#draw()
+    this.#drawPrices()
   }
 
   redraw(): void {
@@ -210,7 +216,7 @@ export class Watchlist {
         let trades = 0
         for (const bar of bars) trades += this.#take(bar)
         if (trades > 0) this.#listeners.onTrades(trades)
-        this.#draw()
+        this.#drawPrices()
       }
     } catch {
       // Refused, such as without a broker: the list of symbols, which is asked for now and then, has prices too.
@@ -259,6 +265,7 @@ export class Watchlist {
           })
         : { bars: [] }
     ])
+    const minutesOf = Map.groupBy(minutes.bars, ({ symbol }) => symbol)
     const daysOf = Map.groupBy(days.bars, ({ symbol }) => symbol)
     for (const { symbol, time, close } of minutes.bars) {
       if (close !== null) addClose(this.#quote(symbol).closes, { time, close })
@@ -268,7 +275,7 @@ export class Watchlist {
       const [before, today] = (daysOf.get(symbol) ?? []).slice(-2)
       quote.base = today === undefined ? (before?.open ?? undefined) : (before?.close ?? undefined)
       quote.base ??= quote.closes[0]?.close
-      quote.decimals = decimalsOf(quote.closes.map(({ close }) => close))
+      quote.decimals = decimalsOfBars(minutesOf.get(symbol) ?? [])
     }
     this.#draw()
   }

@@ -5,7 +5,6 @@ import {
   addressOf,
   CHART_TYPES,
   horizonsOf,
-  readIndicator,
   readLayout,
   type Layout
 } from '../../../../../services/api/src/web/page/layout.ts'
@@ -91,23 +90,5 @@ describe('horizonsOf()', () => {
     assert.deepEqual(horizonsOf(OFFER, '1m'), [1, 5])
     assert.deepEqual(horizonsOf(OFFER, '5m/1m'), [2])
     assert.deepEqual(horizonsOf(OFFER, '100t'), [])
-  })
-})
-
-describe('readIndicator()', () => {
-  it('completes parameters and refuses what does not fit', () => {
-    assert.deepEqual(readIndicator('sma'), { name: 'sma', values: [20] })
-    assert.deepEqual(readIndicator('bollinger:10:2.5'), { name: 'bollinger', values: [10, 2.5] })
-    for (const text of [
-      'x',
-      'sma:0',
-      'sma:1.5',
-      'sma:501',
-      'sma:5:5',
-      'bollinger:20:0',
-      'toString'
-    ]) {
-      assert.equal(readIndicator(text), undefined, text)
-    }
   })
 })

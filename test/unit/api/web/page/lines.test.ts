@@ -52,12 +52,12 @@ describe('indicatorLines()', () => {
       lines.map(({ label, pane }) => `${pane} ${label}`),
       [
         'price SMA 20',
-        'price BB 20 upper',
-        'price middle',
+        'price BB 20 2 middle',
+        'price upper',
         'price lower',
         'rsi RSI 14',
-        'macd histogram',
-        'macd MACD 12 26 9',
+        'macd MACD 12 26 9 histogram',
+        'macd macd',
         'macd signal'
       ]
     )
