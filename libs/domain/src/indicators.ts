@@ -58,6 +58,17 @@ function isIndicatorName(name: string): name is IndicatorName {
   return Object.hasOwn(INDICATORS, name)
 }
 
+/** An indicator as text, with all its parameters: `bollinger:20:2`. */
+export function indicatorText({ name, values }: Indicator): string {
+  return [name, ...values].join(':')
+}
+
+/** The closes of bars for indicators: a bar without a price keeps the close before it, bars before the first price have that. */
+export function closesOf(bars: readonly { readonly close: number | null }[]): number[] {
+  let last = bars.find(({ close }) => close !== null)?.close ?? 0
+  return bars.map(({ close }) => (last = close ?? last))
+}
+
 /** The lines of an indicator over closes, by their names: one line is called `value`. */
 export function linesOf(
   closes: readonly number[],

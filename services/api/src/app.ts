@@ -18,6 +18,7 @@ import { databaseReader, type Reader } from './reader.ts'
 import { barRoutes } from './routes/bars.ts'
 import { feedRoutes } from './routes/feed.ts'
 import { forecastRoutes } from './routes/forecasts.ts'
+import { indicatorRoutes } from './routes/indicators.ts'
 import { scoreRoutes } from './routes/scores.ts'
 import { symbolRoutes } from './routes/symbols.ts'
 import { tradeRoutes } from './routes/trades.ts'
@@ -97,6 +98,7 @@ export function buildApi(
     feedRoutes(routes, tools)
     tradeRoutes(routes, tools)
     barRoutes(routes, tools)
+    indicatorRoutes(routes, tools)
     forecastRoutes(routes, tools)
     scoreRoutes(routes, tools)
     addHealthRoutes(

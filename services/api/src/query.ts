@@ -10,6 +10,7 @@ import {
   windowSpec,
   type Timeframe
 } from '@tapedeck/domain'
+import { INDICATOR_FORMS, readIndicator, type Indicator } from '@tapedeck/domain/indicators'
 import type { TapePosition } from '@tapedeck/mongo'
 import { Type, type Static, type TObject, type TSchema } from 'typebox'
 
@@ -23,6 +24,7 @@ export interface RequestProblem {
 const MAX_NAMED_SYMBOLS = 500
 const MAX_LIMIT = 10_000
 const DEFAULT_LIMIT = 1000
+const MAX_INDICATORS = 20
 /** The last millisecond that a Date can hold. */
 const MAX_TIME_MS = 8.64e15
 
@@ -91,6 +93,13 @@ export const LIMIT = parameter<number>({
   default: DEFAULT_LIMIT,
   description: `a whole number from 1 to ${MAX_LIMIT}`
 })
+/** Indicators of closes. */
+export const INDICATORS = parameter<readonly Indicator[]>({
+  type: 'string',
+  format: 'indicators',
+  default: 'sma:20',
+  description: `a list of ${MAX_INDICATORS} at most with commas, each ${INDICATOR_FORMS}`
+})
 /** Where the previous page ended. */
 export const POSITION = parameter<TapePosition | undefined>({
   type: 'string',
@@ -146,6 +155,7 @@ const FORMATS = {
   symbols: parseSymbols,
   timeframe: (found) => (timeframeProblem(found) === undefined ? found : undefined),
   instant: parseTime,
+  indicators: parseIndicators,
   position: parsePosition,
   symbol(found, report) {
     for (const problem of symbolProblems([found], 1)) report(`symbol: ${problem}`)
@@ -177,7 +187,7 @@ export function readQuery<T extends TSchema>(raw: unknown, schema: T): Reading<S
   const values: Record<string, unknown> = {}
   for (const [name, property] of Object.entries(properties)) {
     const text = given.get(name)
-    const value = text === undefined ? property.default : read(name, text, property, problems)
+    const value = text === undefined ? defaultOf(property) : read(name, text, property, problems)
     values[name] = value === ALL ? undefined : value
   }
   const { from, to } = values
@@ -186,6 +196,12 @@ export function readQuery<T extends TSchema>(raw: unknown, schema: T): Reading<S
     problems.push({ field: 'from', message })
   }
   return problems.length === 0 ? { values: values as Static<T> } : { problems }
+}
+
+/** The value of a parameter that is not given. */
+function defaultOf(schema: ParameterSchema): unknown {
+  const { default: value } = schema
+  return schema.format === 'indicators' ? parseIndicators(String(value)) : value
 }
 
 /** Reads the parameters of a path by their schema; pure. */
@@ -242,6 +258,13 @@ function parseSymbols(found: string, report: (message: string) => void): string 
     report(`symbol: ${entries.length} symbols found, expected at most ${MAX_NAMED_SYMBOLS}, or *`)
   }
   return entries.toSorted()
+}
+
+function parseIndicators(found: string): readonly Indicator[] | undefined {
+  const texts = found.split(',').map((entry) => entry.trim())
+  const indicators = texts.map(readIndicator)
+  const isFitting = texts.length <= MAX_INDICATORS
+  return isFitting && indicators.every((one) => one !== undefined) ? indicators : undefined
 }
 
 const ISO_DATE = /^\d{4}-\d{2}-\d{2}$/

@@ -58,6 +58,7 @@ const FITTING: Readonly<Record<string, fc.Arbitrary<string>>> = {
     fc.date({ noInvalidDate: true }).map((date) => date.toISOString())
   ),
   position: fc.integer().map((ms) => `${ms}~c-1-0`),
+  indicators: fc.constantFrom('sma:20', 'rsi,macd', 'bollinger:5:1.5,ema:500'),
   'bar-id': fc.constantFrom(`AAPL|1m|${T0_MS}`, `MSFT|100t|c-1-0`, 'NOBODY|1h|0')
 }
 

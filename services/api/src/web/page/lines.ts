@@ -1,5 +1,6 @@
 import {
   anchoredVwap,
+  closesOf,
   INDICATORS,
   linesOf,
   readIndicator,
@@ -80,8 +81,7 @@ export function indicatorLines(
   bars: readonly ChartBar[],
   indicators: readonly string[]
 ): ChartLine[] {
-  let last = bars.find(({ close }) => close !== null)?.close ?? 0
-  const closes = bars.map(({ close }) => (last = close ?? last))
+  const closes = closesOf(bars)
   return indicators.flatMap((text, at) =>
     chartLines(closes, text, COLOURS[at % COLOURS.length] ?? '--line-1')
   )
