@@ -90,7 +90,10 @@ function splittable(broker: string): string {
   return address === '' ? broker : `${address.replaceAll(':', '-')}${IPV6_SUFFIX}:${port}`
 }
 
-/** Connects as kafkajs does by itself, and to the addresses that `splittable` has made. */
+/**
+ * Connects as kafkajs does by itself, and to the addresses that `splittable` has made. Requests are sent at once:
+ * with Nagle's algorithm one that follows an unanswered one waits for a delayed ACK, 40 ms on Linux.
+ */
 const connectTo: ISocketFactory = ({ host: given, port, ssl, onConnect }) => {
   const isIpv6 = given.endsWith(IPV6_SUFFIX)
   const host = isIpv6 ? given.slice(0, -IPV6_SUFFIX.length).replaceAll('-', ':') : given
@@ -101,6 +104,7 @@ const connectTo: ISocketFactory = ({ host: given, port, ssl, onConnect }) => {
     options === false || options === undefined
       ? net.connect({ host, port }, onConnect)
       : tls.connect({ host, port, ...name, ...(options === true ? {} : options) }, onConnect)
+  socket.setNoDelay(true)
   socket.setKeepAlive(true, KEEP_ALIVE_MS)
   return socket
 }
