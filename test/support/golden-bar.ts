@@ -146,6 +146,7 @@ export const GOLDEN_PUBLISHED = {
   notional: 6055.45,
   vwap: 100.0900826446281,
   tradeCount: 4,
+  lastTradeAt: T0_MS + 59_999,
   lateCount: 1,
   coverage: 0.75,
   gapIds: ['g1'],

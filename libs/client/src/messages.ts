@@ -42,6 +42,7 @@ export interface BarRow {
   readonly notional: number
   readonly vwap: number | null
   readonly tradeCount: number
+  readonly lastTradeAt: number
   readonly lateCount: number
   /** Share of the window in which the feed was up, 0 to 1. */
   readonly coverage: number | null

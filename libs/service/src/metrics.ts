@@ -40,3 +40,26 @@ export function createMetrics(): Metrics {
     expose: async () => ({ body: await registry.metrics(), contentType: registry.contentType })
   }
 }
+
+/**
+ * What a latency is measured of. Of a trade, up to now: `receipt` from the exchange's time to the producer, `broker`,
+ * `stored` and `stream` from the receipt until the broker has it, MongoDB has it, or clients of the stream are sent it.
+ * Of a provisional bar, from the exchange's time of its last trade: `bar_stored` and `bar_stream`.
+ */
+type LatencyStage = 'receipt' | 'broker' | 'stored' | 'stream' | 'bar_stored' | 'bar_stream'
+
+const LATENCY_BUCKETS = [
+  0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
+] as const
+
+/** Observes the latency of a stage, the same metric in every service. */
+export function observeLatency(metrics: Metrics): (stage: LatencyStage, ms: number) => void {
+  const histogram = metrics.histogram(
+    'latency_seconds',
+    'Latency of trades and provisional bars, by how far they have come',
+    LATENCY_BUCKETS,
+    ['stage']
+  )
+  // Clocks of two machines differ: what seems to come before it was sent took no time.
+  return (stage, ms) => histogram.observe({ stage }, Math.max(0, ms) / 1000)
+}

@@ -1,4 +1,4 @@
-import type { Metrics } from '@tapedeck/service'
+import { observeLatency, type Metrics } from '@tapedeck/service'
 
 /** What the consumer counts; docs/operations.md says what each means and what to do. */
 export function consumerMetrics(metrics: Metrics) {
@@ -69,6 +69,7 @@ export function consumerMetrics(metrics: Metrics) {
       'partition'
     ]),
     barsInMemory: metrics.gauge('bars_in_memory', 'Bars held in memory', ['partition']),
+    latency: observeLatency(metrics),
     flushSeconds: metrics.histogram(
       'flush_seconds',
       'Time of one flush of a partition to MongoDB',

@@ -186,7 +186,11 @@ export async function publishFlush(
   await writeCheckpoint(deps, owner, { ...flush, lost: side.lost })
 
   metrics.writesFenced.inc(newer)
-  for (const { status } of all(bars)) metrics.barsStored.inc({ status })
+  const nowMs = Date.now()
+  for (const { status, lastTradeAt } of all(bars)) {
+    metrics.barsStored.inc({ status })
+    if (status === 'provisional') metrics.latency('bar_stored', nowMs - lastTradeAt.getTime())
+  }
   for (const { status } of all(forecasts)) metrics.forecastsStored.inc({ status })
   for (const { reason, count } of absences) metrics.forecastsAbsent.inc({ reason }, count)
   metrics.changePoints.inc(events.length)

@@ -58,6 +58,9 @@ export class TradeWriter {
     const present = await retry(() => insertTrades(database, documents))
     metrics.tradesStored.inc(documents.length - present)
     metrics.tradesPresent.inc(present)
+    // Of the oldest of each insert only: an observation for each would cost as much as folding it.
+    const [oldest] = documents
+    if (oldest !== undefined) metrics.latency('stored', Date.now() - oldest.receivedAt.getTime())
   }
 
   #throwFailure(): void {

@@ -219,7 +219,9 @@ export class FrameHandler {
     metrics.tradesReceived.inc(trades.length)
     if (trades.length > 0) {
       this.#lastTradeMs = event.receivedAt
-      this.#clock.observe(event.receivedAt, Math.max(...trades.map(({ t }) => t)))
+      const newestMs = Math.max(...trades.map(({ t }) => t))
+      this.#clock.observe(event.receivedAt, newestMs)
+      metrics.latency('receipt', event.receivedAt - newestMs)
     }
     const origin = { ...event, feed: this.#config.feedName, copyOf }
     const records = recordsOf(trades, origin, amendments)

@@ -1,4 +1,4 @@
-import type { Metrics } from '@tapedeck/service'
+import { observeLatency, type Metrics } from '@tapedeck/service'
 
 /** The producer's metrics; docs/operations.md has their meaning and what to do. */
 export function producerMetrics(metrics: Metrics) {
@@ -41,6 +41,7 @@ export function producerMetrics(metrics: Metrics) {
       'feed_clock_ahead_seconds',
       'How far trades of the last minute are ahead of this machine’s clock; negative: behind'
     ),
+    latency: observeLatency(metrics),
     publishSeconds: metrics.histogram(
       'publish_seconds',
       'Time of one send to the broker',

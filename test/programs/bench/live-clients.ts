@@ -12,6 +12,7 @@ const PARSED = 4
 
 async function main({ url, clients }: ClientsTask): Promise<void> {
   const delaysMs: number[] = []
+  const barDelaysMs: number[] = []
   let trades = 0
   let bytes = 0
   let dropped = 0
@@ -38,6 +39,9 @@ async function main({ url, clients }: ClientsTask): Promise<void> {
           trades++
           delaysMs.push(nowMs - receivedAt)
         }
+        for (const { status, lastTradeAt } of message.bars ?? []) {
+          if (status === 'provisional') barDelaysMs.push(nowMs - lastTradeAt)
+        }
       })
       socket.send(JSON.stringify({ type: 'subscribe', channels: ['trades', 'bars'], symbols: '*' }))
       await live.promise
@@ -49,7 +53,7 @@ async function main({ url, clients }: ClientsTask): Promise<void> {
     if (order === 'measure') isMeasuring = true
     else {
       const parsed = Math.min(PARSED, clients)
-      const report: ClientsReport = { trades: trades / parsed, dropped, bytes, delaysMs }
+      const report: ClientsReport = { trades: trades / parsed, dropped, bytes, delaysMs, barDelaysMs }
       process.send?.(report)
       for (const socket of sockets) socket.terminate()
     }

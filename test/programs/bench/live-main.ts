@@ -90,6 +90,8 @@ const HEAD = [
   'dropped',
   'p50 ms',
   'p99 ms',
+  'bar p50',
+  'bar p99',
   'KB/s a client',
   'api cores',
   'api MiB'
@@ -103,6 +105,8 @@ function rowOf(run: LiveRun): string[] {
     String(run.dropped),
     run.p50Ms.toFixed(1),
     run.p99Ms.toFixed(1),
+    run.barP50Ms.toFixed(0),
+    run.barP99Ms.toFixed(0),
     (run.bytesPerClient / 1024).toFixed(0),
     run.cpu.toFixed(2),
     String(run.rssMebibytes)

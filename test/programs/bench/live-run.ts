@@ -22,7 +22,10 @@ export interface ClientsReport {
   readonly dropped: number
   /** Of all clients. */
   readonly bytes: number
+  /** From the receipt of each trade. */
   readonly delaysMs: readonly number[]
+  /** From the last trade of each provisional bar. */
+  readonly barDelaysMs: readonly number[]
 }
 
 export interface LiveShape {
@@ -40,8 +43,12 @@ export interface LiveRun {
   /** That each client received. */
   readonly received: number
   readonly dropped: number
+  /** From the receipt of a trade to a client. */
   readonly p50Ms: number
   readonly p99Ms: number
+  /** From the last trade of a provisional bar to a client. */
+  readonly barP50Ms: number
+  readonly barP99Ms: number
   /** Bytes a second of one client. */
   readonly bytesPerClient: number
   /** Of the api: cores in use, and MiB at the end. */
@@ -80,9 +87,9 @@ export async function runLive(
     const after = await processCost('api', api.pid)
     child.send('report')
     const [report] = (await once(child, 'message')) as [ClientsReport]
-    const sorted = report.delaysMs.toSorted((a, b) => a - b)
-    const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? NaN
-    if (sorted.length === 0)
+    const [p50Ms, p99Ms] = percentiles(report.delaysMs)
+    const [barP50Ms, barP99Ms] = percentiles(report.barDelaysMs)
+    if (Number.isNaN(p50Ms))
       throw new TapedeckError('SERVER_FAILED', `no trade came:\n${api.lastLines()}`)
     return {
       tradesPerSecond,
@@ -90,8 +97,10 @@ export async function runLive(
       published,
       received: report.trades,
       dropped: report.dropped,
-      p50Ms: at(0.5),
-      p99Ms: at(0.99),
+      p50Ms,
+      p99Ms,
+      barP50Ms,
+      barP99Ms,
       bytesPerClient: report.bytes / clients / seconds,
       cpu: ((after?.cpuSeconds ?? NaN) - (before?.cpuSeconds ?? NaN)) / seconds,
       rssMebibytes: after?.rssMebibytes ?? NaN
@@ -101,6 +110,13 @@ export async function runLive(
     await publisher.close()
     await api.stop()
   }
+}
+
+/** The median and the 99th percentile; NaN of nothing. */
+function percentiles(delaysMs: readonly number[]): readonly [number, number] {
+  const sorted = delaysMs.toSorted((a, b) => a - b)
+  const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? NaN
+  return [at(0.5), at(0.99)]
 }
 
 let frame = 0

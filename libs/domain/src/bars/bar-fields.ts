@@ -279,6 +279,7 @@ const PUBLISHED = [
   'notional',
   'vwap',
   'tradeCount',
+  'lastTradeAt',
   'lateCount',
   'coverage',
   'gapIds',

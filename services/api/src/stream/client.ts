@@ -1,12 +1,12 @@
 import type { StreamEvent } from './events.ts'
-import type { Log } from './positions.ts'
+import type { Log, LogPositions } from './positions.ts'
 
 /** Where messages of a client go: a WebSocket or an event stream. */
 export interface Outlet {
-  /** How events are written; clients of one format and equal subscriptions get the same texts. */
+  /** How events are written; clients of one format and equal subscriptions get the same bytes. */
   readonly format: Format
-  /** Sends a message; `resume` is set when everything before that point is in it or in an earlier one. */
-  send(text: string, resume: string | undefined): void
+  /** Sends a message, text or its UTF-8; `resume` is set when everything before that point is in it or in an earlier one. */
+  send(text: string | Buffer, resume: string | undefined): void
   /** Bytes that were sent and have not left the process. */
   readonly bufferedBytes: number
   /** Ends the connection, because the client must begin again. */
@@ -117,13 +117,15 @@ export class StreamClient {
     this.#sign()
   }
 
-  /** Makes exclusions that are over plain subscriptions. */
-  expire(nowMs: number): void {
+  /** Makes exclusions that the stream has passed plain subscriptions. @param positions next offsets to be read */
+  expire(nowMs: number, positions: LogPositions): void {
     if (this.#legs.length === 0) return
-    for (const { keys, untilMs } of this.#legs) {
-      if (untilMs <= nowMs) for (const key of keys) this.#keys.add(key)
-    }
-    this.#legs = this.#legs.filter(({ untilMs }) => untilMs > nowMs)
+    const isOver = ({ exclusion, untilMs }: Leg): boolean =>
+      untilMs <= nowMs || isPassed(exclusion, positions)
+    const over = new Set(this.#legs.filter(isOver))
+    if (over.size === 0) return
+    for (const { keys } of over) for (const key of keys) this.#keys.add(key)
+    this.#legs = this.#legs.filter((leg) => !over.has(leg))
     this.#sign()
   }
 
@@ -134,11 +136,11 @@ export class StreamClient {
     return leg === undefined ? undefined : included(event, leg.exclusion, place)
   }
 
-  /** Sends events that the client wants, as `texts`; keeps the events while the client is slow. */
+  /** Sends events that the client wants, written as `texts`; keeps the events while the client is slow. */
   deliver(
     events: readonly StreamEvent[],
     resume: string | undefined,
-    texts: readonly string[]
+    texts: readonly Buffer[]
   ): void {
     this.#isSlow ||= this.outlet.bufferedBytes > SLOW_BYTES
     if (!this.#isSlow) {
@@ -205,6 +207,15 @@ export class StreamClient {
         ? undefined
         : [this.outlet.format.name, ...keys].join('\n')
   }
+}
+
+/** Whether nothing that is still to be read is excluded; what a snapshot has ends by time only. */
+function isPassed({ from, ids, through }: Exclusion, positions: LogPositions): boolean {
+  if (ids.size > 0 || through.size > 0) return false
+  return [...from].every(([name, offset]) => {
+    const [log, partition] = name.split('/')
+    return (positions.get(log as Log)?.get(Number(partition)) ?? 0) >= offset
+  })
 }
 
 function matches(keys: ReadonlySet<string>, { keys: [own, every] }: StreamEvent): boolean {

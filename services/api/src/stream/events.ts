@@ -39,6 +39,8 @@ export interface StreamEvent {
   readonly offset: number
   /** When the producer received the trades, epoch ms; null for what is not a trade. */
   readonly receivedAt: number | null
+  /** Of a provisional bar: when its last trade was made, epoch ms; null for everything else. */
+  readonly lastTradeAt: number | null
 }
 
 /** The rules that decide what a trade's row says, as in the consumer. */
@@ -132,7 +134,8 @@ export class TradeEvents {
       id: undefined,
       partition,
       offset,
-      receivedAt
+      receivedAt,
+      lastTradeAt: null
     }
   }
 
@@ -168,7 +171,8 @@ export class TradeEvents {
       id,
       partition,
       offset,
-      receivedAt: null
+      receivedAt: null,
+      lastTradeAt: null
     }
   }
 
@@ -240,8 +244,13 @@ function seriesEvents(
         id: String(one['id']),
         partition: Number(log.slice(log.lastIndexOf('/') + 1)),
         offset,
-        receivedAt: null
+        receivedAt: null,
+        lastTradeAt: lastTradeOf(one)
       }
     ]
   })
+}
+
+function lastTradeOf({ status, lastTradeAt }: Readonly<Record<string, unknown>>): number | null {
+  return status === 'provisional' && typeof lastTradeAt === 'number' ? lastTradeAt : null
 }

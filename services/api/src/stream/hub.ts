@@ -64,6 +64,8 @@ export class LiveHub {
   #why = 'the broker has not answered yet'
   #waiting: PlacedEvent[] = []
   #isScheduled = false
+  /** Reading is sent on again after this time, of performance.now(): with many clients in fewer, larger messages. */
+  #pausedUntilMs = 0
 
   constructor(config: HubConfig, context: ServiceContext, clock: Clock) {
     this.#config = config
@@ -204,7 +206,9 @@ export class LiveHub {
     if (this.#isScheduled) return
     this.#isScheduled = true
     // One message for all that a fetch brought.
-    setImmediate(() => this.#deliver())
+    const pauseMs = this.#pausedUntilMs - performance.now()
+    if (pauseMs < 1) setImmediate(() => this.#deliver())
+    else setTimeout(() => this.#deliver(), pauseMs)
   }
 
   #eventsOf(
@@ -231,7 +235,10 @@ export class LiveHub {
     this.#waiting = []
     if (events.length === 0) return
     const { resume } = this
+    const begunMs = performance.now()
     for (const listener of this.#listeners) listener.events(events, resume)
+    const endedMs = performance.now()
+    this.#pausedUntilMs = endedMs + Math.min(endedMs - begunMs, MAX_PAUSE_MS)
   }
 
   #setState(isReading: boolean, why: string): void {
@@ -247,6 +254,8 @@ export class LiveHub {
 
 const CLIENT_ID = 'tapedeck-live'
 const TOPIC_DIGITS = 8
+/** After it was sent to all clients the stream pauses for as long as that took, at most this. */
+const MAX_PAUSE_MS = 50
 const RETRY_MS = 1000
 /** How often the topic's id is looked at. */
 const LOOK_MS = 2000

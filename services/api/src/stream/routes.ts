@@ -189,7 +189,11 @@ function addRoutes(
     const outlet: Outlet = {
       format: OWN_FORMAT,
       send(data, point) {
-        raw.write(`${point === undefined ? '' : `id: ${point}\n`}data: ${data}\n\n`)
+        raw.cork()
+        raw.write(point === undefined ? 'data: ' : `id: ${point}\ndata: `)
+        raw.write(data)
+        raw.write('\n\n')
+        raw.uncork()
       },
       get bufferedBytes() {
         return raw.writableLength
@@ -207,7 +211,7 @@ function addRoutes(
 function outletOf(socket: WebSocket, format: Format): Outlet {
   return {
     format,
-    send: (text) => socket.send(text),
+    send: (text) => socket.send(text, { binary: false }),
     get bufferedBytes() {
       return socket.bufferedAmount
     },

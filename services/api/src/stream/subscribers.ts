@@ -1,5 +1,5 @@
 import type { Clock } from '@tapedeck/core'
-import type { Metrics } from '@tapedeck/service'
+import { observeLatency, type Metrics } from '@tapedeck/service'
 import type { StreamClient } from './client.ts'
 import type { LiveHub, PlacedEvent } from './hub.ts'
 
@@ -61,17 +61,17 @@ export class Subscribers {
     const resumeOf = ({ isJoining }: StreamClient): string | undefined =>
       isJoining ? undefined : resume
     for (const { event } of placed) {
-      if (event.receivedAt !== null) {
-        this.#metrics.latency.observe(Math.max(0, nowMs - event.receivedAt) / 1000)
-      }
+      if (event.receivedAt !== null) this.#metrics.latency('stream', nowMs - event.receivedAt)
+      if (event.lastTradeAt !== null) this.#metrics.latency('bar_stream', nowMs - event.lastTradeAt)
     }
-    const shared = new Map<string, { events: PlacedEvent['event'][]; texts: readonly string[] }>()
+    const shared = new Map<string, { events: PlacedEvent['event'][]; texts: readonly Buffer[] }>()
     for (const client of this.#clients) {
       const { signature } = client
       let part = signature === undefined ? undefined : shared.get(signature)
       if (part === undefined) {
         const events = placed.flatMap(({ event, place }) => client.partOf(event, place) ?? [])
-        part = { events, texts: client.outlet.format.data(events, resumeOf(client)) }
+        const texts = client.outlet.format.data(events, resumeOf(client))
+        part = { events, texts: texts.map((text) => Buffer.from(text)) }
         if (signature !== undefined) shared.set(signature, part)
       }
       if (part.events.length > 0) client.deliver(part.events, resumeOf(client), part.texts)
@@ -88,13 +88,12 @@ export class Subscribers {
 
   #tick(): void {
     const nowMs = this.#clock.now()
-    const { resume } = this.#hub
-    const { trouble } = this.#hub
+    const { resume, trouble, positions } = this.#hub
     if (trouble !== this.#trouble) this.#tell((this.#trouble = trouble))
     const isBeat = nowMs - this.#beatAtMs >= HEARTBEAT_MS
     if (isBeat) this.#beatAtMs = nowMs
     for (const client of this.#clients) {
-      client.expire(nowMs)
+      client.expire(nowMs, positions)
       const point = client.isJoining ? undefined : resume
       client.catchUp(point)
       if (!isBeat || client.isSlow) continue
@@ -110,10 +109,6 @@ function streamMetrics(metrics: Metrics) {
       'stream_trades_dropped_total',
       'Trades that clients of the stream were not sent because they read too slowly'
     ),
-    latency: metrics.histogram(
-      'stream_receipt_seconds',
-      'From the receipt of a frame by the producer to the stream',
-      [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5]
-    )
+    latency: observeLatency(metrics)
   }
 }

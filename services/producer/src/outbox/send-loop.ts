@@ -73,11 +73,15 @@ export class SendLoop {
   ): Promise<readonly RefusedRecord[]> {
     const [first] = records
     if (first === undefined) return []
-    const { recordsPublished, tradesPublished } = this.#deps.metrics
+    const { recordsPublished, tradesPublished, latency } = this.#deps.metrics
     try {
       await this.#untilItWorks(() => this.#sendOnce(records), records.length, signal)
       recordsPublished.inc(records.length)
       tradesPublished.inc(records.reduce((sum, { trades }) => sum + trades, 0))
+      const nowMs = Date.now()
+      for (const { trades, receivedAt } of records) {
+        if (trades > 0) latency('broker', nowMs - receivedAt)
+      }
       return []
     } catch (error) {
       if (!hasCode(error, 'RECORD_REFUSED')) throw error

@@ -12,6 +12,7 @@ export function anEvent(given: Partial<StreamEvent> = {}): StreamEvent {
     id: undefined,
     partition: 0,
     offset: 0,
+    lastTradeAt: null,
     receivedAt: 1000,
     ...given
   }

@@ -18,11 +18,16 @@ function aClient() {
     format: OWN_FORMAT,
     bufferedBytes: 0,
     close: () => undefined,
-    send: (text: string) => void sent.push(JSON.parse(text) as Record<string, unknown>)
+    send: (text: string | Buffer) =>
+      void sent.push(JSON.parse(String(text)) as Record<string, unknown>)
   }
   const client = new StreamClient(outlet)
   const deliver = (...events: StreamEvent[]): void =>
-    client.deliver(events, RESUME, OWN_FORMAT.data(events, RESUME))
+    client.deliver(
+      events,
+      RESUME,
+      OWN_FORMAT.data(events, RESUME).map((text) => Buffer.from(text))
+    )
   return { client, outlet, sent, deliver }
 }
 
@@ -60,12 +65,34 @@ describe('StreamClient', () => {
   it('shares texts with clients of equal subscriptions, once no exclusion holds', () => {
     const [a, b] = [aClient().client, aClient().client]
     a.add(new Set(['trades|AAPL', 'feed']), undefined, 0)
-    b.add(new Set(['feed']), NOTHING, 0)
+    const snapshot = { ...NOTHING, through: new Map([[0, 20]]) }
+    b.add(new Set(['feed']), snapshot, 0)
     b.add(new Set(['trades|AAPL']), undefined, 0)
     assert.equal(b.signature, undefined)
-    b.expire(119_999)
+    b.expire(119_999, new Map())
     assert.equal(b.signature, undefined)
-    b.expire(120_000)
+    b.expire(120_000, new Map())
+    assert.equal(b.signature, a.signature)
+  })
+
+  it('forgets where a client resumed as soon as the stream has passed it', () => {
+    const [a, b] = [aClient().client, aClient().client]
+    a.add(new Set(['trades|AAPL']), undefined, 0)
+    const from = new Map([
+      ['trades/0', 10],
+      ['bars/1', 5]
+    ])
+    b.add(new Set(['trades|AAPL']), { ...NOTHING, from }, 0)
+    const at = (trades: number, bars: number) =>
+      new Map([
+        ['trades', new Map([[0, trades]])],
+        ['bars', new Map([[1, bars]])]
+      ] as const)
+    b.expire(1, at(9, 5))
+    assert.equal(b.signature, undefined)
+    b.expire(1, at(10, 4))
+    assert.equal(b.signature, undefined)
+    b.expire(1, at(10, 5))
     assert.equal(b.signature, a.signature)
   })
 

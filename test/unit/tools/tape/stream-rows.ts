@@ -38,6 +38,7 @@ export function aBarRow(given: Partial<BarRow> = {}): BarRow {
     notional: 10_000,
     vwap: 100,
     tradeCount: 1,
+    lastTradeAt: 0,
     lateCount: 0,
     coverage: 1,
     gapIds: [],
