@@ -19,6 +19,7 @@ export function aChartBar(index: number, parts: Partial<BarRow> = {}): BarRow {
     volume: 20,
     notional: 2000,
     vwap: 100,
+    lastTradeAt: time,
     tradeCount: 2,
     lateCount: 0,
     coverage: 1,
