@@ -53,7 +53,13 @@ async function main({ url, clients }: ClientsTask): Promise<void> {
     if (order === 'measure') isMeasuring = true
     else {
       const parsed = Math.min(PARSED, clients)
-      const report: ClientsReport = { trades: trades / parsed, dropped, bytes, delaysMs, barDelaysMs }
+      const report: ClientsReport = {
+        trades: trades / parsed,
+        dropped,
+        bytes,
+        delaysMs,
+        barDelaysMs
+      }
       process.send?.(report)
       for (const socket of sockets) socket.terminate()
     }
