@@ -128,7 +128,8 @@ export class TradeRate {
         from,
         limit: 10_000
       })
-      const untilS = Math.min(Infinity, ...this.#counts.keys())
+      // What the stream counts is not counted twice.
+      const untilS = Math.min(Math.floor(Date.now() / 1000), ...this.#counts.keys())
       for (const { time, tradesPerSecond } of rates) {
         const second = Math.floor(time / 1000)
         if (second < untilS)
