@@ -90,7 +90,12 @@ export {
   type ForecastRow
 } from './forecasts.ts'
 export type { Writes } from './guard.ts'
-export { readBarHistory, readTradeHistory, type HistoryPosition } from './history.ts'
+export {
+  readBarHistory,
+  readTradeHistory,
+  type HistoryPosition,
+  type HistoryQuery
+} from './history.ts'
 export {
   beginImport,
   countImported,
@@ -111,7 +116,7 @@ export {
 export { holdLease, releaseLease, type LeaseDocument, type LeaseNote } from './lease.ts'
 export type { RangeQuery, WindowQuery } from './newest-rows.ts'
 export { ensureReplicaSet } from './replica-set.ts'
-export { BAR_COLUMNS, barRow, TRADE_FIELDS, tradeRow } from './rows.ts'
+export { BAR_COLUMNS, barRow, completeBar, TRADE_FIELDS, tradeRow, tradeRowMaker } from './rows.ts'
 export {
   clearShadowBars,
   eachSwap,

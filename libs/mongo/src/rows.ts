@@ -44,12 +44,22 @@ export const TRADE_FIELDS = {
 type TradeFields = typeof TRADE_FIELDS
 type TradeRow = { readonly [Name in keyof TradeFields]: ReturnType<TradeFields[Name]['of']> }
 
+/** A function that makes rows of trades with these fields. */
+export function tradeRowMaker(
+  names: readonly string[]
+): (stored: TradeDocument) => Record<string, unknown> {
+  const fields: Readonly<Record<string, RowField<TradeDocument, unknown>>> = TRADE_FIELDS
+  return objectMaker<[TradeDocument], Record<string, unknown>>(
+    Object.fromEntries(
+      names.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name].of]]))
+    )
+  )
+}
+
 /** A trade as the api returns it. */
-export const tradeRow = objectMaker<[TradeDocument], TradeRow>(
-  Object.fromEntries(
-    Object.entries(TRADE_FIELDS).map(([name, { of }]) => [name, of])
-  ) as unknown as { readonly [Name in keyof TradeRow]: (stored: TradeDocument) => TradeRow[Name] }
-)
+export const tradeRow = tradeRowMaker(Object.keys(TRADE_FIELDS)) as unknown as (
+  stored: TradeDocument
+) => TradeRow
 
 const KINDS: Readonly<Record<BarFieldKind, RowField<BarFields, unknown>['kind']>> = {
   text: 'text',
@@ -71,7 +81,7 @@ const MISSING = Object.fromEntries(
 )
 
 /** A stored bar with the fields that did not exist when it was stored. */
-function completeBar(stored: BarFields): BarFields {
+export function completeBar(stored: BarFields): BarFields {
   return { ...MISSING, ...stored }
 }
 

@@ -192,7 +192,8 @@ export function notFound(field: string, message: string): Error {
   return Object.assign(new Error(message), { statusCode: 404, problems: [{ field, message }] })
 }
 
-function invalidRequest(problems: readonly RequestProblem[]): Error {
+/** An error that sendFailure answers with 400. */
+export function invalidRequest(problems: readonly RequestProblem[]): Error {
   const message = problems.map((problem) => problem.message).join('; ')
   return Object.assign(new Error(message), { statusCode: 400, problems })
 }

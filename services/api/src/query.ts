@@ -11,7 +11,7 @@ import {
   type Timeframe
 } from '@tapedeck/domain'
 import { INDICATOR_FORMS, readIndicator, type Indicator } from '@tapedeck/domain/indicators'
-import type { TapePosition } from '@tapedeck/mongo'
+import type { HistoryPosition, TapePosition } from '@tapedeck/mongo'
 import { Type, type Static, type TObject, type TSchema } from 'typebox'
 
 /** One mistake in a request: the parameter, and what was found and expected. */
@@ -23,7 +23,7 @@ export interface RequestProblem {
 /** Symbols in one request at most; `*` has no limit. */
 const MAX_NAMED_SYMBOLS = 500
 const MAX_LIMIT = 10_000
-const DEFAULT_LIMIT = 1000
+export const DEFAULT_LIMIT = 1000
 const MAX_INDICATORS = 20
 /** The last millisecond that a Date can hold. */
 const MAX_TIME_MS = 8.64e15
@@ -106,6 +106,35 @@ export const POSITION = parameter<TapePosition | undefined>({
   format: 'position',
   description: 'the value of next in the previous page'
 })
+/** The order of rows; undefined: the newest ones, ascending. */
+export const ORDER = parameter<'asc' | 'desc' | undefined>({
+  type: 'string',
+  enum: ['asc', 'desc'],
+  description: 'asc or desc; without it the newest rows are answered, ascending'
+})
+/** The row after which an answer begins. */
+export const AFTER = parameter<HistoryPosition | undefined>({
+  type: 'string',
+  format: 'row-position',
+  description: 'the value of next in the previous page'
+})
+/** Undefined: all. */
+export const FIELDS = parameter<readonly string[] | undefined>({
+  type: 'string',
+  format: 'names',
+  description: 'names of fields, with commas'
+})
+/** Rows; undefined: 1000 in JSON, all in other formats. */
+export const ROW_LIMIT = parameter<number | undefined>({
+  type: 'integer',
+  minimum: 1,
+  maximum: MAX_LIMIT,
+  description: `a whole number from 1 to ${MAX_LIMIT}`
+})
+/** A parameter that is one of these texts; undefined unless it is given. */
+export function anyOf<const T extends string>(description: string, names: readonly T[]) {
+  return parameter<T | undefined>({ type: 'string', enum: names, description })
+}
 /** A parameter that is one of these texts; the first is the default. */
 export function oneOf<const T extends string>(...names: readonly [T, ...T[]]) {
   return parameter<T>({
@@ -157,6 +186,8 @@ const FORMATS = {
   instant: parseTime,
   indicators: parseIndicators,
   position: parsePosition,
+  'row-position': parseRowPosition,
+  names: (found) => found.split(',').map((name) => name.trim()),
   symbol(found, report) {
     for (const problem of symbolProblems([found], 1)) report(`symbol: ${problem}`)
     return found
@@ -294,6 +325,18 @@ export function positionText(tMs: number, id: string): string {
 function parsePosition(found: string): TapePosition | undefined {
   const [, time = '', id = ''] = /^(-?\d{1,16})~(.{1,200})$/.exec(found) ?? []
   return id === '' || Math.abs(Number(time)) > MAX_TIME_MS ? undefined : { tMs: Number(time), id }
+}
+
+/** The place of a row in its history, as text; see parseRowPosition. */
+export function rowPositionText({ tMs, symbol, id }: HistoryPosition): string {
+  return `${tMs}~${symbol}~${id}`
+}
+
+function parseRowPosition(found: string): HistoryPosition | undefined {
+  const [, time = '', symbol = '', id = ''] =
+    /^(-?\d{1,16})~([^~]{1,100})~(.{1,300})$/.exec(found) ?? []
+  const tMs = Number(time)
+  return id === '' || Math.abs(tMs) > MAX_TIME_MS ? undefined : { tMs, symbol, id }
 }
 
 /** BarDocument describes the ids. */

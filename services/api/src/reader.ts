@@ -8,7 +8,7 @@ import {
   TapedeckError,
   type Clock
 } from '@tapedeck/core'
-import type { BarFields } from '@tapedeck/domain'
+import type { BarFields, Timeframe } from '@tapedeck/domain'
 import {
   connectDatabase,
   countLateAges,
@@ -26,7 +26,9 @@ import {
   findStoredOffsets,
   nextFirstTrade,
   readSubscriptions,
+  readBarHistory,
   readTape,
+  readTradeHistory,
   setWanted,
   storedUntil,
   type Database,
@@ -38,6 +40,7 @@ import {
   type ForecastRow,
   type ForecastScoreRow,
   type GapQuery,
+  type HistoryQuery,
   type KnownSymbol,
   type LateAge,
   type LateTradeDocument,
@@ -71,6 +74,14 @@ export interface Reader {
   bar(id: string): Promise<BarFields | undefined>
   nextFirstTrade(bar: BarFields): Promise<string | undefined>
   tape(query: TapeQuery, visit: (trade: TapeTrade) => boolean): Promise<void>
+  /** Rows in batches, of a range of any size. */
+  tradeHistory(
+    query: HistoryQuery,
+    fields?: readonly (keyof TradeDocument)[]
+  ): AsyncGenerator<readonly TradeDocument[]>
+  barHistory(
+    query: HistoryQuery & { readonly timeframe: Timeframe }
+  ): AsyncGenerator<readonly BarFields[]>
   lateTrades(query: RangeQuery): Promise<readonly LateTradeDocument[]>
   lateAges(query: Omit<RangeQuery, 'limit'>): Promise<readonly LateAge[]>
   forecasts(query: ForecastQuery): Promise<readonly ForecastRow[]>
@@ -132,6 +143,12 @@ export function databaseReader(
     if (database === undefined) throw failure
     return read(database)
   }
+  async function* each<T>(
+    read: (connected: Database) => AsyncGenerator<readonly T[]>
+  ): AsyncGenerator<readonly T[]> {
+    if (database === undefined) throw failure
+    yield* read(database)
+  }
   const limit = READ_TIMEOUT_MS
   return {
     ping: () => use((connected) => connected.ping(limit)),
@@ -141,6 +158,9 @@ export function databaseReader(
     bar: (id) => use((connected) => findBar(connected, id, limit)),
     nextFirstTrade: (bar) => use((connected) => nextFirstTrade(connected, bar, limit)),
     tape: (query, visit) => use((connected) => readTape(connected, query, SCAN_TIMEOUT_MS, visit)),
+    tradeHistory: (query, fields) =>
+      each((connected) => readTradeHistory(connected, query, fields)),
+    barHistory: (query) => each((connected) => readBarHistory(connected, query)),
     lateTrades: (query) => use((connected) => findLateTrades(connected, query, limit)),
     lateAges: (query) => use((connected) => countLateAges(connected, query, limit)),
     forecasts: (query) => use((connected) => findForecasts(connected, query, limit)),

@@ -56,7 +56,7 @@ it(
       }
       await back()
       await untilReady(get, 15_000)
-      assert.deepEqual((await get('/api/v1/bars')).body, { bars: [] })
+      assert.deepEqual((await get('/api/v1/bars')).body, { bars: [], next: null })
     }
   }
 )

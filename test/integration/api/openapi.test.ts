@@ -59,6 +59,8 @@ const FITTING: Readonly<Record<string, fc.Arbitrary<string>>> = {
   ),
   position: fc.integer().map((ms) => `${ms}~c-1-0`),
   indicators: fc.constantFrom('sma:20', 'rsi,macd', 'bollinger:5:1.5,ema:500'),
+  'row-position': fc.integer().map((ms) => `${ms}~AAPL~c-1-0`),
+  names: fc.constantFrom('time', 'symbol,time'),
   'bar-id': fc.constantFrom(`AAPL|1m|${T0_MS}`, `MSFT|100t|c-1-0`, 'NOBODY|1h|0')
 }
 
@@ -248,6 +250,8 @@ describe('the OpenAPI document', { timeout: 300_000 }, () => {
             const { responses } = operation
             const said = responses[status] ?? responses[`${String(status)[0]}XX`]
             const { content } = said ?? {}
+            // Tables of other formats, and rows with some of their fields: history.test.ts holds them.
+            if (status === 200 && /[?&](format|fields)=\w/.test(address)) return
             if (content === undefined) return assert.ok(status === 200 || status === 404)
             const [type, { schema }] = Object.entries(content)[0]!
             assert.ok(response.headers.get('content-type')?.startsWith(type))

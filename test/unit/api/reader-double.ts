@@ -14,6 +14,8 @@ function emptyReader(parts: Partial<Reader> = {}): Reader {
     bar: async () => undefined,
     nextFirstTrade: async () => undefined,
     tape: async () => undefined,
+    async *tradeHistory() {},
+    async *barHistory() {},
     lateTrades: async () => [],
     lateAges: async () => [],
     forecasts: async () => [],

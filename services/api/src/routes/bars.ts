@@ -1,7 +1,6 @@
 import type { Clock } from '@tapedeck/core'
 import {
   BAR_FIELDS,
-  BAR_ROW,
   eligibilityText,
   finalAt,
   objectMaker,
@@ -14,9 +13,18 @@ import {
   type BarFields,
   type ConditionPolicy,
   type Print,
-  type Session
+  type Session,
+  type Timeframe
 } from '@tapedeck/domain'
-import type { TapeQuery, TapeTrade } from '@tapedeck/mongo'
+import {
+  BAR_COLUMNS,
+  barRow,
+  completeBar,
+  tradeRow,
+  type HistoryQuery,
+  type TapeQuery,
+  type TapeTrade
+} from '@tapedeck/mongo'
 import { Type, type Static, type TSchema } from 'typebox'
 import {
   answers,
@@ -40,6 +48,7 @@ import {
 import { LoadCache } from '../load-cache.ts'
 import {
   BAR_ID,
+  DEFAULT_LIMIT,
   LIMIT,
   path,
   POSITION,
@@ -52,7 +61,8 @@ import {
 } from '../query.ts'
 import type { Reader } from '../reader.ts'
 import { BarAccount, policyOf, verdictOf, type BarSummary } from './bar-account.ts'
-import { TRADE, tradeRow } from './trades.ts'
+import { HISTORY, isPlain, nextOf, sendHistory, type History } from './history.ts'
+import { TRADE } from './trades.ts'
 
 const KINDS: Readonly<Record<BarFieldKind, TSchema>> = {
   text,
@@ -76,7 +86,7 @@ const BAR = Type.Unsafe<object>(
     )
   )
 )
-const BARS = object({ bars: Type.Unsafe<readonly object[]>(Type.Array(BAR)) })
+const BARS = object({ bars: Type.Unsafe<readonly object[]>(Type.Array(BAR)), next: textOrNull })
 
 const RULE = { code: text, name: text, hinders: text }
 const BAR_TRADES = object({
@@ -127,17 +137,23 @@ export function barRoutes(app: Routes, { reader, share, clock }: RouteTools): vo
           timeframe: TIMEFRAME,
           from: TIME,
           to: TIME,
-          limit: LIMIT
+          ...HISTORY
         }),
         response: answers(BARS)
       }
     },
-    async ({ query: { symbol: symbols, timeframe, limit, ...bounds } }, reply) => {
-      const range = windowRange({ timeframe, ...bounds }, clock.now())
-      const asked = { symbols, timeframe, ...range, limit }
-      return share(reply, BARS, asked, async () => ({
-        bars: (await reader.bars(asked)).map(barRow)
-      }))
+    async (request, reply) => {
+      const { symbol: symbols, timeframe, from, to, ...asked } = request.query
+      const range = { symbols, timeframe, ...windowRange({ timeframe, from, to }, clock.now()) }
+      if (!isPlain(request, asked)) {
+        return sendHistory(request, reply, asked, barHistory(reader, range))
+      }
+      const newest = { ...range, limit: asked.limit ?? DEFAULT_LIMIT }
+      return share(reply, BARS, newest, async () => {
+        const found = await reader.bars(newest)
+        const hasMore = found.length === newest.limit
+        return { bars: found.map(barRow), next: hasMore ? nextOf(found[0], startOf) : null }
+      })
     }
   )
   app.get(
@@ -158,25 +174,30 @@ export function barRoutes(app: Routes, { reader, share, clock }: RouteTools): vo
   )
 }
 
-/** Fields that bars lack which were stored before the fields existed; unknown is not zero. */
-const MISSING = Object.fromEntries(
-  Object.entries(BAR_FIELDS)
-    .filter(([, { isNullable, kind }]) => isNullable === true || kind === 'texts')
-    .map(([name, { kind }]) => [name, kind === 'texts' ? [] : null])
-)
+const startOf = ({ start }: BarFields): Date => start
 
-const makeRow = objectMaker(BAR_ROW)
-
-/** A bar as the api returns it; `time` is the start of its window. */
-function barRow(stored: BarFields): object {
-  return makeRow({ ...MISSING, ...stored })
+/** The bars of a range as a history. */
+function barHistory(
+  reader: Pick<Reader, 'barHistory'>,
+  range: Omit<HistoryQuery, 'order' | 'after'> & { readonly timeframe: Timeframe }
+): History<BarFields> {
+  return {
+    name: 'bars',
+    columns: BAR_COLUMNS,
+    read: (part) => reader.barHistory({ ...range, ...part }),
+    rows: (names) => (bar) => {
+      const row = barRow(bar)
+      return Object.fromEntries(names.map((name) => [name, row[name]]))
+    },
+    timeOf: startOf
+  }
 }
 
 const makePublished = objectMaker(PUBLISHED_BAR)
 
 /** A bar as it is published on the topic `bars`. */
 export function publishedBar(stored: BarFields): Record<string, unknown> {
-  return makePublished({ ...MISSING, ...stored })
+  return makePublished(completeBar(stored))
 }
 
 /** Enough for a bar of ordinary size on a busy machine, and short enough for a person who waits. */

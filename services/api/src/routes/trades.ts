@@ -1,6 +1,10 @@
 import type { BarFields, Timeframe } from '@tapedeck/domain'
 import {
   LATE_AGES_MS,
+  TRADE_FIELDS,
+  tradeRow,
+  tradeRowMaker,
+  type HistoryQuery,
   type LateAge,
   type LateTradeDocument,
   type RangeQuery,
@@ -23,6 +27,7 @@ import {
 } from '../http.ts'
 import { LoadCache } from '../load-cache.ts'
 import {
+  DEFAULT_LIMIT,
   LIMIT,
   onGrid,
   query,
@@ -32,6 +37,7 @@ import {
   windowMs,
   type TimeRange
 } from '../query.ts'
+import { HISTORY, isPlain, nextOf, sendHistory, type History } from './history.ts'
 import { addReadNotes, withReadNotes, type Reader, type ReadNotes } from '../reader.ts'
 
 const SECOND_MS = 1000
@@ -54,7 +60,7 @@ export const TRADE = {
   receivedAt: whole,
   feed: text
 }
-const TRADES = object({ trades: rows(TRADE) })
+const TRADES = object({ trades: rows(TRADE), next: textOrNull })
 const LATE_TRADES = object({ lateTrades: rows({ ...TRADE, reason: text, byMs: whole }) })
 const LATE_AGES = object({
   ages: rows({
@@ -82,16 +88,21 @@ export function tradeRoutes(app: Routes, { reader, share, clock }: RouteTools): 
     {
       schema: {
         summary: 'Single trades',
-        querystring: query({ ...RANGE, limit: LIMIT }),
+        querystring: query({ ...RANGE, ...HISTORY }),
         response: answers(TRADES)
       }
     },
-    async ({ query: { symbol: symbols, limit, ...bounds } }, reply) => {
-      const range = timeRange(bounds, clock.now(), { spanMs: 15 * MINUTE_MS })
-      const asked = { symbols, ...range, limit }
-      return share(reply, TRADES, asked, async () => {
-        const found = await recentTrades(reader, sharedTrades, asked)
-        return { trades: found.map(tradeRow) }
+    async (request, reply) => {
+      const { symbol: symbols, from, to, ...asked } = request.query
+      const range = timeRange({ from, to }, clock.now(), { spanMs: 15 * MINUTE_MS })
+      if (!isPlain(request, asked)) {
+        return sendHistory(request, reply, asked, tradeHistory(reader, { symbols, ...range }))
+      }
+      const newest = { symbols, ...range, limit: asked.limit ?? DEFAULT_LIMIT }
+      return share(reply, TRADES, newest, async () => {
+        const found = await recentTrades(reader, sharedTrades, newest)
+        const hasMore = found.length === newest.limit
+        return { trades: found.map(tradeRow), next: hasMore ? nextOf(found[0], timeOf) : null }
       })
     }
   )
@@ -149,25 +160,24 @@ export function tradeRoutes(app: Routes, { reader, share, clock }: RouteTools): 
   )
 }
 
-/** Fields that trades lack which were stored before the fields existed. */
-const MISSING = { conditions: null, eligible: null } as const
+const timeOf = ({ tradedAt }: TradeDocument): Date => tradedAt
 
-/** A trade as the api returns it. */
-export function tradeRow(stored: TradeDocument) {
-  const trade = { ...MISSING, ...stored }
+/** The trades of a range as a history. */
+function tradeHistory(
+  reader: Pick<Reader, 'tradeHistory'>,
+  range: Omit<HistoryQuery, 'order' | 'after'>
+): History<TradeDocument> {
   return {
-    id: trade._id,
-    symbol: trade.symbol,
-    time: trade.tradedAt.getTime(),
-    tradedAt: trade.tradedAt.toISOString(),
-    price: trade.price,
-    size: trade.size,
-    conditions: trade.conditions,
-    session: trade.session,
-    tradeDate: trade.tradeDate,
-    eligible: trade.eligible,
-    receivedAt: trade.receivedAt.getTime(),
-    feed: trade.feed
+    name: 'trades',
+    columns: Object.entries(TRADE_FIELDS).map(([name, field]) => ({ name, ...field })),
+    spare: ['tradedAt'],
+    read: (part, names) =>
+      reader.tradeHistory(
+        { ...range, ...part },
+        names.map((name) => TRADE_FIELDS[name as keyof typeof TRADE_FIELDS].needs)
+      ),
+    rows: tradeRowMaker,
+    timeOf
   }
 }
 

@@ -12,8 +12,7 @@ import {
   type TradeRecord
 } from '@tapedeck/domain'
 import { partitionOf } from '@tapedeck/kafka'
-import { tradeDocument } from '@tapedeck/mongo'
-import { tradeRow } from '../routes/trades.ts'
+import { tradeDocument, tradeRow } from '@tapedeck/mongo'
 
 export const CHANNELS = ['trades', 'bars', 'forecasts', 'feed'] as const
 export type Channel = (typeof CHANNELS)[number]

@@ -1,7 +1,6 @@
-import { publishedForecast } from '@tapedeck/mongo'
+import { publishedForecast, tradeRow } from '@tapedeck/mongo'
 import type { Reader } from '../reader.ts'
 import { publishedBar } from '../routes/bars.ts'
-import { tradeRow } from '../routes/trades.ts'
 import { streamedBar, streamedForecast, type Channel } from './events.ts'
 import type { Selection } from './messages.ts'
 

@@ -76,7 +76,7 @@ describe('rows of GET /api/v1/bars', () => {
   it('have every field of a bar, in a fixed order', async () => {
     const bars = async (): Promise<BarFields[]> => [GOLDEN_DOCUMENT]
     const { body } = await apiOn({ bars }).inject('/api/v1/bars')
-    assert.equal(body, JSON.stringify({ bars: [GOLDEN_ROW] }))
+    assert.equal(body, JSON.stringify({ bars: [GOLDEN_ROW], next: null }))
   })
 
   it('have a schema that names every field with its type', async () => {
@@ -88,8 +88,11 @@ describe('rows of GET /api/v1/bars', () => {
     }
     const answer = {
       type: 'object',
-      properties: { bars: { type: 'array', items: row } },
-      required: ['bars'],
+      properties: {
+        bars: { type: 'array', items: row },
+        next: { type: ['string', 'null'] }
+      },
+      required: ['bars', 'next'],
       additionalProperties: false
     }
     const document = (await apiOn({}).inject('/openapi.json')).json<OpenApi>()

@@ -1,0 +1,212 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { didYouMean } from '@tapedeck/core'
+import type { HistoryPosition, HistoryQuery } from '@tapedeck/mongo'
+import {
+  TABLE_FORMAT_NAMES,
+  TABLE_FORMATS,
+  type Column,
+  type Row,
+  type TableFormatName
+} from '@tapedeck/table'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { invalidRequest, sendRefusal } from '../http.ts'
+import { AFTER, anyOf, DEFAULT_LIMIT, FIELDS, ORDER, ROW_LIMIT, rowPositionText } from '../query.ts'
+
+/** The parameters of a route whose rows can be read as a history. */
+export const HISTORY = {
+  limit: ROW_LIMIT,
+  order: ORDER,
+  after: AFTER,
+  fields: FIELDS,
+  format: anyOf(`json, ${TABLE_FORMAT_NAMES.join(', ')}; also by the header Accept`, [
+    'json',
+    ...TABLE_FORMAT_NAMES
+  ])
+} as const
+
+interface HistoryParameters {
+  readonly limit: number | undefined
+  readonly order: 'asc' | 'desc' | undefined
+  readonly after: HistoryPosition | undefined
+  readonly fields: readonly string[] | undefined
+  readonly format: 'json' | TableFormatName | undefined
+}
+
+/** Stored rows of one kind. */
+export interface History<D> {
+  /** The name of the list in JSON, and of a file. */
+  readonly name: string
+  readonly columns: readonly Column[]
+  /** Columns that formats with types for times do without, unless they are asked for: times as text. */
+  readonly spare?: readonly string[]
+  /** Documents in the order of the query; `names` are the fields that rows will have. */
+  read(
+    query: Pick<HistoryQuery, 'order' | 'after'>,
+    names: readonly string[]
+  ): AsyncGenerator<readonly D[]>
+  /** A function that makes rows with these fields. */
+  rows(names: readonly string[]): (document: D) => Row
+  timeOf(document: D): Date
+}
+
+type Stored = { readonly _id: string; readonly symbol: string }
+
+/** Answers that are written at the same time at most: each holds a cursor and some batches of rows. */
+const MAX_STREAMS = 8
+let streams = 0
+/** Bytes that wait for the client at most, about. */
+const PART_BYTES = 256 * 1024
+
+/** The place of a document in its history, as the `next` of a page. */
+export function nextOf<D extends Stored>(
+  document: D | undefined,
+  timeOf: (one: D) => Date
+): string | null {
+  if (document === undefined) return null
+  const { symbol, _id: id } = document
+  return rowPositionText({ tMs: timeOf(document).getTime(), symbol, id })
+}
+
+/** Whether a request is for the newest rows in JSON, which many viewers share. */
+export function isPlain(
+  request: FastifyRequest,
+  { order, after, fields, format }: HistoryParameters
+): boolean {
+  const isJson = (format ?? acceptedFormat(request.headers.accept)) === 'json'
+  return isJson && order === undefined && after === undefined && fields === undefined
+}
+
+/**
+ * Answers with a page of JSON, or streams all rows in another format. A stream that fails ends with a broken connection,
+ * never as if it were complete; the trailer `tapedeck-rows` counts its rows. Whoever leaves ends the read.
+ */
+export async function sendHistory<D extends Stored>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  asked: HistoryParameters,
+  history: History<D>
+): Promise<FastifyReply> {
+  const format = asked.format ?? acceptedFormat(request.headers.accept)
+  const columns = columnsOf(history, asked.fields, format)
+  void reply.header('cache-control', 'no-store')
+  if (format === 'json') return sendPage(reply, asked, history, columns)
+  if (streams >= MAX_STREAMS) {
+    const message = `${MAX_STREAMS} ranges are being written, expected fewer at a time`
+    return sendRefusal(reply.header('retry-after', '5'), 429, 'TOO_MANY_READS', message)
+  }
+  streams++
+  try {
+    return await sendTable(reply, asked, history, columns, format)
+  } finally {
+    streams--
+  }
+}
+
+async function sendTable<D extends Stored>(
+  reply: FastifyReply,
+  { order = 'asc', after, limit = Infinity }: HistoryParameters,
+  history: History<D>,
+  columns: readonly Column[],
+  format: TableFormatName
+): Promise<FastifyReply> {
+  const names = namesOf(columns)
+  const { contentType, encoder } = TABLE_FORMATS[format]
+  const batches = limited(history.read({ order, after }, names), limit)
+  // The first batch before the headers, so that a database that is away is answered with 503.
+  const first = await batches.next()
+  const rowOf = history.rows(names)
+  const { raw } = reply
+  async function* parts(): AsyncGenerator<Uint8Array> {
+    const encoding = encoder(columns)
+    let count = 0
+    for (let next = first; next.done !== true; next = await batches.next()) {
+      count += next.value.length
+      yield* encoding.write(next.value.map(rowOf))
+    }
+    yield* encoding.end()
+    raw.addTrailers({ 'tapedeck-rows': String(count) })
+  }
+  // Not sent by Fastify, which would end the answer when the time limit of a handler is over.
+  reply.hijack()
+  raw.writeHead(200, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    'content-type': contentType,
+    'content-disposition': `attachment; filename="${history.name}.${format}"`,
+    trailer: 'tapedeck-rows'
+  })
+  try {
+    await pipeline(Readable.from(parts(), { objectMode: false, highWaterMark: PART_BYTES }), raw)
+  } catch {
+    raw.destroy() // the client left, or the database: neither sees an end
+  } finally {
+    await batches.return(undefined)
+  }
+  return reply
+}
+
+async function sendPage<D extends Stored>(
+  reply: FastifyReply,
+  { order, after, limit = DEFAULT_LIMIT }: HistoryParameters,
+  history: History<D>,
+  columns: readonly Column[]
+): Promise<FastifyReply> {
+  const page: D[] = []
+  const query = { order: order ?? 'desc', after } as const
+  for await (const batch of limited(history.read(query, namesOf(columns)), limit + 1))
+    page.push(...batch)
+  const hasMore = page.length > limit
+  if (hasMore) page.pop()
+  const next = hasMore ? nextOf(page.at(-1), history.timeOf) : null
+  if (order === undefined) page.reverse()
+  const rows = page.map(history.rows(namesOf(columns)))
+  return reply
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(JSON.stringify({ [history.name]: rows, next }))
+}
+
+function acceptedFormat(accept: string | undefined): 'json' | TableFormatName {
+  const types = (accept ?? '').split(',').map((one) => one.split(';', 1)[0]?.trim())
+  const found = TABLE_FORMAT_NAMES.find((name) =>
+    types.includes(TABLE_FORMATS[name].contentType.split(';', 1)[0])
+  )
+  return found ?? 'json'
+}
+
+function columnsOf<D>(
+  { columns, spare = [] }: History<D>,
+  fields: readonly string[] | undefined,
+  format: 'json' | TableFormatName
+): readonly Column[] {
+  if (fields === undefined) {
+    const isTyped = format === 'parquet' || format === 'arrow'
+    return isTyped ? columns.filter(({ name }) => !spare.includes(name)) : columns
+  }
+  const names = namesOf(columns)
+  const problems = fields
+    .filter((field) => !names.includes(field))
+    .map((field) => ({
+      field: 'fields',
+      message: `fields has '${field}', expected some of ${names.join(', ')}${didYouMean(field, names)}`
+    }))
+  if (problems.length > 0) throw invalidRequest(problems)
+  return [...new Set(fields)].flatMap((field) => columns.find(({ name }) => name === field) ?? [])
+}
+
+function namesOf(columns: readonly Column[]): readonly string[] {
+  return columns.map(({ name }) => name)
+}
+
+/** The first `limit` documents. */
+async function* limited<D>(
+  batches: AsyncGenerator<readonly D[]>,
+  limit: number
+): AsyncGenerator<readonly D[]> {
+  let left = limit
+  for await (const batch of batches) {
+    yield left < batch.length ? batch.slice(0, left) : batch
+    left -= batch.length
+    if (left <= 0) return
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * `npm run bench:history`: what it costs the api to write many trades to a file. Exit code 0 only when every file has
+ * every trade and the api stayed below its memory.
+ */
+import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { get as httpGet, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import {
+  commandLine,
+  runCommand,
+  seededRandom,
+  stopSignal,
+  table,
+  type Terminal
+} from '@tapedeck/core'
+import { insertTrades, type TradeDocument } from '@tapedeck/mongo'
+import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
+import { TABLE_FORMAT_NAMES } from '@tapedeck/table'
+import { freePort } from '../../support/free-port.ts'
+import { OwnScope } from '../../support/scope.ts'
+import { ownDatabase } from '../../support/own-database.ts'
+import { servers, startTestServers } from '../../support/servers.ts'
+import { startService, type RunningService } from '../../support/service-process.ts'
+import { processCost } from '../verify-tape/process-cost.ts'
+
+/** Resident memory of the api at most, MiB. */
+const MEMORY_LIMIT = 300
+const FROM_MS = Date.UTC(2026, 2, 10, 14)
+const BATCH = 20_000
+const SYMBOLS = ['AAPL', 'MSFT', 'TSLA', 'NVDA']
+
+const command = commandLine({
+  name: 'bench:history',
+  purpose:
+    'Stores synthetic trades in a real database and reads all of them through a real api in every format, with the memory of the api.',
+  forms: ['-- [--trades N] [--formats LIST] [--json]'],
+  options: {
+    trades: ['text', 'N', 'trades (10000000)'],
+    formats: ['text', 'LIST', `some of ${TABLE_FORMAT_NAMES.join(', ')} (all)`],
+    json: ['flag', 'the last line is one JSON object']
+  },
+  settings: SERVER_SETTINGS,
+  exits: [
+    'every file has every trade',
+    'some do not, or the api used too much memory',
+    'wrong arguments, or a server is missing'
+  ],
+  example: '-- --trades 1000000 --formats parquet',
+  read: (given) => ({
+    trades: given.whole('trades', 1, 1e9) ?? 10_000_000,
+    formats: (given.list('formats') ?? TABLE_FORMAT_NAMES).map(
+      (name) => given.choiceOf('--formats', name, TABLE_FORMAT_NAMES) ?? 'csv'
+    ),
+    isJson: given.flag('json')
+  })
+})
+
+interface FormatRun {
+  readonly format: string
+  readonly rows: number
+  readonly seconds: number
+  readonly bytes: number
+  /** Of the api while it wrote, MiB. */
+  readonly memory: number
+}
+
+async function main(
+  given: Exclude<ReturnType<typeof command.read>, 'help'>,
+  terminal: Terminal
+): Promise<0 | 1> {
+  const signal = stopSignal()
+  const running = await startTestServers({
+    progress: createProgress((text) => process.stderr.write(text)),
+    signal
+  })
+  const scope = new OwnScope()
+  const folder = await mkdtemp(path.join(tmpdir(), 'history-'))
+  const runs: FormatRun[] = []
+  try {
+    const { env: onServers, mongoUri, database: name } = servers()
+    const { database } = await ownDatabase(scope, { mongoUri, database: name })
+    const random = seededRandom(1)
+    for (let at = 0; at < given.trades; at += BATCH) {
+      signal.throwIfAborted()
+      const count = Math.min(BATCH, given.trades - at)
+      await insertTrades(
+        database,
+        Array.from({ length: count }, (_, index) => aTrade(at + index, random))
+      )
+      terminal.progress(`${at + count} of ${given.trades} trades stored`)
+    }
+    const port = await freePort()
+    const api = await startService('api', {
+      ...onServers,
+      KAFKA_BROKERS: '',
+      API_PORT: String(port)
+    })
+    try {
+      for (const format of given.formats) {
+        const run = await download(api, port, format, path.join(folder, format))
+        terminal.note(`  ${rowOf(run).join('  ')}`)
+        runs.push(run)
+        await rm(path.join(folder, format))
+      }
+    } finally {
+      await api.stop()
+    }
+  } finally {
+    await scope.end()
+    await rm(folder, { recursive: true, force: true })
+    await running.close()
+  }
+  const columns = ['format', 'rows', 'seconds', 'rows/s', 'bytes a row', 'MiB of the api']
+  terminal.write(table([columns, ...runs.map(rowOf)]))
+  if (given.isJson) terminal.write(`${JSON.stringify({ runs })}\n`)
+  return runs.every(({ rows, memory }) => rows === given.trades && memory < MEMORY_LIMIT) ? 0 : 1
+}
+
+const SAMPLE_MS = 250
+
+/** Downloads all trades to a file. */
+async function download(
+  { pid }: RunningService,
+  port: number,
+  format: string,
+  file: string
+): Promise<FormatRun> {
+  const startedAtMs = performance.now()
+  const url = `http://127.0.0.1:${port}/api/v1/trades?from=0&format=${format}`
+  const [response] = (await once(httpGet(url), 'response')) as [IncomingMessage]
+  let memory = 0
+  const sample = async (): Promise<void> => {
+    memory = Math.max(memory, (await processCost('api', pid))?.rssMebibytes ?? 0)
+  }
+  const timer = setInterval(() => void sample(), SAMPLE_MS)
+  try {
+    await pipeline(response, createWriteStream(file))
+    await sample()
+  } finally {
+    clearInterval(timer)
+  }
+  return {
+    format,
+    rows: Number(response.trailers['tapedeck-rows'] ?? 0),
+    seconds: (performance.now() - startedAtMs) / 1000,
+    bytes: (await stat(file)).size,
+    memory
+  }
+}
+
+function aTrade(at: number, random: () => number): TradeDocument {
+  const tradedAt = new Date(FROM_MS + at * 2)
+  return {
+    _id: `0mwv6bn8sff46-${Math.floor(at / 10) + 1}-${at % 10}`,
+    symbol: SYMBOLS[Math.floor(random() * SYMBOLS.length)] ?? 'AAPL',
+    price: Math.round((200 + random() * 5) * 100) / 100,
+    size: Math.ceil(random() * 500),
+    tradedAt,
+    receivedAt: new Date(tradedAt.getTime() + 40 + Math.floor(random() * 20)),
+    conditions: random() < 0.3 ? ['1', '12'] : ['1'],
+    session: 'regular',
+    tradeDate: '2026-03-10',
+    eligible: 'price and volume',
+    feed: 'simulated'
+  }
+}
+
+function rowOf({ format, rows, seconds, bytes, memory }: FormatRun): string[] {
+  return [
+    format,
+    String(rows),
+    seconds.toFixed(1),
+    String(Math.round(rows / seconds)),
+    (bytes / Math.max(1, rows)).toFixed(1),
+    memory.toFixed(0)
+  ]
+}
+
+await runCommand({ ...command, run: main })
