@@ -25,12 +25,14 @@ import { OwnScope } from '../../support/scope.ts'
 import { ownDatabase } from '../../support/own-database.ts'
 import { servers, startTestServers } from '../../support/servers.ts'
 import { startService, type RunningService } from '../../support/service-process.ts'
+import { until } from '../../support/until.ts'
 import { processCost } from '../verify-tape/process-cost.ts'
 
 /** Resident memory of the api at most, MiB. */
 const MEMORY_LIMIT = 300
 const FROM_MS = Date.UTC(2026, 2, 10, 14)
 const BATCH = 20_000
+const START_LIMIT_MS = 30_000
 const SYMBOLS = ['AAPL', 'MSFT', 'TSLA', 'NVDA']
 
 const command = commandLine({
@@ -100,6 +102,7 @@ async function main(
       API_PORT: String(port)
     })
     try {
+      await until('the api is ready', async () => (await api.readiness()).ready, START_LIMIT_MS)
       for (const format of given.formats) {
         const run = await download(api, port, format, path.join(folder, format))
         terminal.note(`  ${rowOf(run).join('  ')}`)
