@@ -30,8 +30,8 @@ interface FollowOptions {
   readonly sinceMs: number
   readonly log?: ClientLog
   readonly signal: AbortSignal
-  /** Called once, before the first record, with the offsets where reading begins. */
-  begun(positions: Positions): void
+  /** Called once, before the first record, with the offsets where reading begins, and the ends of the logs at that time. */
+  begun(positions: Positions, ends: Positions): void
   /** Records of a partition in order, each once. */
   read(batch: FollowedBatch): void
   /** The log no longer has the records that come next: it was created again, or they were removed. */
@@ -137,16 +137,15 @@ class Follower {
 
   async #begin(): Promise<void> {
     const { clientId, topics, sinceMs, begun } = this.#options
+    const ends = new Map<string, ReadonlyMap<number, number>>()
     await withAdmin(this.#config, clientId, 'Cannot follow the topics', async (admin) => {
       for (const topic of topics) {
         const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, sinceMs)
-        this.#next.set(
-          topic,
-          new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]))
-        )
+        this.#next.set(topic, new Map(offsets.map(offsetOf)))
+        ends.set(topic, new Map((await admin.fetchTopicOffsets(topic)).map(offsetOf)))
       }
     })
-    begun(this.#next)
+    begun(this.#next, ends)
   }
 
   #seek(consumer: Consumer, topic: string, partition: number): void {
@@ -179,4 +178,8 @@ class Follower {
     }))
     this.#options.read({ topic, partition, records, nextOffset })
   }
+}
+
+function offsetOf({ partition, offset }: { partition: number; offset: string }): [number, number] {
+  return [partition, Number(offset)]
 }

@@ -90,6 +90,29 @@ describe('the stream, spoken', options, () => {
     )
   })
 
+  it('sends a client that did not ask for it nothing from before the api was started', async (t) => {
+    const market = await openMarket(t)
+    await inService(t, (context) => startConsumer(market.consumer(), context))
+    await market.publish([nowRecord(1, 101), nowRecord(2, 102, 'MSFT')])
+    const { url, get } = await runningApi(t, {
+      uri: market.env['MONGODB_URI'] ?? '',
+      database: market.env['MONGODB_DB'] ?? '',
+      more: market.env
+    })
+    await untilReady(get)
+    const finnhub = await talk(t, `${url}/finnhub`)
+    for (const symbol of ['AAPL', 'MSFT']) finnhub.say({ type: 'subscribe', symbol })
+    const client = await talk(t, `${url}/api/v1/stream`)
+    client.say({ type: 'subscribe', channels: 'trades', symbols: '*' })
+    await message(client, 'live')
+    await market.publish([nowRecord(3, 103), nowRecord(4, 104, 'MSFT')])
+    for (const { texts } of [finnhub, client]) {
+      const has = (price: number): boolean => texts.some((text) => text.includes(`:${price},`))
+      await until('both trades come', () => has(103) && has(104), LIMIT_MS)
+      assert.deepEqual([has(101), has(102)], [false, false])
+    }
+  })
+
   it('refuses what it does not understand, and says what it expected', async (t) => {
     const { url, get } = await aStream(t)
     const client = await talk(t, `${url}/api/v1/stream`)

@@ -60,6 +60,9 @@ export class LiveHub {
   readonly #logs: ReadonlyMap<string, Log>
   #trades: TradeEvents | undefined
   #topicId = ''
+  /** The ends of the logs when reading began, of partitions that are not read up to there yet. */
+  readonly #ends = new Map<string, number>()
+  #currentByMs = Infinity
   #isReading = false
   #why = 'the broker has not answered yet'
   #waiting: PlacedEvent[] = []
@@ -86,6 +89,15 @@ export class LiveHub {
   /** Why nothing is read at present; undefined while the broker is read. */
   get trouble(): string | undefined {
     return this.#isReading ? undefined : this.#why
+  }
+
+  /**
+   * Whether everything that was there when reading began is read. Before that, nothing is sent: to a client that does not ask
+   * for what was, it is not news.
+   */
+  get isCurrent(): boolean {
+    if (this.#ends.size > 0 && this.#clock.now() > this.#currentByMs) this.#ends.clear()
+    return this.#positions.size > 0 && this.#ends.size === 0
   }
 
   /** Next offsets to be read. */
@@ -149,7 +161,7 @@ export class LiveHub {
         sinceMs: this.#clock.now() - KEPT_MS,
         log: clientLog(log),
         signal,
-        begun: (positions) => this.#begin(positions),
+        begun: (positions, ends) => this.#begin(positions, ends),
         read: (batch) => this.#read(batch),
         moved: (topic, partition, from, to) => this.#move(topic, partition, from, to),
         state: (isReading, why) => this.#setState(isReading, why)
@@ -169,11 +181,18 @@ export class LiveHub {
     }
   }
 
-  #begin(positions: Parameters<Parameters<typeof followTopics>[1]['begun']>[0]): void {
+  #begin(...[positions, ends]: Parameters<Parameters<typeof followTopics>[1]['begun']>): void {
+    this.#ends.clear()
     for (const [topic, offsets] of positions) {
       const log = this.#logs.get(topic)
-      if (log !== undefined) this.#positions.set(log, new Map(offsets))
+      if (log === undefined) continue
+      this.#positions.set(log, new Map(offsets))
+      for (const [partition, offset] of offsets) {
+        const end = ends.get(topic)?.get(partition) ?? 0
+        if (offset < end) this.#ends.set(`${topic}/${partition}`, end)
+      }
     }
+    this.#currentByMs = this.#clock.now() + CURRENT_LIMIT_MS
     this.recent.begin(this.#positions)
   }
 
@@ -196,13 +215,16 @@ export class LiveHub {
   #read({ topic, partition, records, nextOffset }: FollowedBatch): void {
     const log = this.#logs.get(topic)
     if (log === undefined) return
+    const { isCurrent } = this
     for (const { offset, key, value } of records) {
       const events = this.#eventsOf(log, partition, offset, key, value)
       const place = { log, partition, offset }
       this.recent.add(place, events)
-      for (const event of events) this.#waiting.push({ event, place })
+      if (isCurrent) for (const event of events) this.#waiting.push({ event, place })
     }
     this.#positions.get(log)?.set(partition, nextOffset)
+    const name = `${topic}/${partition}`
+    if (nextOffset >= (this.#ends.get(name) ?? Infinity)) this.#ends.delete(name)
     if (this.#isScheduled) return
     this.#isScheduled = true
     // One message for all that a fetch brought.
@@ -254,6 +276,8 @@ export class LiveHub {
 
 const CLIENT_ID = 'tapedeck-live'
 const TOPIC_DIGITS = 8
+/** The end of a log may be a transaction's marker, which is never read: after this time it counts as read. */
+const CURRENT_LIMIT_MS = 10_000
 /** After it was sent to all clients the stream pauses for as long as that took, at most this. */
 const MAX_PAUSE_MS = 50
 const RETRY_MS = 1000

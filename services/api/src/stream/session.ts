@@ -244,14 +244,14 @@ export class StreamSession {
     }, 'TIMED_OUT')
   }
 
-  /** Waits until the stream has found where to begin. @throws BROKER_UNREACHABLE */
+  /** Waits until the stream has read what was there when it began. @throws BROKER_UNREACHABLE */
   #begun(): Promise<void> {
     const { hub } = this.#tools
     return this.#waitFor(async () => {
-      if (hub.positions.size > 0) return
+      if (hub.isCurrent) return
       throw new TapedeckError(
         'BROKER_UNREACHABLE',
-        `The stream has not begun: ${hub.trouble ?? ''}`
+        `The stream has not begun: ${hub.trouble ?? 'it still reads the last minute'}`
       )
     }, 'BROKER_UNREACHABLE')
   }
