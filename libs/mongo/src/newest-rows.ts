@@ -78,17 +78,18 @@ async function newestOf<D extends { readonly _id: string; readonly symbol: strin
       .toArray()) as unknown as D[]
   for (let skip = 0; ;) {
     const sort = { [timeField]: -1 } as const
-    const page = { sort, ...(skip > 0 && { skip }), limit, batchSize: limit }
+    const most = limit + 1
+    const page = { sort, ...(skip > 0 && { skip }), limit: most, batchSize: most }
     const found = await read({}, page)
     rows.push(...readable(found))
     skip += found.length
-    if (rows.length < limit && found.length === limit) continue
-    const earliest = rows[limit - 1]?.[timeField] as Date | undefined
-    if (earliest === undefined) return rows
-    const isEarliest = (row: D): boolean => Number(row[timeField]) === earliest.getTime()
+    if (rows.length < most && found.length === most) continue
+    const [earliest, before] = rows.slice(limit - 1, most).map((row) => Number(row[timeField]))
+    if (earliest === undefined || before !== earliest) return rows.slice(0, limit)
+    const isEarliest = (row: D): boolean => Number(row[timeField]) === earliest
     return [
       ...rows.filter((row) => !isEarliest(row)),
-      ...readable(await read({ [timeField]: earliest }, {}))
+      ...readable(await read({ [timeField]: new Date(earliest) }, {}))
     ]
   }
 }

@@ -70,7 +70,9 @@ it('reads go through the index, examine only the rows they answer and sort nothi
     .collection<Profile>('system.profile')
     .find({ ns: /\.(bars|trades|forecasts|late_trades)$/ })
     .toArray()
-  assert.equal(profiles.filter(({ command }) => command.find !== undefined).length, 12)
+  // Each read once, and once more the rows of the earliest time where some of them are beyond the limit: of each minute
+  // there is a row for every symbol, and ten rows end within one where there are 3 or 20 symbols.
+  assert.equal(profiles.filter(({ command }) => command.find !== undefined).length, 12 + 8)
   for (const { planSummary, docsExamined, hasSortStage, command } of profiles) {
     if (command.distinct !== undefined) {
       assert.match(planSummary, /^DISTINCT_SCAN/)

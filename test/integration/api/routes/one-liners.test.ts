@@ -55,7 +55,7 @@ describe('the one-liners of docs/history.md', { timeout: INSTALL_LIMIT_MS + 120_
       lines.map((line) => /^import (\w+)/.exec(line)?.[1]),
       ['pandas', 'polars', 'duckdb']
     )
-    const expected = ['(10, 11)', `(3, ${BAR_COLUMNS.length})`, "[('AAPL', 20.0)]"]
+    const expected = ['(10, 11)', `(3, ${BAR_COLUMNS.length})`, "[('AAPL', 20)]"]
     for (const [index, line] of lines.entries()) {
       const [load = '', ...rest] = line.split(';')
       const value = rest.join(';').trim().replace('http://127.0.0.1:8080', url)
