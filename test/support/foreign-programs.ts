@@ -1,20 +1,12 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import { TapedeckError } from '@tapedeck/core'
+import { temporaryFolder } from './scope.ts'
 
 const run = promisify(execFile)
 const LIMIT_MS = 300_000
-
-/** An empty folder that goes when the test ends. */
-async function folderFor(t: TestContext, prefix: string): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), prefix))
-  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
-  return folder
-}
 
 async function install(what: string, command: string, args: readonly string[]): Promise<void> {
   try {
@@ -34,7 +26,7 @@ async function install(what: string, command: string, args: readonly string[]): 
  * @throws SERVER_FAILED where there is no Python 3 with venv, or PyPI is not reachable
  */
 export async function pythonWith(t: TestContext, packages: readonly string[]): Promise<string> {
-  const folder = await folderFor(t, 'tapedeck-python-')
+  const folder = await temporaryFolder(t)
   await install('a Python environment (python3 with venv)', 'python3', ['-m', 'venv', folder])
   const python = path.join(folder, 'bin/python')
   const flags = ['--quiet', '--disable-pip-version-check', '--only-binary', ':all:']
@@ -47,7 +39,7 @@ export async function pythonWith(t: TestContext, packages: readonly string[]): P
  * @throws SERVER_FAILED when npm cannot install it
  */
 export async function npmFolderWith(t: TestContext, packages: readonly string[]): Promise<string> {
-  const folder = await folderFor(t, 'tapedeck-npm-')
+  const folder = await temporaryFolder(t)
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--silent']
   await install(packages.join(', '), 'npm', ['install', '--prefix', folder, ...flags, ...packages])
   return folder

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { BAR_COLUMNS } from '@tapedeck/mongo'
+import { pythonWith } from '../../../support/foreign-programs.ts'
 import { aBar, aTrade, T0_MS } from '../../../support/market-documents.ts'
 import { ownDatabase } from '../../../support/own-database.ts'
 import { temporaryFolder } from '../../../support/scope.ts'
@@ -27,13 +28,7 @@ async function oneLiners(): Promise<string[]> {
 describe('the one-liners of docs/history.md', { timeout: INSTALL_LIMIT_MS + 120_000 }, () => {
   it('read trades and bars into pandas, polars and DuckDB', async (t) => {
     const folder = await temporaryFolder(t)
-    const python = path.join(folder, 'venv/bin/python')
-    await run('python3', ['-m', 'venv', path.join(folder, 'venv')])
-    const packages = ['pandas', 'pyarrow', 'polars', 'duckdb']
-    const install = ['-m', 'pip', 'install', '--quiet', '--only-binary', ':all:', ...packages]
-    await run(python, install, { timeout: INSTALL_LIMIT_MS }).catch((cause: unknown) => {
-      throw new Error('Cannot install pandas, pyarrow, polars and duckdb, expected PyPI', { cause })
-    })
+    const python = await pythonWith(t, ['pandas', 'pyarrow', 'polars', 'duckdb'])
     const { database, config } = await ownDatabase(t)
     const at = (index: number): Date => new Date(T0_MS + SHIFT_MS + index * 1000)
     await database.trades.insertMany(

@@ -195,7 +195,7 @@ export class Market {
 
   /** Asks for what may have changed while nothing came. */
   #refresh(): void {
-    const from = this.series.unsettledFrom
+    const from = this.series.changeableFrom
     if (from === undefined) void this.#persist('chart-panel', () => this.#loadFirst())
     else
       void this.#persist('chart-panel', () =>

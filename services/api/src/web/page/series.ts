@@ -75,7 +75,7 @@ export class BarSeries {
   }
 
   /** Start of the oldest bar that may still change; undefined when there is none. Epoch ms. */
-  get unsettledFrom(): number | undefined {
+  get changeableFrom(): number | undefined {
     return (
       this.#bars.find(({ status }) => status === 'provisional')?.time ?? this.#bars.at(-1)?.time
     )

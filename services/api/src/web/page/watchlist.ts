@@ -9,7 +9,7 @@ const ROW_HEIGHT = 44
 /** Rows beyond the edge of the view that are followed too, so that scrolling shows prices at once. */
 const SPARE_ROWS = 6
 /** A list that scrolls is left alone for so long before its prices are asked for, ms. */
-const SETTLE_MS = 200
+const STILL_MS = 200
 /** Prices move at most so often, ms. */
 const PRICES_MS = 200
 const RETRY_MS = 5000
@@ -187,7 +187,7 @@ export class Watchlist {
   #moved(): void {
     this.#draw()
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#follow(), SETTLE_MS)
+    this.#timer = setTimeout(() => this.#follow(), STILL_MS)
   }
 
   #inView(spare = 1): readonly SymbolRow[] {
