@@ -116,7 +116,15 @@ export {
 export { holdLease, releaseLease, type LeaseDocument, type LeaseNote } from './lease.ts'
 export type { RangeQuery, WindowQuery } from './newest-rows.ts'
 export { ensureReplicaSet } from './replica-set.ts'
-export { BAR_COLUMNS, barRow, completeBar, TRADE_FIELDS, tradeRow, tradeRowMaker } from './rows.ts'
+export {
+  BAR_COLUMNS,
+  barRow,
+  completeBar,
+  TRADE_COLUMNS,
+  TRADE_FIELDS,
+  tradeRow,
+  tradeRowMaker
+} from './rows.ts'
 export {
   clearShadowBars,
   eachSwap,

@@ -41,6 +41,13 @@ export const TRADE_FIELDS = {
   feed: trade('text', 'feed', (one) => one.feed)
 } as const
 
+/** What the fields of a trade's row are, in order. */
+export const TRADE_COLUMNS = Object.entries(TRADE_FIELDS).map(([name, { kind, isNullable }]) => ({
+  name,
+  kind,
+  isNullable
+}))
+
 type TradeFields = typeof TRADE_FIELDS
 type TradeRow = { readonly [Name in keyof TradeFields]: ReturnType<TradeFields[Name]['of']> }
 

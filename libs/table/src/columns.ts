@@ -11,6 +11,14 @@ export interface Column {
   readonly isNullable: boolean
 }
 
+/** The columns with these names, in the order of the names, each once; a name that no column has is passed over. */
+export function columnsNamed(
+  columns: readonly Column[],
+  names: readonly string[]
+): readonly Column[] {
+  return [...new Set(names)].flatMap((name) => columns.find((one) => one.name === name) ?? [])
+}
+
 /** A row: its values by the names of the columns. A missing value is null. */
 export type Row = Readonly<Record<string, unknown>>
 

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { didYouMean } from '@tapedeck/core'
 import type { HistoryPosition, HistoryQuery } from '@tapedeck/mongo'
 import {
+  columnsNamed,
   TABLE_FORMAT_NAMES,
   TABLE_FORMATS,
   type Column,
@@ -191,7 +192,7 @@ function columnsOf<D>(
       message: `fields has '${field}', expected some of ${names.join(', ')}${didYouMean(field, names)}`
     }))
   if (problems.length > 0) throw invalidRequest(problems)
-  return [...new Set(fields)].flatMap((field) => columns.find(({ name }) => name === field) ?? [])
+  return columnsNamed(columns, fields)
 }
 
 function namesOf(columns: readonly Column[]): readonly string[] {

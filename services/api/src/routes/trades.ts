@@ -1,6 +1,7 @@
 import type { BarFields, Timeframe } from '@tapedeck/domain'
 import {
   LATE_AGES_MS,
+  TRADE_COLUMNS,
   TRADE_FIELDS,
   tradeRow,
   tradeRowMaker,
@@ -169,7 +170,7 @@ function tradeHistory(
 ): History<TradeDocument> {
   return {
     name: 'trades',
-    columns: Object.entries(TRADE_FIELDS).map(([name, field]) => ({ name, ...field })),
+    columns: TRADE_COLUMNS,
     spare: ['tradedAt'],
     read: (part, names) =>
       reader.tradeHistory(

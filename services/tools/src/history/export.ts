@@ -8,11 +8,12 @@ import {
   readBarHistory,
   readTradeHistory,
   storedSymbols,
-  TRADE_FIELDS,
+  TRADE_COLUMNS,
   tradeRow,
   type Database
 } from '@tapedeck/mongo'
 import {
+  columnsNamed,
   TABLE_FORMAT_NAMES,
   TABLE_FORMATS,
   type Column,
@@ -101,12 +102,7 @@ function byEnding(file: string): TableFormatName | undefined {
 }
 
 function columnsOf(what: ExportArguments['what']): readonly Column[] {
-  if (what === 'bars') return BAR_COLUMNS
-  return Object.entries(TRADE_FIELDS).map(([name, { kind, isNullable }]) => ({
-    name,
-    kind,
-    isNullable
-  }))
+  return what === 'bars' ? BAR_COLUMNS : TRADE_COLUMNS
 }
 
 /**
@@ -136,7 +132,7 @@ export async function runExport(
     )
   })
   const all = columnsOf(what)
-  const columns = fields?.flatMap((name) => all.find((one) => one.name === name) ?? []) ?? all
+  const columns = fields === undefined ? all : columnsNamed(all, fields)
   const encoder = TABLE_FORMATS[format].encoder(columns)
   const startedAtMs = performance.now()
   let count = 0

@@ -89,7 +89,7 @@ describe('npm run export', { timeout: 120_000 }, () => {
     const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
     assert.deepEqual(await lines(), asJson(trades.map(tradeRow)))
     assert.deepEqual(await lines('--what', 'bars'), asJson(bars.map(barRow)))
-    const [first] = await lines('--what', 'bars', '--fields', 'time,close')
+    const [first] = await lines('--what', 'bars', '--fields', 'time,close,time')
     assert.deepEqual(first, { time: T0_MS, close: 101 })
   })
 
