@@ -30,6 +30,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   mongodb: ['mongo'],
   ws: ['feed', 'simulator'],
   fastify: ['api', 'service'],
+  '@fastify/compress': ['api'],
   '@fastify/swagger': ['api'],
   '@fastify/swagger-ui': ['api'],
   '@fastify/type-provider-typebox': ['api'],

@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   SPOOL_FAILED: { retryable: true },
   SPOOL_FULL: { retryable: true },
   DATABASE_UNREACHABLE: { retryable: true },
+  OVERLOADED: { retryable: true },
   PARTITION_FENCED: { retryable: false },
   RECORD_FAILED: { retryable: false },
   STATE_CORRUPT: { retryable: false },

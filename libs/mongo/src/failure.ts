@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { hasCode, messageOf, TapedeckError, withTimeout } from '@tapedeck/core'
 import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb'
 
@@ -17,6 +18,19 @@ export async function translated<T>(what: string, work: () => Promise<T>): Promi
   }
 }
 
+const abortion = new AsyncLocalStorage<AbortSignal>()
+
+/** Runs a read whose large queries end, on the server too, when the signal is aborted. */
+export function abortable<T>(signal: AbortSignal | undefined, read: () => Promise<T>): Promise<T> {
+  return signal === undefined ? read() : abortion.run(signal, read)
+}
+
+/** The options of a query that is read under a time limit and within `abortable`. */
+export function limits(timeoutMs: number): { timeoutMS: number; signal?: AbortSignal } {
+  const signal = abortion.getStore()
+  return { timeoutMS: timeoutMs, ...(signal !== undefined && { signal }) }
+}
+
 /**
  * Runs a read under one time limit, however many operations it consists of, and codes errors as `translated`
  * does. Each operation needs its own limit too, so that none continues after this one.
@@ -31,6 +45,9 @@ export async function reading<T>(
   try {
     return await withTimeout(translated(`Cannot read ${what}`, read), timeoutMs, 'The read')
   } catch (cause) {
+    if (abortion.getStore()?.aborted === true) {
+      throw new TapedeckError('ABORTED', `Reading ${what} was given up`, { cause })
+    }
     if (!hasCode(cause, 'TIMED_OUT')) throw cause
     throw new TapedeckError(
       'DATABASE_UNREACHABLE',

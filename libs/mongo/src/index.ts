@@ -14,6 +14,7 @@ export {
   storedTimeframes
 } from './bars.ts'
 export { documentBytes } from './bulk.ts'
+export { abortable } from './failure.ts'
 export {
   acquirePartition,
   announceFlush,

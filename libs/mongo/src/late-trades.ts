@@ -1,6 +1,6 @@
 import { insertAll } from './bulk.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
-import { reading, translated } from './failure.ts'
+import { limits, reading, translated } from './failure.ts'
 import { between, newestRows, texts, type RangeQuery } from './newest-rows.ts'
 import type { TradeRange } from './shadow-trades.ts'
 import { only, readable, shapeOf, type HasReport } from './shape.ts'
@@ -79,7 +79,10 @@ export function countLateAges(
     const group = { _id: { reason: '$reason', age: { $add: passed } }, trades: { $sum: 1 } }
     const fields = { _id: 0, reason: '$_id.reason', age: '$_id.age', trades: 1 }
     return lateTrades
-      .aggregate<LateAge>([{ $match: match }, { $group: group }, { $project: fields }], timeout)
+      .aggregate<LateAge>(
+        [{ $match: match }, { $group: group }, { $project: fields }],
+        limits(timeoutMs)
+      )
       .toArray()
   })
 }

@@ -1,5 +1,6 @@
 import { parseTradeId } from '@tapedeck/domain'
 import type { Collection, Filter, FindOptions } from 'mongodb'
+import { limits } from './failure.ts'
 
 /** A half-open range of time, [fromMs, toMs), and the most rows to return: the newest ones. */
 export interface RangeQuery {
@@ -72,7 +73,7 @@ async function newestOf<D extends { readonly _id: string; readonly symbol: strin
     (await collection
       .find({ symbol: { $in: symbols }, ...filter, ...own } as unknown as Filter<D>, {
         projection,
-        timeoutMS: timeoutMs,
+        ...limits(timeoutMs),
         ...page
       })
       .toArray()) as unknown as D[]

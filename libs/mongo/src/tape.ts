@@ -1,6 +1,6 @@
 import { precedes, parseTradeId, type Print } from '@tapedeck/domain'
 import type { Collection, Filter, FindCursor } from 'mongodb'
-import { reading } from './failure.ts'
+import { limits, reading } from './failure.ts'
 import { LATE_TRADE_SHAPE, type HasLateTrades, type LateTradeDocument } from './late-trades.ts'
 import { readable, without, type HasReport } from './shape.ts'
 import { TRADE_SHAPE, type HasTrades, type TradeDocument } from './trades.ts'
@@ -105,7 +105,7 @@ function find<D extends TradeDocument>(
     sort: { tradedAt: 1 },
     ...(isForCounting && { projection: UNCOUNTED }),
     batchSize: BATCH,
-    timeoutMS: timeoutMs
+    ...limits(timeoutMs)
   }) as unknown as FindCursor<D>
 }
 

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
+import { constants } from 'node:zlib'
+import compress, { type FastifyCompressOptions } from '@fastify/compress'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { systemClock, type Clock } from '@tapedeck/core'
 import { addHealthRoutes, listen, type ServiceContext } from '@tapedeck/service'
 import fastify, { type FastifyInstance } from 'fastify'
+import { ReadBudget } from './budget.ts'
 import type { ApiConfig } from './config.ts'
 import {
   knownPaths,
@@ -60,8 +63,6 @@ const LIMITS = {
   connectionTimeout: 30_000,
   requestTimeout: 5000,
   keepAliveTimeout: 65_000,
-  /** Above the limit of a read, so that a database that hangs is reported as such. */
-  handlerTimeout: 2900,
   bodyLimit: 1024,
   forceCloseConnections: true,
   /** Ids of bars are longer than the 100 characters that Fastify allows. */
@@ -69,6 +70,15 @@ const LIMITS = {
   http: { headersTimeout: 5000, maxHeaderSize: 16 * 1024 }
 } as const
 const MAX_CONNECTIONS = 1000
+/** Of a request, beside its wait for its turn: above the limit of a read, so that a database that hangs is reported as such. */
+const HANDLER_LIMIT_MS = 2900
+/** Quality 4 takes as long as gzip; smaller answers fit into one packet. */
+const COMPRESSION = {
+  threshold: 1400,
+  encodings: ['br', 'gzip'],
+  brotliOptions: { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } },
+  zlibOptions: { level: 4 }
+} as const satisfies FastifyCompressOptions
 
 /** The api as a Fastify instance that does not listen yet; tests call it by `inject`. */
 export function buildApi(
@@ -78,6 +88,7 @@ export function buildApi(
   const { log, metrics } = context
   const app: FastifyInstance = fastify({
     ...LIMITS,
+    handlerTimeout: HANDLER_LIMIT_MS + config.budget.waitMs,
     logger: false,
     genReqId: () => crypto.randomUUID(),
     frameworkErrors: (error, request, reply) => sendFailure(error, request, reply, log)
@@ -87,13 +98,16 @@ export function buildApi(
   app.setErrorHandler<Error>((error, request, reply) => sendFailure(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => sendUnknownRoute(request, reply, known))
   measureRequests(app, metrics)
+  void app.register(compress, COMPRESSION)
   addDocument(app)
 
   // In a scope, because the document knows the routes that are added after its plugin.
   void app.register(async (scope) => {
     readParameters(scope)
     const routes = scope.withTypeProvider<TypeBoxTypeProvider>()
-    const tools = { reader, config, share: sharedAnswers(metrics, clock), metrics, clock }
+    const budget = new ReadBudget(config.budget, metrics)
+    const share = sharedAnswers(metrics, budget, clock)
+    const tools = { reader, config, share, metrics, clock }
     symbolRoutes(routes, tools)
     feedRoutes(routes, tools)
     tradeRoutes(routes, tools)

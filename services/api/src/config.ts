@@ -1,5 +1,6 @@
 import {
   about,
+  duration,
   optional,
   readEnv,
   Secret,
@@ -22,6 +23,7 @@ import {
 } from '@tapedeck/domain'
 import { KAFKA_VARIABLES, kafkaConfig, RESULT_TOPIC_VARIABLES, resultTopics } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+import type { BudgetConfig } from './budget.ts'
 import type { HubConfig } from './stream/hub.ts'
 
 export interface ApiConfig {
@@ -39,6 +41,8 @@ export interface ApiConfig {
   readonly token: Secret | undefined
   /** How many symbols the feed's plan allows. */
   readonly maxSymbols: number
+  /** What is read at one time. */
+  readonly budget: BudgetConfig
   /** What the stream reads; undefined without brokers. */
   readonly stream: HubConfig | undefined
 }
@@ -59,6 +63,16 @@ export const API_VARIABLES = {
     optional(tokenVariable()),
     'nobody may'
   ),
+  API_READS: about('Reads of the database at one time', whole(4, 1, 100)),
+  API_READ_ROWS: about(
+    'Rows that these reads may return together; one that may return more runs alone',
+    whole(40_000, 1000, 10_000_000)
+  ),
+  API_READ_QUEUE: about(
+    'Reads that wait for their turn; beyond them the dearest are refused with 429',
+    whole(100, 0, 10_000)
+  ),
+  API_READ_WAIT: about('How long a read waits for its turn before 429', duration(1000)),
   SYMBOLS: symbolsVariable(MAX_SYMBOLS),
   ...RULE_VARIABLES,
   FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
@@ -88,6 +102,12 @@ export function readConfig(env: Env): ApiConfig {
     mongo: mongoConfig(values),
     token: values.API_TOKEN,
     maxSymbols: values.FINNHUB_MAX_SYMBOLS,
+    budget: {
+      reads: values.API_READS,
+      rows: values.API_READ_ROWS,
+      waiting: values.API_READ_QUEUE,
+      waitMs: values.API_READ_WAIT
+    },
     stream: streamConfig(values, fold)
   })
 }

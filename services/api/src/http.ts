@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { assert, didYouMean, hasCode, TapedeckError, type Clock, type Secret } from '@tapedeck/core'
@@ -12,6 +13,7 @@ import type {
   RawServerDefault
 } from 'fastify'
 import { Type, type Static, type TProperties, type TSchema } from 'typebox'
+import type { ReadBudget } from './budget.ts'
 import { LoadCache } from './load-cache.ts'
 import { readPath, readQuery, type RequestProblem } from './query.ts'
 import { notesHeader, withReadNotes, type Reader, type ReadNotes } from './reader.ts'
@@ -121,6 +123,8 @@ const SHARED_ANSWERS = { ttlMs: SHARE_MS, maxEntries: 500, maxWeight: 32 * 1024 
 /** The bytes of an answer, and what they lack. */
 interface Answer {
   readonly body: Buffer
+  /** Of its content. */
+  readonly etag: string
   readonly notes: ReadNotes
 }
 
@@ -128,39 +132,51 @@ interface Answer {
  * Answers a request with JSON, from one read for all requests of the route that ask the same.
  * @param schema the schema of the answer, as in the route
  * @param asked what the answer depends on, normalised
+ * @param rows what the read costs: the rows that it may return, or as much as so many rows
  */
 export type Share = <T extends TSchema>(
   reply: FastifyReply,
   schema: T,
   asked: object,
-  load: () => Promise<Static<T>>
+  load: () => Promise<Static<T>>,
+  rows?: number
 ) => Promise<FastifyReply>
 
-export function sharedAnswers(metrics: Metrics, clock: Clock): Share {
+/** The cost of a read that does not say another: as that of a row for each of 500 symbols. */
+const SMALL_READ = 500
+
+/** Reads within `budget`; a read is aborted when nobody waits for it any more. */
+export function sharedAnswers(metrics: Metrics, budget: ReadBudget, clock: Clock): Share {
   const reads = metrics.counter(
     'api_answers_total',
     'Answers of data routes, by whether they shared a read with another request',
     ['route', 'shared']
   )
   const held = new LoadCache<Answer>({ ...SHARED_ANSWERS, weigh: ({ body }) => body.length, clock })
-  return async (reply, _schema, asked, load) => {
+  return async (reply, _schema, asked, load, cost = SMALL_READ) => {
     const { url: route = '' } = reply.request.routeOptions
     // The bytes are shared, not the rows: serialising costs as much as reading.
-    const { value, hit } = held.get(`${route} ${JSON.stringify(asked)}`, async () => {
-      const { value: found, notes } = await withReadNotes(load)
-      const json = reply.serialize(found)
-      assert(typeof json === 'string', `${route} is not serialised as text`)
-      return { body: Buffer.from(json), notes }
-    })
-    reads.inc({ route, shared: String(hit) })
-    const { body, notes } = await value
-    return reply
-      .headers({
-        'content-type': 'application/json; charset=utf-8',
-        'cache-control': 'no-store',
-        ...notesHeader(notes)
+    const { value, hit, leave } = held.get(`${route} ${JSON.stringify(asked)}`, (signal) =>
+      budget.run(cost, signal, async () => {
+        const { value: found, notes } = await withReadNotes(load, signal)
+        const json = reply.serialize(found)
+        assert(typeof json === 'string', `${route} is not serialised as text`)
+        const body = Buffer.from(json)
+        const hash = createHash('sha1')
+          .update(body)
+          .update(JSON.stringify([...notes]))
+        return { body, etag: `W/"${hash.digest('base64url')}"`, notes }
       })
-      .send(body)
+    )
+    reads.inc({ route, shared: String(hit) })
+    reply.raw.once('close', leave)
+    const { body, etag, notes } = await value
+    // Kept by caches only to ask whether it is still the same.
+    reply.headers({ 'cache-control': 'no-cache', etag, ...notesHeader(notes) })
+    const known = reply.request.headers['if-none-match']?.split(',').map((one) => one.trim())
+    if (known?.includes(etag) === true || known?.includes('*') === true)
+      return reply.code(304).send()
+    return reply.header('content-type', 'application/json; charset=utf-8').send(body)
   }
 }
 
@@ -267,6 +283,14 @@ export function sendFailure(
     log.warn({ code: error.code, url: request.url }, error.message)
     const message = 'The database does not answer, expected MongoDB at MONGODB_URI'
     return send(reply.header('retry-after', '1'), 503, { error: { code: error.code, message } })
+  }
+  if (hasCode(error, 'OVERLOADED')) {
+    const { code, message } = error
+    return send(reply.header('retry-after', '1'), 429, { error: { code, message } })
+  }
+  // Its client has left, so nobody reads the answer.
+  if (hasCode(error, 'ABORTED')) {
+    return send(reply, 503, { error: { code: error.code, message: error.message } })
   }
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500
   if (status >= 400 && status < 500) {

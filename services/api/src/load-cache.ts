@@ -13,7 +13,12 @@ export interface LoadCacheOptions<T> {
 interface Entry<T> {
   readonly startedAtMs: number
   readonly value: Promise<T>
+  /** Aborts the load. */
+  readonly abort: () => void
   weight: number
+  isLoading: boolean
+  /** Callers that wait for the load. */
+  waiting: number
 }
 
 /**
@@ -21,7 +26,8 @@ interface Entry<T> {
  * the cost does not grow with the number of viewers.
  *
  * Age counts from the start of the load, so a caller gets a value whose load began at most `ttlMs` before
- * the call. Failures are shared with waiting callers and not kept. A full cache drops its oldest entry.
+ * the call. Failures are shared with waiting callers and not kept. A full cache drops its oldest entry. A load whose
+ * callers have all left is aborted.
  */
 export class LoadCache<T> {
   readonly #options: LoadCacheOptions<T>
@@ -42,23 +48,55 @@ export class LoadCache<T> {
     return this.#weight
   }
 
-  /** The value of `key`: a fresh one that is loaded or being loaded, otherwise that of `load`. */
-  get(key: string, load: () => Promise<T>): { readonly value: Promise<T>; readonly hit: boolean } {
+  /**
+   * The value of `key`: a fresh one that is loaded or being loaded, otherwise that of `load`. A caller that stops waiting
+   * calls `leave`.
+   */
+  get(
+    key: string,
+    load: (signal: AbortSignal) => Promise<T>
+  ): { readonly value: Promise<T>; readonly hit: boolean; readonly leave: () => void } {
     const nowMs = this.#clock.now()
     this.#dropStale(nowMs)
     const held = this.#entries.get(key)
-    if (held !== undefined) return { value: held.value, hit: true }
-    const entry: Entry<T> = { startedAtMs: nowMs, value: load(), weight: 0 }
+    if (held !== undefined) return { ...this.#join(key, held), hit: true }
+    const controller = new AbortController()
+    const entry: Entry<T> = {
+      startedAtMs: nowMs,
+      value: load(controller.signal),
+      abort: () => controller.abort(),
+      weight: 0,
+      isLoading: true,
+      waiting: 0
+    }
     this.#entries.set(key, entry)
     this.#shrink()
     entry.value.then(
       (value) => this.#store(key, entry, this.#options.weigh(value)),
-      () => this.#drop(key, entry)
+      () => {
+        entry.isLoading = false
+        this.#drop(key, entry)
+      }
     )
-    return { value: entry.value, hit: false }
+    return { ...this.#join(key, entry), hit: false }
+  }
+
+  #join(key: string, entry: Entry<T>): { readonly value: Promise<T>; readonly leave: () => void } {
+    entry.waiting++
+    let isGone = false
+    const leave = (): void => {
+      if (isGone) return
+      isGone = true
+      entry.waiting--
+      if (entry.waiting > 0 || !entry.isLoading) return
+      this.#drop(key, entry)
+      entry.abort()
+    }
+    return { value: entry.value, leave }
   }
 
   #store(key: string, entry: Entry<T>, weight: number): void {
+    entry.isLoading = false
     if (this.#entries.get(key) !== entry) return
     entry.weight = weight
     this.#weight += weight

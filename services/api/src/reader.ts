@@ -10,6 +10,7 @@ import {
 } from '@tapedeck/core'
 import type { BarFields, Timeframe } from '@tapedeck/domain'
 import {
+  abortable,
   connectDatabase,
   countLateAges,
   findBar,
@@ -54,6 +55,7 @@ import {
   type UnreadableDocument,
   type WindowQuery
 } from '@tapedeck/mongo'
+import type { LoadCache } from './load-cache.ts'
 import { unreadableReport, type ServiceContext } from '@tapedeck/service'
 
 /** Limits of finding a server and of a read; both are below the limit of a request (app.ts). */
@@ -141,7 +143,8 @@ export function databaseReader(
 
   async function use<T>(read: (connected: Database) => Promise<T>): Promise<T> {
     if (database === undefined) throw failure
-    return read(database)
+    const connected = database
+    return abortable(current.getStore()?.signal, () => read(connected))
   }
   async function* each<T>(
     read: (connected: Database) => AsyncGenerator<readonly T[]>
@@ -180,19 +183,42 @@ export function databaseReader(
 /** How many documents, or values of them, a read left out because they do not fit, by collection. */
 export type ReadNotes = ReadonlyMap<string, number>
 
-const current = new AsyncLocalStorage<Map<string, number>>()
+interface Read {
+  readonly notes: Map<string, number>
+  readonly signal: AbortSignal | undefined
+}
 
-/** Runs reads and collects what they leave out. Reads within it that are collected already count there alone. */
+const current = new AsyncLocalStorage<Read>()
+
+/**
+ * Runs reads and collects what they leave out. Reads within it that are collected already count there alone.
+ * @param signal ends the reads; that of the reads around them unless given
+ */
 export async function withReadNotes<T>(
-  work: () => Promise<T>
+  work: () => Promise<T>,
+  signal = current.getStore()?.signal
 ): Promise<{ readonly value: T; readonly notes: ReadNotes }> {
   const notes = new Map<string, number>()
-  return { value: await current.run(notes, work), notes }
+  return { value: await current.run({ notes, signal }, work), notes }
+}
+
+/** Loads what several reads share; it goes on until all of them have been given up. */
+export function loadShared<T>(
+  cache: LoadCache<T>,
+  key: string,
+  load: () => Promise<T>
+): Promise<T> {
+  const read = current.getStore()
+  const { value, leave } = cache.get(key, (signal) =>
+    current.run({ notes: read?.notes ?? new Map<string, number>(), signal }, load)
+  )
+  read?.signal?.addEventListener('abort', leave, { once: true })
+  return value
 }
 
 /** Notes a document of a collection that the present read left out. */
 export function noteUnreadable(collection: string, count = 1): void {
-  const notes = current.getStore()
+  const notes = current.getStore()?.notes
   notes?.set(collection, (notes.get(collection) ?? 0) + count)
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { systemClock, TapedeckError, type Clock } from '@tapedeck/core'
+import { until } from '../../support/until.ts'
 import { apiOn } from './reader-double.ts'
 
 const AWAY = new TapedeckError('DATABASE_UNREACHABLE', 'Cannot read bars: mongodb://u:p@host away')
@@ -54,6 +55,103 @@ describe('buildApi()', () => {
     assert.equal(answer.statusCode, 503)
     assert.equal(answer.json<{ error: { code: string } }>().error.code, 'DATABASE_UNREACHABLE')
     assert.doesNotMatch(answer.body, /u:p|host away/)
+  })
+
+  it('answers /readyz while reads wait, and those beyond the queue with 429 and when to come again', async () => {
+    const env = { API_READS: '2', API_READ_QUEUE: '100', API_READ_WAIT: '1h' }
+    const release: (() => void)[] = []
+    let isFree = false
+    const bars = async (): Promise<[]> => {
+      if (!isFree) await new Promise<void>((resolve) => release.push(resolve))
+      return []
+    }
+    const app = apiOn({ bars }, systemClock, env)
+    let answered = 0
+    const answers = Array.from({ length: 200 }, async (_, index) => {
+      const answer = await app.inject(
+        `/api/v1/bars?limit=10000&from=${index * 60_000}&to=9999999999`
+      )
+      if (answer.statusCode === 200) answered++
+      return answer
+    })
+    await until('two reads run and the others wait or are refused', async () => {
+      const { body } = await app.inject('/metrics')
+      return /api_reads\{state="waiting"\} 100/.test(body) && /refused_total 98/.test(body)
+    })
+    assert.equal((await app.inject('/readyz')).statusCode, 200)
+    assert.deepEqual({ answered, running: release.length }, { answered: 0, running: 2 })
+    isFree = true
+    for (const one of release) one()
+    const codes = Map.groupBy(await Promise.all(answers), ({ statusCode }) => statusCode)
+    assert.deepEqual(
+      { good: codes.get(200)?.length, refused: codes.get(429)?.length },
+      { good: 102, refused: 98 }
+    )
+    const refused = codes.get(429)?.[0]
+    assert.equal(refused?.headers['retry-after'], '1')
+    assert.match(refused.body, /"OVERLOADED","message":"Too many reads: 2 run and 100 wait/)
+  })
+
+  it('reads no further for a client that has left, unless another waits for the same', async (t) => {
+    let reads = 0
+    const release: (() => void)[] = []
+    const bars = () => {
+      reads++
+      return new Promise<[]>((resolve) => release.push(() => resolve([])))
+    }
+    const app = apiOn({ bars }, systemClock, { API_READS: '1', API_READ_WAIT: '1h' })
+    // On a socket: a client of inject cannot leave.
+    const url = await app.listen({ host: '127.0.0.1', port: 0 })
+    t.after(() => app.close())
+    const ask = (limit: number, signal: AbortSignal | null = null) =>
+      fetch(`${url}/api/v1/bars?limit=${limit}`, { signal })
+    const first = ask(1)
+    await until('the first read runs', () => reads === 1)
+    const leaving = new AbortController()
+    const left = ask(2, leaving.signal).catch(() => 'left')
+    const [leaves, stays] = [ask(3, leaving.signal).catch(() => 'left'), ask(3)]
+    const waiting = async (count: number): Promise<boolean> =>
+      (await app.inject('/metrics')).body.includes(`api_reads{state="waiting"} ${count}`)
+    await until('two reads wait', () => waiting(2))
+    leaving.abort()
+    assert.deepEqual(await Promise.all([left, leaves]), ['left', 'left'])
+    await until('one read waits', () => waiting(1))
+    release.shift()?.()
+    assert.equal((await first).status, 200)
+    await until('the other read runs', () => reads === 2)
+    release.shift()?.()
+    assert.equal((await stays).status, 200)
+    assert.equal(reads, 2)
+  })
+
+  it('sends an answer that a client has only once', async () => {
+    const app = apiOn({}, stillClock)
+    const first = await app.inject('/api/v1/symbols')
+    const { etag } = first.headers
+    assert.match(String(etag), /^W\/".{20,}"$/)
+    const again = await app.inject({
+      url: '/api/v1/symbols',
+      headers: { 'if-none-match': `"other", ${String(etag)}` }
+    })
+    assert.deepEqual({ status: again.statusCode, body: again.body }, { status: 304, body: '' })
+    const other = await app.inject({
+      url: '/api/v1/feed',
+      headers: { 'if-none-match': String(etag) }
+    })
+    assert.equal(other.statusCode, 200)
+  })
+
+  it('compresses an answer that is longer than a packet', async () => {
+    const app = apiOn({})
+    const codingOf = async (url: string, accepted: string): Promise<unknown> => {
+      const answer = await app.inject({ url, headers: { 'accept-encoding': accepted } })
+      assert.equal(answer.statusCode, 200)
+      return answer.headers['content-encoding']
+    }
+    assert.equal(await codingOf('/openapi.json', 'gzip, br'), 'br')
+    assert.equal(await codingOf('/openapi.json', 'gzip'), 'gzip')
+    assert.equal(await codingOf('/openapi.json', 'identity'), undefined)
+    assert.equal(await codingOf('/api/v1/bars', 'gzip'), undefined)
   })
 
   it('keeps internal errors out of the answer', async () => {

@@ -82,4 +82,32 @@ describe('LoadCache', () => {
     await heavy.get('c', '12345678901').value
     assert.deepEqual({ size: heavy.cache.size, weight: heavy.cache.weight }, { size: 0, weight: 0 })
   })
+
+  it('aborts a load when all its callers have left, and loads again for the next', async () => {
+    const { cache, get } = aCache()
+    let isAborted = false
+    const load = (signal: AbortSignal) =>
+      new Promise<string>((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          isAborted = true
+          reject(new Error('given up'))
+        })
+      })
+    const [first, second] = [cache.get('a', load), cache.get('a', load)]
+    first.leave()
+    first.leave()
+    assert.equal(isAborted, false)
+    second.leave()
+    assert.equal(isAborted, true)
+    await assert.rejects(first.value, /given up/)
+    assert.equal(get('a').hit, false)
+  })
+
+  it('keeps a loaded value when its callers leave', async () => {
+    const { get } = aCache()
+    const one = get('a')
+    await one.value
+    one.leave()
+    assert.equal(get('a').hit, true)
+  })
 })

@@ -59,7 +59,7 @@ import {
   TIMEFRAME,
   windowRange
 } from '../query.ts'
-import type { Reader } from '../reader.ts'
+import { loadShared, type Reader } from '../reader.ts'
 import { BarAccount, policyOf, verdictOf, type BarSummary } from './bar-account.ts'
 import { HISTORY, isPlain, nextOf, sendHistory, type History } from './history.ts'
 import { TRADE } from './trades.ts'
@@ -121,6 +121,8 @@ const PAGE = query({ limit: LIMIT, after: POSITION })
 
 /** The trades of a day's bar, hundreds of thousands, are counted. */
 const COUNTING_LIMIT_MS = 20_000
+/** Rows: the trades are read in batches, but for many seconds. */
+const COUNTING_COST = 10_000
 /** Counts of a bar's trades are cached by the content of the bar, so that paging counts once. */
 const SHARED_SUMMARIES = { ttlMs: 30_000, maxEntries: 200, maxWeight: 200 } as const
 
@@ -149,11 +151,17 @@ export function barRoutes(app: Routes, { reader, share, clock }: RouteTools): vo
         return sendHistory(request, reply, asked, barHistory(reader, range))
       }
       const newest = { ...range, limit: asked.limit ?? DEFAULT_LIMIT }
-      return share(reply, BARS, newest, async () => {
-        const found = await reader.bars(newest)
-        const hasMore = found.length === newest.limit
-        return { bars: found.map(barRow), next: hasMore ? nextOf(found[0], startOf) : null }
-      })
+      return share(
+        reply,
+        BARS,
+        newest,
+        async () => {
+          const found = await reader.bars(newest)
+          const hasMore = found.length === newest.limit
+          return { bars: found.map(barRow), next: hasMore ? nextOf(found[0], startOf) : null }
+        },
+        newest.limit
+      )
     }
   )
   app.get(
@@ -169,7 +177,13 @@ export function barRoutes(app: Routes, { reader, share, clock }: RouteTools): vo
     },
     async ({ params: { id }, query: { limit, after } }, reply) => {
       const asked = { id, limit, after }
-      return share(reply, BAR_TRADES, asked, () => barTrades(reader, summaries, asked, clock))
+      return share(
+        reply,
+        BAR_TRADES,
+        asked,
+        () => barTrades(reader, summaries, asked, clock),
+        COUNTING_COST
+      )
     }
   )
 }
@@ -220,9 +234,9 @@ async function barTrades(
     throw notFound('id', `no bar '${id}' is stored, expected an id as /api/v1/bars answers it`)
   }
   const window = await windowOf(bar, reader)
-  const counted = summaries.get(versionOf(bar), () => summaryOf(reader, bar, window, clock))
+  const counted = loadShared(summaries, versionOf(bar), () => summaryOf(reader, bar, window, clock))
   const [summary, page] = await Promise.all([
-    counted.value,
+    counted,
     pageOf(reader, { ...window, ...(after !== undefined && { after }) }, limit)
   ])
   const { counts, check } = summary

@@ -111,11 +111,17 @@ export function feedRoutes(app: Routes, { reader, share, clock }: RouteTools): v
     },
     async ({ query: { limit, ...bounds } }, reply) => {
       const asked = { ...timeRange(bounds, clock.now(), { spanMs: DAY_MS }), limit }
-      return share(reply, GAPS, asked, async () => ({
-        gaps: (await reader.gaps(asked))
-          .map((gap) => gapSpan(gap, clock.now()))
-          .toSorted((a, b) => a.time - b.time)
-      }))
+      return share(
+        reply,
+        GAPS,
+        asked,
+        async () => ({
+          gaps: (await reader.gaps(asked))
+            .map((gap) => gapSpan(gap, clock.now()))
+            .toSorted((a, b) => a.time - b.time)
+        }),
+        limit
+      )
     }
   )
 }

@@ -146,9 +146,15 @@ export function forecastRoutes(app: Routes, { reader, config, share, clock }: Ro
     },
     async (request, reply) => {
       const asked = forecastsAsked(request.query, clock.now(), config.forecasts)
-      return share(reply, FORECASTS, asked, async () => ({
-        forecasts: (await reader.forecasts(asked)).map(forecastRow)
-      }))
+      return share(
+        reply,
+        FORECASTS,
+        asked,
+        async () => ({
+          forecasts: (await reader.forecasts(asked)).map(forecastRow)
+        }),
+        request.query.limit
+      )
     }
   )
   app.get(
@@ -163,9 +169,15 @@ export function forecastRoutes(app: Routes, { reader, config, share, clock }: Ro
     async ({ query: { symbol: symbols, from, to, ...series } }, reply) => {
       const range = timeRange({ from, to }, clock.now(), { spanMs: DAY_MS })
       const asked = { symbols, ...series, ...range }
-      return share(reply, EVENTS, asked, async () => ({
-        events: (await reader.forecastEvents(asked)).map(forecastEventRow)
-      }))
+      return share(
+        reply,
+        EVENTS,
+        asked,
+        async () => ({
+          events: (await reader.forecastEvents(asked)).map(forecastEventRow)
+        }),
+        series.limit
+      )
     }
   )
   app.get(
@@ -180,9 +192,15 @@ export function forecastRoutes(app: Routes, { reader, config, share, clock }: Ro
     async ({ query: { symbol: symbols, from, to, ...series } }, reply) => {
       const range = timeRange({ from, to }, clock.now(), { spanMs: DAY_MS })
       const asked = { symbols, ...series, model: undefined, ...range }
-      return share(reply, ABSENCES, asked, async () => ({
-        absences: (await reader.forecastAbsences(asked)).map(forecastAbsenceRow)
-      }))
+      return share(
+        reply,
+        ABSENCES,
+        asked,
+        async () => ({
+          absences: (await reader.forecastAbsences(asked)).map(forecastAbsenceRow)
+        }),
+        series.limit
+      )
     }
   )
 }

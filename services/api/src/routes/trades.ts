@@ -39,7 +39,7 @@ import {
   type TimeRange
 } from '../query.ts'
 import { HISTORY, isPlain, nextOf, sendHistory, type History } from './history.ts'
-import { addReadNotes, withReadNotes, type Reader, type ReadNotes } from '../reader.ts'
+import { addReadNotes, loadShared, withReadNotes, type Reader, type ReadNotes } from '../reader.ts'
 
 const SECOND_MS = 1000
 const MINUTE_MS = 60_000
@@ -100,11 +100,17 @@ export function tradeRoutes(app: Routes, { reader, share, clock }: RouteTools): 
         return sendHistory(request, reply, asked, tradeHistory(reader, { symbols, ...range }))
       }
       const newest = { symbols, ...range, limit: asked.limit ?? DEFAULT_LIMIT }
-      return share(reply, TRADES, newest, async () => {
-        const found = await recentTrades(reader, sharedTrades, newest)
-        const hasMore = found.length === newest.limit
-        return { trades: found.map(tradeRow), next: hasMore ? nextOf(found[0], timeOf) : null }
-      })
+      return share(
+        reply,
+        TRADES,
+        newest,
+        async () => {
+          const found = await recentTrades(reader, sharedTrades, newest)
+          const hasMore = found.length === newest.limit
+          return { trades: found.map(tradeRow), next: hasMore ? nextOf(found[0], timeOf) : null }
+        },
+        newest.limit
+      )
     }
   )
   app.get(
@@ -119,9 +125,15 @@ export function tradeRoutes(app: Routes, { reader, share, clock }: RouteTools): 
     async ({ query: { symbol: symbols, limit, ...bounds } }, reply) => {
       const range = timeRange(bounds, clock.now(), { spanMs: HOUR_MS })
       const asked = { symbols, ...range, limit }
-      return share(reply, LATE_TRADES, asked, async () => ({
-        lateTrades: (await reader.lateTrades(asked)).map(lateTradeRow)
-      }))
+      return share(
+        reply,
+        LATE_TRADES,
+        asked,
+        async () => ({
+          lateTrades: (await reader.lateTrades(asked)).map(lateTradeRow)
+        }),
+        limit
+      )
     }
   )
   app.get(
@@ -154,9 +166,15 @@ export function tradeRoutes(app: Routes, { reader, share, clock }: RouteTools): 
       const range = timeRange(bounds, nowMs, { spanMs: 5 * MINUTE_MS })
       const timeframe = rateTimeframe(range)
       const asked = { symbols, timeframe, ...onGrid(range, timeframe), limit }
-      return share(reply, TRADE_RATES, asked, async () => ({
-        rates: (await reader.bars(asked)).map((bar) => tradeRate(bar, timeframe, nowMs))
-      }))
+      return share(
+        reply,
+        TRADE_RATES,
+        asked,
+        async () => ({
+          rates: (await reader.bars(asked)).map((bar) => tradeRate(bar, timeframe, nowMs))
+        }),
+        limit
+      )
     }
   )
 }
@@ -223,7 +241,7 @@ async function recentTrades(
     limit: limit + SPARE_ROWS
   }
   const load = (): Promise<SharedTrades> => withReadNotes(() => reader.trades(wide))
-  const { value: found, notes } = await shared.get(JSON.stringify(wide), load).value
+  const { value: found, notes } = await loadShared(shared, JSON.stringify(wide), load)
   addReadNotes(notes)
   const inRange = found.filter(({ tradedAt }) => {
     const ms = tradedAt.getTime()
