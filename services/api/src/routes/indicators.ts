@@ -62,7 +62,8 @@ export function indicatorRoutes(app: Routes, { reader, share, clock }: RouteTool
     async ({ query: { symbol: symbols, timeframe, indicators, limit, ...bounds } }, reply) => {
       const range = windowRange({ timeframe, ...bounds }, clock.now())
       const asked = { symbols, timeframe, indicators, ...range, limit }
-      return share(reply, VALUES, asked, async () => ({ values: await valuesOf(reader, asked) }))
+      const load = async () => ({ values: await valuesOf(reader, asked) })
+      return share(reply, VALUES, asked, load, limit)
     }
   )
 }
