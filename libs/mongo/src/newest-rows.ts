@@ -17,6 +17,8 @@ export interface WindowQuery extends RangeQuery {
   readonly timeframe: string
 }
 
+/** Documents decoded at once: a batch of all rows would keep the thread from other work for too long. */
+const BATCH = 500
 /** MongoDB merges at most 200 index scans in sorted order; each symbol of a query is one. */
 export const SYMBOLS_PER_QUERY = 200
 
@@ -59,6 +61,12 @@ export function compareRows<R extends { readonly _id: string; readonly symbol: s
   return timeOf(a) - timeOf(b) || compareTexts(a.symbol, b.symbol) || compareIds(a._id, b._id)
 }
 
+/** How many rows were found, and those that can be read. */
+interface Rows<D> {
+  readonly count: number
+  readonly fitting: readonly D[]
+}
+
 /**
  * The newest rows of some symbols that can be read, and of the earliest time among them all rows: which of these are the
  * newest is decided by the order of rows. It reads on where some rows could not be read.
@@ -69,28 +77,32 @@ async function newestOf<D extends { readonly _id: string; readonly symbol: strin
   { limit, timeField, filter, projection = {}, readable, timeoutMs }: RowsQuery<D>
 ): Promise<D[]> {
   const rows: D[] = []
-  const read = async (own: object, page: FindOptions): Promise<D[]> =>
-    (await collection
-      .find({ symbol: { $in: symbols }, ...filter, ...own } as unknown as Filter<D>, {
-        projection,
-        ...limits(timeoutMs),
-        ...page
-      })
-      .toArray()) as unknown as D[]
+  const read = async (own: object, page: FindOptions): Promise<Rows<D>> => {
+    const all = { symbol: { $in: symbols }, ...filter, ...own } as unknown as Filter<D>
+    const cursor = collection.find(all, { projection, ...limits(timeoutMs), ...page })
+    let count = 0
+    const fitting: D[] = []
+    while (await cursor.hasNext()) {
+      const batch = cursor.readBufferedDocuments() as unknown as D[]
+      count += batch.length
+      fitting.push(...readable(batch))
+    }
+    return { count, fitting }
+  }
   for (let skip = 0; ;) {
     const sort = { [timeField]: -1 } as const
     const most = limit + 1
-    const page = { sort, ...(skip > 0 && { skip }), limit: most, batchSize: most }
-    const found = await read({}, page)
-    rows.push(...readable(found))
-    skip += found.length
-    if (rows.length < most && found.length === most) continue
+    const page = { sort, ...(skip > 0 && { skip }), limit: most, batchSize: Math.min(most, BATCH) }
+    const { count, fitting } = await read({}, page)
+    rows.push(...fitting)
+    skip += count
+    if (rows.length < most && count === most) continue
     const [earliest, before] = rows.slice(limit - 1, most).map((row) => Number(row[timeField]))
     if (earliest === undefined || before !== earliest) return rows.slice(0, limit)
     const isEarliest = (row: D): boolean => Number(row[timeField]) === earliest
     return [
       ...rows.filter((row) => !isEarliest(row)),
-      ...readable(await read({ [timeField]: new Date(earliest) }, {}))
+      ...(await read({ [timeField]: new Date(earliest) }, { batchSize: BATCH })).fitting
     ]
   }
 }

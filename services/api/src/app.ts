@@ -70,8 +70,6 @@ const LIMITS = {
   http: { headersTimeout: 5000, maxHeaderSize: 16 * 1024 }
 } as const
 const MAX_CONNECTIONS = 1000
-/** Of a request, beside its wait for its turn: above the limit of a read, so that a database that hangs is reported as such. */
-const HANDLER_LIMIT_MS = 2900
 /** Quality 4 takes as long as gzip; smaller answers fit into one packet. */
 const COMPRESSION = {
   threshold: 1400,
@@ -88,7 +86,6 @@ export function buildApi(
   const { log, metrics } = context
   const app: FastifyInstance = fastify({
     ...LIMITS,
-    handlerTimeout: HANDLER_LIMIT_MS + config.budget.waitMs,
     logger: false,
     genReqId: () => crypto.randomUUID(),
     frameworkErrors: (error, request, reply) => sendFailure(error, request, reply, log)
@@ -107,7 +104,7 @@ export function buildApi(
     const routes = scope.withTypeProvider<TypeBoxTypeProvider>()
     const budget = new ReadBudget(config.budget, metrics)
     const share = sharedAnswers(metrics, budget, clock)
-    const tools = { reader, config, share, metrics, clock }
+    const tools = { reader, config, share, budget, metrics, clock }
     symbolRoutes(routes, tools)
     feedRoutes(routes, tools)
     tradeRoutes(routes, tools)

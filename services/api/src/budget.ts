@@ -1,4 +1,4 @@
-import { TapedeckError } from '@tapedeck/core'
+import { hasCode, TapedeckError } from '@tapedeck/core'
 import type { Metrics } from '@tapedeck/service'
 
 export interface BudgetConfig {
@@ -11,6 +11,9 @@ export interface BudgetConfig {
   /** How long one waits, ms. */
   readonly waitMs: number
 }
+
+/** Answers of other formats than JSON that are written at one time. */
+const MAX_TABLES = 8
 
 interface Waiting {
   readonly rows: number
@@ -28,6 +31,9 @@ export class ReadBudget {
   readonly #show: () => void
   #running = 0
   #rows = 0
+  /** Of the read that ended last, if it found no database: then it is this that reads wait for. */
+  #failure: TapedeckError | undefined
+  #tables = 0
   /** The cheapest first, equal ones in the order of their arrival. */
   readonly #queue: Waiting[] = []
 
@@ -38,30 +44,59 @@ export class ReadBudget {
       'Reads refused with 429 because too many were running or waiting'
     )
     this.#refused = () => refused.inc()
-    const reads = metrics.gauge('api_reads', 'Reads of the database, running and waiting', [
-      'state'
-    ])
+    const reads = metrics.gauge(
+      'api_reads',
+      'Reads of the database: running, waiting, and tables being written',
+      ['state']
+    )
     this.#show = () => {
       reads.set({ state: 'running' }, this.#running)
       reads.set({ state: 'waiting' }, this.#queue.length)
+      reads.set({ state: 'tables' }, this.#tables)
     }
     this.#show()
   }
 
   /**
    * Runs a read when there is room for its rows.
-   * @throws OVERLOADED when it would wait too long, ABORTED when its signal is aborted while it waits
+   * @throws OVERLOADED when it would wait too long; DATABASE_UNREACHABLE instead, where the reads that it waits for find
+   *   no database; ABORTED when its signal is aborted while it waits
    */
   async run<T>(rows: number, signal: AbortSignal, read: () => Promise<T>): Promise<T> {
     const admitted = this.#admitted(rows, signal)
     this.#show()
     await admitted.finally(this.#show)
     try {
-      return await read()
+      const value = await read()
+      this.#failure = undefined
+      return value
+    } catch (error) {
+      if (hasCode(error, 'DATABASE_UNREACHABLE')) this.#failure = error
+      throw error
     } finally {
       this.#running--
       this.#rows -= rows
       this.#startNext()
+      this.#show()
+    }
+  }
+
+  /**
+   * Runs the writing of a table of any size, which holds a cursor and some batches of rows for minutes.
+   * @throws OVERLOADED when many are being written
+   */
+  async table<T>(write: () => Promise<T>): Promise<T> {
+    if (this.#tables >= MAX_TABLES) {
+      this.#refused()
+      const message = `${MAX_TABLES} tables are being written, expected fewer at a time`
+      throw new TapedeckError('OVERLOADED', message)
+    }
+    this.#tables++
+    this.#show()
+    try {
+      return await write()
+    } finally {
+      this.#tables--
       this.#show()
     }
   }
@@ -94,7 +129,7 @@ export class ReadBudget {
         refuse: () => {
           end()
           this.#refused()
-          reject(this.#overloaded())
+          reject(this.#failure ?? this.#overloaded())
         }
       }
       const remove = (): void => void this.#queue.splice(this.#queue.indexOf(one), 1)

@@ -66,13 +66,13 @@ export const API_VARIABLES = {
   API_READS: about('Reads of the database at one time', whole(4, 1, 100)),
   API_READ_ROWS: about(
     'Rows that these reads may return together; one that may return more runs alone',
-    whole(40_000, 1000, 10_000_000)
+    whole(20_000, 1000, 10_000_000)
   ),
   API_READ_QUEUE: about(
     'Reads that wait for their turn; beyond them the dearest are refused with 429',
     whole(100, 0, 10_000)
   ),
-  API_READ_WAIT: about('How long a read waits for its turn before 429', duration(1000)),
+  API_READ_WAIT: about('How long a read waits for its turn before 429', duration(3000)),
   SYMBOLS: symbolsVariable(MAX_SYMBOLS),
   ...RULE_VARIABLES,
   FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),

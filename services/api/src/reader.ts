@@ -58,7 +58,7 @@ import {
 import type { LoadCache } from './load-cache.ts'
 import { unreadableReport, type ServiceContext } from '@tapedeck/service'
 
-/** Limits of finding a server and of a read; both are below the limit of a request (app.ts). */
+/** Limits of finding a server and of a read. */
 const SELECT_TIMEOUT_MS = 2000
 const READ_TIMEOUT_MS = 2500
 /** For counting all trades of a day's bar, the longest read. */

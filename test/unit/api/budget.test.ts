@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { hasCode } from '@tapedeck/core'
+import { hasCode, TapedeckError } from '@tapedeck/core'
 import { createMetrics } from '@tapedeck/service'
 import fc from 'fast-check'
 import { ReadBudget, type BudgetConfig } from '../../../services/api/src/budget.ts'
@@ -118,5 +118,41 @@ describe('ReadBudget', () => {
       ),
       { numRuns: 100 }
     )
+  })
+
+  it('says that the database is away to reads that wait for one that found it so', async () => {
+    const budget = new ReadBudget(
+      { reads: 1, rows: 100, waiting: 0, waitMs: 60_000 },
+      createMetrics()
+    )
+    const away = new TapedeckError('DATABASE_UNREACHABLE', 'away')
+    const code = (work: Promise<unknown>): Promise<unknown> =>
+      work.catch((error: unknown) => (error instanceof TapedeckError ? error.code : error))
+    const fail = (): Promise<never> => Promise.reject(away)
+    assert.equal(await code(budget.run(1, never, fail)), 'DATABASE_UNREACHABLE')
+    const held = Promise.withResolvers<string>()
+    const running = budget.run(1, never, () => held.promise)
+    assert.equal(await code(budget.run(1, never, fail)), 'DATABASE_UNREACHABLE')
+    held.resolve('found')
+    assert.equal(await running, 'found')
+    const next = budget.run(1, never, () => new Promise(() => undefined))
+    assert.equal(await code(budget.run(1, never, fail)), 'OVERLOADED')
+    void next
+  })
+
+  it('refuses a ninth table until one of eight is written', async () => {
+    const budget = new ReadBudget(
+      { reads: 1, rows: 1, waiting: 0, waitMs: 60_000 },
+      createMetrics()
+    )
+    const held = Promise.withResolvers<void>()
+    const eight = Array.from({ length: 8 }, () => budget.table(() => held.promise))
+    await assert.rejects(
+      budget.table(() => Promise.resolve()),
+      /8 tables are being written/
+    )
+    held.resolve()
+    await Promise.all(eight)
+    assert.equal(await budget.table(() => Promise.resolve('ninth')), 'ninth')
   })
 })

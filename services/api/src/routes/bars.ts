@@ -36,6 +36,7 @@ import {
   object,
   orNull,
   rows,
+  rowsOf,
   text,
   textOrNull,
   texts,
@@ -119,15 +120,13 @@ const BAR_TRADES = object({
 })
 const PAGE = query({ limit: LIMIT, after: POSITION })
 
-/** The trades of a day's bar, hundreds of thousands, are counted. */
-const COUNTING_LIMIT_MS = 20_000
-/** Rows: the trades are read in batches, but for many seconds. */
+/** Rows: the trades of a day's bar, hundreds of thousands, are read in batches, but for many seconds. */
 const COUNTING_COST = 10_000
 /** Counts of a bar's trades are cached by the content of the bar, so that paging counts once. */
 const SHARED_SUMMARIES = { ttlMs: 30_000, maxEntries: 200, maxWeight: 200 } as const
 
 /** Routes for bars and for the trades of a bar. */
-export function barRoutes(app: Routes, { reader, share, clock }: RouteTools): void {
+export function barRoutes(app: Routes, { reader, share, budget, clock }: RouteTools): void {
   const summaries = new LoadCache<BarSummary>({ ...SHARED_SUMMARIES, weigh: () => 1, clock })
   app.get(
     '/api/v1/bars',
@@ -148,7 +147,7 @@ export function barRoutes(app: Routes, { reader, share, clock }: RouteTools): vo
       const { symbol: symbols, timeframe, from, to, ...asked } = request.query
       const range = { symbols, timeframe, ...windowRange({ timeframe, from, to }, clock.now()) }
       if (!isPlain(request, asked)) {
-        return sendHistory(request, reply, asked, barHistory(reader, range))
+        return sendHistory(request, reply, asked, barHistory(reader, range), budget)
       }
       const newest = { ...range, limit: asked.limit ?? DEFAULT_LIMIT }
       return share(
@@ -158,7 +157,8 @@ export function barRoutes(app: Routes, { reader, share, clock }: RouteTools): vo
         async () => {
           const found = await reader.bars(newest)
           const hasMore = found.length === newest.limit
-          return { bars: found.map(barRow), next: hasMore ? nextOf(found[0], startOf) : null }
+          const bars = await rowsOf(found, barRow)
+          return { bars, next: hasMore ? nextOf(found[0], startOf) : null }
         },
         newest.limit
       )
@@ -167,7 +167,6 @@ export function barRoutes(app: Routes, { reader, share, clock }: RouteTools): vo
   app.get(
     '/api/v1/bars/:id/trades',
     {
-      handlerTimeout: COUNTING_LIMIT_MS,
       schema: {
         summary: 'The trades of a bar, what each did to it, and the rules that excluded trades',
         params: path({ id: BAR_ID }),

@@ -12,7 +12,8 @@ import {
   type TableFormatName
 } from '@tapedeck/table'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { invalidRequest, sendRefusal } from '../http.ts'
+import type { ReadBudget } from '../budget.ts'
+import { invalidRequest, leaving } from '../http.ts'
 import { AFTER, anyOf, DEFAULT_LIMIT, FIELDS, ORDER, ROW_LIMIT, rowPositionText } from '../query.ts'
 
 /** The parameters of a route whose rows can be read as a history. */
@@ -54,9 +55,6 @@ export interface History<D> {
 
 type Stored = { readonly _id: string; readonly symbol: string }
 
-/** Answers that are written at the same time at most: each holds a cursor and some batches of rows. */
-const MAX_STREAMS = 8
-let streams = 0
 /** Bytes that wait for the client at most, about. */
 const PART_BYTES = 256 * 1024
 
@@ -87,22 +85,16 @@ export async function sendHistory<D extends Stored>(
   request: FastifyRequest,
   reply: FastifyReply,
   asked: HistoryParameters,
-  history: History<D>
+  history: History<D>,
+  budget: ReadBudget
 ): Promise<FastifyReply> {
   const format = asked.format ?? acceptedFormat(request.headers.accept)
   const columns = columnsOf(history, asked.fields, format)
   void reply.header('cache-control', 'no-store')
-  if (format === 'json') return sendPage(reply, asked, history, columns)
-  if (streams >= MAX_STREAMS) {
-    const message = `${MAX_STREAMS} ranges are being written, expected fewer at a time`
-    return sendRefusal(reply.header('retry-after', '5'), 429, 'TOO_MANY_READS', message)
-  }
-  streams++
-  try {
-    return await sendTable(reply, asked, history, columns, format)
-  } finally {
-    streams--
-  }
+  if (format !== 'json')
+    return budget.table(() => sendTable(reply, asked, history, columns, format))
+  const { limit = DEFAULT_LIMIT } = asked
+  return budget.run(limit, leaving(reply), () => sendPage(reply, asked, history, columns))
 }
 
 async function sendTable<D extends Stored>(

@@ -17,6 +17,7 @@ import {
   object,
   orNull,
   rows,
+  rowsOf,
   SHARE_MS,
   text,
   textOrNull,
@@ -78,7 +79,7 @@ const TRADE_RATES = object({ rates: rows({ symbol: text, time: whole, tradesPerS
 const RANGE = { symbol: SYMBOLS, from: TIME, to: TIME }
 
 /** Routes for trades: one by one, those in no bar, and how many there are in a second. */
-export function tradeRoutes(app: Routes, { reader, share, clock }: RouteTools): void {
+export function tradeRoutes(app: Routes, { reader, share, budget, clock }: RouteTools): void {
   const sharedTrades = new LoadCache<SharedTrades>({
     ...SHARED_TRADES,
     weigh: ({ value }) => value.length,
@@ -97,7 +98,13 @@ export function tradeRoutes(app: Routes, { reader, share, clock }: RouteTools): 
       const { symbol: symbols, from, to, ...asked } = request.query
       const range = timeRange({ from, to }, clock.now(), { spanMs: 15 * MINUTE_MS })
       if (!isPlain(request, asked)) {
-        return sendHistory(request, reply, asked, tradeHistory(reader, { symbols, ...range }))
+        return sendHistory(
+          request,
+          reply,
+          asked,
+          tradeHistory(reader, { symbols, ...range }),
+          budget
+        )
       }
       const newest = { symbols, ...range, limit: asked.limit ?? DEFAULT_LIMIT }
       return share(
@@ -107,7 +114,8 @@ export function tradeRoutes(app: Routes, { reader, share, clock }: RouteTools): 
         async () => {
           const found = await recentTrades(reader, sharedTrades, newest)
           const hasMore = found.length === newest.limit
-          return { trades: found.map(tradeRow), next: hasMore ? nextOf(found[0], timeOf) : null }
+          const trades = await rowsOf(found, tradeRow)
+          return { trades, next: hasMore ? nextOf(found[0], timeOf) : null }
         },
         newest.limit
       )
