@@ -1,4 +1,4 @@
-import { windowSpec, type Timeframe } from './bars/window.ts'
+import { TRADING_DAY, type Timeframe } from './bars/window.ts'
 import { isEpochMs } from './record-limits.ts'
 import { tradingDateAt } from './sessions.ts'
 
@@ -153,7 +153,7 @@ export function coverageOf(
   if (gaps.length === 0) return 1
   if (gaps.some((gap) => gap.fromMs === -Infinity && gap.toMs >= endMs)) return null
   let [fromMs, toMs] = [startMs, endMs]
-  if (windowSpec(timeframe).kind === 'trading day') {
+  if (timeframe === TRADING_DAY) {
     const { preMs, postEndMs } = tradingDateAt(symbol, startMs)
     ;[fromMs, toMs] = [preMs, postEndMs]
   }

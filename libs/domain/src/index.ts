@@ -14,6 +14,15 @@ export type {
   TapePlace
 } from './bars/activity-bars.ts'
 export {
+  SECONDS,
+  WINDOW_LENGTHS,
+  windowLength,
+  WindowComposer,
+  type AnyWindow,
+  type PartitionFacts,
+  type StoredSecond
+} from './bars/any-window.ts'
+export {
   BAR_FIELDS,
   BAR_ROW,
   objectMaker,

@@ -72,6 +72,29 @@ export function sessionAt(symbol: string, date: TradingDate, atMs: number): Sess
   return atMs >= date.overnightMs && atMs < date.preMs ? 'overnight' : 'closed'
 }
 
+/** The session that holds a moment, [startMs, endMs), epoch ms. What lies between sessions is `closed`. */
+export function sessionSpanAt(
+  symbol: string,
+  atMs: number
+): { readonly session: Session; readonly startMs: number; readonly endMs: number } {
+  const date = tradingDateAt(symbol, atMs)
+  const session = sessionAt(symbol, date, atMs)
+  const limits = [
+    date.startMs,
+    date.overnightMs,
+    date.preMs,
+    date.openMs,
+    date.closeMs,
+    date.postEndMs,
+    date.endMs
+  ]
+  return {
+    session,
+    startMs: limits.findLast((ms) => ms <= atMs) ?? date.startMs,
+    endMs: limits.find((ms) => ms > atMs) ?? date.endMs
+  }
+}
+
 /** The session of a trade: closing prints within ten minutes of the bell count as regular. */
 export function sessionOfTrade(
   symbol: string,

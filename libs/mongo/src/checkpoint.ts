@@ -73,7 +73,7 @@ export const CHECKPOINTS = new CollectionSpec<CheckpointDocument>('checkpoints',
   writeConcern: DURABLE
 })
 
-type HasCheckpoints = Has<'checkpoints', CheckpointDocument>
+export type HasCheckpoints = Has<'checkpoints', CheckpointDocument>
 
 /** A partition as its new owner finds it. */
 export interface Acquired extends Ownership {

@@ -36,7 +36,7 @@ const GAP_SHAPE = shapeOf({
   updatedAt: 'date'
 })
 
-type HasFeedGaps = Has<'feedGaps', FeedGapDocument>
+export type HasFeedGaps = Has<'feedGaps', FeedGapDocument>
 
 const GAPS_LOADED = 5000
 /** One is open; others were put in by hand. */

@@ -33,6 +33,7 @@ const BATCH_LIMIT_MS = 30_000
 
 type Stored = { readonly _id: string; readonly symbol: string }
 
+/** What is read of a collection, and by which time it is ordered. */
 interface Reading<D> {
   readonly timeField: keyof D & string
   readonly filter: object
@@ -75,7 +76,7 @@ export function readBarHistory(
 }
 
 /** Batches in the order of the query; several cursors are merged. */
-async function* inOrder<D extends Stored>(
+export async function* inOrder<D extends Stored>(
   collection: Collection<D>,
   query: HistoryQuery,
   how: Reading<D>
@@ -92,17 +93,14 @@ async function* inOrder<D extends Stored>(
     const cursor = cursorOf(collection, known.slice(at, at + SYMBOLS_PER_QUERY), query, how)
     sources.push(sorted(cursor, timeOf, compare, how.readable))
   }
-  const start = after && ({ _id: after.id, symbol: after.symbol } as D)
   const comesAfter = (row: D): boolean =>
-    start === undefined ||
-    after === undefined ||
-    sign * compareRows(row, start, (one) => (one === start ? after.tMs : timeOf(one))) > 0
+    after === undefined || isAfter(row, row[how.timeField] as Date, { after, order })
   const first = sources[0]
   if (first === undefined) return
   // Most often there is one cursor, and whole batches are handed on.
   const batches = sources.length === 1 ? first : merged(sources, compare)
   try {
-    let hasPassed = start === undefined
+    let hasPassed = after === undefined
     for await (const batch of batches) {
       const rows = hasPassed ? batch : batch.filter(comesAfter)
       if (rows.length === 0) continue
@@ -112,6 +110,17 @@ async function* inOrder<D extends Stored>(
   } finally {
     await Promise.all(sources.map((source) => source.return(undefined)))
   }
+}
+
+/** Whether a row comes after a place in the order of a query. */
+export function isAfter(
+  { _id, symbol }: Stored,
+  time: Date,
+  { after, order }: { readonly after: HistoryPosition; readonly order: HistoryQuery['order'] }
+): boolean {
+  const row = { _id, symbol, tMs: time.getTime() }
+  const place = { _id: after.id, symbol: after.symbol, tMs: after.tMs }
+  return (order === 'asc' ? 1 : -1) * compareRows(row, place, ({ tMs }) => tMs) > 0
 }
 
 function cursorOf<D extends Stored>(

@@ -31,6 +31,7 @@ export {
   type LostRecords,
   type PartitionOwner
 } from './checkpoint.ts'
+export { readComposedBars, secondsFrom, type ComposedQuery } from './composed-history.ts'
 export {
   connectDatabase,
   connectPreparedDatabase,

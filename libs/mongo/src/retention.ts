@@ -1,4 +1,5 @@
-import type { Db, Document } from 'mongodb'
+import type { Collection, Db, Document } from 'mongodb'
+import type { BarDocument } from './bar-document.ts'
 import { BARS } from './bars.ts'
 import { FORECASTS } from './forecasts.ts'
 import { LATE_TRADES } from './late-trades.ts'
@@ -45,6 +46,26 @@ export async function applyRetention(db: Db, retention: Retention): Promise<void
     partialFilterExpression: { timeframe }
   }))
   await applyTo(db, BARS.name, ofBars)
+}
+
+const NO_COLLECTION = 26
+
+/** How long bars of a timeframe are kept, ms, as the database has it; undefined: permanently. */
+export async function ttlOfBars(
+  bars: Collection<BarDocument>,
+  timeframe: string
+): Promise<number | undefined> {
+  // A database that no consumer has prepared has no such collection.
+  const indexes = await bars
+    .listIndexes()
+    .toArray()
+    .catch((error: unknown) => {
+      if ((error as { code?: number }).code === NO_COLLECTION) return []
+      throw error
+    })
+  const found = indexes.find(({ name }) => name === `${BARS_PREFIX}${timeframe}`)
+  const seconds: unknown = found?.['expireAfterSeconds']
+  return typeof seconds === 'number' ? seconds * 1000 : undefined
 }
 
 async function applyTo(db: Db, name: string, wanted: readonly Expiry[]): Promise<void> {

@@ -7,6 +7,8 @@ import {
   symbolProblems,
   TIMEFRAME_FORMS,
   timeframeProblem,
+  WINDOW_LENGTHS,
+  windowLength,
   windowSpec,
   type Timeframe
 } from '@tapedeck/domain'
@@ -65,6 +67,18 @@ export const ANY_TIMEFRAME = parameter<Timeframe | undefined>({
   type: 'string',
   format: 'timeframe',
   description: `one of ${TIMEFRAME_FORMS}`
+})
+/** Undefined: 1m, unless another parameter names the windows. */
+export const TIMEFRAME_OR_WINDOW = parameter<Timeframe | undefined>({
+  type: 'string',
+  format: 'timeframe',
+  description: `one of ${TIMEFRAME_FORMS}; 1m without it and without window`
+})
+/** Length of windows that need not be a timeframe, ms. */
+export const WINDOW = parameter<number | undefined>({
+  type: 'string',
+  format: 'window',
+  description: WINDOW_LENGTHS
 })
 /** Bars ahead of a forecast; undefined: all. */
 export const HORIZON = parameter<number | undefined>({
@@ -183,6 +197,7 @@ const ALL = '*'
 const FORMATS = {
   symbols: parseSymbols,
   timeframe: (found) => (timeframeProblem(found) === undefined ? found : undefined),
+  window: windowLength,
   instant: parseTime,
   indicators: parseIndicators,
   position: parsePosition,
@@ -366,7 +381,7 @@ const HOUR_MS = 3_600_000
 /** The assumed length of a counted window, for the default range. */
 const COUNTED_MS = 60_000
 /** Windows in the default range of bars and forecasts. */
-const DEFAULT_WINDOWS = 500
+export const DEFAULT_WINDOWS = 500
 
 /** The length of a window, ms; for a trading day the usual one. */
 export function windowMs(timeframe: Timeframe): number {

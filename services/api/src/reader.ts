@@ -28,10 +28,13 @@ import {
   nextFirstTrade,
   readSubscriptions,
   readBarHistory,
+  readComposedBars,
   readTape,
   readTradeHistory,
+  secondsFrom,
   setWanted,
   storedUntil,
+  type ComposedQuery,
   type Database,
   type FeedGapDocument,
   type FeedStatusDocument,
@@ -84,6 +87,10 @@ export interface Reader {
   barHistory(
     query: HistoryQuery & { readonly timeframe: Timeframe }
   ): AsyncGenerator<readonly BarFields[]>
+  /** Bars of any window, made of those of one second. */
+  composedBars(query: ComposedQuery): AsyncGenerator<readonly BarFields[]>
+  /** The begin of a range of such windows; see secondsFrom of libs/mongo. */
+  secondsFrom(...asked: SecondsAsked): Promise<number>
   lateTrades(query: RangeQuery): Promise<readonly LateTradeDocument[]>
   lateAges(query: Omit<RangeQuery, 'limit'>): Promise<readonly LateAge[]>
   forecasts(query: ForecastQuery): Promise<readonly ForecastRow[]>
@@ -98,6 +105,8 @@ export interface Reader {
   /** Up to where each partition of a topic is stored. */
   storedOffsets(topic: string): Promise<ReadonlyMap<number, number>>
 }
+
+type SecondsAsked = Parameters<typeof secondsFrom> extends [unknown, ...infer Asked] ? Asked : never
 
 const delayMs = fullJitter({ baseMs: 500, capMs: 5000 })
 
@@ -164,6 +173,8 @@ export function databaseReader(
     tradeHistory: (query, fields) =>
       each((connected) => readTradeHistory(connected, query, fields)),
     barHistory: (query) => each((connected) => readBarHistory(connected, query)),
+    composedBars: (query) => each((connected) => readComposedBars(connected, query)),
+    secondsFrom: (...asked) => use((connected) => secondsFrom(connected, ...asked)),
     lateTrades: (query) => use((connected) => findLateTrades(connected, query, limit)),
     lateAges: (query) => use((connected) => countLateAges(connected, query, limit)),
     forecasts: (query) => use((connected) => findForecasts(connected, query, limit)),

@@ -57,6 +57,7 @@ const FITTING: Readonly<Record<string, fc.Arbitrary<string>>> = {
     fc.integer({ min: T0_MS - 1e8, max: T0_MS + 1e8 }).map(String),
     fc.date({ noInvalidDate: true }).map((date) => date.toISOString())
   ),
+  window: fc.constantFrom('7m', '90s', '24h'),
   position: fc.integer().map((ms) => `${ms}~c-1-0`),
   indicators: fc.constantFrom('sma:20', 'rsi,macd', 'bollinger:5:1.5,ema:500'),
   'row-position': fc.integer().map((ms) => `${ms}~AAPL~c-1-0`),

@@ -16,6 +16,8 @@ function emptyReader(parts: Partial<Reader> = {}): Reader {
     tape: async () => undefined,
     async *tradeHistory() {},
     async *barHistory() {},
+    async *composedBars() {},
+    secondsFrom: async ({ fromMs }) => fromMs,
     lateTrades: async () => [],
     lateAges: async () => [],
     forecasts: async () => [],

@@ -23,6 +23,8 @@ export type Measure = 'trades' | 'volume' | 'notional'
 /** Length of a pane. Trades are folded into panes once; every window in time is a merge of panes. */
 export const PANE_MS = 1000
 const DAY_MS = 86_400_000
+/** The name of the trading day. */
+export const TRADING_DAY: Timeframe = '1d'
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 }
 const MEASURES: Readonly<Record<string, Measure>> = { t: 'trades', v: 'volume', usd: 'notional' }
 /** Hopping windows that may overlap: a pane is merged into each of them. */
@@ -167,7 +169,7 @@ export function timeframesVariable(): Variable<readonly Timeframe[]> {
 }
 
 function read(text: string): WindowSpec | string {
-  if (text === '1d') return { kind: 'trading day' }
+  if (text === TRADING_DAY) return { kind: 'trading day' }
   if (text === 'regular') return { kind: 'regular session' }
   const activity = /^(\d{1,15})(t|v|usd)$/.exec(text)
   if (activity !== null) {
@@ -197,12 +199,12 @@ function readLength(text: string): number | string {
   if (DAY_MS % lengthMs !== 0 || lengthMs === DAY_MS) {
     return 'does not divide a day, expected a length that does, or 1d'
   }
-  const name = nameOf(lengthMs)
+  const name = lengthName(lengthMs)
   return name === text ? lengthMs : `has another name, expected ${name}`
 }
 
-/** The canonical name of a length: 1m, not 60s. */
-function nameOf(lengthMs: number): string {
+/** The canonical name of a length, ms: 1m, not 60s. */
+export function lengthName(lengthMs: number): string {
   if (lengthMs % 3_600_000 === 0) return `${lengthMs / 3_600_000}h`
   return lengthMs % 60_000 === 0 ? `${lengthMs / 60_000}m` : `${lengthMs / 1000}s`
 }

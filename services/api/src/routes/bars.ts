@@ -1,4 +1,4 @@
-import type { Clock } from '@tapedeck/core'
+import { hasCode, type Clock } from '@tapedeck/core'
 import {
   BAR_FIELDS,
   eligibilityText,
@@ -30,6 +30,7 @@ import {
   answers,
   flag,
   flagOrNull,
+  invalidRequest,
   notFound,
   number,
   numberOrNull,
@@ -48,8 +49,10 @@ import {
 } from '../http.ts'
 import { LoadCache } from '../load-cache.ts'
 import {
+  anyOf,
   BAR_ID,
   DEFAULT_LIMIT,
+  DEFAULT_WINDOWS,
   LIMIT,
   path,
   POSITION,
@@ -57,7 +60,9 @@ import {
   query,
   SYMBOLS,
   TIME,
-  TIMEFRAME,
+  TIMEFRAME_OR_WINDOW,
+  timeRange,
+  WINDOW,
   windowRange
 } from '../query.ts'
 import { loadShared, type Reader } from '../reader.ts'
@@ -118,6 +123,16 @@ const BAR_TRADES = object({
   }),
   next: textOrNull
 })
+const BARS_QUERY = query({
+  symbol: SYMBOLS,
+  timeframe: TIMEFRAME_OR_WINDOW,
+  window: WINDOW,
+  origin: anyOf('utc or session', ['utc', 'session']),
+  from: TIME,
+  to: TIME,
+  ...HISTORY
+})
+const ORIGIN_ALONE = { field: 'origin', message: 'origin is given without window, expected both' }
 const PAGE = query({ limit: LIMIT, after: POSITION })
 
 /** Rows: the trades of a day's bar, hundreds of thousands, are read in batches, but for many seconds. */
@@ -133,18 +148,25 @@ export function barRoutes(app: Routes, { reader, share, budget, clock }: RouteTo
     {
       schema: {
         summary: 'Bars of one timeframe, by the start of their window',
-        querystring: query({
-          symbol: SYMBOLS,
-          timeframe: TIMEFRAME,
-          from: TIME,
-          to: TIME,
-          ...HISTORY
-        }),
+        querystring: BARS_QUERY,
         response: answers(BARS)
       }
     },
     async (request, reply) => {
-      const { symbol: symbols, timeframe, from, to, ...asked } = request.query
+      const {
+        symbol: symbols,
+        timeframe = '1m',
+        window,
+        origin,
+        from,
+        to,
+        ...asked
+      } = request.query
+      if (window !== undefined) {
+        const composed = await composedHistory(reader, request.query, window, clock.now())
+        return sendHistory(request, reply, asked, composed)
+      }
+      if (origin !== undefined) throw invalidRequest([ORIGIN_ALONE])
       const range = { symbols, timeframe, ...windowRange({ timeframe, from, to }, clock.now()) }
       if (!isPlain(request, asked)) {
         return sendHistory(request, reply, asked, barHistory(reader, range), budget)
@@ -194,16 +216,46 @@ function barHistory(
   reader: Pick<Reader, 'barHistory'>,
   range: Omit<HistoryQuery, 'order' | 'after'> & { readonly timeframe: Timeframe }
 ): History<BarFields> {
+  return ofBars((part) => reader.barHistory({ ...range, ...part }))
+}
+
+function ofBars(read: History<BarFields>['read']): History<BarFields> {
   return {
     name: 'bars',
     columns: BAR_COLUMNS,
-    read: (part) => reader.barHistory({ ...range, ...part }),
+    read,
     rows: (names) => (bar) => {
       const row = barRow(bar)
       return Object.fromEntries(names.map((name) => [name, row[name]]))
     },
     timeOf: startOf
   }
+}
+
+/** The default range of windows that are merged from seconds, at most: they are all read. */
+const MOST_DEFAULT_MS = 7 * 86_400_000
+
+/** The windows of a request that are made of stored seconds, as a history. */
+async function composedHistory(
+  reader: Pick<Reader, 'composedBars' | 'secondsFrom'>,
+  { symbol: symbols, timeframe, origin = 'utc', from, to }: Static<typeof BARS_QUERY>,
+  lengthMs: number,
+  nowMs: number
+): Promise<History<BarFields>> {
+  if (timeframe !== undefined) {
+    const message = `timeframe is '${timeframe}' beside window, expected one of both`
+    throw invalidRequest([{ field: 'timeframe', message }])
+  }
+  const spanMs = Math.min(DEFAULT_WINDOWS * lengthMs, MOST_DEFAULT_MS)
+  const { fromMs, toMs } = timeRange({ from, to }, nowMs, { spanMs })
+  const start = await reader
+    .secondsFrom({ symbols, fromMs, toMs }, { nowMs, isAsked: from !== undefined })
+    .catch((error: unknown) => {
+      if (!hasCode(error, 'REQUEST_INVALID')) throw error
+      throw invalidRequest([{ field: 'window', message: error.message }])
+    })
+  const range = { symbols, fromMs: start, toMs, window: { lengthMs, origin } }
+  return ofBars((part) => reader.composedBars({ ...range, ...part }))
 }
 
 const makePublished = objectMaker(PUBLISHED_BAR)

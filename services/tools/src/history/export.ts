@@ -1,12 +1,22 @@
 import { open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { commandLine, didYouMean, messageOf, TapedeckError, type Terminal } from '@tapedeck/core'
-import { symbolProblem, timeframeProblem, TIMEFRAME_FORMS, type Timeframe } from '@tapedeck/domain'
+import {
+  symbolProblem,
+  timeframeProblem,
+  TIMEFRAME_FORMS,
+  WINDOW_LENGTHS,
+  windowLength,
+  type AnyWindow,
+  type Timeframe
+} from '@tapedeck/domain'
 import {
   BAR_COLUMNS,
   barRow,
   readBarHistory,
+  readComposedBars,
   readTradeHistory,
+  secondsFrom,
   storedSymbols,
   TRADE_COLUMNS,
   tradeRow,
@@ -24,6 +34,7 @@ import { boundsOf, readRange, type RangeEnd } from '../command/arguments.ts'
 import { DATABASE_SETTINGS } from '../command/config.ts'
 
 const KINDS = ['trades', 'bars'] as const
+const ORIGINS = ['utc', 'session'] as const
 
 interface ExportArguments {
   readonly what: (typeof KINDS)[number]
@@ -32,6 +43,8 @@ interface ExportArguments {
   readonly from: RangeEnd
   readonly to: RangeEnd
   readonly timeframe: Timeframe
+  /** Windows that are merged from stored seconds, instead of a timeframe. */
+  readonly window: AnyWindow | undefined
   /** Undefined: all. */
   readonly fields: readonly string[] | undefined
   readonly format: TableFormatName
@@ -57,6 +70,8 @@ export const exportCommand = commandLine({
     format: ['text', 'F', `${TABLE_FORMAT_NAMES.join(', ')}; by the ending of FILE without it`],
     what: ['text', 'W', 'trades (default) or bars'],
     timeframe: ['text', 'T', 'of bars: 1m without it'],
+    window: ['text', 'L', 'instead of it: bars of any length (7m) from stored ones of a second'],
+    origin: ['text', 'O', 'of windows: utc (default) or session, from its begin'],
     fields: ['text', 'A,B', 'only these fields, in this order'],
     force: ['flag', 'replace FILE if it exists']
   },
@@ -71,6 +86,10 @@ export const exportCommand = commandLine({
       given.mistake('--timeframe found without --what bars, expected both or neither')
     } else if (timeframe !== undefined && timeframeProblem(timeframe) !== undefined) {
       given.mistake(`--timeframe ${timeframe} found, expected one of ${TIMEFRAME_FORMS}`)
+    }
+    const window = windowOf(given, given.text('window'), given.choice('origin', ORIGINS))
+    if (window !== undefined && (what === 'trades' || timeframe !== undefined)) {
+      given.mistake('--window found, expected it with --what bars and without --timeframe')
     }
     const symbols = given.list('symbol')
     given.mistake(...(symbols ?? []).flatMap((one) => symbolProblem(one) ?? []))
@@ -88,6 +107,7 @@ export const exportCommand = commandLine({
       symbols,
       ...readRange(given, given.text('from'), given.text('to')),
       timeframe: timeframe ?? '1m',
+      window,
       fields,
       format: given.choice('format', TABLE_FORMAT_NAMES) ?? byEnding(out) ?? 'csv',
       out,
@@ -95,6 +115,21 @@ export const exportCommand = commandLine({
     }
   }
 })
+
+/** The windows of `--window` and `--origin`; undefined without them, or after a mistake. */
+function windowOf(
+  given: { mistake(text: string): void },
+  text: string | undefined,
+  origin: AnyWindow['origin'] | undefined
+): AnyWindow | undefined {
+  const lengthMs = text === undefined ? undefined : windowLength(text)
+  if (text === undefined && origin !== undefined) {
+    given.mistake('--origin found without --window, expected both')
+  } else if (text !== undefined && lengthMs === undefined) {
+    given.mistake(`--window ${text} found, expected ${WINDOW_LENGTHS}`)
+  }
+  return lengthMs === undefined ? undefined : { lengthMs, origin: origin ?? 'utc' }
+}
 
 function byEnding(file: string): TableFormatName | undefined {
   const ending = path.extname(file).slice(1)
@@ -172,7 +207,7 @@ async function exists(file: string): Promise<boolean> {
 
 /** The rows in order, with how far they reach into the range. */
 async function* rowsOf(
-  { what, symbols: named, from, to, timeframe, fields }: ExportArguments,
+  { what, symbols: named, from, to, timeframe, window, fields }: ExportArguments,
   database: Database
 ): AsyncGenerator<{ rows: readonly Row[]; atMs: number; share: number }> {
   const symbols = named ?? (await storedSymbols(database))
@@ -181,10 +216,13 @@ async function* rowsOf(
   const toMs = Math.max(...[...bounds.values()].map((one) => one.toMs))
   if (symbols.length === 0) return
   const query = { symbols, fromMs, toMs, order: 'asc' } as const
+  if (window !== undefined) await secondsFrom(database, query, { nowMs: Date.now(), isAsked: true })
   const batches =
-    what === 'bars'
-      ? mapped(readBarHistory(database, { ...query, timeframe }), barRow)
-      : mapped(readTradeHistory(database, query), tradeRow)
+    what === 'trades'
+      ? mapped(readTradeHistory(database, query), tradeRow)
+      : window === undefined
+        ? mapped(readBarHistory(database, { ...query, timeframe }), barRow)
+        : mapped(readComposedBars(database, { ...query, window }), barRow)
   for await (const batch of batches) {
     // A trading date of a stock begins at another time than one of a symbol that trades round the clock.
     const rows = batch.filter((row) => {
