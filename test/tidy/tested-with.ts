@@ -61,6 +61,12 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/mongo/src',
+    files: ['composed-history.ts'],
+    tests: ['integration/api/routes/windows.test.ts'],
+    why: 'it reads for the domain, and the api answers what it makes'
+  },
+  {
+    folder: 'libs/mongo/src',
     files: 'rows',
     tests: ['integration/tools/history/export.test.ts'],
     why: 'rows of stored documents, as exports have them'
