@@ -61,7 +61,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/mongo/src',
-    files: ['composed-history.ts'],
+    files: 'composed-history',
     tests: ['integration/api/routes/windows.test.ts'],
     why: 'it reads for the domain, and the api answers what it makes'
   },

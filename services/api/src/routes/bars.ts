@@ -164,7 +164,7 @@ export function barRoutes(app: Routes, { reader, share, budget, clock }: RouteTo
       } = request.query
       if (window !== undefined) {
         const composed = await composedHistory(reader, request.query, window, clock.now())
-        return sendHistory(request, reply, asked, composed)
+        return sendHistory(request, reply, asked, composed, budget)
       }
       if (origin !== undefined) throw invalidRequest([ORIGIN_ALONE])
       const range = { symbols, timeframe, ...windowRange({ timeframe, from, to }, clock.now()) }
@@ -255,7 +255,10 @@ async function composedHistory(
       throw invalidRequest([{ field: 'window', message: error.message }])
     })
   const range = { symbols, fromMs: start, toMs, window: { lengthMs, origin } }
-  return ofBars((part) => reader.composedBars({ ...range, ...part }))
+  return {
+    ...ofBars((part) => reader.composedBars({ ...range, ...part })),
+    documentsPerRow: lengthMs / 1000
+  }
 }
 
 const makePublished = objectMaker(PUBLISHED_BAR)

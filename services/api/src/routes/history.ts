@@ -43,6 +43,8 @@ export interface History<D> {
   readonly columns: readonly Column[]
   /** Columns that formats with types for times do without, unless they are asked for: times as text. */
   readonly spare?: readonly string[]
+  /** How many documents a row is made of at most; 1 without it. */
+  readonly documentsPerRow?: number
   /** Documents in the order of the query; `names` are the fields that rows will have. */
   read(
     query: Pick<HistoryQuery, 'order' | 'after'>,
@@ -94,7 +96,8 @@ export async function sendHistory<D extends Stored>(
   if (format !== 'json')
     return budget.table(() => sendTable(reply, asked, history, columns, format))
   const { limit = DEFAULT_LIMIT } = asked
-  return budget.run(limit, leaving(reply), () => sendPage(reply, asked, history, columns))
+  const cost = limit * (history.documentsPerRow ?? 1)
+  return budget.run(cost, leaving(reply), () => sendPage(reply, asked, history, columns))
 }
 
 async function sendTable<D extends Stored>(
@@ -147,8 +150,10 @@ async function sendPage<D extends Stored>(
 ): Promise<FastifyReply> {
   const page: D[] = []
   const query = { order: order ?? 'desc', after } as const
-  for await (const batch of limited(history.read(query, namesOf(columns)), limit + 1))
+  for await (const batch of limited(history.read(query, namesOf(columns)), limit + 1)) {
     page.push(...batch)
+    if (reply.raw.destroyed) break // the client left
+  }
   const hasMore = page.length > limit
   if (hasMore) page.pop()
   const next = hasMore ? nextOf(page.at(-1), history.timeOf) : null
