@@ -9,15 +9,7 @@ import { get as httpGet, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import {
-  commandLine,
-  runCommand,
-  seededRandom,
-  stopSignal,
-  table,
-  type Terminal
-} from '@tapedeck/core'
-import { insertTrades, type TradeDocument } from '@tapedeck/mongo'
+import { commandLine, runCommand, stopSignal, table, type Terminal } from '@tapedeck/core'
 import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import { TABLE_FORMAT_NAMES } from '@tapedeck/table'
 import { freePort } from '../../support/free-port.ts'
@@ -26,14 +18,12 @@ import { ownDatabase } from '../../support/own-database.ts'
 import { servers, startTestServers } from '../../support/servers.ts'
 import { startService, type RunningService } from '../../support/service-process.ts'
 import { until } from '../../support/until.ts'
+import { storeTrades } from './stored-trades.ts'
 import { processCost } from '../verify-tape/process-cost.ts'
 
 /** Resident memory of the api at most, MiB. */
 const MEMORY_LIMIT = 300
-const FROM_MS = Date.UTC(2026, 2, 10, 14)
-const BATCH = 20_000
 const START_LIMIT_MS = 30_000
-const SYMBOLS = ['AAPL', 'MSFT', 'TSLA', 'NVDA']
 
 const command = commandLine({
   name: 'bench:history',
@@ -85,16 +75,7 @@ async function main(
   try {
     const { env: onServers, mongoUri, database: name } = servers()
     const { database } = await ownDatabase(scope, { mongoUri, database: name })
-    const random = seededRandom(1)
-    for (let at = 0; at < given.trades; at += BATCH) {
-      signal.throwIfAborted()
-      const count = Math.min(BATCH, given.trades - at)
-      await insertTrades(
-        database,
-        Array.from({ length: count }, (_, index) => aTrade(at + index, random))
-      )
-      terminal.progress(`${at + count} of ${given.trades} trades stored`)
-    }
+    await storeTrades(database, given.trades, terminal, signal)
     const port = await freePort()
     const api = await startService('api', {
       ...onServers,
@@ -152,23 +133,6 @@ async function download(
     seconds: (performance.now() - startedAtMs) / 1000,
     bytes: (await stat(file)).size,
     memory
-  }
-}
-
-function aTrade(at: number, random: () => number): TradeDocument {
-  const tradedAt = new Date(FROM_MS + at * 2)
-  return {
-    _id: `0mwv6bn8sff46-${Math.floor(at / 10) + 1}-${at % 10}`,
-    symbol: SYMBOLS[Math.floor(random() * SYMBOLS.length)] ?? 'AAPL',
-    price: Math.round((200 + random() * 5) * 100) / 100,
-    size: Math.ceil(random() * 500),
-    tradedAt,
-    receivedAt: new Date(tradedAt.getTime() + 40 + Math.floor(random() * 20)),
-    conditions: random() < 0.3 ? ['1', '12'] : ['1'],
-    session: 'regular',
-    tradeDate: '2026-03-10',
-    eligible: 'price and volume',
-    feed: 'simulated'
   }
 }
 
