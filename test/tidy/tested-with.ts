@@ -67,6 +67,18 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/mongo/src',
+    files: 'filled-history',
+    tests: ['integration/api/routes/filled.test.ts'],
+    why: 'the same'
+  },
+  {
+    folder: 'services/api/src/routes',
+    files: 'bar-history',
+    tests: ['integration/api/routes/windows.test.ts', 'integration/api/routes/filled.test.ts'],
+    why: 'it chooses the read for the parameters of /api/v1/bars'
+  },
+  {
+    folder: 'libs/mongo/src',
     files: 'rows',
     tests: ['integration/tools/history/export.test.ts'],
     why: 'rows of stored documents, as exports have them'

@@ -14,6 +14,7 @@ export type {
   TapePlace
 } from './bars/activity-bars.ts'
 export {
+  anyWindowAt,
   SECONDS,
   WINDOW_LENGTHS,
   windowLength,
@@ -42,6 +43,15 @@ export {
 export { FrameDeduplicator, VendorIdDeduplicator } from './bars/deduplication.ts'
 export { ExactSum, type StoredSum } from './bars/exact-sum.ts'
 export { PartitionFold, type FoldedTrade, type FoldOptions, type FoldState } from './bars/fold.ts'
+export {
+  closedSpanAt,
+  filledBar,
+  nameOfWindows,
+  sessionWindows,
+  stepOfWindows,
+  type FilledBar,
+  type TimeWindows
+} from './bars/missing-windows.ts'
 export { MemoryBars, MemoryForecasts } from './bars/memory-store.ts'
 export { TickRule, type TickState } from './bars/tick-rule.ts'
 export { Watermark } from './bars/watermark.ts'

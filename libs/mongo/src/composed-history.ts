@@ -22,7 +22,7 @@ import { completeBar } from './rows.ts'
 import { readable, type HasReport } from './shape.ts'
 
 /** The last moment that a Date can hold. */
-const LAST_MS = 8.64e15
+export const LAST_MS = 8.64e15
 
 export interface ComposedQuery extends HistoryQuery {
   readonly window: AnyWindow
@@ -31,11 +31,13 @@ export interface ComposedQuery extends HistoryQuery {
 /**
  * Bars of any window, merged from the stored bars of one second, in batches as `readBarHistory` has them. The range is over
  * starts of windows; each bar has all of its window, also beyond the range. Memory does not grow with the range.
+ * @param knownFacts what is known of the partitions in the range; read unless given
  * @throws DATABASE_UNREACHABLE while iterating
  */
 export async function* readComposedBars(
   database: HasBars & HasCheckpoints & HasFeedGaps & HasReport,
-  query: ComposedQuery
+  query: ComposedQuery,
+  knownFacts?: FactsOf
 ): AsyncGenerator<readonly BarFields[]> {
   const { symbols, window, order, after, fromMs, toMs } = query
   const ends =
@@ -43,7 +45,7 @@ export async function* readComposedBars(
       ? { fromMs: Math.max(fromMs, after?.tMs ?? -Infinity), toMs }
       : { fromMs, toMs: Math.min(toMs, after === undefined ? Infinity : after.tMs + 1) }
   const range = { fromMs: ends.fromMs, toMs: Math.min(ends.toMs + window.lengthMs, LAST_MS) }
-  const factsOf = await partitionFacts(database, range)
+  const factsOf = knownFacts ?? (await partitionFacts(database, range))
   const composer = new WindowComposer({ window, order, factsOf })
   const isIn = (bar: BarFields): boolean => {
     const startMs = bar.start.getTime()
@@ -77,11 +79,13 @@ function secondOf(document: BarDocument): StoredSecond {
   return { ...storedBarOf(document, READER), policy, conditionVersion, log: source.log }
 }
 
+export type FactsOf = (log: string) => PartitionFacts
+
 /** The watermark and the recorded gaps of each partition. Bars of a log that no consumer reads change no more. */
-async function partitionFacts(
+export async function partitionFacts(
   database: HasCheckpoints & HasFeedGaps & HasReport,
   range: Pick<HistoryQuery, 'fromMs' | 'toMs'>
-): Promise<(log: string) => PartitionFacts> {
+): Promise<FactsOf> {
   // Before the bars, so that no bar counts as final that was read before it was.
   const checkpoints = await loadCheckpoints(database)
   const known = new Map<string, PartitionFacts>()

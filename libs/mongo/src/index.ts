@@ -43,6 +43,7 @@ export {
   type Database,
   type MongoConfig
 } from './connect.ts'
+export { readFilledBars, type FilledQuery } from './filled-history.ts'
 export {
   findGaps,
   findOpenGap,
@@ -121,6 +122,8 @@ export { ensureReplicaSet } from './replica-set.ts'
 export {
   BAR_COLUMNS,
   barRow,
+  FILLED_BAR_COLUMNS,
+  filledBarRow,
   completeBar,
   TRADE_COLUMNS,
   TRADE_FIELDS,

@@ -3,7 +3,8 @@ import {
   BAR_ROW,
   objectMaker,
   type BarFieldKind,
-  type BarFields
+  type BarFields,
+  type FilledBar
 } from '@tapedeck/domain'
 import type { TradeDocument } from './trades.ts'
 
@@ -103,4 +104,21 @@ const makeRow = objectMaker(BAR_ROW)
 /** A bar as the api returns it; `time` is the start of its window. */
 export function barRow(stored: BarFields): Record<string, unknown> {
   return makeRow(completeBar(stored))
+}
+
+/** Null in a row of a window without a trade. */
+const OF_TRADES: readonly string[] = ['firstTradeAt', 'lastTradeAt']
+
+/** The columns of bars among which windows without a trade have rows. */
+export const FILLED_BAR_COLUMNS = [
+  ...BAR_COLUMNS.map((column) =>
+    OF_TRADES.includes(column.name) ? { ...column, isNullable: true } : column
+  ),
+  { name: 'filled', kind: 'flag', isNullable: false } as const
+]
+
+/** The row of a bar, or of a window without a trade. */
+export function filledBarRow(bar: BarFields | FilledBar): Record<string, unknown> {
+  const filled = 'filled' in bar
+  return { ...barRow(bar), ...(filled && { firstTradeAt: null, lastTradeAt: null }), filled }
 }

@@ -29,6 +29,7 @@ import {
   readSubscriptions,
   readBarHistory,
   readComposedBars,
+  readFilledBars,
   readTape,
   readTradeHistory,
   secondsFrom,
@@ -37,6 +38,7 @@ import {
   type ComposedQuery,
   type Database,
   type FeedGapDocument,
+  type FilledQuery,
   type FeedStatusDocument,
   type ForecastAbsenceDocument,
   type ForecastEventDocument,
@@ -89,6 +91,8 @@ export interface Reader {
   ): AsyncGenerator<readonly BarFields[]>
   /** Bars of any window, made of those of one second. */
   composedBars(query: ComposedQuery): AsyncGenerator<readonly BarFields[]>
+  /** The same and those of a timeframe, with a row for each window without a trade. */
+  filledBars(query: FilledQuery): AsyncGenerator<readonly BarFields[]>
   /** The begin of a range of such windows; see secondsFrom of libs/mongo. */
   secondsFrom(...asked: SecondsAsked): Promise<number>
   lateTrades(query: RangeQuery): Promise<readonly LateTradeDocument[]>
@@ -174,6 +178,7 @@ export function databaseReader(
       each((connected) => readTradeHistory(connected, query, fields)),
     barHistory: (query) => each((connected) => readBarHistory(connected, query)),
     composedBars: (query) => each((connected) => readComposedBars(connected, query)),
+    filledBars: (query) => each((connected) => readFilledBars(connected, query)),
     secondsFrom: (...asked) => use((connected) => secondsFrom(connected, ...asked)),
     lateTrades: (query) => use((connected) => findLateTrades(connected, query, limit)),
     lateAges: (query) => use((connected) => countLateAges(connected, query, limit)),

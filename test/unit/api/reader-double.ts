@@ -17,6 +17,7 @@ function emptyReader(parts: Partial<Reader> = {}): Reader {
     async *tradeHistory() {},
     async *barHistory() {},
     async *composedBars() {},
+    async *filledBars() {},
     secondsFrom: async ({ fromMs }) => fromMs,
     lateTrades: async () => [],
     lateAges: async () => [],

@@ -33,7 +33,7 @@ export function windowLength(text: string): number | undefined {
 }
 
 /** The window that holds a moment, [startMs, endMs). */
-function anyWindowAt(
+export function anyWindowAt(
   symbol: string,
   { lengthMs, origin }: AnyWindow,
   atMs: number

@@ -1,4 +1,4 @@
-import { hasCode, type Clock } from '@tapedeck/core'
+import type { Clock } from '@tapedeck/core'
 import {
   BAR_FIELDS,
   eligibilityText,
@@ -13,24 +13,14 @@ import {
   type BarFields,
   type ConditionPolicy,
   type Print,
-  type Session,
-  type Timeframe
+  type Session
 } from '@tapedeck/domain'
-import {
-  BAR_COLUMNS,
-  barRow,
-  completeBar,
-  tradeRow,
-  type HistoryQuery,
-  type TapeQuery,
-  type TapeTrade
-} from '@tapedeck/mongo'
+import { barRow, completeBar, tradeRow, type TapeQuery, type TapeTrade } from '@tapedeck/mongo'
 import { Type, type Static, type TSchema } from 'typebox'
 import {
   answers,
   flag,
   flagOrNull,
-  invalidRequest,
   notFound,
   number,
   numberOrNull,
@@ -48,26 +38,11 @@ import {
   type RouteTools
 } from '../http.ts'
 import { LoadCache } from '../load-cache.ts'
-import {
-  anyOf,
-  BAR_ID,
-  DEFAULT_LIMIT,
-  DEFAULT_WINDOWS,
-  LIMIT,
-  path,
-  POSITION,
-  positionText,
-  query,
-  SYMBOLS,
-  TIME,
-  TIMEFRAME_OR_WINDOW,
-  timeRange,
-  WINDOW,
-  windowRange
-} from '../query.ts'
+import { BAR_ID, DEFAULT_LIMIT, LIMIT, path, POSITION, positionText, query } from '../query.ts'
 import { loadShared, type Reader } from '../reader.ts'
 import { BarAccount, policyOf, verdictOf, type BarSummary } from './bar-account.ts'
-import { HISTORY, isPlain, nextOf, sendHistory, type History } from './history.ts'
+import { barHistory, BARS_QUERY, isStored, startOf, storedRange } from './bar-history.ts'
+import { isPlain, nextOf, sendHistory } from './history.ts'
 import { TRADE } from './trades.ts'
 
 const KINDS: Readonly<Record<BarFieldKind, TSchema>> = {
@@ -82,17 +57,26 @@ const KINDS: Readonly<Record<BarFieldKind, TSchema>> = {
   'bar status': words('provisional', 'final', 'revised')
 }
 /** The type stays open: the fields of a bar are those of a table. */
-const BAR = Type.Unsafe<object>(
-  object(
-    Object.fromEntries(
-      Object.entries(BAR_FIELDS).map(([name, { row, kind, isNullable }]) => [
-        row ?? name,
-        isNullable === true ? orNull(KINDS[kind]) : KINDS[kind]
-      ])
-    )
-  )
+const BAR_PROPERTIES = Object.fromEntries(
+  Object.entries(BAR_FIELDS).map(([name, { row, kind, isNullable }]) => [
+    row ?? name,
+    isNullable === true ? orNull(KINDS[kind]) : KINDS[kind]
+  ])
 )
-const BARS = object({ bars: Type.Unsafe<readonly object[]>(Type.Array(BAR)), next: textOrNull })
+const BAR = Type.Unsafe<object>(object(BAR_PROPERTIES))
+/** With `fill` a row may be of a window without a trade, and says so. */
+const BAR_OR_FILLED = Type.Unsafe<object>(
+  object({
+    ...BAR_PROPERTIES,
+    firstTradeAt: wholeOrNull,
+    lastTradeAt: wholeOrNull,
+    filled: Type.Optional(flag)
+  })
+)
+const BARS = object({
+  bars: Type.Unsafe<readonly object[]>(Type.Array(BAR_OR_FILLED)),
+  next: textOrNull
+})
 
 const RULE = { code: text, name: text, hinders: text }
 const BAR_TRADES = object({
@@ -123,16 +107,6 @@ const BAR_TRADES = object({
   }),
   next: textOrNull
 })
-const BARS_QUERY = query({
-  symbol: SYMBOLS,
-  timeframe: TIMEFRAME_OR_WINDOW,
-  window: WINDOW,
-  origin: anyOf('utc or session', ['utc', 'session']),
-  from: TIME,
-  to: TIME,
-  ...HISTORY
-})
-const ORIGIN_ALONE = { field: 'origin', message: 'origin is given without window, expected both' }
 const PAGE = query({ limit: LIMIT, after: POSITION })
 
 /** Rows: the trades of a day's bar, hundreds of thousands, are read in batches, but for many seconds. */
@@ -153,24 +127,12 @@ export function barRoutes(app: Routes, { reader, share, budget, clock }: RouteTo
       }
     },
     async (request, reply) => {
-      const {
-        symbol: symbols,
-        timeframe = '1m',
-        window,
-        origin,
-        from,
-        to,
-        ...asked
-      } = request.query
-      if (window !== undefined) {
-        const composed = await composedHistory(reader, request.query, window, clock.now())
-        return sendHistory(request, reply, asked, composed, budget)
+      const { query: asked } = request
+      if (!isPlain(request, asked) || !isStored(asked)) {
+        const history = await barHistory(reader, asked, clock.now())
+        return sendHistory(request, reply, asked, history, budget)
       }
-      if (origin !== undefined) throw invalidRequest([ORIGIN_ALONE])
-      const range = { symbols, timeframe, ...windowRange({ timeframe, from, to }, clock.now()) }
-      if (!isPlain(request, asked)) {
-        return sendHistory(request, reply, asked, barHistory(reader, range), budget)
-      }
+      const range = storedRange(asked, clock.now())
       const newest = { ...range, limit: asked.limit ?? DEFAULT_LIMIT }
       return share(
         reply,
@@ -207,58 +169,6 @@ export function barRoutes(app: Routes, { reader, share, budget, clock }: RouteTo
       )
     }
   )
-}
-
-const startOf = ({ start }: BarFields): Date => start
-
-/** The bars of a range as a history. */
-function barHistory(
-  reader: Pick<Reader, 'barHistory'>,
-  range: Omit<HistoryQuery, 'order' | 'after'> & { readonly timeframe: Timeframe }
-): History<BarFields> {
-  return ofBars((part) => reader.barHistory({ ...range, ...part }))
-}
-
-function ofBars(read: History<BarFields>['read']): History<BarFields> {
-  return {
-    name: 'bars',
-    columns: BAR_COLUMNS,
-    read,
-    rows: (names) => (bar) => {
-      const row = barRow(bar)
-      return Object.fromEntries(names.map((name) => [name, row[name]]))
-    },
-    timeOf: startOf
-  }
-}
-
-/** The default range of windows that are merged from seconds, at most: they are all read. */
-const MOST_DEFAULT_MS = 7 * 86_400_000
-
-/** The windows of a request that are made of stored seconds, as a history. */
-async function composedHistory(
-  reader: Pick<Reader, 'composedBars' | 'secondsFrom'>,
-  { symbol: symbols, timeframe, origin = 'utc', from, to }: Static<typeof BARS_QUERY>,
-  lengthMs: number,
-  nowMs: number
-): Promise<History<BarFields>> {
-  if (timeframe !== undefined) {
-    const message = `timeframe is '${timeframe}' beside window, expected one of both`
-    throw invalidRequest([{ field: 'timeframe', message }])
-  }
-  const spanMs = Math.min(DEFAULT_WINDOWS * lengthMs, MOST_DEFAULT_MS)
-  const { fromMs, toMs } = timeRange({ from, to }, nowMs, { spanMs })
-  const start = await reader
-    .secondsFrom({ symbols, fromMs, toMs }, { nowMs, isAsked: from !== undefined })
-    .catch((error: unknown) => {
-      if (!hasCode(error, 'REQUEST_INVALID')) throw error
-      throw invalidRequest([{ field: 'window', message: error.message }])
-    })
-  const range = { symbols, fromMs: start, toMs, window: { lengthMs, origin } }
-  return {
-    ...ofBars((part) => reader.composedBars({ ...range, ...part })),
-    documentsPerRow: lengthMs / 1000
-  }
 }
 
 const makePublished = objectMaker(PUBLISHED_BAR)

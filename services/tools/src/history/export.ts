@@ -2,6 +2,7 @@ import { open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { commandLine, didYouMean, messageOf, TapedeckError, type Terminal } from '@tapedeck/core'
 import {
+  isActivity,
   symbolProblem,
   timeframeProblem,
   TIMEFRAME_FORMS,
@@ -13,14 +14,18 @@ import {
 import {
   BAR_COLUMNS,
   barRow,
+  FILLED_BAR_COLUMNS,
+  filledBarRow,
   readBarHistory,
   readComposedBars,
+  readFilledBars,
   readTradeHistory,
   secondsFrom,
   storedSymbols,
   TRADE_COLUMNS,
   tradeRow,
-  type Database
+  type Database,
+  type HistoryQuery
 } from '@tapedeck/mongo'
 import {
   columnsNamed,
@@ -34,6 +39,7 @@ import { boundsOf, readRange, type RangeEnd } from '../command/arguments.ts'
 import { DATABASE_SETTINGS } from '../command/config.ts'
 
 const KINDS = ['trades', 'bars'] as const
+const FILLS = ['null', 'carry'] as const
 const ORIGINS = ['utc', 'session'] as const
 
 interface ExportArguments {
@@ -45,6 +51,8 @@ interface ExportArguments {
   readonly timeframe: Timeframe
   /** Windows that are merged from stored seconds, instead of a timeframe. */
   readonly window: AnyWindow | undefined
+  /** What stands in rows for windows without a trade; undefined: they have none. */
+  readonly fill: (typeof FILLS)[number] | undefined
   /** Undefined: all. */
   readonly fields: readonly string[] | undefined
   readonly format: TableFormatName
@@ -71,6 +79,7 @@ export const exportCommand = commandLine({
     what: ['text', 'W', 'trades (default) or bars'],
     timeframe: ['text', 'T', 'of bars: 1m without it'],
     window: ['text', 'L', 'instead of it: bars of any length (7m) from stored ones of a second'],
+    fill: ['text', 'F', 'of bars: null or carry, rows for windows without a trade'],
     origin: ['text', 'O', 'of windows: utc (default) or session, from its begin'],
     fields: ['text', 'A,B', 'only these fields, in this order'],
     force: ['flag', 'replace FILE if it exists']
@@ -91,12 +100,16 @@ export const exportCommand = commandLine({
     if (window !== undefined && (what === 'trades' || timeframe !== undefined)) {
       given.mistake('--window found, expected it with --what bars and without --timeframe')
     }
+    const fill = given.choice('fill', FILLS)
+    if (fill !== undefined && (what === 'trades' || isOfActivity(timeframe))) {
+      given.mistake('--fill found, expected it with --what bars of windows in time')
+    }
     const symbols = given.list('symbol')
     given.mistake(...(symbols ?? []).flatMap((one) => symbolProblem(one) ?? []))
     const out = given.text('out') ?? ''
     if (out === '') given.mistake('--out is missing, expected a file to write')
     const fields = given.list('fields')
-    const names = columnsOf(what).map(({ name }) => name)
+    const names = columnsOf(what, fill).map(({ name }) => name)
     for (const field of fields ?? []) {
       if (names.includes(field)) continue
       const hint = didYouMean(field, names)
@@ -108,6 +121,7 @@ export const exportCommand = commandLine({
       ...readRange(given, given.text('from'), given.text('to')),
       timeframe: timeframe ?? '1m',
       window,
+      fill,
       fields,
       format: given.choice('format', TABLE_FORMAT_NAMES) ?? byEnding(out) ?? 'csv',
       out,
@@ -131,13 +145,23 @@ function windowOf(
   return lengthMs === undefined ? undefined : { lengthMs, origin: origin ?? 'utc' }
 }
 
+function isOfActivity(timeframe: Timeframe | undefined): boolean {
+  return (
+    timeframe !== undefined && timeframeProblem(timeframe) === undefined && isActivity(timeframe)
+  )
+}
+
 function byEnding(file: string): TableFormatName | undefined {
   const ending = path.extname(file).slice(1)
   return TABLE_FORMAT_NAMES.find((name) => name === ending)
 }
 
-function columnsOf(what: ExportArguments['what']): readonly Column[] {
-  return what === 'bars' ? BAR_COLUMNS : TRADE_COLUMNS
+function columnsOf(
+  what: ExportArguments['what'],
+  fill: ExportArguments['fill']
+): readonly Column[] {
+  if (what === 'trades') return TRADE_COLUMNS
+  return fill === undefined ? BAR_COLUMNS : FILLED_BAR_COLUMNS
 }
 
 /**
@@ -151,7 +175,7 @@ export async function runExport(
   terminal: Terminal,
   signal: AbortSignal
 ): Promise<void> {
-  const { out, isForced, format, fields, what } = args
+  const { out, isForced, format, fields, what, fill } = args
   if (!isForced && (await exists(out))) {
     throw new TapedeckError(
       'CONFIG_INVALID',
@@ -166,7 +190,7 @@ export async function runExport(
       { cause }
     )
   })
-  const all = columnsOf(what)
+  const all = columnsOf(what, fill)
   const columns = fields === undefined ? all : columnsNamed(all, fields)
   const encoder = TABLE_FORMATS[format].encoder(columns)
   const startedAtMs = performance.now()
@@ -207,9 +231,10 @@ async function exists(file: string): Promise<boolean> {
 
 /** The rows in order, with how far they reach into the range. */
 async function* rowsOf(
-  { what, symbols: named, from, to, timeframe, window, fields }: ExportArguments,
+  args: ExportArguments,
   database: Database
 ): AsyncGenerator<{ rows: readonly Row[]; atMs: number; share: number }> {
+  const { symbols: named, from, to, window, fields } = args
   const symbols = named ?? (await storedSymbols(database))
   const bounds = new Map(symbols.map((symbol) => [symbol, boundsOf(symbol, from, to)]))
   const fromMs = Math.min(...[...bounds.values()].map((one) => one.fromMs))
@@ -217,12 +242,7 @@ async function* rowsOf(
   if (symbols.length === 0) return
   const query = { symbols, fromMs, toMs, order: 'asc' } as const
   if (window !== undefined) await secondsFrom(database, query, { nowMs: Date.now(), isAsked: true })
-  const batches =
-    what === 'trades'
-      ? mapped(readTradeHistory(database, query), tradeRow)
-      : window === undefined
-        ? mapped(readBarHistory(database, { ...query, timeframe }), barRow)
-        : mapped(readComposedBars(database, { ...query, window }), barRow)
+  const batches = batchesOf(args, database, query)
   for await (const batch of batches) {
     // A trading date of a stock begins at another time than one of a symbol that trades round the clock.
     const rows = batch.filter((row) => {
@@ -234,6 +254,21 @@ async function* rowsOf(
     const share = toMs > fromMs ? (atMs - fromMs) / (toMs - fromMs) : 1
     yield { rows: fields === undefined ? rows : rows.map((row) => only(row, fields)), atMs, share }
   }
+}
+
+function batchesOf(
+  { what, timeframe, window, fill }: ExportArguments,
+  database: Database,
+  query: HistoryQuery
+): AsyncGenerator<readonly Row[]> {
+  if (what === 'trades') return mapped(readTradeHistory(database, query), tradeRow)
+  if (fill !== undefined) {
+    const filled = { ...query, windows: window ?? timeframe, fill }
+    return mapped(readFilledBars(database, filled), filledBarRow)
+  }
+  return window === undefined
+    ? mapped(readBarHistory(database, { ...query, timeframe }), barRow)
+    : mapped(readComposedBars(database, { ...query, window }), barRow)
 }
 
 function only(row: Row, fields: readonly string[]): Row {

@@ -82,7 +82,13 @@ describe('rows of GET /api/v1/bars', () => {
   it('have a schema that names every field with its type', async () => {
     const row = {
       type: 'object',
-      properties: GOLDEN_SCHEMA,
+      properties: {
+        ...GOLDEN_SCHEMA,
+        // With `fill` a window without a trade has a row.
+        firstTradeAt: { type: ['integer', 'null'] },
+        lastTradeAt: { type: ['integer', 'null'] },
+        filled: { type: 'boolean' }
+      },
       required: Object.keys(GOLDEN_SCHEMA),
       additionalProperties: false
     }
