@@ -131,7 +131,8 @@ interface Answer {
 }
 
 /**
- * Answers a request with JSON, from one read for all requests of the route that ask the same.
+ * Answers a request with JSON, from one read for all requests of the route that ask the same. `fields` of the query
+ * chooses fields of the rows of its first list; other lists are left out then.
  * @param schema the schema of the answer, as in the route
  * @param asked what the answer depends on, normalised
  * @param rows what the read costs: the rows that it may return, or as much as so many rows
@@ -155,18 +156,21 @@ export function sharedAnswers(metrics: Metrics, budget: ReadBudget, clock: Clock
     ['route', 'shared']
   )
   const held = new LoadCache<Answer>({ ...SHARED_ANSWERS, weigh: ({ body }) => body.length, clock })
-  return async (reply, _schema, asked, load, cost = SMALL_READ) => {
+  return async (reply, schema, asked, load, cost = SMALL_READ) => {
+    const selected = selectedOf(reply, schema)
     const { url: route = '' } = reply.request.routeOptions
     // The bytes are shared, not the rows: serialising costs as much as reading.
-    const { value, hit, leave } = held.get(`${route} ${JSON.stringify(asked)}`, (signal) =>
-      budget.run(cost, signal, async () => {
-        const { value: found, notes } = await withReadNotes(load, signal)
-        const body = await jsonOf(reply, found)
-        const hash = createHash('sha1')
-          .update(body)
-          .update(JSON.stringify([...notes]))
-        return { body, etag: `W/"${hash.digest('base64url')}"`, notes }
-      })
+    const { value, hit, leave } = held.get(
+      `${route} ${JSON.stringify([asked, selected])}`,
+      (signal) =>
+        budget.run(cost, signal, async () => {
+          const { value: found, notes } = await withReadNotes(load, signal)
+          const body = await jsonOf(reply, found, selected)
+          const hash = createHash('sha1')
+            .update(body)
+            .update(JSON.stringify([...notes]))
+          return { body, etag: `W/"${hash.digest('base64url')}"`, notes }
+        })
     )
     reads.inc({ route, shared: String(hit) })
     reply.raw.once('close', leave)
@@ -200,26 +204,71 @@ export async function rowsOf<D, R>(found: readonly D[], rowOf: (document: D) => 
   return made
 }
 
-/** The JSON of an answer by the schema of its route; of a long list in pieces, between which other requests have their turn. */
-async function jsonOf(reply: FastifyReply, answer: unknown): Promise<Buffer> {
-  const textOf = (value: unknown): string => {
-    const json = reply.serialize(value)
+/** A list of an answer, and the fields of its rows that are asked for. */
+interface Selected {
+  readonly name: string
+  readonly fields: readonly string[]
+}
+
+/**
+ * The `fields` of a request: of the first list of the answer, by its schema.
+ * @throws 400 where rows have no such field
+ */
+function selectedOf({ request }: FastifyReply, schema: TSchema): Selected | undefined {
+  const { fields } = request.query as { readonly fields?: readonly string[] }
+  if (fields === undefined) return undefined
+  const { properties } = schema as unknown as {
+    readonly properties: Readonly<Record<string, { readonly items?: { properties?: object } }>>
+  }
+  const [name, list] = Object.entries(properties).find(([, one]) => one.items !== undefined) ?? []
+  assert(name !== undefined, `${request.routeOptions.url} has no list, but fields of it`)
+  const known = Object.keys(list?.items?.properties ?? {})
+  const problems = fields
+    .filter((field) => !known.includes(field))
+    .map((field) => ({
+      field: 'fields',
+      message: `fields has '${field}', expected some of ${known.join(', ')}${didYouMean(field, known)}`
+    }))
+  if (problems.length > 0) throw invalidRequest(problems)
+  return { name, fields }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** An answer with the selected fields of one of its lists, and without its other lists. */
+function reduced(answer: Fields, { name, fields }: Selected): Fields {
+  const others = Object.entries(answer).filter(([, value]) => !Array.isArray(value))
+  const list = (answer[name] as readonly Fields[]).map((row) =>
+    Object.fromEntries(fields.map((field) => [field, row[field]]))
+  )
+  return { [name]: list, ...Object.fromEntries(others) }
+}
+
+/** The JSON of an answer; of a long list in pieces, between which other requests have their turn. */
+async function jsonOf(
+  reply: FastifyReply,
+  whole: Fields,
+  selected: Selected | undefined
+): Promise<Buffer> {
+  const answer = selected === undefined ? whole : reduced(whole, selected)
+  const write = (value: Fields): string => {
+    // The schema of the route would miss the fields that were not selected.
+    const json = selected === undefined ? reply.serialize(value) : JSON.stringify(value)
     assert(typeof json === 'string', 'An answer is not serialised as text')
     return json
   }
-  const fields = answer as Readonly<Record<string, unknown>>
   const [name, list] =
-    Object.entries(fields).find(
+    Object.entries(answer).find(
       (entry): entry is [string, unknown[]] =>
         Array.isArray(entry[1]) && entry[1].length > PIECE_ROWS
     ) ?? []
-  if (name === undefined || list === undefined) return Buffer.from(textOf(answer))
-  const around = textOf({ ...fields, [name]: [] })
+  if (name === undefined || list === undefined) return Buffer.from(write(answer))
+  const around = write({ ...answer, [name]: [] })
   const cut = around.indexOf(`${JSON.stringify(name)}:[]`) + JSON.stringify(name).length + 2
   const end = around.length - cut
   const parts = [Buffer.from(around.slice(0, cut))]
   for (let at = 0; at < list.length; at += PIECE_ROWS) {
-    const piece = textOf({ ...fields, [name]: list.slice(at, at + PIECE_ROWS) })
+    const piece = write({ ...answer, [name]: list.slice(at, at + PIECE_ROWS) })
     parts.push(Buffer.from(`${at === 0 ? '' : ','}${piece.slice(cut, -end)}`))
     await setImmediate()
   }

@@ -65,7 +65,9 @@ import { unreadableReport, type ServiceContext } from '@tapedeck/service'
 
 /** Limits of finding a server and of a read. */
 const SELECT_TIMEOUT_MS = 2000
-const READ_TIMEOUT_MS = 2500
+const PING_TIMEOUT_MS = 2500
+/** Longer, because it counts what this process takes to decode the rows too, however busy the machine is. */
+const READ_TIMEOUT_MS = 5000
 /** For counting all trades of a day's bar, the longest read. */
 const SCAN_TIMEOUT_MS = 15_000
 
@@ -167,7 +169,7 @@ export function databaseReader(
   }
   const limit = READ_TIMEOUT_MS
   return {
-    ping: () => use((connected) => connected.ping(limit)),
+    ping: () => use((connected) => connected.ping(PING_TIMEOUT_MS)),
     symbols: () => use((connected) => findSymbols(connected, limit)),
     trades: (query) => use((connected) => findTrades(connected, query, limit)),
     bars: (query) => use((connected) => findBars(connected, query, limit)),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { systemClock, TapedeckError, type Clock } from '@tapedeck/core'
+import { aFeedStatus, aGap } from '../../support/market-documents.ts'
 import { until } from '../../support/until.ts'
 import { apiOn } from './reader-double.ts'
 
@@ -90,6 +91,28 @@ describe('buildApi()', () => {
     const refused = codes.get(429)?.[0]
     assert.equal(refused?.headers['retry-after'], '1')
     assert.match(refused.body, /"OVERLOADED","message":"Too many reads: 2 run and 100 wait/)
+  })
+
+  it('answers the fields that are asked for, of the first list alone, also of long lists', async () => {
+    const stored = Array.from({ length: 1201 }, (_, at) =>
+      aGap(`g${at}`, at * 1000, at * 1000 + 500)
+    )
+    const app = apiOn({
+      gaps: () => Promise.resolve(stored),
+      feeds: () => Promise.resolve([aFeedStatus()]),
+      storedUntil: () => Promise.resolve(undefined)
+    })
+    const whole = (await app.inject('/api/v1/gaps?from=0')).json<{
+      gaps: { time: number; cause: string }[]
+    }>()
+    assert.equal(whole.gaps.length, 1201)
+    const some = (await app.inject('/api/v1/gaps?from=0&fields=time,cause')).json<object>()
+    assert.deepEqual(some, { gaps: whole.gaps.map(({ time, cause }) => ({ time, cause })) })
+    const feed = (await app.inject('/api/v1/feed?fields=feed,state')).json<object>()
+    assert.deepEqual(feed, { feeds: [{ feed: 'simulated', state: 'connected' }] })
+    const { statusCode, body } = await app.inject('/api/v1/gaps?from=0&fields=tme')
+    assert.equal(statusCode, 400)
+    assert.match(body, /fields has 'tme', expected some of id, .* did you mean time\?/)
   })
 
   it('reads no further for a client that has left, unless another waits for the same', async (t) => {

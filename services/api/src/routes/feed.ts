@@ -13,7 +13,7 @@ import {
   type Routes,
   type RouteTools
 } from '../http.ts'
-import { LIMIT, query, TIME, timeRange } from '../query.ts'
+import { FIELDS, LIMIT, query, TIME, timeRange } from '../query.ts'
 
 const FEED = object({
   feeds: rows({
@@ -82,7 +82,7 @@ export function feedRoutes(app: Routes, { reader, share, clock }: RouteTools): v
     {
       schema: {
         summary: 'The state of each feed, in words, and its newest outages',
-        querystring: query({}),
+        querystring: query({ fields: FIELDS }),
         response: answers(FEED)
       }
     },
@@ -105,7 +105,7 @@ export function feedRoutes(app: Routes, { reader, share, clock }: RouteTools): v
     {
       schema: {
         summary: 'Outages of the feed that touch the range',
-        querystring: query({ from: TIME, to: TIME, limit: LIMIT }),
+        querystring: query({ from: TIME, to: TIME, limit: LIMIT, fields: FIELDS }),
         response: answers(GAPS)
       }
     },

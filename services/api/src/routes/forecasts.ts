@@ -23,6 +23,7 @@ import {
 } from '../http.ts'
 import {
   ANY_TIMEFRAME,
+  FIELDS,
   HORIZON,
   LIMIT,
   MODEL,
@@ -124,9 +125,10 @@ const FORECAST_QUERY = query({
   from: TIME,
   to: TIME,
   over: oneOf('target', 'made'),
-  limit: LIMIT
+  limit: LIMIT,
+  fields: FIELDS
 })
-const RANGE = { from: TIME, to: TIME, limit: LIMIT }
+const RANGE = { from: TIME, to: TIME, limit: LIMIT, fields: FIELDS }
 const OF_SERIES = { symbol: SYMBOLS, timeframe: ANY_TIMEFRAME, horizon: HORIZON }
 
 const DAY_MS = 86_400_000

@@ -73,10 +73,10 @@ export function nextOf<D extends Stored>(
 /** Whether a request is for the newest rows in JSON, which many viewers share. */
 export function isPlain(
   request: FastifyRequest,
-  { order, after, fields, format }: HistoryParameters
+  { order, after, format }: HistoryParameters
 ): boolean {
   const isJson = (format ?? acceptedFormat(request.headers.accept)) === 'json'
-  return isJson && order === undefined && after === undefined && fields === undefined
+  return isJson && order === undefined && after === undefined
 }
 
 /**

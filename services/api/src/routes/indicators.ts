@@ -17,7 +17,16 @@ import {
   type Routes,
   type RouteTools
 } from '../http.ts'
-import { INDICATORS, LIMIT, query, SYMBOLS, TIME, TIMEFRAME, windowRange } from '../query.ts'
+import {
+  FIELDS,
+  INDICATORS,
+  LIMIT,
+  query,
+  SYMBOLS,
+  TIME,
+  TIMEFRAME,
+  windowRange
+} from '../query.ts'
 import type { Reader } from '../reader.ts'
 
 const VALUES = object({
@@ -54,7 +63,8 @@ export function indicatorRoutes(app: Routes, { reader, share, clock }: RouteTool
           indicators: INDICATORS,
           from: TIME,
           to: TIME,
-          limit: LIMIT
+          limit: LIMIT,
+          fields: FIELDS
         }),
         response: answers(VALUES)
       }

@@ -16,6 +16,7 @@ import {
 } from '../http.ts'
 import {
   ANY_TIMEFRAME,
+  FIELDS,
   HORIZON,
   MODEL,
   path,
@@ -145,7 +146,8 @@ export function scoreRoutes(app: Routes, tools: RouteTools): void {
           symbol: SYMBOLS,
           timeframe: TIMEFRAME,
           horizon: HORIZON,
-          model: MODEL
+          model: MODEL,
+          fields: FIELDS
         }),
         response: answers(SUMMARY)
       }
@@ -160,7 +162,7 @@ export function scoreRoutes(app: Routes, tools: RouteTools): void {
     {
       schema: {
         summary: 'All scores of every series and model, one flat row each',
-        querystring: query({ symbol: SYMBOLS, ...SERIES }),
+        querystring: query({ symbol: SYMBOLS, ...SERIES, fields: FIELDS }),
         response: answers(SCORES)
       }
     },

@@ -25,7 +25,7 @@ import {
   type Routes,
   type RouteTools
 } from '../http.ts'
-import { path, query, SYMBOL_IN_PATH, type RequestProblem } from '../query.ts'
+import { FIELDS, path, query, type RequestProblem, SYMBOL_IN_PATH } from '../query.ts'
 import type { Reader } from '../reader.ts'
 import { isStale } from './feed.ts'
 
@@ -65,7 +65,7 @@ export function symbolRoutes(
     {
       schema: {
         summary: 'The symbols, configured and seen, with their last price',
-        querystring: query({}),
+        querystring: query({ fields: FIELDS }),
         response: answers(SYMBOLS)
       }
     },

@@ -30,14 +30,15 @@ import {
 import { LoadCache } from '../load-cache.ts'
 import {
   DEFAULT_LIMIT,
+  FIELDS,
   LIMIT,
   onGrid,
   query,
   SYMBOLS,
   TIME,
   timeRange,
-  windowMs,
-  type TimeRange
+  type TimeRange,
+  windowMs
 } from '../query.ts'
 import { HISTORY, isPlain, nextOf, sendHistory, type History } from './history.ts'
 import { addReadNotes, loadShared, withReadNotes, type Reader, type ReadNotes } from '../reader.ts'
@@ -76,7 +77,7 @@ const LATE_AGES = object({
 })
 const TRADE_RATES = object({ rates: rows({ symbol: text, time: whole, tradesPerSecond: number }) })
 
-const RANGE = { symbol: SYMBOLS, from: TIME, to: TIME }
+const RANGE = { symbol: SYMBOLS, from: TIME, to: TIME, fields: FIELDS }
 
 /** Routes for trades: one by one, those in no bar, and how many there are in a second. */
 export function tradeRoutes(app: Routes, { reader, share, budget, clock }: RouteTools): void {
