@@ -247,10 +247,10 @@ function reduced(answer: Fields, { name, fields }: Selected): Fields {
 /** The JSON of an answer; of a long list in pieces, between which other requests have their turn. */
 async function jsonOf(
   reply: FastifyReply,
-  whole: Fields,
+  found: Fields,
   selected: Selected | undefined
 ): Promise<Buffer> {
-  const answer = selected === undefined ? whole : reduced(whole, selected)
+  const answer = selected === undefined ? found : reduced(found, selected)
   const write = (value: Fields): string => {
     // The schema of the route would miss the fields that were not selected.
     const json = selected === undefined ? reply.serialize(value) : JSON.stringify(value)
