@@ -103,6 +103,24 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'resuming shows itself with a real api that is killed'
   },
   {
+    folder: 'libs/client/src',
+    files: 'connection replay',
+    tests: ['integration/api/replay.test.ts'],
+    why: 'going on at a place shows itself with a real api that is killed'
+  },
+  {
+    folder: 'services/api/src/replay',
+    files: 'merged-rows replay-clock',
+    tests: ['unit/api/replay/replay.test.ts'],
+    why: 'order and pace are those of a whole replay, with a clock of the test'
+  },
+  {
+    folder: 'services/api/src/replay',
+    files: 'replays stored-rows',
+    tests: ['integration/api/replay.test.ts'],
+    why: 'what is read, and what a client that leaves still holds, needs a real database'
+  },
+  {
     folder: 'services/tools/src/tape',
     files: 'tape',
     tests: ['integration/api/stream-protocols.test.ts'],

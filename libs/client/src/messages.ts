@@ -104,6 +104,44 @@ export type StreamRequest =
     } & Selected)
   | ({ readonly type: 'unsubscribe' } & Partial<Selected>)
   | { readonly type: 'ping'; readonly id?: string | number }
+  | ({
+      readonly type: 'replay'
+      readonly from: number | string
+      readonly to?: number | string
+      readonly speed?: ReplaySpeed
+    } & Replayed)
+  | ReplayCommand
+
+/** What can be replayed. */
+export type ReplayChannel = Exclude<Channel, 'feed'>
+
+/** So many times as fast as the market did, 0.1 to 1000, or `max`: as fast as the client reads. */
+export type ReplaySpeed = number | 'max'
+
+interface Replayed {
+  /** Names the replay in its messages and commands. */
+  readonly id: string | number
+  readonly channels: readonly ReplayChannel[]
+  readonly symbols: '*' | readonly string[]
+  readonly timeframes?: readonly string[]
+}
+
+/** What a replay can be told. Rows that come after the answer, a `progress` with `answer`, obey it. */
+export type ReplayCommand = { readonly id: string | number } & (
+  | { readonly type: 'pause' | 'play' | 'stop' }
+  | { readonly type: 'seek'; readonly time: number | string }
+  | { readonly type: 'speed'; readonly speed: ReplaySpeed }
+)
+
+/** `waiting`: the database does not answer at present. */
+export type ReplayState = 'playing' | 'paused' | 'waiting'
+
+/** Rows that a replay has sent; those before a time that was sought again count twice. */
+export interface ReplayCounts {
+  readonly trades: number
+  readonly bars: number
+  readonly forecasts: number
+}
 
 interface Selected {
   readonly id?: Id
@@ -162,6 +200,38 @@ export type StreamMessage =
   | { readonly type: 'status'; readonly isReading: boolean; readonly reason: string | null }
   | { readonly type: 'heartbeat'; readonly time: number; readonly resume?: string }
   | { readonly type: 'pong'; readonly id?: Id; readonly time: number }
+  | ({
+      readonly type: 'replaying'
+      readonly from: number
+      readonly to: number
+      readonly speed: ReplaySpeed
+    } & Replayed)
+  | ({
+      readonly type: 'replay'
+      readonly id: string | number
+      /** Of its newest row. */
+      readonly time: number
+    } & Rows)
+  | {
+      readonly type: 'progress'
+      readonly id: string | number
+      /** Which time of the market it is. */
+      readonly time: number
+      readonly state: ReplayState
+      readonly speed: ReplaySpeed
+      readonly sent: ReplayCounts
+      /** What it waits for. */
+      readonly reason?: string
+      /** The command that it answers. */
+      readonly answer?: ReplayCommand['type']
+    }
+  | {
+      readonly type: 'replayed'
+      readonly id: string | number
+      readonly reason: 'end' | 'stopped' | 'failed'
+      readonly time: number
+      readonly sent: ReplayCounts
+    }
   | {
       readonly type: 'error'
       readonly id?: Id

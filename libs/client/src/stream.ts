@@ -1,3 +1,4 @@
+import { backOff, Connection, streamUrl } from './connection.ts'
 import type { Channel, Rows, StreamMessage } from './messages.ts'
 
 export interface StreamOptions {
@@ -30,9 +31,6 @@ export interface StreamBatch extends Rows {
 /** Batches of rows, without a hole and without a repeat, over any number of connections. */
 export type TapedeckStream = AsyncIterableIterator<StreamBatch, undefined>
 
-const RETRY_MS = { least: 250, most: 10_000 } as const
-/** The api sends a heartbeat every 10 s. */
-const SILENCE_MS = 30_000
 /** How much of the past is asked for again when a resume point is too old: trades come late. */
 const OVERLAP_MS = 60_000
 const REMEMBERED = 100_000
@@ -49,13 +47,12 @@ const REMEMBERED = 100_000
  * @throws while iterating: Error when the api refuses the subscription, with its message
  */
 export async function* openStream(api: string, options: StreamOptions): TapedeckStream {
-  const url = new URL('/api/v1/stream', api)
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  const url = streamUrl(api)
   const reader = new StreamReader(options)
   let failures = 0
   const isAborted = (): boolean => options.signal?.aborted === true
   while (!isAborted()) {
-    const connection = new Connection(url, reader.request(), options)
+    const connection = new Connection(url, [reader.request()], options)
     try {
       for await (const message of connection) {
         if (message.type === 'live') failures = 0
@@ -68,8 +65,7 @@ export async function* openStream(api: string, options: StreamOptions): Tapedeck
     if (isAborted()) return undefined
     options.onStatus?.(false, connection.reason)
     if (reader.hasFailedToResume) continue
-    const mostMs = Math.min(RETRY_MS.most, RETRY_MS.least * 2 ** failures++)
-    await delay(Math.max(RETRY_MS.least / 2, Math.random() * mostMs), options.signal)
+    await backOff(failures++, options.signal)
   }
   return undefined
 }
@@ -167,86 +163,4 @@ class StreamReader {
     this.#dropped = undefined
     return { isSnapshot, ...rows, ...(dropped !== undefined && { dropped }) }
   }
-}
-
-/** One WebSocket as messages; it ends when the socket closes, goes silent, or the signal aborts. */
-class Connection implements AsyncIterable<StreamMessage> {
-  reason = 'the connection was closed'
-  readonly #socket: WebSocket
-  readonly #signal: AbortSignal | undefined
-  readonly #maxWaiting: number
-  #messages: StreamMessage[] = []
-  #isOver = false
-  #wake: () => void = () => undefined
-  #silence: ReturnType<typeof setTimeout> | undefined
-
-  constructor(url: URL, request: object, { signal, maxWaiting = 10_000 }: StreamOptions) {
-    this.#signal = signal
-    this.#maxWaiting = maxWaiting
-    this.#socket = new WebSocket(url)
-    this.#socket.addEventListener('open', () => this.#socket.send(JSON.stringify(request)))
-    this.#socket.addEventListener('message', ({ data }) => this.#receive(String(data)))
-    this.#socket.addEventListener('error', () => this.#end('the api does not answer'))
-    this.#socket.addEventListener('close', ({ reason }) => this.#end(reason))
-    signal?.addEventListener('abort', this.#abort)
-    this.#watch()
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterator<StreamMessage, undefined> {
-    for (;;) {
-      const messages = this.#messages
-      this.#messages = []
-      yield* messages
-      if (messages.length > 0) continue
-      if (this.#isOver) return undefined
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-  }
-
-  close(): void {
-    this.#end('')
-    this.#signal?.removeEventListener('abort', this.#abort)
-  }
-
-  readonly #abort = (): void => this.#end('')
-
-  #receive(text: string): void {
-    this.#watch()
-    this.#messages.push(JSON.parse(text) as StreamMessage)
-    const message = this.#messages.at(-1)
-    // The subscription did not come about: it is asked for again on a new connection.
-    if (message?.type === 'error') this.#end(message.error.message)
-    else if (this.#messages.length > this.#maxWaiting) this.#end('the reader is too slow')
-    this.#wake()
-  }
-
-  #watch(): void {
-    clearTimeout(this.#silence)
-    this.#silence = setTimeout(
-      () => this.#end(`nothing came for ${SILENCE_MS / 1000} s`),
-      SILENCE_MS
-    )
-  }
-
-  #end(reason: string): void {
-    clearTimeout(this.#silence)
-    if (!this.#isOver && reason !== '') this.reason = reason
-    this.#isOver = true
-    if (this.#socket.readyState <= 1) this.#socket.close()
-    this.#wake()
-  }
-}
-
-function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    function done(): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', done)
-      resolve()
-    }
-    signal?.addEventListener('abort', done)
-  })
 }

@@ -3,6 +3,7 @@ import { CursorTimeoutMode, type Collection, type Filter, type FindCursor } from
 import { BAR_SHAPE } from './bar-document.ts'
 import { ROW_PROJECTION, type HasBars } from './bars.ts'
 import { translated } from './failure.ts'
+import { FORECAST_SHAPE, type ForecastRow, type HasForecasts } from './forecasts.ts'
 import { between, compareRows, SYMBOLS_PER_QUERY, texts } from './newest-rows.ts'
 import { only, readable, type HasReport } from './shape.ts'
 import { TRADE_SHAPE, type HasTrades, type TradeDocument } from './trades.ts'
@@ -24,9 +25,10 @@ export interface HistoryQuery {
   readonly order: 'asc' | 'desc'
   /** Only rows that come after this one in the order of the query. */
   readonly after?: HistoryPosition | undefined
+  /** Documents in one answer of the server, 2000 unless given: as many are held for each 200 symbols. */
+  readonly batch?: number
 }
 
-/** Documents in one answer of the server. */
 const BATCH = 2000
 /** The server must answer each request for a batch within this; how long all of them take is not limited. */
 const BATCH_LIMIT_MS = 30_000
@@ -75,13 +77,31 @@ export function readBarHistory(
   })
 }
 
+/**
+ * The forecasts of a range of targets in batches, as `readTradeHistory` reads trades.
+ * @param query `horizon` in bars; undefined: all
+ * @throws DATABASE_UNREACHABLE while iterating
+ */
+export function readForecastHistory(
+  { forecasts, unreadable }: HasForecasts & HasReport,
+  query: HistoryQuery & { readonly timeframe: Timeframe; readonly horizon: number | undefined }
+): AsyncGenerator<readonly ForecastRow[]> {
+  const { timeframe, horizon, ...range } = query
+  return inOrder(forecasts as unknown as Collection<ForecastRow>, range, {
+    timeField: 'target',
+    filter: { timeframe, ...(horizon !== undefined && { horizon }) },
+    projection: { source: 0 },
+    readable: (found) => readable('forecasts', FORECAST_SHAPE, found, { unreadable })
+  })
+}
+
 /** Batches in the order of the query; several cursors are merged. */
 export async function* inOrder<D extends Stored>(
   collection: Collection<D>,
   query: HistoryQuery,
   how: Reading<D>
 ): AsyncGenerator<readonly D[]> {
-  const { symbols, after, order } = query
+  const { symbols, after, order, batch: size = BATCH } = query
   const sign = order === 'asc' ? 1 : -1
   const timeOf = (row: D): number => (row[how.timeField] as Date).getTime()
   const compare = (a: D, b: D): number => sign * compareRows(a, b, timeOf)
@@ -98,7 +118,7 @@ export async function* inOrder<D extends Stored>(
   const first = sources[0]
   if (first === undefined) return
   // Most often there is one cursor, and whole batches are handed on.
-  const batches = sources.length === 1 ? first : merged(sources, compare)
+  const batches = sources.length === 1 ? first : merged(sources, compare, size)
   try {
     let hasPassed = after === undefined
     for await (const batch of batches) {
@@ -126,7 +146,7 @@ export function isAfter(
 function cursorOf<D extends Stored>(
   collection: Collection<D>,
   symbols: readonly string[],
-  { fromMs, toMs, order, after }: HistoryQuery,
+  { fromMs, toMs, order, after, batch = BATCH }: HistoryQuery,
   { timeField, filter, projection }: Reading<D>
 ): FindCursor<D> {
   const range = between({
@@ -137,7 +157,7 @@ function cursorOf<D extends Stored>(
   return collection.find(all, {
     projection,
     sort: { [timeField]: order === 'asc' ? 1 : -1 },
-    batchSize: BATCH,
+    batchSize: batch,
     timeoutMS: BATCH_LIMIT_MS,
     timeoutMode: CursorTimeoutMode.ITERATION
   }) as unknown as FindCursor<D>
@@ -171,7 +191,8 @@ async function* sorted<D extends Stored>(
 /** Merges sources that are in order. */
 async function* merged<D>(
   sources: readonly AsyncGenerator<readonly D[]>[],
-  compare: (a: D, b: D) => number
+  compare: (a: D, b: D) => number,
+  size: number
 ): AsyncGenerator<readonly D[]> {
   const heads = await Promise.all(sources.map(headOf))
   let rows: D[] = []
@@ -185,7 +206,7 @@ async function* merged<D>(
     rows.push(first.row)
     first.at++
     first.row = first.rows[first.at] ?? (await load(first))
-    if (rows.length < BATCH) continue
+    if (rows.length < size) continue
     yield rows
     rows = []
   }

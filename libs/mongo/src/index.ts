@@ -95,6 +95,7 @@ export {
 export type { Writes } from './guard.ts'
 export {
   readBarHistory,
+  readForecastHistory,
   readTradeHistory,
   type HistoryPosition,
   type HistoryQuery

@@ -131,8 +131,8 @@ export function buildApi(
         .send(JSON.stringify(app.swagger()))
     )
   })
-  const { token, maxSymbols } = config
-  addStreamRoutes(app, hub, reader, { token, maxSymbols }, context, clock)
+  const { token, maxSymbols, forecasts } = config
+  addStreamRoutes(app, hub, reader, { token, maxSymbols, forecasts }, context, clock)
   return app
 }
 

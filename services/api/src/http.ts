@@ -79,6 +79,9 @@ export function rows<P extends TProperties>(row: P) {
   return Type.Unsafe<readonly Static<ReturnType<typeof object<P>>>[]>(Type.Array(object(row)))
 }
 
+/** What is said of DATABASE_UNREACHABLE to a client; the log has the address. */
+export const DATABASE_AWAY = 'The database does not answer, expected MongoDB at MONGODB_URI'
+
 /** The body of every error. */
 const ERROR = Type.Object(
   {
@@ -376,8 +379,9 @@ export function sendFailure(
 ): FastifyReply {
   if (hasCode(error, 'DATABASE_UNREACHABLE')) {
     log.warn({ code: error.code, url: request.url }, error.message)
-    const message = 'The database does not answer, expected MongoDB at MONGODB_URI'
-    return send(reply.header('retry-after', '1'), 503, { error: { code: error.code, message } })
+    return send(reply.header('retry-after', '1'), 503, {
+      error: { code: error.code, message: DATABASE_AWAY }
+    })
   }
   if (hasCode(error, 'OVERLOADED')) {
     const { code, message } = error

@@ -30,6 +30,7 @@ import {
   readBarHistory,
   readComposedBars,
   readFilledBars,
+  readForecastHistory,
   readTape,
   readTradeHistory,
   secondsFrom,
@@ -97,6 +98,9 @@ export interface Reader {
   filledBars(query: FilledQuery): AsyncGenerator<readonly BarFields[]>
   /** The begin of a range of such windows; see secondsFrom of libs/mongo. */
   secondsFrom(...asked: SecondsAsked): Promise<number>
+  forecastHistory(
+    query: Parameters<typeof readForecastHistory>[1]
+  ): AsyncGenerator<readonly ForecastRow[]>
   lateTrades(query: RangeQuery): Promise<readonly LateTradeDocument[]>
   lateAges(query: Omit<RangeQuery, 'limit'>): Promise<readonly LateAge[]>
   forecasts(query: ForecastQuery): Promise<readonly ForecastRow[]>
@@ -182,6 +186,7 @@ export function databaseReader(
     composedBars: (query) => each((connected) => readComposedBars(connected, query)),
     filledBars: (query) => each((connected) => readFilledBars(connected, query)),
     secondsFrom: (...asked) => use((connected) => secondsFrom(connected, ...asked)),
+    forecastHistory: (query) => each((connected) => readForecastHistory(connected, query)),
     lateTrades: (query) => use((connected) => findLateTrades(connected, query, limit)),
     lateAges: (query) => use((connected) => countLateAges(connected, query, limit)),
     forecasts: (query) => use((connected) => findForecasts(connected, query, limit)),

@@ -1,6 +1,8 @@
 export { buildApi } from './app.ts'
 export { API_VARIABLES, readConfig } from './config.ts'
 export { LoadCache } from './load-cache.ts'
+export { REPLAYED, type RowSource, type TimedRow } from './replay/merged-rows.ts'
+export { Replay } from './replay/replay.ts'
 export { noteUnreadable } from './reader.ts'
 export { MAX_WAITING_TRADES, OWN_FORMAT, StreamClient } from './stream/client.ts'
 export { barEvents, forecastEvents, TradeEvents, type StreamEvent } from './stream/events.ts'

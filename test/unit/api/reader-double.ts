@@ -19,6 +19,7 @@ function emptyReader(parts: Partial<Reader> = {}): Reader {
     async *composedBars() {},
     async *filledBars() {},
     secondsFrom: async ({ fromMs }) => fromMs,
+    async *forecastHistory() {},
     lateTrades: async () => [],
     lateAges: async () => [],
     forecasts: async () => [],

@@ -1,11 +1,14 @@
 import { didYouMean, printable } from '@tapedeck/core'
 import { symbolProblems, TIMEFRAME_FORMS, timeframeProblem } from '@tapedeck/domain'
 import { parseTime, type RequestProblem } from '../query.ts'
+import { REPLAYED } from '../replay/merged-rows.ts'
+import { SPEEDS, type Speed } from '../replay/replay-clock.ts'
+import type { ReplayCommand, ReplayId, ReplayRequest } from '../replay/replay.ts'
 import { CHANNELS, FEED_KEY, seriesKey, tradesKey, type Channel } from './events.ts'
 import { readResumeToken, type ResumePoint } from './positions.ts'
 
 /** What a client asks for, as JSON over the WebSocket. */
-type Request = Subscribe | Unsubscribe | Ping
+export type Request = Subscribe | Unsubscribe | Ping | ReplayRequest | ReplayCommand
 
 /** Returned in the answers, so that a client knows which request they belong to. */
 type RequestId = string | number | undefined
@@ -46,11 +49,29 @@ export type RequestReading =
 /** Symbols in one request at most, as for a read; `*` has no limit. */
 const MAX_NAMED_SYMBOLS = 500
 const MAX_TIMEFRAMES = 20
-const TYPES = ['subscribe', 'unsubscribe', 'ping'] as const
+/** Characters of an id: it is in every message of its replay. */
+const MAX_ID_LENGTH = 100
+const TYPES = [
+  'subscribe',
+  'unsubscribe',
+  'ping',
+  'replay',
+  'pause',
+  'play',
+  'seek',
+  'speed',
+  'stop'
+] as const
 const FIELDS: Readonly<Record<(typeof TYPES)[number], readonly string[]>> = {
   subscribe: ['type', 'id', 'channels', 'symbols', 'timeframes', 'since', 'resume'],
   unsubscribe: ['type', 'id', 'channels', 'symbols', 'timeframes'],
-  ping: ['type', 'id']
+  ping: ['type', 'id'],
+  replay: ['type', 'id', 'channels', 'symbols', 'timeframes', 'from', 'to', 'speed'],
+  pause: ['type', 'id'],
+  play: ['type', 'id'],
+  seek: ['type', 'id', 'time'],
+  speed: ['type', 'id', 'speed'],
+  stop: ['type', 'id']
 }
 
 /** The keys of a selection. */
@@ -65,8 +86,8 @@ export function keysOf({ channels, symbols, timeframes }: Selection): Set<string
   return new Set(keys)
 }
 
-/** Reads a message of a client; reports every mistake at once. */
-export function readRequest(text: string): RequestReading {
+/** Reads a message of a client; reports every mistake at once. A replay ends at `nowMs` at the latest. */
+export function readRequest(text: string, nowMs: number): RequestReading {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -92,12 +113,14 @@ export function readRequest(text: string): RequestReading {
     problems.push({ field: name, message })
   }
   if (type === 'ping') return problems.length > 0 ? { id, problems } : { request: { type, id } }
+  if (type === 'replay') return readReplay(fields, id, problems, nowMs)
+  if (type !== 'subscribe' && type !== 'unsubscribe') return readCommand(type, fields, id, problems)
   const isAll = type === 'unsubscribe' && fields['channels'] === undefined
-  const selection = isAll ? undefined : readSelection(fields, problems)
+  const selection = isAll ? undefined : readSelection(fields, CHANNELS, problems)
   if (type === 'unsubscribe') {
     return problems.length > 0 ? { id, problems } : { request: { type, id, selection } }
   }
-  const sinceMs = readSince(fields['since'], problems)
+  const sinceMs = readInstant(fields, 'since', problems)
   const resume = readResume(fields['resume'], problems)
   if (sinceMs !== undefined && resume !== undefined) {
     problems.push({ field: 'since', message: 'since and resume are given, expected one of them' })
@@ -110,22 +133,80 @@ function refused(id: RequestId, field: string, message: string): RequestReading 
   return { id, problems: [{ field, message }] }
 }
 
-function readSelection(
-  fields: Readonly<Record<string, unknown>>,
+function readReplay(
+  fields: Fields,
+  id: RequestId,
+  problems: RequestProblem[],
+  nowMs: number
+): RequestReading {
+  const replayId = readReplayId(fields['id'], problems)
+  const selection = readSelection(fields, REPLAYED, problems)
+  const fromMs = readInstant(fields, 'from', problems, true)
+  const toMs = Math.min(readInstant(fields, 'to', problems) ?? nowMs, nowMs)
+  if (fromMs !== undefined && fromMs >= toMs) {
+    const [from, to] = [fromMs, toMs].map((ms) => new Date(ms).toISOString())
+    problems.push({ field: 'from', message: `from is ${from}, expected a time before ${to}` })
+  }
+  const speed = fields['speed'] === undefined ? 1 : readSpeed(fields['speed'], problems)
+  if (problems.length > 0 || replayId === undefined || fromMs === undefined || !speed)
+    return { id, problems }
+  const timeframes = [...new Set(selection.timeframes)]
+  const own = { ...selection, timeframes }
+  return { request: { type: 'replay', id: replayId, selection: own, fromMs, toMs, speed } }
+}
+
+function readCommand(
+  type: ReplayCommand['type'],
+  fields: Fields,
+  id: RequestId,
   problems: RequestProblem[]
-): Selection {
+): RequestReading {
+  const replayId = readReplayId(fields['id'], problems)
+  const timeMs = type === 'seek' ? readInstant(fields, 'time', problems, true) : 0
+  const speed = type === 'speed' ? readSpeed(fields['speed'], problems) : 1
+  if (problems.length > 0 || replayId === undefined || timeMs === undefined || !speed)
+    return { id, problems }
+  if (type === 'seek') return { request: { type, id: replayId, timeMs } }
+  if (type === 'speed') return { request: { type, id: replayId, speed } }
+  return { request: { type, id: replayId } }
+}
+
+function readReplayId(found: unknown, problems: RequestProblem[]): ReplayId | undefined {
+  if (typeof found === 'number') return found
+  if (typeof found === 'string' && found.length <= MAX_ID_LENGTH) return found
+  const what = shortened(JSON.stringify(found ?? null))
+  const message = `id is ${what}, expected a number or a text of ${MAX_ID_LENGTH} characters at most that names the replay`
+  problems.push({ field: 'id', message })
+  return undefined
+}
+
+function readSpeed(found: unknown, problems: RequestProblem[]): Speed | undefined {
+  if (found === 'max') return found
+  const isText = typeof found === 'string' && /^\d+(\.\d+)?$/.test(found)
+  const speed = isText ? Number(found) : found
+  if (typeof speed === 'number' && speed >= SPEEDS.least && speed <= SPEEDS.most) return speed
+  const what = shortened(JSON.stringify(found ?? null))
+  const message = `speed is ${what}, expected a number from ${SPEEDS.least} to ${SPEEDS.most}, or max`
+  problems.push({ field: 'speed', message })
+  return undefined
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function readSelection<T extends Channel>(
+  fields: Fields,
+  known: readonly T[],
+  problems: RequestProblem[]
+): Selection & { readonly channels: readonly T[] } {
   const channels = readTexts(fields, 'channels', problems)
   for (const channel of channels) {
-    if ((CHANNELS as readonly string[]).includes(channel)) continue
-    const hint = didYouMean(channel, CHANNELS)
-    const message = `channels has '${printable(shortened(channel))}', expected ${CHANNELS.join(', ')}${hint}`
+    if ((known as readonly string[]).includes(channel)) continue
+    const hint = didYouMean(channel, known)
+    const message = `channels has '${printable(shortened(channel))}', expected ${known.join(', ')}${hint}`
     problems.push({ field: 'channels', message })
   }
   if (channels.length === 0) {
-    problems.push({
-      field: 'channels',
-      message: `channels is empty, expected ${CHANNELS.join(', ')}`
-    })
+    problems.push({ field: 'channels', message: `channels is empty, expected ${known.join(', ')}` })
   }
   const needsSymbols = channels.some((channel) => channel !== 'feed')
   const symbols = fields['symbols'] === '*' ? ['*'] : readTexts(fields, 'symbols', problems)
@@ -156,18 +237,14 @@ function readSelection(
     problems.push({ field: 'timeframes', message })
   }
   return {
-    channels: CHANNELS.filter((channel) => channels.includes(channel)),
+    channels: known.filter((channel) => channels.includes(channel)),
     symbols: symbols.includes('*') ? ['*'] : symbols,
     timeframes
   }
 }
 
 /** A list of texts; one text counts as a list of one, or of several between commas. */
-function readTexts(
-  fields: Readonly<Record<string, unknown>>,
-  name: string,
-  problems: RequestProblem[]
-): string[] {
+function readTexts(fields: Fields, name: string, problems: RequestProblem[]): string[] {
   const found = fields[name]
   if (found === undefined || found === null) return []
   if (typeof found === 'string') return found.split(',').map((one) => one.trim())
@@ -177,13 +254,20 @@ function readTexts(
   return []
 }
 
-function readSince(found: unknown, problems: RequestProblem[]): number | undefined {
-  if (found === undefined || found === null) return undefined
+function readInstant(
+  fields: Fields,
+  name: string,
+  problems: RequestProblem[],
+  isNeeded = false
+): number | undefined {
+  const found = fields[name] ?? undefined
+  if (found === undefined && !isNeeded) return undefined
   const ms =
     typeof found === 'string' || typeof found === 'number' ? parseTime(String(found)) : undefined
   if (ms === undefined) {
-    const message = `since is ${shortened(JSON.stringify(found))}, expected epoch milliseconds or ISO 8601 with a zone`
-    problems.push({ field: 'since', message })
+    const what = found === undefined ? 'missing' : shortened(JSON.stringify(found))
+    const message = `${name} is ${what}, expected epoch milliseconds or ISO 8601 with a zone`
+    problems.push({ field: name, message })
   }
   return ms
 }

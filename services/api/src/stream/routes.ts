@@ -9,6 +9,8 @@ import { isToken } from '../access.ts'
 import { OWN_FORMAT, type Format, type Outlet } from './client.ts'
 import { CHANNELS } from './events.ts'
 import { FINNHUB_FORMAT, FinnhubSession } from './finnhub.ts'
+import { MOST_REPLAYS, ReplayPlaces } from '../replay/replays.ts'
+import type { Horizons } from '../replay/stored-rows.ts'
 import type { LiveHub } from './hub.ts'
 import { readRequest } from './messages.ts'
 import { MAX_KEYS, StreamSession, type SessionTools } from './session.ts'
@@ -23,7 +25,9 @@ const LIMITS = {
   /** Requests of one client that wait for their answers. */
   waitingRequests: 100,
   subscriptions: MAX_KEYS,
-  snapshotRows: MAX_SNAPSHOT_ROWS
+  snapshotRows: MAX_SNAPSHOT_ROWS,
+  /** Replays of one client at the same time. */
+  replays: MOST_REPLAYS.ofClient
 } as const
 
 /** Codes to close a WebSocket with: RFC 6455, section 7.4, and IANA's registry of such codes. */
@@ -37,6 +41,8 @@ interface StreamAccess {
   readonly token: Secret | undefined
   /** Symbols of such a client at most. */
   readonly maxSymbols: number
+  /** How far ahead forecasts are made. */
+  readonly forecasts: Horizons
 }
 
 /** Adds the stream as WebSocket and as server-sent events. */
@@ -59,7 +65,9 @@ export function addStreamRoutes(
   }
   const subscribers = new Subscribers(hub, context.metrics, clock)
   context.defer(() => subscribers.close())
-  const tools: SessionTools = { hub, subscribers, reader, clock, signal: context.signal }
+  const { signal } = context
+  const [horizons, replays] = [access.forecasts, new ReplayPlaces()]
+  const tools: SessionTools = { hub, subscribers, reader, clock, signal, horizons, replays }
   void app.register(websocket, { options: { maxPayload: LIMITS.messageBytes } })
   void app.register((scope, _options, done) => {
     scope.setValidatorCompiler(unchecked)
@@ -85,7 +93,14 @@ const SCHEMAS = {
       ),
       resume: Type.Optional(
         Type.String({ description: 'send first what came after the event with this id' })
-      )
+      ),
+      from: Type.Optional(
+        Type.String({
+          description: 'replay what is stored from this time on, instead of the stream'
+        })
+      ),
+      to: Type.Optional(Type.String({ description: 'the end of the replay', default: 'now' })),
+      speed: Type.Optional(Type.String({ description: '0.1 to 1000, or max', default: '1' }))
     }),
     response: {
       200: {
@@ -163,13 +178,16 @@ function addRoutes(
     const query = request.query as Readonly<Record<string, string>>
     const lastId = request.headers['last-event-id']
     const { since, resume = lastId, ...selection } = query
-    const message = {
-      type: 'subscribe',
-      ...selection,
-      ...(resume === undefined ? { since } : { resume })
-    }
+    const isReplay = query['from'] !== undefined
+    const message = isReplay
+      ? { type: 'replay', id: 'events', ...query }
+      : {
+          type: 'subscribe',
+          ...selection,
+          ...(resume === undefined ? { since } : { resume })
+        }
     const text = JSON.stringify(message)
-    const { problems } = readRequest(text)
+    const { problems } = readRequest(text, clock.now())
     if (problems !== undefined) return sendProblems(reply, problems)
     if (subscribers.size >= LIMITS.clients) {
       return sendRefusal(
@@ -200,7 +218,7 @@ function addRoutes(
       },
       close: () => void raw.end()
     }
-    const session = new StreamSession(tools, outlet)
+    const session = new StreamSession(tools, outlet, () => void raw.end())
     raw.on('close', () => session.close())
     session.receive(text)
     return reply

@@ -7,12 +7,21 @@ import {
   type Clock,
   type ErrorCode
 } from '@tapedeck/core'
+import { DATABASE_AWAY } from '../http.ts'
 import type { Reader } from '../reader.ts'
 import type { RequestProblem } from '../query.ts'
+import { Replays, type ReplayPlaces } from '../replay/replays.ts'
+import type { Horizons } from '../replay/stored-rows.ts'
 import { StreamClient, type Exclusion, type Outlet } from './client.ts'
 import type { StreamEvent } from './events.ts'
 import type { LiveHub } from './hub.ts'
-import { keysOf, readRequest, type Subscribe, type Unsubscribe } from './messages.ts'
+import {
+  keysOf,
+  readRequest,
+  type RequestReading,
+  type Subscribe,
+  type Unsubscribe
+} from './messages.ts'
 import type { LogPositions, ResumePoint } from './positions.ts'
 import { readSnapshot } from './snapshot.ts'
 import type { Subscribers } from './subscribers.ts'
@@ -23,6 +32,8 @@ export interface SessionTools {
   readonly reader: Reader
   readonly clock: Clock
   readonly signal: AbortSignal
+  readonly horizons: Horizons
+  readonly replays: ReplayPlaces
 }
 
 /** Keys of one client at most: 500 symbols in ten timeframes. */
@@ -38,16 +49,19 @@ export class StreamSession {
   readonly #tools: SessionTools
   readonly #outlet: Outlet
   readonly #client: StreamClient
+  readonly #replays: Replays
   readonly #leave: () => void
   #isOpen = true
   /** Requests are answered one after another. */
   #work: Promise<void> = Promise.resolve()
   #waiting = 0
 
-  constructor(tools: SessionTools, outlet: Outlet) {
+  /** @param replayed called when no replay plays any more, or none began */
+  constructor(tools: SessionTools, outlet: Outlet, replayed: () => void = () => undefined) {
     this.#tools = tools
     this.#outlet = outlet
     this.#client = new StreamClient(outlet)
+    this.#replays = new Replays(tools, outlet, replayed)
     this.#leave = tools.subscribers.add(this.#client)
   }
 
@@ -57,9 +71,12 @@ export class StreamSession {
   }
 
   receive(text: string): void {
+    const reading = readRequest(text, this.#tools.clock.now())
+    // Commands of a replay do not wait for subscriptions.
+    if (reading.problems === undefined && this.#replays.receive(reading.request)) return
     this.#waiting++
     this.#work = this.#work
-      .then(() => this.#answer(text))
+      .then(() => this.#answer(reading))
       .catch((error: unknown) => this.#fail(undefined, error))
       .finally(() => {
         this.#waiting--
@@ -68,11 +85,11 @@ export class StreamSession {
 
   close(): void {
     this.#isOpen = false
+    this.#replays.close()
     this.#leave()
   }
 
-  async #answer(text: string): Promise<void> {
-    const reading = readRequest(text)
+  async #answer(reading: RequestReading): Promise<void> {
     if (reading.problems !== undefined) {
       this.#refuse(reading.id, reading.problems)
       return
@@ -81,7 +98,7 @@ export class StreamSession {
     if (request.type === 'ping')
       this.#say({ type: 'pong', id: request.id, time: this.#tools.clock.now() })
     else if (request.type === 'unsubscribe') this.#unsubscribe(request)
-    else {
+    else if (request.type === 'subscribe') {
       try {
         await this.#subscribe(request)
       } catch (error) {
@@ -293,9 +310,7 @@ export class StreamSession {
     if (hasCode(error, 'ABORTED')) return
     const isAway = hasCode(error, 'DATABASE_UNREACHABLE')
     const code = error instanceof TapedeckError ? error.code : 'INTERNAL_ERROR'
-    const message = isAway
-      ? 'The database does not answer, expected MongoDB at MONGODB_URI'
-      : messageOf(error)
+    const message = isAway ? DATABASE_AWAY : messageOf(error)
     this.#say({ type: 'error', id, error: { code, message } })
   }
 

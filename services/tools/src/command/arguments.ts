@@ -39,7 +39,7 @@ export function readRange(
 }
 
 /** One end of a range; undefined after a mistake. */
-function readRangeEnd(
+export function readRangeEnd(
   given: Noting,
   option: string,
   text: string | undefined

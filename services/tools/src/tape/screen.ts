@@ -7,6 +7,8 @@ export interface ScreenOptions {
   readonly timeframe: string
   /** Empty while all is well. */
   readonly trouble: string
+  /** What is said while all is well: `live`. */
+  readonly calm: string
   readonly hasColours: boolean
   readonly nowMs: number
 }
@@ -25,18 +27,18 @@ interface Cell {
 
 /** The lines of the terminal: the symbols above, the tape below; as many rows and columns as there are at most. */
 export function screenLines(state: TapeState, options: ScreenOptions): string[] {
-  const { columns, rows, timeframe, trouble, nowMs } = options
+  const { columns, rows, timeframe, trouble, calm, nowMs } = options
   const line = (cells: readonly Cell[]): string => lineOf(cells, options)
   const shown = Math.max(1, Math.min(state.symbols.size, Math.floor((rows - 5) / 2)))
   const symbols = [...state.symbols.values()].slice(0, shown)
   const left = state.symbols.size - symbols.length
   const [outage] = state.outages.values()
-  const status = trouble !== '' ? trouble : outage !== undefined ? `no feed: ${outage}` : 'live'
+  const status = trouble !== '' ? trouble : outage !== undefined ? `no feed: ${outage}` : calm
   const feed = state.feed === '' ? '' : ` (${state.feed})`
   const lines = [
     line([
       { text: 'tapedeck', width: 10, colour: 'bold' },
-      { text: `${status}${feed}`, width: columns - 30, colour: status === 'live' ? 'up' : 'warn' },
+      { text: `${status}${feed}`, width: columns - 30, colour: status === calm ? 'up' : 'warn' },
       { text: `${clock(nowMs)} UTC`, width: 20, isRight: true, colour: 'dim' }
     ]),
     line([

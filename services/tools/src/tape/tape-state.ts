@@ -31,7 +31,7 @@ export class TapeState {
     for (const symbol of symbols) this.#of(symbol)
   }
 
-  take({ trades = [], bars = [], forecasts = [], feed = [], dropped }: StreamBatch): void {
+  take({ trades = [], bars = [], forecasts = [], feed = [], dropped }: Partial<StreamBatch>): void {
     for (const trade of trades) this.#takeTrade(trade)
     for (const bar of bars) this.#takeBar(bar)
     for (const one of forecasts) {

@@ -3,8 +3,10 @@ import { describe, it } from 'node:test'
 import { keysOf, readRequest } from '@tapedeck/api/testing'
 import fc from 'fast-check'
 
+const NOW_MS = Date.UTC(2026, 2, 10, 15)
+
 const read = (message: unknown): ReturnType<typeof readRequest> =>
-  readRequest(JSON.stringify(message))
+  readRequest(JSON.stringify(message), NOW_MS)
 
 function problemsOf(message: unknown): string[] {
   return (read(message).problems ?? []).map((problem) => problem.message)
@@ -85,7 +87,7 @@ describe('readRequest()', () => {
     assert.deepEqual(problemsOf({ type: 'subscibe' }), [
       'type is "subscibe", expected one of subscribe, unsubscribe, ping'
     ])
-    assert.equal(readRequest('{').problems?.[0]?.message, "message is '{', expected JSON")
+    assert.equal(readRequest('{', NOW_MS).problems?.[0]?.message, "message is '{', expected JSON")
   })
 
   it('answers any text with a request or with problems', () => {
@@ -97,7 +99,7 @@ describe('readRequest()', () => {
           fc.object().map((one) => JSON.stringify({ type: 'subscribe', ...one }))
         ),
         (text) => {
-          const { request, problems } = readRequest(text) as {
+          const { request, problems } = readRequest(text, NOW_MS) as {
             request?: object
             problems?: readonly object[]
           }

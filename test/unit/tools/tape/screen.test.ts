@@ -8,6 +8,7 @@ const options = {
   rows: 24,
   timeframe: '1m',
   trouble: '',
+  calm: 'live',
   hasColours: false,
   nowMs: Date.UTC(2026, 2, 10, 14, 3, 22)
 }

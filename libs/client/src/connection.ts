@@ -1,0 +1,131 @@
+import type { StreamMessage } from './messages.ts'
+
+const RETRY_MS = { least: 250, most: 10_000 } as const
+/** The api sends a heartbeat every 10 s. */
+const SILENCE_MS = 30_000
+
+/** The address of the stream of an api. */
+export function streamUrl(api: string): URL {
+  const url = new URL('/api/v1/stream', api)
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  return url
+}
+
+/** Waits before the next attempt to connect, the longer the more failed. */
+export function backOff(failures: number, signal: AbortSignal | undefined): Promise<void> {
+  const mostMs = Math.min(RETRY_MS.most, RETRY_MS.least * 2 ** failures)
+  return delay(Math.max(RETRY_MS.least / 2, Math.random() * mostMs), signal)
+}
+
+interface ConnectionOptions {
+  /** Ends the connection. */
+  readonly signal?: AbortSignal | undefined
+  /** Messages that wait for the reader at most; beyond it the connection ends. */
+  readonly maxWaiting?: number | undefined
+  /** Told how many messages wait for the reader, whenever that changes. */
+  readonly onWaiting?: (count: number) => void
+}
+
+/** One WebSocket as messages; it ends when the socket closes, goes silent, or the signal aborts. */
+export class Connection implements AsyncIterable<StreamMessage> {
+  reason = 'the connection was closed'
+  readonly #socket: WebSocket
+  readonly #requests: object[]
+  readonly #signal: AbortSignal | undefined
+  readonly #maxWaiting: number
+  readonly #onWaiting: (count: number) => void
+  #messages: StreamMessage[] = []
+  #waiting = 0
+  #isOver = false
+  #wake: () => void = () => undefined
+  #silence: ReturnType<typeof setTimeout> | undefined
+
+  /** @param requests are sent as soon as it is open */
+  constructor(
+    url: URL,
+    requests: readonly object[],
+    { signal, maxWaiting = 10_000, onWaiting = () => undefined }: ConnectionOptions
+  ) {
+    this.#requests = [...requests]
+    this.#signal = signal
+    this.#maxWaiting = maxWaiting
+    this.#onWaiting = onWaiting
+    this.#socket = new WebSocket(url)
+    this.#socket.addEventListener('open', () => {
+      for (const request of this.#requests) this.send(request)
+    })
+    this.#socket.addEventListener('message', ({ data }) => this.#receive(String(data)))
+    this.#socket.addEventListener('error', () => this.#end('the api does not answer'))
+    this.#socket.addEventListener('close', ({ reason }) => this.#end(reason))
+    signal?.addEventListener('abort', this.#abort)
+    this.#watch()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<StreamMessage, undefined> {
+    for (;;) {
+      const messages = this.#messages
+      this.#messages = []
+      for (const message of messages) {
+        this.#onWaiting(--this.#waiting)
+        yield message
+      }
+      if (messages.length > 0) continue
+      if (this.#isOver) return undefined
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  /** Sends a request, or keeps it until the connection is open; nothing after its end. */
+  send(request: object): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(request))
+    else if (!this.#isOver) this.#requests.push(request)
+  }
+
+  close(): void {
+    this.#end('')
+    this.#signal?.removeEventListener('abort', this.#abort)
+  }
+
+  readonly #abort = (): void => this.#end('')
+
+  #receive(text: string): void {
+    this.#watch()
+    const message = JSON.parse(text) as StreamMessage
+    this.#messages.push(message)
+    this.#onWaiting(++this.#waiting)
+    // The subscription did not come about: it is asked for again on a new connection.
+    if (message.type === 'error') this.#end(message.error.message)
+    else if (this.#waiting > this.#maxWaiting) this.#end('the reader is too slow')
+    this.#wake()
+  }
+
+  #watch(): void {
+    clearTimeout(this.#silence)
+    this.#silence = setTimeout(
+      () => this.#end(`nothing came for ${SILENCE_MS / 1000} s`),
+      SILENCE_MS
+    )
+  }
+
+  #end(reason: string): void {
+    clearTimeout(this.#silence)
+    if (!this.#isOver && reason !== '') this.reason = reason
+    this.#isOver = true
+    if (this.#socket.readyState <= 1) this.#socket.close()
+    this.#wake()
+  }
+}
+
+function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms)
+    function done(): void {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    signal?.addEventListener('abort', done)
+  })
+}
