@@ -3,6 +3,9 @@ import type { StreamMessage } from './messages.ts'
 const RETRY_MS = { least: 250, most: 10_000 } as const
 /** The api sends a heartbeat every 10 s. */
 const SILENCE_MS = 30_000
+/** Unauthorized, Forbidden, Misdirected Request: another attempt with the same token would be refused too. */
+const REFUSED: readonly number[] = [401, 403, 421]
+const ASK_LIMIT_MS = 5000
 
 /** The address of the stream of an api. */
 export function streamUrl(api: string): URL {
@@ -20,6 +23,8 @@ export function backOff(failures: number, signal: AbortSignal | undefined): Prom
 interface ConnectionOptions {
   /** Ends the connection. */
   readonly signal?: AbortSignal | undefined
+  /** A token of the api, where it needs one. */
+  readonly token?: string | undefined
   /** Messages that wait for the reader at most; beyond it the connection ends. */
   readonly maxWaiting?: number | undefined
   /** Told how many messages wait for the reader, whenever that changes. */
@@ -29,6 +34,8 @@ interface ConnectionOptions {
 /** One WebSocket as messages; it ends when the socket closes, goes silent, or the signal aborts. */
 export class Connection implements AsyncIterable<StreamMessage> {
   reason = 'the connection was closed'
+  readonly #url: URL
+  readonly #token: string | undefined
   readonly #socket: WebSocket
   readonly #requests: object[]
   readonly #signal: AbortSignal | undefined
@@ -36,6 +43,7 @@ export class Connection implements AsyncIterable<StreamMessage> {
   readonly #onWaiting: (count: number) => void
   #messages: StreamMessage[] = []
   #waiting = 0
+  #wasOpen = false
   #isOver = false
   #wake: () => void = () => undefined
   #silence: ReturnType<typeof setTimeout> | undefined
@@ -44,14 +52,17 @@ export class Connection implements AsyncIterable<StreamMessage> {
   constructor(
     url: URL,
     requests: readonly object[],
-    { signal, maxWaiting = 10_000, onWaiting = () => undefined }: ConnectionOptions
+    { signal, token, maxWaiting = 10_000, onWaiting = () => undefined }: ConnectionOptions
   ) {
+    this.#url = url
+    this.#token = token
     this.#requests = [...requests]
     this.#signal = signal
     this.#maxWaiting = maxWaiting
     this.#onWaiting = onWaiting
-    this.#socket = new WebSocket(url)
+    this.#socket = new WebSocket(url, token === undefined ? [] : protocolsWith(token))
     this.#socket.addEventListener('open', () => {
+      this.#wasOpen = true
       for (const request of this.#requests) this.send(request)
     })
     this.#socket.addEventListener('message', ({ data }) => this.#receive(String(data)))
@@ -81,6 +92,24 @@ export class Connection implements AsyncIterable<StreamMessage> {
   send(request: object): void {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(request))
     else if (!this.#isOver) this.#requests.push(request)
+  }
+
+  /**
+   * A WebSocket does not say why it was refused; the same request without the upgrade does.
+   * @throws Error with the api's message, when it let this connection never open because of what it asks with
+   */
+  async failIfRefused(): Promise<void> {
+    if (this.#wasOpen) return
+    const address = new URL(this.#url)
+    address.protocol = address.protocol === 'wss:' ? 'https:' : 'http:'
+    const limit = AbortSignal.timeout(ASK_LIMIT_MS)
+    const answer = await fetch(address, {
+      headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
+      signal: this.#signal === undefined ? limit : AbortSignal.any([this.#signal, limit])
+    }).catch(() => undefined)
+    if (answer === undefined || !REFUSED.includes(answer.status)) return
+    const { error } = (await answer.json().catch(() => ({}))) as { error?: { message: string } }
+    throw new Error(error?.message ?? `the api answers with status ${answer.status}`)
   }
 
   close(): void {
@@ -116,6 +145,13 @@ export class Connection implements AsyncIterable<StreamMessage> {
     if (this.#socket.readyState <= 1) this.#socket.close()
     this.#wake()
   }
+}
+
+/** Browsers let a page set no header of a WebSocket, but the names of its protocols. */
+function protocolsWith(token: string): string[] {
+  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(token)))
+  const base64url = base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  return ['tapedeck', `tapedeck.token.${base64url}`]
 }
 
 function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -20,6 +20,8 @@ export interface ReplayOptions {
   readonly to?: number | string
   /** 1 unless given. */
   readonly speed?: ReplaySpeed
+  /** A token of the api with scope read, where reading needs one. */
+  readonly token?: string | undefined
   /** Ends the replay. */
   readonly signal?: AbortSignal
   /** Told once a second and after each command. */
@@ -66,7 +68,7 @@ const ID = 'replay'
  *     for await (const { trades = [] } of replay) for (const { symbol, price } of trades) console.log(symbol, price)
  *
  * @param api the address of the api, such as `http://127.0.0.1:8080`
- * @throws while iterating: Error when the api refuses the replay or a command, with its message
+ * @throws while iterating: Error when the api refuses the replay, a command or the token, with its message
  */
 export function openReplay(api: string, options: ReplayOptions): TapedeckReplay {
   return new ClientReplay(streamUrl(api), options)
@@ -129,7 +131,9 @@ class ClientReplay implements TapedeckReplay {
       } finally {
         connection.close()
       }
-      if (!signal.aborted) await backOff(failures++, signal)
+      if (signal.aborted) return undefined
+      await connection.failIfRefused()
+      await backOff(failures++, signal)
     }
     return undefined
   }
@@ -171,6 +175,7 @@ class ClientReplay implements TapedeckReplay {
     if (this.#isPaused) requests.push({ type: 'pause', id: ID })
     this.#connection = new Connection(this.#url, requests, {
       signal,
+      token: this.#options.token,
       maxWaiting: Infinity,
       onWaiting: (count) => {
         if (count > WAITING.most) this.#tell(() => (this.#isHeld = true))

@@ -9,6 +9,8 @@ export interface StreamOptions {
   readonly timeframes?: readonly string[]
   /** Begin with what is stored since then: epoch ms or ISO 8601 with a zone. Otherwise with what comes. */
   readonly since?: number | string
+  /** A token of the api with scope read, where reading needs one. */
+  readonly token?: string | undefined
   /** Ends the stream. */
   readonly signal?: AbortSignal
   /** Told when the connection or the broker behind it is lost and found again. */
@@ -44,7 +46,7 @@ const REMEMBERED = 100_000
  *     }
  *
  * @param api the address of the api, such as `http://127.0.0.1:8080`
- * @throws while iterating: Error when the api refuses the subscription, with its message
+ * @throws while iterating: Error when the api refuses the subscription or the token, with its message
  */
 export async function* openStream(api: string, options: StreamOptions): TapedeckStream {
   const url = streamUrl(api)
@@ -64,6 +66,7 @@ export async function* openStream(api: string, options: StreamOptions): Tapedeck
     }
     if (isAborted()) return undefined
     options.onStatus?.(false, connection.reason)
+    await connection.failIfRefused()
     if (reader.hasFailedToResume) continue
     await backOff(failures++, options.signal)
   }

@@ -17,7 +17,8 @@ await runCommand({
       write: (text: string) => void stdout.write(text)
     }
     const api = args.api ?? `http://127.0.0.1:${process.env['API_PORT'] ?? '8080'}`
-    await showTape(args, api, display, stopSignal())
+    const token = process.env['API_TOKEN']?.trim()
+    await showTape(args, api, display, stopSignal(), token === '' ? undefined : token)
     return 0
   }
 })

@@ -39,7 +39,10 @@ export const tapeCommand = commandLine({
     speed: ['text', 'NUMBER', 'how many times as fast as the market, 0.1 to 1000, or max (1)'],
     api: ['text', 'URL', 'address of the api (http://127.0.0.1:API_PORT)']
   },
-  settings: { API_PORT: 'the port of the api on this machine (8080)' },
+  settings: {
+    API_PORT: 'the port of the api on this machine (8080)',
+    API_TOKEN: 'a token of the api, where reading needs one'
+  },
   exits: [
     'ended by Ctrl-C, or the replay is over',
     'the api refused the subscription',
@@ -109,7 +112,8 @@ export async function showTape(
   args: TapeArguments,
   api: string,
   display: Display,
-  signal: AbortSignal
+  signal: AbortSignal,
+  token?: string
 ): Promise<void> {
   const { symbols, timeframe } = args
   const state = new TapeState(symbols)
@@ -121,10 +125,11 @@ export async function showTape(
     const lines = screenLines(state, options).map((line) => `${line}${CLEAR_LINE}`)
     display.write(`${HOME}${lines.join('\n')}${CLEAR_BELOW}`)
   }
+  const at = { url: api, token }
   const batches =
     args.replay === undefined
-      ? liveTape(args, api, display.isTerminal, shown, signal)
-      : replayedTape(args, args.replay, api, shown, signal)
+      ? liveTape(args, at, display.isTerminal, shown, signal)
+      : replayedTape(args, args.replay, at, shown, signal)
   const timer = display.isTerminal ? setInterval(draw, REDRAW_MS) : undefined
   if (display.isTerminal) display.write(HIDE_CURSOR)
   try {
@@ -149,17 +154,24 @@ interface Shown {
   nowMs: () => number
 }
 
+/** Where the tape comes from. */
+interface Api {
+  readonly url: string
+  readonly token: string | undefined
+}
+
 function liveTape(
   { symbols, timeframe }: TapeArguments,
-  api: string,
+  { url, token }: Api,
   hasPast: boolean,
   shown: Shown,
   signal: AbortSignal
 ): AsyncIterable<StreamBatch> {
-  return openStream(api, {
+  return openStream(url, {
     channels: ['trades', 'bars', 'forecasts', 'feed'],
     symbols,
     timeframes: [timeframe],
+    token,
     ...(hasPast && { since: Date.now() - PAST_MS }),
     signal,
     onStatus(isConnected, reason) {
@@ -171,7 +183,7 @@ function liveTape(
 async function* replayedTape(
   { symbols, timeframe }: TapeArguments,
   { fromMs, toMs, speed }: TapeReplay,
-  api: string,
+  { url, token }: Api,
   shown: Shown,
   signal: AbortSignal
 ): AsyncGenerator<Partial<StreamBatch>> {
@@ -179,10 +191,11 @@ async function* replayedTape(
   shown.nowMs = () => timeMs
   const times = speed === 'max' ? 'as fast as it can be read' : `${speed} times as fast`
   shown.calm = `replay, ${times}`
-  const replay = openReplay(api, {
+  const replay = openReplay(url, {
     channels: ['bars', 'forecasts', 'trades'],
     symbols,
     timeframes: [timeframe],
+    token,
     from: fromMs,
     ...(toMs !== undefined && { to: toMs }),
     speed,
