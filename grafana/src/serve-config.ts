@@ -1,4 +1,16 @@
-import { about, commandLine, Problems, readEnv, text, url, whole, type Env } from '@tapedeck/core'
+import {
+  about,
+  commandLine,
+  optional,
+  Problems,
+  readEnv,
+  secret,
+  text,
+  url,
+  whole,
+  type Env,
+  type Secret
+} from '@tapedeck/core'
 import { resolve } from 'node:path'
 
 /** The command line of `npm run grafana`; `readServeConfig` adds the environment. */
@@ -22,6 +34,7 @@ export const serveCommand = commandLine({
   settings: {
     GRAFANA_PORT: 'port on 127.0.0.1 (3000)',
     TAPEDECK_API_URL: 'address of the api, without a path (http://127.0.0.1:8080)',
+    TAPEDECK_API_TOKEN: 'a token of the api, where reading needs one',
     TAPEDECK_DATA_DIR: 'its database, logs and plugins go to grafana/ below it (./.data)'
   },
   exits: ['asked to stop', 'Grafana failed', 'wrong arguments, or no Grafana there'],
@@ -31,13 +44,18 @@ export const serveCommand = commandLine({
 
 export const GRAFANA_VARIABLES = {
   GRAFANA_PORT: about('Port of Grafana', whole(3000, 1, 65_535)),
-  TAPEDECK_API_URL: about('Address of the api, without a path', apiUrl())
+  TAPEDECK_API_URL: about('Address of the api, without a path', apiUrl()),
+  TAPEDECK_API_TOKEN: about(
+    'Token of the api with scope read, for Grafana, where reading needs one',
+    optional(secret())
+  )
 } as const
 
 export interface ServeConfig {
   readonly home: string
   readonly port: number
   readonly apiUrl: string
+  readonly apiToken: Secret | undefined
   /** Grafana's database, logs and plugins. */
   readonly dataDir: string
   readonly pluginsDir: string
@@ -71,6 +89,7 @@ export function readServeConfig(
     home: resolve(folders.user, values['--home']),
     port: values.GRAFANA_PORT,
     apiUrl: values.TAPEDECK_API_URL,
+    apiToken: values.TAPEDECK_API_TOKEN,
     dataDir,
     pluginsDir: plugins === undefined ? resolve(dataDir, 'plugins') : resolve(folders.user, plugins)
   })

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { MIN_REFRESH } from './pins.ts'
 import type { ServeConfig } from './serve-config.ts'
 
-/** The variables of this process that Grafana inherits: no token and no password of tapedeck. */
+/** The variables of this process that Grafana inherits: no password, and no token but its own. */
 const PASSED_ON = [
   'PATH',
   'HOME',
@@ -26,7 +26,7 @@ const PASSED_ON = [
  * @param projectDir the folder grafana/ of this project
  */
 export function grafanaEnv(
-  { port, apiUrl, dataDir, pluginsDir }: ServeConfig,
+  { port, apiUrl, apiToken, dataDir, pluginsDir }: ServeConfig,
   projectDir: string,
   env: NodeJS.ProcessEnv
 ): NodeJS.ProcessEnv {
@@ -37,6 +37,7 @@ export function grafanaEnv(
   return {
     ...Object.fromEntries(kept),
     TAPEDECK_API_URL: apiUrl,
+    TAPEDECK_API_TOKEN: apiToken?.reveal() ?? '',
     TAPEDECK_DASHBOARDS_PATH: dashboards,
     GF_SERVER_HTTP_ADDR: '127.0.0.1',
     GF_SERVER_HTTP_PORT: String(port),

@@ -159,7 +159,13 @@ describe('provisioning', () => {
   it('declares the data source of the dashboards, with its base address also as the host allowed', async () => {
     const file = join(ROOT, 'grafana/provisioning/datasources/tapedeck.yaml')
     const { datasources } = parse(await readFile(file, 'utf8')) as {
-      datasources: { uid: string; type: string; url: string; jsonData: Record<string, unknown> }[]
+      datasources: {
+        uid: string
+        type: string
+        url: string
+        jsonData: Record<string, unknown>
+        secureJsonData: object
+      }[]
     }
     const [source] = datasources
     assert.equal(datasources.length, 1)
@@ -168,6 +174,8 @@ describe('provisioning', () => {
     assert.equal(source.url, '$TAPEDECK_API_URL')
     assert.deepEqual(source.jsonData['allowedHosts'], [source.url])
     assert.equal(source.jsonData['proxy_type'], 'none')
+    assert.equal(source.jsonData['httpHeaderName1'], 'Authorization')
+    assert.deepEqual(source.secureJsonData, { httpHeaderValue1: 'Bearer $TAPEDECK_API_TOKEN' })
   })
 })
 

@@ -7,6 +7,8 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   ALPACA_SECRET_KEY: ['producer'],
   SIMULATOR_TOKEN: ['simulator'],
   API_TOKEN: ['api'],
+  API_TOKENS: ['api'],
+  TAPEDECK_API_TOKEN: [],
   KAFKA_BROKERS: ['producer', 'consumer', 'api'],
   KAFKA_PASSWORD: ['producer', 'consumer', 'api'],
   MONGODB_URI: ['producer', 'consumer', 'api'],

@@ -46,7 +46,13 @@ export async function readSettings(
 }
 
 /** Read by Grafana's command and by docker compose. */
-const OTHER_NAMES = ['GRAFANA_PORT', 'TAPEDECK_API_URL', 'KAFKA_PORT', 'MONGODB_PORT']
+const OTHER_NAMES = [
+  'GRAFANA_PORT',
+  'TAPEDECK_API_URL',
+  'TAPEDECK_API_TOKEN',
+  'KAFKA_PORT',
+  'MONGODB_PORT'
+]
 
 /** The environment that a service will get, with an address in place of those that are not known yet. */
 function placeholders(env: Env, isSimulated: boolean): Env {

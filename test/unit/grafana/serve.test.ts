@@ -1,4 +1,4 @@
-import { hasCode, TapedeckError } from '@tapedeck/core'
+import { hasCode, TapedeckError, Secret } from '@tapedeck/core'
 import { INFINITY, readServeConfig, serveGrafana, type ServeConfig } from '@tapedeck/grafana'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -22,6 +22,7 @@ describe('readServeConfig()', () => {
       home: '/home/me/grafana',
       port: 3000,
       apiUrl: 'http://127.0.0.1:8080',
+      apiToken: undefined,
       dataDir: '/srv/tapedeck/.data/grafana',
       pluginsDir: '/home/plugins'
     })
@@ -31,12 +32,14 @@ describe('readServeConfig()', () => {
     const env = {
       GRAFANA_PORT: '3100',
       TAPEDECK_API_URL: 'http://api.local:8081/',
+      TAPEDECK_API_TOKEN: 'a-token-for-grafana',
       TAPEDECK_DATA_DIR: '/var/tapedeck'
     }
     const config = readServeConfig(env, ['--home', '/opt/grafana'], FOLDERS)
     assert.ok(config !== 'help')
     assert.equal(config.port, 3100)
     assert.equal(config.apiUrl, 'http://api.local:8081')
+    assert.equal(config.apiToken?.reveal(), 'a-token-for-grafana')
     assert.equal(config.dataDir, '/var/tapedeck/grafana')
   })
 
@@ -84,6 +87,7 @@ describe('serveGrafana()', () => {
     assert.deepEqual(server?.args, ['server', '--homepath', grafana.home])
     const { env } = server
     assert.equal(env['TAPEDECK_API_URL'], NO_API)
+    assert.equal(env['TAPEDECK_API_TOKEN'], 'a-token-for-grafana')
     assert.equal(env['TAPEDECK_DASHBOARDS_PATH'], join(PROJECT, 'grafana/dashboards'))
     assert.equal(env['GF_PATHS_PROVISIONING'], join(PROJECT, 'grafana/provisioning'))
     assert.equal(env['GF_PATHS_DATA'], config.dataDir)
@@ -232,6 +236,7 @@ async function serving(
     home: grafana.home,
     port: await freePort(),
     apiUrl: NO_API,
+    apiToken: new Secret('a-token-for-grafana'),
     dataDir: join(grafana.folder, 'data'),
     pluginsDir: join(grafana.folder, 'data/plugins')
   }
