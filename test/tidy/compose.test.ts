@@ -65,6 +65,11 @@ const OURS = [
   'FORECASTS_TOPIC',
   'API_PORT',
   'API_TOKEN',
+  'API_TOKENS',
+  'API_OPEN',
+  'API_HOSTS',
+  'API_ORIGINS',
+  'TAPEDECK_API_TOKEN',
   'LOG_LEVEL'
 ]
 const MEBIBYTES = 1024 ** 2

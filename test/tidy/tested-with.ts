@@ -133,6 +133,19 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'what a client is sent, over restarts and at the seam, needs a real broker and database'
   },
   {
+    folder: 'services/api/src/access',
+    files: 'policies refusals route-access',
+    tests: ['unit/api/access/access.test.ts'],
+    why: 'they say what is needed and why it is refused; whole requests show it'
+  },
+  {
+    folder: 'services/api/src/web/page',
+    files: 'token',
+    tests: ['integration/api/page-token.test.ts'],
+    programs: ['services/api/src/web/page/main.ts'],
+    why: 'a dialog in a real browser'
+  },
+  {
     folder: 'services/api/src/web/page',
     files: 'api chart dom forecast market overlays status tape watchlist why',
     tests: ['integration/api/page.test.ts'],
@@ -183,7 +196,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'services/api/src',
-    files: 'access http',
+    files: 'http',
     tests: [
       'integration/api/endpoints.test.ts',
       'unit/api/app.test.ts',

@@ -8,6 +8,10 @@ import { systemClock, type Clock } from '@tapedeck/core'
 import { addHealthRoutes, listen, type ServiceContext } from '@tapedeck/service'
 import fastify, { type FastifyInstance } from 'fastify'
 import { ReadBudget } from './budget.ts'
+import { addAccess } from './access/access.ts'
+import { DOCS_POLICY } from './access/policies.ts'
+import { openTokens } from './access/token-file.ts'
+import { TokenStore } from './access/tokens.ts'
 import type { ApiConfig } from './config.ts'
 import {
   knownPaths,
@@ -39,10 +43,11 @@ export async function startApi(
   config: ApiConfig,
   context: ServiceContext
 ): Promise<{ readonly url: string }> {
+  const tokens = await openTokens(config.access, context)
   const reader = databaseReader(config.mongo, context)
   const hub =
     config.stream === undefined ? undefined : new LiveHub(config.stream, context, systemClock)
-  const app = buildApi({ reader, context, hub }, config)
+  const app = buildApi({ reader, context, hub, tokens }, config)
   const url = await listen(app, config.host, config.port)
   context.defer(() => app.close())
   hub?.start()
@@ -55,6 +60,8 @@ interface ApiDeps {
   readonly context: ServiceContext
   /** Reads the broker; undefined: there is no stream. */
   readonly hub?: LiveHub | undefined
+  /** Unless given, those of the environment. */
+  readonly tokens?: TokenStore
   readonly clock?: Clock
 }
 
@@ -80,10 +87,11 @@ const COMPRESSION = {
 
 /** The api as a Fastify instance that does not listen yet; tests call it by `inject`. */
 export function buildApi(
-  { reader, context, hub, clock = systemClock }: ApiDeps,
+  { reader, context, hub, tokens: given, clock = systemClock }: ApiDeps,
   config: ApiConfig
 ): FastifyInstance {
   const { log, metrics } = context
+  const tokens = given ?? new TokenStore(config.access.tokens)
   const app: FastifyInstance = fastify({
     ...LIMITS,
     logger: false,
@@ -95,6 +103,7 @@ export function buildApi(
   app.setErrorHandler<Error>((error, request, reply) => sendFailure(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => sendUnknownRoute(request, reply, known))
   measureRequests(app, metrics)
+  addAccess(app, config.access, tokens, context)
   void app.register(compress, COMPRESSION)
   addDocument(app)
 
@@ -104,7 +113,7 @@ export function buildApi(
     const routes = scope.withTypeProvider<TypeBoxTypeProvider>()
     const budget = new ReadBudget(config.budget, metrics)
     const share = sharedAnswers(metrics, budget, clock)
-    const tools = { reader, config, share, budget, metrics, clock }
+    const tools = { reader, config, tokens, share, budget, metrics, clock }
     symbolRoutes(routes, tools)
     feedRoutes(routes, tools)
     tradeRoutes(routes, tools)
@@ -121,28 +130,30 @@ export function buildApi(
         return []
       },
       // What is stored can be read without the stream, so the api is ready.
-      () =>
-        hub?.trouble === undefined ? [] : [`The stream does not read the broker: ${hub.trouble}`]
+      () => [
+        ...(hub?.trouble === undefined
+          ? []
+          : [`The stream does not read the broker: ${hub.trouble}`]),
+        ...(tokens.trouble === undefined ? [] : [`Tokens are those of before: ${tokens.trouble}`])
+      ]
     )
     addPageRoutes(scope, config, context)
-    scope.get('/openapi.json', { schema: { summary: 'This document' } }, (_request, reply) =>
-      reply
-        .header('content-type', 'application/json; charset=utf-8')
-        .send(JSON.stringify(app.swagger()))
+    scope.get(
+      '/openapi.json',
+      { schema: { summary: 'This document' }, config: { scope: 'public' } },
+      (_request, reply) =>
+        reply
+          .header('content-type', 'application/json; charset=utf-8')
+          .send(JSON.stringify(app.swagger()))
     )
   })
-  const { token, maxSymbols, forecasts } = config
-  addStreamRoutes(app, hub, reader, { token, maxSymbols, forecasts }, context, clock)
+  addStreamRoutes(app, hub, reader, config, context, clock)
   return app
 }
 
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8')
 ) as { readonly version: string }
-
-const DOCS_POLICY =
-  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " +
-  "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 /** Makes the OpenAPI document of the routes from their schemas, and pages to read and try it. */
 function addDocument(app: FastifyInstance): void {
@@ -154,9 +165,13 @@ function addDocument(app: FastifyInstance): void {
         version,
         description: 'Trades, bars and forecasts as stored, and live. Times are epoch milliseconds.'
       },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }
+      components: {
+        securitySchemes: {
+          token: { type: 'http', scheme: 'bearer' },
+          tokenInAddress: { type: 'apiKey', in: 'query', name: 'token' }
+        }
+      }
     }
   })
-  // Of its own policy: the plugin's would ask browsers for https, which is not served here.
   void app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY })
 }

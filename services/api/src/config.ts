@@ -1,16 +1,4 @@
-import {
-  about,
-  duration,
-  optional,
-  readEnv,
-  Secret,
-  secret,
-  text,
-  whole,
-  type Env,
-  type Values,
-  type Variable
-} from '@tapedeck/core'
+import { about, duration, optional, readEnv, whole, type Env, type Values } from '@tapedeck/core'
 import {
   FREE_PLAN_SYMBOLS,
   RULE_VARIABLES,
@@ -24,6 +12,12 @@ import {
 import { KAFKA_VARIABLES, kafkaConfig, RESULT_TOPIC_VARIABLES, resultTopics } from '@tapedeck/kafka'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 import type { BudgetConfig } from './budget.ts'
+import {
+  ACCESS_VARIABLES,
+  accessConfig,
+  accessProblems,
+  type AccessConfig
+} from './access/settings.ts'
 import type { HubConfig } from './stream/hub.ts'
 
 export interface ApiConfig {
@@ -37,8 +31,7 @@ export interface ApiConfig {
   /** The forecasts that are made, so that the page can say where there are none. */
   readonly forecasts: readonly ForecastSpec[]
   readonly mongo: MongoConfig
-  /** The token that a request needs to change symbols; undefined: no request may. */
-  readonly token: Secret | undefined
+  readonly access: AccessConfig
   /** How many symbols the feed's plan allows. */
   readonly maxSymbols: number
   /** What is read at one time. */
@@ -49,20 +42,10 @@ export interface ApiConfig {
 
 /** The producer checks the limit of the plan; this one only bounds the work of a request. */
 const MAX_SYMBOLS = 10_000
-/** Shorter ones can be guessed over the network. */
-const LEAST_TOKEN_LENGTH = 16
 
 export const API_VARIABLES = {
-  API_HOST: about(
-    'Address of the api and the page',
-    text('127.0.0.1', 'a host name or address to listen on')
-  ),
+  ...ACCESS_VARIABLES,
   API_PORT: about('Port of the api and the page', whole(8080, 0, 65_535)),
-  API_TOKEN: about(
-    'Secret that allows adding and removing symbols at run time; 16 characters at least',
-    optional(tokenVariable()),
-    'nobody may'
-  ),
   API_READS: about('Reads of the database at one time', whole(4, 1, 100)),
   API_READ_ROWS: about(
     'Rows that these reads may return together; one that may return more runs alone',
@@ -91,7 +74,10 @@ export const API_VARIABLES = {
  * @throws CONFIG_INVALID that names every mistake at once
  */
 export function readConfig(env: Env): ApiConfig {
-  const values = readEnv(env, API_VARIABLES, ruleProblems)
+  const values = readEnv(env, API_VARIABLES, (some) => [
+    ...ruleProblems(some),
+    ...accessProblems(some)
+  ])
   const { fold, forecasts } = rulesOf(values)
   return Object.freeze({
     host: values.API_HOST,
@@ -100,7 +86,7 @@ export function readConfig(env: Env): ApiConfig {
     timeframes: fold.timeframes,
     forecasts,
     mongo: mongoConfig(values),
-    token: values.API_TOKEN,
+    access: accessConfig(values),
     maxSymbols: values.FINNHUB_MAX_SYMBOLS,
     budget: {
       reads: values.API_READS,
@@ -123,13 +109,5 @@ function streamConfig(
     ...resultTopics(values),
     rules: { policy, futureLimitMs, redelivered },
     memoryBytes: values.STREAM_MEMORY * 1024 ** 2
-  }
-}
-
-function tokenVariable(): Variable<Secret> {
-  return {
-    ...secret(),
-    expected: `a secret of at least ${LEAST_TOKEN_LENGTH} characters`,
-    parse: (found) => (found.length >= LEAST_TOKEN_LENGTH ? new Secret(found) : undefined)
   }
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { assert, didYouMean, hasCode, TapedeckError, type Clock, type Secret } from '@tapedeck/core'
+import { assert, didYouMean, hasCode, TapedeckError, type Clock } from '@tapedeck/core'
 import type { ForecastSpec } from '@tapedeck/domain'
 import type { Logger, Metrics } from '@tapedeck/service'
 import type {
@@ -15,6 +15,7 @@ import type {
 } from 'fastify'
 import { Type, type Static, type TProperties, type TSchema } from 'typebox'
 import type { ReadBudget } from './budget.ts'
+import type { TokenStore } from './access/tokens.ts'
 import { LoadCache } from './load-cache.ts'
 import { readPath, readQuery, type RequestProblem } from './query.ts'
 import { notesHeader, withReadNotes, type Reader, type ReadNotes } from './reader.ts'
@@ -35,13 +36,13 @@ interface RouteConfig {
   readonly maxSymbols: number
   /** The configured forecasts. */
   readonly forecasts: readonly ForecastSpec[]
-  readonly token: Secret | undefined
 }
 
 /** What handlers need. */
 export interface RouteTools {
   readonly reader: Reader
   readonly config: RouteConfig
+  readonly tokens: Pick<TokenStore, 'hasFor'>
   readonly share: Share
   readonly budget: ReadBudget
   readonly metrics: Metrics

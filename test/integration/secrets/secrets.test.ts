@@ -13,7 +13,10 @@ const options = { timeout: 180_000 }
 const TOKEN = 'c0ffee0token/with+odd=chars'
 const PASSWORD = 'pa55word:of@the%test'
 const CODED = encodeURIComponent(PASSWORD)
-const SECRETS = [TOKEN, PASSWORD]
+const API_SECRET = 'b0bacafe-reads-the-api'
+/** Not a token of the api, but perhaps one of something else. */
+const OTHER_SECRET = '5ecret-of-another-place'
+const SECRETS = [TOKEN, PASSWORD, API_SECRET, OTHER_SECRET]
 /** Nobody listens there. */
 const CLOSED = '127.0.0.1:9'
 
@@ -112,7 +115,9 @@ describe('secrets', () => {
       MONGODB_URI: `mongodb://somebody:${CODED}@${CLOSED}/?serverSelectionTimeoutMS=500`,
       FINNHUB_TOKEN: TOKEN,
       FINNHUB_URL: `ws://${CLOSED}`,
-      API_TOKEN: TOKEN
+      API_TOKEN: TOKEN,
+      API_TOKENS: `viewer:read:${API_SECRET}`,
+      API_OPEN: 'false'
     }
     await Promise.all([
       showsNone(t, 'consumer/src/main.ts', away, []),
@@ -122,7 +127,12 @@ describe('secrets', () => {
         '/metrics',
         '/api/v1/symbols',
         '/api/v1/feed',
-        '/'
+        '/',
+        `/finnhub?token=${API_SECRET}`,
+        `/finnhub?token=${OTHER_SECRET}`,
+        `/api/v1/events?channels=nothing&token=${API_SECRET}`,
+        `/api/v1/stream?token=${API_SECRET}&x=%`,
+        `/api/v1/symbols?token=${OTHER_SECRET}`
       ])
     ])
   })
@@ -137,6 +147,7 @@ describe('secrets', () => {
       KAFKA_PASSWORD: PASSWORD,
       MONGODB_PASSWORD: PASSWORD,
       API_TOKEN: 'c0ffee0token',
+      API_TOKENS: `${API_SECRET},a:${API_SECRET}:read`,
       SYMBOLS: 'AAPL,,'
     }
     for (const program of ['producer', 'consumer', 'api', 'stack']) {

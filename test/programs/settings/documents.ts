@@ -122,7 +122,6 @@ export const SECTIONS: readonly Section[] = [
     names: [
       'API_HOST',
       'API_PORT',
-      'API_TOKEN',
       'API_READS',
       'API_READ_ROWS',
       'API_READ_QUEUE',
@@ -132,6 +131,22 @@ export const SECTIONS: readonly Section[] = [
       'PRODUCER_PORT',
       'CONSUMER_PORT',
       'LOG_LEVEL'
+    ]
+  },
+  {
+    title: 'Access to the api',
+    text:
+      'Tokens, names and origins are described in [access.md](access.md), with what a mistake is answered with. ' +
+      'API_HOST is above.',
+    names: [
+      'API_TOKEN',
+      'API_TOKENS',
+      'API_TOKENS_FILE',
+      'API_OPEN',
+      'API_HOSTS',
+      'API_ORIGINS',
+      'API_RATE_LIMIT',
+      'API_WRONG_TOKENS'
     ]
   },
   {
@@ -168,8 +183,8 @@ export const SECTIONS: readonly Section[] = [
   },
   {
     title: 'Grafana and docker compose',
-    text: '`npm run grafana` reads the first two, docker compose all four.',
-    names: ['GRAFANA_PORT', 'TAPEDECK_API_URL', 'KAFKA_PORT', 'MONGODB_PORT']
+    text: '`npm run grafana` reads the first three, docker compose all but TAPEDECK_API_URL.',
+    names: ['GRAFANA_PORT', 'TAPEDECK_API_URL', 'TAPEDECK_API_TOKEN', 'KAFKA_PORT', 'MONGODB_PORT']
   }
 ]
 

@@ -9,7 +9,8 @@ describe('readConfig of the api', () => {
   it('listens on the loopback address by default', () => {
     const { host, port } = readConfig({ MONGODB_URI })
     assert.deepEqual({ host, port }, { host: '127.0.0.1', port: 8080 })
-    assert.equal(readConfig({ MONGODB_URI, API_HOST: '0.0.0.0' }).host, '0.0.0.0')
+    const open = { MONGODB_URI, API_HOST: '0.0.0.0', API_OPEN: 'true' }
+    assert.equal(readConfig(open).host, '0.0.0.0')
   })
 
   it('reads which forecasts are made as the consumer does', () => {

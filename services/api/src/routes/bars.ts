@@ -120,6 +120,7 @@ export function barRoutes(app: Routes, { reader, share, budget, clock }: RouteTo
   app.get(
     '/api/v1/bars',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Bars of one timeframe, by the start of their window',
         querystring: BARS_QUERY,
@@ -151,6 +152,7 @@ export function barRoutes(app: Routes, { reader, share, budget, clock }: RouteTo
   app.get(
     '/api/v1/bars/:id/trades',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'The trades of a bar, what each did to it, and the rules that excluded trades',
         params: path({ id: BAR_ID }),

@@ -80,6 +80,7 @@ export function feedRoutes(app: Routes, { reader, share, clock }: RouteTools): v
   app.get(
     '/api/v1/feed',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'The state of each feed, in words, and its newest outages',
         querystring: query({ fields: FIELDS }),
@@ -103,6 +104,7 @@ export function feedRoutes(app: Routes, { reader, share, clock }: RouteTools): v
   app.get(
     '/api/v1/gaps',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Outages of the feed that touch the range',
         querystring: query({ from: TIME, to: TIME, limit: LIMIT, fields: FIELDS }),

@@ -140,6 +140,7 @@ export function forecastRoutes(app: Routes, { reader, config, share, clock }: Ro
   app.get(
     '/api/v1/forecasts',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Forecasts of closes, by the start of the bar that is forecast',
         querystring: FORECAST_QUERY,
@@ -162,6 +163,7 @@ export function forecastRoutes(app: Routes, { reader, config, share, clock }: Ro
   app.get(
     '/api/v1/forecast-events',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Change points: when the errors of a model rose permanently and it was restarted',
         querystring: query({ ...OF_SERIES, model: MODEL, ...RANGE }),
@@ -185,6 +187,7 @@ export function forecastRoutes(app: Routes, { reader, config, share, clock }: Ro
   app.get(
     '/api/v1/forecast-absences',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Bars without a forecast, with the reason',
         querystring: query({ ...OF_SERIES, ...RANGE }),

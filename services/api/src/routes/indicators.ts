@@ -55,6 +55,7 @@ export function indicatorRoutes(app: Routes, { reader, share, clock }: RouteTool
   app.get(
     '/api/v1/indicators',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Indicators of the closes of bars, one row for each bar and line',
         querystring: query({

@@ -139,6 +139,7 @@ export function scoreRoutes(app: Routes, tools: RouteTools): void {
   app.get(
     '/api/v1/forecast-summary',
     {
+      config: { scope: 'read' },
       schema: {
         summary:
           'The score of one model against "the price stays put", one row for each symbol and horizon',
@@ -160,6 +161,7 @@ export function scoreRoutes(app: Routes, tools: RouteTools): void {
   app.get(
     '/api/v1/forecast-scores',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'All scores of every series and model, one flat row each',
         querystring: query({ symbol: SYMBOLS, ...SERIES, fields: FIELDS }),
@@ -176,6 +178,7 @@ export function scoreRoutes(app: Routes, tools: RouteTools): void {
   app.get(
     '/api/v1/forecast-scores/:symbol',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'All scores of one symbol, nested, for people',
         params: path({ symbol: SYMBOL_IN_PATH }),

@@ -8,7 +8,6 @@ import {
 } from '@tapedeck/mongo'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
-import { accessOf } from '../access.ts'
 import {
   answers,
   flag,
@@ -16,7 +15,6 @@ import {
   object,
   rows,
   sendProblems,
-  sendRefusal,
   text,
   textOrNull,
   texts,
@@ -57,12 +55,13 @@ const BODY_LIMIT = 256 * 1024
 /** Routes for the list of symbols, and for changing it with the token. */
 export function symbolRoutes(
   app: Routes,
-  { reader, config, share, metrics, clock }: RouteTools
+  { reader, config, tokens, share, metrics, clock }: RouteTools
 ): void {
-  const { token, symbols: base, maxSymbols } = config
+  const { symbols: base, maxSymbols } = config
   app.get(
     '/api/v1/symbols',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'The symbols, configured and seen, with their last price',
         querystring: query({ fields: FIELDS }),
@@ -78,7 +77,7 @@ export function symbolRoutes(
         ])
         const facts = { configured: base, maxSymbols, seen, subscriptions, feeds }
         const { mode, symbols } = symbolList(facts, clock.now())
-        return { mode, changeable: token !== undefined, symbols }
+        return { mode, changeable: tokens.hasFor('write'), symbols }
       })
   )
   const deps = { store: reader, base, maxSymbols }
@@ -87,30 +86,18 @@ export function symbolRoutes(
     'Requests to add or remove symbols, by outcome',
     ['outcome']
   )
-  const security = [{ token: [] }]
   const change = {
     bodyLimit: BODY_LIMIT,
-    // Before the body is read: a request without the token is not parsed.
-    onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
-      const access = accessOf(token, request.headers.authorization)
-      if (access.isAllowed) return undefined
-      if (access.status === 401) reply.header('www-authenticate', 'Bearer realm="tapedeck"')
-      return sendRefusal(
-        reply,
-        access.status,
-        access.status === 401 ? 'UNAUTHORIZED' : 'FORBIDDEN',
-        access.message
-      )
-    },
+    config: { scope: 'write' },
     onResponse: async (_request: FastifyRequest, { statusCode }: FastifyReply) => {
       if (statusCode < 500) changes.inc({ outcome: outcomeOf(statusCode) })
     }
-  }
+  } as const
   app.post(
     '/api/v1/symbols',
     {
       ...change,
-      schema: { summary: 'Adds symbols', security, body: LIST, response: answers(CHANGE) }
+      schema: { summary: 'Adds symbols', body: LIST, response: answers(CHANGE) }
     },
     async (request, reply) => sendChange(reply, await addSymbols(request.body, deps))
   )
@@ -120,7 +107,6 @@ export function symbolRoutes(
       ...change,
       schema: {
         summary: 'Removes a symbol; its stored data stays',
-        security,
         params: path({ symbol: SYMBOL_IN_PATH }),
         response: answers(CHANGE)
       }

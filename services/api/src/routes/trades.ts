@@ -89,6 +89,7 @@ export function tradeRoutes(app: Routes, { reader, share, budget, clock }: Route
   app.get(
     '/api/v1/trades',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Single trades',
         querystring: query({ ...RANGE, ...HISTORY }),
@@ -125,6 +126,7 @@ export function tradeRoutes(app: Routes, { reader, share, budget, clock }: Route
   app.get(
     '/api/v1/late-trades',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Trades in no bar, with the reason, by the time of receipt',
         querystring: query({ ...RANGE, limit: LIMIT }),
@@ -148,6 +150,7 @@ export function tradeRoutes(app: Routes, { reader, share, budget, clock }: Route
   app.get(
     '/api/v1/late-ages',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Trades in no bar, counted by how late they were',
         querystring: query(RANGE),
@@ -164,6 +167,7 @@ export function tradeRoutes(app: Routes, { reader, share, budget, clock }: Route
   app.get(
     '/api/v1/trade-rate',
     {
+      config: { scope: 'read' },
       schema: {
         summary: 'Trades per second',
         querystring: query({ ...RANGE, limit: LIMIT }),

@@ -1,11 +1,11 @@
 import websocket, { type WebSocket, type WebsocketHandler } from '@fastify/websocket'
-import { systemClock, type Clock, type Secret } from '@tapedeck/core'
+import { systemClock, type Clock } from '@tapedeck/core'
 import type { ServiceContext } from '@tapedeck/service'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Reader } from '../reader.ts'
 import { ERRORS, sendProblems, sendRefusal } from '../http.ts'
-import { isToken } from '../access.ts'
+import { TOKEN_PROTOCOL } from '../access/route-access.ts'
 import { OWN_FORMAT, type Format, type Outlet } from './client.ts'
 import { CHANNELS } from './events.ts'
 import { FINNHUB_FORMAT, FinnhubSession } from './finnhub.ts'
@@ -36,10 +36,8 @@ const CLOSE = { policy: 1008, restart: 1012, tryLater: 1013 } as const
 const PING_MS = 30_000
 
 /** What the api's configuration says about clients of the stream. */
-interface StreamAccess {
-  /** The token of clients that speak Finnhub's protocol; undefined: any will do. */
-  readonly token: Secret | undefined
-  /** Symbols of such a client at most. */
+interface StreamConfig {
+  /** Symbols of a client that speaks Finnhub's protocol at most. */
   readonly maxSymbols: number
   /** How far ahead forecasts are made. */
   readonly forecasts: Horizons
@@ -50,7 +48,7 @@ export function addStreamRoutes(
   app: FastifyInstance,
   hub: LiveHub | undefined,
   reader: Reader,
-  access: StreamAccess,
+  config: StreamConfig,
   context: ServiceContext,
   clock: Clock = systemClock
 ): void {
@@ -59,21 +57,34 @@ export function addStreamRoutes(
       sendRefusal(reply, 503, 'STREAM_OFF', NO_BROKER)
     void app.register(async (scope) => {
       scope.setValidatorCompiler(unchecked)
-      for (const [path, schema] of Object.entries(SCHEMAS)) scope.get(path, { schema }, refuse)
+      for (const [path, schema] of Object.entries(SCHEMAS)) {
+        scope.get(path, { schema, config: path === '/finnhub' ? FINNHUB_ACCESS : ACCESS }, refuse)
+      }
     })
     return
   }
   const subscribers = new Subscribers(hub, context.metrics, clock)
   context.defer(() => subscribers.close())
   const { signal } = context
-  const [horizons, replays] = [access.forecasts, new ReplayPlaces()]
+  const [horizons, replays] = [config.forecasts, new ReplayPlaces()]
   const tools: SessionTools = { hub, subscribers, reader, clock, signal, horizons, replays }
-  void app.register(websocket, { options: { maxPayload: LIMITS.messageBytes } })
+  void app.register(websocket, {
+    options: { maxPayload: LIMITS.messageBytes, handleProtocols: protocolOf }
+  })
   void app.register((scope, _options, done) => {
     scope.setValidatorCompiler(unchecked)
-    addRoutes(scope, tools, access)
+    addRoutes(scope, tools, config)
     done()
   })
+}
+
+const ACCESS = { scope: 'read', takesTokenInAddress: true } as const
+/** Programs of that protocol have always a token, so it is checked wherever there are any. */
+const FINNHUB_ACCESS = { ...ACCESS, needsAnyToken: true } as const
+
+/** The protocol that is agreed on: any but one that is a token, which would be repeated in the answer. */
+function protocolOf(offered: ReadonlySet<string>): string | false {
+  return [...offered].find((one) => !one.startsWith(TOKEN_PROTOCOL)) ?? false
 }
 
 /** What the OpenAPI document says of the routes. readRequest reads what is asked, as a message of the WebSocket. */
@@ -112,22 +123,21 @@ const SCHEMAS = {
   },
   '/finnhub': {
     summary: "The stream in Finnhub's own protocol, as a WebSocket",
-    querystring: Type.Object({ token: Type.Optional(Type.String({ description: 'API_TOKEN' })) }),
+    querystring: Type.Object({
+      token: Type.Optional(Type.String({ description: 'a token of the api' }))
+    }),
     response: ERRORS
   }
 } as const
 
 const unchecked = () => () => true
 
-function addRoutes(
-  app: FastifyInstance,
-  tools: SessionTools,
-  { token, maxSymbols }: StreamAccess
-): void {
+function addRoutes(app: FastifyInstance, tools: SessionTools, { maxSymbols }: StreamConfig): void {
   const { hub, subscribers, clock } = tools
-  const onSocket: WebsocketHandler = (socket) => {
+  const onSocket: WebsocketHandler = (socket, request) => {
     const session = new StreamSession(tools, outletOf(socket, OWN_FORMAT))
     converse(socket, {
+      request,
       subscribers,
       receive(text) {
         if (session.waiting < LIMITS.waitingRequests) session.receive(text)
@@ -141,13 +151,15 @@ function addRoutes(
     method: 'GET',
     url: '/api/v1/stream',
     schema: SCHEMAS['/api/v1/stream'],
+    config: ACCESS,
     handler: (_request, reply) =>
       sendRefusal(reply.header('upgrade', 'websocket'), 426, 'REQUEST_INVALID', NO_UPGRADE),
     wsHandler: onSocket
   })
-  const onFinnhub: WebsocketHandler = (socket) => {
+  const onFinnhub: WebsocketHandler = (socket, request) => {
     const session = new FinnhubSession(tools, outletOf(socket, FINNHUB_FORMAT), maxSymbols)
     converse(socket, {
+      request,
       subscribers,
       receive: (text) => session.receive(text),
       close: () => session.close()
@@ -157,24 +169,13 @@ function addRoutes(
     method: 'GET',
     url: '/finnhub',
     schema: SCHEMAS['/finnhub'],
-    preValidation: (request, reply, done) => {
-      // As Finnhub does, before the connection is upgraded.
-      const given = (request.query as Readonly<Record<string, string | undefined>>)['token']
-      if (token === undefined || isToken(token, given ?? '')) done()
-      else
-        sendRefusal(
-          reply,
-          401,
-          'UNAUTHORIZED',
-          'token is not API_TOKEN, expected ?token=<API_TOKEN>'
-        )
-    },
+    config: FINNHUB_ACCESS,
     handler: (_request, reply) =>
       sendRefusal(reply.header('upgrade', 'websocket'), 426, 'REQUEST_INVALID', NO_UPGRADE),
     wsHandler: onFinnhub
   })
   const schema = SCHEMAS['/api/v1/events']
-  app.get('/api/v1/events', { schema }, (request, reply) => {
+  app.get('/api/v1/events', { schema, config: ACCESS }, (request, reply) => {
     const query = request.query as Readonly<Record<string, string>>
     const lastId = request.headers['last-event-id']
     const { since, resume = lastId, ...selection } = query
@@ -238,7 +239,13 @@ function outletOf(socket: WebSocket, format: Format): Outlet {
 }
 
 /** Reads a WebSocket until it closes, and ends one whose client does not answer pings. */
-function converse(socket: WebSocket, { subscribers, receive, close }: Conversation): void {
+function converse(
+  socket: WebSocket,
+  { request: { grant }, subscribers, receive, close }: Conversation
+): void {
+  if (grant !== undefined) {
+    grant.withdraw = () => socket.close(CLOSE.policy, 'the token was withdrawn')
+  }
   let isAlive = true
   const pings = setInterval(() => {
     if (!isAlive) socket.terminate()
@@ -264,6 +271,7 @@ function converse(socket: WebSocket, { subscribers, receive, close }: Conversati
 }
 
 interface Conversation {
+  readonly request: FastifyRequest
   readonly subscribers: Subscribers
   receive(text: string): void
   close(): void

@@ -7,6 +7,7 @@ import { FORECAST_MODELS, type ForecastSpec, type Timeframe } from '@tapedeck/do
 import type { ServiceContext } from '@tapedeck/service'
 import { build, stop } from 'esbuild'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { PAGE_HEADERS } from '../access/policies.ts'
 
 /** What the page is told of the configuration. */
 interface PageConfig {
@@ -36,23 +37,6 @@ const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8'
 }
-/** Nothing but this server's own files, and no markup that carries code or style. */
-const POLICY = [
-  "default-src 'none'",
-  "connect-src 'self'",
-  "img-src 'self' data:",
-  "style-src 'self'",
-  "script-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'self'"
-].join('; ')
-const PROTECTION = {
-  'content-security-policy': POLICY,
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff'
-} as const
-
 /** One bundle for the process: its sources do not change while it runs. */
 let bundling: Promise<Bundle> | undefined
 
@@ -74,17 +58,22 @@ export function addPageRoutes(
     done()
   })
   let document: Promise<Asset> | undefined
-  app.get('/', { schema: { summary: 'The live page' } }, async (request, reply) => {
+  const route = { config: { scope: 'public' }, helmet: PAGE_HEADERS } as const
+  app.get('/', { ...route, schema: { summary: 'The live page' } }, async (request, reply) => {
     const { html } = await bundle()
     document ??= assetOf('text/html; charset=utf-8', withConfig(html, config))
     return send(request, reply, await document, 'no-cache')
   })
   const schema = { hide: true }
-  app.get<{ Params: { name: string } }>('/assets/:name', { schema }, async (request, reply) => {
-    const asset = (await bundle()).assets.get(request.params.name)
-    if (asset === undefined) return reply.callNotFound()
-    return send(request, reply, asset, 'public, max-age=31536000, immutable')
-  })
+  app.get<{ Params: { name: string } }>(
+    '/assets/:name',
+    { ...route, schema },
+    async (request, reply) => {
+      const asset = (await bundle()).assets.get(request.params.name)
+      if (asset === undefined) return reply.callNotFound()
+      return send(request, reply, asset, 'public, max-age=31536000, immutable')
+    }
+  )
 }
 
 function bundle(): Promise<Bundle> {
@@ -157,7 +146,6 @@ function send(
   const coding = (['br', 'gzip'] as const).find((one) => accepted.includes(one))
   const etag = `"${createHash('sha256').update(asset.plain).digest('base64url').slice(0, 22)}"`
   reply.headers({
-    ...PROTECTION,
     'content-type': asset.type,
     'cache-control': caching,
     vary: 'accept-encoding',

@@ -1,4 +1,5 @@
 import type { BarAccount } from './rows.ts'
+import { needToken, storedToken } from './token.ts'
 
 /** An answer of the api that is no success; `status` as in HTTP. */
 export class ApiError extends Error {
@@ -25,9 +26,15 @@ export async function ask<T>(
 ): Promise<T> {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined)
   const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]))
-  return answerOf<T>(
-    await reach(`/api/v1/${endpoint}?${query}`, { signal: AbortSignal.timeout(timeoutMs) })
-  )
+  const token = storedToken()
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const signal = AbortSignal.timeout(timeoutMs)
+  try {
+    return await answerOf<T>(await reach(`/api/v1/${endpoint}?${query}`, { headers, signal }))
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) needToken(token !== undefined)
+    throw error
+  }
 }
 
 /** The trades of a bar, from the beginning or after another page. */

@@ -19,6 +19,7 @@ import { Market } from './market.ts'
 import type { ChartBar } from './series.ts'
 import { followFeed, Lag, showMode, showStream, TradeRate } from './status.ts'
 import { Tape } from './tape.ts'
+import { setUpToken } from './token.ts'
 import { Watchlist } from './watchlist.ts'
 import { WhyDialog } from './why.ts'
 import type { SymbolList, SymbolRow } from './rows.ts'
@@ -60,6 +61,7 @@ const showPrice = oncePerFrame(showPriceNow, 100)
 
 setUpControls()
 setUpKeys()
+setUpToken()
 void followFeed()
 void loadSymbols(true)
 setInterval(() => {

@@ -6,6 +6,7 @@ import type { Layout } from './layout.ts'
 import { anchorOf, hasSessionVwap, vwapPartOf, type VwapSeed } from './lines.ts'
 import { BarSeries, windowMsOf, type ChartBar } from './series.ts'
 import type { Outage, ScoreRow, StoredForecast, SummaryRow } from './rows.ts'
+import { storedToken } from './token.ts'
 
 /** The forecasts of a series in words and numbers. */
 export interface ForecastNews {
@@ -209,6 +210,7 @@ export class Market {
     const { signal } = this.#ended
     let hasBeenAway = false
     const stream = openStream(location.origin, {
+      token: storedToken(),
       channels: ['trades', 'bars', 'forecasts', 'feed'],
       symbols: [this.symbol],
       timeframes: [this.layout.timeframe],

@@ -3,6 +3,7 @@ import { ask, ApiError, changeSymbols, persistently } from './api.ts'
 import { $, colourOf, directionClass, html, oncePerFrame, setText, typed } from './dom.ts'
 import { decimalsOfBars, percentText, priceText } from './format.ts'
 import type { SymbolRow } from './rows.ts'
+import { askToken, forgetToken, keepToken, storedToken } from './token.ts'
 
 /** The height of a row, CSS pixels; page.css has the same. */
 const ROW_HEIGHT = 44
@@ -16,7 +17,7 @@ const RETRY_MS = 5000
 const SPARK_BARS = 30
 const MOST_SPARKLINES = 40
 const SPARK = { width: 56, height: 24 } as const
-const TOKEN = 'tapedeck-token'
+const WHY_TOKEN = 'Adding and removing symbols needs a token of the api with scope write.'
 const STANDING_CLASS: Readonly<Record<string, string>> = {
   'quiet, not normal': 'warn-text',
   'over the limit': 'bad-text',
@@ -73,6 +74,8 @@ export class Watchlist {
   #found: readonly SymbolRow[] = []
   #chosen: string | undefined
   #isChangeable = false
+  /** The kept token is not allowed to change symbols. */
+  #needsOtherToken = false
   #followed = ''
   #ended = new AbortController()
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -210,7 +213,9 @@ export class Watchlist {
   }
 
   async #stream(symbols: readonly string[], signal: AbortSignal): Promise<void> {
-    const asked = { channels: ['bars'], symbols, timeframes: [this.#timeframe], signal } as const
+    const timeframes = [this.#timeframe]
+    const token = storedToken()
+    const asked = { channels: ['bars'], symbols, timeframes, token, signal } as const
     try {
       for await (const { bars = [] } of openStream(location.origin, asked)) {
         let trades = 0
@@ -353,44 +358,31 @@ export class Watchlist {
       const symbols = given.map((one) => one.trim()).filter((one) => one !== '')
       if (symbols.length > 0) void this.#change('POST', 'symbols', { symbols })
     })
-    const dialog = typed('token-dialog', HTMLDialogElement)
-    typed('token-form', HTMLFormElement).addEventListener('submit', (event) => {
-      event.preventDefault()
-      dialog.close(typed('token-input', HTMLInputElement).value.trim())
-    })
-    $('token-cancel').addEventListener('click', () => dialog.close(''))
   }
 
   async #change(method: 'POST' | 'DELETE', path: string, body?: object): Promise<void> {
     const note = $('symbol-note')
     setText(note, '')
-    const token = sessionStorage.getItem(TOKEN) ?? (await askToken())
+    const kept = this.#needsOtherToken ? undefined : storedToken()
+    const token = kept ?? (await askToken(WHY_TOKEN))
     if (token === '') return
     try {
       const { changed } = await changeSymbols(method, path, token, body)
-      sessionStorage.setItem(TOKEN, token)
+      keepToken(token)
+      this.#needsOtherToken = false
       if (method === 'POST') typed('symbol-input', HTMLInputElement).value = ''
       const done = method === 'POST' ? 'added' : 'removed'
       setText(note, changed.length > 0 ? `${changed.join(', ')} ${done}` : 'No change')
       this.#listeners.onChange()
     } catch (error) {
-      // A wrong token is removed, so that the next try asks for it again.
-      if (error instanceof ApiError && error.status === 401) sessionStorage.removeItem(TOKEN)
-      else if (error instanceof ApiError) sessionStorage.setItem(TOKEN, token)
+      // A wrong token is forgotten, so that the next try asks for it again; one for reading alone is kept for that.
+      const status = error instanceof ApiError ? error.status : undefined
+      if (status === 401) forgetToken(token)
+      else if (status === 403) this.#needsOtherToken = true
+      else if (status !== undefined) keepToken(token)
       setText(note, error instanceof Error ? error.message : String(error))
     }
   }
-}
-
-/** The token: asked for once, kept until the tab is closed; empty when the dialog is cancelled. */
-function askToken(): Promise<string> {
-  const dialog = typed('token-dialog', HTMLDialogElement)
-  typed('token-input', HTMLInputElement).value = ''
-  dialog.returnValue = ''
-  dialog.showModal()
-  return new Promise((resolve) => {
-    dialog.addEventListener('close', () => resolve(dialog.returnValue), { once: true })
-  })
 }
 
 function addClose(closes: Quote['closes'], one: Quote['closes'][number]): void {

@@ -1,0 +1,54 @@
+import type { FastifyHelmetOptions } from '@fastify/helmet'
+
+type Directives = Readonly<Record<string, readonly string[]>>
+
+/** Nothing but this server's own files, and no markup that carries code or style. */
+const PAGE = {
+  'default-src': ["'none'"],
+  'connect-src': ["'self'"],
+  'img-src': ["'self'", 'data:'],
+  'style-src': ["'self'"],
+  'script-src': ["'self'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'none'"],
+  'frame-ancestors': ["'self'"]
+} as const
+
+/** The plugin's own policy would ask browsers for https, which is not served here. */
+const DOCS = {
+  'default-src': ["'self'"],
+  'img-src': ["'self'", 'data:'],
+  'style-src': ["'self'", "'unsafe-inline'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'none'"],
+  'frame-ancestors': ["'self'"]
+} as const
+
+/** Answers are no pages: where one is opened as a page, nothing runs and nothing is loaded. */
+const ANSWERS = { 'default-src': ["'none'"], 'frame-ancestors': ["'self'"] } as const
+
+/** Headers of every answer. */
+export const HEADERS = {
+  ...policyOf(ANSWERS),
+  // The api itself speaks no TLS: these are for the proxy that does, and browsers warn of them on plain http.
+  strictTransportSecurity: false,
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+  // Older than policies, and what it asks of browsers is switched off in all of today.
+  xXssProtection: false
+} satisfies FastifyHelmetOptions
+
+/** What a route of the page declares as its `helmet`. */
+export const PAGE_HEADERS = policyOf(PAGE)
+
+/** The policy of /docs as one text, as its plugin takes it. */
+export const DOCS_POLICY: string = Object.entries(DOCS)
+  .map(([name, sources]) => `${name} ${sources.join(' ')}`)
+  .join('; ')
+
+function policyOf(directives: Directives) {
+  const own = Object.fromEntries(
+    Object.entries(directives).map(([name, sources]) => [name, [...sources]])
+  )
+  return { contentSecurityPolicy: { useDefaults: false, directives: own } }
+}
