@@ -95,7 +95,7 @@ async function main(
     await storeTrades(database, given.trades, terminal, signal)
     await storeResults(database, spanMs, terminal, signal)
     const port = await freePort()
-    const env = { ...onServers, KAFKA_BROKERS: '', API_PORT: String(port) }
+    const env = { ...onServers, KAFKA_BROKERS: '', API_PORT: String(port), API_RATE_LIMIT: '0' }
     const api = await startService('api', { ...env, SYMBOLS: STORED_SYMBOLS.join(',') })
     try {
       await until('the api is ready', async () => (await api.readiness()).ready, START_LIMIT_MS)

@@ -77,7 +77,7 @@ export function takeToken(request: FastifyRequest): string | undefined {
   if (inAddress !== undefined) {
     delete query['token']
     const [path = '', search = ''] = (request.raw.url ?? '').split(/\?(.*)/s, 2)
-    const others = search.split('&').filter((pair) => !/^token(=|$)/.test(pair))
+    const others = search.split('&').filter((pair) => !new URLSearchParams(pair).has('token'))
     request.raw.url = others.length === 0 ? path : `${path}?${others.join('&')}`
   }
   const offered = (request.headers['sec-websocket-protocol'] ?? '')

@@ -132,6 +132,26 @@ describe('a token in the address', () => {
   })
 })
 
+describe('a token in the address, once it is read', () => {
+  it('is in the address no more, however it is written', async () => {
+    const app = apiOn({}, undefined, CLOSED)
+    const seen: (string | undefined)[] = []
+    app.addHook('onResponse', async ({ raw }) => void seen.push(raw.url))
+    const { read } = SECRETS
+    for (const query of [
+      `token=${read}`,
+      `a=1&token=${read}&b=%20`,
+      `%74oken=${read}`,
+      `token=${read}&token=x`,
+      `tokens=1&token=wrong`
+    ]) {
+      await app.inject(`/api/v1/events?${query}`)
+    }
+    const path = '/api/v1/events'
+    assert.deepEqual(seen, [path, `${path}?a=1&b=%20`, path, path, `${path}?tokens=1`])
+  })
+})
+
 describe('limits', () => {
   it('count by token, else by address; probes are never counted', async () => {
     const app = apiOn({}, undefined, { ...CLOSED, API_RATE_LIMIT: '3' })
