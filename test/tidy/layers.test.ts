@@ -128,6 +128,22 @@ describe('layers', () => {
     )
   })
 
+  it('the client loads nothing but itself: of the schemas of rows only types', () => {
+    const client = sources.filter(({ owner }) => owner === 'client')
+    const others = client.filter(({ file }) => !file.endsWith('/rows.ts'))
+    assert.deepEqual(
+      others.flatMap(({ imports }) => imports).filter((specifier) => !specifier.startsWith('./')),
+      []
+    )
+    const loading = others.filter(({ text }) =>
+      /^(?:import|export) (?!type\b)[^'"]*?from '\.\/rows\.ts'/m.test(text)
+    )
+    assert.deepEqual(
+      loading.map(({ file }) => file),
+      []
+    )
+  })
+
   it('core uses nothing but Node', () => {
     assert.deepEqual(
       offenders(({ owner }, specifier) => owner === 'core' && isThirdParty(specifier)),

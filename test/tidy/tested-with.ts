@@ -109,6 +109,12 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'going on at a place shows itself with a real api that is killed'
   },
   {
+    folder: 'libs/client/src',
+    files: 'rows',
+    tests: ['unit/api/stream/events.test.ts'],
+    why: 'the schemas are right when the rows that the api sends fit them'
+  },
+  {
     folder: 'services/api/src/replay',
     files: 'merged-rows replay-clock',
     tests: ['unit/api/replay/replay.test.ts'],

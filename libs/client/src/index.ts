@@ -1,17 +1,13 @@
 export type {
-  BarRow,
   Channel,
   DroppedTrades,
-  ForecastRow,
-  GapRow,
   ReplayChannel,
   ReplayCommand,
   ReplayCounts,
   ReplaySpeed,
   ReplayState,
   StreamMessage,
-  StreamRequest,
-  TradeRow
+  StreamRequest
 } from './messages.ts'
 export {
   openReplay,
@@ -20,4 +16,5 @@ export {
   type ReplayProgress,
   type TapedeckReplay
 } from './replay.ts'
+export type { BarRow, ForecastRow, GapRow, TradeRow } from './rows.ts'
 export { openStream, type StreamBatch, type StreamOptions, type TapedeckStream } from './stream.ts'

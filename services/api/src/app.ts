@@ -4,6 +4,7 @@ import compress, { type FastifyCompressOptions } from '@fastify/compress'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { STREAM_ROWS } from '@tapedeck/client/rows'
 import { systemClock, type Clock } from '@tapedeck/core'
 import { addHealthRoutes, listen, type ServiceContext } from '@tapedeck/service'
 import fastify, { type FastifyInstance } from 'fastify'
@@ -166,6 +167,7 @@ function addDocument(app: FastifyInstance): void {
         description: 'Trades, bars and forecasts as stored, and live. Times are epoch milliseconds.'
       },
       components: {
+        schemas: STREAM_ROWS as unknown as Readonly<Record<string, object>>,
         securitySchemes: {
           token: { type: 'http', scheme: 'bearer' },
           tokenInAddress: { type: 'apiKey', in: 'query', name: 'token' }

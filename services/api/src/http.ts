@@ -2,6 +2,20 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import {
+  flag,
+  flagOrNull,
+  number,
+  numberOrNull,
+  object,
+  orNull,
+  text,
+  textOrNull,
+  texts,
+  whole,
+  wholeOrNull,
+  words
+} from '@tapedeck/client/rows'
 import { assert, didYouMean, hasCode, TapedeckError, type Clock } from '@tapedeck/core'
 import type { ForecastSpec } from '@tapedeck/domain'
 import type { Logger, Metrics } from '@tapedeck/service'
@@ -49,31 +63,19 @@ export interface RouteTools {
   readonly clock: Clock
 }
 
-// Schemas of answers. A type that may be null is a list of types: OpenAPI 3.1 says it so, and the serialiser of
-// Fastify checks each value of an `anyOf` against its schemas, which takes twice as long.
-export const text = Type.String()
-export const number = Type.Number()
-export const whole = Type.Integer()
-export const flag = Type.Boolean()
-export const texts = Type.Unsafe<readonly string[]>(Type.Array(text))
-export const textOrNull = orNull(text)
-export const numberOrNull = orNull(number)
-export const wholeOrNull = orNull(whole)
-export const flagOrNull = orNull(flag)
-
-/** The same schema for a value that may be null. */
-export function orNull<T extends TSchema>(schema: T) {
-  const { type } = schema as unknown as { readonly type: string }
-  return Type.Unsafe<Static<T> | null>({ ...schema, type: [type, 'null'] })
-}
-
-/** One of these texts. */
-export function words<const T extends string>(...names: readonly T[]) {
-  return Type.Unsafe<T>({ type: 'string', enum: names })
-}
-
-export function object<P extends TProperties>(properties: P) {
-  return Type.Object(properties, { additionalProperties: false })
+export {
+  flag,
+  flagOrNull,
+  number,
+  numberOrNull,
+  object,
+  orNull,
+  text,
+  textOrNull,
+  texts,
+  whole,
+  wholeOrNull,
+  words
 }
 
 export function rows<P extends TProperties>(row: P) {

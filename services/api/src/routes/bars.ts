@@ -1,3 +1,4 @@
+import { TRADE } from '@tapedeck/client/rows'
 import type { Clock } from '@tapedeck/core'
 import {
   BAR_FIELDS,
@@ -43,7 +44,6 @@ import { loadShared, type Reader } from '../reader.ts'
 import { BarAccount, policyOf, verdictOf, type BarSummary } from './bar-account.ts'
 import { barHistory, BARS_QUERY, isStored, startOf, storedRange } from './bar-history.ts'
 import { isPlain, nextOf, sendHistory } from './history.ts'
-import { TRADE } from './trades.ts'
 
 const KINDS: Readonly<Record<BarFieldKind, TSchema>> = {
   text,
@@ -107,6 +107,8 @@ const BAR_TRADES = object({
   }),
   next: textOrNull
 })
+/** The answer of GET /api/v1/bars/:id/trades. */
+export type BarTradesAnswer = Static<typeof BAR_TRADES>
 const PAGE = query({ limit: LIMIT, after: POSITION })
 
 /** Rows: the trades of a day's bar, hundreds of thousands, are read in batches, but for many seconds. */

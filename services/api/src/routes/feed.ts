@@ -1,4 +1,5 @@
 import { withWarnings, type FeedGapDocument, type FeedStatusDocument } from '@tapedeck/mongo'
+import type { Static } from 'typebox'
 import {
   answers,
   flag,
@@ -68,6 +69,10 @@ const GAPS = object({
     text
   })
 })
+
+/** The answers of GET /api/v1/feed and /api/v1/gaps. */
+export type FeedAnswer = Static<typeof FEED>
+export type GapsAnswer = Static<typeof GAPS>
 
 const DAY_MS = 86_400_000
 /** The number of newest outages in the answer of /feed. */

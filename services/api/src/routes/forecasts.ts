@@ -92,6 +92,8 @@ const FORECASTS = object({
     feed: text
   })
 })
+/** The answer of GET /api/v1/forecasts. */
+export type ForecastsAnswer = Static<typeof FORECASTS>
 const EVENTS = object({
   events: rows({
     id: text,

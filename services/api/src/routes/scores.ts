@@ -94,22 +94,25 @@ const SUMMARY = object({
   })
 })
 
+/** The answer of GET /api/v1/forecast-summary. */
+export type SummaryAnswer = Static<typeof SUMMARY>
+
 const FLAT = SCORE_WINDOWS.flatMap((window) => SCORE_NUMBERS.map((name) => flatName(window, name)))
+const SCORED = object({
+  id: text,
+  symbol: text,
+  timeframe: text,
+  horizon: whole,
+  horizonText: text,
+  model: text,
+  name: text,
+  ...HEADLINE,
+  nominalCoverage: number
+})
+/** A row of GET /api/v1/forecast-scores without the numbers of its windows. */
+export type ScoredSeries = Static<typeof SCORED>
 /** The type stays open: the numbers are those of a table. */
-const SCORE = Type.Unsafe<object>(
-  object({
-    id: text,
-    symbol: text,
-    timeframe: text,
-    horizon: whole,
-    horizonText: text,
-    model: text,
-    name: text,
-    ...HEADLINE,
-    nominalCoverage: number,
-    ...all(FLAT, numberOrNull)
-  })
-)
+const SCORE = Type.Unsafe<object>(object({ ...SCORED.properties, ...all(FLAT, numberOrNull) }))
 const SCORES = object({ scores: Type.Unsafe<readonly object[]>(Type.Array(SCORE)) })
 
 const WINDOW = object({

@@ -45,6 +45,8 @@ const SYMBOLS = object({
     firstSeenAt: wholeOrNull
   })
 })
+/** The answer of GET /api/v1/symbols. */
+export type SymbolsAnswer = Static<typeof SYMBOLS>
 /** The result of a change of symbols. */
 const CHANGE = object({ wanted: texts, changed: texts })
 const LIST = object({ symbols: Type.Array(text, { minItems: 1 }) })

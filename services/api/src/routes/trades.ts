@@ -1,3 +1,4 @@
+import { TRADE } from '@tapedeck/client/rows'
 import type { BarFields, Timeframe } from '@tapedeck/domain'
 import {
   LATE_AGES_MS,
@@ -11,17 +12,16 @@ import {
   type RangeQuery,
   type TradeDocument
 } from '@tapedeck/mongo'
+import type { Static } from 'typebox'
 import {
   answers,
   number,
   object,
-  orNull,
   rows,
   rowsOf,
   SHARE_MS,
   text,
   textOrNull,
-  texts,
   whole,
   wholeOrNull,
   type Routes,
@@ -48,21 +48,6 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 
-/** The schema of a row of a trade. */
-export const TRADE = {
-  id: text,
-  symbol: text,
-  time: whole,
-  tradedAt: text,
-  price: number,
-  size: number,
-  conditions: orNull(texts),
-  session: text,
-  tradeDate: text,
-  eligible: textOrNull,
-  receivedAt: whole,
-  feed: text
-}
 const TRADES = object({ trades: rows(TRADE), next: textOrNull })
 const LATE_TRADES = object({ lateTrades: rows({ ...TRADE, reason: text, byMs: whole }) })
 const LATE_AGES = object({
@@ -76,6 +61,8 @@ const LATE_AGES = object({
   })
 })
 const TRADE_RATES = object({ rates: rows({ symbol: text, time: whole, tradesPerSecond: number }) })
+/** The answer of GET /api/v1/trade-rate. */
+export type TradeRatesAnswer = Static<typeof TRADE_RATES>
 
 const RANGE = { symbol: SYMBOLS, from: TIME, to: TIME, fields: FIELDS }
 

@@ -61,7 +61,8 @@ export function screenLines(state: TapeState, options: ScreenOptions): string[] 
   const room = Math.max(0, rows - lines.length - 1)
   const trades = room === 0 ? [] : state.trades.slice(-room).toReversed()
   for (const { trade, direction } of trades) {
-    const isPriced = trade.eligible.includes('price')
+    const eligible = trade.eligible ?? 'unknown'
+    const isPriced = eligible.includes('price')
     lines.push(
       line([
         { text: clock(trade.time, true), width: 14, colour: 'dim' },
@@ -69,7 +70,7 @@ export function screenLines(state: TapeState, options: ScreenOptions): string[] 
         { text: number(trade.price), width: 12, isRight: true, colour: colourOf(direction) },
         { text: number(trade.size), width: 12, isRight: true },
         { text: '', width: 2 },
-        { text: isPriced ? '' : trade.eligible, width: columns - 56, colour: 'dim' }
+        { text: isPriced ? '' : eligible, width: columns - 56, colour: 'dim' }
       ])
     )
   }

@@ -4,12 +4,18 @@ import { barEvents, forecastEvents, TradeEvents } from '@tapedeck/api/testing'
 import {
   encodeGapRecord,
   encodeTradeRecord,
+  objectMaker,
   PartitionFold,
+  PUBLISHED_BAR,
   type TradeRecord
 } from '@tapedeck/domain'
 import { partitionOf } from '@tapedeck/kafka'
-import { tradeDocument } from '@tapedeck/mongo'
+import { publishedForecast, tradeDocument } from '@tapedeck/mongo'
+import { STREAM_ROWS } from '@tapedeck/client/rows'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
+import { GOLDEN_DOCUMENT } from '../../../support/golden-bar.ts'
+import { aForecast } from '../../../support/market-documents.ts'
 import { aGap, aRecord, aTrade, records } from '../../../support/trades.ts'
 
 const PLACEMENT = 6
@@ -104,6 +110,37 @@ describe('TradeEvents', () => {
       return events.read(partition, 0, Buffer.from(key), Buffer.from(value)) === undefined ? 0 : 1
     }
     assert.deepEqual([told(null, 0), told(null, 1), told(2000, 1), told(2000, 0)], [1, 0, 1, 0])
+  })
+})
+
+describe('rows of the stream', () => {
+  const ajv = new Ajv2020({ allowUnionTypes: true })
+  /** What a row has that its schema does not say, or lacks. */
+  const problemsOf = (channel: keyof typeof STREAM_ROWS, rows: readonly string[]): string => {
+    const validate = ajv.compile(JSON.parse(JSON.stringify(STREAM_ROWS[channel])) as object)
+    assert.ok(rows.length > 0)
+    return rows
+      .flatMap((row) => (validate(JSON.parse(row)) ? [] : [ajv.errorsText(validate.errors)]))
+      .join('; ')
+  }
+
+  it('are those of their schemas, which clients have their types from', () => {
+    const trades = read(new TradeEvents(RULES), aRecord())?.rows ?? []
+    assert.equal(problemsOf('trades', trades), '')
+    const { key, value } = encodeGapRecord(aGap(1000, null))
+    const outage = new TradeEvents(RULES).read(0, 0, Buffer.from(key), Buffer.from(value))
+    assert.equal(problemsOf('feed', outage?.rows ?? []), '')
+    const names = { symbol: 'AAPL', timeframe: '1m', horizon: 1, model: 'linear-regression' }
+    const published = (list: object): Buffer => Buffer.from(JSON.stringify({ ...names, ...list }))
+    const bar = { ...objectMaker(PUBLISHED_BAR)(GOLDEN_DOCUMENT), source: SOURCE }
+    const bars = barEvents(published({ bars: [bar] })).flatMap(({ rows }) => rows)
+    assert.equal(problemsOf('bars', bars), '')
+    const forecasts = [undefined, { error: 1, naiveError: 2 }].map((scored) => ({
+      ...publishedForecast(aForecast('AAPL', 1, scored)),
+      source: SOURCE
+    }))
+    const made = forecastEvents(published({ forecasts })).flatMap(({ rows }) => rows)
+    assert.equal(problemsOf('forecasts', made), '')
   })
 })
 

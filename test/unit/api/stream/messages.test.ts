@@ -85,7 +85,7 @@ describe('readRequest()', () => {
   it('says what is no request', () => {
     assert.deepEqual(problemsOf([1]), ['message is object, expected a JSON object'])
     assert.deepEqual(problemsOf({ type: 'subscibe' }), [
-      'type is "subscibe", expected one of subscribe, unsubscribe, ping'
+      'type is "subscibe", expected one of subscribe, unsubscribe, ping, replay, pause, play, seek, speed, stop'
     ])
     assert.equal(readRequest('{', NOW_MS).problems?.[0]?.message, "message is '{', expected JSON")
   })

@@ -73,7 +73,7 @@ function waitingFact(unmade: string | undefined, { forecasts }: Offer): [string,
 function factsOf(open: StoredForecast, { series, decimals, trades }: Market): [string, string][] {
   const { windowMs } = series
   const [lower, upper] = [open.bandLower ?? open.lower, open.bandUpper ?? open.upper]
-  const version = open.modelVersion > 1 ? `, version ${open.modelVersion}` : ''
+  const version = (open.modelVersion ?? 1) > 1 ? `, version ${open.modelVersion}` : ''
   const fit = open.r2 === null ? '' : `r² ${open.r2.toFixed(2)} `
   const last = trades.at(-1)?.price
   return [

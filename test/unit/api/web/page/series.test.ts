@@ -127,6 +127,9 @@ describe('BarSeries', () => {
       isOpen: true,
       symbols: [],
       log: null,
+      feed: 'simulated',
+      cause: 'closed',
+      seconds: null,
       text: ''
     }
     assert.equal(series.slots([outage]).length, 5)

@@ -1,0 +1,143 @@
+import { Type, type Static, type TProperties, type TSchema } from 'typebox'
+
+// Schemas of the rows of the stream, and the types that a client gets from them. The api answers, checks and documents by the
+// same ones. A type that may be null is a list of types: OpenAPI 3.1 says it so, and the serialiser of Fastify checks each value of
+// an `anyOf` against its schemas, which takes twice as long.
+
+export const text = Type.String()
+export const number = Type.Number()
+export const whole = Type.Integer()
+export const flag = Type.Boolean()
+export const texts = Type.Unsafe<readonly string[]>(Type.Array(text))
+export const textOrNull = orNull(text)
+export const numberOrNull = orNull(number)
+export const wholeOrNull = orNull(whole)
+export const flagOrNull = orNull(flag)
+
+/** The same schema for a value that may be null. */
+export function orNull<T extends TSchema>(schema: T) {
+  const { type } = schema as unknown as { readonly type: string }
+  return Type.Unsafe<Static<T> | null>({ ...schema, type: [type, 'null'] })
+}
+
+/** One of these texts. */
+export function words<const T extends string>(...names: readonly T[]) {
+  return Type.Unsafe<T>({ type: 'string', enum: names })
+}
+
+export function object<P extends TProperties>(properties: P) {
+  return Type.Object(properties, { additionalProperties: false })
+}
+
+/** The fields of a trade, also at /api/v1/trades. Times are epoch ms. */
+export const TRADE = {
+  /** `<connection>-<frame>-<index>`; content never identifies a trade. */
+  id: text,
+  symbol: text,
+  time: whole,
+  /** `time` as ISO 8601. */
+  tradedAt: text,
+  price: number,
+  size: number,
+  /** Finnhub's codes; null when the feed sent none. */
+  conditions: orNull(texts),
+  session: text,
+  /** YYYY-MM-DD */
+  tradeDate: text,
+  /** What its conditions let it do to a bar; null for a trade that was stored before this was. */
+  eligible: textOrNull,
+  receivedAt: whole,
+  feed: text
+}
+
+/** The fields of a version of a bar: a newer one has the same id. Times are epoch ms, prices in the quote currency. */
+const BAR = {
+  id: text,
+  symbol: text,
+  timeframe: text,
+  /** Start of its window, inclusive. */
+  time: whole,
+  /** End of its window, exclusive. */
+  end: whole,
+  status: words('provisional', 'final', 'revised'),
+  revision: whole,
+  revisionCause: textOrNull,
+  open: numberOrNull,
+  high: numberOrNull,
+  low: numberOrNull,
+  close: numberOrNull,
+  volume: number,
+  notional: number,
+  vwap: numberOrNull,
+  tradeCount: whole,
+  lastTradeAt: whole,
+  lateCount: whole,
+  /** Share of the window in which the feed was up, 0 to 1. */
+  coverage: numberOrNull,
+  gapIds: texts,
+  session: text,
+  tradeDate: text,
+  policy: text,
+  feed: text
+}
+
+/** The fields of a version of a forecast of the close of one bar: a newer one has the same id. */
+const FORECAST = {
+  id: text,
+  symbol: text,
+  timeframe: text,
+  /** In bars. */
+  horizon: whole,
+  model: text,
+  /** Start of the bar whose close is forecast. */
+  time: whole,
+  targetEnd: whole,
+  madeFrom: whole,
+  lastClose: number,
+  forecast: number,
+  bandLower: numberOrNull,
+  bandUpper: numberOrNull,
+  bandFrom: textOrNull,
+  status: words('open', 'scored', 'void'),
+  reason: textOrNull,
+  actual: numberOrNull,
+  error: numberOrNull,
+  naiveError: numberOrNull,
+  inBand: flagOrNull,
+  scoreRevision: wholeOrNull,
+  createdAt: whole,
+  feed: text
+}
+
+/** The fields of an outage of the feed as it begins, and again as it ends. */
+const GAP = {
+  kind: words('gap'),
+  id: text,
+  feed: text,
+  from: wholeOrNull,
+  to: wholeOrNull,
+  isOpen: flag,
+  cause: text,
+  /** None: the whole feed. */
+  symbols: texts,
+  log: textOrNull
+}
+
+/** The rows of the stream by channel. */
+export const STREAM_ROWS = {
+  trades: object(TRADE),
+  bars: object(BAR),
+  forecasts: object(FORECAST),
+  feed: object(GAP)
+}
+
+type RowOf<C extends keyof typeof STREAM_ROWS> = Readonly<Static<(typeof STREAM_ROWS)[C]>>
+
+/** A trade, as GET /api/v1/trades returns it too. */
+export type TradeRow = RowOf<'trades'>
+/** A version of a bar: a newer one has the same id. */
+export type BarRow = RowOf<'bars'>
+/** A version of a forecast of the close of one bar: a newer one has the same id. */
+export type ForecastRow = RowOf<'forecasts'>
+/** An outage of the feed as it begins, and again as it ends. */
+export type GapRow = RowOf<'feed'>
