@@ -1,8 +1,7 @@
 import { infinity, TIME_RANGE, type ColumnType } from './infinity.ts'
 
-/** Rows that a panel requests at most; wider ranges show their newest part. */
-const MOST_WINDOWS = '2000'
-const MOST_RATES = '10000'
+/** Rows that a panel requests at most, about as many as it has pixels; wider ranges show their newest part. */
+const MOST_WINDOWS = '1500'
 
 type Columns = Readonly<Record<string, ColumnType>>
 type Target = ReturnType<typeof infinity>
@@ -11,6 +10,39 @@ const TIMEFRAME_AND_MODEL = {
   timeframe: '${timeframe}',
   horizon: '${horizon}',
   model: '${model}'
+}
+
+/** The chosen symbol as a chart: bars, session VWAP, and forecasts up to those ahead of the last bar. */
+export function chart(columns: Columns, limit = MOST_WINDOWS): Target {
+  return infinity({
+    format: 'timeseries',
+    url: '/api/v1/chart',
+    params: { symbol: '${symbol}', ...TIMEFRAME_AND_MODEL, ...TIME_RANGE, limit },
+    rows: 'chart',
+    columns: { time: 'timestamp_epoch', ...columns }
+  })
+}
+
+/** One row for each symbol, or for the chosen one: price, day, hour, forecast, feed. Whatever the range. */
+export function watchlist(symbol: '${symbol}' | '*', columns: Columns): Target {
+  return infinity({
+    format: 'table',
+    url: '/api/v1/watchlist',
+    params: { symbol, ...TIMEFRAME_AND_MODEL },
+    rows: 'watchlist',
+    columns
+  })
+}
+
+/** The newest trades of the chosen symbol within the range, for people. */
+export function tape(limit: string, columns: Columns): Target {
+  return infinity({
+    format: 'table',
+    url: '/api/v1/tape',
+    params: { symbol: '${symbol}', ...TIME_RANGE, limit },
+    rows: 'tape',
+    columns
+  })
 }
 
 /** Bars of the chosen symbol, oldest first; of the chosen timeframe by default. */
@@ -24,21 +56,16 @@ export function bars(columns: Columns, timeframe = '${timeframe}'): Target {
   })
 }
 
-/**
- * Forecasts of the chosen symbol, timeframe, horizon and model, each at the start of its target bar. With
- * `isNewest` the newest one made in the range, however far ahead it looks.
- */
-export function forecasts(columns: Columns, { refId = 'A', isNewest = false } = {}): Target {
+/** Forecasts of the chosen symbol, timeframe, horizon and model, each at the start of its target bar. */
+export function forecasts(columns: Columns): Target {
   return infinity({
-    refId,
     format: 'timeseries',
     url: '/api/v1/forecasts',
     params: {
       symbol: '${symbol}',
       ...TIMEFRAME_AND_MODEL,
       ...TIME_RANGE,
-      ...(isNewest && { over: 'made' }),
-      limit: isNewest ? '1' : MOST_WINDOWS
+      limit: MOST_WINDOWS
     },
     rows: 'forecasts',
     columns: { time: 'timestamp_epoch', ...columns }
@@ -67,25 +94,14 @@ export function forecastScores(columns: Columns): Target {
   })
 }
 
-/** The newest trades of the chosen symbol within the range. */
-export function trades(limit: string, columns: Columns): Target {
-  return infinity({
-    format: 'table',
-    url: '/api/v1/trades',
-    params: { symbol: '${symbol}', ...TIME_RANGE, limit },
-    rows: 'trades',
-    columns
-  })
-}
-
-/** Trades per second of every symbol; the symbol becomes the label of a series. */
+/** Trades per second of the chosen symbol. */
 export function tradeRate(): Target {
   return infinity({
     format: 'timeseries',
     url: '/api/v1/trade-rate',
-    params: { symbol: '*', ...TIME_RANGE, limit: MOST_RATES },
+    params: { symbol: '${symbol}', ...TIME_RANGE, limit: MOST_WINDOWS },
     rows: 'rates',
-    columns: { time: 'timestamp_epoch', symbol: 'string', tradesPerSecond: 'number' }
+    columns: { time: 'timestamp_epoch', tradesPerSecond: 'number' }
   })
 }
 
@@ -98,11 +114,6 @@ export function lateAges(columns: Columns): Target {
     rows: 'ages',
     columns
   })
-}
-
-/** Every symbol, configured or seen, whatever the range. */
-export function symbols(columns: Columns): Target {
-  return infinity({ format: 'table', url: '/api/v1/symbols', rows: 'symbols', columns })
 }
 
 /** The status of its feed that each producer reports, whatever the range. */

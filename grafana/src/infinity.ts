@@ -47,7 +47,7 @@ export const DATASOURCE = { type: INFINITY.id, uid: DATASOURCE_UID } as const
 export const TIME_RANGE = { from: '${__timeFrom}', to: '${__timeTo}' } as const
 
 /**
- * A query of the api. Columns keep the names of the api, because some versions of the plugin drop a column
+ * A query of the api, for its columns alone: the data source keeps the whole raw answer beside each frame. Columns keep the names of the api, because some versions of the plugin drop a column
  * whose title differs from its selector. Overrides give titles for people.
  */
 export function infinityTarget(options: TargetOptions): InfinityTarget {
@@ -62,7 +62,10 @@ export function infinityTarget(options: TargetOptions): InfinityTarget {
     url_options: {
       method: 'GET',
       data: '',
-      params: Object.entries(options.params ?? {}).map(([key, value]) => ({ key, value }))
+      params: Object.entries({
+        ...options.params,
+        fields: Object.keys(options.columns).join(',')
+      }).map(([key, value]) => ({ key, value }))
     },
     root_selector: options.rows,
     columns: Object.entries(options.columns).map(([name, type]) => ({

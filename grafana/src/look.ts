@@ -10,6 +10,8 @@ import {
 import {
   FieldColorModeId,
   MappingType,
+  ThresholdsConfigBuilder,
+  ThresholdsMode,
   type DynamicConfigValue,
   type GridPos,
   type ValueMapping
@@ -72,6 +74,33 @@ export function inDollars(decimals: number): DynamicConfigValue[] {
   ]
 }
 
+/** No meaning: for prices, which are neither good nor bad. */
+export const NEUTRAL = steps([null, 'text'])
+/** Red below zero, green above it: a direction. */
+export const BY_SIGN = steps([null, COLORS.down], [0, 'text'], [Number.MIN_VALUE, COLORS.up])
+/** A share of 1: anything less is worth a look. */
+export const WHOLE_OR_NOT = steps([null, 'red'], [0.95, 'orange'], [1, 'text'])
+
+/** Thresholds by steps, each from a value on. Grafana's own would paint every price of 80 and more red. */
+function steps(...given: readonly (readonly [number | null, string])[]): ThresholdsConfigBuilder {
+  return new ThresholdsConfigBuilder()
+    .mode(ThresholdsMode.Absolute)
+    .steps(given.map(([value, color]) => ({ value, color })))
+}
+
+/** A share with its sign, in percent. */
+export const SHARE = [
+  { id: 'unit', value: 'percentunit' },
+  { id: 'decimals', value: 2 }
+]
+
+export function wide(width: number): DynamicConfigValue {
+  return { id: 'custom.width', value: width }
+}
+
+/** The text of a cell in its colour. */
+export const COLORED_TEXT = { id: 'custom.cellOptions', value: { type: 'color-text' } }
+
 /** Where the trades come from, so that nobody mistakes a simulated market for the real one. */
 export const FEED_MAPPINGS: ValueMapping[] = [
   {
@@ -108,8 +137,29 @@ export const STALE_MAPPINGS: ValueMapping[] = [
   }
 ]
 
-/** The text of an empty panel of forecasts. */
-export const NO_FORECAST = 'no forecast for this timeframe (FORECASTS), or none yet in this range'
+/** The text of an empty panel: it knows no more than that nothing came. */
+export const NOTHING = 'nothing stored in this range, or the api does not answer'
+export const NO_FORECAST = 'no forecast in this range (FORECASTS), or the api does not answer'
+
+/** The standing of a symbol in its feed. */
+export const STANDING_MAPPINGS: ValueMapping[] = (
+  [
+    ['receiving', 'green'],
+    ['(silent|refused|over the limit)', 'orange'],
+    ['.', 'text']
+  ] as const
+).map(([state, color], index) => ({
+  type: MappingType.RegexToText,
+  options: { pattern: `/^${state}/`, result: { color, index } }
+}))
+
+/** A direction, as the api says it. */
+export const MOVE_MAPPINGS: ValueMapping[] = [
+  {
+    type: MappingType.ValueToText,
+    options: { '▲': { color: COLORS.up, index: 0 }, '▼': { color: COLORS.down, index: 1 } }
+  }
+]
 
 /** The score of a model against "the price stays put": a label, or a verdict that begins with one. */
 export const LABEL_MAPPINGS: ValueMapping[] = (

@@ -1,4 +1,6 @@
 import { marketDashboard } from './market.ts'
+import { trustDashboard } from './trust.ts'
+import { watchlistDashboard } from './watchlist.ts'
 
 export interface DashboardFile {
   /** Below grafana/dashboards; the folder of the file is the folder in Grafana. */
@@ -8,7 +10,13 @@ export interface DashboardFile {
 
 /** Every dashboard as the text of its committed file. */
 export function renderDashboards(): readonly DashboardFile[] {
-  return [
-    { path: 'tapedeck/market.json', json: `${JSON.stringify(marketDashboard(), undefined, 2)}\n` }
-  ]
+  const dashboards = {
+    market: marketDashboard(),
+    trust: trustDashboard(),
+    watchlist: watchlistDashboard()
+  }
+  return Object.entries(dashboards).map(([name, dashboard]) => ({
+    path: `tapedeck/${name}.json`,
+    json: `${JSON.stringify(dashboard, undefined, 2)}\n`
+  }))
 }

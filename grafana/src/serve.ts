@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { lastWords } from './command.ts'
 import { checkVersion, findGrafana } from './grafana-home.ts'
-import { MARKET_UID } from './market.ts'
+import { DASHBOARDS } from './dashboard.ts'
 import { ensurePlugin } from './plugin.ts'
 import type { ServeConfig } from './serve-config.ts'
 import { grafanaEnv } from './settings.ts'
@@ -54,7 +54,7 @@ export async function serveGrafana(config: ServeConfig, options: ServeOptions): 
   try {
     const address = `http://127.0.0.1:${config.port}`
     await Promise.race([failed, ready(address, AbortSignal.any([signal, ended.signal]))])
-    say(`Grafana shows the market on ${address}/d/${MARKET_UID}`)
+    say(`Grafana shows the market on ${address}/d/${DASHBOARDS.market.uid}`)
     say(`its log is in ${join(config.dataDir, 'log')}; Ctrl-C stops it`)
     await Promise.race([failed, aborted(signal)])
   } catch (error) {

@@ -8,40 +8,31 @@ import { DATASOURCE, infinityTarget } from './infinity.ts'
 
 const MODELS = FORECAST_MODELS.map(({ name }) => name)
 const FIRST_MODEL = FORECAST_MODELS[0].name
-/** Short enough for bars and forecasts within the first minutes. */
-const FIRST_TIMEFRAME = '5s'
+const FIRST_TIMEFRAME = '1m'
+/** Beside the stored ones: one that fits the range. */
+const AUTO = 'auto'
 
-/**
- * The symbols of the api, in its order (those of SYMBOLS first). Grafana reads them again with every change
- * of the range, so a new one appears by itself.
- */
+/** The symbols of the api, in its order (those of SYMBOLS first). One that is added appears when the dashboard is opened. */
 export function symbolVariable(): QueryVariableBuilder {
-  return new QueryVariableBuilder('symbol')
+  return choices('symbol', {})
     .label('Symbol')
     .description('The symbol whose bars, forecasts and trades are shown')
-    .datasource(DATASOURCE)
-    .query({
-      queryType: 'infinity',
-      query: '',
-      refId: 'variable',
-      infinityQuery: infinityTarget({
-        refId: 'variable',
-        format: 'table',
-        url: '/api/v1/symbols',
-        rows: 'symbols',
-        columns: { symbol: 'string' }
-      })
-    })
-    .refresh(VariableRefresh.OnTimeRangeChanged)
-    .multi(false)
-    .includeAll(false)
 }
 
-/** The horizons of the chosen symbol and timeframe; empty where there is no forecast. */
+/** How far the forecasts of the chosen timeframe look ahead. */
 export function horizonVariable(): QueryVariableBuilder {
-  return new QueryVariableBuilder('horizon')
+  return choices('horizon', { timeframe: '${timeframe}' })
     .label('Bars ahead')
-    .description('How many bars ahead the forecasts look; empty: no forecast (FORECASTS)')
+    .description('How many bars ahead the forecasts look (FORECASTS)')
+}
+
+/**
+ * A list of the api to choose from, which has a row at least: an answer without rows is an error of the data source. It
+ * is read when the dashboard is loaded. Read again with every change of the range, as each refresh is one, it would hold
+ * up all panels.
+ */
+function choices(of: 'symbol' | 'horizon', params: Readonly<Record<string, string>>) {
+  return new QueryVariableBuilder(of)
     .datasource(DATASOURCE)
     .query({
       queryType: 'infinity',
@@ -50,13 +41,13 @@ export function horizonVariable(): QueryVariableBuilder {
       infinityQuery: infinityTarget({
         refId: 'variable',
         format: 'table',
-        url: '/api/v1/forecast-scores',
-        params: { symbol: '${symbol}', timeframe: '${timeframe}', model: FIRST_MODEL },
-        rows: 'scores',
-        columns: { horizonText: 'string' }
+        url: '/api/v1/choices',
+        params: { of, ...params },
+        rows: 'choices',
+        columns: { value: 'string' }
       })
     })
-    .refresh(VariableRefresh.OnTimeRangeChanged)
+    .refresh(VariableRefresh.OnDashboardLoad)
     .multi(false)
     .includeAll(false)
 }
@@ -67,8 +58,13 @@ export function modelVariable(): CustomVariableBuilder {
     .description('The model of the forecasts')
 }
 
-export function timeframeVariable(): CustomVariableBuilder {
-  return choice('timeframe', DEFAULT_TIMEFRAMES, FIRST_TIMEFRAME)
+/** @param hasAuto whether one may be chosen by the range */
+export function timeframeVariable({
+  hasAuto
+}: {
+  readonly hasAuto: boolean
+}): CustomVariableBuilder {
+  return choice('timeframe', [...(hasAuto ? [AUTO] : []), ...DEFAULT_TIMEFRAMES], FIRST_TIMEFRAME)
     .label('Timeframe')
     .description('The length of a bar')
 }

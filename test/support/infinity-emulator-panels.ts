@@ -12,6 +12,11 @@ export interface DashboardJson {
   readonly refresh: string
   readonly time: { readonly from: string; readonly to: string }
   readonly timepicker: { readonly refresh_intervals: readonly string[] }
+  readonly links: readonly {
+    readonly url: string
+    readonly keepTime: boolean
+    readonly includeVars: boolean
+  }[]
   readonly templating: { readonly list: readonly VariableJson[] }
   readonly annotations: { readonly list: readonly { readonly target: Target }[] }
   readonly panels: readonly PanelJson[]
@@ -54,7 +59,11 @@ export interface PanelJson {
     readonly sortBy?: readonly { readonly displayName: string }[]
   }
   readonly fieldConfig: {
-    readonly defaults: { readonly unit?: string; readonly noValue?: string }
+    readonly defaults: {
+      readonly unit?: string
+      readonly noValue?: string
+      readonly thresholds?: { readonly steps: readonly object[] }
+    }
     readonly overrides: readonly {
       readonly matcher: { readonly id: string; readonly options: string }
       readonly properties: readonly { readonly id: string; readonly value?: unknown }[]

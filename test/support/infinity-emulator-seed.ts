@@ -37,7 +37,7 @@ export async function seedMarket(database: Database, stretch: Stretch): Promise<
     forecastsOf(bars.filter((bar) => bar.timeframe === timeframe))
   )
   await database.trades.insertMany(trades)
-  await database.bars.insertMany(bars)
+  await database.bars.insertMany([...bars, ...tradingDays(trades)])
   await database.forecasts.insertMany(forecasts)
   await database.forecastScores.insertMany(
     WINDOWS.map(([timeframe]) => aScore(stretch.symbol, timeframe, 1))
@@ -155,6 +155,24 @@ function barsOf(
       exact: {}
     }
   })
+}
+
+const DAY_MS = 86_400_000
+
+/** The bar of the trading day, and of the one before. */
+function tradingDays(trades: readonly TradeDocument[]): BarDocument[] {
+  return barsOf(trades, '1d', DAY_MS)
+    .slice(-1)
+    .flatMap((today) => {
+      const start = new Date(today.start.getTime() - DAY_MS)
+      const before = {
+        ...today,
+        _id: `${today.symbol}|1d|${start.getTime()}`,
+        start,
+        end: today.start
+      }
+      return [{ ...before, close: cents((today.close ?? 0) * 0.99) }, today]
+    })
 }
 
 /** A forecast of each bar from the second on; the naive one is the close before it. */

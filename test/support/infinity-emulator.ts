@@ -34,6 +34,14 @@ const TIMEOUT_MS = 10_000
 
 /** Runs one target and answers its frame. An empty answer is a frame without fields: "No data". */
 export async function runTarget(target: Target, source: EmulatedSource): Promise<Frame> {
+  return (await measureTarget(target, source)).frame
+}
+
+/** The same, with what the browser gets: the plugin hands on the whole raw answer beside the frame. */
+export async function measureTarget(
+  target: Target,
+  source: EmulatedSource
+): Promise<{ readonly frame: Frame; readonly rows: number; readonly bytes: number }> {
   expectSupported(target)
   const url = urlOf(target, source)
   const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })
@@ -45,14 +53,19 @@ export async function runTarget(target: Target, source: EmulatedSource): Promise
   if (!Array.isArray(rows)) {
     throw new TypeError(`'${target.root_selector}' of ${url} is ${typeof rows}, expected an array`)
   }
-  const frame = buildFrame(target.refId, rows, target.columns)
-  return target.format === 'timeseries' ? longToWide(frame) : frame
+  const long = buildFrame(target.refId, rows, target.columns)
+  const frame = target.format === 'timeseries' ? longToWide(long) : long
+  const values = JSON.stringify(frame.fields.map((field) => field.values))
+  return { frame, rows: rows.length, bytes: body.length + values.length }
 }
 
-/** The choices of a query variable: one column is both the text and the value. */
+/**
+ * The choices of a query variable: one column is both the text and the value.
+ * @throws for an answer without rows, as the plugin does
+ */
 export async function runVariable(target: Target, source: EmulatedSource): Promise<string[]> {
   const frame = await runTarget(target, source)
-  if (frame.fields.length === 0) return []
+  if (frame.fields.length === 0) throw new Error('at least one field expected for variable')
   if (frame.fields.length !== 1) {
     throw new Error(`A variable's query has ${frame.fields.length} columns, expected one`)
   }

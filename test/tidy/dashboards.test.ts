@@ -71,10 +71,23 @@ for (const { json: dashboard } of dashboards) {
       assert.deepEqual(unknown, [])
     })
 
-    it('asks for the symbols again with every change of the range', () => {
-      const symbol = dashboard.templating.list.find(({ name }) => name === 'symbol')
-      assert.equal(symbol?.refresh, 2)
-      assert.equal(symbol.datasource?.uid, DATASOURCE_UID)
+    it('asks for its choices once, when it is loaded: panels wait for them', () => {
+      for (const variable of dashboard.templating.list.filter(({ type }) => type === 'query')) {
+        assert.equal(variable.refresh, 1, variable.name)
+        assert.equal(variable.datasource?.uid, DATASOURCE_UID)
+      }
+    })
+
+    it('ends after now, so that forecasts are ahead of the price', () => {
+      assert.match(dashboard.time.to, /^now\+\d+m$/)
+    })
+
+    it('leads to every other dashboard with the same choices and range, and to its full screen', () => {
+      const paths = dashboards.map(({ json: { uid } }) =>
+        uid === dashboard.uid ? `/d/${uid}?kiosk` : `/d/${uid}`
+      )
+      assert.deepEqual(dashboard.links.map(({ url }) => url).toSorted(), paths.toSorted())
+      for (const link of dashboard.links) assert.ok(link.keepTime && link.includeVars, link.url)
     })
 
     it('has no panel over another', () => {
@@ -115,11 +128,18 @@ function panelRules(dashboard: DashboardJson, panel: PanelJson): void {
         assert.equal(target.datasource.uid, DATASOURCE_UID)
         assert.equal(target.parser, 'backend')
         assert.match(target.url, /^\/api\/v1\/[a-z-]+$/)
+        const fields = target.url_options.params?.find(({ key }) => key === 'fields')?.value
+        const names = target.columns.map(({ selector }) => selector)
+        assert.equal(fields, names.join(','), 'the whole answer travels with each frame')
         for (const { selector, text, type } of target.columns) {
           assert.equal(text, selector, 'some versions of the plugin drop a renamed column')
           assert.match(type, /^(number|string|boolean|timestamp_epoch)$/)
         }
       }
+    })
+
+    it('has colours of its own: those of Grafana are red from 80 on', () => {
+      assert.ok((panel.fieldConfig.defaults.thresholds?.steps.length ?? 0) > 0)
     })
 
     it('overrides, arranges and sorts by columns that it has', () => {

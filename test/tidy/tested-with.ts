@@ -21,9 +21,9 @@ export const TESTED_WITH: readonly TestedWith[] = [
   {
     folder: 'grafana/src',
     files: `
-      annotations endpoints infinity look market render variables panels/activity
-      panels/column-order panels/feed-state panels/forecast panels/price panels/quality
-      panels/scores panels/stats`,
+      annotations dashboard endpoints infinity look market render trust variables watchlist
+      panels/activity panels/column-order panels/feed-state panels/forecast panels/price
+      panels/quality panels/scores panels/stats panels/symbol-table`,
     tests: ['tidy/dashboards.test.ts', 'e2e/grafana-panels.test.ts'],
     why: 'the dashboards they make are checked whole, and each query is asked of a real api'
   },

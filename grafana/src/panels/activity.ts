@@ -3,117 +3,124 @@ import {
   GraphDrawStyle,
   StackingConfigBuilder,
   StackingMode,
-  TableSortByFieldStateBuilder
+  TableSortByFieldStateBuilder,
+  VisibilityMode
 } from '@grafana/grafana-foundation-sdk/common'
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
-import { symbols, tradeRate, trades } from '../endpoints.ts'
+import { chart, tape, tradeRate } from '../endpoints.ts'
 import { DATASOURCE } from '../infinity.ts'
-import { at, FEED_MAPPINGS, inDollars, legend, tooltip } from '../look.ts'
+import {
+  asLine,
+  at,
+  colored,
+  COLORED_TEXT,
+  COLORS,
+  inDollars,
+  legend,
+  MOVE_MAPPINGS,
+  NEUTRAL,
+  NOTHING,
+  titled,
+  tooltip,
+  wide
+} from '../look.ts'
 import { columnOrder } from './column-order.ts'
 
-const MILLISECONDS = 'time:YYYY-MM-DD HH:mm:ss.SSS'
-
-export function symbolList(): TableBuilder {
-  return new TableBuilder()
-    .title('Symbols')
-    .description(
-      'Every symbol that is followed or was ever seen, with its last trade and its state in the feed. A symbol that is added, in SYMBOLS or at run time, appears here and in the list above by itself.'
-    )
-    .datasource(DATASOURCE)
-    .gridPos(at(16, 8, 8, 13))
-    .withTarget(
-      symbols({
-        symbol: 'string',
-        lastPrice: 'number',
-        lastTradeAt: 'timestamp_epoch',
-        feed: 'string',
-        wanted: 'boolean',
-        standing: 'string',
-        reason: 'string'
-      })
-    )
-    .withTransformation(
-      columnOrder({
-        symbol: 'Symbol',
-        lastPrice: 'Last price',
-        lastTradeAt: 'Last trade',
-        feed: 'Feed',
-        wanted: 'Followed',
-        standing: 'Standing',
-        reason: 'Why'
-      })
-    )
-    .noValue('-')
-    .overrideByName('Last price', inDollars(2))
-    .overrideByName('Last trade', [{ id: 'unit', value: 'dateTimeFromNow' }])
-    .overrideByName('Feed', [
-      { id: 'mappings', value: FEED_MAPPINGS },
-      { id: 'custom.cellOptions', value: { type: 'color-text' } }
-    ])
-    .overrideByName('Followed', [{ id: 'unit', value: 'bool_yes_no' }])
-}
-
-export function tradesPerSecond(): TimeseriesBuilder {
-  return new TimeseriesBuilder()
-    .title('Trades per second')
-    .description(
-      'Trades per second of every symbol, stacked: counted per second up to 15 minutes of range, per minute or hour beyond.'
-    )
-    .datasource(DATASOURCE)
-    .gridPos(at(12, 38, 12, 9))
-    .withTarget(tradeRate())
-    .drawStyle(GraphDrawStyle.Bars)
-    .barAlignment(BarAlignment.After)
-    .stacking(new StackingConfigBuilder().mode(StackingMode.Normal))
-    .fillOpacity(60)
-    .lineWidth(0)
-    .axisSoftMin(0)
-    .legend(legend())
-    .tooltip(tooltip())
-    .unit('cps')
-    .noValue('no trade in this range')
-    .displayName('${__field.labels.symbol}')
-}
+const TOP = 18
+const HEIGHT = 7
 
 export function latestTrades(): TableBuilder {
   return new TableBuilder()
-    .title('Latest trades of $symbol')
+    .title('Tape of $symbol')
     .description(
-      'The newest 100 trades of $symbol within the range, newest first, every print as the feed sent it.'
+      'The newest 60 trades of $symbol within the range, newest first, every print as the feed sent it, with its conditions in words. The arrow compares with the trade before.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, 47, 24, 9))
+    .gridPos(at(16, 3, 8, 15))
     .withTarget(
-      trades('100', {
+      tape('60', {
         time: 'timestamp_epoch',
+        move: 'string',
         price: 'number',
         size: 'number',
-        conditions: 'string',
-        session: 'string',
-        tradeDate: 'string',
-        receivedAt: 'timestamp_epoch',
-        feed: 'string',
-        id: 'string'
+        conditions: 'string'
       })
     )
     .withTransformation(
       columnOrder({
-        time: 'Traded at',
+        time: 'Time',
+        move: ' ',
         price: 'Price',
         size: 'Size',
-        conditions: 'Conditions',
-        session: 'Session',
-        tradeDate: 'Trading day',
-        receivedAt: 'Received at',
-        feed: 'Feed',
-        id: 'Id'
+        conditions: 'Conditions'
       })
     )
-    .sortBy([new TableSortByFieldStateBuilder().displayName('Traded at').desc(true)])
-    .noValue('no trade of this symbol in this range')
-    .overrideByName('Price', inDollars(4))
-    .overrideByName('Traded at', [{ id: 'unit', value: MILLISECONDS }])
-    .overrideByName('Received at', [{ id: 'unit', value: MILLISECONDS }])
-    .overrideByName('Size', [{ id: 'unit', value: 'locale' }, { id: 'decimals' }])
+    .sortBy([new TableSortByFieldStateBuilder().displayName('Time').desc(true)])
+    .thresholds(NEUTRAL)
+    .noValue(NOTHING)
+    .overrideByName('Time', [{ id: 'unit', value: 'time:HH:mm:ss.SSS' }, wide(110)])
+    .overrideByName(' ', [{ id: 'mappings', value: MOVE_MAPPINGS }, COLORED_TEXT, wide(36)])
+    .overrideByName('Price', [...inDollars(2), wide(95)])
+    .overrideByName('Size', [{ id: 'unit', value: 'locale' }, { id: 'decimals' }, wide(75)])
+}
+
+function series(title: string, x: number): TimeseriesBuilder {
+  return new TimeseriesBuilder()
+    .title(title)
+    .datasource(DATASOURCE)
+    .gridPos(at(x, TOP, 8, HEIGHT))
+    .showPoints(VisibilityMode.Never)
+    .axisSoftMin(0)
+    .axisSoftMax(1e-9)
+    .legend(legend())
+    .tooltip(tooltip())
+    .thresholds(NEUTRAL)
+    .noValue(NOTHING)
+}
+
+export function upAndDownVolume(): TimeseriesBuilder {
+  return series('Up and down volume (inferred)', 0)
+    .description(
+      'Volume of each window of $symbol by the direction in which its trades moved the price. The tick rule infers it from the trades, because the feed does not say who bought and who sold.'
+    )
+    .withTarget(chart({ upVolume: 'number', downVolume: 'number', unchangedVolume: 'number' }))
+    .drawStyle(GraphDrawStyle.Bars)
+    .barAlignment(BarAlignment.After)
+    .fillOpacity(60)
+    .lineWidth(0)
+    .stacking(new StackingConfigBuilder().mode(StackingMode.Normal))
+    .unit('short')
+    .overrideByName('upVolume', [titled('up'), colored(COLORS.up)])
+    .overrideByName('downVolume', [titled('down'), colored(COLORS.down)])
+    .overrideByName('unchangedVolume', [titled('unchanged'), colored(COLORS.unchanged)])
+}
+
+export function volatility(): TimeseriesBuilder {
+  return series('Realised volatility', 8)
+    .description(
+      'Square root of the summed squared log returns from trade to trade of each window of $symbol, not annualised: how much the price moved, in whichever direction.'
+    )
+    .withTarget(chart({ volatility: 'number' }))
+    .drawStyle(GraphDrawStyle.Line)
+    .unit('percentunit')
+    .overrideByName('volatility', [
+      titled('realised volatility'),
+      colored(COLORS.volatility),
+      ...asLine()
+    ])
+}
+
+export function tradesPerSecond(): TimeseriesBuilder {
+  return series('Trades per second of $symbol', 16)
+    .description(
+      'Trades of $symbol per second: counted per second up to 15 minutes of range, per minute or hour beyond.'
+    )
+    .withTarget(tradeRate())
+    .drawStyle(GraphDrawStyle.Bars)
+    .barAlignment(BarAlignment.After)
+    .fillOpacity(60)
+    .lineWidth(0)
+    .unit('none')
+    .overrideByName('tradesPerSecond', [titled('trades per second'), colored(COLORS.forecast)])
 }

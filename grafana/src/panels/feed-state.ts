@@ -1,14 +1,8 @@
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { feeds } from '../endpoints.ts'
 import { DATASOURCE } from '../infinity.ts'
-import { at, STALE_MAPPINGS, STATE_MAPPINGS } from '../look.ts'
+import { at, COLORED_TEXT, NEUTRAL, STALE_MAPPINGS, STATE_MAPPINGS, wide } from '../look.ts'
 import { columnOrder } from './column-order.ts'
-
-const COLORED_TEXT = { id: 'custom.cellOptions', value: { type: 'color-text' } }
-
-function wide(width: number): { id: string; value: number } {
-  return { id: 'custom.width', value: width }
-}
 
 export function feedState(): TableBuilder {
   return new TableBuilder()
@@ -42,7 +36,8 @@ export function feedState(): TableBuilder {
         spooledBytes: 'On disk'
       })
     )
-    .noValue('no producer has reported yet')
+    .thresholds(NEUTRAL)
+    .noValue('no report of a producer is stored, or the api does not answer')
     .overrideByName('Feed', [wide(110)])
     .overrideByName('State', [{ id: 'mappings', value: STATE_MAPPINGS }, COLORED_TEXT, wide(150)])
     .overrideByName('Producer', [{ id: 'mappings', value: STALE_MAPPINGS }, COLORED_TEXT, wide(90)])

@@ -1,4 +1,9 @@
-import { AxisPlacement, BarAlignment, GraphDrawStyle } from '@grafana/grafana-foundation-sdk/common'
+import {
+  AxisPlacement,
+  BarAlignment,
+  GraphDrawStyle,
+  VisibilityMode
+} from '@grafana/grafana-foundation-sdk/common'
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 import { forecasts, forecastSummary } from '../endpoints.ts'
@@ -8,14 +13,17 @@ import {
   at,
   BAND,
   colored,
+  COLORED_TEXT,
   COLORS,
   DOLLARS,
   inDollars,
   LABEL_MAPPINGS,
   legend,
+  NEUTRAL,
   NO_FORECAST,
   titled,
-  tooltip
+  tooltip,
+  wide
 } from '../look.ts'
 import { columnOrder } from './column-order.ts'
 
@@ -27,10 +35,7 @@ const PERCENT = [
   { id: 'unit', value: 'percentunit' },
   { id: 'decimals', value: 1 }
 ]
-const VERDICT = [
-  { id: 'mappings', value: LABEL_MAPPINGS },
-  { id: 'custom.cellOptions', value: { type: 'color-text' } }
-]
+const VERDICT = [{ id: 'mappings', value: LABEL_MAPPINGS }, COLORED_TEXT, wide(460)]
 
 export function forecastAgainstActual(): TimeseriesBuilder {
   return new TimeseriesBuilder()
@@ -39,7 +44,7 @@ export function forecastAgainstActual(): TimeseriesBuilder {
       'Forecast of each $timeframe close of $symbol by $model, made $horizon bars before, with its adaptive 95 % band, the actual close, and the error (actual - forecast) as bars on the right axis. The newest forecasts have no actual yet.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, 29, 12, 9))
+    .gridPos(at(0, 11, 12, 9))
     .withTarget(
       forecasts({
         forecast: 'number',
@@ -51,8 +56,11 @@ export function forecastAgainstActual(): TimeseriesBuilder {
     )
     .drawStyle(GraphDrawStyle.Line)
     .legend(legend())
+    .showPoints(VisibilityMode.Never)
+    .thresholds(NEUTRAL)
     .tooltip(tooltip())
     .unit(DOLLARS)
+    .decimals(2)
     .noValue(NO_FORECAST)
     .overrideByName('actual', [titled('actual'), colored('text'), ...asLine()])
     .overrideByName('forecast', [
@@ -82,13 +90,16 @@ export function errorAgainstLastPrice(): TimeseriesBuilder {
       'Distance from the actual close, of the forecast and of the naive forecast that the price stays at the last close. A useful forecast stays below the naive one.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(12, 29, 12, 9))
+    .gridPos(at(12, 11, 12, 9))
     .withTarget(forecasts({ absError: 'number', absNaiveError: 'number' }))
     .drawStyle(GraphDrawStyle.Line)
     .axisSoftMin(0)
     .legend(legend())
+    .showPoints(VisibilityMode.Never)
+    .thresholds(NEUTRAL)
     .tooltip(tooltip())
     .unit(DOLLARS)
+    .decimals(2)
     .noValue(NO_FORECAST)
     .overrideByName('absError', [titled('forecast'), colored(COLORS.error), ...asLine()])
     .overrideByName('absNaiveError', [
@@ -105,7 +116,7 @@ export function summary(): TableBuilder {
       'All scored forecasts by $model, $horizon bars of $timeframe ahead, of every symbol: mean absolute error beside that of the last price (naive). Skill is 1 - error / error of naive: above 0 the forecast was better, but only the verdict says whether by more than chance.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, 38, 12, 9))
+    .gridPos(at(0, 20, 24, 7))
     .withTarget(
       forecastSummary('*', {
         symbol: 'string',
@@ -130,6 +141,7 @@ export function summary(): TableBuilder {
         verdict: 'Verdict'
       })
     )
+    .thresholds(NEUTRAL)
     .noValue('-')
     .overrideByName('Mean error', inDollars(4))
     .overrideByName('Naive', inDollars(4))

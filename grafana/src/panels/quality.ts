@@ -2,23 +2,17 @@ import { PanelBuilder as BarChartBuilder } from '@grafana/grafana-foundation-sdk
 import {
   BarAlignment,
   GraphDrawStyle,
-  StackingConfigBuilder,
-  StackingMode
+  StackingMode,
+  VisibilityMode
 } from '@grafana/grafana-foundation-sdk/common'
-import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 import { bars, lateAges } from '../endpoints.ts'
 import { DATASOURCE } from '../infinity.ts'
-import { asLine, at, colored, COLORS, legend, titled, tooltip } from '../look.ts'
-
-const NO_BAR = 'no bar of this symbol begins in this range'
+import { asLine, at, colored, COLORS, legend, NEUTRAL, NOTHING, titled, tooltip } from '../look.ts'
 
 /** The position of this file's panels on the dashboard. */
-const TOP = 56
-
-export function dataQuality(): RowBuilder {
-  return new RowBuilder('Data quality').gridPos(at(0, TOP, 24, 1))
-}
+const TOP = 4
+const HEIGHT = 7
 
 function series(title: string): TimeseriesBuilder {
   return new TimeseriesBuilder()
@@ -27,7 +21,9 @@ function series(title: string): TimeseriesBuilder {
     .axisSoftMin(0)
     .legend(legend())
     .tooltip(tooltip())
-    .noValue(NO_BAR)
+    .showPoints(VisibilityMode.Never)
+    .thresholds(NEUTRAL)
+    .noValue(NOTHING)
 }
 
 function asBars(panel: TimeseriesBuilder): TimeseriesBuilder {
@@ -43,10 +39,11 @@ export function coverage(): TimeseriesBuilder {
     .description(
       'Share of each window in which the feed was up. Below 100 % the window may lack trades. The line breaks where the feed was not followed yet.'
     )
-    .gridPos(at(0, TOP + 1, 8, 8))
+    .gridPos(at(0, TOP, 8, HEIGHT))
     .withTarget(bars({ coveragePercent: 'number' }))
     .drawStyle(GraphDrawStyle.Line)
     .axisSoftMax(100)
+    .decimals(0)
     .unit('percent')
     .overrideByName('coveragePercent', [
       titled('coverage'),
@@ -60,10 +57,9 @@ export function revisions(): TimeseriesBuilder {
     .description(
       'For each minute of $symbol: how often its bar was revised after it was final, and how many of its trades came late. These trades are in the bar. The panel shows bars of one minute, whichever length is chosen above.'
     )
-    .gridPos(at(8, TOP + 1, 8, 8))
+    .gridPos(at(8, TOP, 8, HEIGHT))
     .withTarget(bars({ revision: 'number', lateCount: 'number' }, '1m'))
     .unit('short')
-    .noValue('no one-minute bar of this symbol begins in this range')
     .overrideByName('lateCount', [titled('late trades'), colored(COLORS.late)])
     .overrideByName('revision', [titled('revisions'), colored('text'), ...asLine({ width: 1 })])
 }
@@ -75,7 +71,7 @@ export function lateByAge(): BarChartBuilder {
       'Trades of $symbol received within the range that are in no bar, by how late they were (or how far in the future). The reason: beyond LATENESS_LIMIT, stamped ahead of their receipt, or delivered again under the same id.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(16, TOP + 1, 8, 8))
+    .gridPos(at(16, TOP, 8, HEIGHT))
     .withTarget(
       lateAges({
         age: 'string',
@@ -89,47 +85,10 @@ export function lateByAge(): BarChartBuilder {
     .legend(legend())
     .tooltip(tooltip())
     .unit('short')
-    .noValue('every trade received in this range is in its bars')
+    .xTickLabelMaxLength(24)
+    .thresholds(NEUTRAL)
+    .noValue('nothing was kept out of bars, or nothing came, or the api does not answer')
     .overrideByName('tooLate', [titled('too late'), colored('red')])
     .overrideByName('fromTheFuture', [titled('from the future'), colored('purple')])
     .overrideByName('redelivered', [titled('delivered again'), colored('blue')])
-}
-
-export function tickVolume(): TimeseriesBuilder {
-  return asBars(series('Up and down volume per $timeframe (inferred)'))
-    .description(
-      'Volume of each window by the direction in which its trades moved the price. The tick rule infers it from the trades, because the feed does not say who bought and who sold.'
-    )
-    .gridPos(at(0, TOP + 9, 12, 8))
-    .withTarget(
-      bars({
-        inferredUpVolume: 'number',
-        inferredDownVolume: 'number',
-        inferredUnchangedVolume: 'number'
-      })
-    )
-    .stacking(new StackingConfigBuilder().mode(StackingMode.Normal))
-    .unit('short')
-    .overrideByName('inferredUpVolume', [titled('up (inferred)'), colored(COLORS.up)])
-    .overrideByName('inferredDownVolume', [titled('down (inferred)'), colored(COLORS.down)])
-    .overrideByName('inferredUnchangedVolume', [
-      titled('unchanged (inferred)'),
-      colored(COLORS.unchanged)
-    ])
-}
-
-export function volatility(): TimeseriesBuilder {
-  return series('Realised volatility per $timeframe')
-    .description(
-      'Square root of the summed squared log returns from trade to trade of each window, not annualised: how much the price moved, in whichever direction.'
-    )
-    .gridPos(at(12, TOP + 9, 12, 8))
-    .withTarget(bars({ realisedVolatility: 'number' }))
-    .drawStyle(GraphDrawStyle.Line)
-    .unit('percentunit')
-    .overrideByName('realisedVolatility', [
-      titled('realised volatility'),
-      colored(COLORS.volatility),
-      ...asLine()
-    ])
 }

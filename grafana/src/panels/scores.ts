@@ -1,38 +1,38 @@
 import { PanelBuilder as BarChartBuilder } from '@grafana/grafana-foundation-sdk/barchart'
-import { RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard'
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { forecastScores } from '../endpoints.ts'
 import { DATASOURCE } from '../infinity.ts'
 import {
   at,
   colored,
+  COLORED_TEXT,
   COLORS,
   inDollars,
   LABEL_MAPPINGS,
   legend,
+  NEUTRAL,
   NO_FORECAST,
   titled,
-  tooltip
+  tooltip,
+  wide
 } from '../look.ts'
 import { columnOrder } from './column-order.ts'
 
-/** The position of this file's panels on the dashboard: below the data quality. */
-const TOP = 73
+/** The position of this file's panels on the dashboard. */
+const TOP = 27
 const PERCENT = [
   { id: 'unit', value: 'percentunit' },
   { id: 'decimals', value: 1 }
 ]
 
-export function forecastQuality(): RowBuilder {
-  return new RowBuilder('Forecast scores').gridPos(at(0, TOP, 24, 1))
-}
-
 function bySeries(title: string): BarChartBuilder {
   return new BarChartBuilder()
     .title(title)
     .datasource(DATASOURCE)
-    .xField('name')
+    .xField('nameWithCount')
     .xTickLabelRotation(-30)
+    .xTickLabelMaxLength(40)
+    .thresholds(NEUTRAL)
     .legend(legend())
     .tooltip(tooltip())
     .unit('percentunit')
@@ -43,10 +43,10 @@ function bySeries(title: string): BarChartBuilder {
 export function skillByHorizon(): BarChartBuilder {
   return bySeries('Skill by horizon and model')
     .description(
-      '1 - mean absolute error / that of naive ("the price stays put") over the last 500 scored forecasts of $symbol, of every timeframe, horizon (bars ahead, after the +) and model. Below 0 the last price is the better forecast.'
+      'By series, with the number n of forecasts behind it: 1 - mean absolute error / that of naive ("the price stays put") over the last 500 scored forecasts of $symbol, of every timeframe, horizon (bars ahead, after the +) and model. Below 0 the last price is the better forecast.'
     )
-    .gridPos(at(0, TOP + 1, 12, 9))
-    .withTarget(forecastScores({ name: 'string', last500Skill: 'number' }))
+    .gridPos(at(0, TOP, 12, 9))
+    .withTarget(forecastScores({ nameWithCount: 'string', last500Skill: 'number' }))
     .overrideByName('last500Skill', [titled('skill against naive'), colored(COLORS.forecast)])
 }
 
@@ -55,10 +55,10 @@ export function coverageByHorizon(): BarChartBuilder {
     .description(
       'Share of the last 500 outcomes of $symbol inside the bands as they were drawn: the adaptive band (the headline) and the interval of least squares, beside the nominal 95 %.'
     )
-    .gridPos(at(12, TOP + 1, 12, 9))
+    .gridPos(at(12, TOP, 12, 9))
     .withTarget(
       forecastScores({
-        name: 'string',
+        nameWithCount: 'string',
         last500CoverageBand: 'number',
         last500CoverageOls: 'number',
         nominalCoverage: 'number'
@@ -76,7 +76,7 @@ export function scoresOfSymbol(): TableBuilder {
       'Every timeframe, horizon and model of $symbol over the last 500 scored forecasts: errors in dollars, MASE (below 1: smaller than the usual move over the horizon), direction right with its 95 % band, mean width and Winkler score of the adaptive band. Formulas: docs/api.md.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, TOP + 10, 24, 9))
+    .gridPos(at(0, TOP + 9, 24, 9))
     .withTarget(
       forecastScores({
         timeframe: 'string',
@@ -111,12 +111,9 @@ export function scoresOfSymbol(): TableBuilder {
         totalN: 'Scored ever'
       })
     )
+    .thresholds(NEUTRAL)
     .noValue('-')
-    .overrideByName('Verdict', [
-      { id: 'mappings', value: LABEL_MAPPINGS },
-      { id: 'custom.cellOptions', value: { type: 'color-text' } },
-      { id: 'custom.width', value: 460 }
-    ])
+    .overrideByName('Verdict', [{ id: 'mappings', value: LABEL_MAPPINGS }, COLORED_TEXT, wide(460)])
     .overrideByName('RMSE', inDollars(4))
     .overrideByName('Width of the band', inDollars(4))
     .overrideByName('Winkler score', inDollars(4))

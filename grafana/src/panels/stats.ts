@@ -5,95 +5,98 @@ import {
   ReduceDataOptionsBuilder
 } from '@grafana/grafana-foundation-sdk/common'
 import { PanelBuilder } from '@grafana/grafana-foundation-sdk/stat'
-import { bars, forecasts, forecastSummary, trades } from '../endpoints.ts'
+import { chart, tradeRate, watchlist } from '../endpoints.ts'
 import { DATASOURCE } from '../infinity.ts'
-import {
-  at,
-  colored,
-  COLORS,
-  DOLLARS,
-  FEED_MAPPINGS,
-  LABEL_MAPPINGS,
-  NO_FORECAST,
-  titled
-} from '../look.ts'
+import { at, BY_SIGN, DOLLARS, FEED_MAPPINGS, NEUTRAL, STANDING_MAPPINGS, titled } from '../look.ts'
+
+const HEIGHT = 3
+const UNKNOWN = 'not known'
 
 /** The newest value of the fields named by `fields`, a regular expression or nothing for numbers. */
 function newest(fields = ''): ReduceDataOptionsBuilder {
   return new ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false).fields(fields)
 }
 
-function stat(title: string): PanelBuilder {
+function stat(title: string, x: number, width: number): PanelBuilder {
   return new PanelBuilder()
     .title(title)
     .datasource(DATASOURCE)
+    .gridPos(at(x, 0, width, HEIGHT))
     .graphMode(BigValueGraphMode.None)
     .colorMode(BigValueColorMode.Value)
+    .thresholds(NEUTRAL)
+    .noValue(UNKNOWN)
     .reduceOptions(newest())
 }
 
 export function lastPrice(): PanelBuilder {
-  return stat('Last price')
-    .description(
-      'Close of the newest bar of $symbol, over the closes of the range, and the change over the range. An open bar changes with every trade that may set the price.'
-    )
-    .withTarget(bars({ close: 'number' }))
-    .gridPos(at(0, 4, 5, 4))
+  return stat('Last price', 0, 4)
+    .description('Price of the newest trade of $symbol, whatever its conditions and the range.')
+    .withTarget(watchlist('${symbol}', { lastPrice: 'number' }))
     .unit(DOLLARS)
     .decimals(2)
-    .noValue('no bar yet')
+    .overrideByName('lastPrice', [titled('last price')])
+}
+
+export function change(): PanelBuilder {
+  return stat('Change on the day', 4, 4)
+    .description(
+      'The last price of $symbol against the close of the trading day before. Not known on the first day that is stored.'
+    )
+    .withTarget(watchlist('${symbol}', { change: 'number', changeShare: 'number' }))
+    .unit(DOLLARS)
+    .decimals(2)
+    .thresholds(BY_SIGN)
+    .textMode(BigValueTextMode.Value)
+    .overrideByName('changeShare', [
+      { id: 'unit', value: 'percentunit' },
+      { id: 'decimals', value: 2 }
+    ])
+}
+
+export function vwapGap(): PanelBuilder {
+  return stat('Against the session VWAP', 8, 4)
+    .description(
+      'The close of the newest bar of $symbol against the volume-weighted average price since the open of its session. Not known for windows of a day, and for windows that overlap.'
+    )
+    .withTarget(chart({ vwapGap: 'number' }, '10'))
+    .unit('percentunit')
+    .decimals(2)
+    .thresholds(BY_SIGN)
+    .overrideByName('vwapGap', [titled('against the session VWAP')])
+}
+
+export function pace(): PanelBuilder {
+  return stat('Trades per second', 12, 3)
+    .description('Trades of $symbol per second now, over those of the range.')
+    .withTarget(tradeRate())
+    .unit('none')
+    .decimals(1)
     .graphMode(BigValueGraphMode.Area)
-    .showPercentChange(true)
-    .overrideByName('close', [titled('last price')])
+    .overrideByName('tradesPerSecond', [titled('trades per second')])
+}
+
+export function outlook(): PanelBuilder {
+  return stat('Forecast', 15, 6)
+    .description(
+      'The newest forecast by $model, $horizon bars of $timeframe ahead, against the last price of $symbol, and what all scored forecasts were worth against saying that the price stays put (naive). A difference that may be chance is called not distinguishable.'
+    )
+    .withTarget(watchlist('${symbol}', { outlook: 'string' }))
+    .unit('string')
+    .colorMode(BigValueColorMode.None)
+    .textMode(BigValueTextMode.Value)
+    .reduceOptions(newest('/^outlook$/'))
 }
 
 export function feed(): PanelBuilder {
-  return stat('Feed')
+  return stat('Feed', 21, 3)
     .description(
-      'Where the newest trade of $symbol came from: the simulator (simulated) or a real feed (live).'
+      'The state of $symbol in its feed, and where its newest trade came from: the simulator (simulated) or a real feed (live).'
     )
-    .withTarget(trades('1', { time: 'timestamp_epoch', feed: 'string' }))
-    .gridPos(at(5, 4, 3, 4))
+    .withTarget(watchlist('${symbol}', { feed: 'string', state: 'string' }))
     .unit('string')
-    .noValue('no trade yet')
-    .mappings(FEED_MAPPINGS)
-    .colorMode(BigValueColorMode.Background)
     .textMode(BigValueTextMode.Value)
-    .reduceOptions(newest('/^feed$/'))
-}
-
-export function newestForecast(): PanelBuilder {
-  return stat('Newest forecast')
-    .description(
-      'Newest forecast by $model of a $timeframe close of $symbol, $horizon bars ahead: the point and its adaptive 95 % band. It was stored before that close. The panel beside it shows whether the model has skill.'
-    )
-    .withTarget(
-      forecasts(
-        { forecast: 'number', bandLower: 'number', bandUpper: 'number' },
-        { isNewest: true }
-      )
-    )
-    .gridPos(at(8, 4, 7, 4))
-    .unit(DOLLARS)
-    .decimals(2)
-    .noValue(NO_FORECAST)
-    .textMode(BigValueTextMode.ValueAndName)
-    .overrideByName('forecast', [titled('forecast'), colored(COLORS.forecast)])
-    .overrideByName('bandLower', [titled('95 % from'), colored('text')])
-    .overrideByName('bandUpper', [titled('95 % to'), colored('text')])
-}
-
-export function verdict(): PanelBuilder {
-  return stat('Forecast against the last price')
-    .description(
-      'How all scored forecasts of $symbol by $model, $horizon bars of $timeframe ahead, did against saying that the price stays put (naive). A difference that may be chance (p of 0.05 or more, valid at any time and for 500 rows together) is called not distinguishable.'
-    )
-    .withTarget(forecastSummary('${symbol}', { verdict: 'string' }))
-    .gridPos(at(15, 4, 9, 4))
-    .unit('string')
-    .noValue(NO_FORECAST)
-    .mappings(LABEL_MAPPINGS)
-    .colorMode(BigValueColorMode.Background)
-    .textMode(BigValueTextMode.Value)
-    .reduceOptions(newest('/^verdict$/'))
+    .reduceOptions(newest('/^(feed|state)$/'))
+    .overrideByName('feed', [{ id: 'mappings', value: FEED_MAPPINGS }])
+    .overrideByName('state', [{ id: 'mappings', value: STANDING_MAPPINGS }])
 }

@@ -37,4 +37,4 @@ export {
 export { seededRandom } from './random.ts'
 export { fullJitter, retry } from './retry.ts'
 export { redactUrl, Secret, withoutSecrets } from './secret.ts'
-export { didYouMean, editsBetween, nearestName, printable, table } from './text.ts'
+export { didYouMean, editsBetween, nearestName, printable, sparkline, table } from './text.ts'

@@ -58,3 +58,17 @@ export function editsBetween(a: string, b: string): number {
   }
   return above[right.length] ?? 0
 }
+
+const BLOCKS = '▁▂▃▄▅▆▇█'
+
+/** One character for each value, from the lowest to the highest of them; a level line for equal ones. */
+export function sparkline(values: readonly number[]): string {
+  const low = Math.min(...values)
+  const span = Math.max(...values) - low
+  return values
+    .map((value) => {
+      const level = span === 0 ? 3 : Math.round(((value - low) / span) * (BLOCKS.length - 1))
+      return BLOCKS[level] ?? ''
+    })
+    .join('')
+}

@@ -104,7 +104,7 @@ function textOf(eligibility: number): string {
 const TEXTS: readonly string[] = Array.from({ length: EVERYTHING + 1 }, (_, bits) => textOf(bits))
 
 /** The name of a condition code, such as "odd lot"; the code itself when the table does not have it. */
-export function conditionName(code: string): string {
+function conditionName(code: string): string {
   return ROWS.get(code)?.name ?? `code ${code}`
 }
 
@@ -135,4 +135,15 @@ export function hinderingRules(
     ].filter((part) => part !== false)
     return [{ code, name: ROWS.get(code)?.name ?? 'unknown code', hinders: hinders.join(', ') }]
   })
+}
+
+/** The code of an ordinary trade. */
+const REGULAR = '1'
+
+/** The codes of a trade in words, without their explanations; empty for an ordinary trade. */
+export function conditionText(conditions: readonly string[] | null): string {
+  return (conditions ?? [])
+    .filter((code) => code !== REGULAR)
+    .map((code) => conditionName(code).replace(/ \(.+\)$/, ''))
+    .join(', ')
 }

@@ -219,6 +219,33 @@ export function bollinger(
   return { middle, upper: shifted(1), lower: shifted(-1) }
 }
 
+/** The fields of a bar that a VWAP needs. */
+interface VwapBar {
+  readonly tradeDate: string
+  readonly session: string
+  readonly notional: number
+  readonly vwap: number | null
+}
+
+/** What a session VWAP begins again at. */
+export function anchorOf({ tradeDate, session }: Pick<VwapBar, 'tradeDate' | 'session'>): string {
+  return `${tradeDate} ${session}`
+}
+
+/**
+ * What a bar adds to the VWAP of its session. Some trades count as volume but not for the VWAP, so its volume follows from the
+ * bar's own VWAP: notional / vwap.
+ */
+export function vwapPartOf(bar: VwapBar): VwapPart {
+  const { notional, vwap } = bar
+  const isPriced = vwap !== null && vwap !== 0
+  return {
+    notional: isPriced ? notional : 0,
+    volume: isPriced ? notional / vwap : 0,
+    anchor: anchorOf(bar)
+  }
+}
+
 /**
  * Volume-weighted average price from the anchor to each bar: the sum of notionals over the sum of volumes. Null until
  * something with volume has traded since the anchor. Berkowitz, Logue and Noser, The Total Cost of Transactions on the

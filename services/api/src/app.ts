@@ -27,6 +27,7 @@ import { barRoutes } from './routes/bars.ts'
 import { feedRoutes } from './routes/feed.ts'
 import { forecastRoutes } from './routes/forecasts.ts'
 import { indicatorRoutes } from './routes/indicators.ts'
+import { marketRoutes } from './routes/market.ts'
 import { scoreRoutes } from './routes/scores.ts'
 import { symbolRoutes } from './routes/symbols.ts'
 import { tradeRoutes } from './routes/trades.ts'
@@ -120,6 +121,7 @@ export function buildApi(
     tradeRoutes(routes, tools)
     barRoutes(routes, tools)
     indicatorRoutes(routes, tools)
+    marketRoutes(routes, tools)
     forecastRoutes(routes, tools)
     scoreRoutes(routes, tools)
     addHealthRoutes(

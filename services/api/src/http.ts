@@ -17,7 +17,7 @@ import {
   words
 } from '@tapedeck/client/rows'
 import { assert, didYouMean, hasCode, TapedeckError, type Clock } from '@tapedeck/core'
-import type { ForecastSpec } from '@tapedeck/domain'
+import type { ForecastSpec, Timeframe } from '@tapedeck/domain'
 import type { Logger, Metrics } from '@tapedeck/service'
 import type {
   FastifyBaseLogger,
@@ -50,6 +50,8 @@ interface RouteConfig {
   readonly maxSymbols: number
   /** The configured forecasts. */
   readonly forecasts: readonly ForecastSpec[]
+  /** The configured timeframes. */
+  readonly timeframes: readonly Timeframe[]
 }
 
 /** What handlers need. */

@@ -62,6 +62,13 @@ export const TIMEFRAME = parameter<Timeframe>({
   description: `one of ${TIMEFRAME_FORMS}`,
   default: '1m'
 })
+/** `auto`: one that fits the range. */
+export const AUTO_TIMEFRAME = parameter<Timeframe>({
+  type: 'string',
+  format: 'timeframe-or-auto',
+  description: `auto, or one of ${TIMEFRAME_FORMS}`,
+  default: 'auto'
+})
 /** Undefined: all. */
 export const ANY_TIMEFRAME = parameter<Timeframe | undefined>({
   type: 'string',
@@ -197,6 +204,8 @@ const ALL = '*'
 const FORMATS = {
   symbols: parseSymbols,
   timeframe: (found) => (timeframeProblem(found) === undefined ? found : undefined),
+  'timeframe-or-auto': (found) =>
+    found === 'auto' || timeframeProblem(found) === undefined ? found : undefined,
   window: windowLength,
   instant: parseTime,
   indicators: parseIndicators,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { nearestName, printable, table } from '@tapedeck/core'
+import { nearestName, printable, table, sparkline } from '@tapedeck/core'
 
 describe('table()', () => {
   it('gives columns equal width, numbers to the right, without trailing blanks', () => {
@@ -23,5 +23,13 @@ describe('nearestName()', () => {
   it('finds the name with the fewest edits, and none when all are far', () => {
     assert.equal(nearestName('sybmols', ['seed', 'symbols']), 'symbols')
     assert.equal(nearestName('what', ['seed', 'symbols']), undefined)
+  })
+})
+
+describe('sparkline()', () => {
+  it('goes from the lowest to the highest value', () => {
+    assert.equal(sparkline([1, 8, 4.5]), '▁█▅')
+    assert.equal(sparkline([5, 5]), '▄▄')
+    assert.equal(sparkline([]), '')
   })
 })

@@ -106,6 +106,7 @@ const SCORED = object({
   horizonText: text,
   model: text,
   name: text,
+  nameWithCount: text,
   ...HEADLINE,
   nominalCoverage: number
 })
@@ -214,6 +215,7 @@ function scoreRow(one: ForecastScoreRow) {
     horizonText: String(horizon),
     model,
     name: `${timeframe} +${horizon} ${model}`,
+    nameWithCount: `${timeframe} +${horizon} ${model}, n ${numbersOf(one, 'last500').n ?? 0}`,
     ...headline(one),
     nominalCoverage: NOMINAL_COVERAGE,
     ...Object.fromEntries(flat)
@@ -268,7 +270,7 @@ interface SummaryAsked {
 }
 
 /** One row or more for each symbol that is configured or has a forecast; none for any other. */
-async function summary(
+export async function summary(
   { reader, config: { symbols: configured, forecasts } }: RouteTools,
   { symbols, timeframe, horizon, model }: SummaryAsked
 ): Promise<Static<typeof SUMMARY>> {

@@ -141,7 +141,7 @@ interface SymbolFacts {
 }
 
 /** The configured symbols in their order, then all others that are wanted or were seen, by name; pure. */
-function symbolList(
+export function symbolList(
   { configured, maxSymbols, seen, subscriptions, feeds }: SymbolFacts,
   nowMs: number
 ): { readonly mode: Mode; readonly symbols: Static<typeof SYMBOLS>['symbols'] } {

@@ -1,4 +1,4 @@
-import { printable } from '@tapedeck/core'
+import { printable, sparkline } from '@tapedeck/core'
 import type { TapeState, SymbolState } from './tape-state.ts'
 
 export interface ScreenOptions {
@@ -13,7 +13,6 @@ export interface ScreenOptions {
   readonly nowMs: number
 }
 
-const BLOCKS = '▁▂▃▄▅▆▇█'
 const COLOURS = { up: 32, down: 31, dim: 2, bold: 1, warn: 33 } as const
 type Colour = keyof typeof COLOURS
 
@@ -113,18 +112,6 @@ function symbolCells(
       colour: colourOf(moves)
     }
   ]
-}
-
-/** One character for each value, from the lowest to the highest of them; a level line for equal ones. */
-export function sparkline(values: readonly number[]): string {
-  const low = Math.min(...values)
-  const span = Math.max(...values) - low
-  return values
-    .map((value) => {
-      const level = span === 0 ? 3 : Math.round(((value - low) / span) * (BLOCKS.length - 1))
-      return BLOCKS[level] ?? ''
-    })
-    .join('')
 }
 
 function sparkWidth(columns: number): number {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { screenLines, sparkline, TapeState } from '@tapedeck/tools/testing'
+import { screenLines, TapeState } from '@tapedeck/tools/testing'
 import { aBarRow, aTradeRow } from './stream-rows.ts'
 
 const options = {
@@ -63,13 +63,5 @@ describe('screenLines()', () => {
       feed: [{ ...gap, isOpen: false, cause: 'closed with code 1006' }]
     })
     assert.match(screenLines(out, options)[0] ?? '', /live/)
-  })
-})
-
-describe('sparkline()', () => {
-  it('goes from the lowest to the highest value', () => {
-    assert.equal(sparkline([1, 8, 4.5]), '▁█▅')
-    assert.equal(sparkline([5, 5]), '▄▄')
-    assert.equal(sparkline([]), '')
   })
 })

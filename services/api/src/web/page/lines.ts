@@ -1,9 +1,11 @@
 import {
   anchoredVwap,
+  anchorOf,
   closesOf,
   INDICATORS,
   linesOf,
   readIndicator,
+  vwapPartOf,
   type IndicatorLine,
   type VwapPart
 } from '@tapedeck/domain/indicators'
@@ -31,11 +33,6 @@ const DAY_MS = 86_400_000
 /** Colours of lines over the bars, in the order of the indicators. */
 const COLOURS = ['--line-1', '--line-2', '--line-3', '--line-4'] as const
 
-/** What a session VWAP begins again at. */
-export function anchorOf({ tradeDate, session }: ChartBar): string {
-  return `${tradeDate} ${session}`
-}
-
 /**
  * The VWAP of each bar's session from its open. Null where the open is not known: in the first session that is loaded, unless
  * it is loaded from its beginning or `seed` has the sums of what came before.
@@ -55,20 +52,6 @@ export function sessionVwap(
   if (isComplete || seed === undefined)
     return [...bars.slice(0, start).map(() => null), ...anchoredVwap(known)]
   return [...bars.slice(0, start).map(() => null), ...anchoredVwap([seed, ...known]).slice(1)]
-}
-
-/**
- * What a bar adds to the VWAP of its session. Some trades count as volume but not for the VWAP, so its volume follows from the
- * bar's own VWAP: notional / vwap.
- */
-export function vwapPartOf(bar: ChartBar): VwapPart {
-  const { notional, vwap } = bar
-  const isPriced = vwap !== null && vwap !== 0
-  return {
-    notional: isPriced ? notional : 0,
-    volume: isPriced ? notional / vwap : 0,
-    anchor: anchorOf(bar)
-  }
 }
 
 /** Whether a session VWAP can be made of these bars: not of overlapping windows, nor of whole days. */

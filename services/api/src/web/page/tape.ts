@@ -1,26 +1,15 @@
 import type { TradeRow } from '@tapedeck/client'
-import { conditionName } from '@tapedeck/domain/conditions'
+import { conditionText } from '@tapedeck/domain/conditions'
 import { $, html, oncePerFrame, setText } from './dom.ts'
 import { clockText, exactPriceText, sizeText } from './format.ts'
 
 const ROWS = 50
 /** More often nobody can read it, ms. */
 const LEAST_MS = 200
-/** The code of an ordinary trade; its name is left out beside others, and its cell stays empty alone. */
-const REGULAR = '1'
-
 interface Row {
   readonly element: HTMLTableRowElement
   readonly cells: readonly HTMLTableCellElement[]
   shown: string
-}
-
-/** The codes of a trade in words. */
-function conditionText(conditions: readonly string[] | null): string {
-  return (conditions ?? [])
-    .filter((code) => code !== REGULAR)
-    .map((code) => conditionName(code).replace(/ \(.+\)$/, ''))
-    .join(', ')
 }
 
 /** The latest trades, newest first, in rows that stay and change their texts. */

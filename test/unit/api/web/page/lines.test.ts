@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { vwapPartOf } from '@tapedeck/domain/indicators'
 import {
   hasSessionVwap,
   indicatorLines,
-  sessionVwap,
-  vwapPartOf
+  sessionVwap
 } from '../../../../../services/api/src/web/page/lines.ts'
 import { aChartBar } from './a-chart-bar.ts'
 

@@ -1,0 +1,492 @@
+import { sparkline } from '@tapedeck/core'
+import {
+  FORECAST_MODELS,
+  stepOf,
+  type BarFields,
+  type ForecastSpec,
+  type Timeframe
+} from '@tapedeck/domain'
+import { conditionText } from '@tapedeck/domain/conditions'
+import { anchoredVwap, anchorOf, vwapPartOf } from '@tapedeck/domain/indicators'
+import type { ForecastRow, TradeDocument } from '@tapedeck/mongo'
+import type { Static } from 'typebox'
+import {
+  answers,
+  invalidRequest,
+  number,
+  numberOrNull,
+  object,
+  rows,
+  text,
+  textOrNull,
+  whole,
+  wholeOrNull,
+  type Routes,
+  type RouteTools
+} from '../http.ts'
+import {
+  AUTO_TIMEFRAME,
+  FIELDS,
+  HORIZON,
+  LIMIT,
+  MODEL,
+  oneOf,
+  query,
+  SYMBOLS,
+  TIME,
+  timeRange,
+  windowMs,
+  windowRange,
+  type TimeRange
+} from '../query.ts'
+import type { Reader } from '../reader.ts'
+import { summary } from './scores.ts'
+import { symbolList } from './symbols.ts'
+
+const CHART = object({
+  chart: rows({
+    time: whole,
+    open: numberOrNull,
+    high: numberOrNull,
+    low: numberOrNull,
+    close: numberOrNull,
+    volume: numberOrNull,
+    sessionVwap: numberOrNull,
+    vwapGap: numberOrNull,
+    upVolume: numberOrNull,
+    downVolume: numberOrNull,
+    unchangedVolume: numberOrNull,
+    volatility: numberOrNull,
+    coverage: numberOrNull,
+    forecast: numberOrNull,
+    bandLower: numberOrNull,
+    bandUpper: numberOrNull
+  }),
+  timeframe: text
+})
+type ChartRow = Static<typeof CHART>['chart'][number]
+
+const WATCHLIST = object({
+  watchlist: rows({
+    symbol: text,
+    lastPrice: numberOrNull,
+    lastTradeAt: wholeOrNull,
+    change: numberOrNull,
+    changeShare: numberOrNull,
+    volume: numberOrNull,
+    volatility: numberOrNull,
+    coverage: numberOrNull,
+    trend: text,
+    forecast: numberOrNull,
+    forecastShare: numberOrNull,
+    outlook: text,
+    verdict: text,
+    state: text,
+    reason: textOrNull,
+    feed: textOrNull
+  })
+})
+type WatchlistRow = Static<typeof WATCHLIST>['watchlist'][number]
+
+const TAPE = object({
+  tape: rows({
+    time: whole,
+    price: number,
+    size: number,
+    /** Against the trade before: ▲, ▼ or nothing. */
+    move: text,
+    conditions: text
+  })
+})
+type TapeRow = Static<typeof TAPE>['tape'][number]
+
+/** At least one row: a list to choose from must not be empty. */
+const CHOICES = object({ choices: rows({ value: text }) })
+/** Stands for a symbol where there is none. */
+const NO_SYMBOL = 'NONE'
+
+/** Windows of the timeframe that `auto` chooses for a range at most. */
+const MOST_WINDOWS = 1500
+const SECOND_MS = 1000
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+/** A session is over within it. */
+const LONGEST_SESSION_MS = DAY_MS
+/** Closes in the trend of a symbol. */
+const TREND_BARS = 24
+/** Trading days back in which the last close before today is looked for: a week with two holidays. */
+const DAYS_BACK = 9
+const FIRST_MODEL = FORECAST_MODELS[0].name
+
+/** Routes that have on one row what a chart, or a list of symbols, shows: each is one request. */
+export function marketRoutes(app: Routes, tools: RouteTools): void {
+  const { reader, config, share, clock } = tools
+  app.get(
+    '/api/v1/chart',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary:
+          'Bars of one symbol with session VWAP and forecasts, those ahead of the last bar among them',
+        querystring: query({
+          symbol: SYMBOLS,
+          timeframe: AUTO_TIMEFRAME,
+          horizon: HORIZON,
+          model: MODEL,
+          from: TIME,
+          to: TIME,
+          limit: LIMIT,
+          fields: FIELDS
+        }),
+        response: answers(CHART)
+      }
+    },
+    async (
+      { query: { symbol, timeframe: named, horizon, model = FIRST_MODEL, limit, from, to } },
+      reply
+    ) => {
+      const range = timeRange({ from, to }, clock.now(), { spanMs: HOUR_MS })
+      const timeframe = named === 'auto' ? autoTimeframe(range, config.timeframes) : named
+      const [one] = symbol ?? []
+      if (one === undefined || symbol?.length !== 1) throw invalidRequest([ONE_SYMBOL])
+      const asked = {
+        symbol: one,
+        timeframe,
+        model,
+        horizon: horizon ?? nearestHorizon(timeframe, config.forecasts),
+        ...windowRange({ timeframe, from: range.fromMs, to: range.toMs }, clock.now()),
+        limit
+      }
+      return share(
+        reply,
+        CHART,
+        asked,
+        async () => ({ chart: await chartRows(reader, asked, config.timeframes), timeframe }),
+        limit * 2
+      )
+    }
+  )
+  app.get(
+    '/api/v1/tape',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary:
+          'The newest trades of one symbol for people: with the move, and conditions in words',
+        querystring: query({ symbol: SYMBOLS, from: TIME, to: TIME, limit: LIMIT, fields: FIELDS }),
+        response: answers(TAPE)
+      }
+    },
+    async ({ query: { symbol, limit, from, to } }, reply) => {
+      const range = timeRange({ from, to }, clock.now(), { spanMs: HOUR_MS })
+      if (symbol?.length !== 1) throw invalidRequest([ONE_SYMBOL])
+      // On full seconds, so that viewers whose clocks differ share the read; one more row for the move of the first.
+      const toMs = Math.ceil(range.toMs / SECOND_MS) * SECOND_MS
+      const asked = { symbols: symbol, fromMs: range.fromMs, toMs, limit: limit + 1 }
+      const load = async () => ({ tape: tapeRows(await reader.trades(asked)).slice(-limit) })
+      return share(reply, TAPE, asked, load, limit)
+    }
+  )
+  app.get(
+    '/api/v1/choices',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary:
+          'What can be chosen on a dashboard: symbols, or the horizons of the forecasts of a timeframe',
+        querystring: query({
+          of: oneOf('symbol', 'horizon'),
+          timeframe: AUTO_TIMEFRAME,
+          fields: FIELDS
+        }),
+        response: answers(CHOICES)
+      }
+    },
+    async ({ query: { of, timeframe } }, reply) =>
+      share(reply, CHOICES, { of, timeframe }, async () => {
+        const found =
+          of === 'symbol' ? await symbolNames(tools) : horizonNames(timeframe, config.forecasts)
+        return { choices: found.map((value) => ({ value })) }
+      })
+  )
+  app.get(
+    '/api/v1/watchlist',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary:
+          'One row for each symbol: its last price, its day, its last hour, its forecast and its feed',
+        querystring: query({
+          symbol: SYMBOLS,
+          timeframe: AUTO_TIMEFRAME,
+          horizon: HORIZON,
+          model: MODEL,
+          fields: FIELDS
+        }),
+        response: answers(WATCHLIST)
+      }
+    },
+    async (
+      { query: { symbol: symbols, timeframe: named, horizon, model = FIRST_MODEL } },
+      reply
+    ) => {
+      const timeframe = named === 'auto' ? (config.forecasts[0]?.timeframe ?? '1m') : named
+      const nearest = horizon ?? nearestHorizon(timeframe, config.forecasts)
+      const asked = { symbols, timeframe, horizon: nearest, model }
+      return share(
+        reply,
+        WATCHLIST,
+        asked,
+        async () => ({ watchlist: await watchlistRows(tools, asked) }),
+        WATCHLIST_COST
+      )
+    }
+  )
+}
+
+const ONE_SYMBOL = { field: 'symbol', message: 'symbol is a list or *, expected one symbol' }
+/** Rows, about: bars of many symbols. */
+const WATCHLIST_COST = 5000
+
+/** The shortest of these timeframes of which a range has at most 1500 windows, or else the longest; pure. */
+export function autoTimeframe(
+  { fromMs, toMs }: TimeRange,
+  timeframes: readonly Timeframe[]
+): Timeframe {
+  const clocked = timeframes
+    .filter((one) => !one.includes('/') && (stepOf(one) !== undefined || one === '1d'))
+    .toSorted((a, b) => windowMs(a) - windowMs(b))
+  const fits = clocked.find((one) => (toMs - fromMs) / windowMs(one) <= MOST_WINDOWS)
+  return fits ?? clocked.at(-1) ?? '1m'
+}
+
+/** The least number of bars that forecasts of a timeframe look ahead; 1 where there are none. */
+function nearestHorizon(timeframe: Timeframe, forecasts: readonly ForecastSpec[]): number {
+  const horizons = forecasts.filter((one) => one.timeframe === timeframe).map((one) => one.horizon)
+  return horizons.length === 0 ? 1 : Math.min(...horizons)
+}
+
+async function symbolNames(tools: RouteTools): Promise<readonly string[]> {
+  const names = (await listedSymbols(tools)).map(({ symbol }) => symbol)
+  return names.length === 0 ? [NO_SYMBOL] : names
+}
+
+function horizonNames(timeframe: Timeframe, forecasts: readonly ForecastSpec[]): string[] {
+  const all = forecasts.filter((one) => timeframe === 'auto' || one.timeframe === timeframe)
+  const horizons = [...new Set(all.map(({ horizon }) => horizon))].toSorted((a, b) => a - b)
+  return horizons.length === 0 ? ['1'] : horizons.map(String)
+}
+
+function tapeRows(trades: readonly TradeDocument[]): TapeRow[] {
+  return trades.map(({ tradedAt, price, size, conditions }, at) => {
+    const before = trades[at - 1]?.price ?? price
+    return {
+      time: tradedAt.getTime(),
+      price,
+      size,
+      move: price > before ? '▲' : price < before ? '▼' : '',
+      conditions: conditionText(conditions ?? null)
+    }
+  })
+}
+
+interface ChartAsked extends TimeRange {
+  readonly symbol: string
+  readonly timeframe: Timeframe
+  readonly horizon: number
+  readonly model: string
+  readonly limit: number
+}
+
+async function chartRows(
+  reader: Reader,
+  { symbol, timeframe, horizon, model, limit, fromMs, toMs }: ChartAsked,
+  timeframes: readonly Timeframe[]
+): Promise<ChartRow[]> {
+  const of = { symbols: [symbol], timeframe, fromMs, toMs, limit }
+  const [bars, forecasts] = await Promise.all([
+    reader.bars(of),
+    reader.forecasts({ ...of, horizon, model })
+  ])
+  const vwap = await sessionVwapOf(reader, bars, timeframe, timeframes)
+  const made = new Map(forecasts.map((one) => [one.target.getTime(), one]))
+  const first = bars[0]?.start.getTime() ?? fromMs
+  const chart = bars.map((bar, at) => {
+    const time = bar.start.getTime()
+    const found = made.get(time)
+    made.delete(time)
+    return chartRow(time, bar, vwap[at] ?? null, found)
+  })
+  // Beyond the last bar, and where a forecast was made but nothing traded.
+  for (const [time, one] of made)
+    if (time >= first) chart.push(chartRow(time, undefined, null, one))
+  return chart.toSorted((a, b) => a.time - b.time)
+}
+
+function chartRow(
+  time: number,
+  bar: BarFields | undefined,
+  sessionVwap: number | null,
+  forecast: ForecastRow | undefined
+): ChartRow {
+  const close = bar?.close ?? null
+  return {
+    time,
+    open: bar?.open ?? null,
+    high: bar?.high ?? null,
+    low: bar?.low ?? null,
+    close,
+    volume: bar?.volume ?? null,
+    sessionVwap,
+    vwapGap: close === null || sessionVwap === null ? null : close / sessionVwap - 1,
+    upVolume: bar?.inferredUpVolume ?? null,
+    downVolume: bar?.inferredDownVolume ?? null,
+    unchangedVolume: bar?.inferredUnchangedVolume ?? null,
+    volatility: bar?.realisedVolatility ?? null,
+    coverage: bar?.coverage ?? null,
+    forecast: forecast?.forecast ?? null,
+    bandLower: forecast?.bandLower ?? null,
+    bandUpper: forecast?.bandUpper ?? null
+  }
+}
+
+/**
+ * The VWAP of each bar's session from its open; null for windows that overlap or are days. What the session traded before the
+ * first bar comes from bars of one minute where those are stored.
+ */
+async function sessionVwapOf(
+  reader: Pick<Reader, 'bars'>,
+  bars: readonly BarFields[],
+  timeframe: Timeframe,
+  timeframes: readonly Timeframe[]
+): Promise<readonly (number | null)[]> {
+  const [first] = bars
+  const lengthMs = stepOf(timeframe)
+  if (
+    first === undefined ||
+    timeframe.includes('/') ||
+    lengthMs === undefined ||
+    lengthMs >= DAY_MS
+  )
+    return bars.map(() => null)
+  const firstMs = first.start.getTime()
+  const isFine = lengthMs < windowMs('1m') && timeframes.includes('1m')
+  const edgeMs = isFine ? Math.floor(firstMs / windowMs('1m')) * windowMs('1m') : firstMs
+  const of = { symbols: [first.symbol], limit: Math.ceil(LONGEST_SESSION_MS / windowMs('1m')) }
+  const fromMs = firstMs - LONGEST_SESSION_MS
+  const coarse = isFine ? '1m' : timeframe
+  const before = [
+    ...(await reader.bars({ ...of, timeframe: coarse, fromMs, toMs: edgeMs })),
+    ...(edgeMs < firstMs
+      ? await reader.bars({ ...of, timeframe, fromMs: edgeMs, toMs: firstMs })
+      : [])
+  ].filter((bar) => anchorOf(bar) === anchorOf(first))
+  return anchoredVwap([...before, ...bars].map(vwapPartOf)).slice(before.length)
+}
+
+async function listedSymbols({ reader, config, clock }: RouteTools) {
+  const [seen, subscriptions, feeds] = await Promise.all([
+    reader.symbols(),
+    reader.subscriptions(),
+    reader.feeds()
+  ])
+  const { symbols: configured, maxSymbols } = config
+  return symbolList({ configured, maxSymbols, seen, subscriptions, feeds }, clock.now()).symbols
+}
+
+interface WatchlistAsked {
+  readonly symbols: readonly string[] | undefined
+  readonly timeframe: Timeframe
+  readonly horizon: number
+  readonly model: string
+}
+
+async function watchlistRows(tools: RouteTools, asked: WatchlistAsked): Promise<WatchlistRow[]> {
+  const { reader, config, clock } = tools
+  const { symbols: named, timeframe, horizon, model } = asked
+  const nowMs = clock.now()
+  const listed = (await listedSymbols(tools)).filter(
+    ({ symbol }) => named === undefined || named.includes(symbol)
+  )
+  const symbols = listed.map(({ symbol }) => symbol)
+  if (symbols.length === 0) return []
+  const hour = config.timeframes.includes('1h') ? '1h' : '1m'
+  const trend = config.timeframes.includes('5m') ? '5m' : '1m'
+  const bars = (of: Timeframe, windows: number): Promise<readonly BarFields[]> =>
+    reader.bars({
+      symbols,
+      timeframe: of,
+      fromMs: nowMs - windows * windowMs(of),
+      toMs: nowMs + windowMs(of),
+      limit: symbols.length * (windows + 1)
+    })
+  const ahead = (horizon + 2) * windowMs(timeframe)
+  const [days, hours, trends, forecasts, scores] = await Promise.all([
+    bars('1d', DAYS_BACK),
+    bars(hour, 2),
+    bars(trend, TREND_BARS),
+    reader.forecasts({
+      symbols,
+      timeframe,
+      horizon,
+      model,
+      fromMs: nowMs - ahead,
+      toMs: nowMs + ahead,
+      limit: symbols.length * (2 * horizon + 5)
+    }),
+    summary(tools, { symbols, timeframe, horizon, model })
+  ])
+  const [dayOf, hourOf, trendOf, forecastOf, scoreOf] = [
+    bySymbol(days),
+    bySymbol(hours),
+    bySymbol(trends),
+    bySymbol(forecasts),
+    bySymbol(scores.summary)
+  ]
+  return listed.map(({ symbol, lastPrice, lastTradeAt, standing, reason, feed }) => {
+    const [previous, today] = (dayOf.get(symbol) ?? []).slice(-2)
+    const lastHour = hourOf.get(symbol)?.at(-1)
+    const newest = forecastOf.get(symbol)?.at(-1)
+    const day = changeOf(lastPrice, today === undefined ? null : (previous?.close ?? null))
+    const expected = changeOf(newest?.forecast ?? null, lastPrice)
+    const verdict = scoreOf.get(symbol)?.[0]?.verdict ?? 'no forecast'
+    return {
+      symbol,
+      lastPrice,
+      lastTradeAt,
+      change: day?.by ?? null,
+      changeShare: day?.share ?? null,
+      volume: (today ?? previous)?.volume ?? null,
+      volatility: lastHour?.realisedVolatility ?? null,
+      coverage: lastHour?.coverage ?? null,
+      trend: sparkline((trendOf.get(symbol) ?? []).flatMap(({ close }) => close ?? [])),
+      forecast: newest?.forecast ?? null,
+      forecastShare: expected?.share ?? null,
+      outlook: outlookOf(expected?.share, verdict),
+      verdict,
+      state: standing ?? 'not followed',
+      reason,
+      feed
+    }
+  })
+}
+
+function bySymbol<T extends { readonly symbol: string }>(list: readonly T[]): Map<string, T[]> {
+  return Map.groupBy(list, ({ symbol }) => symbol)
+}
+
+/** The change to a price from the one before. */
+function changeOf(
+  price: number | null,
+  before: number | null
+): { readonly by: number; readonly share: number } | undefined {
+  if (price === null || before === null || before === 0) return undefined
+  return { by: price - before, share: price / before - 1 }
+}
+
+/** A forecast in words, never without what it is worth. */
+function outlookOf(share: number | undefined, verdict: string): string {
+  if (share === undefined) return verdict
+  const direction = share > 0 ? '▲' : share < 0 ? '▼' : '■'
+  return `${direction} ${Math.abs(share * 100).toFixed(3)} % · ${verdict}`
+}

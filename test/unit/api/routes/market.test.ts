@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { systemClock } from '@tapedeck/core'
+import type { BarFields } from '@tapedeck/domain'
+import { autoTimeframe } from '../../../../services/api/src/routes/market.ts'
+import { aBar, aForecast, aSymbol, T0_MS } from '../../../support/market-documents.ts'
+import { apiOn } from '../reader-double.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const NOW_MS = T0_MS + 10 * MINUTE_MS
+const clock = { ...systemClock, now: () => NOW_MS }
+const TIMEFRAMES = ['1s', '5s', '1m', '5m/1m', '100t', '15m', '1h', '1d']
+
+/** Bars of one minute around T0, with a session before it; each has twice the notional of the one before it. */
+const MINUTES = [-3, -2, -1, 0, 1, 2, 3].map((index) =>
+  aBar('AAPL', '1m', MINUTE_MS, index, {
+    close: 100 + index,
+    notional: 1000 * (index + 4),
+    vwap: 100 + index,
+    session: index < -1 ? 'pre' : 'regular'
+  })
+)
+const DAYS = [
+  aBar('AAPL', '1d', DAY_MS, -1, { close: 80 }),
+  aBar('AAPL', '1d', DAY_MS, 0, { close: 103, volume: 5000 })
+]
+
+const app = apiOn(
+  {
+    symbols: () => Promise.resolve([aSymbol('AAPL', { lastPrice: 100 })]),
+    async bars({ timeframe, fromMs, toMs, limit }) {
+      const stored: readonly BarFields[] =
+        timeframe === '1d' ? DAYS : timeframe === '1m' ? MINUTES : []
+      return stored.filter(({ start }) => +start >= fromMs && +start < toMs).slice(-limit)
+    },
+    async forecasts({ fromMs, toMs, horizon }) {
+      const made = [2, 4].map((index) =>
+        aForecast('AAPL', index, undefined, { bandLower: 99, bandUpper: 101, forecast: 100.5 })
+      )
+      return made.filter(({ target }) => horizon === 1 && +target >= fromMs && +target < toMs)
+    }
+  },
+  clock,
+  { SYMBOLS: 'AAPL,MSFT' }
+)
+
+interface Chart {
+  readonly timeframe: string
+  readonly chart: readonly Readonly<Record<string, number | null>>[]
+}
+
+describe('autoTimeframe()', () => {
+  it('is the shortest with at most 1500 windows, or else the longest; windows that overlap or count do not count', () => {
+    const of = (ms: number): string => autoTimeframe({ fromMs: 0, toMs: ms }, TIMEFRAMES)
+    assert.deepEqual(
+      [10 * MINUTE_MS, HOUR_MS, DAY_MS, 10 * DAY_MS, 60 * DAY_MS, 365 * DAY_MS, 9999 * DAY_MS].map(
+        of
+      ),
+      ['1s', '5s', '1m', '15m', '1h', '1d', '1d']
+    )
+    assert.equal(autoTimeframe({ fromMs: 0, toMs: 1 }, ['100t']), '1m')
+  })
+})
+
+describe('/api/v1/chart', () => {
+  const chart = async (parameters: string): Promise<Chart> =>
+    (await app.inject(`/api/v1/chart?symbol=AAPL&${parameters}`)).json<Chart>()
+
+  it('has the forecast of a bar on its row, and one ahead of the last bar on a row of its own', async () => {
+    const { chart: rows } = await chart(`timeframe=1m&from=${T0_MS}&to=${NOW_MS}`)
+    assert.deepEqual(
+      rows.map(({ time, close, forecast }) => [(time! - T0_MS) / MINUTE_MS, close, forecast]),
+      [
+        [0, 100, null],
+        [1, 101, null],
+        [2, 102, 100.5],
+        [3, 103, null],
+        [4, null, 100.5]
+      ]
+    )
+  })
+
+  it('has a VWAP from the open of the session on, whatever the range', async () => {
+    const { chart: rows } = await chart(
+      `timeframe=1m&from=${T0_MS}&to=${T0_MS + 2 * MINUTE_MS}&fields=time,sessionVwap,vwapGap`
+    )
+    // The bar of -1 is the first of its session.
+    const sums = [3000 / 99, 4000 / 100, 5000 / 101]
+    const expected = [7000 / (sums[0]! + sums[1]!), 12_000 / (sums[0]! + sums[1]! + sums[2]!)]
+    rows.forEach(({ sessionVwap, vwapGap }, at) => {
+      assert.ok(Math.abs(sessionVwap! - expected[at]!) < 1e-9)
+      assert.ok(Math.abs(vwapGap! - ((100 + at) / expected[at]! - 1)) < 1e-12)
+    })
+    assert.equal(rows.length, 2)
+  })
+
+  it('says which timeframe it chose, and refuses several symbols', async () => {
+    assert.equal((await chart(`from=${T0_MS}&to=${T0_MS + DAY_MS}`)).timeframe, '1m')
+    const refused = await app.inject('/api/v1/chart?symbol=AAPL,MSFT')
+    assert.equal(refused.statusCode, 400)
+    assert.match(refused.body, /symbol is a list or \*, expected one symbol/)
+  })
+})
+
+describe('/api/v1/watchlist', () => {
+  it('has a row for each symbol, with what is not known as null', async () => {
+    const { watchlist } = (await app.inject('/api/v1/watchlist?timeframe=1m')).json<{
+      watchlist: readonly Readonly<Record<string, unknown>>[]
+    }>()
+    const [apple, microsoft] = watchlist
+    assert.deepEqual(
+      watchlist.map(({ symbol }) => symbol),
+      ['AAPL', 'MSFT']
+    )
+    assert.equal(apple?.['change'], 20)
+    assert.equal(apple['changeShare'], 0.25)
+    assert.equal(apple['volume'], 5000)
+    assert.equal(microsoft?.['lastPrice'], null)
+    assert.equal(microsoft['trend'], '')
+    assert.match(String(microsoft['verdict']), /too few scores|no forecast/)
+  })
+})
