@@ -7,21 +7,20 @@ import {
   type Bar,
   type BarContext,
   type BarFieldKind,
-  type BarFields,
   type ExactParts,
   type StoredActivityBar,
   type StoredBar,
   type StoredSum,
   type TapePlace
 } from '@tapedeck/domain'
+import { VERSIONS_BYTES, versionsAfter, type VersionedBar } from './bar-versions.ts'
 import { MOST_BYTES_PER_CHARACTER } from './bulk.ts'
 import type { Has } from './collection.ts'
 import { orEmpty, orNull, shapeOf, type Shape, type ValueKind } from './shape.ts'
 import { storeDocuments, type Owner, type Ownership, type Source, type Writes } from './guard.ts'
 
 /** A bar, replaced whole under the guard; BAR_FIELDS of libs/domain describes each field. */
-export interface BarDocument extends BarFields {
-  readonly updatedAt: Date
+export interface BarDocument extends VersionedBar {
   readonly source: Source
   /** The exact sums and order keys from which the bar is restored; see StoredExact. */
   readonly exact: unknown
@@ -179,5 +178,22 @@ export function storeBars(
   owner: Owner,
   writes: Writes<BarDocument>
 ): Promise<number> {
-  return storeDocuments(bars, owner, writes, { sizeOf: barBytes, shardKey: BAR_SHARD_KEY })
+  const isRevised = (bar: BarDocument): boolean => bar.status === 'revised'
+  return storeDocuments(
+    bars,
+    owner,
+    {
+      // One that is revised already when it is first stored was never final before.
+      fresh: writes.fresh.map((bar) => (isRevised(bar) ? { ...bar, versions: [] } : bar)),
+      changed: writes.changed
+    },
+    {
+      sizeOf: (bar) => barBytes(bar) + (isRevised(bar) ? VERSIONS_BYTES : 0),
+      shardKey: BAR_SHARD_KEY,
+      derive: (bar) => {
+        const versions = versionsAfter(bar)
+        return versions && { versions }
+      }
+    }
+  )
 }

@@ -218,7 +218,7 @@ export async function newestBarStartMs({ bars }: HasBars): Promise<number> {
 }
 
 /** Leaves the BarFields of a document. */
-export const ROW_PROJECTION = { exact: 0, source: 0, updatedAt: 0 } as const
+export const ROW_PROJECTION = { exact: 0, source: 0, updatedAt: 0, versions: 0 } as const
 
 /** The newest bars of a range of starts, ascending. */
 export function findBars(

@@ -52,6 +52,8 @@ export interface ReplaceOptions<T> {
   readonly sizeOf?: SizeBound<T> | undefined
   /** Fields that never change for an `_id`; the collection may be sharded by them, in any order. */
   readonly shardKey?: readonly (keyof T & string)[] | undefined
+  /** Fields that the new document gets from the stored one, as aggregation expressions. */
+  readonly derive?: ((document: T) => Document | undefined) | undefined
 }
 
 /**
@@ -71,17 +73,23 @@ export async function replaceAll<T extends { readonly _id: unknown }>(
   {
     sizeOf = documentBytes,
     shardKey = [],
+    derive,
     isRepeated = false
   }: ReplaceOptions<T> & { readonly isRepeated?: boolean } = {}
 ): Promise<number> {
   let stayed = 0
+  const replacement = (document: T): Document => {
+    const derived = derive?.(document)
+    const literal = { $literal: document }
+    return derived === undefined ? literal : { $mergeObjects: [literal, derived] }
+  }
   await inCommands(documents, sizeOf, async (part) => {
     const updates = part.map((document) => ({
       q: {
         _id: document._id,
         ...Object.fromEntries(shardKey.map((field) => [field, document[field]]))
       },
-      u: [{ $replaceWith: { $cond: [mustStay(document), '$$ROOT', { $literal: document }] } }],
+      u: [{ $replaceWith: { $cond: [mustStay(document), '$$ROOT', replacement(document)] } }],
       upsert: true
     }))
     const command = { update: collection.collectionName, updates, ordered: false }
@@ -92,7 +100,7 @@ export async function replaceAll<T extends { readonly _id: unknown }>(
     const again = writeErrors.flatMap(({ index }) => part[index] ?? [])
     if (again.length === 0) return
     const keys = isRepeated ? [] : shardKey
-    const next = { sizeOf, shardKey: keys, isRepeated: true }
+    const next = { sizeOf, shardKey: keys, derive, isRepeated: true }
     stayed += await replaceAll(collection, again, mustStay, next)
   })
   return stayed

@@ -58,7 +58,7 @@ export async function* readComposedBars(
     {
       timeField: 'start',
       filter: { timeframe: SECONDS },
-      projection: { updatedAt: 0 },
+      projection: { updatedAt: 0, versions: 0 },
       readable: (found) => readable('bars', STORED_BAR_SHAPE, found, database)
     }
   )

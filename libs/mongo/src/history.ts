@@ -1,11 +1,12 @@
 import type { BarFields, Timeframe } from '@tapedeck/domain'
 import { CursorTimeoutMode, type Collection, type Filter, type FindCursor } from 'mongodb'
 import { BAR_SHAPE } from './bar-document.ts'
+import { barAsOf, type VersionedBar } from './bar-versions.ts'
 import { ROW_PROJECTION, type HasBars } from './bars.ts'
 import { translated } from './failure.ts'
 import { FORECAST_SHAPE, type ForecastRow, type HasForecasts } from './forecasts.ts'
 import { between, compareRows, SYMBOLS_PER_QUERY, texts } from './newest-rows.ts'
-import { only, readable, type HasReport } from './shape.ts'
+import { only, readable, shapeOf, type HasReport } from './shape.ts'
 import { TRADE_SHAPE, type HasTrades, type TradeDocument } from './trades.ts'
 
 /** A place in the order of rows: by time, then by symbol, then by id in the order of the feed. */
@@ -94,6 +95,34 @@ export function readForecastHistory(
     readable: (found) => readable('forecasts', FORECAST_SHAPE, found, { unreadable })
   })
 }
+
+export interface BarsAsOfQuery extends HistoryQuery {
+  readonly timeframe: Timeframe
+  /** Epoch ms. */
+  readonly asOfMs: number
+  /** Called for each bar of the range of which it is not known what it was then; it is left out. */
+  unknown(bar: BarFields): void
+}
+
+/** The bars of a range as they were stored at a time; see barAsOf. @throws DATABASE_UNREACHABLE while iterating */
+export function readBarsAsOf(
+  { bars, unreadable }: HasBars & HasReport,
+  { timeframe, asOfMs, unknown, ...query }: BarsAsOfQuery
+): AsyncGenerator<readonly BarFields[]> {
+  return inOrder(bars as unknown as Collection<BarFields>, query, {
+    timeField: 'start',
+    filter: { timeframe, status: { $ne: 'provisional' } },
+    projection: { exact: 0, source: 0 },
+    readable: (found) =>
+      readable('bars', VERSIONED_SHAPE, found as VersionedBar[], { unreadable }).flatMap((bar) => {
+        const was = barAsOf(bar, asOfMs)
+        if (was === 'unknown') unknown(bar)
+        return typeof was === 'string' ? [] : [was]
+      })
+  })
+}
+
+const VERSIONED_SHAPE = [...BAR_SHAPE, ...shapeOf({ updatedAt: 'date' })]
 
 /** Batches in the order of the query; several cursors are merged. */
 export async function* inOrder<D extends Stored>(

@@ -13,6 +13,7 @@ export {
   nextFirstTrade,
   storedTimeframes
 } from './bars.ts'
+export type { BarVersion } from './bar-versions.ts'
 export { documentBytes } from './bulk.ts'
 export { abortable } from './failure.ts'
 export {
@@ -95,8 +96,10 @@ export {
 export type { Writes } from './guard.ts'
 export {
   readBarHistory,
+  readBarsAsOf,
   readForecastHistory,
   readTradeHistory,
+  type BarsAsOfQuery,
   type HistoryPosition,
   type HistoryQuery
 } from './history.ts'

@@ -1,4 +1,5 @@
 import type { BarDocument } from './bar-document.ts'
+import { VERSIONS_WITH_STORED } from './bar-versions.ts'
 import type { HasBars } from './bars.ts'
 import { CollectionSpec, type HasDb } from './collection.ts'
 import { translated } from './failure.ts'
@@ -95,9 +96,11 @@ export async function swapBars(
       revision,
       updatedAt
     }
+    const versions = VERSIONS_WITH_STORED
+    const replacement = { $mergeObjects: [{ $literal: document }, { versions }] }
     return action === 'remove'
       ? { deleteOne: { filter } }
-      : { replaceOne: { filter, replacement: document } }
+      : { updateOne: { filter, update: [{ $replaceWith: replacement }] } }
   })
   return translated('Cannot swap bars', async () => {
     await bars.bulkWrite(operations, { ordered: false })

@@ -28,6 +28,7 @@ import {
   nextFirstTrade,
   readSubscriptions,
   readBarHistory,
+  readBarsAsOf,
   readComposedBars,
   readFilledBars,
   readForecastHistory,
@@ -36,6 +37,7 @@ import {
   secondsFrom,
   setWanted,
   storedUntil,
+  type BarsAsOfQuery,
   type ComposedQuery,
   type Database,
   type FeedGapDocument,
@@ -92,6 +94,8 @@ export interface Reader {
   barHistory(
     query: HistoryQuery & { readonly timeframe: Timeframe }
   ): AsyncGenerator<readonly BarFields[]>
+  /** Bars as they were stored at a time. */
+  barsAsOf(query: BarsAsOfQuery): AsyncGenerator<readonly BarFields[]>
   /** Bars of any window, made of those of one second. */
   composedBars(query: ComposedQuery): AsyncGenerator<readonly BarFields[]>
   /** The same and those of a timeframe, with a row for each window without a trade. */
@@ -183,6 +187,7 @@ export function databaseReader(
     tradeHistory: (query, fields) =>
       each((connected) => readTradeHistory(connected, query, fields)),
     barHistory: (query) => each((connected) => readBarHistory(connected, query)),
+    barsAsOf: (query) => each((connected) => readBarsAsOf(connected, query)),
     composedBars: (query) => each((connected) => readComposedBars(connected, query)),
     filledBars: (query) => each((connected) => readFilledBars(connected, query)),
     secondsFrom: (...asked) => use((connected) => secondsFrom(connected, ...asked)),

@@ -1,5 +1,5 @@
 import { CONDITION_TABLE_VERSION } from '@tapedeck/domain'
-import type { BarDocument, FeedGapDocument } from '@tapedeck/mongo'
+import type { BarDocument, BarVersion, FeedGapDocument } from '@tapedeck/mongo'
 import { isDeepStrictEqual } from 'node:util'
 import { SUM_DECIMALS, unitsToNumber } from './decimal-units.ts'
 import type { ExpectedBar, PlacedTrade } from './expected-bars.ts'
@@ -113,6 +113,12 @@ const RULES: Readonly<Record<keyof BarDocument, Rule>> = {
     const isPossible =
       found instanceof Date && found.getTime() >= receivedAt && +found <= Date.now()
     return isPossible ? undefined : `${receivedAt} to now`
+  },
+  versions(found, _expected, { status, revision }) {
+    if (status !== 'revised') return found === undefined ? undefined : 'none unless it was revised'
+    const revisions = Array.isArray(found) ? found.map((one: BarVersion) => one.revision ?? NaN) : [NaN]
+    const isRising = [...revisions, revision].every((one, at, all) => at === 0 || one > (all[at - 1] ?? 0))
+    return isRising ? undefined : `versions of rising revisions below ${revision}`
   },
   source: sourceRule,
   exact: exactRule

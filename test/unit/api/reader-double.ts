@@ -16,6 +16,7 @@ function emptyReader(parts: Partial<Reader> = {}): Reader {
     tape: async () => undefined,
     async *tradeHistory() {},
     async *barHistory() {},
+    async *barsAsOf() {},
     async *composedBars() {},
     async *filledBars() {},
     secondsFrom: async ({ fromMs }) => fromMs,

@@ -31,6 +31,7 @@ export const BARS_QUERY = query({
   window: WINDOW,
   origin: anyOf('utc or session', ['utc', 'session']),
   fill: anyOf('none, null or carry', ['none', 'null', 'carry']),
+  as_of: TIME,
   from: TIME,
   to: TIME,
   ...HISTORY
@@ -42,9 +43,9 @@ const MOST_DEFAULT_MS = 7 * 86_400_000
 
 export const startOf = ({ start }: BarFields): Date => start
 
-/** Whether the answer has bars as they are stored. */
-export function isStored({ window, origin, fill = 'none' }: Asked): boolean {
-  return window === undefined && origin === undefined && fill === 'none'
+/** Whether the answer has bars as they are stored now. */
+export function isStored({ window, origin, fill = 'none', as_of: asOfMs }: Asked): boolean {
+  return [window, origin, asOfMs].every((one) => one === undefined) && fill === 'none'
 }
 
 /** The range of a request for stored bars. */
@@ -55,7 +56,7 @@ export function storedRange(
   return { symbols, timeframe, ...windowRange({ timeframe, from, to }, nowMs) }
 }
 
-type HistoryReader = Pick<Reader, 'barHistory' | 'composedBars' | 'filledBars' | 'secondsFrom'>
+type HistoryReader = Pick<Reader, 'barHistory' | 'barsAsOf' | 'composedBars' | 'filledBars' | 'secondsFrom'>
 
 /**
  * The bars that a request asks for, as a history.
@@ -66,7 +67,8 @@ export async function barHistory(
   asked: Asked,
   nowMs: number
 ): Promise<History<BarFields>> {
-  const { symbol: symbols, timeframe = '1m', fill = 'none' } = asked
+  const { symbol: symbols, timeframe = '1m', fill = 'none', as_of: asOfMs } = asked
+  if (asOfMs !== undefined) return barsAsOf(reader, asked, asOfMs, nowMs)
   const window = windowAsked(asked)
   const range =
     window === undefined
@@ -93,6 +95,26 @@ export async function barHistory(
   return window === undefined
     ? ofBars((part) => reader.barHistory({ ...range, ...part, timeframe }))
     : { ...ofBars((part) => reader.composedBars({ ...range, ...part, window })), ...cost }
+}
+
+/** The bars as they were stored at a time. What is not known of them is counted, and left out. */
+function barsAsOf(
+  reader: Pick<Reader, 'barsAsOf'>,
+  asked: Asked,
+  asOfMs: number,
+  nowMs: number
+): History<BarFields> {
+  const other = (['window', 'origin', 'fill'] as const).find((name) => asked[name] !== undefined)
+  if (other !== undefined && asked[other] !== 'none') {
+    throw refusal('as_of', `as_of is given beside ${other}, expected it for stored bars alone`)
+  }
+  const range = storedRange(asked, nowMs)
+  let unknown = 0
+  const note = (): void => void unknown++
+  return {
+    ...ofBars((part) => reader.barsAsOf({ ...range, ...part, asOfMs, unknown: note })),
+    unknown: () => unknown
+  }
 }
 
 function ofBars(read: History<BarFields>['read']): History<BarFields> {

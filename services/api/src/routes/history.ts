@@ -45,6 +45,8 @@ export interface History<D> {
   readonly spare?: readonly string[]
   /** How many documents a row is made of at most; 1 without it. */
   readonly documentsPerRow?: number
+  /** Rows that were left out because it is not known what they were, as far as it is read. */
+  unknown?(): number
   /** Documents in the order of the query; `names` are the fields that rows will have. */
   read(
     query: Pick<HistoryQuery, 'order' | 'after'>,
@@ -122,7 +124,7 @@ async function sendTable<D extends Stored>(
       yield* encoding.write(next.value.map(rowOf))
     }
     yield* encoding.end()
-    raw.addTrailers({ 'tapedeck-rows': String(count) })
+    raw.addTrailers({ 'tapedeck-rows': String(count), ...unknownHeader(history) })
   }
   // Not sent by Fastify, which would end the answer when the time limit of a handler is over.
   reply.hijack()
@@ -130,7 +132,7 @@ async function sendTable<D extends Stored>(
     ...(reply.getHeaders() as OutgoingHttpHeaders),
     'content-type': contentType,
     'content-disposition': `attachment; filename="${history.name}.${format}"`,
-    trailer: 'tapedeck-rows'
+    trailer: history.unknown === undefined ? 'tapedeck-rows' : `tapedeck-rows, ${UNKNOWN}`
   })
   try {
     await pipeline(Readable.from(parts(), { objectMode: false, highWaterMark: PART_BYTES }), raw)
@@ -160,8 +162,18 @@ async function sendPage<D extends Stored>(
   if (order === undefined) page.reverse()
   const rows = page.map(history.rows(namesOf(columns)))
   return reply
-    .header('content-type', 'application/json; charset=utf-8')
+    .headers({
+      'content-type': 'application/json; charset=utf-8',
+      ...unknownHeader(history)
+    })
     .send(JSON.stringify({ [history.name]: rows, next }))
+}
+
+/** Says how many rows of a range are missing because nobody knows what they were. */
+const UNKNOWN = 'tapedeck-unknown'
+
+function unknownHeader<D>({ unknown }: History<D>): Readonly<Record<string, string>> {
+  return unknown === undefined ? {} : { [UNKNOWN]: String(unknown()) }
 }
 
 function acceptedFormat(accept: string | undefined): 'json' | TableFormatName {

@@ -20,6 +20,7 @@ const FIELDS = Object.entries(BAR_FIELDS)
 const HISTORY: ReadonlySet<string> = new Set([
   '_id',
   'updatedAt',
+  'versions',
   'source',
   'exact',
   'reprocess',
