@@ -67,6 +67,12 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/mongo/src',
+    files: 'bar-versions',
+    tests: ['integration/api/routes/as-of.test.ts'],
+    why: 'an expression for the server, and what readers make of it'
+  },
+  {
+    folder: 'libs/mongo/src',
     files: 'filled-history',
     tests: ['integration/api/routes/filled.test.ts'],
     why: 'the same'

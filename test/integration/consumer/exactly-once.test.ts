@@ -35,13 +35,24 @@ function tape(count: number, seed: number): TradeRecord[] {
   )
 }
 
-type Content = Omit<BarDocument, 'source' | 'updatedAt' | 'status' | 'revision' | 'lateCount'>
+type Content = Omit<
+  BarDocument,
+  'source' | 'updatedAt' | 'status' | 'revision' | 'lateCount' | 'versions'
+>
 
 /** Everything a bar says of its trades; when and how often it was written is not compared. */
 async function contents({ database }: Market): Promise<Content[]> {
   const bars = await database.bars.find().sort({ _id: 1 }).toArray()
   return bars.map(
-    ({ source: _s, updatedAt: _u, status: _st, revision: _r, lateCount: _l, ...content }) => content
+    ({
+      source: _s,
+      updatedAt: _u,
+      status: _st,
+      revision: _r,
+      lateCount: _l,
+      versions: _v,
+      ...content
+    }) => content
   )
 }
 

@@ -93,7 +93,7 @@ export async function allStored(
 
 type Content = Omit<
   BarDocument,
-  'source' | 'updatedAt' | 'status' | 'revision' | 'revisionCause' | 'exact'
+  'source' | 'updatedAt' | 'status' | 'revision' | 'revisionCause' | 'exact' | 'versions'
 >
 
 /** What bars say but for how they came about; of the places on the topic nothing. */
@@ -104,7 +104,15 @@ export async function contents(
   const bars = await database.bars.find(filter).sort({ _id: 1 }).toArray()
   return new Map(
     bars.map(
-      ({ source: _s, updatedAt: _u, status: _st, revision: _r, revisionCause: _c, ...content }) => {
+      ({
+        source: _s,
+        updatedAt: _u,
+        status: _st,
+        revision: _r,
+        revisionCause: _c,
+        versions: _v,
+        ...content
+      }) => {
         const { from: _f, through: _t, ...exact } = content.exact as Record<string, unknown>
         return [content._id, { ...content, exact }]
       }

@@ -170,6 +170,8 @@ describe('checkDatabase()', { timeout: 60_000 }, () => {
         assert.deepEqual(barProblems(bar, wanted, facts), [])
         for (const change of changesOf<BarDocument>(bar)) {
           const [field = ''] = change.field.split('.')
+          // Which versions of a bar were stored depends on the flushes.
+          if (field === 'versions') continue
           const found = barProblems(change.changed, wanted, facts)
           assert.ok(
             found.some((problem) => problem.startsWith(`${field} `)),

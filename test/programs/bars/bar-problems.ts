@@ -116,8 +116,12 @@ const RULES: Readonly<Record<keyof BarDocument, Rule>> = {
   },
   versions(found, _expected, { status, revision }) {
     if (status !== 'revised') return found === undefined ? undefined : 'none unless it was revised'
-    const revisions = Array.isArray(found) ? found.map((one: BarVersion) => one.revision ?? NaN) : [NaN]
-    const isRising = [...revisions, revision].every((one, at, all) => at === 0 || one > (all[at - 1] ?? 0))
+    const revisions = Array.isArray(found)
+      ? found.map((one: BarVersion) => one.revision ?? NaN)
+      : [NaN]
+    const isRising = [...revisions, revision].every(
+      (one, at, all) => at === 0 || one > (all[at - 1] ?? 0)
+    )
     return isRising ? undefined : `versions of rising revisions below ${revision}`
   },
   source: sourceRule,

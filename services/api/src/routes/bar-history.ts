@@ -56,7 +56,10 @@ export function storedRange(
   return { symbols, timeframe, ...windowRange({ timeframe, from, to }, nowMs) }
 }
 
-type HistoryReader = Pick<Reader, 'barHistory' | 'barsAsOf' | 'composedBars' | 'filledBars' | 'secondsFrom'>
+type HistoryReader = Pick<
+  Reader,
+  'barHistory' | 'barsAsOf' | 'composedBars' | 'filledBars' | 'secondsFrom'
+>
 
 /**
  * The bars that a request asks for, as a history.
