@@ -147,8 +147,7 @@ export function marketRoutes(app: Routes, tools: RouteTools): void {
     ) => {
       const range = timeRange({ from, to }, clock.now(), { spanMs: HOUR_MS })
       const timeframe = named === 'auto' ? autoTimeframe(range, config.timeframes) : named
-      const [one] = symbol ?? []
-      if (one === undefined || symbol?.length !== 1) throw invalidRequest([ONE_SYMBOL])
+      const one = oneOfThese(symbol, config.symbols)
       const asked = {
         symbol: one,
         timeframe,
@@ -179,10 +178,10 @@ export function marketRoutes(app: Routes, tools: RouteTools): void {
     },
     async ({ query: { symbol, limit, from, to } }, reply) => {
       const range = timeRange({ from, to }, clock.now(), { spanMs: HOUR_MS })
-      if (symbol?.length !== 1) throw invalidRequest([ONE_SYMBOL])
+      const symbols = [oneOfThese(symbol, config.symbols)]
       // On full seconds, so that viewers whose clocks differ share the read; one more row for the move of the first.
       const toMs = Math.ceil(range.toMs / SECOND_MS) * SECOND_MS
-      const asked = { symbols: symbol, fromMs: range.fromMs, toMs, limit: limit + 1 }
+      const asked = { symbols, fromMs: range.fromMs, toMs, limit: limit + 1 }
       const load = async () => ({ tape: tapeRows(await reader.trades(asked)).slice(-limit) })
       return share(reply, TAPE, asked, load, limit)
     }
@@ -244,9 +243,16 @@ export function marketRoutes(app: Routes, tools: RouteTools): void {
   )
 }
 
-const ONE_SYMBOL = { field: 'symbol', message: 'symbol is a list or *, expected one symbol' }
+const ONE_SYMBOL = { field: 'symbol', message: 'symbol is a list, expected one symbol' }
 /** Rows, about: bars of many symbols. */
 const WATCHLIST_COST = 5000
+
+/** The symbol that is asked for; the first configured one without any. @throws 400 for several */
+function oneOfThese(asked: readonly string[] | undefined, configured: readonly string[]): string {
+  const [one, more] = asked ?? [configured[0] ?? NO_SYMBOL]
+  if (one === undefined || more !== undefined) throw invalidRequest([ONE_SYMBOL])
+  return one
+}
 
 /** The shortest of these timeframes of which a range has at most 1500 windows, or else the longest; pure. */
 export function autoTimeframe(
