@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import path from 'node:path'
 import { TapedeckError } from '@tapedeck/core'
+import { nodeArguments } from '@tapedeck/stack/testing'
 
 /** A service of the pipeline as a process of its own, with its health address. */
 export interface RunningService {
@@ -36,7 +37,8 @@ export async function startService(
   env: Readonly<Record<string, string>>,
   profileDir?: string
 ): Promise<RunningService> {
-  const execArgv = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]
+  const profiling = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]
+  const execArgv = [...nodeArguments(name), ...profiling]
   const child = fork(path.join(root, 'services', name, 'src/main.ts'), [], {
     env: { ...process.env, ...env },
     execArgv,

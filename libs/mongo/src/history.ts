@@ -30,7 +30,7 @@ export interface HistoryQuery {
   readonly batch?: number
 }
 
-const BATCH = 2000
+const BATCH = 1000
 /** The server must answer each request for a batch within this; how long all of them take is not limited. */
 const BATCH_LIMIT_MS = 30_000
 

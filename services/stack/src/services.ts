@@ -61,6 +61,14 @@ export function serviceProgram(name: string): string {
   return fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url))
 }
 
+/**
+ * The arguments of Node that a service runs with. Left to itself, Node collects so little garbage on a machine with much
+ * memory that the api grew to 500 MB while it wrote a table of any size; with these it is half of that.
+ */
+export function nodeArguments(name: string): readonly string[] {
+  return name === 'api' ? ['--max-semi-space-size=4', '--max-old-space-size=320'] : []
+}
+
 const LOCAL = '127.0.0.1'
 
 /** One service as a stack runs it. */
@@ -255,7 +263,12 @@ async function startService(
 ): Promise<RunningService> {
   const file = await openLog(dataDir, plan.name)
   const child = await guard
-    .start(process.execPath, [plan.program], { env: plan.env, log: file.handle, hasChannel: true })
+
+    .start(process.execPath, [...nodeArguments(plan.name), plan.program], {
+      env: plan.env,
+      log: file.handle,
+      hasChannel: true
+    })
     .finally(() => file.handle.close())
   const log = followLog(plan.name, file, progress, () => troubles.explain())
   void child.exited.then(log.stop)
