@@ -80,17 +80,25 @@ export function readBarHistory(
 
 /**
  * The forecasts of a range of targets in batches, as `readTradeHistory` reads trades.
- * @param query `horizon` in bars; undefined: all
+ * @param query `horizon` in bars, and `model`; undefined: all
  * @throws DATABASE_UNREACHABLE while iterating
  */
 export function readForecastHistory(
   { forecasts, unreadable }: HasForecasts & HasReport,
-  query: HistoryQuery & { readonly timeframe: Timeframe; readonly horizon: number | undefined }
+  query: HistoryQuery & {
+    readonly timeframe: Timeframe
+    readonly horizon: number | undefined
+    readonly model?: string | undefined
+  }
 ): AsyncGenerator<readonly ForecastRow[]> {
-  const { timeframe, horizon, ...range } = query
+  const { timeframe, horizon, model, ...range } = query
   return inOrder(forecasts as unknown as Collection<ForecastRow>, range, {
     timeField: 'target',
-    filter: { timeframe, ...(horizon !== undefined && { horizon }) },
+    filter: {
+      timeframe,
+      ...(horizon !== undefined && { horizon }),
+      ...(model !== undefined && { model })
+    },
     projection: { source: 0 },
     readable: (found) => readable('forecasts', FORECAST_SHAPE, found, { unreadable })
   })

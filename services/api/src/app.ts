@@ -6,6 +6,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { STREAM_ROWS } from '@tapedeck/client/rows'
 import { systemClock, type Clock } from '@tapedeck/core'
+import { TABLE_FORMATS } from '@tapedeck/table'
 import { addHealthRoutes, listen, type ServiceContext } from '@tapedeck/service'
 import fastify, { type FastifyInstance } from 'fastify'
 import { ReadBudget } from './budget.ts'
@@ -175,7 +176,52 @@ function addDocument(app: FastifyInstance): void {
           tokenInAddress: { type: 'apiKey', in: 'query', name: 'token' }
         }
       }
-    }
+    },
+    transformObject: (found) =>
+      describeTables('openapiObject' in found ? found.openapiObject : found.swaggerObject)
   })
   void app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY })
+}
+
+interface Described {
+  readonly paths?: Readonly<Record<string, { readonly get?: DescribedRead } | undefined>>
+}
+interface DescribedRead {
+  readonly parameters?: readonly { readonly name: string; schema?: object; description?: string }[]
+  readonly responses?: { readonly 200?: { content?: Readonly<Record<string, Content>> } }
+}
+interface Content {
+  readonly schema?: {
+    readonly properties?: Readonly<Record<string, { readonly items?: { properties?: object } }>>
+  }
+}
+
+/** Adds the fields of rows to parameters named so, and the other formats to answers that can have them. */
+function describeTables<D extends object>(document: D): D {
+  for (const read of Object.values((document as Described).paths ?? {})) {
+    const { parameters = [], responses } = read?.get ?? {}
+    const { 200: answer } = responses ?? {}
+    const json = answer?.content?.['application/json']
+    const list = Object.values(json?.schema?.properties ?? {}).find(({ items }) => items)
+    const names = Object.keys(list?.items?.properties ?? {})
+    const fields = parameters.find(({ name }) => name === 'fields')
+    if (fields !== undefined && names.length > 0) {
+      fields.description = `names of fields with commas, some of ${names.join(', ')}`
+    }
+    if (answer === undefined || !parameters.some(({ name }) => name === 'format')) continue
+    const others = Object.values(TABLE_FORMATS).map(({ contentType }) => [
+      contentType.split(';', 1)[0] ?? contentType,
+      {
+        schema: {
+          type: 'string',
+          description: 'a table of all rows; the trailer tapedeck-rows counts them'
+        }
+      }
+    ])
+    answer.content = {
+      ...answer.content,
+      ...(Object.fromEntries(others) as Record<string, Content>)
+    }
+  }
+  return document
 }

@@ -26,6 +26,7 @@ interface Parameter {
   readonly name: string
   readonly in: 'query' | 'path'
   readonly required?: boolean
+  readonly description?: string
   readonly schema: Schema
 }
 interface Schema {
@@ -219,6 +220,21 @@ describe('the OpenAPI document', { timeout: 300_000 }, () => {
     for (const route of routes) {
       const path = route.replace(/:(\w+)/g, '{$1}')
       assert.ok(document.paths[path]?.['get']?.summary !== undefined, `${route} is described`)
+    }
+  })
+
+  it('names the fields of rows that can be chosen, and every format of an answer', () => {
+    for (const path of ['trades', 'bars', 'forecasts']) {
+      const read = document.paths[`/api/v1/${path}`]?.['get']
+      const fields = read?.parameters?.find(({ name }) => name === 'fields')
+      assert.match(fields?.description ?? '', /some of id, .*symbol, .*time, /)
+      assert.deepEqual(Object.keys(read?.responses['200']?.content ?? {}), [
+        'application/json',
+        'application/x-ndjson',
+        'text/csv',
+        'application/vnd.apache.parquet',
+        'application/vnd.apache.arrow.stream'
+      ])
     }
   })
 

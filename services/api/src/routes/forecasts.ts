@@ -5,14 +5,17 @@ import type {
   ForecastQuery,
   ForecastRow
 } from '@tapedeck/mongo'
+import type { Column } from '@tapedeck/table'
 import type { Static } from 'typebox'
 import {
   answers,
   flagOrNull,
+  invalidRequest,
   number,
   numberOrNull,
   object,
   rows,
+  rowsOf,
   text,
   textOrNull,
   whole,
@@ -23,6 +26,7 @@ import {
 } from '../http.ts'
 import {
   ANY_TIMEFRAME,
+  DEFAULT_LIMIT,
   FIELDS,
   HORIZON,
   LIMIT,
@@ -36,62 +40,71 @@ import {
   windowMs,
   windowRange
 } from '../query.ts'
+import type { Reader } from '../reader.ts'
+import { HISTORY, isPlain, nextOf, sendHistory, type History } from './history.ts'
 
 const SERIES = { symbol: text, timeframe: text, horizon: whole }
-const FORECASTS = object({
-  forecasts: rows({
-    id: text,
-    ...SERIES,
-    time: whole,
-    targetEnd: whole,
-    tradeDate: textOrNull,
-    madeFrom: whole,
-    createdAt: whole,
-    leadSeconds: number,
-    timing: textOrNull,
-    madeAtOffset: wholeOrNull,
-    model: text,
-    modelVersion: wholeOrNull,
-    lookback: wholeOrNull,
-    n: whole,
-    slope: numberOrNull,
-    intercept: numberOrNull,
-    r2: numberOrNull,
-    standardError: numberOrNull,
-    forecast: number,
-    bandLower: numberOrNull,
-    bandUpper: numberOrNull,
-    bandFrom: textOrNull,
-    lower: number,
-    upper: number,
-    lastClose: number,
-    naive: numberOrNull,
-    drift: numberOrNull,
-    scale: numberOrNull,
-    status: words('open', 'scored', 'void'),
-    reason: textOrNull,
-    actual: numberOrNull,
-    actualRevision: wholeOrNull,
-    error: numberOrNull,
-    absError: numberOrNull,
-    naiveForecast: number,
-    naiveError: numberOrNull,
-    absNaiveError: numberOrNull,
-    driftError: numberOrNull,
-    absDriftError: numberOrNull,
-    inOls: flagOrNull,
-    inBand: flagOrNull,
-    scoreRevision: wholeOrNull,
-    corrections: rows({
-      rewrite: whole,
-      was: numberOrNull,
-      wasRevision: whole,
-      reason: textOrNull
-    }),
-    scoredAt: wholeOrNull,
-    feed: text
-  })
-})
+const FORECAST = {
+  id: text,
+  ...SERIES,
+  time: whole,
+  targetEnd: whole,
+  tradeDate: textOrNull,
+  madeFrom: whole,
+  createdAt: whole,
+  leadSeconds: number,
+  timing: textOrNull,
+  madeAtOffset: wholeOrNull,
+  model: text,
+  modelVersion: wholeOrNull,
+  lookback: wholeOrNull,
+  n: whole,
+  slope: numberOrNull,
+  intercept: numberOrNull,
+  r2: numberOrNull,
+  standardError: numberOrNull,
+  forecast: number,
+  bandLower: numberOrNull,
+  bandUpper: numberOrNull,
+  bandFrom: textOrNull,
+  lower: number,
+  upper: number,
+  lastClose: number,
+  naive: numberOrNull,
+  drift: numberOrNull,
+  scale: numberOrNull,
+  status: words('open', 'scored', 'void'),
+  reason: textOrNull,
+  actual: numberOrNull,
+  actualRevision: wholeOrNull,
+  error: numberOrNull,
+  absError: numberOrNull,
+  naiveForecast: number,
+  naiveError: numberOrNull,
+  absNaiveError: numberOrNull,
+  driftError: numberOrNull,
+  absDriftError: numberOrNull,
+  inOls: flagOrNull,
+  inBand: flagOrNull,
+  scoreRevision: wholeOrNull,
+  corrections: rows({
+    rewrite: whole,
+    was: numberOrNull,
+    wasRevision: whole,
+    reason: textOrNull
+  }),
+  scoredAt: wholeOrNull,
+  feed: text
+}
+const FORECASTS = object({ forecasts: rows(FORECAST), next: textOrNull })
+/** Fields that are times, epoch ms. */
+const TIMES: readonly string[] = ['time', 'targetEnd', 'madeFrom', 'createdAt', 'scoredAt']
+const KINDS: Readonly<Record<string, Column['kind'] | undefined>> = {
+  string: 'text',
+  integer: 'whole',
+  number: 'number',
+  boolean: 'flag'
+}
 /** The answer of GET /api/v1/forecasts. */
 export type ForecastsAnswer = Static<typeof FORECASTS>
 const EVENTS = object({
@@ -127,9 +140,12 @@ const FORECAST_QUERY = query({
   from: TIME,
   to: TIME,
   over: oneOf('target', 'made'),
-  limit: LIMIT,
-  fields: FIELDS
+  ...HISTORY
 })
+const OVER_MADE = {
+  field: 'over',
+  message: 'over is made together with order, after or another format than json, expected target'
+}
 const RANGE = { from: TIME, to: TIME, limit: LIMIT, fields: FIELDS }
 const OF_SERIES = { symbol: SYMBOLS, timeframe: ANY_TIMEFRAME, horizon: HORIZON }
 
@@ -138,7 +154,10 @@ const DAY_MS = 86_400_000
 const WINDOWS_AHEAD = 5
 
 /** Routes for forecasts, their change points and absences. */
-export function forecastRoutes(app: Routes, { reader, config, share, clock }: RouteTools): void {
+export function forecastRoutes(
+  app: Routes,
+  { reader, config, share, budget, clock }: RouteTools
+): void {
   app.get(
     '/api/v1/forecasts',
     {
@@ -150,15 +169,25 @@ export function forecastRoutes(app: Routes, { reader, config, share, clock }: Ro
       }
     },
     async (request, reply) => {
-      const asked = forecastsAsked(request.query, clock.now(), config.forecasts)
+      const { order, after, fields, format, limit: given, ...series } = request.query
+      const limit = given ?? DEFAULT_LIMIT
+      const asked = forecastsAsked({ ...series, limit }, clock.now(), config.forecasts)
+      const history = { order, after, fields, format, limit: given }
+      if (!isPlain(request, history)) {
+        if (series.over === 'made') throw invalidRequest([OVER_MADE])
+        return sendHistory(request, reply, history, forecastHistory(reader, asked), budget)
+      }
       return share(
         reply,
         FORECASTS,
         asked,
-        async () => ({
-          forecasts: (await reader.forecasts(asked)).map(forecastRow)
-        }),
-        request.query.limit
+        async () => {
+          const found = await reader.forecasts(asked)
+          const hasMore = found.length === limit
+          const forecasts = await rowsOf(found, forecastRow)
+          return { forecasts, next: hasMore ? nextOf(found[0], targetOf) : null }
+        },
+        limit
       )
     }
   )
@@ -217,7 +246,7 @@ export function forecastRoutes(app: Routes, { reader, config, share, clock }: Ro
  * `over=made` it selects by the last bar used, however far ahead the forecast looks.
  */
 function forecastsAsked(
-  request: Static<typeof FORECAST_QUERY>,
+  request: Omit<Static<typeof FORECAST_QUERY>, keyof typeof HISTORY> & { readonly limit: number },
   nowMs: number,
   forecasts: readonly ForecastSpec[]
 ): ForecastQuery {
@@ -231,6 +260,34 @@ function forecastsAsked(
   const range = windowRange(request, nowMs)
   const toMs = range.toMs + ahead * windowMs(timeframe)
   return { ...series, fromMs: range.fromMs, toMs, madeBeforeMs: range.toMs }
+}
+
+const targetOf = ({ target }: ForecastRow): Date => target
+
+/** Columns by the schema of a row; lists within a row have none. */
+const FORECAST_COLUMNS: readonly Column[] = Object.entries(FORECAST).flatMap(([name, schema]) => {
+  const { type } = schema as unknown as { readonly type?: string | readonly string[] }
+  const [found = '', ...more] = [type ?? []].flat()
+  const kind = TIMES.includes(name) ? 'time' : KINDS[found]
+  return kind === undefined ? [] : [{ name, kind, isNullable: more.includes('null') }]
+})
+
+/** The forecasts of a range of targets as a history. */
+function forecastHistory(
+  reader: Pick<Reader, 'forecastHistory'>,
+  { symbols, timeframe, horizon, model, fromMs, toMs }: ForecastQuery
+): History<ForecastRow> {
+  const of = { symbols, timeframe, horizon, model, fromMs, toMs }
+  return {
+    name: 'forecasts',
+    columns: FORECAST_COLUMNS,
+    read: (part) => reader.forecastHistory({ ...of, ...part }),
+    rows: (names) => (one) => {
+      const row: Readonly<Record<string, unknown>> = forecastRow(one)
+      return Object.fromEntries(names.map((name) => [name, row[name]]))
+    },
+    timeOf: targetOf
+  }
 }
 
 /** Fields that forecasts lack which were stored before the fields existed. */

@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { tradeRow } from '@tapedeck/mongo'
 import { tableFromIPC } from 'apache-arrow'
 import { parse } from 'csv-parse/sync'
-import { aBar, aTrade, T0_MS } from '../../../support/market-documents.ts'
+import { aBar, aForecast, aTrade, T0_MS } from '../../../support/market-documents.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { ownDatabase } from '../../../support/own-database.ts'
 import { openTcpProxy } from '../../../support/tcp-proxy.ts'
@@ -159,6 +159,40 @@ describe('the history of the api', options, () => {
     const { trailers } = await whole(`${url}/api/v1/bars?symbol=AAPL&${RANGE}&format=parquet`)
     assert.equal(trailers['tapedeck-rows'], '3')
   })
+
+  it(
+    'has forecasts by the same parameters, without the corrections within a row',
+    options,
+    async (t) => {
+      const { database, url } = await withTrades(t)
+      await database.forecasts.insertMany(
+        [1, 2, 3].map((at) => aForecast('AAPL', at, { error: 0.2, naiveError: -0.4 }))
+      )
+      const asked = `${url}/api/v1/forecasts?symbol=AAPL&timeframe=1m&${RANGE}`
+      const first = (await (
+        await fetch(`${asked}&limit=2&order=asc&fields=time,actual`)
+      ).json()) as {
+        readonly forecasts: readonly object[]
+        readonly next: string
+      }
+      assert.deepEqual(
+        first.forecasts,
+        [1, 2].map((at) => ({ time: T0_MS + at * 60_000, actual: 100.3 }))
+      )
+      const after = encodeURIComponent(first.next)
+      const rest = await (await fetch(`${asked}&order=asc&after=${after}&format=ndjson`)).text()
+      const [row, ...more] = rest.trim().split('\n')
+      assert.equal(more.length, 0)
+      const found = JSON.parse(row ?? '') as Readonly<Record<string, unknown>>
+      assert.equal(found['status'], 'scored')
+      assert.ok(!('corrections' in found))
+      for (const format of ['csv', 'parquet', 'arrow']) {
+        const { trailers } = await whole(`${asked}&format=${format}`)
+        assert.equal(trailers['tapedeck-rows'], '3', format)
+      }
+      assert.equal((await fetch(`${asked}&over=made&format=csv`)).status, 400)
+    }
+  )
 
   it('says everything that is wrong with a request', options, async (t) => {
     const { config } = await ownDatabase(t)
