@@ -1,6 +1,13 @@
-import { marketDashboard } from './market.ts'
-import { trustDashboard } from './trust.ts'
-import { watchlistDashboard } from './watchlist.ts'
+import { dashboard } from './dashboard.ts'
+import { latestTrades, tradesPerSecond, upAndDownVolume, volatility } from './panels/activity.ts'
+import { feedState } from './panels/feed-state.ts'
+import { errorAgainstLastPrice, forecastAgainstActual, summary } from './panels/forecast.ts'
+import { priceCandles } from './panels/price.ts'
+import { coverage, lateByAge, revisions } from './panels/quality.ts'
+import { coverageByHorizon, scoresOfSymbol, skillByHorizon } from './panels/scores.ts'
+import { change, feed, lastPrice, outlook, pace, vwapGap } from './panels/stats.ts'
+import { symbolTable } from './panels/symbol-table.ts'
+import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard'
 
 export interface DashboardFile {
   /** Below grafana/dashboards; the folder of the file is the folder in Grafana. */
@@ -15,8 +22,61 @@ export function renderDashboards(): readonly DashboardFile[] {
     trust: trustDashboard(),
     watchlist: watchlistDashboard()
   }
-  return Object.entries(dashboards).map(([name, dashboard]) => ({
+  return Object.entries(dashboards).map(([name, one]) => ({
     path: `tapedeck/${name}.json`,
-    json: `${JSON.stringify(dashboard, undefined, 2)}\n`
+    json: `${JSON.stringify(one, undefined, 2)}\n`
   }))
+}
+
+/** The dashboard "Market": one symbol live, on one screen. */
+function marketDashboard(): Dashboard {
+  return dashboard('market', {
+    description:
+      'One symbol live: price with session VWAP and forecast, the tape beside it, and what moves below. Simulated markets are marked as such.',
+    hasAuto: true,
+    panels: [
+      lastPrice(),
+      change(),
+      vwapGap(),
+      pace(),
+      outlook(),
+      feed(),
+      priceCandles(),
+      latestTrades(),
+      upAndDownVolume(),
+      volatility(),
+      tradesPerSecond()
+    ]
+  })
+}
+
+/** The dashboard "Trust": what is missing, late or corrected, and what the forecasts are worth. */
+function trustDashboard(): Dashboard {
+  return dashboard('trust', {
+    description:
+      'Whether the numbers can be believed: the feed, coverage, corrections and late trades, and each forecast against what came.',
+    hasAuto: false,
+    panels: [
+      feedState(),
+      coverage(),
+      revisions(),
+      lateByAge(),
+      forecastAgainstActual(),
+      errorAgainstLastPrice(),
+      summary(),
+      skillByHorizon(),
+      coverageByHorizon(),
+      scoresOfSymbol()
+    ]
+  })
+}
+
+/** The dashboard "Watchlist": every symbol on a row. */
+function watchlistDashboard(): Dashboard {
+  return dashboard('watchlist', {
+    description:
+      'Every symbol on a row: price, day, hour, forecast and feed. A click opens it on the dashboard Market.',
+    hasAuto: false,
+    panels: [symbolTable()]
+  })
 }

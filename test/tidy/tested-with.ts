@@ -21,7 +21,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   {
     folder: 'grafana/src',
     files: `
-      annotations dashboard endpoints infinity look market render trust variables watchlist
+      annotations dashboard endpoints infinity look render variables
       panels/activity panels/column-order panels/feed-state panels/forecast panels/price
       panels/quality panels/scores panels/stats panels/symbol-table`,
     tests: ['tidy/dashboards.test.ts', 'e2e/grafana-panels.test.ts'],

@@ -28,7 +28,8 @@ import { barRoutes } from './routes/bars.ts'
 import { feedRoutes } from './routes/feed.ts'
 import { forecastRoutes } from './routes/forecasts.ts'
 import { indicatorRoutes } from './routes/indicators.ts'
-import { marketRoutes } from './routes/market.ts'
+import { chartRoutes } from './routes/chart.ts'
+import { watchlistRoutes } from './routes/watchlist.ts'
 import { scoreRoutes } from './routes/scores.ts'
 import { symbolRoutes } from './routes/symbols.ts'
 import { tradeRoutes } from './routes/trades.ts'
@@ -122,7 +123,8 @@ export function buildApi(
     tradeRoutes(routes, tools)
     barRoutes(routes, tools)
     indicatorRoutes(routes, tools)
-    marketRoutes(routes, tools)
+    chartRoutes(routes, tools)
+    watchlistRoutes(routes, tools)
     forecastRoutes(routes, tools)
     scoreRoutes(routes, tools)
     addHealthRoutes(

@@ -47,6 +47,8 @@ const SYMBOLS = object({
 })
 /** The answer of GET /api/v1/symbols. */
 export type SymbolsAnswer = Static<typeof SYMBOLS>
+/** Stands for a symbol where there is none. */
+export const NO_SYMBOL = 'NONE'
 /** The result of a change of symbols. */
 const CHANGE = object({ wanted: texts, changed: texts })
 const LIST = object({ symbols: Type.Array(text, { minItems: 1 }) })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { systemClock } from '@tapedeck/core'
 import type { BarFields } from '@tapedeck/domain'
-import { autoTimeframe } from '../../../../services/api/src/routes/market.ts'
+import { autoTimeframe } from '../../../../services/api/src/routes/chart.ts'
 import { aBar, aForecast, aSymbol, T0_MS } from '../../../support/market-documents.ts'
 import { apiOn } from '../reader-double.ts'
 
@@ -101,24 +101,5 @@ describe('/api/v1/chart', () => {
     const refused = await app.inject('/api/v1/chart?symbol=AAPL,MSFT')
     assert.equal(refused.statusCode, 400)
     assert.match(refused.body, /symbol is a list, expected one symbol/)
-  })
-})
-
-describe('/api/v1/watchlist', () => {
-  it('has a row for each symbol, with what is not known as null', async () => {
-    const { watchlist } = (await app.inject('/api/v1/watchlist?timeframe=1m')).json<{
-      watchlist: readonly Readonly<Record<string, unknown>>[]
-    }>()
-    const [apple, microsoft] = watchlist
-    assert.deepEqual(
-      watchlist.map(({ symbol }) => symbol),
-      ['AAPL', 'MSFT']
-    )
-    assert.equal(apple?.['change'], 20)
-    assert.equal(apple['changeShare'], 0.25)
-    assert.equal(apple['volume'], 5000)
-    assert.equal(microsoft?.['lastPrice'], null)
-    assert.equal(microsoft['trend'], '')
-    assert.match(String(microsoft['verdict']), /too few scores|no forecast/)
   })
 })

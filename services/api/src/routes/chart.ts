@@ -1,4 +1,3 @@
-import { sparkline } from '@tapedeck/core'
 import {
   FORECAST_MODELS,
   stepOf,
@@ -18,9 +17,7 @@ import {
   object,
   rows,
   text,
-  textOrNull,
   whole,
-  wholeOrNull,
   type Routes,
   type RouteTools
 } from '../http.ts'
@@ -30,7 +27,6 @@ import {
   HORIZON,
   LIMIT,
   MODEL,
-  oneOf,
   query,
   SYMBOLS,
   TIME,
@@ -39,9 +35,8 @@ import {
   windowRange,
   type TimeRange
 } from '../query.ts'
+import { NO_SYMBOL } from './symbols.ts'
 import type { Reader } from '../reader.ts'
-import { summary } from './scores.ts'
-import { symbolList } from './symbols.ts'
 
 const CHART = object({
   chart: rows({
@@ -66,28 +61,6 @@ const CHART = object({
 })
 type ChartRow = Static<typeof CHART>['chart'][number]
 
-const WATCHLIST = object({
-  watchlist: rows({
-    symbol: text,
-    lastPrice: numberOrNull,
-    lastTradeAt: wholeOrNull,
-    change: numberOrNull,
-    changeShare: numberOrNull,
-    volume: numberOrNull,
-    volatility: numberOrNull,
-    coverage: numberOrNull,
-    trend: text,
-    forecast: numberOrNull,
-    forecastShare: numberOrNull,
-    outlook: text,
-    verdict: text,
-    state: text,
-    reason: textOrNull,
-    feed: textOrNull
-  })
-})
-type WatchlistRow = Static<typeof WATCHLIST>['watchlist'][number]
-
 const TAPE = object({
   tape: rows({
     time: whole,
@@ -100,11 +73,6 @@ const TAPE = object({
 })
 type TapeRow = Static<typeof TAPE>['tape'][number]
 
-/** At least one row: a list to choose from must not be empty. */
-const CHOICES = object({ choices: rows({ value: text }) })
-/** Stands for a symbol where there is none. */
-const NO_SYMBOL = 'NONE'
-
 /** Windows of the timeframe that `auto` chooses for a range at most. */
 const MOST_WINDOWS = 1500
 const SECOND_MS = 1000
@@ -112,15 +80,10 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 /** A session is over within it. */
 const LONGEST_SESSION_MS = DAY_MS
-/** Closes in the trend of a symbol. */
-const TREND_BARS = 24
-/** Trading days back in which the last close before today is looked for: a week with two holidays. */
-const DAYS_BACK = 9
 const FIRST_MODEL = FORECAST_MODELS[0].name
 
-/** Routes that have on one row what a chart, or a list of symbols, shows: each is one request. */
-export function marketRoutes(app: Routes, tools: RouteTools): void {
-  const { reader, config, share, clock } = tools
+/** Routes that have in one answer what a panel shows of one symbol. */
+export function chartRoutes(app: Routes, { reader, config, share, clock }: RouteTools): void {
   app.get(
     '/api/v1/chart',
     {
@@ -186,67 +149,9 @@ export function marketRoutes(app: Routes, tools: RouteTools): void {
       return share(reply, TAPE, asked, load, limit)
     }
   )
-  app.get(
-    '/api/v1/choices',
-    {
-      config: { scope: 'read' },
-      schema: {
-        summary:
-          'What can be chosen on a dashboard: symbols, or the horizons of the forecasts of a timeframe',
-        querystring: query({
-          of: oneOf('symbol', 'horizon'),
-          timeframe: AUTO_TIMEFRAME,
-          fields: FIELDS
-        }),
-        response: answers(CHOICES)
-      }
-    },
-    async ({ query: { of, timeframe } }, reply) =>
-      share(reply, CHOICES, { of, timeframe }, async () => {
-        const found =
-          of === 'symbol' ? await symbolNames(tools) : horizonNames(timeframe, config.forecasts)
-        return { choices: found.map((value) => ({ value })) }
-      })
-  )
-  app.get(
-    '/api/v1/watchlist',
-    {
-      config: { scope: 'read' },
-      schema: {
-        summary:
-          'One row for each symbol: its last price, its day, its last hour, its forecast and its feed',
-        querystring: query({
-          symbol: SYMBOLS,
-          timeframe: AUTO_TIMEFRAME,
-          horizon: HORIZON,
-          model: MODEL,
-          fields: FIELDS
-        }),
-        response: answers(WATCHLIST)
-      }
-    },
-    async (
-      { query: { symbol: symbols, timeframe: named, horizon, model = FIRST_MODEL } },
-      reply
-    ) => {
-      const timeframe = named === 'auto' ? (config.forecasts[0]?.timeframe ?? '1m') : named
-      const nearest = horizon ?? nearestHorizon(timeframe, config.forecasts)
-      const asked = { symbols, timeframe, horizon: nearest, model }
-      return share(
-        reply,
-        WATCHLIST,
-        asked,
-        async () => ({ watchlist: await watchlistRows(tools, asked) }),
-        WATCHLIST_COST
-      )
-    }
-  )
 }
 
 const ONE_SYMBOL = { field: 'symbol', message: 'symbol is a list, expected one symbol' }
-/** Rows, about: bars of many symbols. */
-const WATCHLIST_COST = 5000
-
 /** The symbol that is asked for; the first configured one without any. @throws 400 for several */
 function oneOfThese(asked: readonly string[] | undefined, configured: readonly string[]): string {
   const [one, more] = asked ?? [configured[0] ?? NO_SYMBOL]
@@ -267,20 +172,9 @@ export function autoTimeframe(
 }
 
 /** The least number of bars that forecasts of a timeframe look ahead; 1 where there are none. */
-function nearestHorizon(timeframe: Timeframe, forecasts: readonly ForecastSpec[]): number {
+export function nearestHorizon(timeframe: Timeframe, forecasts: readonly ForecastSpec[]): number {
   const horizons = forecasts.filter((one) => one.timeframe === timeframe).map((one) => one.horizon)
   return horizons.length === 0 ? 1 : Math.min(...horizons)
-}
-
-async function symbolNames(tools: RouteTools): Promise<readonly string[]> {
-  const names = (await listedSymbols(tools)).map(({ symbol }) => symbol)
-  return names.length === 0 ? [NO_SYMBOL] : names
-}
-
-function horizonNames(timeframe: Timeframe, forecasts: readonly ForecastSpec[]): string[] {
-  const all = forecasts.filter((one) => timeframe === 'auto' || one.timeframe === timeframe)
-  const horizons = [...new Set(all.map(({ horizon }) => horizon))].toSorted((a, b) => a - b)
-  return horizons.length === 0 ? ['1'] : horizons.map(String)
 }
 
 function tapeRows(trades: readonly TradeDocument[]): TapeRow[] {
@@ -388,111 +282,4 @@ async function sessionVwapOf(
       : [])
   ].filter((bar) => anchorOf(bar) === anchorOf(first))
   return anchoredVwap([...before, ...bars].map(vwapPartOf)).slice(before.length)
-}
-
-async function listedSymbols({ reader, config, clock }: RouteTools) {
-  const [seen, subscriptions, feeds] = await Promise.all([
-    reader.symbols(),
-    reader.subscriptions(),
-    reader.feeds()
-  ])
-  const { symbols: configured, maxSymbols } = config
-  return symbolList({ configured, maxSymbols, seen, subscriptions, feeds }, clock.now()).symbols
-}
-
-interface WatchlistAsked {
-  readonly symbols: readonly string[] | undefined
-  readonly timeframe: Timeframe
-  readonly horizon: number
-  readonly model: string
-}
-
-async function watchlistRows(tools: RouteTools, asked: WatchlistAsked): Promise<WatchlistRow[]> {
-  const { reader, config, clock } = tools
-  const { symbols: named, timeframe, horizon, model } = asked
-  const nowMs = clock.now()
-  const listed = (await listedSymbols(tools)).filter(
-    ({ symbol }) => named === undefined || named.includes(symbol)
-  )
-  const symbols = listed.map(({ symbol }) => symbol)
-  if (symbols.length === 0) return []
-  const hour = config.timeframes.includes('1h') ? '1h' : '1m'
-  const trend = config.timeframes.includes('5m') ? '5m' : '1m'
-  const bars = (of: Timeframe, windows: number): Promise<readonly BarFields[]> =>
-    reader.bars({
-      symbols,
-      timeframe: of,
-      fromMs: nowMs - windows * windowMs(of),
-      toMs: nowMs + windowMs(of),
-      limit: symbols.length * (windows + 1)
-    })
-  const ahead = (horizon + 2) * windowMs(timeframe)
-  const [days, hours, trends, forecasts, scores] = await Promise.all([
-    bars('1d', DAYS_BACK),
-    bars(hour, 2),
-    bars(trend, TREND_BARS),
-    reader.forecasts({
-      symbols,
-      timeframe,
-      horizon,
-      model,
-      fromMs: nowMs - ahead,
-      toMs: nowMs + ahead,
-      limit: symbols.length * (2 * horizon + 5)
-    }),
-    summary(tools, { symbols, timeframe, horizon, model })
-  ])
-  const [dayOf, hourOf, trendOf, forecastOf, scoreOf] = [
-    bySymbol(days),
-    bySymbol(hours),
-    bySymbol(trends),
-    bySymbol(forecasts),
-    bySymbol(scores.summary)
-  ]
-  return listed.map(({ symbol, lastPrice, lastTradeAt, standing, reason, feed }) => {
-    const [previous, today] = (dayOf.get(symbol) ?? []).slice(-2)
-    const lastHour = hourOf.get(symbol)?.at(-1)
-    const newest = forecastOf.get(symbol)?.at(-1)
-    const day = changeOf(lastPrice, today === undefined ? null : (previous?.close ?? null))
-    const expected = changeOf(newest?.forecast ?? null, lastPrice)
-    const verdict = scoreOf.get(symbol)?.[0]?.verdict ?? 'no forecast'
-    return {
-      symbol,
-      lastPrice,
-      lastTradeAt,
-      change: day?.by ?? null,
-      changeShare: day?.share ?? null,
-      volume: (today ?? previous)?.volume ?? null,
-      volatility: lastHour?.realisedVolatility ?? null,
-      coverage: lastHour?.coverage ?? null,
-      trend: sparkline((trendOf.get(symbol) ?? []).flatMap(({ close }) => close ?? [])),
-      forecast: newest?.forecast ?? null,
-      forecastShare: expected?.share ?? null,
-      outlook: outlookOf(expected?.share, verdict),
-      verdict,
-      state: standing ?? 'not followed',
-      reason,
-      feed
-    }
-  })
-}
-
-function bySymbol<T extends { readonly symbol: string }>(list: readonly T[]): Map<string, T[]> {
-  return Map.groupBy(list, ({ symbol }) => symbol)
-}
-
-/** The change to a price from the one before. */
-function changeOf(
-  price: number | null,
-  before: number | null
-): { readonly by: number; readonly share: number } | undefined {
-  if (price === null || before === null || before === 0) return undefined
-  return { by: price - before, share: price / before - 1 }
-}
-
-/** A forecast in words, never without what it is worth. */
-function outlookOf(share: number | undefined, verdict: string): string {
-  if (share === undefined) return verdict
-  const direction = share > 0 ? '▲' : share < 0 ? '▼' : '■'
-  return `${direction} ${Math.abs(share * 100).toFixed(3)} % · ${verdict}`
 }
