@@ -5,7 +5,7 @@ import { eventually } from '../../support/eventually.ts'
 import { aSymbol } from '../../support/market-documents.ts'
 import { ownDatabase } from '../../support/own-database.ts'
 import { servers } from '../../support/servers.ts'
-import { openPipeline } from './page-pipeline.ts'
+import { openPipeline } from '../../support/page-pipeline.ts'
 import { runningApi, untilReady } from './running-api.ts'
 
 const options = { timeout: 140_000 }

@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core'
 import { openBrowser, violations } from '../../support/browser.ts'
 import { eventually } from '../../support/eventually.ts'
 import { OwnScope } from '../../support/scope.ts'
-import { openPipeline, type Pipeline } from './page-pipeline.ts'
+import { openPipeline, type Pipeline } from '../../support/page-pipeline.ts'
 
 const options = { timeout: 280_000 }
 const HOUR_MS = 3_600_000

@@ -68,6 +68,10 @@ export function addAccess(
     const isOwn = isOwnHost(request.headers.host, config.hosts, request.socket.localAddress)
     return isOwn ? undefined : refuse(reply, refusals.UNKNOWN_HOST)
   })
+  // Node leaves the socket of a request to upgrade to whoever takes it, and a refused one is taken by nobody.
+  app.addHook('onResponse', async (request) => {
+    if (isUpgrade(request)) request.raw.socket.destroySoon()
+  })
   allowOrigins(app, config.origins)
   void app.register(rateLimit, { global: false })
   app.after(() => {

@@ -43,7 +43,7 @@ function send(
   })
 }
 
-/** The status that a WebSocket is answered with: 101 when it opens. */
+/** The status that a WebSocket is answered with: 101 when it opens. The api must close the socket of a refused one. */
 function upgrade(
   t: TestContext,
   url: string,
@@ -55,7 +55,8 @@ function upgrade(
     socket.once('open', () => resolve({ status: 101, protocol: socket.protocol }))
     socket.once('unexpected-response', (_request, response) => {
       response.resume()
-      resolve({ status: response.statusCode ?? 0, protocol: '' })
+      const { statusCode: status = 0 } = response
+      response.socket.once('close', () => resolve({ status, protocol: '' }))
     })
     socket.once('error', reject)
   })

@@ -1,10 +1,10 @@
 import { recordsOf, type TradeRecord } from '@tapedeck/domain'
 import { Market as SyntheticMarket } from '@tapedeck/simulator/testing'
-import { freePort } from '../../support/free-port.ts'
-import { openMarket, type Market } from '../../support/market.ts'
-import type { Scope } from '../../support/scope.ts'
-import { startService, type RunningService } from '../../support/service-process.ts'
-import { until } from '../../support/until.ts'
+import { freePort } from './free-port.ts'
+import { openMarket, type Market } from './market.ts'
+import type { Scope } from './scope.ts'
+import { startService, type RunningService } from './service-process.ts'
+import { until } from './until.ts'
 
 const SEED = 1
 const RATE = 3
