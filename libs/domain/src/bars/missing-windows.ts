@@ -39,13 +39,15 @@ export function* sessionWindows(
   const windowOf = (ms: number): Span =>
     typeof windows === 'string' ? windowAt(symbol, windows, ms) : anyWindowAt(symbol, windows, ms)
   const kind = typeof windows === 'string' ? windowSpec(windows).kind : undefined
-  for (let atMs = fromMs; atMs < toMs;) {
+  for (let atMs = fromMs; ;) {
     const { startMs, endMs } = windowOf(atMs)
+    // Not atMs: a window that begins before the end of the range may reach into a session that begins after it.
+    if (startMs >= toMs) return
     const date = tradingDateAt(symbol, startMs)
     const isOpen =
       reachesInto(startMs, endMs, date) ||
       (endMs > date.endMs && reachesInto(startMs, endMs, tradingDateAt(symbol, endMs - 1)))
-    if (isOpen && startMs >= fromMs && startMs < toMs) yield { startMs, endMs }
+    if (isOpen && startMs >= fromMs) yield { startMs, endMs }
     if (kind === 'hopping') atMs = startMs + stepOfWindows(windows)
     else if (kind === 'regular session') atMs = date.endMs
     else if (isOpen || endMs >= date.endMs) atMs = endMs

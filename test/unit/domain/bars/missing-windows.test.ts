@@ -80,7 +80,8 @@ describe('sessionWindows()', () => {
         if (closed === undefined) return
         assert.ok(closed.startMs <= cutMs && cutMs < closed.endMs)
         assert.deepEqual(of(cutMs, closed.endMs), [])
-      })
+      }),
+      { numRuns: 500 }
     )
   })
 })
