@@ -1,3 +1,4 @@
+export { renderAlertRules } from './alerts.ts'
 export { DATASOURCE_UID, GRAFANA_VERSION, INFINITY, MIN_REFRESH } from './pins.ts'
 export { renderDashboards } from './render.ts'
 export { GRAFANA_VARIABLES, readServeConfig, type ServeConfig } from './serve-config.ts'

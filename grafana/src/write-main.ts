@@ -2,14 +2,15 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { commandLine, runCommand } from '@tapedeck/core'
+import { renderAlertRules } from './alerts.ts'
 import { renderDashboards } from './render.ts'
 
-const folder = join(import.meta.dirname, '../dashboards')
+const folder = join(import.meta.dirname, '..')
 
 await runCommand({
   ...commandLine({
     name: 'dashboards',
-    purpose: 'Writes the dashboards of grafana/dashboards from the panels in grafana/src.',
+    purpose: 'Writes grafana/dashboards and the alert rules from grafana/src.',
     options: {},
     settings: {},
     exits: ['written', 'failed', 'wrong arguments'],
@@ -17,11 +18,15 @@ await runCommand({
     read: () => undefined
   }),
   async run(_args, terminal) {
-    for (const { path, json } of renderDashboards()) {
+    const files = [
+      ...renderDashboards().map(({ path, json }) => [`dashboards/${path}`, json] as const),
+      ['provisioning/alerting/rules.yaml', renderAlertRules()] as const
+    ]
+    for (const [path, content] of files) {
       const file = join(folder, path)
       await mkdir(dirname(file), { recursive: true })
-      await writeFile(file, json)
-      terminal.write(`written: grafana/dashboards/${path}\n`)
+      await writeFile(file, content)
+      terminal.write(`written: grafana/${path}\n`)
     }
     return 0
   }

@@ -4,7 +4,9 @@ import { readEnv } from '@tapedeck/core'
 import { ensureCollections, MONGO_VARIABLES, mongoConfig, openDatabase } from '@tapedeck/mongo'
 import { createContext, createLogger } from '@tapedeck/service'
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
+import { parse } from 'yaml'
 import {
   measureTarget,
   runTarget,
@@ -175,6 +177,29 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
       }
     })
   }
+
+  it('every alert rule gets rows of one label and one number, and an outage that lasts fires', async () => {
+    const text = await readFile(
+      new URL('../../grafana/provisioning/alerting/rules.yaml', import.meta.url),
+      'utf8'
+    )
+    const { groups } = parse(text) as {
+      groups: { rules: { uid: string; data: [{ model: Target }, object] }[] }[]
+    }
+    const rules = groups.flatMap((group) => group.rules)
+    assert.equal(rules.length, 8)
+    for (const { uid, data } of rules) {
+      const { fields } = await runTarget(data[0].model, source({}))
+      // Nothing of the kind is stored here: "no data" is OK for a rule.
+      if (fields.length === 0) continue
+      assert.deepEqual(
+        fields.map(({ name, type }) => `${name}: ${type}`),
+        ['label: string', 'value: number'],
+        uid
+      )
+      if (uid === 'tapedeck-outage') assert.ok(Number(fields[1]?.values[0]) > 0)
+    }
+  })
 
   it('a timeframe without forecasts says so', async () => {
     const [target] = panelOf('Forecast').targets

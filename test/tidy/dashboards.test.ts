@@ -1,4 +1,10 @@
-import { DATASOURCE_UID, INFINITY, MIN_REFRESH, renderDashboards } from '@tapedeck/grafana'
+import {
+  DATASOURCE_UID,
+  INFINITY,
+  MIN_REFRESH,
+  renderAlertRules,
+  renderDashboards
+} from '@tapedeck/grafana'
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -28,6 +34,22 @@ describe('committed dashboards', () => {
         committed === json,
         `${path} is out of date, expected what npm run dashboards writes`
       )
+    }
+  })
+
+  it('have alert rules that npm run dashboards writes, each with an id that Grafana takes', async () => {
+    const file = join(ROOT, 'grafana/provisioning/alerting/rules.yaml')
+    const committed = await readFile(file, 'utf8')
+    assert.ok(committed === renderAlertRules(), 'rules.yaml is out of date')
+    const { groups } = parse(committed) as {
+      groups: { interval: string; rules: { uid: string; data: { datasourceUid: string }[] }[] }[]
+    }
+    const rules = groups.flatMap((group) => group.rules)
+    assert.deepEqual(repeated(rules.map(({ uid }) => uid)), [])
+    for (const { uid, data } of rules) {
+      assert.match(uid, /^[\w-]{1,40}$/)
+      for (const { datasourceUid } of data)
+        assert.ok([DATASOURCE_UID, '__expr__'].includes(datasourceUid))
     }
   })
 

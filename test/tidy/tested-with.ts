@@ -29,6 +29,12 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'grafana/src',
+    files: 'alerts',
+    tests: ['unit/api/routes/alerts.test.ts', 'tidy/dashboards.test.ts'],
+    why: 'its rules are held to the limits of the api'
+  },
+  {
+    folder: 'grafana/src',
     files: 'command grafana-home plugin serve-config settings',
     tests: ['unit/grafana/serve.test.ts'],
     why: 'they prepare the process that serve.ts starts, which a stand-in records'

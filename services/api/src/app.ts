@@ -24,6 +24,7 @@ import {
   sharedAnswers
 } from './http.ts'
 import { databaseReader, type Reader } from './reader.ts'
+import { alertRoutes } from './routes/alerts.ts'
 import { barRoutes } from './routes/bars.ts'
 import { feedRoutes } from './routes/feed.ts'
 import { forecastRoutes } from './routes/forecasts.ts'
@@ -123,6 +124,7 @@ export function buildApi(
     tradeRoutes(routes, tools)
     barRoutes(routes, tools)
     indicatorRoutes(routes, tools)
+    alertRoutes(routes, tools)
     chartRoutes(routes, tools)
     watchlistRoutes(routes, tools)
     forecastRoutes(routes, tools)

@@ -136,7 +136,8 @@ function horizonNames(timeframe: Timeframe, forecasts: readonly ForecastSpec[]):
   return horizons.length === 0 ? ['1'] : horizons.map(String)
 }
 
-async function listedSymbols({ reader, config, clock }: RouteTools) {
+/** The symbols in the order of /api/v1/symbols. */
+export async function listedSymbols({ reader, config, clock }: RouteTools) {
   const [seen, subscriptions, feeds] = await Promise.all([
     reader.symbols(),
     reader.subscriptions(),

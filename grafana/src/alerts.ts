@@ -1,0 +1,134 @@
+import { infinityTarget } from './infinity.ts'
+import { DATASOURCE_UID } from './pins.ts'
+
+/** One rule: the name of an alert of the api, and how long its value must be above its limit. */
+interface Rule {
+  readonly alert: string
+  readonly title: string
+  readonly limit: number
+  readonly lasts: string
+  readonly severity: 'critical' | 'warning'
+  readonly summary: string
+}
+
+/** The limits are those that the api answers with each row; a test holds them equal. */
+const RULES: readonly Rule[] = [
+  {
+    alert: 'producer silent',
+    title: 'The producer does not report',
+    limit: 30,
+    lasts: '1m',
+    severity: 'critical',
+    summary: '{{ $labels.label }}: no report for more than 30 s. Is the producer running?'
+  },
+  {
+    alert: 'feed silent',
+    title: 'The feed is silent while the market trades',
+    limit: 60,
+    lasts: '1m',
+    severity: 'critical',
+    summary: '{{ $labels.label }}: no frame for more than a minute while the US market trades.'
+  },
+  {
+    alert: 'outage',
+    title: 'An outage lasts',
+    limit: 60,
+    lasts: '0s',
+    severity: 'critical',
+    summary: '{{ $labels.label }}: no feed for more than a minute.'
+  },
+  {
+    alert: 'not stored',
+    title: 'Trades are not stored',
+    limit: 30,
+    lasts: '1m',
+    severity: 'critical',
+    summary:
+      '{{ $labels.label }}: trades of more than 30 s are not stored. Is the consumer running?'
+  },
+  {
+    alert: 'never seen',
+    title: 'A followed symbol was never seen',
+    limit: 15,
+    lasts: '0s',
+    severity: 'warning',
+    summary: '{{ $labels.label }}: no trade in 15 minutes of a connected feed. Is it spelled right?'
+  },
+  {
+    alert: 'spool',
+    title: 'The spool fills',
+    limit: 64,
+    lasts: '1m',
+    severity: 'critical',
+    summary: '{{ $labels.label }}: more than 64 MiB wait on the disk. Does the broker answer?'
+  },
+  {
+    alert: 'coverage',
+    title: 'The last hour was not covered',
+    limit: 1,
+    lasts: '0s',
+    severity: 'warning',
+    summary: '{{ $labels.label }}: the feed was away for more than 1 % of the last full hour.'
+  },
+  {
+    alert: 'worse than naive',
+    title: 'A forecast is worse than the last price',
+    limit: 0,
+    lasts: '24h',
+    severity: 'warning',
+    summary: '{{ $labels.label }} has been worse than saying that the price stays put for a day.'
+  }
+]
+
+const HEADER = `# Written by npm run dashboards from grafana/src/alerts.ts; JSON is YAML too.\n`
+
+/** Grafana's alert rules as the text of their committed file: each row of the api is an instance, by its label. */
+export function renderAlertRules(): string {
+  const groups = [
+    {
+      orgId: 1,
+      name: 'tapedeck',
+      folder: 'tapedeck',
+      interval: '30s',
+      rules: RULES.map(ruleOf)
+    }
+  ]
+  return `${HEADER}${JSON.stringify({ apiVersion: 1, groups }, undefined, 2)}\n`
+}
+
+function ruleOf({ alert, title, limit, lasts, severity, summary }: Rule): object {
+  const model = infinityTarget({
+    format: 'table',
+    url: '/api/v1/alerts',
+    params: { alert },
+    rows: 'alerts',
+    columns: { label: 'string', value: 'number' }
+  })
+  return {
+    uid: `tapedeck-${alert.replaceAll(' ', '-')}`,
+    title,
+    condition: 'C',
+    data: [
+      { refId: 'A', relativeTimeRange: { from: 300, to: 0 }, datasourceUid: DATASOURCE_UID, model },
+      {
+        refId: 'C',
+        relativeTimeRange: { from: 300, to: 0 },
+        datasourceUid: '__expr__',
+        model: {
+          refId: 'C',
+          type: 'threshold',
+          datasource: { type: '__expr__', uid: '__expr__' },
+          expression: 'A',
+          conditions: [{ evaluator: { type: 'gt', params: [limit] } }]
+        }
+      }
+    ],
+    // No row: nothing of the kind is there. An api that does not answer is an alert of its own.
+    noDataState: 'OK',
+    execErrState: 'Error',
+    for: lasts,
+    annotations: { summary },
+    labels: { severity },
+    isPaused: false
+  }
+}

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { systemClock } from '@tapedeck/core'
+import type { BarFields } from '@tapedeck/domain'
+import { renderAlertRules } from '@tapedeck/grafana'
+import { parse } from 'yaml'
+import { aScore } from '../../../support/forecast-parts.ts'
+import { aBar, aFeedStatus, aGap, aSymbol, T0_MS } from '../../../support/market-documents.ts'
+import { apiOn } from '../reader-double.ts'
+
+const HOUR_MS = 3_600_000
+/** An hour into the regular session of a Friday. */
+const NOW_MS = T0_MS + HOUR_MS
+/** The last full hour. */
+const LAST_HOUR = Math.floor((NOW_MS - HOUR_MS - T0_MS) / HOUR_MS)
+
+interface Row {
+  readonly alert: string
+  readonly label: string
+  readonly value: number
+  readonly limit: number
+  readonly text: string
+}
+interface Rule {
+  readonly uid: string
+  readonly data: readonly [
+    {
+      readonly model: {
+        readonly url_options: { readonly params: readonly { key: string; value: string }[] }
+      }
+    },
+    {
+      readonly model: {
+        readonly conditions: readonly { readonly evaluator: { params: number[] } }[]
+      }
+    }
+  ]
+}
+
+const { groups } = parse(renderAlertRules()) as { groups: { rules: Rule[] }[] }
+const rules = new Map(
+  groups[0]?.rules.map((rule) => {
+    const [{ model }, threshold] = rule.data
+    const alert = model.url_options.params.find(({ key }) => key === 'alert')?.value ?? ''
+    return [alert, threshold.model.conditions[0]?.evaluator.params[0]] as const
+  })
+)
+
+/** What the api answers to the rules when the last report, frame and trade are so old, ms. */
+async function alertsOf(
+  agoMs: number,
+  nowMs: number,
+  facts: Parameters<typeof apiOn>[0]
+): Promise<readonly Row[]> {
+  const ago = new Date(nowMs - agoMs)
+  const status = aFeedStatus({
+    updatedAt: ago,
+    lastFrameAt: ago,
+    lastTradeAt: ago,
+    connectedAt: new Date(nowMs - HOUR_MS)
+  })
+  const app = apiOn(
+    {
+      feeds: () => Promise.resolve([status]),
+      storedUntil: () => Promise.resolve(ago.getTime()),
+      ...facts
+    },
+    { ...systemClock, now: () => nowMs },
+    { SYMBOLS: 'AAPL' }
+  )
+  const answer = await app.inject('/api/v1/alerts')
+  assert.equal(answer.statusCode, 200, answer.body)
+  return answer.json<{ alerts: Row[] }>().alerts
+}
+
+const firing = (found: readonly Row[]): string[] =>
+  [
+    ...new Set(found.filter(({ value, limit }) => value > limit).map(({ alert }) => alert))
+  ].toSorted()
+
+const hours = (coverage: number) => () =>
+  Promise.resolve([aBar('AAPL', '1h', HOUR_MS, LAST_HOUR, { coverage })] as readonly BarFields[])
+const labelled = (label: 'better than naive' | 'worse than naive') => () =>
+  Promise.resolve([{ ...aScore('AAPL', '1m', 1), label }])
+
+describe('/api/v1/alerts', () => {
+  it('is silent in good running', async () => {
+    const found = await alertsOf(500, NOW_MS, {
+      symbols: () => Promise.resolve([aSymbol('AAPL')]),
+      gaps: () => Promise.resolve([aGap('over', 0, 500_000)]),
+      bars: hours(1),
+      forecastScores: labelled('better than naive')
+    })
+    assert.deepEqual(firing(found), [])
+    assert.ok(found.length >= 6)
+  })
+
+  it('fires for each trouble, by the limits of the rules of Grafana', async () => {
+    const away = await alertsOf(120_000, NOW_MS, {
+      feeds: () =>
+        Promise.resolve([
+          aFeedStatus({
+            updatedAt: new Date(NOW_MS - 120_000),
+            lastFrameAt: new Date(NOW_MS - 120_000),
+            lastTradeAt: new Date(NOW_MS - 1000),
+            connectedAt: new Date(NOW_MS - HOUR_MS),
+            spooledBytes: 100 * 1024 ** 2
+          })
+        ]),
+      gaps: () => Promise.resolve([aGap('open', HOUR_MS - 90_000, null)]),
+      storedUntil: () => Promise.resolve(NOW_MS - 300_000),
+      bars: hours(0.5),
+      forecastScores: labelled('worse than naive')
+    })
+    const unseen = await alertsOf(500, NOW_MS, {})
+    const all = [...away, ...unseen]
+    assert.deepEqual(firing(all), [...rules.keys()].toSorted())
+    for (const { alert, limit } of all) assert.equal(limit, rules.get(alert), alert)
+    const outage = away.find(({ alert }) => alert === 'outage')
+    assert.equal(outage?.text, 'simulated open: 90 s that an outage of the feed has lasted')
+  })
+
+  it('expects no frames while the market is closed', async () => {
+    const sunday = Date.UTC(2025, 1, 2, 15)
+    const found = await alertsOf(120_000, sunday, {})
+    assert.deepEqual(firing(found), ['producer silent'])
+  })
+
+  it('answers the rows of one alert', async () => {
+    const app = apiOn({ feeds: () => Promise.resolve([aFeedStatus({})]) })
+    const { alerts } = (await app.inject('/api/v1/alerts?alert=spool&fields=label,value')).json<{
+      alerts: object[]
+    }>()
+    assert.deepEqual(alerts, [{ label: 'simulated', value: 0 }])
+  })
+})
