@@ -16,7 +16,8 @@ import { horizonVariable, modelVariable, symbolVariable, timeframeVariable } fro
 export const DASHBOARDS = {
   market: { uid: 'tapedeck-market', title: 'Market' },
   watchlist: { uid: 'tapedeck-watchlist', title: 'Watchlist' },
-  trust: { uid: 'tapedeck-trust', title: 'Trust' }
+  trust: { uid: 'tapedeck-trust', title: 'Trust' },
+  pipeline: { uid: 'tapedeck-pipeline', title: 'Pipeline' }
 } as const
 
 /** The schema version of Grafana 11; 12 and 13 migrate a dashboard when they load it. */

@@ -120,3 +120,13 @@ export function lateAges(columns: Columns): Target {
 export function feeds(columns: Columns): Target {
   return infinity({ format: 'table', url: '/api/v1/feed', rows: 'feeds', columns })
 }
+
+/** The checks of the alert rules, with their values and limits. */
+export function alerts(columns: Columns): Target {
+  return infinity({ format: 'table', url: '/api/v1/alerts', rows: 'alerts', columns })
+}
+
+/** How far trades are stored, by partition. */
+export function partitions(columns: Columns): Target {
+  return infinity({ format: 'table', url: '/api/v1/partitions', rows: 'partitions', columns })
+}

@@ -1,6 +1,6 @@
 import { dashboard } from './dashboard.ts'
 import { latestTrades, tradesPerSecond, upAndDownVolume, volatility } from './panels/activity.ts'
-import { feedState } from './panels/feed-state.ts'
+import { feedState, storedPartitions, troubles } from './panels/pipeline.ts'
 import { errorAgainstLastPrice, forecastAgainstActual, summary } from './panels/forecast.ts'
 import { priceCandles } from './panels/price.ts'
 import { coverage, lateByAge, revisions } from './panels/quality.ts'
@@ -19,6 +19,7 @@ export interface DashboardFile {
 export function renderDashboards(): readonly DashboardFile[] {
   const dashboards = {
     market: marketDashboard(),
+    pipeline: pipelineDashboard(),
     trust: trustDashboard(),
     watchlist: watchlistDashboard()
   }
@@ -54,10 +55,9 @@ function marketDashboard(): Dashboard {
 function trustDashboard(): Dashboard {
   return dashboard('trust', {
     description:
-      'Whether the numbers can be believed: the feed, coverage, corrections and late trades, and each forecast against what came.',
+      'Whether the numbers can be believed: coverage, corrections and late trades, and each forecast against what came.',
     hasAuto: false,
     panels: [
-      feedState(),
       coverage(),
       revisions(),
       lateByAge(),
@@ -78,5 +78,15 @@ function watchlistDashboard(): Dashboard {
       'Every symbol on a row: price, day, hour, forecast and feed. A click opens it on the dashboard Market.',
     hasAuto: false,
     panels: [symbolTable()]
+  })
+}
+
+/** The dashboard "Pipeline": whether all of it runs. */
+function pipelineDashboard(): Dashboard {
+  return dashboard('pipeline', {
+    description:
+      'Whether the pipeline runs: the feed, every check of the alert rules, and how far the consumer is behind the broker.',
+    hasAuto: false,
+    panels: [feedState(), troubles(), storedPartitions()]
   })
 }

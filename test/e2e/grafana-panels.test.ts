@@ -29,7 +29,9 @@ const RANGE_MS = 15 * MINUTE_MS
 const WITH_DATA = ['AAPL', 'NVDA']
 const WITHOUT_DATA = 'MSFT'
 /** Panels that are about all symbols, so that they show something whichever is chosen. */
-const ABOUT_ALL = ['State of the feed', 'Symbols', 'How the forecasts did']
+const ABOUT_ALL = ['State of the feed', 'What may be wrong', 'Symbols', 'How the forecasts did']
+/** The api of this test reads no broker. */
+const ABOUT_THE_BROKER = 'Stored by partition'
 /** Panels that say in words that there is nothing. */
 const WORDS_WITHOUT_DATA = ['Forecast', 'Feed']
 /** What a refresh of a dashboard may cost the browser, bytes. */
@@ -98,7 +100,7 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
       const asking = targets.filter(({ url_options: { params = [] } }) =>
         params.some(({ value }) => value === '${timeframe}')
       )
-      assert.ok(asking.length > 0)
+      assert.ok(asking.length > 0 || dashboard.title === 'Pipeline')
       for (const { value } of timeframe?.options ?? assert.fail('no timeframe variable')) {
         const chosen = source({ ...CHOSEN, symbol: 'AAPL', timeframe: value })
         for (const target of asking) await runTarget(target, chosen)
@@ -143,7 +145,8 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
 
       for (const symbol of WITH_DATA) {
         it(`${panel.title}: draws ${symbol}`, async () => {
-          assert.ok((await shownFor(symbol)) > 0, 'something to show is expected')
+          const isThere = panel.title !== ABOUT_THE_BROKER
+          assert.equal((await shownFor(symbol)) > 0, isThere, 'something to show is expected')
         })
       }
 

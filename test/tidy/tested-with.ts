@@ -22,15 +22,15 @@ export const TESTED_WITH: readonly TestedWith[] = [
     folder: 'grafana/src',
     files: `
       annotations dashboard endpoints infinity look render variables
-      panels/activity panels/column-order panels/feed-state panels/forecast panels/price
-      panels/quality panels/scores panels/stats panels/symbol-table`,
+      panels/activity panels/column-order panels/forecast panels/price
+      panels/pipeline panels/quality panels/scores panels/stats panels/symbol-table`,
     tests: ['tidy/dashboards.test.ts', 'e2e/grafana-panels.test.ts'],
     why: 'the dashboards they make are checked whole, and each query is asked of a real api'
   },
   {
     folder: 'grafana/src',
     files: 'alerts',
-    tests: ['unit/api/routes/alerts.test.ts', 'tidy/dashboards.test.ts'],
+    tests: ['unit/api/routes/pipeline.test.ts', 'tidy/dashboards.test.ts'],
     why: 'its rules are held to the limits of the api'
   },
   {

@@ -44,7 +44,7 @@ export function forecastAgainstActual(): TimeseriesBuilder {
       'Forecast of each $timeframe close of $symbol by $model, made $horizon bars before, with its adaptive 95 % band, the actual close, and the error (actual - forecast) as bars on the right axis. The newest forecasts have no actual yet.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, 11, 12, 9))
+    .gridPos(at(0, 7, 12, 9))
     .withTarget(
       forecasts({
         forecast: 'number',
@@ -90,7 +90,7 @@ export function errorAgainstLastPrice(): TimeseriesBuilder {
       'Distance from the actual close, of the forecast and of the naive forecast that the price stays at the last close. A useful forecast stays below the naive one.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(12, 11, 12, 9))
+    .gridPos(at(12, 7, 12, 9))
     .withTarget(forecasts({ absError: 'number', absNaiveError: 'number' }))
     .drawStyle(GraphDrawStyle.Line)
     .axisSoftMin(0)
@@ -116,7 +116,7 @@ export function summary(): TableBuilder {
       'All scored forecasts by $model, $horizon bars of $timeframe ahead, of every symbol: mean absolute error beside that of the last price (naive). Skill is 1 - error / error of naive: above 0 the forecast was better, but only the verdict says whether by more than chance.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, 20, 24, 7))
+    .gridPos(at(0, 16, 24, 7))
     .withTarget(
       forecastSummary('*', {
         symbol: 'string',

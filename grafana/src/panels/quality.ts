@@ -11,7 +11,7 @@ import { DATASOURCE } from '../infinity.ts'
 import { asLine, at, colored, COLORS, legend, NEUTRAL, NOTHING, titled, tooltip } from '../look.ts'
 
 /** The position of this file's panels on the dashboard. */
-const TOP = 4
+const TOP = 0
 const HEIGHT = 7
 
 function series(title: string): TimeseriesBuilder {

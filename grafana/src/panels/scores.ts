@@ -19,7 +19,7 @@ import {
 import { columnOrder } from './column-order.ts'
 
 /** The position of this file's panels on the dashboard. */
-const TOP = 27
+const TOP = 23
 const PERCENT = [
   { id: 'unit', value: 'percentunit' },
   { id: 'decimals', value: 1 }

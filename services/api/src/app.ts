@@ -24,7 +24,7 @@ import {
   sharedAnswers
 } from './http.ts'
 import { databaseReader, type Reader } from './reader.ts'
-import { alertRoutes } from './routes/alerts.ts'
+import { pipelineRoutes } from './routes/pipeline.ts'
 import { barRoutes } from './routes/bars.ts'
 import { feedRoutes } from './routes/feed.ts'
 import { forecastRoutes } from './routes/forecasts.ts'
@@ -124,7 +124,7 @@ export function buildApi(
     tradeRoutes(routes, tools)
     barRoutes(routes, tools)
     indicatorRoutes(routes, tools)
-    alertRoutes(routes, tools)
+    pipelineRoutes(routes, tools, hub)
     chartRoutes(routes, tools)
     watchlistRoutes(routes, tools)
     forecastRoutes(routes, tools)

@@ -6,11 +6,13 @@ import {
   object,
   rows,
   text,
+  whole,
   words,
   type Routes,
   type RouteTools
 } from '../http.ts'
 import { FIELDS, anyOf, query } from '../query.ts'
+import type { LiveHub } from '../stream/hub.ts'
 import { isStale } from './feed.ts'
 import { listedSymbols } from './watchlist.ts'
 
@@ -49,9 +51,41 @@ const MEBIBYTE = 1024 ** 2
 /** Rows, about: scores and bars of every symbol. */
 const COST = 2000
 
-/** A route for rules of alerts: one row for each thing that may be wrong, with a number and its limit. */
-export function alertRoutes(app: Routes, tools: RouteTools): void {
-  const { share } = tools
+const PARTITIONS = object({
+  partitions: rows({ partition: whole, end: whole, stored: whole, behind: whole })
+})
+
+/** What routes say of the topic of trades, as the stream reads it. */
+type TradeLog = Pick<LiveHub, 'topicName' | 'positions'>
+
+/**
+ * Routes for the pipeline as a whole: what may be wrong, one row for each thing, with a number and its limit; and how far
+ * the consumer is behind the broker. Without a broker there are no partitions.
+ */
+export function pipelineRoutes(app: Routes, tools: RouteTools, log: TradeLog | undefined): void {
+  const { reader, share } = tools
+  app.get(
+    '/api/v1/partitions',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'How far trades are stored, for each partition of their topic',
+        querystring: query({ fields: FIELDS }),
+        response: answers(PARTITIONS)
+      }
+    },
+    async (_request, reply) =>
+      share(reply, PARTITIONS, {}, async () => {
+        const ends = [...(log?.positions.get('trades') ?? [])].toSorted(([a], [b]) => a - b)
+        const known = log === undefined ? new Map() : await reader.storedOffsets(log.topicName)
+        return {
+          partitions: ends.map(([partition, end]) => {
+            const stored = Number(known.get(partition) ?? 0)
+            return { partition, end, stored, behind: Math.max(0, end - stored) }
+          })
+        }
+      })
+  )
   app.get(
     '/api/v1/alerts',
     {

@@ -83,6 +83,13 @@ const hours = (coverage: number) => () =>
 const labelled = (label: 'better than naive' | 'worse than naive') => () =>
   Promise.resolve([{ ...aScore('AAPL', '1m', 1), label }])
 
+describe('/api/v1/partitions', () => {
+  it('has no row without a broker', async () => {
+    const found = (await apiOn({}).inject('/api/v1/partitions')).json<object>()
+    assert.deepEqual(found, { partitions: [] })
+  })
+})
+
 describe('/api/v1/alerts', () => {
   it('is silent in good running', async () => {
     const found = await alertsOf(500, NOW_MS, {

@@ -1,0 +1,106 @@
+import { TableSortByFieldStateBuilder } from '@grafana/grafana-foundation-sdk/common'
+import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
+import { alerts, feeds, partitions } from '../endpoints.ts'
+import { DATASOURCE } from '../infinity.ts'
+import { at, COLORED_TEXT, NEUTRAL, STALE_MAPPINGS, STATE_MAPPINGS, wide } from '../look.ts'
+import { columnOrder } from './column-order.ts'
+
+export function feedState(): TableBuilder {
+  return new TableBuilder()
+    .title('State of the feed')
+    .description(
+      'The status of the feed that the producer reports every second: whether it is connected, and why it is silent (market closed, plan limit, feed down). Silent: the producer itself has not reported for five seconds.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(0, 0, 24, 4))
+    .withTarget(
+      feeds({
+        feed: 'string',
+        state: 'string',
+        explanation: 'string',
+        isStale: 'boolean',
+        lastFrameAt: 'timestamp_epoch',
+        lastError: 'string',
+        queuedFrames: 'number',
+        spooledBytes: 'number'
+      })
+    )
+    .withTransformation(
+      columnOrder({
+        feed: 'Feed',
+        state: 'State',
+        explanation: 'Explanation',
+        isStale: 'Producer',
+        lastFrameAt: 'Last frame',
+        lastError: 'Last error of the feed',
+        queuedFrames: 'Frames waiting',
+        spooledBytes: 'On disk'
+      })
+    )
+    .thresholds(NEUTRAL)
+    .noValue('no report of a producer is stored, or the api does not answer')
+    .overrideByName('Feed', [wide(110)])
+    .overrideByName('State', [{ id: 'mappings', value: STATE_MAPPINGS }, COLORED_TEXT, wide(150)])
+    .overrideByName('Producer', [{ id: 'mappings', value: STALE_MAPPINGS }, COLORED_TEXT, wide(90)])
+    .overrideByName('Last frame', [{ id: 'unit', value: 'dateTimeFromNow' }, wide(150)])
+    .overrideByName('Frames waiting', [{ id: 'unit', value: 'short' }, wide(120)])
+    .overrideByName('On disk', [{ id: 'unit', value: 'bytes' }, wide(100)])
+}
+
+export function troubles(): TableBuilder {
+  return new TableBuilder()
+    .title('What may be wrong')
+    .description(
+      'Every check of the alert rules, whether it fires or not: the value is above its limit when something is wrong. Grafana alerts on the same rows.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(0, 4, 16, 20))
+    .withTarget(
+      alerts({ alert: 'string', label: 'string', value: 'number', limit: 'number', text: 'string' })
+    )
+    .withTransformation(
+      columnOrder({
+        alert: 'Check',
+        label: 'Of',
+        value: 'Value',
+        limit: 'Limit',
+        text: 'In words'
+      })
+    )
+    .sortBy([new TableSortByFieldStateBuilder().displayName('Value').desc(true)])
+    .thresholds(NEUTRAL)
+    .noValue('nothing is followed yet, or the api does not answer')
+    .overrideByName('Check', [wide(150)])
+    .overrideByName('Of', [wide(260)])
+    .overrideByName('Value', [
+      { id: 'unit', value: 'none' },
+      { id: 'decimals', value: 1 },
+      wide(90)
+    ])
+    .overrideByName('Limit', [{ id: 'unit', value: 'none' }, wide(80)])
+}
+
+export function storedPartitions(): TableBuilder {
+  return new TableBuilder()
+    .title('Stored by partition')
+    .description(
+      'For each partition of the topic of trades: the offset that the broker has, the one up to which trades are stored, and the records between them.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(16, 4, 8, 20))
+    .withTarget(
+      partitions({ partition: 'number', end: 'number', stored: 'number', behind: 'number' })
+    )
+    .withTransformation(
+      columnOrder({
+        partition: 'Partition',
+        end: 'At the broker',
+        stored: 'Stored',
+        behind: 'Behind'
+      })
+    )
+    .thresholds(NEUTRAL)
+    .unit('locale')
+    .decimals(0)
+    .noValue('the api reads no broker, or does not answer')
+}
