@@ -31,10 +31,15 @@ function tape(count: number): TradeRecord[] {
   )
 }
 
-/** Everything a bar says; revisions too, for they follow the records and not the flushes. */
+/**
+ * Everything a bar says; revisions too, for they follow the records and not the flushes. Which versions of a bar were
+ * stored before them does depend on the flushes.
+ */
 async function contents({ database }: Market): Promise<unknown[]> {
   const bars = await database.bars.find().sort({ _id: 1 }).toArray()
-  return bars.map(({ source: _s, updatedAt: _u, status: _st, ...bar }: BarDocument) => bar)
+  return bars.map(
+    ({ source: _s, updatedAt: _u, status: _st, versions: _v, ...bar }: BarDocument) => bar
+  )
 }
 
 async function allStored(market: Market, records: number): Promise<void> {
