@@ -73,11 +73,8 @@ async function main(
       await page.reload()
       paints.push(await firstPaint(page))
     }
-    await page.waitForFunction(
-      `document.getElementById('connection')?.textContent === 'live'`,
-      undefined,
-      { timeout: START_LIMIT_MS }
-    )
+    const live = page.locator('#connection', { hasText: /^live$/ })
+    await live.waitFor({ timeout: START_LIMIT_MS })
     terminal.note(`  live; counting frames for ${given.seconds} s`)
     const before = bytes
     const frames = await countFrames(page, given.seconds)
