@@ -12,12 +12,15 @@ const TIMEFRAME_AND_MODEL = {
   model: '${model}'
 }
 
-/** The chosen symbol as a chart: bars, session VWAP, and forecasts up to those ahead of the last bar. */
-export function chart(columns: Columns, limit = MOST_WINDOWS): Target {
+/**
+ * The chosen symbol as a chart: bars, session VWAP, and forecasts up to those ahead of the last bar. Panels that differ in
+ * their columns alone share the read of the api.
+ */
+export function chart(columns: Columns): Target {
   return infinity({
     format: 'timeseries',
     url: '/api/v1/chart',
-    params: { symbol: '${symbol}', ...TIMEFRAME_AND_MODEL, ...TIME_RANGE, limit },
+    params: { symbol: '${symbol}', ...TIMEFRAME_AND_MODEL, ...TIME_RANGE, limit: MOST_WINDOWS },
     rows: 'chart',
     columns: { time: 'timestamp_epoch', ...columns }
   })

@@ -59,7 +59,7 @@ export function vwapGap(): PanelBuilder {
     .description(
       'The close of the newest bar of $symbol against the volume-weighted average price since the open of its session. Not known for windows of a day, and for windows that overlap.'
     )
-    .withTarget(chart({ vwapGap: 'number' }, '10'))
+    .withTarget(chart({ vwapGap: 'number' }))
     .unit('percentunit')
     .decimals(2)
     .thresholds(BY_SIGN)

@@ -22,6 +22,11 @@ export function columnsNamed(
 /** A row: its values by the names of the columns. A missing value is null. */
 export type Row = Readonly<Record<string, unknown>>
 
+/** A row with these columns alone, in the order of the names. */
+export function rowWith(row: Row, names: readonly string[]): Row {
+  return Object.fromEntries(names.map((name) => [name, row[name]]))
+}
+
 /**
  * Writes rows as the bytes of a file, part by part: it holds no more than `partRows` of them. The file is complete
  * with the bytes of `end`.

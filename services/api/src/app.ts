@@ -16,6 +16,7 @@ import { openTokens } from './access/token-file.ts'
 import { TokenStore } from './access/tokens.ts'
 import type { ApiConfig } from './config.ts'
 import {
+  firstList,
   knownPaths,
   measureRequests,
   readParameters,
@@ -195,9 +196,7 @@ interface DescribedRead {
   readonly responses?: { readonly 200?: { content?: Readonly<Record<string, Content>> } }
 }
 interface Content {
-  readonly schema?: {
-    readonly properties?: Readonly<Record<string, { readonly items?: { properties?: object } }>>
-  }
+  readonly schema?: object
 }
 
 /** Adds the fields of rows to parameters named so, and the other formats to answers that can have them. */
@@ -205,9 +204,8 @@ function describeTables<D extends object>(document: D): D {
   for (const read of Object.values((document as Described).paths ?? {})) {
     const { parameters = [], responses } = read?.get ?? {}
     const { 200: answer } = responses ?? {}
-    const json = answer?.content?.['application/json']
-    const list = Object.values(json?.schema?.properties ?? {}).find(({ items }) => items)
-    const names = Object.keys(list?.items?.properties ?? {})
+    const { fields: names = [] } =
+      firstList(answer?.content?.['application/json']?.schema ?? {}) ?? {}
     const fields = parameters.find(({ name }) => name === 'fields')
     if (fields !== undefined && names.length > 0) {
       fields.description = `names of fields with commas, some of ${names.join(', ')}`

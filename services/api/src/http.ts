@@ -2,20 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import {
-  flag,
-  flagOrNull,
-  number,
-  numberOrNull,
-  object,
-  orNull,
-  text,
-  textOrNull,
-  texts,
-  whole,
-  wholeOrNull,
-  words
-} from '@tapedeck/client/rows'
+import { object, text } from '@tapedeck/client/rows'
 import { assert, didYouMean, hasCode, TapedeckError, type Clock } from '@tapedeck/core'
 import type { ForecastSpec, Timeframe } from '@tapedeck/domain'
 import type { Logger, Metrics } from '@tapedeck/service'
@@ -30,6 +17,7 @@ import type {
 import { Type, type Static, type TProperties, type TSchema } from 'typebox'
 import type { ReadBudget } from './budget.ts'
 import type { TokenStore } from './access/tokens.ts'
+import { rowWith } from '@tapedeck/table'
 import { LoadCache } from './load-cache.ts'
 import { readPath, readQuery, type RequestProblem } from './query.ts'
 import { notesHeader, withReadNotes, type Reader, type ReadNotes } from './reader.ts'
@@ -78,7 +66,7 @@ export {
   whole,
   wholeOrNull,
   words
-}
+} from '@tapedeck/client/rows'
 
 export function rows<P extends TProperties>(row: P) {
   return Type.Unsafe<readonly Static<ReturnType<typeof object<P>>>[]>(Type.Array(object(row)))
@@ -129,6 +117,18 @@ export function readParameters(app: FastifyInstance): void {
 /** Equal requests within this time share one read, so no shared answer is older. */
 export const SHARE_MS = 250
 const SHARED_ANSWERS = { ttlMs: SHARE_MS, maxEntries: 500, maxWeight: 32 * 1024 * 1024 } as const
+/** Weights are in rows of the request: the panels of a dashboard ask for few. */
+const SHARED_READS = { ttlMs: SHARE_MS, maxEntries: 100, maxWeight: 20_000 } as const
+
+/** What a read found and lacks, its answers by their fields, and what it costs in rows. */
+interface Found {
+  readonly value: Fields
+  readonly notes: ReadNotes
+  readonly written: Map<string, Promise<Answer>>
+  readonly cost: number
+}
+
+type Shared<T> = ReturnType<LoadCache<T>['get']>
 
 /** The bytes of an answer, and what they lack. */
 interface Answer {
@@ -140,7 +140,8 @@ interface Answer {
 
 /**
  * Answers a request with JSON, from one read for all requests of the route that ask the same. `fields` of the query
- * chooses fields of the rows of its first list; other lists are left out then.
+ * chooses fields of the rows of its first list; other lists are left out then. Requests for some fields share a read
+ * whichever fields they are, those for all share the bytes: serialising many rows costs as much as reading them.
  * @param schema the schema of the answer, as in the route
  * @param asked what the answer depends on, normalised
  * @param rows what the read costs: the rows that it may return, or as much as so many rows
@@ -164,22 +165,37 @@ export function sharedAnswers(metrics: Metrics, budget: ReadBudget, clock: Clock
     ['route', 'shared']
   )
   const held = new LoadCache<Answer>({ ...SHARED_ANSWERS, weigh: ({ body }) => body.length, clock })
+  const found = new LoadCache<Found>({ ...SHARED_READS, weigh: ({ cost }) => cost, clock })
   return async (reply, schema, asked, load, cost = SMALL_READ) => {
     const selected = selectedOf(reply, schema)
     const { url: route = '' } = reply.request.routeOptions
-    // The bytes are shared, not the rows: serialising costs as much as reading.
-    const { value, hit, leave } = held.get(
-      `${route} ${JSON.stringify([asked, selected])}`,
-      (signal) =>
-        budget.run(cost, signal, async () => {
-          const { value: found, notes } = await withReadNotes(load, signal)
-          const body = await jsonOf(reply, found, selected)
-          const hash = createHash('sha1')
-            .update(body)
-            .update(JSON.stringify([...notes]))
-          return { body, etag: `W/"${hash.digest('base64url')}"`, notes }
-        })
-    )
+    const key = `${route} ${JSON.stringify({ ...asked, fields: undefined })}`
+    const read = async (signal: AbortSignal): Promise<Found> => ({
+      ...(await withReadNotes(load, signal)),
+      written: new Map(),
+      cost
+    })
+    const write = async ({ value: answer, notes }: Found): Promise<Answer> => {
+      const body = await jsonOf(reply, answer, selected)
+      const hash = createHash('sha1')
+        .update(body)
+        .update(JSON.stringify([...notes]))
+      return { body, etag: `W/"${hash.digest('base64url')}"`, notes }
+    }
+    const ofAll = (): Shared<Answer> =>
+      held.get(key, (signal) => budget.run(cost, signal, async () => write(await read(signal))))
+    const ofSelected = (fields: readonly string[]): Shared<Answer> => {
+      const shared = found.get(key, (signal) => budget.run(cost, signal, () => read(signal)))
+      const writtenOnce = async (): Promise<Answer> => {
+        const rowsRead = await shared.value
+        const name = fields.join()
+        const answer = rowsRead.written.get(name) ?? write(rowsRead)
+        rowsRead.written.set(name, answer)
+        return answer
+      }
+      return { ...shared, value: writtenOnce() }
+    }
+    const { value, hit, leave } = selected === undefined ? ofAll() : ofSelected(selected.fields)
     reads.inc({ route, shared: String(hit) })
     reply.raw.once('close', leave)
     const { body, etag, notes } = await value
@@ -212,25 +228,24 @@ export async function rowsOf<D, R>(found: readonly D[], rowOf: (document: D) => 
   return made
 }
 
-/** A list of an answer, and the fields of its rows that are asked for. */
+/** A list of an answer, and fields of its rows. */
 interface Selected {
   readonly name: string
   readonly fields: readonly string[]
 }
 
-/**
- * The `fields` of a request: of the first list of the answer, by its schema.
- * @throws 400 where rows have no such field
- */
-function selectedOf({ request }: FastifyReply, schema: TSchema): Selected | undefined {
-  const { fields } = request.query as { readonly fields?: readonly string[] }
-  if (fields === undefined) return undefined
-  const { properties } = schema as unknown as {
-    readonly properties: Readonly<Record<string, { readonly items?: { properties?: object } }>>
+/** The first list in the schema of an answer, with all fields of its rows; undefined when it has none. */
+export function firstList(schema: object): Selected | undefined {
+  const { properties = {} } = schema as {
+    readonly properties?: Readonly<Record<string, { readonly items?: { properties?: object } }>>
   }
   const [name, list] = Object.entries(properties).find(([, one]) => one.items !== undefined) ?? []
-  assert(name !== undefined, `${request.routeOptions.url} has no list, but fields of it`)
-  const known = Object.keys(list?.items?.properties ?? {})
+  if (name === undefined) return undefined
+  return { name, fields: Object.keys(list?.items?.properties ?? {}) }
+}
+
+/** @throws 400 where rows have no such field */
+export function checkFields(fields: readonly string[], known: readonly string[]): void {
   const problems = fields
     .filter((field) => !known.includes(field))
     .map((field) => ({
@@ -238,33 +253,49 @@ function selectedOf({ request }: FastifyReply, schema: TSchema): Selected | unde
       message: `fields has '${field}', expected some of ${known.join(', ')}${didYouMean(field, known)}`
     }))
   if (problems.length > 0) throw invalidRequest(problems)
-  return { name, fields }
+}
+
+/** The `fields` of a request: of the first list of the answer. @throws 400 where rows have no such field */
+function selectedOf({ request }: FastifyReply, schema: TSchema): Selected | undefined {
+  const { fields } = request.query as { readonly fields?: readonly string[] }
+  if (fields === undefined) return undefined
+  const list = firstList(schema)
+  assert(list !== undefined, `${request.routeOptions.url} has no list, but fields of it`)
+  checkFields(fields, list.fields)
+  return { name: list.name, fields }
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** An answer with the selected fields of one of its lists, and without its other lists. */
-function reduced(answer: Fields, { name, fields }: Selected): Fields {
+/** A function that writes an answer: by the schema of its route, or only selected fields of one of its lists. */
+function writerOf(reply: FastifyReply, selected: Selected | undefined): (answer: Fields) => string {
+  return (answer) => {
+    // The schema of the route would miss the fields that were not selected.
+    const json = selected === undefined ? reply.serialize(answer) : selectedJson(answer, selected)
+    assert(typeof json === 'string', 'An answer is not serialised as text')
+    return json
+  }
+}
+
+function selectedJson(answer: Fields, { name, fields }: Selected): string {
+  const list = (answer[name] as readonly Fields[]).map((row) => rowWith(row, fields))
+  return JSON.stringify({ ...answer, [name]: list })
+}
+
+/** An answer without its lists but that one, which stands first. */
+function withoutOtherLists(answer: Fields, name: string): Fields {
   const others = Object.entries(answer).filter(([, value]) => !Array.isArray(value))
-  const list = (answer[name] as readonly Fields[]).map((row) =>
-    Object.fromEntries(fields.map((field) => [field, row[field]]))
-  )
-  return { [name]: list, ...Object.fromEntries(others) }
+  return { [name]: answer[name], ...Object.fromEntries(others) }
 }
 
 /** The JSON of an answer; of a long list in pieces, between which other requests have their turn. */
 async function jsonOf(
   reply: FastifyReply,
-  found: Fields,
+  everything: Fields,
   selected: Selected | undefined
 ): Promise<Buffer> {
-  const answer = selected === undefined ? found : reduced(found, selected)
-  const write = (value: Fields): string => {
-    // The schema of the route would miss the fields that were not selected.
-    const json = selected === undefined ? reply.serialize(value) : JSON.stringify(value)
-    assert(typeof json === 'string', 'An answer is not serialised as text')
-    return json
-  }
+  const answer = selected === undefined ? everything : withoutOtherLists(everything, selected.name)
+  const write = writerOf(reply, selected)
   const [name, list] =
     Object.entries(answer).find(
       (entry): entry is [string, unknown[]] =>

@@ -94,6 +94,8 @@ export const HORIZON = parameter<number | undefined>({
   maximum: MAX_HORIZON,
   description: `bars ahead, 1 to ${MAX_HORIZON}`
 })
+/** The headline model: that of a request that asks for one and names none. */
+export const FIRST_MODEL = FORECAST_MODELS[0].name
 /** Undefined: all. */
 export const MODEL = parameter<string | undefined>({
   type: 'string',

@@ -115,6 +115,24 @@ describe('buildApi()', () => {
     assert.match(body, /fields has 'tme', expected some of id, .* did you mean time\?/)
   })
 
+  it('reads once for requests that differ in their fields alone, each with its own answer', async () => {
+    let reads = 0
+    const gaps = async () => {
+      reads++
+      return [aGap('g', 0, 500)]
+    }
+    const app = apiOn({ gaps }, stillClock)
+    const urls = ['id', 'cause', 'id,cause', 'id'].map((fields) => `/api/v1/gaps?fields=${fields}`)
+    const answers = await Promise.all(urls.map((url) => app.inject(url)))
+    const { cause } = aGap('g', 0, 500)
+    assert.deepEqual(
+      answers.map((answer) => answer.json<{ gaps: object[] }>().gaps),
+      [[{ id: 'g' }], [{ cause }], [{ id: 'g', cause }], [{ id: 'g' }]]
+    )
+    assert.equal(reads, 1)
+    assert.equal(new Set(answers.map(({ headers }) => headers.etag)).size, 3)
+  })
+
   it('reads no further for a client that has left, unless another waits for the same', async (t) => {
     let reads = 0
     const release: (() => void)[] = []

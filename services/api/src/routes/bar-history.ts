@@ -7,6 +7,7 @@ import {
   filledBarRow,
   type HistoryQuery
 } from '@tapedeck/mongo'
+import { rowWith } from '@tapedeck/table'
 import type { Static } from 'typebox'
 import { invalidRequest } from '../http.ts'
 import {
@@ -92,7 +93,7 @@ export async function barHistory(
       ),
       ...cost,
       columns: FILLED_BAR_COLUMNS,
-      rows: (names) => picking(names, filledBarRow)
+      rows: (names) => (bar) => rowWith(filledBarRow(bar), names)
     }
   }
   return window === undefined
@@ -125,18 +126,8 @@ function ofBars(read: History<BarFields>['read']): History<BarFields> {
     name: 'bars',
     columns: BAR_COLUMNS,
     read,
-    rows: (names) => picking(names, barRow),
+    rows: (names) => (bar) => rowWith(barRow(bar), names),
     timeOf: startOf
-  }
-}
-
-function picking(
-  names: readonly string[],
-  rowOf: (bar: BarFields) => Record<string, unknown>
-): (bar: BarFields) => Record<string, unknown> {
-  return (bar) => {
-    const row = rowOf(bar)
-    return Object.fromEntries(names.map((name) => [name, row[name]]))
   }
 }
 

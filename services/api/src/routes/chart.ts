@@ -1,10 +1,4 @@
-import {
-  FORECAST_MODELS,
-  stepOf,
-  type BarFields,
-  type ForecastSpec,
-  type Timeframe
-} from '@tapedeck/domain'
+import { stepOf, type BarFields, type ForecastSpec, type Timeframe } from '@tapedeck/domain'
 import { conditionText } from '@tapedeck/domain/conditions'
 import { anchoredVwap, anchorOf, vwapPartOf } from '@tapedeck/domain/indicators'
 import type { ForecastRow, TradeDocument } from '@tapedeck/mongo'
@@ -24,6 +18,7 @@ import {
 import {
   AUTO_TIMEFRAME,
   FIELDS,
+  FIRST_MODEL,
   HORIZON,
   LIMIT,
   MODEL,
@@ -80,8 +75,6 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 /** A session is over within it. */
 const LONGEST_SESSION_MS = DAY_MS
-const FIRST_MODEL = FORECAST_MODELS[0].name
-
 /** Routes that have in one answer what a panel shows of one symbol. */
 export function chartRoutes(app: Routes, { reader, config, share, clock }: RouteTools): void {
   app.get(

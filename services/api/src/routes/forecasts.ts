@@ -5,7 +5,7 @@ import type {
   ForecastQuery,
   ForecastRow
 } from '@tapedeck/mongo'
-import type { Column } from '@tapedeck/table'
+import { rowWith, type Column } from '@tapedeck/table'
 import type { Static } from 'typebox'
 import {
   answers,
@@ -282,10 +282,7 @@ function forecastHistory(
     name: 'forecasts',
     columns: FORECAST_COLUMNS,
     read: (part) => reader.forecastHistory({ ...of, ...part }),
-    rows: (names) => (one) => {
-      const row: Readonly<Record<string, unknown>> = forecastRow(one)
-      return Object.fromEntries(names.map((name) => [name, row[name]]))
-    },
+    rows: (names) => (one) => rowWith(forecastRow(one), names),
     timeOf: targetOf
   }
 }

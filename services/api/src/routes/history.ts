@@ -1,7 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { didYouMean } from '@tapedeck/core'
 import type { HistoryPosition, HistoryQuery } from '@tapedeck/mongo'
 import {
   columnsNamed,
@@ -13,7 +12,7 @@ import {
 } from '@tapedeck/table'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ReadBudget } from '../budget.ts'
-import { invalidRequest, leaving } from '../http.ts'
+import { checkFields, leaving } from '../http.ts'
 import { AFTER, anyOf, DEFAULT_LIMIT, FIELDS, ORDER, ROW_LIMIT, rowPositionText } from '../query.ts'
 
 /** The parameters of a route whose rows can be read as a history. */
@@ -193,14 +192,7 @@ function columnsOf<D>(
     const isTyped = format === 'parquet' || format === 'arrow'
     return isTyped ? columns.filter(({ name }) => !spare.includes(name)) : columns
   }
-  const names = namesOf(columns)
-  const problems = fields
-    .filter((field) => !names.includes(field))
-    .map((field) => ({
-      field: 'fields',
-      message: `fields has '${field}', expected some of ${names.join(', ')}${didYouMean(field, names)}`
-    }))
-  if (problems.length > 0) throw invalidRequest(problems)
+  checkFields(fields, namesOf(columns))
   return columnsNamed(columns, fields)
 }
 

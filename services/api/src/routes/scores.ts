@@ -1,4 +1,4 @@
-import { FORECAST_MODELS, minScored, SCORE_LABELS, type ForecastSpec } from '@tapedeck/domain'
+import { minScored, SCORE_LABELS, type ForecastSpec } from '@tapedeck/domain'
 import type { ForecastScoreRow } from '@tapedeck/mongo'
 import { Type, type Static } from 'typebox'
 import {
@@ -17,6 +17,7 @@ import {
 import {
   ANY_TIMEFRAME,
   FIELDS,
+  FIRST_MODEL,
   HORIZON,
   MODEL,
   path,
@@ -134,9 +135,6 @@ const SCORES_OF_SYMBOL = object({
 })
 
 const SERIES = { timeframe: ANY_TIMEFRAME, horizon: HORIZON, model: MODEL }
-/** Plain least squares, the headline model. */
-const FIRST_MODEL = FORECAST_MODELS[0].name
-
 /** Routes for the scores of forecasts. */
 export function scoreRoutes(app: Routes, tools: RouteTools): void {
   const { reader, share } = tools

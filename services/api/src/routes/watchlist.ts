@@ -1,10 +1,5 @@
 import { sparkline } from '@tapedeck/core'
-import {
-  FORECAST_MODELS,
-  type BarFields,
-  type ForecastSpec,
-  type Timeframe
-} from '@tapedeck/domain'
+import { type BarFields, type ForecastSpec, type Timeframe } from '@tapedeck/domain'
 import type { Static } from 'typebox'
 import {
   answers,
@@ -20,6 +15,7 @@ import {
 import {
   AUTO_TIMEFRAME,
   FIELDS,
+  FIRST_MODEL,
   HORIZON,
   MODEL,
   oneOf,
@@ -60,8 +56,6 @@ const CHOICES = object({ choices: rows({ value: text }) })
 const TREND_BARS = 24
 /** Trading days back in which the last close before today is looked for: a week with two holidays. */
 const DAYS_BACK = 9
-const FIRST_MODEL = FORECAST_MODELS[0].name
-
 /** Routes for the list of symbols as people watch it, and for what they can choose. */
 export function watchlistRoutes(app: Routes, tools: RouteTools): void {
   const { config, share } = tools

@@ -29,6 +29,7 @@ import {
 } from '@tapedeck/mongo'
 import {
   columnsNamed,
+  rowWith,
   TABLE_FORMAT_NAMES,
   TABLE_FORMATS,
   type Column,
@@ -252,7 +253,11 @@ async function* rowsOf(
     })
     const atMs = (batch.at(-1)?.['time'] ?? fromMs) as number
     const share = toMs > fromMs ? (atMs - fromMs) / (toMs - fromMs) : 1
-    yield { rows: fields === undefined ? rows : rows.map((row) => only(row, fields)), atMs, share }
+    yield {
+      rows: fields === undefined ? rows : rows.map((row) => rowWith(row, fields)),
+      atMs,
+      share
+    }
   }
 }
 
@@ -269,10 +274,6 @@ function batchesOf(
   return window === undefined
     ? mapped(readBarHistory(database, { ...query, timeframe }), barRow)
     : mapped(readComposedBars(database, { ...query, window }), barRow)
-}
-
-function only(row: Row, fields: readonly string[]): Row {
-  return Object.fromEntries(fields.map((name) => [name, row[name]]))
 }
 
 async function* mapped<S>(
