@@ -15,8 +15,8 @@ import type { HasBars } from './bars.ts'
 import { loadCheckpoints, type HasCheckpoints } from './checkpoint.ts'
 import { translated } from './failure.ts'
 import { loadGaps, type HasFeedGaps } from './feed-gaps.ts'
-import { inOrder, isAfter, type HistoryQuery } from './history.ts'
-import { between, SYMBOLS_PER_QUERY, texts } from './newest-rows.ts'
+import { inOrder, isAfter, restOf, type HistoryQuery } from './history.ts'
+import { between, SYMBOLS_PER_QUERY, symbolsOf } from './newest-rows.ts'
 import { ttlOfBars } from './retention.ts'
 import { completeBar } from './rows.ts'
 import { readable, type HasReport } from './shape.ts'
@@ -40,10 +40,7 @@ export async function* readComposedBars(
   knownFacts?: FactsOf
 ): AsyncGenerator<readonly BarFields[]> {
   const { symbols, window, order, after, fromMs, toMs } = query
-  const ends =
-    order === 'asc'
-      ? { fromMs: Math.max(fromMs, after?.tMs ?? -Infinity), toMs }
-      : { fromMs, toMs: Math.min(toMs, after === undefined ? Infinity : after.tMs + 1) }
+  const ends = restOf(query)
   const range = { fromMs: ends.fromMs, toMs: Math.min(ends.toMs + window.lengthMs, LAST_MS) }
   const factsOf = knownFacts ?? (await partitionFacts(database, range))
   const composer = new WindowComposer({ window, order, factsOf })
@@ -124,8 +121,7 @@ export async function secondsFrom(
     )
   }
   const start = between({ fromMs: Math.max(fromMs, keptMs), toMs })
-  const named =
-    symbols ?? texts(await translated('Cannot read symbols', () => bars.distinct('symbol')))
+  const named = await translated('Cannot read symbols', () => symbolsOf(bars, symbols))
   if (await has(bars, named, { timeframe: SECONDS, start })) return Math.max(fromMs, keptMs)
   if (await has(bars, named, { start })) {
     throw new TapedeckError(

@@ -18,8 +18,8 @@ import type { HasCheckpoints } from './checkpoint.ts'
 import { LAST_MS, partitionFacts, readComposedBars, type FactsOf } from './composed-history.ts'
 import { translated } from './failure.ts'
 import type { HasFeedGaps } from './feed-gaps.ts'
-import { isAfter, readBarHistory, type HistoryQuery } from './history.ts'
-import { texts } from './newest-rows.ts'
+import { isAfter, readBarHistory, restOf, type HistoryQuery } from './history.ts'
+import { compareRows, symbolsOf } from './newest-rows.ts'
 import type { HasReport } from './shape.ts'
 
 export interface FilledQuery extends HistoryQuery {
@@ -67,7 +67,6 @@ export async function* readFilledBars(
   const stored = await storedSymbols(database, query, factsOf)
   if (stored.length === 0) return
   const symbols = stored.map(({ symbol }) => symbol)
-  const afterMs = after?.tMs
   const first = Math.min(...stored.map(({ firstMs }) => firstMs))
   const last = Math.max(
     ...stored.map(({ newestMs, facts }) =>
@@ -75,8 +74,8 @@ export async function* readFilledBars(
     )
   )
   const isForward = order === 'asc'
-  const fromMs = Math.max(query.fromMs, first, isForward ? (afterMs ?? first) : first)
-  const toMs = Math.min(query.toMs, last, isForward ? last : (afterMs ?? last) + 1)
+  const rest = restOf(query)
+  const [fromMs, toMs] = [Math.max(rest.fromMs, first), Math.min(rest.toMs, last)]
   const filler = new Filler(database, query, stored, factsOf)
   const lengthMs = Math.max(1, Math.floor(ROWS / symbols.length)) * stepOfWindows(windows)
   for (let [startMs, endMs] = [fromMs, toMs]; startMs < endMs;) {
@@ -139,9 +138,8 @@ class Filler {
       rows.push(...filled.flat())
     }
     const sign = order === 'asc' ? 1 : -1
-    yield rows.sort(
-      (a, b) => sign * (a.start.getTime() - b.start.getTime() || (a.symbol < b.symbol ? -1 : 1))
-    )
+    const startMsOf = ({ start }: BarFields): number => start.getTime()
+    yield rows.sort((a, b) => sign * compareRows(a, b, startMsOf))
   }
 
   async #filled(
@@ -226,8 +224,7 @@ async function storedSymbols(
   factsOf: FactsOf
 ): Promise<Stored[]> {
   const { windows } = query
-  const symbols =
-    query.symbols ?? texts(await translated('Cannot read symbols', () => bars.distinct('symbol')))
+  const symbols = await translated('Cannot read symbols', () => symbolsOf(bars, query.symbols))
   if (symbols.length > MOST_SYMBOLS) {
     const message = `fill is given for ${symbols.length} symbols, expected ${MOST_SYMBOLS} at most`
     throw new TapedeckError('REQUEST_INVALID', message)

@@ -5,7 +5,7 @@ import { barAsOf, type VersionedBar } from './bar-versions.ts'
 import { ROW_PROJECTION, type HasBars } from './bars.ts'
 import { translated } from './failure.ts'
 import { FORECAST_SHAPE, type ForecastRow, type HasForecasts } from './forecasts.ts'
-import { between, compareRows, SYMBOLS_PER_QUERY, texts } from './newest-rows.ts'
+import { between, compareRows, SYMBOLS_PER_QUERY, symbolsOf } from './newest-rows.ts'
 import { only, readable, shapeOf, type HasReport } from './shape.ts'
 import { TRADE_SHAPE, type HasTrades, type TradeDocument } from './trades.ts'
 
@@ -26,7 +26,7 @@ export interface HistoryQuery {
   readonly order: 'asc' | 'desc'
   /** Only rows that come after this one in the order of the query. */
   readonly after?: HistoryPosition | undefined
-  /** Documents in one answer of the server, 2000 unless given: as many are held for each 200 symbols. */
+  /** Documents in one answer of the server, 1000 unless given: as many are held for each 200 symbols. */
   readonly batch?: number
 }
 
@@ -142,9 +142,7 @@ export async function* inOrder<D extends Stored>(
   const sign = order === 'asc' ? 1 : -1
   const timeOf = (row: D): number => (row[how.timeField] as Date).getTime()
   const compare = (a: D, b: D): number => sign * compareRows(a, b, timeOf)
-  const known =
-    symbols ??
-    texts(await translated('Cannot read symbols', () => collection.distinct('symbol', {})))
+  const known = await translated('Cannot read symbols', () => symbolsOf(collection, symbols))
   const sources: AsyncGenerator<readonly D[]>[] = []
   for (let at = 0; at < known.length; at += SYMBOLS_PER_QUERY) {
     const cursor = cursorOf(collection, known.slice(at, at + SYMBOLS_PER_QUERY), query, how)
@@ -180,21 +178,34 @@ export function isAfter(
   return (order === 'asc' ? 1 : -1) * compareRows(row, place, ({ tMs }) => tMs) > 0
 }
 
+/** The part of a range that is left after its place; the rows of that place's time are in it. */
+export function restOf({
+  fromMs,
+  toMs,
+  order,
+  after
+}: Pick<HistoryQuery, 'fromMs' | 'toMs' | 'order' | 'after'>): Pick<
+  HistoryQuery,
+  'fromMs' | 'toMs'
+> {
+  if (after === undefined) return { fromMs, toMs }
+  return order === 'asc'
+    ? { fromMs: Math.max(fromMs, after.tMs), toMs }
+    : { fromMs, toMs: Math.min(toMs, after.tMs + 1) }
+}
+
 function cursorOf<D extends Stored>(
   collection: Collection<D>,
   symbols: readonly string[],
-  { fromMs, toMs, order, after, batch = BATCH }: HistoryQuery,
+  query: HistoryQuery,
   { timeField, filter, projection }: Reading<D>
 ): FindCursor<D> {
-  const range = between({
-    fromMs: after !== undefined && order === 'asc' ? Math.max(fromMs, after.tMs) : fromMs,
-    toMs: after !== undefined && order === 'desc' ? Math.min(toMs, after.tMs + 1) : toMs
-  })
+  const range = between(restOf(query))
   const all = { symbol: { $in: symbols }, ...filter, [timeField]: range } as unknown as Filter<D>
   return collection.find(all, {
     projection,
-    sort: { [timeField]: order === 'asc' ? 1 : -1 },
-    batchSize: batch,
+    sort: { [timeField]: query.order === 'asc' ? 1 : -1 },
+    batchSize: query.batch ?? BATCH,
     timeoutMS: BATCH_LIMIT_MS,
     timeoutMode: CursorTimeoutMode.ITERATION
   }) as unknown as FindCursor<D>

@@ -1,7 +1,7 @@
 import { insertAll } from './bulk.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { limits, reading, translated } from './failure.ts'
-import { between, newestRows, texts, type RangeQuery } from './newest-rows.ts'
+import { between, newestRows, symbolsOf, type RangeQuery } from './newest-rows.ts'
 import type { TradeRange } from './shadow-trades.ts'
 import { only, readable, shapeOf, type HasReport } from './shape.ts'
 import { TRADE_SHAPE, type TradeDocument } from './trades.ts'
@@ -66,7 +66,7 @@ export function countLateAges(
 ): Promise<LateAge[]> {
   return reading('late_trades', timeoutMs, async () => {
     const timeout = { timeoutMS: timeoutMs }
-    const symbols = query.symbols ?? texts(await lateTrades.distinct('symbol', {}, timeout))
+    const symbols = await symbolsOf(lateTrades, query.symbols, timeout)
     const match = {
       symbol: { $in: [...symbols] },
       receivedAt: between(query),

@@ -1,5 +1,5 @@
 import { parseTradeId } from '@tapedeck/domain'
-import type { Collection, Filter, FindOptions } from 'mongodb'
+import type { Collection, DistinctOptions, Filter, FindOptions } from 'mongodb'
 import { limits } from './failure.ts'
 
 /** A half-open range of time, [fromMs, toMs), and the most rows to return: the newest ones. */
@@ -43,7 +43,7 @@ export async function newestRows<D extends { readonly _id: string; readonly symb
   query: RowsQuery<D>
 ): Promise<D[]> {
   const { symbols, limit, timeField, timeoutMs } = query
-  const known = symbols ?? texts(await collection.distinct('symbol', {}, { timeoutMS: timeoutMs }))
+  const known = await symbolsOf(collection, symbols, { timeoutMS: timeoutMs })
   const rows: D[] = []
   for (let at = 0; at < known.length; at += SYMBOLS_PER_QUERY) {
     rows.push(...(await newestOf(collection, known.slice(at, at + SYMBOLS_PER_QUERY), query)))
@@ -105,6 +105,15 @@ async function newestOf<D extends { readonly _id: string; readonly symbol: strin
       ...(await read({ [timeField]: new Date(earliest) }, { batchSize: BATCH })).fitting
     ]
   }
+}
+
+/** The symbols of a query: those it names, or every one that the collection has. */
+export async function symbolsOf<D extends { readonly symbol: string }>(
+  collection: Collection<D>,
+  named: readonly string[] | undefined,
+  options: DistinctOptions = {}
+): Promise<readonly string[]> {
+  return named ?? texts(await collection.distinct('symbol', {}, options))
 }
 
 /** Values of a field by hand may be of any type; those of ours are texts. */
