@@ -98,6 +98,8 @@ export async function* readFilledBars(
 
 type Range = Pick<HistoryQuery, 'fromMs' | 'toMs'>
 
+const startMsOf = ({ start }: BarFields): number => start.getTime()
+
 class Filler {
   readonly #database: HasAll
   readonly #query: FilledQuery
@@ -138,7 +140,6 @@ class Filler {
       rows.push(...filled.flat())
     }
     const sign = order === 'asc' ? 1 : -1
-    const startMsOf = ({ start }: BarFields): number => start.getTime()
     yield rows.sort((a, b) => sign * compareRows(a, b, startMsOf))
   }
 

@@ -112,7 +112,7 @@ export class ChangeDetector {
   }
 
   /**
-   * Adds an absolute error in units of the lookback's own movement. Answers the change it completes,
+   * Adds an absolute error in units of the lookback's own mean move. Answers the change it completes,
    * after which the test begins again.
    */
   add(error: number): FoundChange | undefined {

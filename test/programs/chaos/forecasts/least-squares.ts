@@ -36,7 +36,7 @@ export function stepVariance(closes: readonly PlacedClose[]): number {
 }
 
 /** Mean absolute change over `horizon` closes; null without such a pair. @param closes newest first */
-export function movementOver(closes: readonly PlacedClose[], horizon: number): number | null {
+export function scaleOver(closes: readonly PlacedClose[], horizon: number): number | null {
   const older = closes.slice(horizon)
   if (older.length === 0) return null
   return sum(older, ({ close }, i) => Math.abs(close - (closes[i]?.close ?? 0))) / older.length

@@ -1,5 +1,5 @@
 import type { ForecastDocument } from '@tapedeck/mongo'
-import { leastSquares, movementOver, stepVariance, type PlacedClose } from './least-squares.ts'
+import { leastSquares, scaleOver, stepVariance, type PlacedClose } from './least-squares.ts'
 import type { SeriesFacts } from './series-facts.ts'
 import { closeAt } from './truth-bars.ts'
 
@@ -40,7 +40,7 @@ export function checkLine(entry: ForecastDocument, facts: SeriesFacts): LineChec
   // A model that began again has fewer closes than drift and scale.
   if (isSameLookback) {
     problems.push(...near('drift', entry.drift, drift, lastClose))
-    problems.push(...near('scale', entry.scale, movementOver(closes, horizon) ?? 0, lastClose))
+    problems.push(...near('scale', entry.scale, scaleOver(closes, horizon) ?? 0, lastClose))
   }
   if (entry.model !== 'shrunk') {
     const forecast = line.intercept + horizon * line.slope

@@ -129,7 +129,7 @@ describe('ChangeDetector', () => {
       minPoints: () => 3
     })
     let price = 100
-    // A clean slope, then turns: the errors rise, the lookback's own movement does not.
+    // A clean slope, then turns: the errors rise, the lookback's own mean move does not.
     const bars = Array.from({ length: 900 }, (_, index) => {
       price += index < 600 || index % 10 < 5 ? 0.02 : -0.02
       return finalBar(index, price + 0.002 * normal(), { timeframe: '1s' })
