@@ -5,28 +5,18 @@
 import { once } from 'node:events'
 import { Agent, get as httpGet, type IncomingMessage } from 'node:http'
 import { performance } from 'node:perf_hooks'
-import {
-  commandLine,
-  runCommand,
-  seededRandom,
-  stopSignal,
-  table,
-  type Terminal
-} from '@tapedeck/core'
+import { commandLine, runCommand, seededRandom, table, type Terminal } from '@tapedeck/core'
 import type { Database } from '@tapedeck/mongo'
-import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
-import { freePort } from '../../support/free-port.ts'
+import { SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import { aScore } from '../../support/forecast-parts.ts'
 import { aBar, aForecast, aSymbol } from '../../support/market-documents.ts'
-import { OwnScope } from '../../support/scope.ts'
 import { ownDatabase } from '../../support/own-database.ts'
-import { servers, startTestServers } from '../../support/servers.ts'
-import { startService, type RunningService } from '../../support/service-process.ts'
-import { until } from '../../support/until.ts'
+import { servers } from '../../support/servers.ts'
+import type { RunningService } from '../../support/service-process.ts'
 import { processCost } from '../verify-tape/process-cost.ts'
+import { onServers, readyApi } from './on-servers.ts'
 import { STORED_EVERY_MS, STORED_FROM_MS, STORED_SYMBOLS, storeTrades } from './stored-trades.ts'
 
-const START_LIMIT_MS = 30_000
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 const LARGE_READS = 200
@@ -82,54 +72,44 @@ async function main(
   given: Exclude<ReturnType<typeof command.read>, 'help'>,
   terminal: Terminal
 ): Promise<0 | 1> {
-  const signal = stopSignal()
-  const running = await startTestServers({
-    progress: createProgress((text) => process.stderr.write(text)),
-    signal
-  })
-  const scope = new OwnScope()
-  try {
-    const { env: onServers, mongoUri, database: name } = servers()
+  const { runs, overload } = await onServers(async ({ scope, signal }) => {
+    const { env, mongoUri, database: name } = servers()
     const { database } = await ownDatabase(scope, { mongoUri, database: name })
     const spanMs = given.trades * STORED_EVERY_MS
     await storeTrades(database, given.trades, terminal, signal)
     await storeResults(database, spanMs, terminal, signal)
-    const port = await freePort()
-    const env = { ...onServers, KAFKA_BROKERS: '', API_PORT: String(port), API_RATE_LIMIT: '0' }
-    const api = await startService('api', { ...env, SYMBOLS: STORED_SYMBOLS.join(',') })
-    try {
-      await until('the api is ready', async () => (await api.readiness()).ready, START_LIMIT_MS)
-      const runs = await readsOf(port, database, { ...given, spanMs }, terminal)
-      const overload = await overloaded(api, port, spanMs)
-      terminal.write(
-        table([
-          ['read', 'p50 ms', 'p99 ms', 'bytes', 'failures', 'plans'],
-          ...runs.map(({ path, p50, p99, bytes, failures, plans }) => [
-            path,
-            p50.toFixed(1),
-            p99.toFixed(1),
-            String(bytes),
-            String(failures),
-            plans
-          ])
-        ])
-      )
-      const { counts, readyP50, readyMost, looks, memory } = overload
-      const answers = Object.entries(counts).map(([status, count]) => `${count} times ${status}`)
-      terminal.write(
-        `${LARGE_READS} reads of 10000 rows at once: ${answers.join(', ')}; /readyz after ${readyP50.toFixed(0)} ms ` +
-          `(median of ${looks}), ${readyMost.toFixed(0)} ms at most; ${memory} MiB of the api\n`
-      )
-      if (given.isJson) terminal.write(`${JSON.stringify({ runs, overload })}\n`)
-      const isExpected = Object.keys(counts).every((status) => status === '200' || status === '429')
-      return isExpected && runs.every(({ failures }) => failures === 0) ? 0 : 1
-    } finally {
-      await api.stop()
+    const { api, port } = await readyApi(scope, {
+      ...env,
+      API_RATE_LIMIT: '0',
+      SYMBOLS: STORED_SYMBOLS.join(',')
+    })
+    return {
+      runs: await readsOf(port, database, { ...given, spanMs }, terminal),
+      overload: await overloaded(api, port, spanMs)
     }
-  } finally {
-    await scope.end()
-    await running.close()
-  }
+  })
+  terminal.write(
+    table([
+      ['read', 'p50 ms', 'p99 ms', 'bytes', 'failures', 'plans'],
+      ...runs.map(({ path, p50, p99, bytes, failures, plans }) => [
+        path,
+        p50.toFixed(1),
+        p99.toFixed(1),
+        String(bytes),
+        String(failures),
+        plans
+      ])
+    ])
+  )
+  const { counts, readyP50, readyMost, looks, memory } = overload
+  const answers = Object.entries(counts).map(([status, count]) => `${count} times ${status}`)
+  terminal.write(
+    `${LARGE_READS} reads of 10000 rows at once: ${answers.join(', ')}; /readyz after ${readyP50.toFixed(0)} ms ` +
+      `(median of ${looks}), ${readyMost.toFixed(0)} ms at most; ${memory} MiB of the api\n`
+  )
+  if (given.isJson) terminal.write(`${JSON.stringify({ runs, overload })}\n`)
+  const isExpected = Object.keys(counts).every((status) => status === '200' || status === '429')
+  return isExpected && runs.every(({ failures }) => failures === 0) ? 0 : 1
 }
 
 const BATCH = 10_000

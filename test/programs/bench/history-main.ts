@@ -4,26 +4,23 @@
  */
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { get as httpGet, type IncomingMessage } from 'node:http'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { commandLine, runCommand, stopSignal, table, type Terminal } from '@tapedeck/core'
-import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
+import { commandLine, runCommand, table, type Terminal } from '@tapedeck/core'
+import { SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import { TABLE_FORMAT_NAMES } from '@tapedeck/table'
-import { freePort } from '../../support/free-port.ts'
-import { OwnScope } from '../../support/scope.ts'
+import { temporaryFolder } from '../../support/scope.ts'
 import { ownDatabase } from '../../support/own-database.ts'
-import { servers, startTestServers } from '../../support/servers.ts'
-import { startService, type RunningService } from '../../support/service-process.ts'
-import { until } from '../../support/until.ts'
+import { servers } from '../../support/servers.ts'
+import type { RunningService } from '../../support/service-process.ts'
+import { onServers, readyApi } from './on-servers.ts'
 import { storeTrades } from './stored-trades.ts'
 import { processCost } from '../verify-tape/process-cost.ts'
 
 /** Resident memory of the api at most, MiB. */
 const MEMORY_LIMIT = 300
-const START_LIMIT_MS = 30_000
 
 const command = commandLine({
   name: 'bench:history',
@@ -64,40 +61,21 @@ async function main(
   given: Exclude<ReturnType<typeof command.read>, 'help'>,
   terminal: Terminal
 ): Promise<0 | 1> {
-  const signal = stopSignal()
-  const running = await startTestServers({
-    progress: createProgress((text) => process.stderr.write(text)),
-    signal
-  })
-  const scope = new OwnScope()
-  const folder = await mkdtemp(path.join(tmpdir(), 'history-'))
-  const runs: FormatRun[] = []
-  try {
-    const { env: onServers, mongoUri, database: name } = servers()
+  const runs = await onServers(async ({ scope, signal }) => {
+    const folder = await temporaryFolder(scope)
+    const { env, mongoUri, database: name } = servers()
     const { database } = await ownDatabase(scope, { mongoUri, database: name })
     await storeTrades(database, given.trades, terminal, signal)
-    const port = await freePort()
-    const api = await startService('api', {
-      ...onServers,
-      KAFKA_BROKERS: '',
-      API_PORT: String(port)
-    })
-    try {
-      await until('the api is ready', async () => (await api.readiness()).ready, START_LIMIT_MS)
-      for (const format of given.formats) {
-        const run = await download(api, port, format, path.join(folder, format))
-        terminal.note(`  ${rowOf(run).join('  ')}`)
-        runs.push(run)
-        await rm(path.join(folder, format))
-      }
-    } finally {
-      await api.stop()
+    const { api, port } = await readyApi(scope, env)
+    const done: FormatRun[] = []
+    for (const format of given.formats) {
+      const run = await download(api, port, format, path.join(folder, format))
+      terminal.note(`  ${rowOf(run).join('  ')}`)
+      done.push(run)
+      await rm(path.join(folder, format))
     }
-  } finally {
-    await scope.end()
-    await rm(folder, { recursive: true, force: true })
-    await running.close()
-  }
+    return done
+  })
   const columns = ['format', 'rows', 'seconds', 'rows/s', 'bytes a row', 'MiB of the api']
   terminal.write(table([columns, ...runs.map(rowOf)]))
   if (given.isJson) terminal.write(`${JSON.stringify({ runs })}\n`)

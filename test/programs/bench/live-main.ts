@@ -2,13 +2,14 @@
  * `npm run bench:live`: how long a trade takes from its receipt to the clients of the stream, and what that costs the
  * api. Exit code 0 only when every client received every trade.
  */
-import { commandLine, runCommand, stopSignal, table, type Terminal } from '@tapedeck/core'
+import { commandLine, runCommand, table, type Terminal } from '@tapedeck/core'
 import { ensureTopics } from '@tapedeck/kafka'
-import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
+import { SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import { freePort } from '../../support/free-port.ts'
-import { servers, startTestServers } from '../../support/servers.ts'
+import { servers } from '../../support/servers.ts'
 import { startService } from '../../support/service-process.ts'
 import { runLive, type LiveRun } from './live-run.ts'
+import { onServers } from './on-servers.ts'
 
 const command = commandLine({
   name: 'bench:live',
@@ -46,38 +47,29 @@ async function main(
   given: Exclude<ReturnType<typeof command.read>, 'help'>,
   terminal: Terminal
 ): Promise<0 | 1> {
-  const signal = stopSignal()
-  const running = await startTestServers({
-    progress: createProgress((text) => process.stderr.write(text)),
-    signal
-  })
-  const runs: LiveRun[] = []
-  try {
-    const { brokers, topic, env: onServers } = servers()
+  const runs = await onServers(async ({ scope, signal }) => {
+    const { brokers, topic, env: names } = servers()
     const kafka = { brokers, topic, ssl: false, sasl: undefined }
     await ensureTopics(kafka)
-    const env = { ...onServers, API_PORT: String(await freePort()) }
+    const env = { ...names, API_PORT: String(await freePort()) }
     const consumer = await startService('consumer', env)
-    try {
-      for (const tradesPerSecond of given.rates) {
-        for (const clients of given.clients) {
-          signal.throwIfAborted()
-          const run = await runLive(kafka, env, {
-            tradesPerSecond,
-            clients,
-            seconds: given.seconds,
-            profileDir: given.profileDir
-          })
-          terminal.note(`  ${rowOf(run).join('  ')}`)
-          runs.push(run)
-        }
+    scope.after(() => consumer.stop())
+    const done: LiveRun[] = []
+    for (const tradesPerSecond of given.rates) {
+      for (const clients of given.clients) {
+        signal.throwIfAborted()
+        const run = await runLive(kafka, env, {
+          tradesPerSecond,
+          clients,
+          seconds: given.seconds,
+          profileDir: given.profileDir
+        })
+        terminal.note(`  ${rowOf(run).join('  ')}`)
+        done.push(run)
       }
-    } finally {
-      await consumer.stop()
     }
-  } finally {
-    await running.close()
-  }
+    return done
+  })
   terminal.write(`${table([HEAD, ...runs.map(rowOf)])}\n`)
   if (given.isJson) terminal.write(`${JSON.stringify({ runs })}\n`)
   return runs.every(({ received, published }) => received >= published) ? 0 : 1

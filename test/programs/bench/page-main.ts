@@ -2,14 +2,13 @@
  * `npm run bench:page`: the live page in a real browser on the whole pipeline: how soon it paints, how many frames a second
  * it draws while many trades come, and what it transfers. Exit code 0 when the page was live throughout.
  */
-import { commandLine, runCommand, stopSignal, table, type Terminal } from '@tapedeck/core'
+import { commandLine, runCommand, table, type Terminal } from '@tapedeck/core'
 import { DEFAULT_SYMBOLS } from '@tapedeck/domain'
-import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
+import { SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import type { Page } from 'playwright-core'
 import { openBrowser } from '../../support/browser.ts'
 import { openPipeline } from '../../support/page-pipeline.ts'
-import { OwnScope } from '../../support/scope.ts'
-import { startTestServers } from '../../support/servers.ts'
+import { onServers } from './on-servers.ts'
 
 const START_LIMIT_MS = 60_000
 const PAST = { thinMs: 3_600_000, denseMs: 600_000 }
@@ -45,13 +44,7 @@ async function main(
   given: Exclude<ReturnType<typeof command.read>, 'help'>,
   terminal: Terminal
 ): Promise<0 | 1> {
-  const signal = stopSignal()
-  const running = await startTestServers({
-    progress: createProgress((text) => process.stderr.write(text)),
-    signal
-  })
-  const scope = new OwnScope()
-  try {
+  return onServers(async ({ scope }) => {
     const browser = await openBrowser(scope)
     const rate = given.rate / DEFAULT_SYMBOLS.length
     const pipeline = await openPipeline(scope, DEFAULT_SYMBOLS, PAST, {
@@ -92,10 +85,7 @@ async function main(
     terminal.write(table([Object.keys(found), Object.values(found).map(String)]))
     if (given.isJson) terminal.write(`${JSON.stringify(found)}\n`)
     return isLive ? 0 : 1
-  } finally {
-    await scope.end()
-    await running.close()
-  }
+  })
 }
 
 /** When the page first showed something, ms after the navigation began. */

@@ -2,10 +2,11 @@
  * `npm run bench:pipeline`: fills a topic, then measures how fast consumers store it all in MongoDB.
  * Exit code 0 only when every trade stands once and any number of consumers gives the same bars.
  */
-import { commandLine, runCommand, stopSignal, type Terminal } from '@tapedeck/core'
-import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
-import { servers, startTestServers } from '../../support/servers.ts'
+import { commandLine, runCommand, type Terminal } from '@tapedeck/core'
+import { SERVER_SETTINGS } from '@tapedeck/stack/testing'
+import { servers } from '../../support/servers.ts'
 import { fillTopic, type Backlog } from './backlog.ts'
+import { onServers } from './on-servers.ts'
 import { runPipeline, type PipelineRun } from './pipeline-run.ts'
 import { readSyntheticOptions, SYNTHETIC_OPTIONS } from './synthetic-trades.ts'
 
@@ -78,15 +79,10 @@ async function main(
 ): Promise<0 | 1> {
   const { shape, timeframes, kill, profileDir } = given
   const { trades } = shape
-  const signal = stopSignal()
   const say = (text: string): void => terminal.note(`  ${text}`)
-  const running = await startTestServers({
-    progress: createProgress((text) => process.stderr.write(text)),
-    signal
-  })
   const runs: PipelineRun[] = []
   const problems: string[] = []
-  try {
+  return onServers(async ({ processes, signal }) => {
     const { brokers, mongoUri, topic } = servers()
     const kafka = { brokers, topic, ssl: false, sasl: undefined }
     const backlog = await fillTopic(kafka, shape, given.partitions, say)
@@ -104,7 +100,7 @@ async function main(
         trades,
         bySymbol: backlog.bySymbol,
         env: timeframes === undefined ? {} : { TIMEFRAMES: timeframes },
-        servers: running.processes,
+        servers: processes,
         profileDir,
         say
       })
@@ -120,9 +116,7 @@ async function main(
     terminal.write(holds ? '\nholds: every trade once, the same bars\n' : `\n${verdict}FAILS\n`)
     if (given.isJson) terminal.write(`${JSON.stringify({ holds, problems, runs })}\n`)
     return holds ? 0 : 1
-  } finally {
-    await running.close()
-  }
+  })
 }
 
 await runCommand({ ...command, run: main })
