@@ -3,7 +3,7 @@ import { fullJitter, hasCode, messageOf, retry, TapedeckError, withTimeout } fro
 import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { createClient, withAdmin, type ClientLog } from './client.ts'
 import type { KafkaConfig } from './config.ts'
-import { forgetGroup } from './group.ts'
+import { forgetGroup, leaveGroup } from './group.ts'
 
 /** Consecutive records of one partition as they were appended. */
 export interface FollowedBatch {
@@ -131,7 +131,7 @@ class Follower {
       await failed.promise
     } finally {
       signal.removeEventListener('abort', stop)
-      await withTimeout(consumer.disconnect(), CLOSE_LIMIT_MS, 'Leaving').catch(() => undefined)
+      await leaveGroup(consumer).catch(() => undefined)
     }
   }
 

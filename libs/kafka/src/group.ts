@@ -1,10 +1,24 @@
 import { messageOf, withTimeout } from '@tapedeck/core'
+import type { Consumer } from 'kafkajs'
 import { createClient, type ClientLog } from './client.ts'
 import { clusterOf } from './cluster.ts'
 import type { KafkaConfig } from './config.ts'
 
 const EVICT_LIMIT_MS = 5000
 const FORGET_LIMIT_MS = 3500
+const LEAVE_LIMIT_MS = 3500
+
+/**
+ * Ends a consumer: it leaves its group and disconnects.
+ *
+ * kafkajs does not know of a start that is under way, which may be one after a crash: it disconnects, and when the
+ * group was joined it connects again and reads for ever. Such a start is ended at its first fetch.
+ * @throws TIMEOUT when a broker does not answer within 3.5 s
+ */
+export function leaveGroup(consumer: Consumer): Promise<void> {
+  consumer.on(consumer.events.FETCH_START, () => consumer.disconnect())
+  return withTimeout(consumer.disconnect(), LEAVE_LIMIT_MS, 'Leaving the group')
+}
 
 /**
  * Removes members from a group, so that it does not wait for their sessions to end. Only for members

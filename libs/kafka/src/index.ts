@@ -24,7 +24,7 @@ export {
   type DeadRecord
 } from './dead-letters.ts'
 export { followTopics, type FollowedBatch } from './follow.ts'
-export { evictMembers, forgetGroup } from './group.ts'
+export { evictMembers, forgetGroup, leaveGroup } from './group.ts'
 export { openLogEnds, partitionEnds, type LogEnds } from './log-ends.ts'
 export { readTail } from './log-tail.ts'
 export { partitionOf, placementTopicOf } from './placement.ts'

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { messageOf, TapedeckError, withTimeout } from '@tapedeck/core'
+import { messageOf, TapedeckError } from '@tapedeck/core'
 import type { Consumer, KafkaMessage } from 'kafkajs'
 import { createClient, withAdmin } from './client.ts'
 import type { KafkaConfig } from './config.ts'
-import { forgetGroup } from './group.ts'
+import { forgetGroup, leaveGroup } from './group.ts'
 
 /** The offsets of a partition that hold records, [low, high). */
 export interface Range {
@@ -24,8 +24,6 @@ interface ReadOptions {
   /** How long the broker may send nothing before the read fails. */
   readonly idleLimitMs: number
 }
-
-const CLOSE_LIMIT_MS = 3500
 
 /** The offsets of each partition of a topic now; none for a topic that is missing. @throws BROKER_UNREACHABLE */
 export async function rangesOf(
@@ -73,7 +71,7 @@ export async function readRanges(
     const failure = `Cannot read ${topic}: ${messageOf(cause)}`
     throw new TapedeckError('BROKER_UNREACHABLE', failure, { cause })
   } finally {
-    await withTimeout(consumer.disconnect(), CLOSE_LIMIT_MS, 'Leaving').catch(() => undefined)
+    await leaveGroup(consumer).catch(() => undefined)
     await forgetGroup(config, groupId)
   }
 }

@@ -1,7 +1,8 @@
-import { hasCode, messageOf, TapedeckError, whileWaiting, withTimeout } from '@tapedeck/core'
+import { hasCode, messageOf, TapedeckError, whileWaiting } from '@tapedeck/core'
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { createClient, type ClientLog } from './client.ts'
 import type { KafkaConfig } from './config.ts'
+import { leaveGroup } from './group.ts'
 import { unreadableOf, type UnreadableBatch } from './unreadable-batch.ts'
 
 interface IncomingRecord {
@@ -57,8 +58,6 @@ export interface TradeSourceOptions {
   /** Bytes of one partition in one fetch at most. */
   readonly fetchBytes?: number
 }
-
-const CLOSE_LIMIT_MS = 3500
 
 /**
  * Reads the topic as a member of the group and hands batches to `reader`, partition by partition.
@@ -118,7 +117,7 @@ export async function openTradeSource(
       eachBatch: (payload) => eachBatch(payload, config.topic, consumer, sought, reader)
     })
   } catch (cause) {
-    await withTimeout(consumer.disconnect(), CLOSE_LIMIT_MS, 'Leaving').catch(() => undefined)
+    await leaveGroup(consumer).catch(() => undefined)
     throw new TapedeckError(
       'BROKER_UNREACHABLE',
       `Cannot read ${config.topic}: ${messageOf(cause)}, expected a broker with that topic`,
@@ -130,7 +129,7 @@ export async function openTradeSource(
       await consumer.commitOffsets([{ topic: config.topic, partition, offset: String(nextOffset) }])
     },
     reseek: (partition) => void start(partition),
-    close: () => withTimeout(consumer.disconnect(), CLOSE_LIMIT_MS, 'Leaving the group')
+    close: () => leaveGroup(consumer)
   }
 }
 
