@@ -12,7 +12,7 @@ const LEAVE_LIMIT_MS = 3500
  * Ends a consumer: it leaves its group and disconnects.
  *
  * kafkajs does not know of a start that is under way, which may be one after a crash: it disconnects, and when the
- * group was joined it connects again and reads for ever. Such a start is ended at its first fetch.
+ * group was joined it connects again and reads on. Such a start is ended at its first fetch.
  * @throws TIMEOUT when a broker does not answer within 3.5 s
  */
 export function leaveGroup(consumer: Consumer): Promise<void> {
