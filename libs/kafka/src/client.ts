@@ -1,5 +1,3 @@
-import net from 'node:net'
-import tls from 'node:tls'
 import './timer-fix.ts'
 import './codecs.ts'
 import { hasCode, messageOf, retry, Secret, TapedeckError, withTimeout } from '@tapedeck/core'
@@ -13,6 +11,7 @@ import {
 } from 'kafkajs'
 import { DEFAULT_TOPICS, type KafkaConfig } from './config.ts'
 import { assertPlaceable, placementTopicOf } from './placement.ts'
+import { connectTo, splittable, withOwnSockets } from './sockets.ts'
 
 /** Receives the client's own log: level, message and a flat record. */
 export type ClientLog = (
@@ -51,62 +50,39 @@ export function createClient(
       const text = `${message} ${String(details['error'] ?? '')}`
       log(TRANSIENT.test(text) ? 'debug' : (LEVELS[level] ?? 'debug'), message, details)
     }
-  return new Kafka({
-    clientId,
-    brokers: config.brokers.map(splittable),
-    socketFactory: connectTo,
-    ssl: config.ssl,
-    ...(config.sasl !== undefined && {
-      sasl: {
-        // kafkajs has a type for each mechanism; they share this form.
-        mechanism: config.sasl.mechanism as 'plain',
-        username: config.sasl.username,
-        password:
-          config.sasl.password instanceof Secret
-            ? config.sasl.password.reveal()
-            : config.sasl.password
-      }
-    }),
-    connectionTimeout: 3000,
-    authenticationTimeout: 5000,
-    requestTimeout: 30_000,
-    // Each try to connect takes the next broker of the list: one that is down must not stand for all.
-    retry: {
-      initialRetryTime: 100,
-      maxRetryTime: 2000,
-      retries: Math.max(retries, config.brokers.length - 1)
-    },
-    logLevel: logLevel.INFO,
-    logCreator: creator
-  })
-}
-
-const IPV6_SUFFIX = '.ipv6-literal.net'
-const KEEP_ALIVE_MS = 60_000
-
-/** kafkajs splits an address at its first colon: an IPv6 address is passed in the form that has none. */
-function splittable(broker: string): string {
-  const [, address = '', port] = /^\[(.*)\]:(\d+)$/.exec(broker) ?? []
-  return address === '' ? broker : `${address.replaceAll(':', '-')}${IPV6_SUFFIX}:${port}`
-}
-
-/**
- * Connects as kafkajs does by itself, and to the addresses that `splittable` has made. Requests are sent at once:
- * with Nagle's algorithm one that follows an unanswered one waits for a delayed ACK, 40 ms on Linux.
- */
-const connectTo: ISocketFactory = ({ host: given, port, ssl, onConnect }) => {
-  const isIpv6 = given.endsWith(IPV6_SUFFIX)
-  const host = isIpv6 ? given.slice(0, -IPV6_SUFFIX.length).replaceAll('-', ':') : given
-  const name = net.isIP(host) === 0 ? { servername: host } : {}
-  // False without TLS, true or the options of tls with it; its type says another thing.
-  const options = ssl as unknown as boolean | tls.ConnectionOptions
-  const socket =
-    options === false || options === undefined
-      ? net.connect({ host, port }, onConnect)
-      : tls.connect({ host, port, ...name, ...(options === true ? {} : options) }, onConnect)
-  socket.setNoDelay(true)
-  socket.setKeepAlive(true, KEEP_ALIVE_MS)
-  return socket
+  const make = (socketFactory: ISocketFactory): Kafka =>
+    new Kafka({
+      clientId,
+      brokers: config.brokers.map(splittable),
+      socketFactory,
+      ssl: config.ssl,
+      ...(config.sasl !== undefined && {
+        sasl: {
+          // kafkajs has a type for each mechanism; they share this form.
+          mechanism: config.sasl.mechanism as 'plain',
+          username: config.sasl.username,
+          password:
+            config.sasl.password instanceof Secret
+              ? config.sasl.password.reveal()
+              : config.sasl.password
+        }
+      }),
+      connectionTimeout: 3000,
+      authenticationTimeout: 5000,
+      requestTimeout: 30_000,
+      // Each try to connect takes the next broker of the list: one that is down must not stand for all.
+      retry: {
+        initialRetryTime: 100,
+        maxRetryTime: 2000,
+        retries: Math.max(retries, config.brokers.length - 1)
+      },
+      logLevel: logLevel.INFO,
+      logCreator: creator
+    })
+  const client = make(connectTo)
+  client.admin = (options) => withOwnSockets(make, (own) => own.admin(options))
+  client.producer = (options) => withOwnSockets(make, (own) => own.producer(options))
+  return client
 }
 
 /**

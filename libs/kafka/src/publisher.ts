@@ -62,6 +62,7 @@ export class Publisher {
   readonly #readPlacement: (() => Promise<number>) | undefined
   #producer: Producer | undefined
   #isSending = false
+  #isClosed = false
   /** The partitions of the send in flight. */
   readonly #sentTo = new Set<number>()
 
@@ -123,7 +124,9 @@ export class Publisher {
     }
   }
 
+  /** Disconnects; a send that is under way fails, and so does every later one. */
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.#drop()
   }
 
@@ -146,6 +149,8 @@ export class Publisher {
     })
     try {
       await producer.connect()
+      // A producer that was made meanwhile would outlive this.
+      if (this.#isClosed) throw new Error('the publisher was closed')
     } catch (cause) {
       await producer.disconnect().catch(() => undefined)
       throw new TapedeckError(
