@@ -154,6 +154,8 @@ describe('the live page in a browser', options, () => {
     })
     await page.goto(`${pipeline.url}/#symbol=AAPL&timeframe=5s`)
     await isLive(page)
+    // Stored history is asked once, which takes as long as the machine is busy.
+    await page.waitForLoadState('networkidle')
     await eventually(() => assert.ok(ends.size >= 2))
     const [bytesBefore, beganMs] = [bytes, Math.max(...ends)]
     await eventually(() => assert.ok(Math.max(...ends) >= beganMs + 25_000))

@@ -16,13 +16,13 @@ import {
   type Offer
 } from './layout.ts'
 import { Market } from './market.ts'
-import type { ChartBar } from './series.ts'
 import { followFeed, Lag, showMode, showStream, TradeRate } from './status.ts'
 import { Tape } from './tape.ts'
 import { setUpToken } from './token.ts'
 import { Watchlist } from './watchlist.ts'
 import { WhyDialog } from './why.ts'
 import type { SymbolList, SymbolRow } from './rows.ts'
+import type { ChartBar } from './series.ts'
 
 const STORED = 'tapedeck-layout'
 /** Which symbols there are, and their states, changes seldom, ms. */

@@ -5,8 +5,14 @@ import { $ } from './dom.ts'
 import { decimalsOf, decimalsOfBars } from './format.ts'
 import type { Layout } from './layout.ts'
 import { hasSessionVwap, type VwapSeed } from './lines.ts'
-import { BarSeries, windowMsOf, type ChartBar } from './series.ts'
 import type { Outage, ScoreRow, StoredForecast, SummaryRow } from './rows.ts'
+import {
+  BarSeries,
+  SERIES_FIELDS,
+  windowMsOf,
+  type ChartBar,
+  type ChartForecast
+} from './series.ts'
 import { storedToken } from './token.ts'
 
 /** The forecasts of a series in words and numbers. */
@@ -41,6 +47,7 @@ const FORECAST_MS = 2000
 const POLL_MS = 2000
 /** The timeframe whose sums begin a session's VWAP. */
 const SEED_TIMEFRAME = '1m'
+const SEED_FIELDS = 'notional,vwap,session,tradeDate'
 const DAY_MS = 86_400_000
 
 /**
@@ -122,7 +129,12 @@ export class Market {
   async #load(range: { from: number; to?: number; limit: number }): Promise<void> {
     const { symbol, series } = this
     const { timeframe, model, horizon } = this.layout
-    const { bars } = await ask<{ bars: ChartBar[] }>('bars', { symbol, timeframe, ...range })
+    const { bars } = await ask<{ bars: ChartBar[] }>('bars', {
+      symbol,
+      timeframe,
+      fields: SERIES_FIELDS.bars,
+      ...range
+    })
     if (this.#ended.signal.aborted) return
     series.addBars(bars)
     const isOlder = range.to !== undefined || range.from === 0
@@ -137,11 +149,12 @@ export class Market {
       this.#loadOutages(first.time),
       horizon === undefined
         ? undefined
-        : ask<{ forecasts: StoredForecast[] }>('forecasts', {
+        : ask<{ forecasts: ChartForecast[] }>('forecasts', {
             symbol,
             timeframe,
             horizon,
             model,
+            fields: SERIES_FIELDS.forecasts,
             ...since,
             ...until,
             limit: 2 * PAGE_BARS
@@ -170,9 +183,10 @@ export class Market {
     const stepMs = Math.max(windowMsOf(SEED_TIMEFRAME), windowMsOf(timeframe))
     const untilMs = Math.ceil(first.time / stepMs) * stepMs
     const range = { from: first.time - DAY_MS, to: untilMs, limit: 1500 }
-    const { bars } = await ask<{ bars: ChartBar[] }>('bars', {
+    const { bars } = await ask<{ bars: Parameters<typeof vwapPartOf>[0][] }>('bars', {
       symbol: this.symbol,
       timeframe: SEED_TIMEFRAME,
+      fields: SEED_FIELDS,
       ...range
     })
     const anchor = anchorOf(first)

@@ -1,4 +1,3 @@
-import type { ForecastRow } from '@tapedeck/client'
 import type {
   AutoscaleInfo,
   IPrimitivePaneRenderer,
@@ -8,15 +7,15 @@ import type {
   SeriesAttachedParameter
 } from 'lightweight-charts'
 import { colourOf } from './dom.ts'
-import { placeOf, type Slot } from './series.ts'
-import type { Outage, StoredForecast } from './rows.ts'
+import type { Outage } from './rows.ts'
+import { placeOf, type ChartForecast, type Slot } from './series.ts'
 
 /** What the overlays of the price pane show. */
 export interface OverlayData {
   readonly slots: readonly Slot[]
   readonly windowMs: number
   readonly outages: readonly Outage[]
-  readonly forecasts: readonly ForecastRow[]
+  readonly forecasts: readonly ChartForecast[]
   /** The model is worse than "the price stays put": drawn grey. */
   readonly isDoubtful: boolean
   readonly shadesSessions: boolean
@@ -174,7 +173,7 @@ export class Overlays implements ISeriesPrimitive {
   #drawForecast(
     context: CanvasRenderingContext2D,
     { slots, windowMs, isDoubtful }: OverlayData,
-    forecast: ForecastRow & Partial<Pick<StoredForecast, 'lower' | 'upper'>>,
+    forecast: ChartForecast,
     from: number,
     to: number
   ): void {

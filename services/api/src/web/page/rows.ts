@@ -18,6 +18,6 @@ export type StoredForecast = ForecastsAnswer['forecasts'][number]
 export type SummaryRow = SummaryAnswer['summary'][number]
 export type ScoreRow = ScoredSeries
 export type BarAccount = Omit<BarTradesAnswer, 'bar'> & {
-  readonly bar: BarRow & { readonly lateVolume?: number; readonly coveragePercent?: number | null }
+  readonly bar: BarRow & { readonly lateVolume?: number }
 }
 export type RateRow = TradeRatesAnswer['rates'][number]

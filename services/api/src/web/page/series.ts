@@ -1,11 +1,55 @@
 import type { BarRow, ForecastRow, TradeRow } from '@tapedeck/client'
-import type { Outage } from './rows.ts'
+import type { Outage, StoredForecast } from './rows.ts'
 
-/** A bar as REST and stream have it in common; REST has the fields of a late correction too. */
-export type ChartBar = BarRow & {
-  readonly lateVolume?: number
-  readonly coveragePercent?: number | null
+const BAR = [
+  'id',
+  'symbol',
+  'timeframe',
+  'time',
+  'end',
+  'status',
+  'revision',
+  'revisionCause',
+  'open',
+  'high',
+  'low',
+  'close',
+  'volume',
+  'notional',
+  'vwap',
+  'tradeCount',
+  'lateCount',
+  'coverage',
+  'gapIds',
+  'session',
+  'tradeDate'
+] as const satisfies readonly (keyof BarRow)[]
+const FORECAST = [
+  'id',
+  'model',
+  'horizon',
+  'status',
+  'time',
+  'targetEnd',
+  'forecast',
+  'bandLower',
+  'bandUpper',
+  'error',
+  'naiveError'
+] as const satisfies readonly (keyof ForecastRow)[]
+const BOUNDS = ['lower', 'upper'] as const satisfies readonly (keyof StoredForecast)[]
+
+/** The fields that the chart asks of stored bars and forecasts. */
+export const SERIES_FIELDS = {
+  bars: [...BAR, 'lateVolume'].join(),
+  forecasts: [...FORECAST, ...BOUNDS].join()
 }
+
+/** A bar as REST and stream have it in common; REST has the volume of a late correction too. */
+export type ChartBar = Pick<BarRow, (typeof BAR)[number]> & { readonly lateVolume?: number }
+/** A forecast as REST and stream have it in common; REST has the bounds of the model without the learnt band too. */
+export type ChartForecast = Pick<ForecastRow, (typeof FORECAST)[number]> &
+  Partial<Pick<StoredForecast, (typeof BOUNDS)[number]>>
 
 /** A place on the time axis: a window with its bar, or without one where nothing traded. */
 export interface Slot {
@@ -53,7 +97,7 @@ export class BarSeries {
   readonly timeframe: string
   #bars: ChartBar[] = []
   readonly #byId = new Map<string, ChartBar>()
-  readonly #forecasts = new Map<string, ForecastRow>()
+  readonly #forecasts = new Map<string, ChartForecast>()
   /** Whether the oldest stored bar is among them. */
   isComplete = false
 
@@ -70,7 +114,7 @@ export class BarSeries {
   }
 
   /** By their target, ascending. */
-  get forecasts(): ForecastRow[] {
+  get forecasts(): ChartForecast[] {
     return [...this.#forecasts.values()].toSorted((a, b) => a.time - b.time)
   }
 
@@ -102,7 +146,11 @@ export class BarSeries {
   }
 
   /** Takes versions of forecasts of the model and horizon on show. Returns whether one of them is new or another. */
-  addForecasts(rows: readonly ForecastRow[], model: string, horizon: number | undefined): boolean {
+  addForecasts(
+    rows: readonly ChartForecast[],
+    model: string,
+    horizon: number | undefined
+  ): boolean {
     let isChanged = false
     for (const row of rows) {
       if (row.model !== model || row.horizon !== horizon) continue

@@ -37,6 +37,10 @@ interface Quote {
   at: number
 }
 
+/** What is asked of stored bars: a sparkline, and the close before today. */
+const CLOSING = ['symbol', 'time', 'open', 'close'] as const satisfies readonly (keyof BarRow)[]
+type ClosingBar = Pick<BarRow, (typeof CLOSING)[number]>
+
 interface Row {
   readonly element: HTMLLIElement
   readonly button: HTMLButtonElement
@@ -255,16 +259,18 @@ export class Watchlist {
     const few = missing.slice(0, MOST_SPARKLINES)
     const spanMs = SPARK_BARS * 60_000
     const [minutes, days] = await Promise.all([
-      ask<{ bars: BarRow[] }>('bars', {
+      ask<{ bars: ClosingBar[] }>('bars', {
         symbol: few.join(),
         timeframe: this.#timeframe,
+        fields: CLOSING.join(),
         from: newest - spanMs,
         limit: SPARK_BARS * few.length
       }),
       this.#hasDays
-        ? ask<{ bars: BarRow[] }>('bars', {
+        ? ask<{ bars: ClosingBar[] }>('bars', {
             symbol: missing.join(),
             timeframe: '1d',
+            fields: CLOSING.join(),
             from: newest - 5 * 86_400_000,
             limit: 5 * missing.length
           })

@@ -2,8 +2,8 @@ import { askBarTrades } from './api.ts'
 import { coverageText, revisionText } from './chart.ts'
 import { $, html, setText, typed } from './dom.ts'
 import { clockText, exactPriceText, momentText, sizeText } from './format.ts'
-import type { ChartBar } from './series.ts'
 import type { BarAccount } from './rows.ts'
+import type { ChartBar } from './series.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
   conditions: 'its conditions exclude it',

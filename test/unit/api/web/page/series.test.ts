@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { ForecastRow, TradeRow } from '@tapedeck/client'
+import type { TradeRow } from '@tapedeck/client'
 import fc from 'fast-check'
 import {
   BarSeries,
   isClocked,
   placeOf,
   windowMsOf,
-  type ChartBar
+  type ChartBar,
+  type ChartForecast
 } from '../../../../../services/api/src/web/page/series.ts'
 import { aChartBar } from './a-chart-bar.ts'
 
@@ -27,7 +28,7 @@ const aTrade = (parts: Partial<TradeRow>): TradeRow => ({
   ...parts
 })
 
-const aForecast = (parts: Partial<ForecastRow>): ForecastRow =>
+const aForecast = (parts: Partial<ChartForecast>): ChartForecast =>
   ({
     id: 'f',
     model: 'm',
@@ -37,7 +38,7 @@ const aForecast = (parts: Partial<ForecastRow>): ForecastRow =>
     status: 'open',
     forecast: 100,
     ...parts
-  }) as ForecastRow
+  }) as ChartForecast
 
 function seriesOf(bars: readonly ChartBar[], timeframe = '5s'): BarSeries {
   const series = new BarSeries(timeframe)
