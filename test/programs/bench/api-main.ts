@@ -2,10 +2,12 @@
  * `npm run bench:api`: what each read of the api takes with many trades stored, by which index, and what stays of the
  * api while 200 large reads are asked at once. Exit code 0 only when every answer was right, or a refusal for overload.
  */
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, get as httpGet, type IncomingMessage } from 'node:http'
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { commandLine, runCommand, seededRandom, table, type Terminal } from '@tapedeck/core'
+import { commandLine, repeat, runCommand, seededRandom, table, type Terminal } from '@tapedeck/core'
 import type { Database } from '@tapedeck/mongo'
 import { SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import { aScore } from '../../support/forecast-parts.ts'
@@ -262,33 +264,34 @@ async function ask(
   return { status: response.statusCode ?? 0, length }
 }
 
-/** Asks for 200 large ranges at once, and for `/readyz` as often as it answers until all are answered. */
+/** Asks for 200 large ranges at once, while another process asks for `/readyz` as often as it answers. */
 async function overloaded(
   { pid }: RunningService,
   port: number,
   spanMs: number
 ): Promise<OverloadRun> {
   const agent = new Agent({ maxSockets: Infinity })
-  const ready = new Agent({ keepAlive: true })
-  const load = { isOver: false }
-  const asked = Promise.all(
+  const looks = fork(join(import.meta.dirname, 'ready-looks.ts'), [
+    `http://127.0.0.1:${port}/readyz`
+  ])
+  await once(looks, 'message')
+  let memory = 0
+  const weigh = async (): Promise<void> => {
+    memory = Math.max(memory, (await processCost('api', pid))?.rssMebibytes ?? 0)
+  }
+  const stopWeighing = repeat(100, weigh, () => undefined)
+  const answers = await Promise.all(
     Array.from({ length: LARGE_READS }, (_, at) => {
       const fromMs = STORED_FROM_MS + Math.floor((spanMs / LARGE_READS / 2) * at)
       const url = `/api/v1/trades?symbol=*&from=${fromMs}&to=${fromMs + HOUR_MS}&limit=10000`
       return ask(port, url, agent)
     })
-  ).finally(() => (load.isOver = true))
-  const took: number[] = []
-  let memory = 0
-  while (!load.isOver) {
-    const startedMs = performance.now()
-    await ask(port, '/readyz', ready)
-    took.push(performance.now() - startedMs)
-    memory = Math.max(memory, (await processCost('api', pid))?.rssMebibytes ?? 0)
-  }
-  ready.destroy()
+  )
+  await stopWeighing()
+  looks.send('stop')
+  const [took] = (await once(looks, 'message')) as [number[]]
   const counts: Record<string, number> = {}
-  for (const { status } of await asked) counts[status] = (counts[status] ?? 0) + 1
+  for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1
   took.sort((a, b) => a - b)
   return {
     counts,
