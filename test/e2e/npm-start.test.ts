@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it } from 'node:test'
@@ -59,6 +59,17 @@ describe('npm start', () => {
 
       for (const url of [`${page}readyz`, ...output.matchAll(/http:\S+readyz/g)].map(String)) {
         await eventually(async () => assert.equal((await fetch(url)).status, 200, url))
+      }
+      const targets = JSON.parse(
+        await readFile(path.join(dataDir, 'prometheus-targets.json'), 'utf8')
+      ) as { targets: [string]; labels: { service: string } }[]
+      assert.equal(targets.length, 4)
+      for (const {
+        targets: [target],
+        labels
+      } of targets) {
+        const text = await (await fetch(`http://${target}/metrics`)).text()
+        assert.match(text, /^tapedeck_memory_limit_bytes [1-9]/m, labels.service)
       }
       const listed = (await (await fetch(`${page}api/v1/symbols`)).json()) as {
         mode: string

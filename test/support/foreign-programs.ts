@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
@@ -7,6 +8,42 @@ import { temporaryFolder } from './scope.ts'
 
 const run = promisify(execFile)
 const LIMIT_MS = 300_000
+
+/** A program of the machine that a test needs. */
+interface ForeignProgram {
+  /** As it is called on PATH; the first one found counts. */
+  readonly names: readonly string[]
+  /** The variable that names another one. */
+  readonly variable: string
+  /** In the message: what is expected, and how to get it. */
+  readonly what: string
+  readonly install: string
+}
+
+/** The path of a program: of its variable, or the first one on PATH. @throws when there is none, with how to get one */
+export function programPath({ names, variable, what, install: how }: ForeignProgram): string {
+  const given = process.env[variable] ?? ''
+  const folders = (process.env['PATH'] ?? '').split(path.delimiter)
+  const found =
+    given === ''
+      ? folders.flatMap((folder) => names.map((name) => path.join(folder, name)))
+      : [given]
+  const runnable = found.find((file) => {
+    try {
+      accessSync(file, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+  if (runnable !== undefined) return runnable
+  const where =
+    given === '' ? `no ${names[0]} is on PATH` : `${variable} is ${given}, which does not run`
+  throw new TapedeckError(
+    'SERVER_MISSING',
+    `Cannot run this test: ${where}, expected ${what}. Install one (${how}) or set ${variable} to its program`
+  )
+}
 
 async function install(what: string, command: string, args: readonly string[]): Promise<void> {
   try {

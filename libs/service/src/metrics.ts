@@ -1,9 +1,16 @@
+import { totalmem } from 'node:os'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /** Names end in a unit or `_total`; labels are few and bounded. docs/operations.md lists all metrics. */
 export interface Metrics {
   counter<L extends string = never>(name: string, help: string, labels?: readonly L[]): Counter<L>
-  gauge<L extends string = never>(name: string, help: string, labels?: readonly L[]): Gauge<L>
+  /** @param collect is called before each exposition, and may set the gauge */
+  gauge<L extends string = never>(
+    name: string,
+    help: string,
+    labels?: readonly L[],
+    collect?: (gauge: Gauge<L>) => void
+  ): Gauge<L>
   histogram<L extends string = never>(
     name: string,
     help: string,
@@ -19,11 +26,26 @@ export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
-  return {
+  const metrics: Metrics = {
     counter: <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
       new Counter({ name: `tapedeck_${name}`, help, labelNames, registers }),
-    gauge: <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
-      new Gauge({ name: `tapedeck_${name}`, help, labelNames, registers }),
+    gauge: <L extends string>(
+      name: string,
+      help: string,
+      labelNames: readonly L[] = [],
+      collect?: (gauge: Gauge<L>) => void
+    ) =>
+      new Gauge({
+        name: `tapedeck_${name}`,
+        help,
+        labelNames,
+        registers,
+        ...(collect !== undefined && {
+          collect(this: Gauge<L>) {
+            collect(this)
+          }
+        })
+      }),
     histogram: <L extends string>(
       name: string,
       help: string,
@@ -39,6 +61,15 @@ export function createMetrics(): Metrics {
       }),
     expose: async () => ({ body: await registry.metrics(), contentType: registry.contentType })
   }
+  metrics.gauge('memory_limit_bytes', 'Memory that this process may use').set(memoryLimitBytes())
+  return metrics
+}
+
+/** The limit of the container, or all memory of the machine where there is none. */
+function memoryLimitBytes(): number {
+  // Without a limit it is 0, or more than any machine has.
+  const limit = process.constrainedMemory()
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }
 
 /**

@@ -73,7 +73,7 @@ export class Partitions implements PartitionReader {
     for (const [partition, worker] of this.#open) {
       if (partitions.includes(partition)) continue
       worker.drop()
-      this.#open.delete(partition)
+      this.#forget(partition)
     }
     for (const partition of this.#opening.keys()) {
       if (!this.#open.has(partition)) this.#opening.delete(partition)
@@ -115,7 +115,6 @@ export class Partitions implements PartitionReader {
   async flush(isLast = false): Promise<void> {
     await Promise.all(
       [...this.#open.values()].map(async (worker) => {
-        this.#measure(worker)
         try {
           await worker.flush(isLast)
         } catch (error) {
@@ -131,6 +130,8 @@ export class Partitions implements PartitionReader {
     const { ends, log, topicId } = this.#deps
     const before = [...this.#open.values()].map((worker) => [worker, worker.nextOffset] as const)
     const isAnswered = await ends.look()
+    // Here and not with a flush, which waits for the database: the lag grows while it is away.
+    for (const worker of this.#open.values()) this.#measure(worker)
     try {
       const found = await topicId()
       for (const [worker, nextOffset] of before) {
@@ -179,7 +180,7 @@ export class Partitions implements PartitionReader {
     const { partition } = worker
     worker.drop()
     if (this.#open.get(partition) !== worker) return
-    this.#open.delete(partition)
+    this.#forget(partition)
     const { log, reseek } = this.#deps
     const isFailed = hasCode(error, 'RECORD_FAILED')
     if (isFailed) log.error({ err: error, partition }, 'a record failed and becomes a dead letter')
@@ -262,6 +263,13 @@ export class Partitions implements PartitionReader {
       this.#refused.set(partition, refused)
       return PartitionWorker.open(partition, owner, endOffset, this.#deps, refused)
     })
+  }
+
+  /** The partition is no longer this member's, or not now: what was measured of it is not true any more. */
+  #forget(partition: number): void {
+    const { lag, barsInMemory, watermark } = this.#deps.metrics
+    this.#open.delete(partition)
+    for (const gauge of [lag, barsInMemory, watermark]) gauge.remove({ partition })
   }
 
   #measure({ partition, lag, barsInMemory, watermarkMs }: PartitionWorker): void {

@@ -1,7 +1,14 @@
+import { marketState } from '@tapedeck/domain'
 import { observeLatency, type Metrics } from '@tapedeck/service'
 
 /** The producer's metrics; docs/operations.md has their meaning and what to do. */
 export function producerMetrics(metrics: Metrics) {
+  metrics.gauge(
+    'market_trading',
+    '1 while US stocks trade: pre-market, regular session or after-hours',
+    [],
+    (gauge) => gauge.set(Number(marketState(Date.now()).isTrading))
+  )
   return {
     frames: metrics.counter('frames_received_total', 'Frames received from the feed', ['kind']),
     tradesReceived: metrics.counter('trades_received_total', 'Valid trades received'),

@@ -1,3 +1,4 @@
+import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { hasCode, systemClock, TapedeckError } from '@tapedeck/core'
 import { ensureTopics } from '@tapedeck/kafka'
@@ -24,7 +25,9 @@ import {
   chooseServicePorts,
   pageUrl,
   planServices,
+  scrapeTargets,
   startServices,
+  type ServicePlan,
   type Services
 } from './services.ts'
 import { Troubles } from './troubles.ts'
@@ -160,6 +163,7 @@ export async function startStack(config: StackConfig, context: StackContext): Pr
       progress.say(`Topic ${config.topic} has ${partitions} partitions; collections exist`)
       const ports = await chooseServicePorts(servers.ports, config.env, reserved.port)
       const plans = planServices(config, { brokers, mongoUri }, ports)
+      await writeTargets(config.dataDir, plans)
       const sinceMs = Date.now()
       await reserved.release() // as late as possible, because another stack may look for a port
       const { guard, troubles } = servers
@@ -179,6 +183,13 @@ export async function startStack(config: StackConfig, context: StackContext): Pr
     await close()
     throw error
   }
+}
+
+/** Where a Prometheus finds the services, whose ports are chosen at the first start: grafana/prometheus. */
+async function writeTargets(dataDir: string, plans: readonly ServicePlan[]): Promise<void> {
+  const file = path.join(dataDir, 'prometheus-targets.json')
+  await writeFile(`${file}.new`, scrapeTargets(plans))
+  await rename(`${file}.new`, file)
 }
 
 /** API_PORT if it is set, otherwise the first free port from 8080 on. */

@@ -144,6 +144,15 @@ export function planServices(
   })
 }
 
+/** The services as targets of Prometheus, in the form of its `file_sd_configs`: JSON, each with the label `service`. */
+export function scrapeTargets(plans: readonly ServicePlan[]): string {
+  const targets = plans.map(({ name, readyUrl }) => ({
+    targets: [new URL(readyUrl).host],
+    labels: { service: name }
+  }))
+  return `${JSON.stringify(targets, null, 2)}\n`
+}
+
 /** Where a service is reached from this machine, also when it listens on every address. */
 export function pageUrl(host: string, port: number): string {
   const reachable = host === '0.0.0.0' || host === '::' ? LOCAL : host

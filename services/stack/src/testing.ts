@@ -23,7 +23,7 @@ export {
 } from './screen.ts'
 export { withoutSecretsOfOthers } from './secrets.ts'
 export { StartLimit } from './start-limit.ts'
-export { nodeArguments, planServices, type ServicePlan } from './services.ts'
+export { nodeArguments, planServices, scrapeTargets, type ServicePlan } from './services.ts'
 export { misspelled, readSettings } from './settings.ts'
 export { DISK, Troubles } from './troubles.ts'
 export { supervise, type Running } from './supervise.ts'

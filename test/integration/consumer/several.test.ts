@@ -118,7 +118,7 @@ describe('several consumers in one group', () => {
     const records = tape(900)
     const market = await openMarket(t)
     const { checkpoints } = market.database
-    await start(t, market)
+    const { result } = await start(t, market)
     await market.publish(records.slice(0, 300))
     await allStored(market, 300)
     const before = new Map((await checkpoints.find().toArray()).map((one) => [one._id, one]))
@@ -133,6 +133,10 @@ describe('several consumers in one group', () => {
     const first = after.length > 0 ? before.get(after[0]!._id)?.owner.memberId : undefined
     assert.ok(kept.every(({ owner }) => owner.memberId === first))
     assert.ok(moved.every(({ owner }) => owner.memberId !== first))
+    const text = await (await fetch(`${result.healthUrl}/metrics`)).text()
+    const shown = text.match(/(?<=^tapedeck_consumer_lag_records\{partition=")\d+/gm) ?? []
+    const its = kept.map(({ _id }) => _id.split('/').at(-1) ?? '')
+    assert.deepEqual(shown.toSorted(), its.toSorted(), 'a partition that moved is shown no more')
   })
 
   it('do not evict one of an equal host name in another pid namespace', options, async (t) => {

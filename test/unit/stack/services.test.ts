@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Env } from '@tapedeck/core'
-import { planServices, readConfig, type ServicePlan } from '@tapedeck/stack/testing'
+import { planServices, readConfig, scrapeTargets, type ServicePlan } from '@tapedeck/stack/testing'
 
 const ports = {
   SIMULATOR_PORT: 1,
@@ -70,5 +70,18 @@ describe('planServices()', () => {
     const api = plansOf({ API_HOST: '0.0.0.0' }).find(({ name }) => name === 'api')
     assert.equal(api?.address, 'http://127.0.0.1:8080/')
     assert.equal(api?.readyUrl, 'http://127.0.0.1:8080/readyz')
+  })
+})
+
+describe('scrapeTargets()', () => {
+  it('names each service that runs, at an address that can be reached', () => {
+    const targets = JSON.parse(scrapeTargets(plansOf({ API_HOST: '::' }))) as object[]
+    assert.deepEqual(targets, [
+      { targets: ['127.0.0.1:2'], labels: { service: 'simulator' } },
+      { targets: ['127.0.0.1:4'], labels: { service: 'consumer' } },
+      { targets: ['127.0.0.1:8080'], labels: { service: 'api' } },
+      { targets: ['127.0.0.1:3'], labels: { service: 'producer' } }
+    ])
+    assert.ok(!scrapeTargets(plansOf({ FINNHUB_TOKEN: 'abc' })).includes('simulator'))
   })
 })

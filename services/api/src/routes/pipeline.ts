@@ -64,6 +64,7 @@ type TradeLog = Pick<LiveHub, 'topicName' | 'positions'>
  */
 export function pipelineRoutes(app: Routes, tools: RouteTools, log: TradeLog | undefined): void {
   const { reader, share } = tools
+  exposeAlerts(tools)
   app.get(
     '/api/v1/partitions',
     {
@@ -108,6 +109,42 @@ export function pipelineRoutes(app: Routes, tools: RouteTools, log: TradeLog | u
         COST
       )
   )
+}
+
+const EXPOSED_EVERY_MS = 10_000
+/** Symbols and series may be many: a metric has few labels. */
+const MOST_EXPOSED = 500
+
+/**
+ * Exposes the rows that are above their limits as a metric. The rows are read in the background when somebody asks for
+ * metrics, so that these come at once, without a database too: then there are no rows.
+ */
+function exposeAlerts(tools: RouteTools): void {
+  const { metrics, clock } = tools
+  let readMs = -Infinity
+  let isReading = false
+  const above = metrics.gauge(
+    'alert_above_limit',
+    'Value of each row of /api/v1/alerts that is above its limit',
+    ['alert', 'label'],
+    () => {
+      if (isReading || clock.now() - readMs < EXPOSED_EVERY_MS) return
+      readMs = clock.now()
+      void read()
+    }
+  )
+  const read = async (): Promise<void> => {
+    isReading = true
+    // Not in the budget: it is one read in 10 s, and must not make a request wait or be refused.
+    const found = await alertRows(tools).catch(() => [])
+    isReading = false
+    above.reset()
+    for (const { alert, label, value } of found
+      .filter((row) => row.value > row.limit)
+      .slice(0, MOST_EXPOSED)) {
+      above.set({ alert, label }, value)
+    }
+  }
 }
 
 async function alertRows(tools: RouteTools): Promise<Row[]> {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { systemClock } from '@tapedeck/core'
+import { systemClock, TapedeckError } from '@tapedeck/core'
 import type { BarFields } from '@tapedeck/domain'
 import { renderAlertRules } from '@tapedeck/grafana'
 import { parse } from 'yaml'
+import { eventually } from '../../../support/eventually.ts'
 import { aScore } from '../../../support/forecast-parts.ts'
 import { aBar, aFeedStatus, aGap, aSymbol, T0_MS } from '../../../support/market-documents.ts'
 import { apiOn } from '../reader-double.ts'
@@ -139,5 +140,41 @@ describe('/api/v1/alerts', () => {
       alerts: object[]
     }>()
     assert.deepEqual(alerts, [{ label: 'simulated', value: 0 }])
+  })
+})
+
+describe('the metric alert_above_limit', () => {
+  const aboveOf = (text: string): string[] => text.match(/^tapedeck_alert_above_limit\{.*$/gm) ?? []
+
+  it('has each row that is above its limit, and none without a database', async () => {
+    let nowMs = NOW_MS
+    let isAway = false
+    const app = apiOn(
+      {
+        feeds: () =>
+          isAway
+            ? Promise.reject(new TapedeckError('DATABASE_UNREACHABLE', 'it is away'))
+            : Promise.resolve([
+                aFeedStatus({
+                  updatedAt: new Date(NOW_MS),
+                  lastFrameAt: new Date(NOW_MS),
+                  lastTradeAt: new Date(NOW_MS)
+                })
+              ]),
+        symbols: () => Promise.resolve([aSymbol('AAPL')]),
+        forecastScores: labelled('worse than naive')
+      },
+      { ...systemClock, now: () => nowMs },
+      { SYMBOLS: 'AAPL' }
+    )
+    const above = async (): Promise<string[]> => aboveOf((await app.inject('/metrics')).body)
+    await eventually(async () =>
+      assert.deepEqual(await above(), [
+        'tapedeck_alert_above_limit{alert="worse than naive",label="AAPL 1m +1 linear-regression"} 1'
+      ])
+    )
+    isAway = true
+    nowMs += 15_000
+    await eventually(async () => assert.deepEqual(await above(), []))
   })
 })
