@@ -82,6 +82,9 @@ const RULES: readonly Rule[] = [
 
 const HEADER = `# Written by npm run dashboards from grafana/src/alerts.ts; JSON is YAML too.\n`
 
+/** Seconds between two evaluations of the rules. */
+export const ALERT_INTERVAL_SECONDS = 30
+
 /** Grafana's alert rules as the text of their committed file: each row of the api is an instance, by its label. */
 export function renderAlertRules(): string {
   const groups = [
@@ -89,14 +92,34 @@ export function renderAlertRules(): string {
       orgId: 1,
       name: 'tapedeck',
       folder: 'tapedeck',
-      interval: '30s',
-      rules: RULES.map(ruleOf)
+      interval: `${ALERT_INTERVAL_SECONDS}s`,
+      rules: alertRules()
     }
   ]
   return `${HEADER}${JSON.stringify({ apiVersion: 1, groups }, undefined, 2)}\n`
 }
 
-function ruleOf({ alert, title, limit, lasts, severity, summary }: Rule): object {
+/** A rule in the fields that Grafana's files of provisioning and its HTTP API share. */
+export interface AlertRule {
+  readonly uid: string
+  readonly title: string
+  readonly condition: string
+  readonly data: readonly object[]
+  readonly noDataState: 'OK'
+  readonly execErrState: 'Error'
+  /** A duration, such as `1m`. */
+  readonly for: string
+  readonly annotations: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  readonly isPaused: boolean
+}
+
+/** The rules of the one group `tapedeck`. */
+export function alertRules(): readonly AlertRule[] {
+  return RULES.map(ruleOf)
+}
+
+function ruleOf({ alert, title, limit, lasts, severity, summary }: Rule): AlertRule {
   const model = infinityTarget({
     format: 'table',
     url: '/api/v1/alerts',

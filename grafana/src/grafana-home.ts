@@ -3,6 +3,7 @@ import { access, constants, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { output, type Command } from './command.ts'
 import { INFINITY } from './pins.ts'
+import { ageOf } from './versions.ts'
 
 /** A Grafana installation: how to start its server and its plugin installer. */
 export interface GrafanaHome {
@@ -49,17 +50,13 @@ export async function checkVersion(
   const program: Command = { file: server.file, args: [] }
   const said = await output(program, ['-v'], { env, timeoutMs: 15_000, signal })
   const version = /\b(\d+)\.(\d+)\.(\d+)/.exec(said)?.[0]
-  if (version !== undefined && isOlder(version, INFINITY.needsGrafana)) {
+  if (version !== undefined && ageOf(version) === 'older') {
     throw new TapedeckError(
       'SERVER_MISSING',
       `Cannot use the Grafana in ${folder}: it is ${version}, expected ${INFINITY.needsGrafana} or newer`
     )
   }
   return version
-}
-
-function isOlder(left: string, right: string): boolean {
-  return left.localeCompare(right, 'en', { numeric: true }) < 0
 }
 
 async function isProgram(file: string): Promise<boolean> {

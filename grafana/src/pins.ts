@@ -1,6 +1,9 @@
 /** The Grafana image of docker-compose.yml; the dashboards use no field newer than Grafana 11. */
 export const GRAFANA_VERSION = '13.2.3'
 
+/** The newest major version of Grafana whose HTTP API is known to have what is used of it. */
+export const NEWEST_GRAFANA = 13
+
 /** The data source plugin (signed, Grafana Labs, Apache-2.0); one version, the one the tests emulate. */
 export const INFINITY = {
   id: 'yesoreyeram-infinity-datasource',

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { commandLine, runCommand } from '@tapedeck/core'
 import { renderAlertRules } from './alerts.ts'
+import { renderDatasource } from './datasource.ts'
 import { renderDashboards } from './render.ts'
 
 const folder = join(import.meta.dirname, '..')
@@ -10,7 +11,7 @@ const folder = join(import.meta.dirname, '..')
 await runCommand({
   ...commandLine({
     name: 'dashboards',
-    purpose: 'Writes grafana/dashboards and the alert rules from grafana/src.',
+    purpose: 'Writes grafana/dashboards, the data source and the alert rules from grafana/src.',
     options: {},
     settings: {},
     exits: ['written', 'failed', 'wrong arguments'],
@@ -20,7 +21,8 @@ await runCommand({
   async run(_args, terminal) {
     const files = [
       ...renderDashboards().map(({ path, json }) => [`dashboards/${path}`, json] as const),
-      ['provisioning/alerting/rules.yaml', renderAlertRules()] as const
+      ['provisioning/alerting/rules.yaml', renderAlertRules()] as const,
+      ['provisioning/datasources/tapedeck.yaml', renderDatasource()] as const
     ]
     for (const [path, content] of files) {
       const file = join(folder, path)

@@ -3,7 +3,8 @@ import {
   INFINITY,
   MIN_REFRESH,
   renderAlertRules,
-  renderDashboards
+  renderDashboards,
+  renderDatasource
 } from '@tapedeck/grafana'
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
@@ -200,7 +201,9 @@ function panelRules(dashboard: DashboardJson, panel: PanelJson): void {
 describe('provisioning', () => {
   it('declares the data source of the dashboards, with its base address also as the host allowed', async () => {
     const file = join(ROOT, 'grafana/provisioning/datasources/tapedeck.yaml')
-    const { datasources } = parse(await readFile(file, 'utf8')) as {
+    const committed = await readFile(file, 'utf8')
+    assert.ok(committed === renderDatasource(), 'tapedeck.yaml is out of date')
+    const { datasources } = parse(committed) as {
       datasources: {
         uid: string
         type: string

@@ -35,9 +35,21 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'grafana/src',
-    files: 'command grafana-home plugin serve-config settings',
+    files: 'command grafana-home plugin settings',
     tests: ['unit/grafana/serve.test.ts'],
     why: 'they prepare the process that serve.ts starts, which a stand-in records'
+  },
+  {
+    folder: 'grafana/src',
+    files: 'address serve-config push/push-config',
+    tests: ['unit/grafana/grafana-command.test.ts'],
+    why: 'they are what the command line reads'
+  },
+  {
+    folder: 'grafana/src',
+    files: 'datasource versions push/grafana-http push/recognise push/steps',
+    tests: ['unit/grafana/push/push.test.ts', 'tidy/dashboards.test.ts'],
+    why: 'a push is all of them, and a stand-in checks each call'
   },
   {
     folder: 'libs/domain/src',

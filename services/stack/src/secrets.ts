@@ -9,6 +9,7 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   API_TOKEN: ['api'],
   API_TOKENS: ['api'],
   TAPEDECK_API_TOKEN: [],
+  GRAFANA_TOKEN: [],
   KAFKA_BROKERS: ['producer', 'consumer', 'api'],
   KAFKA_PASSWORD: ['producer', 'consumer', 'api'],
   MONGODB_URI: ['producer', 'consumer', 'api'],

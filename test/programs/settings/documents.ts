@@ -183,8 +183,18 @@ export const SECTIONS: readonly Section[] = [
   },
   {
     title: 'Grafana and docker compose',
-    text: '`npm run grafana` reads the first three, docker compose all but TAPEDECK_API_URL.',
-    names: ['GRAFANA_PORT', 'TAPEDECK_API_URL', 'TAPEDECK_API_TOKEN', 'KAFKA_PORT', 'MONGODB_PORT']
+    text:
+      '`npm run grafana` reads the first five ([grafana.md](grafana.md#see-it)); GRAFANA_URL and GRAFANA_TOKEN are for `--push`. Docker compose ' +
+      'reads GRAFANA_PORT, TAPEDECK_API_TOKEN and the last two.',
+    names: [
+      'GRAFANA_PORT',
+      'TAPEDECK_API_URL',
+      'TAPEDECK_API_TOKEN',
+      'GRAFANA_URL',
+      'GRAFANA_TOKEN',
+      'KAFKA_PORT',
+      'MONGODB_PORT'
+    ]
   }
 ]
 

@@ -1,5 +1,5 @@
 import { hasCode, TapedeckError, Secret } from '@tapedeck/core'
-import { INFINITY, readServeConfig, serveGrafana, type ServeConfig } from '@tapedeck/grafana'
+import { INFINITY, serveGrafana, type ServeConfig } from '@tapedeck/grafana'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,59 +10,9 @@ import { describe, it, type TestContext } from 'node:test'
 import { freePort, standIn, type StandIn } from './stand-in.ts'
 
 const PROJECT = join(import.meta.dirname, '../../..')
-const COMMAND = join(PROJECT, 'grafana/src/serve-main.ts')
-const FOLDERS = { user: '/home/me', project: '/srv/tapedeck' }
+const COMMAND = join(PROJECT, 'grafana/src/main.ts')
 const NO_API = 'http://127.0.0.1:9'
 const options = { timeout: 30_000 }
-
-describe('readServeConfig()', () => {
-  it('reads flags relative to the folder of the user and the data folder relative to the project', () => {
-    const config = readServeConfig({}, ['--home', 'grafana', '--plugins', '../plugins'], FOLDERS)
-    assert.deepEqual(config, {
-      home: '/home/me/grafana',
-      port: 3000,
-      apiUrl: 'http://127.0.0.1:8080',
-      apiToken: undefined,
-      dataDir: '/srv/tapedeck/.data/grafana',
-      pluginsDir: '/home/plugins'
-    })
-  })
-
-  it('reads address, port and folder from the environment, without a slash at the end', () => {
-    const env = {
-      GRAFANA_PORT: '3100',
-      TAPEDECK_API_URL: 'http://api.local:8081/',
-      TAPEDECK_API_TOKEN: 'a-token-for-grafana',
-      TAPEDECK_DATA_DIR: '/var/tapedeck'
-    }
-    const config = readServeConfig(env, ['--home', '/opt/grafana'], FOLDERS)
-    assert.ok(config !== 'help')
-    assert.equal(config.port, 3100)
-    assert.equal(config.apiUrl, 'http://api.local:8081')
-    assert.equal(config.apiToken?.reveal(), 'a-token-for-grafana')
-    assert.equal(config.dataDir, '/var/tapedeck/grafana')
-  })
-
-  it('names every mistake at once', () => {
-    const env = { GRAFANA_PORT: 'x', TAPEDECK_API_URL: 'http://a:b@api/v1' }
-    assert.throws(
-      () => readServeConfig(env, [], FOLDERS),
-      (error) =>
-        hasCode(error, 'CONFIG_INVALID') &&
-        ['--home is not set', 'GRAFANA_PORT', 'has a path', 'user or password'].every((part) =>
-          error.message.includes(part)
-        )
-    )
-  })
-
-  it('refuses a flag that it does not know', () => {
-    assert.throws(() => readServeConfig({}, ['--hom', 'x'], FOLDERS), { code: 'CONFIG_INVALID' })
-  })
-
-  it('answers help when it is asked for', () => {
-    assert.equal(readServeConfig({}, ['--help'], FOLDERS), 'help')
-  })
-})
 
 describe('serveGrafana()', () => {
   it('installs the plugin, starts Grafana with our provisioning, stops it', options, async (t) => {

@@ -1,21 +1,23 @@
-// Shows the dashboards in the user's own Grafana; run as npm run grafana -- --home DIR.
+// Shows the dashboards in a Grafana of the user; run as npm run grafana -- --home DIR or --push.
 import { hasCode, runCommand, stopSignal } from '@tapedeck/core'
-import { readServeConfig, serveCommand } from './serve-config.ts'
+import { grafanaCommand, readGrafanaConfig } from './grafana-command.ts'
+import { pushToGrafana } from './push/push.ts'
 import { serveGrafana } from './serve.ts'
 
 const signal = stopSignal()
 await runCommand({
-  usage: serveCommand.usage,
+  usage: grafanaCommand.usage,
   read: (args) =>
-    readServeConfig(process.env, args, {
+    readGrafanaConfig(process.env, args, {
       // npm runs scripts in the project's folder; INIT_CWD is the user's working folder.
       user: process.env['INIT_CWD'] ?? process.cwd(),
       project: process.cwd()
     }),
-  async run(config, terminal) {
+  async run(asked, terminal) {
     const say = (line: string): void => terminal.write(`${line}\n`)
     try {
-      await serveGrafana(config, { env: process.env, signal, say })
+      if (asked.way === 'push') await pushToGrafana(asked.config, { signal, say })
+      else await serveGrafana(asked.config, { env: process.env, signal, say })
     } catch (error) {
       if (!(signal.aborted && hasCode(error, 'ABORTED'))) throw error
     }
