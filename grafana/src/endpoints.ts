@@ -133,3 +133,27 @@ export function alerts(columns: Columns): Target {
 export function partitions(columns: Columns): Target {
   return infinity({ format: 'table', url: '/api/v1/partitions', rows: 'partitions', columns })
 }
+
+/** As many intervals as a chart of a third of the page shows. */
+const MOST_INTERVALS = '120'
+
+/** What the services measure, over the range. */
+export function flow(columns: Columns): Target {
+  return infinity({
+    format: 'timeseries',
+    url: '/api/v1/flow',
+    params: { ...TIME_RANGE, limit: MOST_INTERVALS },
+    rows: 'flow',
+    columns: { time: 'timestamp_epoch', ...columns }
+  })
+}
+
+/** Each stage on the way of trades, now. */
+export function flowStages(columns: Columns): Target {
+  return infinity({ format: 'table', url: '/api/v1/flow-stages', rows: 'stages', columns })
+}
+
+/** Each process whose metrics are read. */
+export function flowProcesses(columns: Columns): Target {
+  return infinity({ format: 'table', url: '/api/v1/flow-processes', rows: 'processes', columns })
+}

@@ -1,5 +1,6 @@
 import { dashboard } from './dashboard.ts'
 import { latestTrades, tradesPerSecond, upAndDownVolume, volatility } from './panels/activity.ts'
+import { errors, latency, processes, stages, throughput, waiting } from './panels/flow.ts'
 import { feedState, storedPartitions, troubles } from './panels/pipeline.ts'
 import { errorAgainstLastPrice, forecastAgainstActual, summary } from './panels/forecast.ts'
 import { priceCandles } from './panels/price.ts'
@@ -85,8 +86,18 @@ function watchlistDashboard(): Dashboard {
 function pipelineDashboard(): Dashboard {
   return dashboard('pipeline', {
     description:
-      'Whether the pipeline runs: the feed, every check of the alert rules, and how far the consumer is behind the broker.',
+      'Whether the pipeline runs: the feed, throughput and latency of each stage, what waits, memory, errors, and every check of the alert rules.',
     hasAuto: false,
-    panels: [feedState(), troubles(), storedPartitions()]
+    panels: [
+      feedState(),
+      stages(),
+      processes(),
+      throughput(),
+      latency(),
+      waiting(),
+      errors(),
+      storedPartitions(),
+      troubles()
+    ]
   })
 }

@@ -1,8 +1,16 @@
 import { startApi } from '@tapedeck/api'
 import { readConfig } from '@tapedeck/api/testing'
+import { consumerMetrics } from '@tapedeck/consumer/testing'
 import { readEnv } from '@tapedeck/core'
 import { ensureCollections, MONGO_VARIABLES, mongoConfig, openDatabase } from '@tapedeck/mongo'
-import { createContext, createLogger } from '@tapedeck/service'
+import { producerMetrics } from '@tapedeck/producer/testing'
+import {
+  createContext,
+  createLogger,
+  createMetrics,
+  serveHealth,
+  type ServiceContext
+} from '@tapedeck/service'
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
@@ -29,7 +37,22 @@ const RANGE_MS = 15 * MINUTE_MS
 const WITH_DATA = ['AAPL', 'NVDA']
 const WITHOUT_DATA = 'MSFT'
 /** Panels that are about all symbols, so that they show something whichever is chosen. */
-const ABOUT_ALL = ['State of the feed', 'What may be wrong', 'Symbols', 'How the forecasts did']
+/** Panels of what the api measures while it runs, so that their rows are of now, whatever is stored. */
+const OF_NOW = [
+  'Stages',
+  'Processes',
+  'Trades per second by stage',
+  'Latency of 99 % of trades',
+  'Waiting',
+  'Refused, lost and repeated'
+]
+const ABOUT_ALL = [
+  ...OF_NOW,
+  'State of the feed',
+  'What may be wrong',
+  'Symbols',
+  'How the forecasts did'
+]
 /** The api of this test reads no broker. */
 const ABOUT_THE_BROKER = 'Stored by partition'
 /** Panels that say in words that there is nothing. */
@@ -66,8 +89,13 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
     // Nobody configured it here: it was added to SYMBOLS of the producer.
     await seedMarket(database, { symbol: 'NVDA', basePrice: 140, fromMs, toMs })
     await seedFeed(database, { fromMs, toMs })
-    baseUrl = (await startApi(readConfig(env), context)).url
+    const METRICS_URLS = await measuredServices(context)
+    baseUrl = (await startApi(readConfig({ ...env, METRICS_URLS }), context)).url
     await ready(`${baseUrl}/readyz`)
+    await until('the api has measured the services', async () => {
+      const { flow } = (await (await fetch(`${baseUrl}/api/v1/flow`)).json()) as { flow: object[] }
+      return flow.length > 0
+    })
   })
 
   after(async () => {
@@ -137,7 +165,10 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
 
     for (const panel of dashboard.panels) {
       const shownFor = async (symbol: string): Promise<number> => {
-        const chosen = source({ ...CHOSEN, symbol })
+        const stored = source({ ...CHOSEN, symbol })
+        const chosen = OF_NOW.includes(panel.title)
+          ? { ...stored, toMs: Date.now() + MINUTE_MS }
+          : stored
         const frames = []
         for (const target of panel.targets) frames.push(await runTarget(target, chosen))
         return drawPanel(panel, frames)
@@ -273,6 +304,31 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
     })
   }
 })
+
+/** A producer and a consumer as the api sees them, with more trades at each reading. Returns METRICS_URLS. */
+async function measuredServices(api: ServiceContext): Promise<string> {
+  const { context, stop } = createContext(createLogger('services', 'silent'))
+  api.defer(async () => {
+    stop()
+    await context.close()
+  })
+  const { tradesReceived, tradesPublished, latency } = producerMetrics(context.metrics)
+  const metrics = createMetrics()
+  const { tradesStored, lag, checkpoint, latency: latencyOfStored } = consumerMetrics(metrics)
+  const count = (): void => {
+    for (const counter of [tradesReceived, tradesPublished, tradesStored]) counter.inc(100)
+    lag.set({ partition: 0 }, 3)
+    checkpoint.set({ partition: 0 }, Date.now() / 1000)
+    latency('receipt', 40)
+    latency('broker', 15)
+    latencyOfStored('stored', 700)
+  }
+  const producer = await serveHealth('producer', context, () => [])
+  const consumer = await serveHealth('consumer', { ...context, metrics }, () => [])
+  const timer = setInterval(count, 500)
+  context.defer(() => clearInterval(timer))
+  return `producer=${producer.url}/metrics,consumer=${consumer.url}/metrics`
+}
 
 function ready(url: string): Promise<void> {
   return until(`${url} answers 200`, async () => (await fetch(url)).status === 200)

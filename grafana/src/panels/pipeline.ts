@@ -54,7 +54,7 @@ export function troubles(): TableBuilder {
       'Every check of the alert rules, whether it fires or not: the value is above its limit when something is wrong. Grafana alerts on the same rows.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(0, 4, 16, 20))
+    .gridPos(at(0, 28, 24, 14))
     .withTarget(
       alerts({ alert: 'string', label: 'string', value: 'number', limit: 'number', text: 'string' })
     )
@@ -87,7 +87,7 @@ export function storedPartitions(): TableBuilder {
       'For each partition of the topic of trades: the offset that the broker has, the one up to which trades are stored, and the records between them.'
     )
     .datasource(DATASOURCE)
-    .gridPos(at(16, 4, 8, 20))
+    .gridPos(at(12, 20, 12, 8))
     .withTarget(
       partitions({ partition: 'number', end: 'number', stored: 'number', behind: 'number' })
     )

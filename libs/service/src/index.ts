@@ -1,5 +1,6 @@
 export { addHealthRoutes, listen, listenFailure, serveHealth } from './health.ts'
 export { clientLog, createLogger, type Logger } from './logger.ts'
+export { parseMetrics, type MetricSample } from './metrics-text.ts'
 export { createMetrics, observeLatency, type Metrics } from './metrics.ts'
 export { startWait, type StartWait } from './start-wait.ts'
 export { createContext, runService, SERVICE_VARIABLES, type ServiceContext } from './run-service.ts'

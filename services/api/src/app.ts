@@ -5,7 +5,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { STREAM_ROWS } from '@tapedeck/client/rows'
-import { systemClock, type Clock } from '@tapedeck/core'
+import { systemClock, TapedeckError, type Clock } from '@tapedeck/core'
 import { TABLE_FORMATS } from '@tapedeck/table'
 import { addHealthRoutes, listen, type ServiceContext } from '@tapedeck/service'
 import fastify, { type FastifyInstance } from 'fastify'
@@ -15,6 +15,7 @@ import { DOCS_POLICY } from './access/policies.ts'
 import { openTokens } from './access/token-file.ts'
 import { TokenStore } from './access/tokens.ts'
 import type { ApiConfig } from './config.ts'
+import { FlowRecorder, type FlowTarget } from './flow/recorder.ts'
 import {
   firstList,
   knownPaths,
@@ -28,6 +29,7 @@ import { databaseReader, type Reader } from './reader.ts'
 import { pipelineRoutes } from './routes/pipeline.ts'
 import { barRoutes } from './routes/bars.ts'
 import { feedRoutes } from './routes/feed.ts'
+import { flowRoutes } from './routes/flow.ts'
 import { forecastRoutes } from './routes/forecasts.ts'
 import { indicatorRoutes } from './routes/indicators.ts'
 import { chartRoutes } from './routes/chart.ts'
@@ -53,12 +55,31 @@ export async function startApi(
   const reader = databaseReader(config.mongo, context)
   const hub =
     config.stream === undefined ? undefined : new LiveHub(config.stream, context, systemClock)
-  const app = buildApi({ reader, context, hub, tokens }, config)
+  const flow = new FlowRecorder(flowTargets(config, context), systemClock)
+  const app = buildApi({ reader, context, hub, tokens, flow }, config)
   const url = await listen(app, config.host, config.port)
   context.defer(() => app.close())
   hub?.start()
+  context.defer(flow.start())
   context.log.info({ url }, 'api is served')
   return { url }
+}
+
+/** The services that METRICS_URLS names, and this one. */
+function flowTargets({ metricsUrls }: ApiConfig, { metrics }: ServiceContext): FlowTarget[] {
+  return [
+    ...metricsUrls.map(({ service, url }) => ({
+      service,
+      url,
+      read: async (signal: AbortSignal) => {
+        const answer = await fetch(url, { signal })
+        if (answer.ok) return answer.text()
+        await answer.body?.cancel()
+        throw new TapedeckError('SERVER_FAILED', `it answers ${answer.status}`)
+      }
+    })),
+    { service: 'api', url: '', read: async () => (await metrics.expose()).body }
+  ]
 }
 
 interface ApiDeps {
@@ -66,6 +87,8 @@ interface ApiDeps {
   readonly context: ServiceContext
   /** Reads the broker; undefined: there is no stream. */
   readonly hub?: LiveHub | undefined
+  /** Unless given, one that measures nothing. */
+  readonly flow?: FlowRecorder
   /** Unless given, those of the environment. */
   readonly tokens?: TokenStore
   readonly clock?: Clock
@@ -93,7 +116,14 @@ const COMPRESSION = {
 
 /** The api as a Fastify instance that does not listen yet; tests call it by `inject`. */
 export function buildApi(
-  { reader, context, hub, tokens: given, clock = systemClock }: ApiDeps,
+  {
+    reader,
+    context,
+    hub,
+    tokens: given,
+    clock = systemClock,
+    flow = new FlowRecorder([], clock)
+  }: ApiDeps,
   config: ApiConfig
 ): FastifyInstance {
   const { log, metrics } = context
@@ -126,6 +156,7 @@ export function buildApi(
     barRoutes(routes, tools)
     indicatorRoutes(routes, tools)
     pipelineRoutes(routes, tools, hub)
+    flowRoutes(routes, tools, flow)
     chartRoutes(routes, tools)
     watchlistRoutes(routes, tools)
     forecastRoutes(routes, tools)

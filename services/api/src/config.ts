@@ -18,6 +18,7 @@ import {
   accessProblems,
   type AccessConfig
 } from './access/settings.ts'
+import { METRICS_URLS, type MetricsUrl } from './flow/targets.ts'
 import type { HubConfig } from './stream/hub.ts'
 
 export interface ApiConfig {
@@ -36,6 +37,8 @@ export interface ApiConfig {
   readonly maxSymbols: number
   /** What is read at one time. */
   readonly budget: BudgetConfig
+  /** Where the other services expose metrics. */
+  readonly metricsUrls: readonly MetricsUrl[]
   /** What the stream reads; undefined without brokers. */
   readonly stream: HubConfig | undefined
 }
@@ -56,6 +59,7 @@ export const API_VARIABLES = {
     whole(100, 0, 10_000)
   ),
   API_READ_WAIT: about('How long a read waits for its turn before 429', duration(3000)),
+  METRICS_URLS,
   SYMBOLS: symbolsVariable(MAX_SYMBOLS),
   ...RULE_VARIABLES,
   FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
@@ -94,6 +98,7 @@ export function readConfig(env: Env): ApiConfig {
       waiting: values.API_READ_QUEUE,
       waitMs: values.API_READ_WAIT
     },
+    metricsUrls: values.METRICS_URLS,
     stream: streamConfig(values, fold)
   })
 }

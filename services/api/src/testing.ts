@@ -1,5 +1,6 @@
 export { buildApi } from './app.ts'
 export { API_VARIABLES, readConfig } from './config.ts'
+export { FlowRecorder } from './flow/recorder.ts'
 export { LoadCache } from './load-cache.ts'
 export { REPLAYED, type RowSource, type TimedRow } from './replay/merged-rows.ts'
 export { Replay } from './replay/replay.ts'

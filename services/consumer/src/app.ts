@@ -168,6 +168,7 @@ export async function startConsumer(
     hashAt: (partition, offset) => hashes.at(partition, offset),
     reseek: (partition) => source?.reseek(partition),
     committed(partition, nextOffset) {
+      metrics.checkpoint.set({ partition }, Date.now() / 1000)
       source?.commit(partition, nextOffset).catch((error: unknown) => {
         log.debug({ err: error, partition }, 'the lag was not reported')
       })

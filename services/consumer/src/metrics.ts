@@ -68,6 +68,11 @@ export function consumerMetrics(metrics: Metrics) {
     watermark: metrics.gauge('watermark_seconds', 'Watermark of a partition, epoch seconds', [
       'partition'
     ]),
+    checkpoint: metrics.gauge(
+      'checkpoint_seconds',
+      'When the checkpoint of a partition was last written, epoch seconds',
+      ['partition']
+    ),
     barsInMemory: metrics.gauge('bars_in_memory', 'Bars held in memory', ['partition']),
     latency: observeLatency(metrics),
     flushSeconds: metrics.histogram(

@@ -267,9 +267,9 @@ export class Partitions implements PartitionReader {
 
   /** The partition is no longer this member's, or not now: what was measured of it is not true any more. */
   #forget(partition: number): void {
-    const { lag, barsInMemory, watermark } = this.#deps.metrics
+    const { lag, barsInMemory, checkpoint, watermark } = this.#deps.metrics
     this.#open.delete(partition)
-    for (const gauge of [lag, barsInMemory, watermark]) gauge.remove({ partition })
+    for (const gauge of [lag, barsInMemory, checkpoint, watermark]) gauge.remove({ partition })
   }
 
   #measure({ partition, lag, barsInMemory, watermarkMs }: PartitionWorker): void {

@@ -110,7 +110,7 @@ export function planServices(
   { brokers, mongoUri }: { readonly brokers: string; readonly mongoUri: string },
   ports: ServicePorts
 ): ServicePlan[] {
-  const env: Env = {
+  const env: Record<string, string | undefined> = {
     ...config.env,
     ...(config.kafka === undefined && {
       KAFKA_BROKERS: brokers,
@@ -128,10 +128,18 @@ export function planServices(
     ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
     API_HOST: config.apiHost
   }
-  return SERVICES.filter(({ feed = config.feed }) => feed === config.feed).map((service) => {
-    const { name, port, after, stopStage, address } = service
-    const host = name === 'api' ? config.apiHost : LOCAL
-    const readyUrl = `${pageUrl(host, ports[port])}readyz`
+  const services = SERVICES.filter(({ feed = config.feed }) => feed === config.feed)
+  const pageOf = ({ name, port }: Service): string =>
+    pageUrl(name === 'api' ? config.apiHost : LOCAL, ports[port])
+  if ((env['METRICS_URLS'] ?? '').trim() === '') {
+    env['METRICS_URLS'] = services
+      .filter(({ name }) => name !== 'api')
+      .map((service) => `${service.name}=${pageOf(service)}metrics`)
+      .join(',')
+  }
+  return services.map((service) => {
+    const { name, after, stopStage, address } = service
+    const readyUrl = `${pageOf(service)}readyz`
     return {
       name,
       stopStage,

@@ -127,6 +127,7 @@ export const SECTIONS: readonly Section[] = [
       'API_READ_QUEUE',
       'API_READ_WAIT',
       'STREAM_MEMORY',
+      'METRICS_URLS',
       'HEALTH_HOST',
       'PRODUCER_PORT',
       'CONSUMER_PORT',

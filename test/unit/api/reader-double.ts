@@ -38,8 +38,16 @@ function emptyReader(parts: Partial<Reader> = {}): Reader {
 }
 
 /** The api on a reader of the test's own, for its error paths and its sharing of reads. */
-export function apiOn(parts: Partial<Reader>, clock = systemClock, env: Env = {}) {
+export function apiOn(
+  parts: Partial<Reader>,
+  clock = systemClock,
+  env: Env = {},
+  flow?: Parameters<typeof buildApi>[0]['flow']
+) {
   const { context } = createContext(createLogger('api', 'silent'))
   const config = readConfig({ MONGODB_URI: 'mongodb://unused', SYMBOLS: 'AAPL,MSFT', ...env })
-  return buildApi({ reader: emptyReader(parts), context, clock }, config)
+  return buildApi(
+    { reader: emptyReader(parts), context, clock, ...(flow !== undefined && { flow }) },
+    config
+  )
 }

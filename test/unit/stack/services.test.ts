@@ -60,6 +60,16 @@ describe('planServices()', () => {
     for (const [name, value] of Object.entries(own)) assert.equal(env[name], value)
   })
 
+  it('tells the api where the other services expose metrics, unless that is set', () => {
+    const apiOf = (env: Env) => plansOf(env).find(({ name }) => name === 'api')?.env
+    assert.equal(
+      apiOf({ API_HOST: '0.0.0.0', FINNHUB_TOKEN: 'abc' })?.['METRICS_URLS'],
+      'consumer=http://127.0.0.1:4/metrics,producer=http://127.0.0.1:3/metrics'
+    )
+    assert.ok(apiOf({})?.['METRICS_URLS']?.startsWith('simulator=http://127.0.0.1:2/metrics,'))
+    assert.equal(apiOf({ METRICS_URLS: 'a=http://a/' })?.['METRICS_URLS'], 'a=http://a/')
+  })
+
   it('lets the simulator accept as many symbols as configured', () => {
     const SYMBOLS = Array.from({ length: 60 }, (_, index) => `S${index}`).join(',')
     const env = plansOf({ SYMBOLS, FINNHUB_MAX_SYMBOLS: '100' })[0]?.env

@@ -64,7 +64,7 @@ type TradeLog = Pick<LiveHub, 'topicName' | 'positions'>
  */
 export function pipelineRoutes(app: Routes, tools: RouteTools, log: TradeLog | undefined): void {
   const { reader, share } = tools
-  exposeAlerts(tools)
+  exposeAlerts(app, tools)
   app.get(
     '/api/v1/partitions',
     {
@@ -119,19 +119,14 @@ const MOST_EXPOSED = 500
  * Exposes the rows that are above their limits as a metric. The rows are read in the background when somebody asks for
  * metrics, so that these come at once, without a database too: then there are no rows.
  */
-function exposeAlerts(tools: RouteTools): void {
+function exposeAlerts(app: Routes, tools: RouteTools): void {
   const { metrics, clock } = tools
   let readMs = -Infinity
   let isReading = false
   const above = metrics.gauge(
     'alert_above_limit',
     'Value of each row of /api/v1/alerts that is above its limit',
-    ['alert', 'label'],
-    () => {
-      if (isReading || clock.now() - readMs < EXPOSED_EVERY_MS) return
-      readMs = clock.now()
-      void read()
-    }
+    ['alert', 'label']
   )
   const read = async (): Promise<void> => {
     isReading = true
@@ -145,6 +140,13 @@ function exposeAlerts(tools: RouteTools): void {
       above.set({ alert, label }, value)
     }
   }
+  // Not when the gauge is collected: the api reads its own metrics for /api/v1/flow too.
+  app.addHook('onRequest', async ({ routeOptions }) => {
+    const isDue = !isReading && clock.now() - readMs >= EXPOSED_EVERY_MS
+    if (routeOptions.url !== '/metrics' || !isDue) return
+    readMs = clock.now()
+    void read()
+  })
 }
 
 async function alertRows(tools: RouteTools): Promise<Row[]> {

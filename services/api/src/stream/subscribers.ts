@@ -61,7 +61,10 @@ export class Subscribers {
     const resumeOf = ({ isJoining }: StreamClient): string | undefined =>
       isJoining ? undefined : resume
     for (const { event } of placed) {
-      if (event.receivedAt !== null) this.#metrics.latency('stream', nowMs - event.receivedAt)
+      if (event.receivedAt !== null) {
+        this.#metrics.trades.inc(event.rows.length)
+        this.#metrics.latency('stream', nowMs - event.receivedAt)
+      }
       if (event.lastTradeAt !== null) this.#metrics.latency('bar_stream', nowMs - event.lastTradeAt)
     }
     const shared = new Map<string, { events: PlacedEvent['event'][]; texts: readonly Buffer[] }>()
@@ -105,6 +108,10 @@ export class Subscribers {
 function streamMetrics(metrics: Metrics) {
   return {
     clients: metrics.gauge('stream_clients', 'Clients of the stream that are connected'),
+    trades: metrics.counter(
+      'stream_trades_total',
+      'Trades handed to the stream, each once, however many clients it has'
+    ),
     dropped: metrics.counter(
       'stream_trades_dropped_total',
       'Trades that clients of the stream were not sent because they read too slowly'
