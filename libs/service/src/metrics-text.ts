@@ -9,11 +9,12 @@ const LINE =
   /^([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?[ \t]+(\S+)(?:[ \t]+-?\d+)?[ \t]*$/
 const LABEL = /([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"/g
 const ESCAPED: Readonly<Record<string, string>> = { '\\n': '\n', '\\\\': '\\', '\\"': '"' }
+/** In any case of letters, as Go reads them: prom-client writes `Nan`. */
 const VALUES: Readonly<Record<string, number>> = {
-  '+Inf': Infinity,
-  Inf: Infinity,
-  '-Inf': -Infinity,
-  NaN
+  '+inf': Infinity,
+  inf: Infinity,
+  '-inf': -Infinity,
+  nan: NaN
 }
 
 /**
@@ -25,8 +26,9 @@ export function parseMetrics(text: string): MetricSample[] {
   return text.split('\n').flatMap((line) => {
     const [, name, labels = '', word = ''] = LINE.exec(line.trimEnd()) ?? []
     if (name === undefined) return []
-    const value = VALUES[word] ?? Number(word)
-    if (Number.isNaN(value) && word !== 'NaN') return []
+    const special = VALUES[word.toLowerCase()]
+    const value = special ?? Number(word)
+    if (special === undefined && Number.isNaN(value)) return []
     return [{ name, labels: labelsOf(labels), value }]
   })
 }

@@ -58,7 +58,7 @@ no value
           )
         }
       ),
-      { numRuns: 50 }
+      { numRuns: 50, examples: [[{ '': NaN }], [{ a: Infinity, b: -Infinity }]] }
     )
   })
 })
