@@ -18,7 +18,7 @@ export interface StackProcess {
   output(): string
   /** Resolves when the output matches; rejects at the deadline or when the stack ends before. */
   says(pattern: RegExp, limitMs?: number): Promise<void>
-  /** Resolves when every service answers that it is ready. */
+  /** Resolves when every service answers that it is ready, and warns of nothing. */
   ready(): Promise<void>
   /** How often the output matches. */
   count(pattern: RegExp): number
@@ -86,7 +86,9 @@ export function spawnStack(
       for (const url of [...urls, `${page}readyz`]) {
         await eventually(async () => {
           const answer = await fetch(url)
-          assert.equal(answer.status, 200, await answer.text())
+          const text = await answer.text()
+          assert.equal(answer.status, 200, text)
+          assert.deepEqual((JSON.parse(text) as { warnings: unknown }).warnings, [])
         })
       }
     },
