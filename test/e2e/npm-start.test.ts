@@ -103,6 +103,7 @@ describe('npm start', () => {
       // npm ends by the signal itself; the stack's own exit code is tested where it runs without npm.
       await exited
       assert.match(output, /Stopped, nothing is left running/)
+      assert.doesNotMatch(output, /Stopping[^]*! /)
     }
   )
 })

@@ -29,8 +29,8 @@ export interface PlacedEvent {
 export interface Listener {
   /** Events in order, and the point from which a client can resume after them. */
   events(events: readonly PlacedEvent[], resume: string): void
-  /** Another log has taken the place of the one before. */
-  replaced(): void
+  /** No more events come: another log has taken the place of the one before, or the api stops. */
+  ended(why: string): void
 }
 
 export interface HubConfig {
@@ -130,7 +130,8 @@ export class LiveHub {
     const read = async (): Promise<void> => {
       while (!signal.aborted) {
         await this.#readLog(signal)
-        this.#forget()
+        if (signal.aborted) this.#endAll('the api stops')
+        else this.#forget()
       }
     }
     const reading = read().catch((error: unknown) => {
@@ -208,8 +209,13 @@ export class LiveHub {
     this.#waiting = []
     this.#positions.clear()
     this.recent.clear()
-    this.#setState(false, 'the topic was created again')
-    for (const listener of this.#listeners) listener.replaced()
+    const why = 'the topic was created again'
+    this.#setState(false, why)
+    this.#endAll(why)
+  }
+
+  #endAll(why: string): void {
+    for (const listener of this.#listeners) listener.ended(why)
   }
 
   #read({ topic, partition, records, nextOffset }: FollowedBatch): void {

@@ -26,8 +26,8 @@ export class Subscribers {
     this.#trouble = hub.trouble
     const unlisten = hub.listen({
       events: (events, resume) => this.#send(events, resume),
-      replaced: () => {
-        for (const { outlet } of this.#clients) outlet.close('the topic was created again')
+      ended: (why) => {
+        for (const { outlet } of this.#clients) outlet.close(why)
       }
     })
     const timer = setInterval(() => this.#tick(), CATCH_UP_MS)
