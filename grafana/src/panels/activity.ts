@@ -3,8 +3,7 @@ import {
   GraphDrawStyle,
   StackingConfigBuilder,
   StackingMode,
-  TableSortByFieldStateBuilder,
-  VisibilityMode
+  TableSortByFieldStateBuilder
 } from '@grafana/grafana-foundation-sdk/common'
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
@@ -17,14 +16,13 @@ import {
   COLORED_TEXT,
   COLORS,
   inDollars,
-  legend,
   MOVE_MAPPINGS,
   NEUTRAL,
   NOTHING,
   titled,
-  tooltip,
   wide
 } from '../look.ts'
+import { chartFromZero } from './chart-from-zero.ts'
 import { columnOrder } from './column-order.ts'
 
 const TOP = 18
@@ -66,17 +64,7 @@ export function latestTrades(): TableBuilder {
 }
 
 function series(title: string, x: number): TimeseriesBuilder {
-  return new TimeseriesBuilder()
-    .title(title)
-    .datasource(DATASOURCE)
-    .gridPos(at(x, TOP, 8, HEIGHT))
-    .showPoints(VisibilityMode.Never)
-    .axisSoftMin(0)
-    .axisSoftMax(1e-9)
-    .legend(legend())
-    .tooltip(tooltip())
-    .thresholds(NEUTRAL)
-    .noValue(NOTHING)
+  return chartFromZero(title, at(x, TOP, 8, HEIGHT), NOTHING)
 }
 
 export function upAndDownVolume(): TimeseriesBuilder {

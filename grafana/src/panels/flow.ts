@@ -1,21 +1,10 @@
-import { VisibilityMode } from '@grafana/grafana-foundation-sdk/common'
 import { MappingType, type ValueMapping } from '@grafana/grafana-foundation-sdk/dashboard'
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 import { flow, flowProcesses, flowStages } from '../endpoints.ts'
 import { DATASOURCE } from '../infinity.ts'
-import {
-  asLine,
-  at,
-  colored,
-  COLORED_TEXT,
-  COLORS,
-  legend,
-  NEUTRAL,
-  titled,
-  tooltip,
-  wide
-} from '../look.ts'
+import { asLine, at, colored, COLORED_TEXT, COLORS, NEUTRAL, titled, wide } from '../look.ts'
+import { chartFromZero } from './chart-from-zero.ts'
 import { columnOrder } from './column-order.ts'
 
 const TABLES = { top: 4, height: 8 }
@@ -119,17 +108,7 @@ function number(unit: string, decimals: number) {
 }
 
 function chartOf(title: string, x: number, width: number, top: number): TimeseriesBuilder {
-  return new TimeseriesBuilder()
-    .title(title)
-    .datasource(DATASOURCE)
-    .gridPos(at(x, top, width, CHARTS.height))
-    .showPoints(VisibilityMode.Never)
-    .axisSoftMin(0)
-    .axisSoftMax(1e-9)
-    .legend(legend())
-    .tooltip(tooltip())
-    .thresholds(NEUTRAL)
-    .noValue(NOTHING_MEASURED)
+  return chartFromZero(title, at(x, top, width, CHARTS.height), NOTHING_MEASURED)
 }
 
 export function throughput(): TimeseriesBuilder {

@@ -13,7 +13,7 @@ const LEAVE_LIMIT_MS = 3500
  *
  * kafkajs does not know of a start that is under way, which may be one after a crash: it disconnects, and when the
  * group was joined it connects again and reads on. Such a start is ended at its first fetch.
- * @throws TIMEOUT when a broker does not answer within 3.5 s
+ * @throws TIMED_OUT when a broker does not answer within 3.5 s
  */
 export function leaveGroup(consumer: Consumer): Promise<void> {
   consumer.on(consumer.events.FETCH_START, () => consumer.disconnect())

@@ -46,7 +46,7 @@ export async function readSettings(
 }
 
 /** Read by Grafana's command and by docker compose. */
-const OTHER_NAMES = [
+export const OTHER_NAMES = [
   'GRAFANA_PORT',
   'TAPEDECK_API_URL',
   'TAPEDECK_API_TOKEN',

@@ -24,6 +24,6 @@ export {
 export { withoutSecretsOfOthers } from './secrets.ts'
 export { StartLimit } from './start-limit.ts'
 export { nodeArguments, planServices, scrapeTargets, type ServicePlan } from './services.ts'
-export { misspelled, readSettings } from './settings.ts'
+export { misspelled, OTHER_NAMES, readSettings } from './settings.ts'
 export { DISK, Troubles } from './troubles.ts'
 export { supervise, type Running } from './supervise.ts'

@@ -8,7 +8,7 @@ import { MONGO_VARIABLES } from '@tapedeck/mongo'
 import { PRODUCER_VARIABLES } from '@tapedeck/producer/testing'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
 import { SIMULATOR_VARIABLES } from '@tapedeck/simulator/testing'
-import { STACK_VARIABLES } from '@tapedeck/stack/testing'
+import { OTHER_NAMES, STACK_VARIABLES } from '@tapedeck/stack/testing'
 import { about, whole } from '@tapedeck/core'
 
 interface Section {
@@ -187,15 +187,7 @@ export const SECTIONS: readonly Section[] = [
     text:
       '`npm run grafana` reads the first five ([grafana.md](grafana.md#see-it)); GRAFANA_URL and GRAFANA_TOKEN are for `--push`. Docker compose ' +
       'reads GRAFANA_PORT, TAPEDECK_API_TOKEN and the last two.',
-    names: [
-      'GRAFANA_PORT',
-      'TAPEDECK_API_URL',
-      'TAPEDECK_API_TOKEN',
-      'GRAFANA_URL',
-      'GRAFANA_TOKEN',
-      'KAFKA_PORT',
-      'MONGODB_PORT'
-    ]
+    names: OTHER_NAMES
   }
 ]
 

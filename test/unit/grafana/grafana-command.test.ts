@@ -1,7 +1,7 @@
-import { hasCode } from '@tapedeck/core'
 import { readGrafanaConfig } from '@tapedeck/grafana'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { saysAll } from './says-all.ts'
 
 const FOLDERS = { user: '/home/me', project: '/srv/tapedeck' }
 
@@ -12,14 +12,7 @@ function read(env: Record<string, string>, ...args: string[]) {
 }
 
 function mistakes(env: Record<string, string>, args: readonly string[], parts: readonly string[]) {
-  assert.throws(
-    () => readGrafanaConfig(env, args, FOLDERS),
-    (error) => {
-      assert.ok(hasCode(error, 'CONFIG_INVALID'), String(error))
-      for (const part of parts) assert.ok(error.message.includes(part), `${part}: ${error.message}`)
-      return true
-    }
-  )
+  assert.throws(() => readGrafanaConfig(env, args, FOLDERS), saysAll('CONFIG_INVALID', parts))
 }
 
 describe('readGrafanaConfig()', () => {

@@ -1,4 +1,4 @@
-import { hasCode, TapedeckError, Secret } from '@tapedeck/core'
+import { Secret, type ErrorCode } from '@tapedeck/core'
 import { INFINITY, serveGrafana, type ServeConfig } from '@tapedeck/grafana'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { saysAll } from './says-all.ts'
 import { freePort, standIn, type StandIn } from './stand-in.ts'
 
 const PROJECT = join(import.meta.dirname, '../../..')
@@ -228,12 +229,8 @@ async function installPlugin(pluginsDir: string, version: string): Promise<void>
 
 async function rejects(
   work: Promise<unknown>,
-  code: TapedeckError['code'],
+  code: ErrorCode,
   parts: readonly string[]
 ): Promise<void> {
-  await assert.rejects(work, (error) => {
-    assert.ok(hasCode(error, code), String(error))
-    for (const part of parts) assert.ok(error.message.includes(part), `${part}: ${error.message}`)
-    return true
-  })
+  await assert.rejects(work, saysAll(code, parts))
 }

@@ -1,19 +1,19 @@
 import type { MetricSample } from '@tapedeck/service'
 
-/** The counters of each measure, of one service; several are added. */
+/** The counter of each measure, of one service; its labels are added. */
 export const COUNTED = {
-  received: { service: 'producer', counters: ['tapedeck_trades_received_total'] },
-  published: { service: 'producer', counters: ['tapedeck_trades_published_total'] },
-  stored: { service: 'consumer', counters: ['tapedeck_trades_stored_total'] },
-  bars: { service: 'consumer', counters: ['tapedeck_bars_stored_total'] },
-  forecasts: { service: 'consumer', counters: ['tapedeck_forecasts_stored_total'] },
-  streamed: { service: 'api', counters: ['tapedeck_stream_trades_total'] },
-  refused: { service: 'producer', counters: ['tapedeck_trades_refused_total'] },
-  lost: { service: 'producer', counters: ['tapedeck_trades_lost_total'] },
-  deadLetters: { service: 'consumer', counters: ['tapedeck_records_dead_total'] },
-  sendRetries: { service: 'producer', counters: ['tapedeck_publish_retries_total'] },
-  writeRetries: { service: 'consumer', counters: ['tapedeck_database_retries_total'] }
-} as const satisfies Readonly<Record<string, { service: string; counters: readonly string[] }>>
+  received: { service: 'producer', counter: 'tapedeck_trades_received_total' },
+  published: { service: 'producer', counter: 'tapedeck_trades_published_total' },
+  stored: { service: 'consumer', counter: 'tapedeck_trades_stored_total' },
+  bars: { service: 'consumer', counter: 'tapedeck_bars_stored_total' },
+  forecasts: { service: 'consumer', counter: 'tapedeck_forecasts_stored_total' },
+  streamed: { service: 'api', counter: 'tapedeck_stream_trades_total' },
+  refused: { service: 'producer', counter: 'tapedeck_trades_refused_total' },
+  lost: { service: 'producer', counter: 'tapedeck_trades_lost_total' },
+  deadLetters: { service: 'consumer', counter: 'tapedeck_records_dead_total' },
+  sendRetries: { service: 'producer', counter: 'tapedeck_publish_retries_total' },
+  writeRetries: { service: 'consumer', counter: 'tapedeck_database_retries_total' }
+} as const satisfies Readonly<Record<string, { service: string; counter: string }>>
 
 /** The gauges of each measure: of several targets or labels the sum, or the greatest. */
 export const GAUGED = {
@@ -59,7 +59,7 @@ export interface Reading {
 
 /** The measures in what a process exposes. */
 export function readingOf(samples: readonly MetricSample[], atMs: number): Reading {
-  const counters = new Set<string>(Object.values(COUNTED).flatMap(({ counters: names }) => names))
+  const counters = new Set<string>(Object.values(COUNTED).map(({ counter }) => counter))
   const counts: Record<string, number> = {}
   const gauges: Partial<Record<Gauged, number>> = {}
   const cumulative: Partial<Record<Stage, [bound: number, count: number][]>> = {}

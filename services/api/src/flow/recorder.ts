@@ -141,10 +141,10 @@ export class FlowRecorder {
           Math.max(0, ...(all(service) ?? []).map(({ seconds }) => seconds))
         ])
       ),
-      counts: mapped(COUNTED, ({ service, counters }) => {
+      counts: mapped(COUNTED, ({ service, counter }) => {
         const found = all(service)
         if (found === undefined) return null
-        return sum(found.flatMap(({ counts }) => counters.map((name) => counts[name] ?? 0)))
+        return sum(found.map(({ counts }) => counts[counter] ?? 0))
       }),
       gauges: mapped(GAUGED, ({ service, of }, name) => {
         if (all(service) === undefined) return null

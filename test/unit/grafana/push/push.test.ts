@@ -1,4 +1,4 @@
-import { hasCode, Secret, type ErrorCode } from '@tapedeck/core'
+import { Secret, type ErrorCode } from '@tapedeck/core'
 import { INFINITY, pushToGrafana, type PushConfig } from '@tapedeck/grafana'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -7,6 +7,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { saysAll } from '../says-all.ts'
 import { httpStandIn, type HttpStandIn } from './http-stand-in.ts'
 
 const COMMAND = join(import.meta.dirname, '../../../../grafana/src/main.ts')
@@ -40,11 +41,7 @@ async function refused(
   code: ErrorCode,
   parts: readonly string[]
 ): Promise<void> {
-  await assert.rejects(work, (error) => {
-    assert.ok(hasCode(error, code), String(error))
-    for (const part of parts) assert.ok(error.message.includes(part), `${part}: ${error.message}`)
-    return true
-  })
+  await assert.rejects(work, saysAll(code, parts))
 }
 
 describe('pushToGrafana()', options, () => {
