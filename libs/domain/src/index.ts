@@ -69,6 +69,19 @@ export {
   windowSpec,
   type Timeframe
 } from './bars/window.ts'
+export {
+  checkGraph,
+  drawGraph,
+  readyTasks,
+  retryDelayOf,
+  runStateOf,
+  tasksToSkip,
+  type JobSpec,
+  type RunState,
+  type TaskSpec,
+  type TaskState,
+  type TaskStates
+} from './batch/graph.ts'
 export { amountProblem } from './record-limits.ts'
 export { addDays, isoDate, tradingDayOf } from './calendar.ts'
 export { ClockOffset } from './clock-offset.ts'
