@@ -82,6 +82,7 @@ export {
   type TaskState,
   type TaskStates
 } from './batch/graph.ts'
+export { readSequence, type ModuleCommand, type Sequence } from './batch/sequence.ts'
 export { amountProblem } from './record-limits.ts'
 export { addDays, isoDate, tradingDayOf } from './calendar.ts'
 export { ClockOffset } from './clock-offset.ts'

@@ -35,8 +35,8 @@ export type RunState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelle
 export type TaskStates = ReadonlyMap<string, TaskState>
 
 /** The name of a job, a task, a module or a schedule. */
-const BATCH_NAME = /^[a-z0-9][a-z0-9_-]{0,99}$/
-const BATCH_NAME_RULE =
+export const BATCH_NAME = /^[a-z0-9][a-z0-9_-]{0,99}$/
+export const BATCH_NAME_RULE =
   'a name of 1 to 100 letters a to z, digits, _ and -, with a letter or digit first'
 
 /** A run's document holds the specs of its tasks. */
