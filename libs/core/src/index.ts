@@ -2,6 +2,7 @@ export { BoundedQueue } from './bounded-queue.ts'
 export { repeat, systemClock, whileWaiting, withTimeout, type Clock } from './clock.ts'
 export { commandLine, helpText } from './command-line.ts'
 export { argumentReader, LimitedLines, runCommand, stopSignal, type Terminal } from './command.ts'
+export { lockDataDir, lockOwner } from './data-lock.ts'
 export {
   choice,
   about,
@@ -25,15 +26,15 @@ export {
   type Variable
 } from './env.ts'
 export { assert, ERROR_CODES, hasCode, messageOf, TapedeckError, type ErrorCode } from './errors.ts'
+export { openGuard, type Child, type ChildExit, type ChildOptions, type Guard } from './guard.ts'
 export {
   isSame,
   processIdentity,
   processSpace,
-  readLock,
   takeLock,
-  type LockContent,
   type ProcessIdentity
 } from './lock-file.ts'
+export { locateServer } from './locate-server.ts'
 export { seededRandom } from './random.ts'
 export { fullJitter, retry } from './retry.ts'
 export { redactUrl, Secret, withoutSecrets } from './secret.ts'

@@ -1,6 +1,13 @@
 import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { hasCode, systemClock, TapedeckError } from '@tapedeck/core'
+import {
+  hasCode,
+  lockDataDir,
+  openGuard,
+  systemClock,
+  TapedeckError,
+  type Guard
+} from '@tapedeck/core'
 import { ensureTopics } from '@tapedeck/kafka'
 import {
   databaseIn,
@@ -13,9 +20,7 @@ import {
 import type { StackConfig } from './config.ts'
 import { checkRoom, watchDisk } from './disk.ts'
 import { searchOf } from './find.ts'
-import { openGuard, type Guard } from './guard.ts'
 import { KAFKA } from './kafka-broker.ts'
-import { lockDataDir } from './lock.ts'
 import { MONGOD } from './mongod.ts'
 import { openPortMemory, reservePort, type PortMemory, type ReservedPort } from './ports.ts'
 import { renderScreen, withDatabase, type Progress, type Screen } from './screen.ts'

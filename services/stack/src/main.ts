@@ -5,7 +5,7 @@ import { SERVER_SETTINGS } from './config.ts'
 import { createProgress } from './screen.ts'
 import { readSettings } from './settings.ts'
 
-/** A stop that hangs is cut short: the guard (guard.ts) ends the children that still run. */
+/** A stop that hangs is cut short: the guard (libs/core/src/guard.ts) ends the children that still run. */
 const STOP_LIMIT_MS = 9500
 const PARENT_CHECK_MS = 1000
 

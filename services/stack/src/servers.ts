@@ -1,9 +1,16 @@
 import { mkdir } from 'node:fs/promises'
-import { hasCode, messageOf, systemClock, TapedeckError, type Env } from '@tapedeck/core'
+import {
+  hasCode,
+  messageOf,
+  systemClock,
+  TapedeckError,
+  type Child,
+  type Env,
+  type Guard
+} from '@tapedeck/core'
 import type { StackConfig } from './config.ts'
 import { dockerStep, type Docker } from './docker.ts'
 import { firstFound, lastLines, type Search, type Step } from './find.ts'
-import type { Child, Guard } from './guard.ts'
 import { bytesOf, openLog, searchLog, tailOf, type LogFile } from './logs.ts'
 import { checkMembers, membersOf, type Member, type MemberKind } from './members.ts'
 import { isFree, type PortMemory } from './ports.ts'

@@ -1,7 +1,14 @@
 import { fileURLToPath } from 'node:url'
-import { messageOf, systemClock, TapedeckError, type Env } from '@tapedeck/core'
+import {
+  messageOf,
+  systemClock,
+  TapedeckError,
+  type Child,
+  type ChildExit,
+  type Env,
+  type Guard
+} from '@tapedeck/core'
 import type { StackConfig } from './config.ts'
-import type { Child, ChildExit, Guard } from './guard.ts'
 import { bytesOf, followLog, openLog } from './logs.ts'
 import type { PortMemory } from './ports.ts'
 import type { Progress } from './screen.ts'

@@ -1,5 +1,4 @@
-import { fullJitter, messageOf, retry, TapedeckError } from '@tapedeck/core'
-import type { ChildExit } from './guard.ts'
+import { fullJitter, messageOf, retry, TapedeckError, type ChildExit } from '@tapedeck/core'
 import { watchHealth } from './health-watch.ts'
 import type { Progress } from './screen.ts'
 import { DISK, Troubles } from './troubles.ts'

@@ -2,21 +2,25 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { messageOf, TapedeckError, withTimeout, type Env } from '@tapedeck/core'
-import type { DataLock } from './lock.ts'
+import { withTimeout } from './clock.ts'
+import { signalGroup, type DataLock } from './data-lock.ts'
+import type { Env } from './env.ts'
+import { messageOf, TapedeckError } from './errors.ts'
 
 /**
- * Starts the child processes of a stack. No child outlives the stack, whatever ends it (kill -9 included):
+ * Starts the child processes of a stack, or of a worker. No child outlives its owner, whatever ends it (kill -9 included):
  *
- * 1. Each child is recorded in the lock file of the data folder before its program begins.
- * 2. A second process, the guard (guard-main.ts), reads a pipe whose other end only the stack holds. The
- *    kernel closes that end when the stack dies; then the guard ends every recorded child.
- * 3. If the guard was killed as well, the next stack in that folder ends the recorded children before
- *    it starts its own (lock.ts).
+ * 1. Each child is recorded in the lock file of the owner's folder before its program begins.
+ * 2. A second process, the guard (guard-main.ts), reads a pipe whose other end only the owner holds. The
+ *    kernel closes that end when the owner dies; then the guard ends every recorded child.
+ * 3. If the guard was killed as well, the next owner of that folder ends the recorded children before
+ *    it starts its own (data-lock.ts).
+ *
+ * What a child has started itself is ended with it, as long as it stays in the child's process group.
  */
 export interface Guard {
   /**
-   * Starts a program in a process group of its own: Ctrl-C then reaches the stack alone, which stops
+   * Starts a program in a process group of its own: Ctrl-C then reaches the owner alone, which stops
    * its children in order.
    *
    * @throws SERVER_FAILED when it cannot be spawned or recorded
@@ -29,8 +33,8 @@ export interface Guard {
 export interface ChildOptions {
   readonly env: Env
   readonly cwd?: string
-  /** The file for standard output and error. */
-  readonly log: FileHandle
+  /** The file for standard output and error, or what is called with each piece of them. */
+  readonly log: FileHandle | ((piece: Buffer) => void)
   /** True: with an IPC channel, over which a service reports that it has started. */
   readonly hasChannel?: boolean
 }
@@ -38,6 +42,8 @@ export interface ChildOptions {
 export interface Child {
   readonly pid: number
   readonly exited: Promise<ChildExit>
+  /** Resolves when all that it printed was passed to the function `log`; at once for a file. */
+  readonly printed: Promise<void>
   isRunning(): boolean
   /** Whether it has sent a message over its channel. */
   hasReported(): boolean
@@ -57,11 +63,11 @@ const GUARD_RESTART_MS = 1000
 const KILL_LIMIT_MS = 2000
 /**
  * A child begins as a shell that waits for a line and then becomes the program, with the same pid. If
- * the stack dies before it has recorded the child, the shell reads the end of its input and exits.
+ * the owner dies before it has recorded the child, the shell reads the end of its input and exits.
  */
 const WAIT_UNTIL_RECORDED = 'read -r line && exec "$@" </dev/null'
 
-/** Opens the guard of the stack that holds `lock`. A guard process that ends is started again. */
+/** Opens the guard of the process that holds `lock`. A guard process that ends is started again. */
 export function openGuard(lock: DataLock, guardEnv: Env): Guard {
   let isClosing = false
   let guard = startGuard(lock, guardEnv)
@@ -74,16 +80,18 @@ export function openGuard(lock: DataLock, guardEnv: Env): Guard {
   guard.once('exit', restartLater)
   return {
     async start(command, args, { env, cwd, log, hasChannel = false }) {
+      const output = typeof log === 'function' ? 'pipe' : log.fd
       const spawned = spawn('/bin/sh', ['-c', WAIT_UNTIL_RECORDED, 'sh', command, ...args], {
         env,
-        stdio: ['pipe', log.fd, log.fd, ...(hasChannel ? (['ipc'] as const) : [])],
+        stdio: ['pipe', output, output, ...(hasChannel ? (['ipc'] as const) : [])],
         detached: true,
         ...(cwd !== undefined && { cwd })
       })
+      const printed = typeof log === 'function' ? passOn(spawned, log) : Promise.resolve()
       spawned.stdin?.on('error', () => undefined) // it exited before the line came
       try {
         await once(spawned, 'spawn')
-        const child = childOf(spawned)
+        const child = childOf(spawned, printed)
         await lock.record(child)
         spawned.stdin?.end('\n')
         return child
@@ -118,7 +126,23 @@ function startGuard({ file, owner: { pid, started } }: DataLock, env: Env): Chil
   return guard
 }
 
-function childOf(spawned: ChildProcess): Child {
+async function passOn(
+  { stdout, stderr }: ChildProcess,
+  log: (piece: Buffer) => void
+): Promise<void> {
+  const streams = [stdout, stderr].filter((stream) => stream !== null)
+  await Promise.all(
+    streams.map(async (stream) => {
+      stream.on('data', log)
+      const { promise: ended, resolve } = Promise.withResolvers<void>()
+      stream.once('close', resolve)
+      stream.once('error', resolve)
+      await ended
+    })
+  )
+}
+
+function childOf(spawned: ChildProcess, printed: Promise<void>): Child {
   const { pid } = spawned
   if (pid === undefined) throw new TapedeckError('SERVER_FAILED', 'The process has no pid')
   spawned.on('error', () => undefined) // whether a kill worked shows in the exit
@@ -136,13 +160,14 @@ function childOf(spawned: ChildProcess): Child {
   return {
     pid,
     exited,
+    printed,
     isRunning: () => !hasExited(spawned),
     hasReported: () => hasReported,
     async stop(limitMs) {
       if (hasExited(spawned)) return
-      spawned.kill('SIGTERM')
+      signalGroup(pid, 'SIGTERM')
       if (await endsWithin(limitMs)) return
-      spawned.kill('SIGKILL')
+      signalGroup(pid, 'SIGKILL')
       await endsWithin(KILL_LIMIT_MS)
     }
   }

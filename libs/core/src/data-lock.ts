@@ -1,16 +1,16 @@
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { systemClock } from './clock.ts'
 import {
   isSame,
   processIdentity,
   readLock,
-  systemClock,
   takeLock,
   type LockContent,
   type ProcessIdentity
-} from '@tapedeck/core'
+} from './lock-file.ts'
 
-/** The exclusive right to a data folder: other stacks are refused while it is held. */
+/** The exclusive right to a data folder: other processes are refused while it is held. */
 export interface DataLock {
   readonly file: string
   readonly owner: ProcessIdentity
@@ -59,7 +59,7 @@ export async function endRecordedChildren(file: string, owner: ProcessIdentity):
   const lock = await readLock(file)
   if (lock?.owner.pid !== owner.pid || lock.owner.started !== owner.started) return
   const children = childrenOf(lock)
-  for (const child of children) if (await isSame(child)) kill(child, 'SIGTERM')
+  for (const child of children) if (await isSame(child)) signalGroup(child.pid, 'SIGTERM')
   await untilExited(children)
 }
 
@@ -115,17 +115,21 @@ async function untilExited(children: readonly ProcessIdentity[]): Promise<void> 
   const deadlineMs = Date.now() + CHILDREN_LIMIT_MS
   for (const child of children) {
     while (await isSame(child)) {
-      if (Date.now() > deadlineMs) kill(child, 'SIGKILL')
+      if (Date.now() > deadlineMs) signalGroup(child.pid, 'SIGKILL')
       await systemClock.delay(CHECK_EVERY_MS)
     }
   }
 }
 
-function kill({ pid }: ProcessIdentity, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // It exited in the meantime.
+/** Signals a child of a guard and what it has started: it leads a process group (guard.ts). */
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  for (const target of [-pid, pid]) {
+    try {
+      process.kill(target, signal)
+      return
+    } catch {
+      // No such group, or it exited in the meantime.
+    }
   }
 }
 

@@ -6,8 +6,14 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, it, type TestContext } from 'node:test'
-import { isSame, type ProcessIdentity } from '@tapedeck/core'
-import { lockDataDir, openGuard, type ChildOptions, type Guard } from '@tapedeck/stack/testing'
+import {
+  isSame,
+  lockDataDir,
+  openGuard,
+  type ChildOptions,
+  type Guard,
+  type ProcessIdentity
+} from '@tapedeck/core'
 import { eventually } from '../../support/eventually.ts'
 
 const PROGRAM = path.join(import.meta.dirname, 'guarded-stack.ts')

@@ -1,8 +1,7 @@
 /** A stack of one child that sleeps: `guarded-stack.ts DATA_DIR`. Prints the identity of the child. */
 import { open } from 'node:fs/promises'
 import path from 'node:path'
-import { processIdentity } from '@tapedeck/core'
-import { lockDataDir, openGuard } from '@tapedeck/stack/testing'
+import { lockDataDir, openGuard, processIdentity } from '@tapedeck/core'
 
 const [dataDir = ''] = process.argv.slice(2)
 const guard = openGuard(await lockDataDir(dataDir), {})

@@ -6,8 +6,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { isSame, processIdentity } from '@tapedeck/core'
-import { lockDataDir } from '@tapedeck/stack/testing'
+import { isSame, lockDataDir, processIdentity } from '@tapedeck/core'
 
 async function dataDir(t: TestContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'tapedeck-lock-'))
