@@ -21,7 +21,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   api: ['core', 'domain', 'client', ...ADAPTERS],
   simulator: ['core', 'domain', ...ADAPTERS],
   stack: ['core', 'domain', ...ADAPTERS],
-  tools: ['core', 'domain', 'client', ...ADAPTERS]
+  tools: ['core', 'domain', 'client', ...ADAPTERS],
+  batch: ['core', 'domain', ...ADAPTERS]
 }
 
 /** Who alone may import a third-party package. */
@@ -38,6 +39,8 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '@fastify/swagger-ui': ['api'],
   '@fastify/type-provider-typebox': ['api'],
   '@fastify/websocket': ['api'],
+  agenda: ['batch'],
+  '@agendajs/mongo-backend': ['batch'],
   esbuild: ['api'],
   'lightweight-charts': ['api'],
   pino: ['service'],

@@ -235,6 +235,30 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'what they make is the answer of a route, and tests ask the route'
   },
   {
+    folder: 'services/batch/src',
+    files: `
+      app beat config follow-run jobs module-env module-guard run-function run-locally run-module
+      adopt-runs task-queue tend-runs flows/watchlist-csv
+      commands/found-run commands/graph commands/resume commands/run commands/runs commands/service
+      commands/show commands/sub-command`,
+    tests: ['integration/batch/worker.test.ts', 'integration/batch/commands.test.ts'],
+    programs: ['services/batch/src/batch-main.ts'],
+    why: 'their promises are about a real database, real programs and kills'
+  },
+  {
+    folder: 'libs/mongo/src',
+    files: 'batch-queue runs task-runs',
+    tests: ['integration/batch/worker.test.ts'],
+    why: 'the fence of tasks, held where workers race for them'
+  },
+  {
+    folder: 'libs/core/src',
+    files: 'locate-server',
+    tests: ['integration/batch/commands.test.ts'],
+    programs: ['services/batch/src/batch-main.ts'],
+    why: 'commands find the server of a running stack by it'
+  },
+  {
     folder: 'services/consumer/src',
     files: 'app metrics partitions trade-writer worker',
     tests: ['integration/consumer/consumer.test.ts', 'integration/consumer/exactly-once.test.ts'],

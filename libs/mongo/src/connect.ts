@@ -35,7 +35,9 @@ import type { HasReport } from './shape.ts'
 import { IMPORTS } from './imports.ts'
 import { LATE_TRADES } from './late-trades.ts'
 import { LEASES } from './lease.ts'
+import { RUNS } from './runs.ts'
 import { SUBSCRIPTIONS, SYMBOLS } from './symbols.ts'
+import { TASK_RUNS } from './task-runs.ts'
 import { applyRetention, type Retention } from './retention.ts'
 import { TRADES } from './trades.ts'
 
@@ -160,7 +162,9 @@ const COLLECTIONS = {
   leases: LEASES,
   feedGaps: FEED_GAPS,
   feedStatus: FEED_STATUS,
-  imports: IMPORTS
+  imports: IMPORTS,
+  runs: RUNS,
+  taskRuns: TASK_RUNS
 } as const
 
 type Collections = {

@@ -13,9 +13,16 @@ export {
   nextFirstTrade,
   storedTimeframes
 } from './bars.ts'
+export {
+  BATCH_QUEUE,
+  clearHandled,
+  ensureQueue,
+  queuedAmong,
+  type QueuedTask
+} from './batch-queue.ts'
 export type { BarVersion } from './bar-versions.ts'
 export { documentBytes } from './bulk.ts'
-export { abortable } from './failure.ts'
+export { abortable, translated } from './failure.ts'
 export {
   acquirePartition,
   announceFlush,
@@ -135,6 +142,20 @@ export {
   tradeRowMaker
 } from './rows.ts'
 export {
+  ACTIVE_RUN_STATES,
+  cancelRun,
+  createRun,
+  endRun,
+  findActiveRuns,
+  findRun,
+  findRuns,
+  resumeRun,
+  shareRun,
+  startRun,
+  type NewRun,
+  type RunDocument
+} from './runs.ts'
+export {
   clearShadowBars,
   eachSwap,
   insertShadowBars,
@@ -165,6 +186,21 @@ export {
   type SubscriptionDocument,
   type SymbolDocument
 } from './symbols.ts'
+export {
+  claimTaskRun,
+  commitTaskRun,
+  expireTaskRuns,
+  extendTaskRun,
+  findOutputs,
+  findTaskRuns,
+  findTaskStandings,
+  releaseTaskRun,
+  releaseWaiting,
+  type TaskClaim,
+  type TaskResult,
+  type TaskRunDocument,
+  type TaskStanding
+} from './task-runs.ts'
 export { readTape, type TapePosition, type TapeQuery, type TapeTrade } from './tape.ts'
 export {
   findTrades,

@@ -1,5 +1,6 @@
 import type { Shape, Variable } from '@tapedeck/core'
 import { API_VARIABLES } from '@tapedeck/api/testing'
+import { BATCH_VARIABLES } from '@tapedeck/batch/testing'
 import { CONSUMER_VARIABLES } from '@tapedeck/consumer/testing'
 import { symbolsVariable } from '@tapedeck/domain'
 import { GRAFANA_VARIABLES } from '@tapedeck/grafana'
@@ -35,6 +36,7 @@ export const VARIABLES: Readonly<Record<string, Variable<unknown>>> = merged([
   STACK_VARIABLES,
   SIMULATOR_VARIABLES,
   GRAFANA_VARIABLES,
+  BATCH_VARIABLES,
   COMPOSE_VARIABLES,
   SERVICE_VARIABLES
 ])
@@ -176,6 +178,11 @@ export const SECTIONS: readonly Section[] = [
       'JAVA_HOME',
       'START_LIMIT'
     ]
+  },
+  {
+    title: 'Batch',
+    text: 'Flows, sequences, workers and the beat are described in [batch.md](batch.md).',
+    names: Object.keys(BATCH_VARIABLES).filter((name) => name.startsWith('BATCH_'))
   },
   {
     title: 'Simulator',

@@ -1,0 +1,71 @@
+import { about, duration, locateServer, readEnv, text, whole, type Env } from '@tapedeck/core'
+import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+import { SERVICE_VARIABLES } from '@tapedeck/service'
+
+/** The folder of etl_sequences and modules.json that comes with the project. */
+const BATCH_DIR = 'services/batch'
+
+export const BATCH_VARIABLES = {
+  ...MONGO_VARIABLES,
+  TAPEDECK_DATA_DIR: about(
+    'Folder of everything a stack writes; two stacks need two',
+    text('./.data', 'a folder')
+  ),
+  BATCH_DIR: about(
+    'Folder of etl_sequences, modules.json and schedules.json',
+    text(BATCH_DIR, 'a folder')
+  ),
+  BATCH_CONCURRENCY: about('Tasks that a batch worker runs at a time', whole(2, 1, 100)),
+  BATCH_LEASE: about(
+    'A batch worker that is not heard of for this long loses its tasks to others',
+    duration(30_000, 1000)
+  ),
+  BATCH_POLL: about('How often a batch worker looks for tasks', duration(1000, 50)),
+  BATCH_PORT: about(
+    'Port of the health of a batch worker or beat; 0 picks a free one',
+    whole(0, 0, 65_535)
+  ),
+  HEALTH_HOST: SERVICE_VARIABLES.HEALTH_HOST,
+  BATCH_TICK: about('How often the beat looks for what is due or lost', duration(1000, 50))
+} as const
+
+/** What every command of the batch side needs. */
+export interface BatchConfig {
+  readonly mongo: MongoConfig
+  /** Where the address of the database was found, for messages. */
+  readonly mongoFrom: string
+  readonly dataDir: string
+  readonly batchDir: string
+  readonly concurrency: number
+  readonly leaseMs: number
+  readonly pollMs: number
+  readonly tickMs: number
+  readonly healthHost: string
+  readonly healthPort: number
+  /** The environment of modules, with the address of the database. */
+  readonly env: Env
+}
+
+/** @throws CONFIG_INVALID with every mistake; SERVER_MISSING when no database is found */
+export function readConfig(env: Env): BatchConfig {
+  const located = locateServer('mongod', env)
+  const values = readEnv(located.env, BATCH_VARIABLES)
+  return {
+    mongo: mongoConfig(values),
+    mongoFrom: located.from,
+    dataDir: values.TAPEDECK_DATA_DIR,
+    batchDir: values.BATCH_DIR,
+    concurrency: values.BATCH_CONCURRENCY,
+    leaseMs: values.BATCH_LEASE,
+    pollMs: values.BATCH_POLL,
+    tickMs: values.BATCH_TICK,
+    healthHost: values.HEALTH_HOST,
+    healthPort: values.BATCH_PORT,
+    env: located.env
+  }
+}
+
+/** For commands that read only the files of jobs. @throws CONFIG_INVALID */
+export function readBatchDir(env: Env): string {
+  return readEnv(env, { BATCH_DIR: BATCH_VARIABLES.BATCH_DIR }).BATCH_DIR
+}

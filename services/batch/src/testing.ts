@@ -1,0 +1,7 @@
+/** The entry for tests and test programs. */
+export { startBeat } from './beat.ts'
+export { BATCH_VARIABLES, readConfig, type BatchConfig } from './config.ts'
+export { defineFlow, type Flow } from './flow.ts'
+export type { Job } from './jobs.ts'
+export { newRun, sharedQueues } from './new-run.ts'
+export { startWorker } from './worker.ts'

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import path from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { createRun, findRuns, findTaskRuns } from '@tapedeck/mongo'
+import { isSame, processIdentity } from '@tapedeck/core'
+import { newRun, type Job } from '@tapedeck/batch/testing'
+import { eventually } from '../../support/eventually.ts'
+import { ownDatabase } from '../../support/own-database.ts'
+import { temporaryFolder } from '../../support/scope.ts'
+import { servers } from '../../support/servers.ts'
+
+const PROGRAM = path.resolve(import.meta.dirname, '../../../services/batch/src/batch-main.ts')
+const options = { timeout: 120_000 }
+
+interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs `npm run batch -- ARGS` as a process of its own. */
+function batch(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<Outcome>()
+  execFile(
+    process.execPath,
+    [PROGRAM, ...args],
+    { env: { ...process.env, ...env }, timeout: 100_000 },
+    (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr })
+  )
+  return promise
+}
+
+async function ownSettings(t: TestContext) {
+  const given = servers()
+  const { database } = await ownDatabase(t, given)
+  const folder = await temporaryFolder(t)
+  const quick = { BATCH_POLL: '100ms', BATCH_TICK: '100ms', BATCH_LEASE: '2s' }
+  return { database, folder, env: { ...given.env, ...quick, TAPEDECK_DATA_DIR: folder } }
+}
+
+/** An HTTP server that answers by turns: a status, or rows of a watchlist. */
+async function watchlistServer(t: TestContext, answers: readonly (number | object)[]) {
+  let asked = 0
+  const server = createServer((_request, response) => {
+    const answer = answers[Math.min(asked++, answers.length - 1)]
+    if (typeof answer === 'number') response.writeHead(answer).end()
+    else response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  t.after(() => server.close())
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  return { url: `http://127.0.0.1:${address.port}/api/v1/watchlist`, asked: () => asked }
+}
+
+const WATCHLIST = {
+  watchlist: [
+    { symbol: 'MSFT', lastPrice: 400.5, changeShare: -0.01 },
+    { symbol: 'AAPL', lastPrice: 200, changeShare: 0.02 },
+    { symbol: 'NEW', lastPrice: null, changeShare: null }
+  ]
+}
+
+describe('npm run batch', options, () => {
+  it('runs a flow without a worker: from an HTTP server to a CSV file', async (t) => {
+    const { database, folder, env } = await ownSettings(t)
+    const { url } = await watchlistServer(t, [WATCHLIST])
+    const out = path.join(folder, 'prices')
+    const run = await batch(
+      env,
+      'run',
+      'watchlist-csv',
+      '--param',
+      `url=${url}`,
+      '--param',
+      `out=${out}`
+    )
+    assert.equal(run.code, 0, run.stderr)
+    assert.match(run.stdout, /succeeded/)
+    const [made] = await findRuns(database, { limit: 1 })
+    assert.ok(made !== undefined)
+    const load = (await findTaskRuns(database, [made._id])).find(({ task }) => task === 'load')
+    const file = /2 rows in (\S+)/.exec(load?.tail ?? '')?.[1] ?? ''
+    assert.equal(
+      await readFile(file, 'utf8'),
+      'symbol,price,changePercent\r\nAAPL,200,2\r\nMSFT,400.5,-1\r\n'
+    )
+    const shown = await batch(env, 'show', 'watchlist-csv')
+    assert.match(shown.stdout, /load +succeeded/)
+    const listed = await batch(env, 'runs', '--state', 'succeeded')
+    assert.match(listed.stdout, /watchlist-csv@\S+ +succeeded +command/)
+  })
+
+  it('says what is wrong before it stores anything', async (t) => {
+    const { database, env } = await ownSettings(t)
+    const unknown = await batch(env, 'run', 'watchlist-csw')
+    assert.equal(unknown.code, 2)
+    assert.match(unknown.stderr, /no such job.*did you mean watchlist-csv\?/)
+    const wrong = await batch(env, 'run', 'watchlist-csv', '--date', '2026-02-30', '--param', 'x')
+    assert.equal(wrong.code, 2)
+    assert.match(wrong.stderr, /--date 2026-02-30 found[^]*--param x found, expected NAME=VALUE/)
+    const dry = await batch({}, 'run', 'watchlist-csv', '--dry-run')
+    assert.equal(dry.code, 0)
+    assert.match(dry.stdout, /extract[^]*transform[^]*load/)
+    assert.equal((await findRuns(database, { limit: 1 })).length, 0)
+    const none = await batch(env, 'shwo')
+    assert.equal(none.code, 2)
+    assert.match(none.stderr, /command shwo found, expected run, runs, show/)
+  })
+
+  it('leaves a run of a process that is killed to the workers', async (t) => {
+    const { database, folder, env } = await ownSettings(t)
+    // Nobody answers: the request is tried again in 30 s.
+    const { url, asked } = await watchlistServer(t, [503])
+    const local = spawn(
+      process.execPath,
+      [PROGRAM, 'run', 'watchlist-csv', '--param', `url=${url}`, '--param', `out=${folder}`],
+      { env: { ...process.env, ...env }, stdio: 'ignore' }
+    )
+    t.after(() => local.kill('SIGKILL'))
+    await eventually(() => assert.equal(asked(), 1))
+    local.kill('SIGKILL')
+    const beat = spawn(process.execPath, [PROGRAM, 'beat'], {
+      env: { ...process.env, ...env },
+      stdio: 'ignore'
+    })
+    t.after(() => beat.kill('SIGKILL'))
+    await eventually(async () => {
+      const [run] = await findRuns(database, { limit: 1 })
+      assert.equal(run?.isLocal, false)
+      const tasks = await findTaskRuns(database, [run._id])
+      assert.ok(tasks.every(({ queue }) => queue === 'flow:watchlist-csv'))
+    })
+  })
+})
+
+describe('a worker', options, () => {
+  it('takes its modules with it when it is killed, with what they have started', async (t) => {
+    const { database, env } = await ownSettings(t)
+    const script = 'sleep 300 & echo $! $$; wait'
+    const job: Job = {
+      spec: {
+        name: 'long',
+        kind: 'sequence',
+        tasks: [
+          {
+            name: 'sleep',
+            after: [],
+            retries: 0,
+            retryDelayMs: 0,
+            backoff: 'fixed',
+            timeoutMs: 600_000
+          }
+        ]
+      },
+      about: '',
+      errorHandler: null,
+      commands: new Map([
+        ['sleep', ['sh', '-c', `${script.replace('echo', 'echo >"$BATCH_PARAM_OUT"')}`]]
+      ])
+    }
+    const out = path.join(await temporaryFolder(t), 'pids')
+    await createRun(database, newRun(job, { cause: 'command', parameters: { out } }))
+    const start = () => {
+      const child = spawn(process.execPath, [PROGRAM, 'worker'], {
+        env: { ...process.env, ...env },
+        stdio: 'ignore'
+      })
+      t.after(() => child.kill('SIGKILL'))
+      return child
+    }
+    const beat = spawn(process.execPath, [PROGRAM, 'beat'], {
+      env: { ...process.env, ...env },
+      stdio: 'ignore'
+    })
+    t.after(() => beat.kill('SIGKILL'))
+    const pidsOf = async (): Promise<number[]> => {
+      const pids = (await readFile(out, 'utf8')).trim().split(' ').map(Number)
+      assert.equal(pids.length, 2)
+      return pids
+    }
+    const first = start()
+    const pids = await eventually(pidsOf)
+    const identities = await Promise.all(pids.map(processIdentity))
+    first.kill('SIGKILL')
+    await eventually(async () => {
+      for (const one of identities) assert.equal(await isSame(one), false)
+    })
+    // Another worker begins it again, by a new attempt.
+    const second = start()
+    await eventually(async () => {
+      const [run] = await findRuns(database, { limit: 1 })
+      const [task] = await findTaskRuns(database, [run?._id ?? ''])
+      assert.equal(task?.attempt, 2)
+      assert.equal(task.state, 'running')
+      assert.match(task.attempts[0]?.error ?? '', /worker was lost/)
+    })
+    const again = await Promise.all((await eventually(pidsOf)).map(processIdentity))
+    // Asked to stop, a worker gives the task back at once.
+    second.kill('SIGTERM')
+    await eventually(async () => {
+      const [run] = await findRuns(database, { limit: 1 })
+      const [task] = await findTaskRuns(database, [run?._id ?? ''])
+      assert.equal(task?.state, 'ready')
+      assert.equal(task.losses, 1)
+      for (const one of again) assert.equal(await isSame(one), false)
+    })
+  })
+})
