@@ -70,6 +70,7 @@ export {
   type Timeframe
 } from './bars/window.ts'
 export {
+  BATCH_NAME,
   checkGraph,
   drawGraph,
   readyTasks,

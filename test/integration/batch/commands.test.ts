@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -101,7 +101,7 @@ describe('npm run batch', options, () => {
     const { database, env } = await ownSettings(t)
     const unknown = await batch(env, 'run', 'watchlist-csw')
     assert.equal(unknown.code, 2)
-    assert.match(unknown.stderr, /no such job.*did you mean watchlist-csv\?/)
+    assert.match(unknown.stderr, /no such flow.*did you mean watchlist-csv\?/)
     const wrong = await batch(env, 'run', 'watchlist-csv', '--date', '2026-02-30', '--param', 'x')
     assert.equal(wrong.code, 2)
     assert.match(wrong.stderr, /--date 2026-02-30 found[^]*--param x found, expected NAME=VALUE/)
@@ -112,6 +112,39 @@ describe('npm run batch', options, () => {
     const none = await batch(env, 'shwo')
     assert.equal(none.code, 2)
     assert.match(none.stderr, /command shwo found, expected run, runs, show/)
+  })
+
+  it('runs a sequence by its files, with exit code and error handler', async (t) => {
+    const { database, folder, env } = await ownSettings(t)
+    await mkdir(path.join(folder, 'etl_sequences'))
+    const write = (file: string, content: unknown): Promise<void> =>
+      writeFile(path.join(folder, file), JSON.stringify(content))
+    await write('modules.json', {
+      make: { cmd: ['sh', '-c', 'cp "$2" "$4"', 'make'], flags: { input: '-i', output: '-o' } },
+      fail: { cmd: ['sh', '-c', 'echo no disk; exit 4'] },
+      error_handler: { cmd: ['sh', '-c', 'echo "$BATCH_FAILED_TASK: $BATCH_FAILED_TAIL"'] }
+    })
+    await writeFile(path.join(folder, 'in'), 'content')
+    const [input, output] = [path.join(folder, 'in'), path.join(folder, 'out')]
+    await write('etl_sequences/copy.json', [{ module_name: 'make', input, output }])
+    await write('etl_sequences/bad.json', [{ module_name: 'fail' }, { module_name: 'make' }])
+    await write('etl_sequences/wrong.json', [{ module_name: 'mkae' }, { module_nam: 'fail' }])
+    const own = { ...env, BATCH_DIR: folder }
+    const copied = await batch(own, 'run', 'copy')
+    assert.equal(copied.code, 0, copied.stderr)
+    // The program got -i IN -o OUT behind its own arguments.
+    assert.equal(await readFile(output, 'utf8'), 'content')
+    const failed = await batch(own, 'run', 'bad')
+    assert.equal(failed.code, 1)
+    assert.match(failed.stdout, /failed: fail: exit code 4/)
+    assert.match(failed.stdout, /fail printed at the end:\nno disk/)
+    const [bad] = await findRuns(database, { job: 'bad', limit: 1 })
+    const tasks = await findTaskRuns(database, [bad?._id ?? ''])
+    assert.equal(tasks.find(({ task }) => task === 'error_handler')?.tail.trim(), 'fail: no disk')
+    const wrong = await batch(own, 'run', 'wrong')
+    assert.equal(wrong.code, 2)
+    assert.match(wrong.stderr, /step 1[^]*did you mean make\?[^]*step 2/)
+    assert.equal((await findRuns(database, { job: 'wrong', limit: 1 })).length, 0)
   })
 
   it('leaves a run of a process that is killed to the workers', async (t) => {
@@ -143,7 +176,7 @@ describe('npm run batch', options, () => {
 describe('a worker', options, () => {
   it('takes its modules with it when it is killed, with what they have started', async (t) => {
     const { database, env } = await ownSettings(t)
-    const script = 'sleep 300 & echo $! $$; wait'
+    const script = 'sleep 300 & echo $! $$ >"$BATCH_PARAM_OUT"; wait'
     const job: Job = {
       spec: {
         name: 'long',
@@ -161,9 +194,7 @@ describe('a worker', options, () => {
       },
       about: '',
       errorHandler: null,
-      commands: new Map([
-        ['sleep', ['sh', '-c', `${script.replace('echo', 'echo >"$BATCH_PARAM_OUT"')}`]]
-      ])
+      commands: new Map([['sleep', ['sh', '-c', script]]])
     }
     const out = path.join(await temporaryFolder(t), 'pids')
     await createRun(database, newRun(job, { cause: 'command', parameters: { out } }))
