@@ -8,6 +8,7 @@ import { describe, it } from 'node:test'
 import { DEFAULT_SYMBOLS } from '@tapedeck/domain'
 import { openDatabase } from '@tapedeck/mongo'
 import { eventually } from '../support/eventually.ts'
+import { standIn } from '../support/grafana-stand-in.ts'
 import { databaseConfig } from '../support/own-database.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -20,6 +21,7 @@ describe('npm start', () => {
     async (t) => {
       const dataDir = await mkdtemp(path.join(tmpdir(), 'tapedeck-start-'))
       t.after(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }))
+      const grafana = await standIn(t)
       const {
         KAFKA_BROKERS: _k,
         MONGODB_URI: _m,
@@ -30,7 +32,12 @@ describe('npm start', () => {
       const child = spawn('npm', ['start'], {
         cwd: root,
         // A forecast that needs half a minute of bars instead of the usual minutes.
-        env: { ...env, TAPEDECK_DATA_DIR: dataDir, FORECASTS: '5s:6:1' },
+        env: {
+          ...env,
+          TAPEDECK_DATA_DIR: dataDir,
+          FORECASTS: '5s:6:1',
+          GRAFANA_HOME: grafana.home
+        },
         stdio: ['ignore', 'pipe', 'pipe'],
         detached: true
       })
@@ -81,6 +88,13 @@ describe('npm start', () => {
       )
       assert.match(await (await fetch(page)).text(), /<title>/)
 
+      const shown = /Grafana\s+(http:\S+)/.exec(output)?.[1] ?? ''
+      await eventually(() => assert.match(output, /Grafana 13\.2\.3 shows the market on http:/))
+      assert.equal((await fetch(`${shown}/api/health`)).status, 200)
+      const { env: given } = (await grafana.calls()).at(-1) ?? assert.fail('Grafana was not called')
+      assert.equal(given['TAPEDECK_API_URL'], page.replace(/\/$/, ''))
+      assert.equal(given['MONGODB_URI'], undefined)
+
       const database = await openDatabase(databaseConfig(uri, 'tapedeck'))
       t.after(() => database.close())
       for (const symbol of DEFAULT_SYMBOLS) {
@@ -104,6 +118,7 @@ describe('npm start', () => {
       await exited
       assert.match(output, /Stopped, nothing is left running/)
       assert.doesNotMatch(output, /Stopping[^]*! /)
+      await assert.rejects(fetch(`${shown}/api/health`))
     }
   )
 })

@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   consumer: ['core', 'domain', ...ADAPTERS],
   api: ['core', 'domain', 'client', ...ADAPTERS],
   simulator: ['core', 'domain', ...ADAPTERS],
-  stack: ['core', 'domain', ...ADAPTERS],
+  stack: ['core', 'domain', 'grafana', ...ADAPTERS],
   tools: ['core', 'domain', 'client', ...ADAPTERS],
   batch: ['core', 'domain', ...ADAPTERS]
 }

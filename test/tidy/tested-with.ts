@@ -35,7 +35,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'grafana/src',
-    files: 'command grafana-home plugin settings',
+    files: 'command grafana-home plugin prepare settings',
     tests: ['unit/grafana/serve.test.ts'],
     why: 'they prepare the process that serve.ts starts, which a stand-in records'
   },

@@ -20,6 +20,7 @@ import {
 import type { StackConfig } from './config.ts'
 import { checkRoom, watchDisk } from './disk.ts'
 import { searchOf } from './find.ts'
+import { startGrafana, type StackGrafana } from './grafana.ts'
 import { KAFKA } from './kafka-broker.ts'
 import { MONGOD } from './mongod.ts'
 import { openPortMemory, reservePort, type PortMemory, type ReservedPort } from './ports.ts'
@@ -155,8 +156,12 @@ export async function startStack(config: StackConfig, context: StackContext): Pr
     throw error
   })
   let services: Services | undefined
+  let grafana: StackGrafana | undefined
   const close = async (): Promise<void> => {
-    await services?.close(SERVICES_STOP_LIMIT_MS)
+    await Promise.all([
+      grafana?.stop(SERVICES_STOP_LIMIT_MS),
+      services?.close(SERVICES_STOP_LIMIT_MS)
+    ])
     await servers.close(SERVERS_STOP_LIMIT_MS)
   }
   try {
@@ -174,12 +179,17 @@ export async function startStack(config: StackConfig, context: StackContext): Pr
       const { guard, troubles } = servers
       const site = { ...config, progress, guard, troubles }
       services = await startServices(plans, site, { signal, onFinal })
+      const apiUrl = pageUrl(config.apiHost, reserved.port)
+      grafana = await startGrafana(config, { ...site, ports: servers.ports, apiUrl })
       progress.say('Waiting for the first bar')
       const hasBar = await waitForBar(database, sinceMs, FIRST_BAR_LIMIT_MS[config.feed], signal)
       const first = hasBar
         ? { firstBarMs: performance.now() - startedMs }
         : { firstBarMs: undefined, feedText: await feedTextOf(database, sinceMs) }
-      return { screen: screenOf(config, servers, services, reserved.port, first), close }
+      return {
+        screen: screenOf(config, servers, services, { apiUrl, grafana: grafana.text, ...first }),
+        close
+      }
     } finally {
       await database.close()
     }
@@ -260,9 +270,9 @@ function screenOf(
   config: StackConfig,
   servers: Servers,
   services: Services,
-  apiPort: number,
-  first: Pick<Screen, 'firstBarMs' | 'feedText'>
+  known: { readonly apiUrl: string } & Pick<Screen, 'firstBarMs' | 'feedText' | 'grafana'>
 ): string {
+  const { apiUrl, ...rest } = known
   return renderScreen({
     feed: config.feed,
     symbols: config.symbols,
@@ -278,9 +288,9 @@ function screenOf(
         return { name: plan.name, pid, address: plan.address }
       })
     ],
-    pageUrl: pageUrl(config.apiHost, apiPort),
+    pageUrl: apiUrl,
     mongoUri: withDatabase(servers.mongod.address(), config.mongo.database),
     logDir: path.join(config.dataDir, 'logs'),
-    ...first
+    ...rest
   })
 }

@@ -6,11 +6,13 @@ import {
   duration,
   optional,
   readEnv,
+  secret,
   TapedeckError,
   text,
   whole,
   url,
-  type Env
+  type Env,
+  type Secret
 } from '@tapedeck/core'
 import { FREE_PLAN_SYMBOLS, planLimit, symbolsVariable } from '@tapedeck/domain'
 import {
@@ -48,6 +50,14 @@ export interface StackConfig {
   readonly apiPort: number
   /** Whether the user set the port. */
   readonly isApiPortGiven: boolean
+  readonly grafana: {
+    /** Its home folder; `off`: none is started; undefined: it is looked for. */
+    readonly home: string | undefined
+    /** Undefined: 3000, or another that is free. */
+    readonly port: number | undefined
+    /** With which it asks the api. */
+    readonly apiToken: Secret | undefined
+  }
   /** The environment of every child process: that of the stack, with Node's compile cache, which saves time and memory. */
   readonly env: Env
 }
@@ -81,6 +91,12 @@ export const STACK_VARIABLES = {
     duration(60_000, 1000)
   ),
   JAVA_HOME: about('A Java 17 or newer, if it is not on PATH', optional(text())),
+  GRAFANA_HOME: about(
+    "Grafana's home folder, for `npm start`, if it is not a usual one; `off`: none is started",
+    optional(text(undefined, 'a folder'))
+  ),
+  GRAFANA_PORT: optional(whole(undefined, 1, 65_535)),
+  TAPEDECK_API_TOKEN: optional(secret()),
   API_HOST: text('127.0.0.1', 'a host name or address'),
   API_PORT: optional(whole(undefined, 1, 65_535))
 } as const
@@ -132,6 +148,11 @@ export function readConfig(env: Env): StackConfig {
     apiHost: values.API_HOST,
     apiPort: values.API_PORT ?? DEFAULT_API_PORT,
     isApiPortGiven: values.API_PORT !== undefined,
+    grafana: {
+      home: values.GRAFANA_HOME,
+      port: values.GRAFANA_PORT,
+      apiToken: values.TAPEDECK_API_TOKEN
+    },
     env: cachesCompiled(env)
   })
 }

@@ -36,6 +36,7 @@ await runCommand({
     settings: {
       SYMBOLS: 'what is followed, between commas: AAPL,MSFT,BINANCE:BTCUSDT',
       FINNHUB_TOKEN: "your key; then trades come from Finnhub's feed",
+      GRAFANA_HOME: 'home of a Grafana to start, if it is not a usual one; off: none',
       API_PORT: 'port of the live page and the api (the first free one from 8080 on)',
       ...SERVER_SETTINGS,
       START_LIMIT: 'how long a start may do nothing before it counts as failed (60s)'

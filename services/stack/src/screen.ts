@@ -36,6 +36,8 @@ export interface Screen {
   readonly symbols: readonly string[]
   readonly rows: readonly ScreenRow[]
   readonly pageUrl: string
+  /** Its address, or how to get one; undefined: the user wants none. */
+  readonly grafana?: string | undefined
   /** With the name of the database in it. */
   readonly mongoUri: string
   readonly logDir: string
@@ -50,7 +52,7 @@ const LINE_SYMBOLS = 8
 
 /** What is printed after a start: what runs where, what to open, how to query, how to stop. */
 export function renderScreen(screen: Screen): string {
-  const { feed, symbols, rows, pageUrl, mongoUri, logDir, firstBarMs, feedText } = screen
+  const { feed, symbols, rows, pageUrl, grafana, mongoUri, logDir, firstBarMs, feedText } = screen
   const [symbol = 'AAPL'] = symbols
   const query = `db.bars.find({symbol:"${symbol}",timeframe:"1m"}).sort({start:-1}).limit(5)`
   const api = `${pageUrl}api/v1/bars?symbol=${encodeURIComponent(symbol)}&timeframe=1m&limit=5`
@@ -76,6 +78,7 @@ export function renderScreen(screen: Screen): string {
     ),
     item('Symbols', wrapped(symbols)),
     item('Page', pageUrl),
+    ...(grafana === undefined ? [] : [item('Grafana', grafana)]),
     '',
     running.replaceAll(/^(?=.)/gm, '  '),
     item('Ask MongoDB', `mongosh '${withoutPassword(mongoUri)}' --eval \\`),

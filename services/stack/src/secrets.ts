@@ -8,7 +8,7 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   SIMULATOR_TOKEN: ['simulator'],
   API_TOKEN: ['api'],
   API_TOKENS: ['api'],
-  TAPEDECK_API_TOKEN: [],
+  TAPEDECK_API_TOKEN: ['grafana'],
   GRAFANA_TOKEN: [],
   KAFKA_BROKERS: ['producer', 'consumer', 'api'],
   KAFKA_PASSWORD: ['producer', 'consumer', 'api'],

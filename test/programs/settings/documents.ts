@@ -176,6 +176,7 @@ export const SECTIONS: readonly Section[] = [
       'KAFKA_HOME',
       'MONGOD_BIN',
       'JAVA_HOME',
+      'GRAFANA_HOME',
       'START_LIMIT'
     ]
   },
@@ -192,8 +193,9 @@ export const SECTIONS: readonly Section[] = [
   {
     title: 'Grafana and docker compose',
     text:
-      '`npm run grafana` reads the first five ([grafana.md](grafana.md#see-it)); GRAFANA_URL and GRAFANA_TOKEN are for `--push`. Docker compose ' +
-      'reads GRAFANA_PORT, TAPEDECK_API_TOKEN and the last two.',
+      '`npm run grafana` reads the first five ([grafana.md](grafana.md#see-it)); GRAFANA_URL and GRAFANA_TOKEN are for `--push`. `npm start` and ' +
+      'docker compose read GRAFANA_PORT and TAPEDECK_API_TOKEN; docker compose ' +
+      'reads the last two.',
     names: OTHER_NAMES
   }
 ]

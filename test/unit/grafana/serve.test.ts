@@ -8,7 +8,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { saysAll } from './says-all.ts'
-import { freePort, standIn, type StandIn } from './stand-in.ts'
+import { freePort, standIn, type StandIn } from '../../support/grafana-stand-in.ts'
 
 const PROJECT = join(import.meta.dirname, '../../..')
 const COMMAND = join(PROJECT, 'grafana/src/main.ts')

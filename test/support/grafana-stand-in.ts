@@ -5,6 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
+interface Call {
+  readonly args: string[]
+  readonly env: Record<string, string>
+  readonly pid: number
+}
+
 /**
  * A program in the place of Grafana's, since no Grafana can be installed from a package registry: it
  * writes down how it was called, answers /api/health and can be told to fail. What it proves is our
@@ -16,7 +22,7 @@ export interface StandIn {
   /** A folder of the test's own, for data. */
   readonly folder: string
   /** How the program was called so far: its arguments and what it saw of the environment. */
-  calls(): Promise<{ args: string[]; env: Record<string, string> }[]>
+  calls(): Promise<Call[]>
 }
 
 export interface StandInOptions {
@@ -48,7 +54,7 @@ export async function standIn(t: TestContext, options: StandInOptions = {}): Pro
       return text
         .split('\n')
         .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as { args: string[]; env: Record<string, string> })
+        .map((line) => JSON.parse(line) as Call)
     }
   }
 }
@@ -68,7 +74,7 @@ function program(record: string, options: StandInOptions): string {
 const { appendFileSync, mkdirSync, writeFileSync } = require('node:fs')
 const { basename, join } = require('node:path')
 const args = process.argv.slice(2)
-appendFileSync(${JSON.stringify(record)}, JSON.stringify({ args, env: process.env }) + '\\n')
+appendFileSync(${JSON.stringify(record)}, JSON.stringify({ args, env: process.env, pid: process.pid }) + '\\n')
 const fail = (text) => { process.stderr.write(text + '\\n'); process.exit(1) }
 if (args.includes('-v')) {
   process.stdout.write('grafana version ${version}\\n')
