@@ -77,6 +77,38 @@ const RULES: readonly Rule[] = [
     lasts: '24h',
     severity: 'warning',
     summary: '{{ $labels.label }} has been worse than saying that the price stays put for a day.'
+  },
+  {
+    alert: 'service away',
+    title: 'A service does not answer',
+    limit: 30,
+    lasts: '1m',
+    severity: 'critical',
+    summary: '{{ $labels.label }} does not answer for more than 30 s. Is it running?'
+  },
+  {
+    alert: 'refused',
+    title: 'Trades or records are refused',
+    limit: 0,
+    lasts: '0s',
+    severity: 'warning',
+    summary: 'The {{ $labels.label }} refused what did not fit. npm run dead shows it.'
+  },
+  {
+    alert: 'lag',
+    title: 'The consumer is behind',
+    limit: 50_000,
+    lasts: '5m',
+    severity: 'warning',
+    summary: 'More than 50 000 records of raw_data wait for the {{ $labels.label }}.'
+  },
+  {
+    alert: 'latency',
+    title: 'Trades take long',
+    limit: 5,
+    lasts: '5m',
+    severity: 'warning',
+    summary: '{{ $labels.label }}: one trade in a hundred takes more than 5 s.'
   }
 ]
 

@@ -155,7 +155,7 @@ export function buildApi(
     tradeRoutes(routes, tools)
     barRoutes(routes, tools)
     indicatorRoutes(routes, tools)
-    pipelineRoutes(routes, tools, hub)
+    pipelineRoutes(routes, tools, { log: hub, flow })
     flowRoutes(routes, tools, flow)
     chartRoutes(routes, tools)
     watchlistRoutes(routes, tools)

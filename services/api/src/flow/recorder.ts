@@ -55,6 +55,8 @@ const MOST_MOMENTS = KEPT_MS / EVERY_MS
 export class FlowRecorder {
   readonly #clock: Clock
   readonly #monotonicMs: () => number
+  /** Epoch ms. */
+  readonly beganAt: number
   readonly #processes: (ProcessState & { readonly target: FlowTarget })[]
   #moments: Moment[] = []
 
@@ -65,6 +67,7 @@ export class FlowRecorder {
   ) {
     this.#clock = clock
     this.#monotonicMs = monotonicMs
+    this.beganAt = clock.now()
     this.#processes = targets.map((target) => ({
       target,
       service: target.service,

@@ -1,5 +1,7 @@
 import { marketState } from '@tapedeck/domain'
 import type { Static } from 'typebox'
+import { flowAlerts } from '../flow/flow-alerts.ts'
+import type { FlowRecorder } from '../flow/recorder.ts'
 import {
   answers,
   number,
@@ -25,7 +27,11 @@ const ALERTS = {
   'never seen': { limit: 15, unit: 'min', means: 'connected without a trade of a followed symbol' },
   spool: { limit: 64, unit: 'MiB', means: 'that wait on the disk for the broker' },
   coverage: { limit: 1, unit: '%', means: 'of the last full hour without a feed' },
-  'worse than naive': { limit: 0, unit: '', means: 'a forecast is worse than the last price' }
+  'worse than naive': { limit: 0, unit: '', means: 'a forecast is worse than the last price' },
+  'service away': { limit: 30, unit: 's', means: 'without an answer to a question for metrics' },
+  refused: { limit: 0, unit: '', means: 'trades or records refused in the last 10 minutes' },
+  lag: { limit: 50_000, unit: 'records', means: 'of raw_data that are not stored yet' },
+  latency: { limit: 5, unit: 's', means: 'that one trade in a hundred takes, or more' }
 } as const satisfies Readonly<
   Record<string, { readonly limit: number; readonly unit: string; readonly means: string }>
 >
@@ -55,6 +61,9 @@ const PARTITIONS = object({
   partitions: rows({ partition: whole, end: whole, stored: whole, behind: whole })
 })
 
+/** What the services tell by their metrics. */
+type Flow = Pick<FlowRecorder, 'processes' | 'moments' | 'beganAt'>
+
 /** What routes say of the topic of trades, as the stream reads it. */
 type TradeLog = Pick<LiveHub, 'topicName' | 'positions'>
 
@@ -62,9 +71,13 @@ type TradeLog = Pick<LiveHub, 'topicName' | 'positions'>
  * Routes for the pipeline as a whole: what may be wrong, one row for each thing, with a number and its limit; and how far
  * the consumer is behind the broker. Without a broker there are no partitions.
  */
-export function pipelineRoutes(app: Routes, tools: RouteTools, log: TradeLog | undefined): void {
+export function pipelineRoutes(
+  app: Routes,
+  tools: RouteTools,
+  { log, flow }: { readonly log: TradeLog | undefined; readonly flow: Flow }
+): void {
   const { reader, share } = tools
-  exposeAlerts(app, tools)
+  exposeAlerts(app, tools, flow)
   app.get(
     '/api/v1/partitions',
     {
@@ -103,7 +116,7 @@ export function pipelineRoutes(app: Routes, tools: RouteTools, log: TradeLog | u
         ANSWER,
         { alert },
         async () => {
-          const all = await alertRows(tools)
+          const all = await alertRows(tools, flow)
           return { alerts: all.filter((row) => alert === undefined || row.alert === alert) }
         },
         COST
@@ -119,7 +132,7 @@ const MOST_EXPOSED = 500
  * Exposes the rows that are above their limits as a metric. The rows are read in the background when somebody asks for
  * metrics, so that these come at once, without a database too: then there are no rows.
  */
-function exposeAlerts(app: Routes, tools: RouteTools): void {
+function exposeAlerts(app: Routes, tools: RouteTools, flow: Flow): void {
   const { metrics, clock } = tools
   let readMs = -Infinity
   let isReading = false
@@ -131,7 +144,7 @@ function exposeAlerts(app: Routes, tools: RouteTools): void {
   const read = async (): Promise<void> => {
     isReading = true
     // Not in the budget: it is one read in 10 s, and must not make a request wait or be refused.
-    const found = await alertRows(tools).catch(() => [])
+    const found = await alertRows(tools, flow).catch(() => [])
     isReading = false
     above.reset()
     for (const { alert, label, value } of found
@@ -149,7 +162,7 @@ function exposeAlerts(app: Routes, tools: RouteTools): void {
   })
 }
 
-async function alertRows(tools: RouteTools): Promise<Row[]> {
+async function alertRows(tools: RouteTools, flow: Flow): Promise<Row[]> {
   const { reader, config, clock } = tools
   const nowMs = clock.now()
   const [feeds, gaps, storedMs, listed, scores, hours] = await Promise.all([
@@ -212,5 +225,6 @@ async function alertRows(tools: RouteTools): Promise<Row[]> {
     const name = `${symbol} ${timeframe} +${horizon} ${model}`
     add('worse than naive', name, label === 'worse than naive' ? 1 : 0)
   }
+  for (const { alert, label, value } of flowAlerts(flow, nowMs)) add(alert, label, value)
   return found
 }

@@ -7,6 +7,7 @@ import { parse } from 'yaml'
 import { eventually } from '../../../support/eventually.ts'
 import { aScore } from '../../../support/forecast-parts.ts'
 import { aBar, aFeedStatus, aGap, aSymbol, T0_MS } from '../../../support/market-documents.ts'
+import { FlowRecorder } from '../../../../services/api/src/flow/recorder.ts'
 import { apiOn } from '../reader-double.ts'
 
 const HOUR_MS = 3_600_000
@@ -51,7 +52,8 @@ const rules = new Map(
 async function alertsOf(
   agoMs: number,
   nowMs: number,
-  facts: Parameters<typeof apiOn>[0]
+  facts: Parameters<typeof apiOn>[0],
+  flow?: FlowRecorder
 ): Promise<readonly Row[]> {
   const ago = new Date(nowMs - agoMs)
   const status = aFeedStatus({
@@ -67,11 +69,44 @@ async function alertsOf(
       ...facts
     },
     { ...systemClock, now: () => nowMs },
-    { SYMBOLS: 'AAPL' }
+    { SYMBOLS: 'AAPL' },
+    flow
   )
   const answer = await app.inject('/api/v1/alerts')
   assert.equal(answer.statusCode, 200, answer.body)
   return answer.json<{ alerts: Row[] }>().alerts
+}
+
+/** Of a producer that does not answer, and a consumer that refused a record, is far behind and slow. */
+async function troubledFlow(): Promise<FlowRecorder> {
+  let nowMs = NOW_MS - 5000
+  let count = 0
+  const consumer = (): string =>
+    [
+      'process_start_time_seconds 100',
+      `tapedeck_records_dead_total{reason="shape"} ${count}`,
+      'tapedeck_consumer_lag_records{partition="0"} 60000',
+      `tapedeck_latency_seconds_bucket{stage="stored",le="5"} 0`,
+      `tapedeck_latency_seconds_bucket{stage="stored",le="10"} ${10 * count}`,
+      `tapedeck_latency_seconds_bucket{stage="stored",le="+Inf"} ${10 * count}`
+    ].join('\n')
+  const flow = new FlowRecorder(
+    [
+      {
+        service: 'producer',
+        url: 'http://one:1/metrics',
+        read: () => Promise.reject(new Error('away'))
+      },
+      { service: 'consumer', url: 'http://two:1/metrics', read: () => Promise.resolve(consumer()) }
+    ],
+    { ...systemClock, now: () => nowMs - 60_000 * (1 - count) },
+    () => nowMs
+  )
+  await flow.measure()
+  nowMs = NOW_MS
+  count = 1
+  await flow.measure()
+  return flow
 }
 
 const firing = (found: readonly Row[]): string[] =>
@@ -120,7 +155,7 @@ describe('/api/v1/alerts', () => {
       bars: hours(0.5),
       forecastScores: labelled('worse than naive')
     })
-    const unseen = await alertsOf(500, NOW_MS, {})
+    const unseen = await alertsOf(500, NOW_MS, {}, await troubledFlow())
     const all = [...away, ...unseen]
     assert.deepEqual(firing(all), [...rules.keys()].toSorted())
     for (const { alert, limit } of all) assert.equal(limit, rules.get(alert), alert)
