@@ -296,6 +296,18 @@ const CASES: readonly Case[] = [
     ]
   },
   {
+    title: 'a consumer that is far behind',
+    series: { [`tapedeck_consumer_lag_records{${CONSUMER}, partition="1"}`]: '60000x120' },
+    fires: [
+      {
+        alert: 'TapedeckLag',
+        labels: 'job="tapedeck"',
+        summary: '60004 records of raw_data are not stored.'
+      },
+      notStored()
+    ]
+  },
+  {
     title: 'writes that are repeated',
     series: { [`tapedeck_database_retries_total{${CONSUMER}}`]: '0x60 0+3x60' },
     fires: [

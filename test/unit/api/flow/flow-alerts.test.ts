@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { flowAlerts } from '../../../../services/api/src/flow/flow-alerts.ts'
-import type { Moment, ProcessState } from '../../../../services/api/src/flow/recorder.ts'
+
+type Flow = Parameters<typeof flowAlerts>[0]
+type ProcessState = Flow['processes'][number]
+type Moment = Flow['moments'][number]
 
 const NOW_MS = 10_000_000
 

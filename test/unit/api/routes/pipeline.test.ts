@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { FlowRecorder } from '@tapedeck/api/testing'
 import { systemClock, TapedeckError } from '@tapedeck/core'
 import type { BarFields } from '@tapedeck/domain'
 import { renderAlertRules } from '@tapedeck/grafana'
@@ -7,7 +8,6 @@ import { parse } from 'yaml'
 import { eventually } from '../../../support/eventually.ts'
 import { aScore } from '../../../support/forecast-parts.ts'
 import { aBar, aFeedStatus, aGap, aSymbol, T0_MS } from '../../../support/market-documents.ts'
-import { FlowRecorder } from '../../../../services/api/src/flow/recorder.ts'
 import { apiOn } from '../reader-double.ts'
 
 const HOUR_MS = 3_600_000
