@@ -248,7 +248,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   {
     folder: 'libs/mongo/src',
     files: 'batch-queue runs task-runs',
-    tests: ['integration/batch/worker.test.ts'],
+    tests: ['integration/batch/worker.test.ts', 'integration/batch/kills.test.ts'],
     why: 'the fence of tasks, held where workers race for them'
   },
   {

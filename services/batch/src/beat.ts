@@ -1,4 +1,4 @@
-import { messageOf, repeat } from '@tapedeck/core'
+import { messageOf, repeat, withTimeout } from '@tapedeck/core'
 import { clearHandled, type Database } from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
 import { adoptRuns } from './adopt-runs.ts'
@@ -16,6 +16,8 @@ export interface BeatOptions {
 
 /** How often what was handled and left behind is cleared away. */
 const CLEAR_EVERY_MS = 60_000
+/** A connection that died without a word is not waited for any longer. */
+const TICK_LIMIT_MS = 60_000
 
 const makeNone = (): Promise<number> => Promise.resolve(0)
 
@@ -54,7 +56,7 @@ export async function startBeat({
   }
   const guardedTick = async (): Promise<void> => {
     try {
-      await tick()
+      await withTimeout(tick(), TICK_LIMIT_MS, 'A tick')
       if (isAway) log.info('ticking again')
       isAway = false
     } catch (error) {

@@ -1,4 +1,4 @@
-import { table, type Terminal } from '@tapedeck/core'
+import { hasCode, table, type Terminal } from '@tapedeck/core'
 import {
   ACTIVE_RUN_STATES,
   findRun,
@@ -12,20 +12,28 @@ import {
 const LOOK_EVERY_MS = 300
 
 /**
- * Prints what changes in a run until it is over, then its tasks, and the tail of what failed.
- * @returns the run as it ended
- * @throws DATABASE_UNREACHABLE; ABORTED when the signal aborts
+ * Prints what changes in a run until it is over, then its tasks, and the tail of what failed. It waits for a database
+ * that is away.
+ * @returns the run as it ended; undefined when there is none
  */
 export async function followRun(
   database: Database,
   id: string,
-  terminal: Pick<Terminal, 'note' | 'write'>,
+  terminal: Terminal,
   delay: (ms: number) => Promise<void>
 ): Promise<RunDocument | undefined> {
   const seen = new Map<string, string>()
   for (;;) {
-    const run = await findRun(database, id)
-    const tasks = await findTaskRuns(database, [id])
+    const found = await look(database, id).catch((error: unknown) => {
+      if (!hasCode(error, 'DATABASE_UNREACHABLE')) throw error
+      // The worker waits as well.
+      terminal.progress(error.message)
+    })
+    if (found === undefined) {
+      await delay(LOOK_EVERY_MS)
+      continue
+    }
+    const { run, tasks } = found
     for (const task of tasks) {
       const standing = `${task.state} ${task.attempt} ${task.failures} ${task.losses}`
       const isNews = task.state !== 'waiting' && seen.get(task.task) !== standing
@@ -38,6 +46,13 @@ export async function followRun(
     }
     await delay(LOOK_EVERY_MS)
   }
+}
+
+async function look(
+  database: Database,
+  id: string
+): Promise<{ readonly run: RunDocument | undefined; readonly tasks: readonly Task[] }> {
+  return { run: await findRun(database, id), tasks: await findTaskRuns(database, [id]) }
 }
 
 type Task = Omit<TaskRunDocument, 'output'>

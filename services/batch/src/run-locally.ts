@@ -1,39 +1,42 @@
+import { hostname } from 'node:os'
 import { messageOf, repeat, systemClock, type Terminal } from '@tapedeck/core'
 import { cancelRun, holdLease, releaseLease, type Database } from '@tapedeck/mongo'
 import { leaseOfRun } from './adopt-runs.ts'
 import type { BatchConfig } from './config.ts'
 import { FLOWS } from './flows.ts'
 import { followRun } from './follow-run.ts'
-import { openTaskQueue } from './task-queue.ts'
 import { tendRuns } from './tend-runs.ts'
 import { startWorker } from './worker.ts'
 
 const SILENT = { info: () => undefined, warn: () => undefined }
 
 /**
- * Runs a run in this process to its end, and prints its progress. Workers take it over when this process dies. When
+ * Makes a run and runs it in this process to its end, and prints its progress. Workers take it over when this process dies. When
  * the signal aborts the run is cancelled; it can be resumed.
+ * @param make stores the run, or resumes it; a beat that sees it finds that this process has it
  * @returns whether it succeeded
  * @throws DATABASE_UNREACHABLE
  */
 export async function runLocally(
   database: Database,
   id: string,
+  make: () => Promise<unknown>,
   config: BatchConfig,
   terminal: Terminal,
   signal: AbortSignal
 ): Promise<boolean> {
-  const worker = await startWorker({ database, config, queues: [id], flows: FLOWS, log: SILENT })
   const lease = leaseOfRun(id)
+  const owner = `${hostname()}-${process.pid}`
   const hold = async (): Promise<void> => {
-    await holdLease(database, lease, worker.name, config.leaseMs)
+    await holdLease(database, lease, owner, config.leaseMs)
   }
   await hold()
-  const queue = await openTaskQueue(database, { ...config, name: worker.name })
+  await make()
+  const worker = await startWorker({ database, config, queues: [id], flows: FLOWS, log: SILENT })
   const tick = async (): Promise<void> => {
     try {
       await hold()
-      await tendRuns(database, queue, id)
+      await tendRuns(database, worker, id)
     } catch (error) {
       terminal.progress(messageOf(error))
     }
@@ -51,8 +54,7 @@ export async function runLocally(
   } finally {
     signal.removeEventListener('abort', cancel)
     await stopTicking()
-    await queue.stop()
     await worker.stop()
-    await releaseLease(database, lease, worker.name).catch(() => undefined)
+    await releaseLease(database, lease, owner).catch(() => undefined)
   }
 }

@@ -120,6 +120,8 @@ function keyOf({ task, attempt }: QueuedTask): string {
 
 /** Longest wait between two tries while the database is away. */
 const LONGEST_WAIT_MS = 2000
+/** A connection that died without a word is not waited for any longer. */
+const CALL_LIMIT_MS = 40_000
 
 /**
  * The backend, with a repository whose calls wait until the database answers. Agenda awaits many of them nowhere, so
@@ -129,7 +131,8 @@ const LONGEST_WAIT_MS = 2000
 function patient(backend: MongoBackend, signal: AbortSignal, onRemoved: () => void): AgendaBackend {
   const waiting = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
-      return await retry(() => translated('Cannot use the queue', work), {
+      const limited = (): Promise<T> => withTimeout(work(), CALL_LIMIT_MS, 'The database')
+      return await retry(() => translated('Cannot use the queue', limited), {
         delayMs: fullJitter({ baseMs: 100, capMs: LONGEST_WAIT_MS }),
         signal
       })

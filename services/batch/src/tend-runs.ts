@@ -45,22 +45,48 @@ export async function tendRuns(
   const attempts: Enqueued[] = []
   for (const run of runs) {
     const ofRun = tasks.get(run._id) ?? []
-    const { ready, skipped, end } = nextStep(run, ofRun)
-    const key = { run: run._id, round: run.round }
-    await releaseWaiting(database, key, skipped, 'skipped')
-    await releaseWaiting(database, key, ready, 'ready')
-    if (end !== undefined && (await endRun(database, run, end.state, end.error))) {
-      ended.push({ run, state: end.state })
-    }
-    const released = new Set(ready)
-    attempts.push(
-      ...ofRun
-        .filter(({ task, state }) => state === 'ready' || released.has(task))
-        .map((task) => attemptOf(task))
-    )
+    const { released, end } = await takeStep(database, run, ofRun)
+    if (end !== undefined) ended.push({ run, state: end })
+    const ready = ofRun.filter(({ state }) => state === 'ready')
+    attempts.push(...[...ready, ...released].map(attemptOf))
   }
   await queue.enqueue(attempts)
   return { lost, ended }
+}
+
+/**
+ * Brings one run forward after a task of it has ended: what may begin now is queued.
+ * @param ended the id of that task, which is queued again if it is to be retried
+ * @throws DATABASE_UNREACHABLE
+ */
+export async function continueRun(
+  database: Database,
+  queue: Pick<TaskQueue, 'enqueue'>,
+  run: RunDocument,
+  ended: string
+): Promise<void> {
+  const tasks = await findTaskStandings(database, [run._id])
+  const { released } = await takeStep(database, run, tasks)
+  const retried = tasks.filter(({ _id, state }) => _id === ended && state === 'ready')
+  await queue.enqueue([...retried, ...released].map(attemptOf))
+}
+
+/** Takes the next step of a run. Returns the tasks that it made ready, and the state if it has ended the run. */
+async function takeStep(
+  database: Database,
+  run: RunDocument,
+  tasks: readonly TaskStanding[]
+): Promise<{ readonly released: readonly TaskStanding[]; readonly end: string | undefined }> {
+  const { ready, skipped, end } = nextStep(run, tasks)
+  const key = { run: run._id, round: run.round }
+  await releaseWaiting(database, key, skipped, 'skipped')
+  await releaseWaiting(database, key, ready, 'ready')
+  const isEnded = end !== undefined && (await endRun(database, run, end.state, end.error))
+  const names = new Set(ready)
+  return {
+    released: tasks.filter(({ task }) => names.has(task)),
+    end: isEnded ? end.state : undefined
+  }
 }
 
 async function activeRun(database: Database, id: string): Promise<RunDocument[]> {

@@ -2,6 +2,7 @@
 export { startBeat } from './beat.ts'
 export { BATCH_VARIABLES, readConfig, type BatchConfig } from './config.ts'
 export { defineFlow, type Flow } from './flow.ts'
+export { watchlistCsv } from './flows/watchlist-csv.ts'
 export type { Job } from './jobs.ts'
 export { newRun, sharedQueues } from './new-run.ts'
 export { startWorker } from './worker.ts'

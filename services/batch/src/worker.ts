@@ -26,7 +26,7 @@ import { runFunction } from './run-function.ts'
 import { runModule } from './run-module.ts'
 import { keepLease } from './task-lease.ts'
 import { openTaskQueue, type TaskQueue } from './task-queue.ts'
-import { tendRuns } from './tend-runs.ts'
+import { continueRun } from './tend-runs.ts'
 
 export interface WorkerOptions {
   readonly database: Database
@@ -39,7 +39,7 @@ export interface WorkerOptions {
   readonly onOutput?: (piece: Buffer) => void
 }
 
-export interface Worker {
+export interface Worker extends Pick<TaskQueue, 'enqueue'> {
   readonly name: string
   /** Gives the tasks in hand back, so that others begin them at once, and ends their modules. */
   stop(): Promise<void>
@@ -52,6 +52,8 @@ const LOST = 'the lease was lost'
 /** Time for tasks in hand to end at a stop. */
 const STOP_LIMIT_MS = 3500
 const LONGEST_WAIT_MS = 2000
+/** Longer than a write may wait for a majority. */
+const CALL_LIMIT_MS = 40_000
 
 /**
  * Runs tasks, several at a time. The claim in task_runs decides which worker may store a result; the queue only says
@@ -80,6 +82,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   log.info({ worker: name, queues, concurrency: config.concurrency }, 'working')
   return {
     name,
+    enqueue: (attempts) => queue.enqueue(attempts),
     async stop() {
       stopping.abort(STOPPED)
       await queue.stop()
@@ -98,7 +101,9 @@ interface WorkerParts extends WorkerOptions {
 
 /** Repeats work until the database answers. @throws ABORTED */
 function patiently<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  return retry(work, { delayMs: fullJitter({ baseMs: 100, capMs: LONGEST_WAIT_MS }), signal })
+  // A connection that died without a word would else be waited for without end.
+  const limited = (): Promise<T> => withTimeout(work(), CALL_LIMIT_MS, 'The database')
+  return retry(limited, { delayMs: fullJitter({ baseMs: 100, capMs: LONGEST_WAIT_MS }), signal })
 }
 
 async function runTask(
@@ -109,16 +114,16 @@ async function runTask(
   const { database, queue, config, log, stopping } = parts
   const task = await patiently(() => claimTaskRun(database, claim, config.leaseMs), stopping)
   if (task === undefined) return
-  const lease = keepLease(config.leaseMs, async () => {
+  const lease = keepLease(config.leaseMs, () => {
     // The queue hands out again what is not touched; the fence makes that harmless.
-    await touch().catch(() => undefined)
+    touch().catch(() => undefined)
     return extendTaskRun(database, claim, config.leaseMs)
   })
   try {
     const run = await patiently(() => findRun(database, task.run), stopping)
     const spec = run && specOf(run, task.task)
     if (run === undefined || spec === undefined) return
-    await patiently(() => startRun(database, run._id), stopping)
+    if (run.state === 'queued') await patiently(() => startRun(database, run._id), stopping)
     const isOver = AbortSignal.any([stopping, lease.lost])
     const result = await attempt(task, run, spec, isOver, parts)
     if (lease.lost.aborted) return log.warn({ task: claim.id, attempt: claim.attempt }, LOST)
@@ -134,7 +139,9 @@ async function runTask(
       AbortSignal.any([lease.lost, stopping])
     )
     log.info({ task: claim.id, attempt: claim.attempt, answer, error }, 'task ended')
-    if (answer === 'committed') await patiently(() => tendRuns(database, queue, run._id), stopping)
+    if (answer === 'committed') {
+      await patiently(() => continueRun(database, queue, run, claim.id), stopping)
+    }
   } finally {
     lease.release()
   }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { createRun, findRuns, findTaskRuns } from '@tapedeck/mongo'
@@ -11,6 +10,7 @@ import { eventually } from '../../support/eventually.ts'
 import { ownDatabase } from '../../support/own-database.ts'
 import { temporaryFolder } from '../../support/scope.ts'
 import { servers } from '../../support/servers.ts'
+import { WATCHLIST, watchlistServer } from './harness.ts'
 
 const PROGRAM = path.resolve(import.meta.dirname, '../../../services/batch/src/batch-main.ts')
 const options = { timeout: 120_000 }
@@ -40,31 +40,6 @@ async function ownSettings(t: TestContext) {
   const folder = await temporaryFolder(t)
   const quick = { BATCH_POLL: '100ms', BATCH_TICK: '100ms', BATCH_LEASE: '2s' }
   return { database, folder, env: { ...given.env, ...quick, TAPEDECK_DATA_DIR: folder } }
-}
-
-/** An HTTP server that answers by turns: a status, or rows of a watchlist. */
-async function watchlistServer(t: TestContext, answers: readonly (number | object)[]) {
-  let asked = 0
-  const server = createServer((_request, response) => {
-    const answer = answers[Math.min(asked++, answers.length - 1)]
-    if (typeof answer === 'number') response.writeHead(answer).end()
-    else response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
-  })
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  t.after(() => server.close())
-  const address = server.address()
-  assert.ok(address !== null && typeof address === 'object')
-  return { url: `http://127.0.0.1:${address.port}/api/v1/watchlist`, asked: () => asked }
-}
-
-const WATCHLIST = {
-  watchlist: [
-    { symbol: 'MSFT', lastPrice: 400.5, changeShare: -0.01 },
-    { symbol: 'AAPL', lastPrice: 200, changeShare: 0.02 },
-    { symbol: 'NEW', lastPrice: null, changeShare: null }
-  ]
 }
 
 describe('npm run batch', options, () => {

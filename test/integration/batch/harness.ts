@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
 import path from 'node:path'
 import { createRun, findRun, findTaskRuns, type Database, type RunDocument } from '@tapedeck/mongo'
 import {
@@ -77,4 +79,33 @@ function endOf(database: Database, id: string): Promise<Ended> {
 /** A flow as a job. */
 export function jobOf(flow: Flow): Job {
   return { spec: flow, about: flow.about, errorHandler: null, commands: new Map() }
+}
+
+/** An HTTP server that answers by turns: a status, or rows of a watchlist. */
+export async function watchlistServer(
+  t: Pick<Scope, 'after'>,
+  answers: readonly (number | object)[]
+) {
+  let asked = 0
+  const server = createServer((_request, response) => {
+    const answer = answers[Math.min(asked++, answers.length - 1)]
+    if (typeof answer === 'number') response.writeHead(answer).end()
+    else response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  t.after(() => server.close())
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  return { url: `http://127.0.0.1:${address.port}/api/v1/watchlist`, asked: () => asked }
+}
+
+/** An answer with two prices. */
+export const WATCHLIST = {
+  watchlist: [
+    { symbol: 'MSFT', lastPrice: 400.5, changeShare: -0.01 },
+    { symbol: 'AAPL', lastPrice: 200, changeShare: 0.02 },
+    { symbol: 'NEW', lastPrice: null, changeShare: null }
+  ]
 }

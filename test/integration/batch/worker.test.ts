@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
-import { defineFlow, type Job } from '@tapedeck/batch/testing'
+import { defineFlow, newRun, watchlistCsv, type Job } from '@tapedeck/batch/testing'
 import { findOutputs, resumeRun, cancelRun, createRun } from '@tapedeck/mongo'
-import { newRun } from '@tapedeck/batch/testing'
 import { eventually } from '../../support/eventually.ts'
-import { jobOf, openHarness } from './harness.ts'
+import { temporaryFolder } from '../../support/scope.ts'
+import { jobOf, openHarness, WATCHLIST, watchlistServer } from './harness.ts'
 
 const options = { timeout: 120_000 }
 
@@ -92,6 +93,28 @@ describe('a flow', options, () => {
       ended.tasks[0]?.attempts.map(({ error }) => error),
       ['not yet 1', 'not yet 2', null]
     )
+  })
+
+  it('extracts from a server that is away for a while, transforms and loads into a CSV file', async (t) => {
+    const { url, asked } = await watchlistServer(t, [503, 503, 500, WATCHLIST])
+    const out = await temporaryFolder(t)
+    const flow = watchlistCsv(50)
+    const { database, run } = await openHarness(t, [flow])
+    const ended = await run(jobOf(flow), { url, out })
+    assert.equal(ended.run.state, 'succeeded')
+    assert.equal(asked(), 4)
+    const extract = ended.tasks.find(({ task }) => task === 'extract')
+    assert.deepEqual(
+      extract?.attempts.map(({ error }) => /answered (\d+)/.exec(error ?? '')?.[1]),
+      ['503', '503', '500', undefined]
+    )
+    const outputs = await findOutputs(database, ended.run._id, ['load'])
+    const { file, rows } = JSON.parse(outputs.get('load') ?? '') as { file: string; rows: number }
+    assert.equal(rows, 2)
+    assert.match(await readFile(file, 'utf8'), /^symbol,price,changePercent\r\nAAPL,200,2\r\n/)
+    // In production it is tried ten times more, half a minute apart.
+    const spec = watchlistCsv().tasks.find(({ name }) => name === 'extract')
+    assert.deepEqual([spec?.retries, spec?.retryDelayMs], [10, 30_000])
   })
 
   it('goes on from the failed task when it is resumed', async (t) => {

@@ -39,18 +39,20 @@ export const resume: SubCommand = {
         return withDatabase(config, async (database) => {
           const run = await foundRun(database, id)
           const queue = isQueued ? sharedQueueOf(run) : run._id
-          if (!(await resumeRun(database, run._id, { queue, isLocal: !isQueued }))) {
+          const make = async (): Promise<void> => {
+            if (await resumeRun(database, run._id, { queue, isLocal: !isQueued })) return
             throw new TapedeckError(
               'REQUEST_INVALID',
               `Cannot resume ${run._id}: it is ${run.state}, expected one that failed or was cancelled`
             )
           }
           if (isQueued) {
+            await make()
             terminal.write(`${run._id}\n`)
             return 0
           }
           terminal.note(run._id)
-          return (await runLocally(database, run._id, config, terminal, stopped)) ? 0 : 1
+          return (await runLocally(database, run._id, make, config, terminal, stopped)) ? 0 : 1
         })
       }
     })

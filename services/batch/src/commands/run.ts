@@ -77,13 +77,14 @@ async function runJob(args: RunArguments, config: BatchConfig, terminal: Termina
   return withDatabase(config, async (database) => {
     const { parameters, isQueued } = args
     const made = newRun(job, { cause: 'command', parameters, isLocal: !isQueued })
-    await createRun(database, made)
+    const make = (): Promise<boolean> => createRun(database, made)
     if (isQueued) {
+      await make()
       terminal.write(`${made._id}\n`)
       return 0
     }
     terminal.note(made._id)
-    return (await runLocally(database, made._id, config, terminal, stopped)) ? 0 : 1
+    return (await runLocally(database, made._id, make, config, terminal, stopped)) ? 0 : 1
   })
 }
 
