@@ -31,6 +31,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   mongodb: ['mongo'],
   ws: ['feed', 'simulator'],
   fastify: ['api', 'service'],
+  '@duckdb/node-api': ['batch'],
   '@fastify/compress': ['api'],
   '@fastify/cors': ['api'],
   '@fastify/helmet': ['api'],

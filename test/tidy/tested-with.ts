@@ -16,6 +16,10 @@ const TOOLS = ['audit', 'dead-letters', 'reprocess', 'backtest'].map(
   (name) => `services/tools/src/${name}-main.ts`
 )
 
+const LAKE = ['capture-tape', 'trust-tape', 'refine-tape', 'report'].map(
+  (name) => `services/batch/src/lake/${name}-main.ts`
+)
+
 /** A source file that is not here needs a test of its own: test/(unit|integration)/PACKAGE/PATH.test.ts. */
 export const TESTED_WITH: readonly TestedWith[] = [
   {
@@ -319,5 +323,26 @@ export const TESTED_WITH: readonly TestedWith[] = [
     ),
     programs: TOOLS,
     why: 'commands on stored data, run as a user runs them'
+  },
+  {
+    folder: 'services/batch/src/lake',
+    files:
+      'capture-tape config database engine line-file module refine-tape report report-data report-page sql trust-tape',
+    tests: ['integration/batch/lake.test.ts', 'integration/batch/recorded-day.test.ts'],
+    programs: LAKE,
+    why: 'the modules run as processes, on a real database and a real lake'
+  },
+  {
+    folder: 'services/batch/src/lake',
+    files: 'manifest',
+    tests: ['unit/batch/lake/store.test.ts'],
+    why: 'the store writes and reads every manifest'
+  },
+  {
+    folder: 'libs/mongo/src',
+    files: 'capture',
+    tests: ['integration/batch/lake.test.ts'],
+    programs: LAKE,
+    why: 'what is captured is compared with the database'
   }
 ]

@@ -12,6 +12,8 @@ type KindsOf<O extends Options> = { readonly [N in keyof O]: O[N][0] }
 interface CommandHelp {
   /** The npm script that runs it. */
   readonly name: string
+  /** The file to run, where it has no npm script. */
+  readonly program?: string
   /** What it does, in one or two sentences. */
   readonly purpose: string
   /** What may follow `npm run NAME`, one a line: `-- --from WHEN --to WHEN`. */
@@ -53,7 +55,13 @@ export function commandLine<T, const O extends Options>({
   ) as KindsOf<O>
   return {
     usage: helpText(help, Object.entries(options).map(optionRow)),
-    read: argumentReader({ name: help.name, options: kinds, takesOperands, read })
+    read: argumentReader({
+      name: help.name,
+      program: help.program,
+      options: kinds,
+      takesOperands,
+      read
+    })
   }
 }
 
@@ -70,10 +78,11 @@ const SHORT = ['start', 'test']
 
 /** The text that `--help` prints; `options` are rows of a name and what it does. */
 export function helpText(
-  { name, purpose, forms = [''], settings, notes, exits, example }: CommandHelp,
+  { name, program, purpose, forms = [''], settings, notes, exits, example }: CommandHelp,
   options: readonly (readonly [string, string])[]
 ): string {
-  const command = SHORT.includes(name) ? `npm ${name}` : `npm run ${name}`
+  const script = SHORT.includes(name) ? `npm ${name}` : `npm run ${name}`
+  const command = program === undefined ? script : `node ${program}`
   const line = (rest: string): string => `  ${command} ${rest}`.trimEnd()
   const variables = Object.entries(settings)
   const parts = [

@@ -18,6 +18,8 @@ type NamesOf<O extends OptionKinds, K extends OptionKind> = {
 interface CommandLine<T, O extends OptionKinds> {
   /** Its npm script, for messages. */
   readonly name: string
+  /** The file to run, where it has no npm script. */
+  readonly program?: string | undefined
   /** `--help` and `-h` are always added. */
   readonly options: O
   /** Whether an argument that is no option is allowed; it is a mistake unless true. */
@@ -32,6 +34,7 @@ interface CommandLine<T, O extends OptionKinds> {
  */
 export function argumentReader<T, const O extends OptionKinds>({
   name,
+  program,
   options,
   takesOperands = false,
   read
@@ -45,7 +48,7 @@ export function argumentReader<T, const O extends OptionKinds>({
     throw new TapedeckError(
       'CONFIG_INVALID',
       `Cannot run ${name}: ${mistakes.join('\n  ')}\n` +
-        `  expected arguments as in npm run ${name} -- --help`
+        `  expected arguments as in ${program === undefined ? `npm run ${name} --` : `node ${program}`} --help`
     )
   }
 }

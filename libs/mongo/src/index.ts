@@ -24,6 +24,12 @@ export type { BarVersion } from './bar-versions.ts'
 export { documentBytes } from './bulk.ts'
 export { abortable, translated } from './failure.ts'
 export {
+  captureLines,
+  countCaptured,
+  type CapturedCollection,
+  type CaptureRange
+} from './capture.ts'
+export {
   acquirePartition,
   announceFlush,
   commitCheckpoint,

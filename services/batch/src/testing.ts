@@ -6,3 +6,16 @@ export { watchlistCsv } from './flows/watchlist-csv.ts'
 export type { Job } from './jobs.ts'
 export { newRun, sharedQueues } from './new-run.ts'
 export { startWorker } from './worker.ts'
+export { LAKE_VARIABLES, RUN_VARIABLES } from './lake/config.ts'
+export { Engine } from './lake/engine.ts'
+export { Lake, type Draft, type Publication } from './lake/store.ts'
+export {
+  columns,
+  divergingBars,
+  escaped,
+  heatmap,
+  niceAbove,
+  short,
+  signedPercent,
+  sparkline
+} from './lake/report-charts.ts'

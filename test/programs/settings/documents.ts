@@ -1,6 +1,6 @@
 import type { Shape, Variable } from '@tapedeck/core'
 import { API_VARIABLES } from '@tapedeck/api/testing'
-import { BATCH_VARIABLES } from '@tapedeck/batch/testing'
+import { BATCH_VARIABLES, LAKE_VARIABLES, RUN_VARIABLES } from '@tapedeck/batch/testing'
 import { CONSUMER_VARIABLES } from '@tapedeck/consumer/testing'
 import { symbolsVariable } from '@tapedeck/domain'
 import { GRAFANA_VARIABLES } from '@tapedeck/grafana'
@@ -33,6 +33,8 @@ export const VARIABLES: Readonly<Record<string, Variable<unknown>>> = merged([
   MONGO_VARIABLES,
   CONSUMER_VARIABLES,
   API_VARIABLES,
+  LAKE_VARIABLES,
+  RUN_VARIABLES,
   STACK_VARIABLES,
   SIMULATOR_VARIABLES,
   GRAFANA_VARIABLES,
@@ -164,6 +166,11 @@ export const SECTIONS: readonly Section[] = [
       'CAPTURE_DIR',
       'CAPTURE_ROTATE'
     ]
+  },
+  {
+    title: 'Lake',
+    text: 'The lake keeps trading dates in files ([lake.md](lake.md)).',
+    names: Object.keys({ ...LAKE_VARIABLES, ...RUN_VARIABLES })
   },
   {
     title: 'Servers of npm start',

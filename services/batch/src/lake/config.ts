@@ -1,0 +1,100 @@
+import path from 'node:path'
+import {
+  about,
+  locateServer,
+  optional,
+  readEnv,
+  text,
+  whole,
+  type Env,
+  type Variable
+} from '@tapedeck/core'
+import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+
+function folder(fallback?: string): Variable<string> {
+  return text(fallback, 'a folder')
+}
+
+/** An amount of memory as DuckDB reads it. */
+function memory(fallback: string): Variable<string> {
+  const of = text(fallback, 'an amount of memory such as 512MB or 2GB')
+  return { ...of, parse: (found) => (/^[1-9]\d{0,5}(MB|GB)$/.test(found) ? found : undefined) }
+}
+
+/** The environment variables of the lake. */
+export const LAKE_VARIABLES = {
+  LAKE_DIR: about('Folder of the lake', optional(folder()), '`lake` in TAPEDECK_DATA_DIR'),
+  LAKE_MEMORY: about('Most memory of a query on the lake; the rest goes to disk', memory('1GB')),
+  LAKE_THREADS: about('Threads of a query on the lake', whole(2, 1, 256))
+} as const
+
+/** What a run tells its modules. */
+export const RUN_VARIABLES = {
+  BATCH_DATE: about('Trading date that a module works on; a run sets it', optional(tradeDate())),
+  BATCH_RUN: about('Run that a module belongs to; a run sets it', text('by-hand')),
+  BATCH_ATTEMPT: about(
+    'Which attempt of its task a module is; a run sets it',
+    whole(1, 1, 1_000_000)
+  )
+} as const
+
+function tradeDate(): Variable<string> {
+  const of = text(undefined, 'a trading date such as 2026-03-10')
+  return { ...of, parse: (found) => (isDate(found) ? found : undefined) }
+}
+
+/** Whether a text is a day that the calendar has, YYYY-MM-DD. */
+export function isDate(found: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(found)) return false
+  const ms = Date.parse(`${found}T00:00:00Z`)
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(found)
+}
+
+/** Where the lake is and how queries on it are limited. */
+export interface LakeConfig {
+  readonly dir: string
+  readonly memory: string
+  readonly threads: number
+}
+
+/** What a module of the lake knows of its run. */
+export interface ModuleConfig {
+  readonly lake: LakeConfig
+  readonly run: string
+  readonly attempt: number
+  /** The trading date of the run, YYYY-MM-DD. */
+  readonly date: string
+}
+
+/** Where the lake is. @throws CONFIG_INVALID with every mistake */
+function readLakeConfig(env: Env): LakeConfig {
+  const values = readEnv(env, { ...LAKE_VARIABLES, TAPEDECK_DATA_DIR: folder('./.data') })
+  return {
+    dir: path.resolve(values.LAKE_DIR ?? path.join(values.TAPEDECK_DATA_DIR, 'lake')),
+    memory: values.LAKE_MEMORY,
+    threads: values.LAKE_THREADS
+  }
+}
+
+/**
+ * @param given a date of the command line, which wins over BATCH_DATE
+ * @throws CONFIG_INVALID with every mistake
+ */
+export function readModuleConfig(env: Env, given?: string): ModuleConfig {
+  const values = readEnv(env, RUN_VARIABLES, ({ BATCH_DATE }) =>
+    BATCH_DATE === undefined && given === undefined
+      ? ['BATCH_DATE is not set, expected it or --date with a trading date such as 2026-03-10']
+      : []
+  )
+  return {
+    lake: readLakeConfig(env),
+    run: values.BATCH_RUN,
+    attempt: values.BATCH_ATTEMPT,
+    date: given ?? values.BATCH_DATE ?? ''
+  }
+}
+
+/** The database of the settings, or that of the running npm start. @throws CONFIG_INVALID, SERVER_MISSING */
+export function readMongoConfig(env: Env): MongoConfig {
+  return mongoConfig(readEnv(locateServer('mongod', env).env, MONGO_VARIABLES))
+}

@@ -1,0 +1,31 @@
+// Publishes one part of a lake again and again until it is killed: each version has files of one content.
+import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { Lake } from '@tapedeck/batch/testing'
+import { KILLED_PART, KILLED_TABLES } from './killed-part.ts'
+
+const lake = new Lake(process.argv[2] ?? '')
+for (;;) {
+  const draft = await lake.begin(KILLED_PART, `run-${process.pid}`, 1)
+  const mark = randomBytes(8).toString('hex')
+  for (const name of KILLED_TABLES) {
+    await writeFile(path.join(draft.folder, name), `${mark}\n`.repeat(2000))
+  }
+  await lake.publish(draft, {
+    run: draft.version,
+    attempt: 1,
+    code: { version: '0.1.0', sha256: '' },
+    inputs: [],
+    facts: { mark },
+    tables: KILLED_TABLES.map((name) => ({
+      name,
+      format: 'parquet',
+      rows: 2000,
+      columns: [],
+      extents: {},
+      files: [name]
+    }))
+  })
+  process.stdout.write('published\n')
+}

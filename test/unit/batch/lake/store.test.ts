@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { Lake, type Draft, type Publication } from '@tapedeck/batch/testing'
+import { hasCode } from '@tapedeck/core'
+import { temporaryFolder } from '../../../support/scope.ts'
+
+const PART = { zone: 'trusted', name: 'tape', date: '2026-03-10' } as const
+const HOME = 'trusted/tape/trade_date=2026-03-10'
+
+async function aLake(t: TestContext): Promise<Lake> {
+  return new Lake(path.join(await temporaryFolder(t), 'lake'))
+}
+
+function aPublication(given: Partial<Publication> = {}): Publication {
+  return {
+    run: 'nightly',
+    attempt: 1,
+    tables: [
+      {
+        name: 'trades',
+        format: 'parquet',
+        rows: 1,
+        columns: [],
+        extents: {},
+        files: ['trades.parquet']
+      }
+    ],
+    code: { version: '0.1.0', sha256: '' },
+    inputs: [],
+    facts: {},
+    ...given
+  }
+}
+
+async function aDraft(lake: Lake, text: string, attempt = 1): Promise<Draft> {
+  const draft = await lake.begin(PART, 'nightly', attempt)
+  await writeFile(path.join(draft.folder, 'trades.parquet'), text)
+  return draft
+}
+
+async function contentOf(lake: Lake): Promise<string> {
+  const [file = ''] = (await lake.read(PART)).files('trades')
+  return readFile(file, 'utf8')
+}
+
+describe('Lake', () => {
+  it('has nothing to read before a part is published, and says which step is missing', async (t) => {
+    const lake = await aLake(t)
+    await aDraft(lake, 'a')
+    assert.equal(await lake.find(PART), undefined)
+    await assert.rejects(
+      lake.read(PART),
+      (error) => hasCode(error, 'SERVER_MISSING') && /trusted\/tape\/2026-03-10/.test(error.message)
+    )
+    assert.deepEqual(await lake.dates(PART), [])
+  })
+
+  it('replaces a part, keeps the files of the version before it, and removes older ones', async (t) => {
+    const lake = await aLake(t)
+    const versions: string[] = []
+    for (const text of ['a', 'b', 'c']) {
+      const { version, previous } = await lake.publish(await aDraft(lake, text), aPublication())
+      assert.equal(previous, versions.at(-1) ?? null)
+      versions.push(version)
+      assert.equal(await contentOf(lake), text)
+    }
+    const found = await readdir(path.join(lake.dir, HOME))
+    assert.deepEqual(found.toSorted(), ['manifest.json', ...versions.slice(1)].toSorted())
+    assert.deepEqual(await lake.dates(PART), ['2026-03-10'])
+    assert.deepEqual(await readdir(path.join(lake.dir, '.staging')), [])
+  })
+
+  it('a reader of the version before still finds its files', async (t) => {
+    const lake = await aLake(t)
+    await lake.publish(await aDraft(lake, 'a'), aPublication())
+    const [file = ''] = (await lake.read(PART)).files('trades')
+    await lake.publish(await aDraft(lake, 'b'), aPublication())
+    assert.equal(await readFile(file, 'utf8'), 'a')
+  })
+
+  it('refuses a file that was not written, and one that is empty', async (t) => {
+    const lake = await aLake(t)
+    for (const spoil of [
+      (file: string) => rm(file),
+      (file: string) => writeFile(file, '')
+    ] as const) {
+      const draft = await aDraft(lake, 'a')
+      await spoil(path.join(draft.folder, 'trades.parquet'))
+      await assert.rejects(lake.publish(draft, aPublication()), (error) =>
+        hasCode(error, 'STATE_CORRUPT')
+      )
+    }
+    assert.equal(await lake.find(PART), undefined)
+  })
+
+  it('names a file that is no longer as its manifest says', async (t) => {
+    const lake = await aLake(t)
+    await lake.publish(await aDraft(lake, 'a'), aPublication())
+    const [file = ''] = (await lake.read(PART)).files('trades')
+    await appendFile(file, 'x')
+    await assert.rejects(
+      lake.read(PART),
+      (error) => hasCode(error, 'STATE_CORRUPT') && error.message.includes(file)
+    )
+    await rm(file)
+    await assert.rejects(lake.read(PART), /ENOENT/)
+  })
+
+  it('an attempt that was overtaken by a later one of its run publishes nothing', async (t) => {
+    const lake = await aLake(t)
+    const first = await aDraft(lake, 'first', 1)
+    await lake.publish(await aDraft(lake, 'second', 2), aPublication({ attempt: 2 }))
+    await assert.rejects(lake.publish(first, aPublication({ attempt: 1 })), (error) =>
+      hasCode(error, 'RUN_IN_PROGRESS')
+    )
+    assert.equal(await contentOf(lake), 'second')
+  })
+
+  it('publishes of several at the same time are one after the other', async (t) => {
+    const lake = await aLake(t)
+    const texts = ['a', 'b', 'c', 'd']
+    const drafts = await Promise.all(texts.map((text) => aDraft(lake, text)))
+    await Promise.all(
+      drafts.map((draft) => lake.publish(draft, aPublication({ run: draft.version })))
+    )
+    assert.ok(texts.includes(await contentOf(lake)))
+    assert.equal((await readdir(path.join(lake.dir, HOME))).length, 3)
+  })
+
+  it('refuses a manifest of a later format, and a damaged one', async (t) => {
+    const lake = await aLake(t)
+    await lake.publish(await aDraft(lake, 'a'), aPublication())
+    const file = path.join(lake.dir, HOME, 'manifest.json')
+    await writeFile(file, '{"format":2}')
+    await assert.rejects(lake.find(PART), (error) => hasCode(error, 'STATE_TOO_NEW'))
+    await writeFile(file, '{"format":1')
+    await assert.rejects(lake.find(PART), (error) => hasCode(error, 'STATE_CORRUPT'))
+  })
+})
