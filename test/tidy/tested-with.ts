@@ -16,7 +16,7 @@ const TOOLS = ['audit', 'dead-letters', 'reprocess', 'backtest'].map(
   (name) => `services/tools/src/${name}-main.ts`
 )
 
-const LAKE = ['capture-tape', 'trust-tape', 'refine-tape', 'report'].map(
+const LAKE = ['capture-rest', 'capture-tape', 'trust-tape', 'refine-tape', 'report'].map(
   (name) => `services/batch/src/lake/${name}-main.ts`
 )
 
@@ -327,8 +327,10 @@ export const TESTED_WITH: readonly TestedWith[] = [
   {
     folder: 'services/batch/src/lake',
     files:
-      'capture-tape config database engine line-file module refine-tape report report-data report-page sql trust-tape',
-    tests: ['integration/batch/lake.test.ts', 'integration/batch/recorded-day.test.ts'],
+      'capture-rest capture-tape config database engine line-file module refine-tape report report-data report-page sql trust-tape',
+    tests: ['lake', 'recorded-day', 'capture-rest'].map(
+      (name) => `integration/batch/${name}.test.ts`
+    ),
     programs: LAKE,
     why: 'the modules run as processes, on a real database and a real lake'
   },
@@ -344,5 +346,11 @@ export const TESTED_WITH: readonly TestedWith[] = [
     tests: ['integration/batch/lake.test.ts'],
     programs: LAKE,
     why: 'what is captured is compared with the database'
+  },
+  {
+    folder: 'services/simulator/src/rest',
+    files: 'requests',
+    tests: ['integration/batch/capture-rest.test.ts'],
+    why: 'a real client asks it, with and without the right token'
   }
 ]

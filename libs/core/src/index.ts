@@ -36,6 +36,7 @@ export {
 } from './lock-file.ts'
 export { locateServer } from './locate-server.ts'
 export { seededRandom } from './random.ts'
+export { RateLimit } from './rate-limit.ts'
 export { fullJitter, retry } from './retry.ts'
 export { redactUrl, Secret, withoutSecrets } from './secret.ts'
 export { didYouMean, editsBetween, nearestName, printable, sparkline, table } from './text.ts'

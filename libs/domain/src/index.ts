@@ -85,7 +85,7 @@ export {
 } from './batch/graph.ts'
 export { readSequence, type ModuleCommand, type Sequence } from './batch/sequence.ts'
 export { amountProblem } from './record-limits.ts'
-export { addDays, holidayName, isoDate, tradingDayOf } from './calendar.ts'
+export { addDays, holidayName, isoDate, tradingDayOf, type CalendarDate } from './calendar.ts'
 export { ClockOffset } from './clock-offset.ts'
 export {
   CONDITION_POLICIES,

@@ -1,6 +1,7 @@
 import {
   fullJitter,
   messageOf,
+  RateLimit,
   retry,
   systemClock,
   TapedeckError,
@@ -30,6 +31,8 @@ export interface FinnhubRest {
   usSymbols(signal?: AbortSignal): Promise<readonly string[]>
 }
 
+/** The free plan's calls a minute. */
+const FREE_CALLS_PER_MINUTE = 60
 const TIMEOUT_MS = 10_000
 const ATTEMPTS = 3
 const jitterMs = fullJitter({ baseMs: 2000, capMs: 60_000 })
@@ -41,7 +44,7 @@ export function finnhubRest({
   url = FINNHUB_REST_URL,
   timeoutMs = TIMEOUT_MS,
   attempts = ATTEMPTS,
-  callsPerMinute,
+  callsPerMinute = FREE_CALLS_PER_MINUTE,
   clock = systemClock
 }: RestOptions): FinnhubRest {
   const limit = new RateLimit(clock, callsPerMinute)
@@ -143,70 +146,4 @@ function symbolsOf(body: unknown): readonly string[] {
     const symbol = typeof row === 'object' && row !== null && 'symbol' in row ? row.symbol : ''
     return typeof symbol === 'string' && symbol !== '' ? [symbol] : []
   })
-}
-
-/** The free plan's calls a minute, and every plan's a second. */
-const FREE_CALLS_PER_MINUTE = 60
-const CALLS_PER_SECOND = 30
-const MINUTE_MS = 60_000
-const SECOND_MS = 1000
-/** The longest wait that a server may ask for. */
-const LONGEST_WAIT_MS = 61_000
-
-/**
- * Computes how long the next call has to wait, from the calls of the last minute and from the headers
- * `x-ratelimit-remaining` and `x-ratelimit-reset` (UNIX seconds), or `retry-after` (seconds).
- */
-class RateLimit {
-  readonly #clock: Clock
-  readonly #callsPerMinute: number
-  /** When the calls of the last minute were made, oldest first. */
-  #calls: number[] = []
-  #blockedUntilMs = 0
-
-  constructor(clock: Clock, callsPerMinute = FREE_CALLS_PER_MINUTE) {
-    this.#clock = clock
-    this.#callsPerMinute = callsPerMinute
-  }
-
-  /** Waits until a call may be made, and counts it. @throws ABORTED */
-  async enter(signal?: AbortSignal): Promise<void> {
-    for (let waitMs = this.waitMs; waitMs > 0; waitMs = this.waitMs) {
-      await this.#clock.delay(waitMs, signal)
-    }
-    this.#calls.push(this.#clock.now())
-  }
-
-  /** How long the next call has to wait, ms. */
-  get waitMs(): number {
-    const nowMs = this.#clock.now()
-    this.#calls = this.#calls.filter((at) => nowMs - at < MINUTE_MS)
-    const inMinute = this.#calls.at(-this.#callsPerMinute)
-    const inSecond = this.#calls.at(-CALLS_PER_SECOND)
-    return Math.max(
-      0,
-      this.#blockedUntilMs - nowMs,
-      inMinute === undefined ? 0 : inMinute + MINUTE_MS - nowMs,
-      inSecond === undefined ? 0 : inSecond + SECOND_MS - nowMs
-    )
-  }
-
-  /** Notes what an answer says about the calls that are left. */
-  heed(status: number, headers: Headers): void {
-    const nowMs = this.#clock.now()
-    const untilMs = Math.max(resetMs(headers), retryAfterMs(headers, nowMs))
-    const isSpent = status === 429 || headers.get('x-ratelimit-remaining') === '0'
-    if (!isSpent || untilMs <= nowMs) return
-    this.#blockedUntilMs = Math.min(untilMs, nowMs + LONGEST_WAIT_MS)
-  }
-}
-
-function resetMs(headers: Headers): number {
-  const seconds = Number(headers.get('x-ratelimit-reset') ?? 0)
-  return Number.isFinite(seconds) ? seconds * SECOND_MS : 0
-}
-
-function retryAfterMs(headers: Headers, nowMs: number): number {
-  const seconds = Number(headers.get('retry-after') ?? 0)
-  return Number.isFinite(seconds) && seconds > 0 ? nowMs + seconds * SECOND_MS : 0
 }

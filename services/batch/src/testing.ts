@@ -19,3 +19,4 @@ export {
   signedPercent,
   sparkline
 } from './lake/report-charts.ts'
+export { askRest, readRestSource, type RestAnswer } from './lake/rest-source.ts'

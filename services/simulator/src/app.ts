@@ -1,4 +1,5 @@
 import { access, constants } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
 import {
   configInvalid,
   configProblems,
@@ -26,6 +27,7 @@ import {
 } from './feed/playback.ts'
 import { AccessRules, openFeedServer } from './feed/server.ts'
 import { Market, marketBatches, SLICE_MS } from './market/market.ts'
+import { isRestPath, restRequests } from './rest/requests.ts'
 import { readTape, tapeFormatOf } from './tape/tape.ts'
 
 export interface RunningSimulator {
@@ -70,6 +72,10 @@ export async function startSimulator(
     clients.set(audience.clients.size)
     director.changed()
   }
+  const control = controlRequests({ director, audience, accessRules })
+  const rest = restRequests({ source, isAccepted: (given) => accessRules.accepts(given), clock })
+  const requests: RequestListener = (request, response) =>
+    isRestPath(request.url) ? rest(request, response) : control(request, response)
   const server = await openFeedServer({
     ...config,
     admit(url) {
@@ -77,7 +83,7 @@ export async function startSimulator(
       counts.handshake(answer.status)
       return answer
     },
-    onRequest: controlRequests({ director, audience, accessRules }),
+    onRequest: requests,
     onConnection(socket, stream, token) {
       const client = new Client(socket, stream, {
         number: counts.stats().connections,

@@ -27,6 +27,7 @@ export interface ModuleContext extends ModuleConfig {
   /** As it was given; a module that publishes takes `publication` instead. */
   readonly output: string
   readonly configFile: string | undefined
+  readonly env: Env
 }
 
 interface ModuleProgram {
@@ -95,7 +96,8 @@ export function runModule(env: Env, program: ModuleProgram): Promise<void> {
         signal: stopSignal(),
         inputs,
         output: output ?? program.output,
-        configFile
+        configFile,
+        env
       })
       return 0
     }

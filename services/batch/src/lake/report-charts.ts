@@ -87,7 +87,7 @@ export function divergingBars(bars: readonly Bar[], label: string): string {
 }
 
 /** `BINANCE:BTCUSDT` is told by its second part. */
-export function shortName(symbol: string): string {
+function shortName(symbol: string): string {
   const name = symbol.slice(symbol.indexOf(':') + 1)
   return name.length > 14 ? `${name.slice(0, 13)}…` : name
 }
@@ -101,7 +101,7 @@ interface Column {
 
 /** Columns over a zero line, with a grid of three lines. */
 export function columns(bars: readonly Column[], label: string): string {
-  const [width, height, left, bottom, top] = [640, 240, 52, 26, 12]
+  const [width, height, left, bottom, top] = [640, 400, 52, 26, 12]
   const most = niceAbove(Math.max(...bars.map(({ value }) => value), 1e-9))
   const room = width - left - 6
   const step = room / Math.max(1, bars.length)
@@ -167,7 +167,7 @@ export function heatmap(
       const tone = found.value < 0 ? 'negative' : 'positive'
       const text =
         cell >= 30
-          ? `<text class="cell${strength > 0.55 ? ' strong' : ''}" x="${at(x + cell / 2)}" y="${at(y + cell / 2 + 4)}" text-anchor="middle">${found.value.toFixed(2).replace('-', '−')}</text>`
+          ? `<text class="cell${strength > 0.7 ? ' strong' : ''}" x="${at(x + cell / 2)}" y="${at(y + cell / 2 + 4)}" text-anchor="middle">${found.value.toFixed(2).replace('-', '−')}</text>`
           : ''
       parts.push(
         `<g><title>${escaped(a)} and ${escaped(b)}: ${found.value.toFixed(3)} over ${found.n} returns</title>` +

@@ -4,7 +4,6 @@ import {
   escaped,
   heatmap,
   short,
-  shortName,
   signedPercent,
   sparkline
 } from './report-charts.ts'
@@ -62,7 +61,7 @@ function cards(data: ReportData): string {
     ),
     card(
       'Trading through the day',
-      'Traded value by half-hour of New York; the regular session is darker.',
+      'Traded value by half-hour of New York; the regular session stands out.',
       columns(
         data.halfHours.map(({ minuteOfDay, notional, trades }) => ({
           label: clock(minuteOfDay),
@@ -130,10 +129,10 @@ function tiles(symbols: readonly SymbolDay[]): string {
       short(total(({ trades }) => trades)),
       `${count(total(({ excluded }) => excluded))} in no bar`
     ],
-    ['Traded value', short(total(({ notional }) => notional)), 'all quote currencies added'],
+    ['Traded value', short(total(({ notional }) => notional)), 'in quote currencies'],
     ['Strongest', best === undefined ? '–' : signedPercent(best.dayReturn), best?.symbol ?? ''],
     ['Weakest', worst === undefined ? '–' : signedPercent(worst.dayReturn), worst?.symbol ?? ''],
-    ['Least coverage', least, `${count(total(({ revisions }) => revisions))} revisions of minutes`]
+    ['Least coverage', least, `${count(total(({ revisions }) => revisions))} revisions`]
   ]
   return `<section class="tiles wide">${all
     .map(
@@ -177,7 +176,7 @@ function liquidityTable(symbols: readonly SymbolDay[]): string {
         ? '–'
         : `${((1e4 * one.rollSpread) / one.vwap).toFixed(2)} bp`
     ),
-    cell(one.amihudPerMillion === null ? '–' : one.amihudPerMillion.toPrecision(3))
+    cell(one.amihudPerMillion === null ? '–' : `${(1e4 * one.amihudPerMillion).toPrecision(3)} bp`)
   ])
   return card(
     'Liquidity',
@@ -222,7 +221,8 @@ function skillCard(skills: readonly Skill[]): string {
   return card(
     'Forecasts',
     'Skill compares the squared error with “the price stays put”: above 0 % is better. Medians over the symbols; the band should hold 95 %.',
-    tableOf(['Model', 'Bars', 'Ahead', 'Scored', 'Skill', 'Direction right', 'In band'], rows)
+    tableOf(['Model', 'Bars', 'Ahead', 'Scored', 'Skill', 'Direction right', 'In band'], rows),
+    true
   )
 }
 
@@ -247,7 +247,10 @@ function percent(value: number | null): string {
 function price(value: number | null): string {
   if (value === null) return '–'
   if (value !== 0 && Math.abs(value) < 1) return value.toPrecision(5)
-  return value.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 4 })
+  return value.toLocaleString('en-US', {
+    minimumFractionDigits: 2,
+    maximumFractionDigits: Math.abs(value) < 100 ? 4 : 2
+  })
 }
 
 function clock(minuteOfDay: number): string {
@@ -261,11 +264,8 @@ function longDate(date: string): string {
   )
 }
 
-function madeOf({ feeds, symbols }: ReportData): string {
-  const names = symbols.slice(0, 3).map(({ symbol }) => shortName(symbol))
-  return feeds.length === 0
-    ? ''
-    : `Feed: ${feeds.join(', ')}. ${names.length} of the most traded: ${names.join(', ')}.`
+function madeOf({ feeds }: ReportData): string {
+  return feeds.length === 0 ? '' : `Feed: ${feeds.join(', ')}.`
 }
 
 const STYLE = `
@@ -309,14 +309,14 @@ svg .cell{font-size:11.5px}svg .strong{fill:var(--card)}
 .spark.up polyline{stroke:var(--up)}.spark.down polyline{stroke:var(--down)}
 .spark .base{stroke:var(--line);stroke-dasharray:2 3}
 .scroll{overflow-x:auto;max-height:560px}
-table{width:100%;border-collapse:collapse;font-size:13.5px}
-th,td{padding:7px 10px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
+table{width:100%;border-collapse:collapse;font-size:13px}
+th,td{padding:6px 7px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
 thead th{position:sticky;top:0;background:var(--card);color:var(--soft);font-weight:500}
 tbody th,thead th:first-child{text-align:left}
 tbody th{font-weight:600}
 tbody tr:last-child>*{border-bottom:0}
 td.up{color:var(--up)}td.down{color:var(--down)}
-td.path{padding:4px 10px}
+td.path{padding:3px 7px}
 footer{padding:24px 20px 40px;color:var(--soft);font-size:13px}
 @media (max-width:860px){main{grid-template-columns:minmax(0,1fr)}.tiles{grid-template-columns:repeat(2,minmax(0,1fr))}h1{font-size:26px}}
 @media print{body{background:#fff}.card,.tile{break-inside:avoid;box-shadow:none}.scroll{max-height:none}}

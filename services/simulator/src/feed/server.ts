@@ -109,6 +109,11 @@ export class AccessRules {
     return this.#refusal?.status
   }
 
+  /** Whether a token is one with which the feed may be followed. */
+  accepts(token: string): boolean {
+    return token !== '' && (this.#token === undefined || token === this.#token.reveal())
+  }
+
   /** Answers the next `times` handshakes with this status, whatever their token. */
   refuse(status: number, times = Infinity): void {
     this.#refusal = { status, times }
@@ -136,7 +141,7 @@ export class AccessRules {
       if (--this.#refusal.times <= 0) this.#refusal = undefined
       return status
     }
-    if (token === '' || (this.#token !== undefined && token !== this.#token.reveal())) return 401
+    if (!this.accepts(token)) return 401
     if (this.keyRule === 'refuse' && openTokens.includes(token)) return 429
     return openTokens.length >= MAX_CLIENTS ? 503 : 101
   }
