@@ -47,6 +47,8 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   pino: ['service'],
   'prom-client': ['service'],
   'simple-statistics': ['domain'],
+  croner: ['domain'],
+  suncalc: ['domain'],
   'apache-arrow': ['table'],
   'csv-parse': ['table'],
   hyparquet: ['table'],

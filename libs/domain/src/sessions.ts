@@ -120,7 +120,8 @@ export interface MarketState {
   readonly text: string
 }
 
-const US_STOCK = 'US'
+/** Stands for every symbol that trades at the US exchanges. */
+export const US_STOCK = 'US'
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
 /** The state of the US stock market at `nowMs` by the exchange's calendar. */

@@ -31,6 +31,8 @@ import { FORECAST_ABSENCES, FORECAST_EVENTS } from './forecast-events.ts'
 import { FORECAST_SCORES } from './forecast-scores.ts'
 import { FORECAST_SERIES } from './forecast-series.ts'
 import { FORECASTS } from './forecasts.ts'
+import { RUN_REQUESTS } from './run-requests.ts'
+import { SCHEDULES } from './schedules.ts'
 import type { HasReport } from './shape.ts'
 import { IMPORTS } from './imports.ts'
 import { LATE_TRADES } from './late-trades.ts'
@@ -164,7 +166,9 @@ const COLLECTIONS = {
   feedStatus: FEED_STATUS,
   imports: IMPORTS,
   runs: RUNS,
-  taskRuns: TASK_RUNS
+  taskRuns: TASK_RUNS,
+  schedules: SCHEDULES,
+  runRequests: RUN_REQUESTS
 } as const
 
 type Collections = {

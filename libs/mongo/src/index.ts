@@ -147,6 +147,8 @@ export {
   tradeRow,
   tradeRowMaker
 } from './rows.ts'
+export { findRunRequests, fulfilRunRequest, refuseRunRequest, requestRun } from './run-requests.ts'
+export { advanceSchedule, failSchedule, findSchedules, registerSchedules } from './schedules.ts'
 export {
   ACTIVE_RUN_STATES,
   cancelRun,

@@ -1,7 +1,7 @@
 import { didYouMean, duration, printable, TapedeckError } from '@tapedeck/core'
 import { BATCH_NAME, BATCH_NAME_RULE, type JobSpec, type TaskSpec } from './graph.ts'
 import { commandWords } from './command-words.ts'
-import { doubleKeys } from './double-keys.ts'
+import { isObject, jsonOf, shown, unknownFields, type Json } from './json-file.ts'
 
 /** A program to spawn without a shell: `words[0]` is the program, the rest are its arguments. */
 export interface ModuleCommand {
@@ -27,7 +27,6 @@ const MAX_STEPS = 1000
 const MAX_RETRIES = 1000
 const DAY_MS = 86_400_000
 
-type Json = Readonly<Record<string, unknown>>
 type Flags = Readonly<Record<(typeof FLAGS)[number], string>>
 
 interface Module {
@@ -80,7 +79,7 @@ export function readSequence(
 /** The modules by name; undefined for one with a mistake, so that a step that names it is not a second one. */
 function readModules(text: string, mistakes: string[]): Map<string, Module | undefined> {
   const modules = new Map<string, Module | undefined>()
-  const found = parsed(MODULES_FILE, text, mistakes)
+  const found = jsonOf(MODULES_FILE, text, mistakes)
   if (found === undefined) return modules
   if (!isObject(found)) {
     mistakes.push(`${MODULES_FILE}: ${shown(found)} found, expected an object of modules by name`)
@@ -219,7 +218,7 @@ function readSteps(
   modules: ReadonlyMap<string, Module | undefined>,
   mistakes: string[]
 ): Step[] {
-  const found = parsed(file, text, mistakes)
+  const found = jsonOf(file, text, mistakes)
   if (found === undefined) return []
   if (!Array.isArray(found) || found.length === 0 || found.length > MAX_STEPS) {
     const what = Array.isArray(found) ? `a list of ${found.length}` : shown(found)
@@ -279,45 +278,4 @@ function unusedName(module: string, used: ReadonlyMap<string, unknown>): string 
   let name = module
   for (let count = 2; used.has(name); count++) name = `${module}-${count}`
   return name
-}
-
-/** The value of a JSON text; undefined, with the mistake noted, when it is none. */
-function parsed(file: string, text: string, mistakes: string[]): unknown {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    mistakes.push(`${file}: not JSON: ${printable((error as Error).message)}`)
-    return undefined
-  }
-  for (const { key, line } of doubleKeys(text)) {
-    mistakes.push(
-      `${file}, line ${line}: '${printable(key)}' found twice, expected names that differ`
-    )
-  }
-  return value
-}
-
-function unknownFields(
-  place: string,
-  found: Json,
-  known: readonly string[],
-  mistakes: string[]
-): void {
-  for (const field of Object.keys(found).filter((one) => !known.includes(one))) {
-    mistakes.push(
-      `${place}: '${printable(field)}' found, expected ${known.join(', ')}${didYouMean(field, known)}`
-    )
-  }
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** A value as JSON, shortened. */
-function shown(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  const text = JSON.stringify(value)
-  return printable(text.length > 80 ? `${text.slice(0, 77)}...` : text)
 }

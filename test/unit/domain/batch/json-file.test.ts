@@ -6,8 +6,8 @@ function read(modules: string): void {
   readSequence('s', { sequence: '[{"module_name": "a"}]', modules })
 }
 
-describe('doubleKeys()', () => {
-  it('finds a key that comes again in its object, also written otherwise, with its line', () => {
+describe('jsonOf()', () => {
+  it('finds a name that comes again in its object, also written otherwise, with its line', () => {
     const twice = '{\n "a": {"cmd": "x"},\n "b": {"cmd": "x"},\n "\\u0061"\n: {"cmd": "y"}}'
     assert.throws(
       () => read(twice),
@@ -17,7 +17,7 @@ describe('doubleKeys()', () => {
     assert.throws(() => read(inside), /modules\.json, line 3: 'flags' found twice/)
   })
 
-  it('lets objects share keys, and sees no key in a text', () => {
+  it('lets objects share names, and sees no name in a text', () => {
     read(String.raw`{"a": {"cmd": ["x", "{\"cmd\": 1, \"cmd\": 2}", "cmd"]}, "cmd": {"cmd": "y"}}`)
   })
 })
