@@ -244,7 +244,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
       app beat config follow-run jobs module-env module-guard run-function run-locally run-module
       adopt-runs task-queue tend-runs flows/watchlist-csv
       commands/found-run commands/graph commands/resume commands/run commands/runs commands/service
-      commands/show commands/sub-command`,
+      commands/schedules commands/show commands/sub-command`,
     tests: ['integration/batch/worker.test.ts', 'integration/batch/commands.test.ts'],
     programs: ['services/batch/src/batch-main.ts'],
     why: 'their promises are about a real database, real programs and kills'

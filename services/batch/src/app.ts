@@ -3,7 +3,10 @@ import { serveHealth, startWait, type ServiceContext } from '@tapedeck/service'
 import { startBeat } from './beat.ts'
 import type { BatchConfig } from './config.ts'
 import { FLOWS } from './flows.ts'
+import { findJob, type Job } from './jobs.ts'
 import { sharedQueues } from './new-run.ts'
+import { makeRequestedRuns } from './requested-runs.ts'
+import { loadSchedules, openSchedules } from './schedules.ts'
 import { startWorker } from './worker.ts'
 
 /** Runs a worker as a service: it may start before the database. */
@@ -25,9 +28,18 @@ export async function startBatchWorker(
 
 /** Runs a beat as a service: it may start before the database. */
 export async function startBatchBeat(config: BatchConfig, context: ServiceContext): Promise<void> {
+  const schedules = await loadSchedules(config.batchDir)
   const database = await openWithHealth('batch-beat', config, context)
   const { log, defer } = context
-  const beat = await startBeat({ database, config, log })
+  const jobOf = (name: string): Promise<Job> => findJob(name, config.batchDir)
+  const makeScheduledRuns = await openSchedules({ database, schedules, jobOf, log })
+  const beat = await startBeat({
+    database,
+    config,
+    makeDueRuns: async () =>
+      (await makeScheduledRuns()) + (await makeRequestedRuns(database, jobOf)),
+    log
+  })
   defer(() => beat.stop())
 }
 

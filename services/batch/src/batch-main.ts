@@ -3,6 +3,7 @@ import { graph } from './commands/graph.ts'
 import { resume } from './commands/resume.ts'
 import { run } from './commands/run.ts'
 import { runs } from './commands/runs.ts'
+import { schedules } from './commands/schedules.ts'
 import { beat, worker } from './commands/service.ts'
 import { show } from './commands/show.ts'
 import { DATABASE_SETTINGS, type SubCommand } from './commands/sub-command.ts'
@@ -14,6 +15,7 @@ const COMMANDS: Readonly<Record<string, SubCommand>> = {
   show,
   resume,
   graph,
+  schedules,
   worker,
   beat
 }
