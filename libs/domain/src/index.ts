@@ -71,6 +71,7 @@ export {
 } from './bars/window.ts'
 export {
   BATCH_NAME,
+  BATCH_NAME_RULE,
   checkGraph,
   drawGraph,
   readyTasks,

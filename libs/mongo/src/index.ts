@@ -147,8 +147,20 @@ export {
   tradeRow,
   tradeRowMaker
 } from './rows.ts'
-export { findRunRequests, fulfilRunRequest, refuseRunRequest, requestRun } from './run-requests.ts'
-export { advanceSchedule, failSchedule, findSchedules, registerSchedules } from './schedules.ts'
+export {
+  findRunRequests,
+  fulfilRunRequest,
+  refuseRunRequest,
+  requestRun,
+  type RunRequestDocument
+} from './run-requests.ts'
+export {
+  advanceSchedule,
+  failSchedule,
+  findSchedules,
+  registerSchedules,
+  type ScheduleRead
+} from './schedules.ts'
 export {
   ACTIVE_RUN_STATES,
   cancelRun,
@@ -161,7 +173,8 @@ export {
   shareRun,
   startRun,
   type NewRun,
-  type RunDocument
+  type RunDocument,
+  type RunQuery
 } from './runs.ts'
 export {
   clearShadowBars,

@@ -27,6 +27,7 @@ import {
 } from './http.ts'
 import { databaseReader, type Reader } from './reader.ts'
 import { pipelineRoutes } from './routes/pipeline.ts'
+import { batchRoutes } from './routes/batch.ts'
 import { barRoutes } from './routes/bars.ts'
 import { feedRoutes } from './routes/feed.ts'
 import { flowRoutes } from './routes/flow.ts'
@@ -161,6 +162,7 @@ export function buildApi(
     watchlistRoutes(routes, tools)
     forecastRoutes(routes, tools)
     scoreRoutes(routes, tools)
+    batchRoutes(routes, tools)
     addHealthRoutes(
       scope,
       'api',

@@ -27,6 +27,7 @@ const MAX_NAMED_SYMBOLS = 500
 const MAX_LIMIT = 10_000
 export const DEFAULT_LIMIT = 1000
 const MAX_INDICATORS = 20
+const MAX_RUN_ID = 300
 /** The last millisecond that a Date can hold. */
 const MAX_TIME_MS = 8.64e15
 
@@ -181,6 +182,18 @@ export const BAR_ID = parameter<string>({
     '<symbol>|<timeframe>|<start in epoch ms, or first trade>, URL-encoded, as in the id of /api/v1/bars'
 })
 
+/** Undefined: all. */
+export const NAME = parameter<string | undefined>({
+  type: 'string',
+  description: 'a name, such as that of a job'
+})
+/** In a path. */
+export const RUN = parameter<string>({
+  type: 'string',
+  format: 'run-id',
+  description: `the id of a run, URL-encoded, ${MAX_RUN_ID} characters at most`
+})
+
 type Parameters = Readonly<Record<string, TSchema>>
 type Read<P extends Parameters> = { readonly [K in keyof P]: Static<P[K]> }
 
@@ -218,7 +231,8 @@ const FORMATS = {
     for (const problem of symbolProblems([found], 1)) report(`symbol: ${problem}`)
     return found
   },
-  'bar-id': parseBarId
+  'bar-id': parseBarId,
+  'run-id': (found) => (found.length <= MAX_RUN_ID ? found : undefined)
 } as const satisfies Readonly<Record<string, Parse>>
 
 type Reading<T> =

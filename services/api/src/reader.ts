@@ -11,6 +11,7 @@ import {
 import type { BarFields, Timeframe } from '@tapedeck/domain'
 import {
   abortable,
+  cancelRun,
   connectDatabase,
   countLateAges,
   findBar,
@@ -22,7 +23,12 @@ import {
   findForecastScores,
   findGaps,
   findLateTrades,
+  findRun,
+  findRunRequests,
+  findRuns,
+  findSchedules,
   findSymbols,
+  findTaskRuns,
   findTrades,
   findStoredOffsets,
   nextFirstTrade,
@@ -34,6 +40,7 @@ import {
   readForecastHistory,
   readTape,
   readTradeHistory,
+  requestRun,
   secondsFrom,
   setWanted,
   storedUntil,
@@ -55,6 +62,10 @@ import {
   type LateTradeDocument,
   type MongoConfig,
   type RangeQuery,
+  type RunDocument,
+  type RunQuery,
+  type RunRequestDocument,
+  type ScheduleRead,
   type SeriesQuery,
   type SubscriptionDocument,
   type TapeQuery,
@@ -118,6 +129,13 @@ export interface Reader {
   setWanted(symbols: readonly string[], wanted: boolean, by: string): Promise<void>
   /** Up to where each partition of a topic is stored. */
   storedOffsets(topic: string): Promise<ReadonlyMap<number, number>>
+  runs(query: RunQuery): Promise<readonly RunDocument[]>
+  run(id: string): Promise<RunDocument | undefined>
+  taskRuns(run: string): Promise<Awaited<ReturnType<typeof findTaskRuns>>>
+  runRequests(limit: number): Promise<readonly RunRequestDocument[]>
+  requestRun(request: Parameters<typeof requestRun>[1]): Promise<void>
+  cancelRun(id: string, reason: string): Promise<boolean>
+  schedules(): Promise<readonly ScheduleRead[]>
 }
 
 type SecondsAsked = Parameters<typeof secondsFrom> extends [unknown, ...infer Asked] ? Asked : never
@@ -204,7 +222,14 @@ export function databaseReader(
     subscriptions: () => use((connected) => readSubscriptions(connected, limit)),
     setWanted: (symbols, wanted, by) =>
       use((connected) => setWanted(connected, symbols, wanted, by, limit)),
-    storedOffsets: (topic) => use((connected) => findStoredOffsets(connected, topic, limit))
+    storedOffsets: (topic) => use((connected) => findStoredOffsets(connected, topic, limit)),
+    runs: (query) => use((connected) => findRuns(connected, query)),
+    run: (id) => use((connected) => findRun(connected, id)),
+    taskRuns: (run) => use((connected) => findTaskRuns(connected, [run])),
+    runRequests: (most) => use((connected) => findRunRequests(connected, most)),
+    requestRun: (request) => use((connected) => requestRun(connected, request)),
+    cancelRun: (id, reason) => use((connected) => cancelRun(connected, id, reason)),
+    schedules: () => use(findSchedules)
   }
 }
 

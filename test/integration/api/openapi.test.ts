@@ -3,6 +3,8 @@ import { after, before, describe, it } from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
+import { createRun, registerSchedules } from '@tapedeck/mongo'
+import { aRun } from '../../support/batch-documents.ts'
 import { aChange, aScore } from '../../support/forecast-parts.ts'
 import {
   aBar,
@@ -63,7 +65,8 @@ const FITTING: Readonly<Record<string, fc.Arbitrary<string>>> = {
   indicators: fc.constantFrom('sma:20', 'rsi,macd', 'bollinger:5:1.5,ema:500'),
   'row-position': fc.integer().map((ms) => `${ms}~AAPL~c-1-0`),
   names: fc.constantFrom('time', 'symbol,time'),
-  'bar-id': fc.constantFrom(`AAPL|1m|${T0_MS}`, `MSFT|100t|c-1-0`, 'NOBODY|1h|0')
+  'bar-id': fc.constantFrom(`AAPL|1m|${T0_MS}`, `MSFT|100t|c-1-0`, 'NOBODY|1h|0'),
+  'run-id': fc.constantFrom('load@1', 'nobody@1')
 }
 
 /** Values near those that fit. */
@@ -170,6 +173,12 @@ function addresses(
   })
 }
 
+/** A body that fits, by path. */
+const BODIES: Readonly<Record<string, string>> = {
+  '/api/v1/symbols': '{"symbols":["TSLA"]}',
+  '/api/v1/batch/runs': '{"job":"load","parameters":{"date":"2026-11-27"}}'
+}
+
 /** Bodies for an operation that takes one: lists of symbols, other JSON, no JSON. */
 const bodies = fc.oneof(
   fc
@@ -201,6 +210,9 @@ describe('the OpenAPI document', { timeout: 300_000 }, () => {
     await database.symbols.insertOne(aSymbol('AAPL'))
     await database.feedStatus.insertOne(aFeedStatus({}))
     await database.feedGaps.insertOne(aGap('g', 0, 5000))
+    await createRun(database, aRun('load@1'))
+    const definition = '{"job":"load","market":"close"}'
+    await registerSchedules(database, [{ _id: 'nightly', definition }])
     const more = { API_TOKEN }
     const api = await runningApi(scope, { uri: config.uri, database: config.database, more })
     await untilReady(api.get)
@@ -254,7 +266,7 @@ describe('the OpenAPI document', { timeout: 300_000 }, () => {
           fc.record({
             address: addresses(path, operation, true),
             isAllowed: fc.constant(true),
-            body: fc.constant(hasBody ? '{"symbols":["TSLA"]}' : undefined)
+            body: fc.constant(hasBody ? BODIES[path] : undefined)
           }),
           fc.record({
             address: addresses(path, operation, false),

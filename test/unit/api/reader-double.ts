@@ -33,6 +33,13 @@ function emptyReader(parts: Partial<Reader> = {}): Reader {
     subscriptions: async () => [],
     setWanted: async () => undefined,
     storedOffsets: async () => new Map(),
+    runs: async () => [],
+    run: async () => undefined,
+    taskRuns: async () => [],
+    runRequests: async () => [],
+    requestRun: async () => undefined,
+    cancelRun: async () => false,
+    schedules: async () => [],
     ...parts
   }
 }

@@ -69,7 +69,12 @@ describe('access to every route of the document', () => {
     }
     const declared = (scope: string | undefined) =>
       all.flatMap(({ name, security }) => (security?.[0]?.['token']?.[0] === scope ? [name] : []))
-    assert.deepEqual(declared('write'), ['post /api/v1/symbols', 'delete /api/v1/symbols/{symbol}'])
+    assert.deepEqual(declared('write'), [
+      'post /api/v1/symbols',
+      'delete /api/v1/symbols/{symbol}',
+      'post /api/v1/batch/runs',
+      'post /api/v1/batch/runs/{run}/stop'
+    ])
     assert.deepEqual(declared(undefined).toSorted(), [
       'get /',
       'get /healthz',
