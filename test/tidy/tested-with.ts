@@ -181,6 +181,13 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'services/api/src/web/page',
+    files: 'batch',
+    tests: ['integration/api/page-batch.test.ts'],
+    programs: ['services/api/src/web/page/batch.ts'],
+    why: 'what a browser shows, in a real browser'
+  },
+  {
+    folder: 'services/api/src/web/page',
     files: 'api chart dom forecast market overlays status tape watchlist why',
     tests: ['integration/api/page.test.ts'],
     programs: ['services/api/src/web/page/main.ts'],

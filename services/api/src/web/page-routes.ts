@@ -24,7 +24,10 @@ interface Asset {
 }
 
 interface Bundle {
+  /** Of the live page. */
   readonly html: string
+  /** Of the page of the batch side. */
+  readonly batch: string
   /** By name; a name has the hash of its content. */
   readonly assets: ReadonlyMap<string, Asset>
 }
@@ -58,12 +61,22 @@ export function addPageRoutes(
     done()
   })
   let document: Promise<Asset> | undefined
+  let batchDocument: Promise<Asset> | undefined
   const route = { config: { scope: 'public' }, helmet: PAGE_HEADERS } as const
   app.get('/', { ...route, schema: { summary: 'The live page' } }, async (request, reply) => {
     const { html } = await bundle()
     document ??= assetOf('text/html; charset=utf-8', withConfig(html, config))
     return send(request, reply, await document, 'no-cache')
   })
+  app.get(
+    '/batch',
+    { ...route, schema: { summary: 'The page of runs and schedules' } },
+    async (request, reply) => {
+      const { batch } = await bundle()
+      batchDocument ??= assetOf('text/html; charset=utf-8', Buffer.from(batch))
+      return send(request, reply, await batchDocument, 'no-cache')
+    }
+  )
   const schema = { hide: true }
   app.get<{ Params: { name: string } }>(
     '/assets/:name',
@@ -85,7 +98,12 @@ async function makeBundle(): Promise<Bundle> {
   try {
     const { outputFiles } = await build({
       absWorkingDir: FOLDER,
-      entryPoints: { page: 'main.ts', style: 'page.css' },
+      entryPoints: {
+        page: 'main.ts',
+        style: 'page.css',
+        batch: 'batch.ts',
+        'batch-style': 'batch.css'
+      },
       outdir: 'out',
       entryNames: '[name]-[hash]',
       bundle: true,
@@ -106,12 +124,18 @@ async function makeBundle(): Promise<Bundle> {
         return [name, asset] as const
       })
     )
-    const named = (extension: string): string =>
-      files.find(({ name }) => path.extname(name) === extension)?.name ?? ''
-    const html = (await readFile(path.join(FOLDER, 'index.html'), 'utf8'))
-      .replace('%script%', () => named('.js'))
-      .replace('%style%', () => named('.css'))
-    return { html, assets: new Map(assets) }
+    const named = (entry: string, extension: string): string =>
+      files.find(({ name }) => new RegExp(`^${entry}-[A-Z0-9]+\\${extension}$`).test(name))?.name ??
+      ''
+    const documentOf = async (file: string, script: string, style: string): Promise<string> =>
+      (await readFile(path.join(FOLDER, file), 'utf8'))
+        .replace('%script%', () => named(script, '.js'))
+        .replace('%style%', () => named(style, '.css'))
+    return {
+      html: await documentOf('index.html', 'page', 'style'),
+      batch: await documentOf('batch.html', 'batch', 'batch-style'),
+      assets: new Map(assets)
+    }
   } finally {
     // Its process would keep its memory until this one ends.
     await stop()

@@ -77,6 +77,7 @@ describe('access to every route of the document', () => {
     ])
     assert.deepEqual(declared(undefined).toSorted(), [
       'get /',
+      'get /batch',
       'get /healthz',
       'get /openapi.json',
       'get /readyz'

@@ -43,13 +43,13 @@ export function askBarTrades(id: string, after: string | undefined): Promise<Bar
   return ask(path, { limit: BAR_TRADE_ROWS, after }, COUNTING_TIMEOUT_MS)
 }
 
-/** Adds (POST) or removes (DELETE) symbols with the token. @throws as `ask` */
-export async function changeSymbols(
+/** Changes something with the token. @throws as `ask` */
+export async function sendChange<T>(
   method: 'POST' | 'DELETE',
   path: string,
   token: string,
   body?: object
-): Promise<{ readonly changed: readonly string[] }> {
+): Promise<T> {
   const headers: Record<string, string> = { authorization: `Bearer ${token}` }
   if (body !== undefined) headers['content-type'] = 'application/json'
   const signal = AbortSignal.timeout(TIMEOUT_MS)

@@ -1,5 +1,6 @@
 import type { BarRow } from '@tapedeck/client'
 import type { BarTradesAnswer } from '../../routes/bars.ts'
+import type { RunAnswer, RunsAnswer, SchedulesAnswer } from '../../routes/batch.ts'
 import type { FeedAnswer, GapsAnswer } from '../../routes/feed.ts'
 import type { ForecastsAnswer } from '../../routes/forecasts.ts'
 import type { ScoredSeries, SummaryAnswer } from '../../routes/scores.ts'
@@ -21,3 +22,7 @@ export type BarAccount = Omit<BarTradesAnswer, 'bar'> & {
   readonly bar: BarRow & { readonly lateVolume?: number }
 }
 export type RateRow = TradeRatesAnswer['rates'][number]
+export type RunList = RunsAnswer
+export type BatchRun = RunsAnswer['runs'][number]
+export type RunAccount = RunAnswer
+export type ScheduleList = SchedulesAnswer

@@ -1,5 +1,5 @@
 import { openStream, type BarRow } from '@tapedeck/client'
-import { ask, ApiError, changeSymbols, persistently } from './api.ts'
+import { ask, ApiError, sendChange, persistently } from './api.ts'
 import { $, colourOf, directionClass, html, oncePerFrame, setText, typed } from './dom.ts'
 import { decimalsOfBars, percentText, priceText } from './format.ts'
 import type { SymbolRow } from './rows.ts'
@@ -373,7 +373,7 @@ export class Watchlist {
     const token = kept ?? (await askToken(WHY_TOKEN))
     if (token === '') return
     try {
-      const { changed } = await changeSymbols(method, path, token, body)
+      const { changed } = await sendChange<{ changed: string[] }>(method, path, token, body)
       keepToken(token)
       this.#needsOtherToken = false
       if (method === 'POST') typed('symbol-input', HTMLInputElement).value = ''

@@ -1,0 +1,255 @@
+import { ApiError, ask, persistently, sendChange } from './api.ts'
+import { $, html, setText, typed } from './dom.ts'
+import { agoText, momentText } from './format.ts'
+import type { BatchRun, RunAccount, RunList, ScheduleList } from './rows.ts'
+import { askToken, forgetToken, keepToken, setUpToken, storedToken } from './token.ts'
+
+/** How often the page asks, ms; a hidden one asks nothing. */
+const EVERY_MS = 2000
+const MOST_RUNS = 100
+const WHY_TOKEN = 'Starting and stopping runs needs a token of the api with scope write.'
+
+let chosen = decodeURIComponent(location.hash.slice(1))
+/** Whether the kept token is one for reading alone. */
+let needsOtherToken = false
+/** Tasks whose details are open. */
+const open = new Set<string>()
+
+setUpToken()
+setUpForm()
+setText($('zone'), `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}`)
+typed('run-state', HTMLSelectElement).addEventListener('change', () => void showRuns())
+$('stop').addEventListener('click', () => void stop())
+addEventListener('hashchange', () => choose(decodeURIComponent(location.hash.slice(1))))
+void follow()
+
+async function follow(): Promise<never> {
+  for (;;) {
+    if (!document.hidden) await Promise.all([showRuns(), showRun(), showSchedules()])
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MS))
+  }
+}
+
+function inPanel(id: string, work: () => Promise<void>): Promise<void> {
+  return persistently($(id), new AbortController().signal, async () => {
+    try {
+      await work()
+      setConnection(true)
+    } catch (error) {
+      setConnection(false)
+      throw error
+    }
+  })
+}
+
+function setConnection(isGood: boolean): void {
+  setText($('connection'), isGood ? 'up to date' : 'not up to date')
+  $('connection').className = isGood ? 'good' : 'bad'
+}
+
+async function showRuns(): Promise<void> {
+  await inPanel('runs-panel', async () => {
+    const state = typed('run-state', HTMLSelectElement).value
+    const { runs, requests } = await ask<RunList>('batch/runs', {
+      limit: MOST_RUNS,
+      state: state === '' ? undefined : state
+    })
+    replace('request-list', requests.map(requestItem))
+    replace('run-list', runs.map(runItem))
+    $('runs-empty').hidden = runs.length + requests.length > 0
+    if (chosen === '' && runs[0] !== undefined) choose(runs[0].run)
+  })
+}
+
+/** Replaces the items of a list, with the focus where it was. */
+function replace(id: string, items: readonly HTMLElement[]): void {
+  const list = $(id)
+  const focused = document.activeElement?.closest<HTMLElement>('[data-key]')?.dataset['key']
+  list.replaceChildren(...items)
+  if (focused === undefined) return
+  items
+    .flatMap((item) => [...item.querySelectorAll<HTMLElement>('[data-key]')])
+    .find(({ dataset }) => dataset['key'] === focused)
+    ?.focus()
+}
+
+function runItem(run: BatchRun): HTMLElement {
+  const item = html('li')
+  const button = html('button', 'run')
+  button.type = 'button'
+  button.dataset['key'] = run.run
+  button.setAttribute('aria-pressed', String(run.run === chosen))
+  const when = run.startedAt ?? run.queuedAt
+  button.append(
+    html('span', 'name', run.job),
+    html('span', `badge ${run.state}`, run.state),
+    html('small', 'muted', `${momentText(when, 0)} · ${run.schedule ?? run.cause}`),
+    html('small', 'muted', durationText(run))
+  )
+  if (run.error !== null) button.append(html('small', 'bad-text wide', run.error))
+  button.addEventListener('click', () => choose(run.run))
+  item.append(button)
+  return item
+}
+
+function requestItem({ job, requestedAt, error }: RunList['requests'][number]): HTMLElement {
+  const item = html('li', 'request')
+  const state = error === null ? 'waits for a beat' : 'refused'
+  item.append(
+    html('span', 'name', job),
+    html('span', error === null ? 'badge queued' : 'badge failed', state),
+    html('small', 'muted wide', `asked for ${agoText(Date.now() - requestedAt)}`)
+  )
+  if (error !== null) item.append(html('small', 'bad-text wide', error))
+  return item
+}
+
+function durationText({ startedAt, endedAt }: Pick<BatchRun, 'startedAt' | 'endedAt'>): string {
+  if (startedAt === null) return ''
+  const seconds = Math.max(0, (endedAt ?? Date.now()) - startedAt) / 1000
+  if (seconds < 100) return `${seconds.toFixed(1)} s`
+  return seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
+}
+
+function choose(run: string): void {
+  if (run === chosen && location.hash !== '') return
+  if (run !== chosen) open.clear()
+  chosen = run
+  history.replaceState(null, '', `#${encodeURIComponent(run)}`)
+  for (const button of document.querySelectorAll<HTMLElement>('.run')) {
+    button.setAttribute('aria-pressed', String(button.dataset['key'] === run))
+  }
+  void showRun()
+}
+
+async function showRun(): Promise<void> {
+  const asked = chosen
+  if (asked === '') return
+  await inPanel('run-panel', async () => {
+    const { run, graph, tasks } = await ask<RunAccount>(`batch/runs/${encodeURIComponent(asked)}`)
+    if (asked !== chosen) return
+    setText($('run-title'), run.run)
+    setText($('run-badge'), run.state)
+    $('run-badge').className = `badge ${run.state}`
+    $('run-badge').hidden = false
+    $('stop').hidden = run.endedAt !== null
+    setText($('run-error'), run.error ?? '')
+    setText($('run-facts'), factsOf(run))
+    setText($('run-graph'), graph)
+    replace('task-list', tasks.map(taskItem))
+  })
+}
+
+function factsOf(run: RunAccount['run']): string {
+  const parameters = Object.entries(run.parameters).map(([name, value]) => `${name}=${value}`)
+  const source = run.schedule === null ? run.cause : `schedule ${run.schedule}`
+  return [
+    `${run.kind} ${run.job}, by ${source}`,
+    `queued ${momentText(run.queuedAt, 0)}`,
+    durationText(run) === '' ? 'not begun' : `took ${durationText(run)}`,
+    ...parameters
+  ].join(' · ')
+}
+
+function taskItem(task: RunAccount['tasks'][number]): HTMLElement {
+  const details = html('details')
+  details.open = open.has(task.task)
+  details.addEventListener('toggle', () => {
+    if (details.open) open.add(task.task)
+    else open.delete(task.task)
+  })
+  const summary = html('summary')
+  summary.dataset['key'] = task.task
+  summary.append(
+    html('strong', '', task.task),
+    html('span', `badge ${task.state}`, task.state),
+    html('span', 'muted', task.attempt === 0 ? '' : `attempt ${task.attempt}`),
+    html('span', 'muted number', durationText(task))
+  )
+  details.append(summary)
+  if (task.command !== null) details.append(html('p', 'muted', task.command.join(' ')))
+  if (task.error !== null) details.append(html('p', 'bad-text', task.error))
+  if (task.tail !== '') details.append(html('pre', '', task.tail))
+  for (const { attempt, owner, error, startedAt, endedAt } of task.attempts) {
+    const end = error ?? 'succeeded'
+    const text = `attempt ${attempt}, ${durationText({ startedAt, endedAt })}, by ${owner}: ${end}`
+    details.append(html('p', 'muted', text))
+  }
+  return details
+}
+
+async function showSchedules(): Promise<void> {
+  await inPanel('schedules-panel', async () => {
+    const { schedules } = await ask<ScheduleList>('batch/schedules')
+    replace('schedule-list', schedules.map(scheduleItem))
+    $('schedules-empty').hidden = schedules.length > 0
+  })
+}
+
+function scheduleItem(one: ScheduleList['schedules'][number]): HTMLElement {
+  const item = html('li', 'schedule')
+  const start = html('button', '', 'Start now')
+  start.type = 'button'
+  start.dataset['key'] = one.schedule
+  start.setAttribute('aria-label', `Start now: ${one.schedule}`)
+  start.addEventListener('click', () => void request(one.job, {}))
+  const last = one.lastOccurrence === null ? 'none yet' : momentText(one.lastOccurrence, 0)
+  item.append(
+    html('span', 'name', one.schedule),
+    start,
+    html('small', 'wide', `${one.rule} (${one.zone}) runs ${one.job}; missed: ${one.misfire}`),
+    html('small', 'muted wide', `last ${last}`),
+    html('small', 'muted wide', `next ${one.next.map((ms) => momentText(ms, 0)).join(', ')}`)
+  )
+  if (one.error !== null) item.append(html('small', 'bad-text wide', one.error))
+  return item
+}
+
+function setUpForm(): void {
+  typed('start-form', HTMLFormElement).addEventListener('submit', (event) => {
+    event.preventDefault()
+    const pairs = typed('start-parameters', HTMLInputElement)
+      .value.split(',')
+      .filter((pair) => pair.trim() !== '')
+      .map((pair) => pair.split(/=(.*)/s, 2).map((part) => part.trim()))
+    const parameters = Object.fromEntries(pairs.map(([name = '', value = '']) => [name, value]))
+    void request(typed('start-job', HTMLInputElement).value.trim(), parameters)
+  })
+}
+
+function request(job: string, parameters: Readonly<Record<string, string>>): Promise<void> {
+  return withToken(async (token) => {
+    const { run } = await sendChange<{ run: string }>('POST', 'batch/runs', token, {
+      job,
+      parameters
+    })
+    return `Asked for ${run}`
+  })
+}
+
+function stop(): Promise<void> {
+  const path = `batch/runs/${encodeURIComponent(chosen)}/stop`
+  return withToken(
+    async (token) => `Stopped ${(await sendChange<{ run: string }>('POST', path, token)).run}`
+  )
+}
+
+/** Does what needs a token that may write, and says what came of it. */
+async function withToken(work: (token: string) => Promise<string>): Promise<void> {
+  const note = $('start-note')
+  setText(note, '')
+  const token = (needsOtherToken ? undefined : storedToken()) ?? (await askToken(WHY_TOKEN))
+  if (token === '') return
+  try {
+    setText(note, await work(token))
+    keepToken(token)
+    needsOtherToken = false
+    await Promise.all([showRuns(), showRun()])
+  } catch (error) {
+    const status = error instanceof ApiError ? error.status : undefined
+    if (status === 401) forgetToken(token)
+    else if (status === 403) needsOtherToken = true
+    else if (status !== undefined) keepToken(token)
+    setText(note, error instanceof Error ? error.message : String(error))
+  }
+}
