@@ -51,6 +51,12 @@ export async function lockOwner(dataDir: string): Promise<number | undefined> {
   return lock !== undefined && (await isSame(lock.owner)) ? lock.owner.pid : undefined
 }
 
+/** Whether the owner of a data folder is gone and has left its lock there. */
+export async function isLeftBehind(dataDir: string): Promise<boolean> {
+  const lock = await readLock(lockFile(dataDir))
+  return lock !== undefined && !(await isSame(lock.owner))
+}
+
 /**
  * Ends the children recorded in a lock file: SIGTERM, after ten seconds SIGKILL. Does nothing when the
  * lock is gone or has another owner.

@@ -2,7 +2,7 @@ export { BoundedQueue } from './bounded-queue.ts'
 export { repeat, systemClock, whileWaiting, withTimeout, type Clock } from './clock.ts'
 export { commandLine, helpText } from './command-line.ts'
 export { argumentReader, LimitedLines, runCommand, stopSignal, type Terminal } from './command.ts'
-export { lockDataDir, lockOwner } from './data-lock.ts'
+export { isLeftBehind, lockDataDir, lockOwner } from './data-lock.ts'
 export {
   choice,
   about,

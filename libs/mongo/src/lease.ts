@@ -109,6 +109,11 @@ export async function releaseLease(
   )
 }
 
+/** Removes a lease that nobody will hold again. */
+export async function removeLease({ leases }: HasLeases, id: string, owner: string): Promise<void> {
+  await translated('Cannot remove the lease', () => leases.deleteOne({ _id: id, owner }))
+}
+
 function fieldsOf({ lastFrameMs, ...fields }: LeaseNote): Partial<LeaseDocument> {
   if (lastFrameMs === undefined || lastFrameMs === null) return fields
   return { ...fields, lastFrameAt: new Date(lastFrameMs) }

@@ -1,4 +1,4 @@
-import { findActiveRuns, holdLease, releaseLease, shareRun, type Database } from '@tapedeck/mongo'
+import { findActiveRuns, holdLease, removeLease, shareRun, type Database } from '@tapedeck/mongo'
 import { sharedQueueOf } from './new-run.ts'
 
 /** The lease of the process that runs a run by itself. */
@@ -18,7 +18,7 @@ export async function adoptRuns(database: Database): Promise<string[]> {
     const { isMine } = await holdLease(database, leaseOfRun(run._id), 'beat', ADOPTION_MS)
     if (!isMine) continue
     await shareRun(database, run._id, sharedQueueOf(run))
-    await releaseLease(database, leaseOfRun(run._id), 'beat')
+    await removeLease(database, leaseOfRun(run._id), 'beat')
     adopted.push(run._id)
   }
   return adopted

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { hasCode, lockDataDir, openGuard, type Env, type Guard } from '@tapedeck/core'
+import { hasCode, isLeftBehind, lockDataDir, openGuard, type Env, type Guard } from '@tapedeck/core'
 
 /** The guard of a worker's modules, with a folder of the worker's own for the record of them. */
 export interface ModuleGuard {
@@ -27,11 +27,18 @@ export function moduleGuard(dataDir: string, env: Env): ModuleGuard {
   return {
     async open() {
       opened ??= opening()
-      return (await opened).guard
+      try {
+        return (await opened).guard
+      } catch (error) {
+        // On a disk that is full, for instance: the next module tries again.
+        opened = undefined
+        throw error
+      }
     },
     async close() {
-      if (opened === undefined) return
-      const { lock, guard } = await opened
+      const found = await opened?.catch(() => undefined)
+      if (found === undefined) return
+      const { lock, guard } = found
       await guard.close()
       await lock.release()
       await rm(own, { recursive: true, force: true })
@@ -44,12 +51,14 @@ async function endLeftBehind(all: string): Promise<void> {
   const names = await readdir(all).catch(() => [])
   for (const name of names) {
     const folder = path.join(all, name)
+    // A folder without a lock may be one that its worker is about to lock.
+    if (!(await isLeftBehind(folder))) continue
     try {
       const lock = await lockDataDir(folder)
       await lock.release()
       await rm(folder, { recursive: true, force: true })
     } catch (error) {
-      // The worker of that folder runs.
+      // Another worker does the same.
       if (!hasCode(error, 'DATA_DIR_IN_USE')) throw error
     }
   }

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { messageOf, repeat, systemClock, type Terminal } from '@tapedeck/core'
-import { cancelRun, holdLease, releaseLease, type Database } from '@tapedeck/mongo'
+import { cancelRun, holdLease, removeLease, type Database } from '@tapedeck/mongo'
 import { leaseOfRun } from './adopt-runs.ts'
 import type { BatchConfig } from './config.ts'
 import { FLOWS } from './flows.ts'
@@ -55,6 +55,6 @@ export async function runLocally(
     signal.removeEventListener('abort', cancel)
     await stopTicking()
     await worker.stop()
-    await releaseLease(database, lease, owner).catch(() => undefined)
+    await removeLease(database, lease, owner).catch(() => undefined)
   }
 }

@@ -6,7 +6,7 @@ import { OutputTail } from './output-tail.ts'
 /** Of what a module prints, this much is kept: its end. */
 const TAIL_BYTES = 16 * 1024
 /** A module that is stopped may end by itself in this time; then it is killed. */
-const STOP_LIMIT_MS = 2500
+const STOP_LIMIT_MS = 2000
 /** Programs that a module left behind may hold its output open for longer. */
 const LAST_OUTPUT_LIMIT_MS = 1000
 

@@ -49,8 +49,8 @@ export interface Worker extends Pick<TaskQueue, 'enqueue'> {
 const STOPPED = 'the worker was stopped'
 const LOST = 'the lease was lost'
 
-/** Time for tasks in hand to end at a stop. */
-const STOP_LIMIT_MS = 3500
+/** Time for tasks in hand to end at a stop: a module is killed after two seconds. */
+const STOP_LIMIT_MS = 2800
 const LONGEST_WAIT_MS = 2000
 /** Longer than a write may wait for a majority. */
 const CALL_LIMIT_MS = 40_000

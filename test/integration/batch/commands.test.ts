@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { createRun, findRuns, findTaskRuns } from '@tapedeck/mongo'
-import { isSame, processIdentity } from '@tapedeck/core'
+import { isSame, processIdentity, type ProcessIdentity } from '@tapedeck/core'
 import { newRun, type Job } from '@tapedeck/batch/testing'
 import { eventually } from '../../support/eventually.ts'
 import { ownDatabase } from '../../support/own-database.ts'
@@ -148,74 +148,96 @@ describe('npm run batch', options, () => {
   })
 })
 
+/** A worker and a beat as processes, and a run of one module that starts another program and tells both pids. */
+async function startLongModule(t: TestContext) {
+  const { database, env } = await ownSettings(t)
+  const job: Job = {
+    spec: {
+      name: 'long',
+      kind: 'sequence',
+      tasks: [
+        {
+          name: 'sleep',
+          after: [],
+          retries: 0,
+          retryDelayMs: 0,
+          backoff: 'fixed',
+          timeoutMs: 600_000
+        }
+      ]
+    },
+    about: '',
+    errorHandler: null,
+    commands: new Map([
+      ['sleep', ['sh', '-c', 'sleep 300 & echo $! $$ >"$BATCH_PARAM_OUT$BATCH_ATTEMPT"; wait']]
+    ])
+  }
+  const out = path.join(await temporaryFolder(t), 'pids')
+  const made = newRun(job, { cause: 'command', parameters: { out } })
+  await createRun(database, made)
+  const start = (kind: 'worker' | 'beat'): ChildProcess => {
+    const settings = { env: { ...process.env, ...env }, stdio: 'ignore' as const }
+    const child = spawn(process.execPath, [PROGRAM, kind], settings)
+    t.after(() => child.kill('SIGKILL'))
+    return child
+  }
+  start('beat')
+  return {
+    start,
+    /** The processes of the module, once an attempt has started them. */
+    processesOf: (attempt: number) =>
+      eventually(async () => {
+        const pids = (await readFile(`${out}${attempt}`, 'utf8')).trim().split(' ').map(Number)
+        assert.equal(pids.length, 2)
+        return Promise.all(pids.map(processIdentity))
+      }),
+    task: async () => (await findTaskRuns(database, [made._id]))[0]
+  }
+}
+
+function areGone(processes: readonly ProcessIdentity[]): Promise<void> {
+  return eventually(async () => {
+    for (const one of processes) assert.equal(await isSame(one), false)
+  })
+}
+
 describe('a worker', options, () => {
   it('takes its modules with it when it is killed, with what they have started', async (t) => {
-    const { database, env } = await ownSettings(t)
-    const script = 'sleep 300 & echo $! $$ >"$BATCH_PARAM_OUT"; wait'
-    const job: Job = {
-      spec: {
-        name: 'long',
-        kind: 'sequence',
-        tasks: [
-          {
-            name: 'sleep',
-            after: [],
-            retries: 0,
-            retryDelayMs: 0,
-            backoff: 'fixed',
-            timeoutMs: 600_000
-          }
-        ]
-      },
-      about: '',
-      errorHandler: null,
-      commands: new Map([['sleep', ['sh', '-c', script]]])
-    }
-    const out = path.join(await temporaryFolder(t), 'pids')
-    await createRun(database, newRun(job, { cause: 'command', parameters: { out } }))
-    const start = () => {
-      const child = spawn(process.execPath, [PROGRAM, 'worker'], {
-        env: { ...process.env, ...env },
-        stdio: 'ignore'
-      })
-      t.after(() => child.kill('SIGKILL'))
-      return child
-    }
-    const beat = spawn(process.execPath, [PROGRAM, 'beat'], {
-      env: { ...process.env, ...env },
-      stdio: 'ignore'
-    })
-    t.after(() => beat.kill('SIGKILL'))
-    const pidsOf = async (): Promise<number[]> => {
-      const pids = (await readFile(out, 'utf8')).trim().split(' ').map(Number)
-      assert.equal(pids.length, 2)
-      return pids
-    }
-    const first = start()
-    const pids = await eventually(pidsOf)
-    const identities = await Promise.all(pids.map(processIdentity))
+    const { start, processesOf, task } = await startLongModule(t)
+    const first = start('worker')
+    const processes = await processesOf(1)
     first.kill('SIGKILL')
-    await eventually(async () => {
-      for (const one of identities) assert.equal(await isSame(one), false)
-    })
+    await areGone(processes)
     // Another worker begins it again, by a new attempt.
-    const second = start()
-    await eventually(async () => {
-      const [run] = await findRuns(database, { limit: 1 })
-      const [task] = await findTaskRuns(database, [run?._id ?? ''])
-      assert.equal(task?.attempt, 2)
-      assert.equal(task.state, 'running')
-      assert.match(task.attempts[0]?.error ?? '', /worker was lost/)
-    })
-    const again = await Promise.all((await eventually(pidsOf)).map(processIdentity))
+    const second = start('worker')
+    const again = await processesOf(2)
+    const { state, attempts } = (await task()) ?? {}
+    assert.equal(state, 'running')
+    assert.match(attempts?.[0]?.error ?? '', /worker was lost/)
     // Asked to stop, a worker gives the task back at once.
     second.kill('SIGTERM')
+    await areGone(again)
     await eventually(async () => {
-      const [run] = await findRuns(database, { limit: 1 })
-      const [task] = await findTaskRuns(database, [run?._id ?? ''])
-      assert.equal(task?.state, 'ready')
-      assert.equal(task.losses, 1)
-      for (const one of again) assert.equal(await isSame(one), false)
+      const found = await task()
+      assert.deepEqual([found?.state, found?.losses], ['ready', 1])
     })
+  })
+
+  it('ends what a worker left behind that died with its guard', async (t) => {
+    const { start, processesOf } = await startLongModule(t)
+    const first = start('worker')
+    const processes = await processesOf(1)
+    const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    const guards = rows
+      .split('\n')
+      .map((row) => row.trim().split(/\s+/))
+      .filter(([, parent, ...args]) => parent === `${first.pid}` && /guard-main/.test(args.join()))
+      .map(([pid]) => Number(pid))
+    assert.equal(guards.length, 1)
+    for (const pid of guards) process.kill(pid, 'SIGKILL')
+    first.kill('SIGKILL')
+    start('worker')
+    await processesOf(2)
+    await areGone(processes)
   })
 })

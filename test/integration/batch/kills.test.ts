@@ -139,10 +139,13 @@ describe('kills', { timeout: LIMIT_MS + 60_000 }, () => {
     const given = servers()
     const { database } = await ownDatabase(t, given)
     const proxy = await openTcpProxy(t, given.mongoUri)
+    const folder = await temporaryFolder(t)
     const members = new Members({
       ...given.env,
       MONGODB_URI: proxy.uri,
-      TAPEDECK_DATA_DIR: await temporaryFolder(t),
+      TAPEDECK_DATA_DIR: folder,
+      // Twenty processes load the same programs.
+      NODE_COMPILE_CACHE: path.join(folder, 'compiled'),
       BATCH_CONCURRENCY: '3',
       BATCH_LEASE: `${LEASE_MS}ms`,
       BATCH_POLL: '200ms',
