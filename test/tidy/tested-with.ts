@@ -359,5 +359,12 @@ export const TESTED_WITH: readonly TestedWith[] = [
     files: 'requests',
     tests: ['integration/batch/capture-rest.test.ts'],
     why: 'a real client asks it, with and without the right token'
+  },
+  {
+    folder: 'services/batch/src/commands',
+    files: 'backfill',
+    tests: ['integration/batch/lake.test.ts'],
+    programs: ['services/batch/src/batch-main.ts'],
+    why: 'it runs the nightly sequence as a process, and one that fails'
   }
 ]

@@ -1,4 +1,5 @@
 import { argumentReader, helpText, runCommand } from '@tapedeck/core'
+import { backfill } from './commands/backfill.ts'
 import { graph } from './commands/graph.ts'
 import { resume } from './commands/resume.ts'
 import { run } from './commands/run.ts'
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<string, SubCommand>> = {
   resume,
   graph,
   schedules,
+  backfill,
   worker,
   beat
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { Engine, Lake } from '@tapedeck/batch/testing'
@@ -7,7 +8,7 @@ import { inService } from '../../support/in-service.ts'
 import { openMarket, type Market } from '../../support/market.ts'
 import { allStored, DATE, disorderedTape, TIMEFRAMES } from '../tools/disordered-tape.ts'
 import { OwnScope, type Scope } from '../../support/scope.ts'
-import { runModule } from './run-module.ts'
+import { runModule, runProgram } from './run-module.ts'
 
 const options = { timeout: 240_000 }
 
@@ -96,6 +97,29 @@ describe('the lake', () => {
         assert.ok(Math.abs(Number(row[name]) - bar[name]) <= 1e-9 * Math.max(1, bar[name]), bar._id)
       }
     }
+  })
+
+  it('backfills dates by the nightly sequence, and names those that fail', options, async () => {
+    const program = path.resolve(import.meta.dirname, '../../../services/batch/src/batch-main.ts')
+    const range = ['--from', '2026-03-10', '--to', '2026-03-10']
+    const { code, output } = await runProgram(program, market.env, 'backfill', ...range)
+    assert.equal(code, 0, output)
+    assert.match(output, /1 of 1 dates succeeded/)
+    const report = await published(market, 'refined', 'report')
+    assert.match(report.manifest.run, /^nightly@/)
+    const html = await readFile(path.join(market.lakeDir, `reports/${DATE}.html`), 'utf8')
+    assert.match(html, /Tuesday, March 10, 2026[^]*MSFT/)
+    // Scripts, styles and images all are in the file.
+    assert.doesNotMatch(html, /(src|href)=|https?:|@import|<script/)
+    const folder = path.join(market.lakeDir, '..', 'jobs')
+    await mkdir(path.join(folder, 'etl_sequences'), { recursive: true })
+    const modules = { no: { cmd: ['node', '-e', 'process.exit(1)'] } }
+    await writeFile(path.join(folder, 'modules.json'), JSON.stringify(modules))
+    await writeFile(path.join(folder, 'etl_sequences/bad.json'), '[{ "module_name": "no" }]')
+    const env = { ...market.env, BATCH_DIR: folder }
+    const failed = await runProgram(program, env, 'backfill', ...range, '--job', 'bad')
+    assert.equal(failed.code, 1, failed.output)
+    assert.match(failed.output, /0 of 1 dates succeeded; failed: 2026-03-10/)
   })
 
   it('replaces a date that is run again and never doubles it', options, async () => {

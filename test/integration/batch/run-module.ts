@@ -10,8 +10,17 @@ interface ModuleRun {
 }
 
 /** Runs a module of the lake as a process of its own, with this environment only. */
-export async function runModule(
+export function runModule(
   name: string,
+  env: Readonly<Record<string, string>>,
+  ...args: string[]
+): Promise<ModuleRun> {
+  return runProgram(path.join(root, `services/batch/src/lake/${name}-main.ts`), env, ...args)
+}
+
+/** The same for any program. */
+export async function runProgram(
+  program: string,
   env: Readonly<Record<string, string>>,
   ...args: string[]
 ): Promise<ModuleRun> {
@@ -19,8 +28,8 @@ export async function runModule(
   const { PATH = '' } = process.env
   execFile(
     process.execPath,
-    [path.join(root, `services/batch/src/lake/${name}-main.ts`), ...args],
-    { env: { PATH, ...env }, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 },
+    [program, ...args],
+    { cwd: root, env: { PATH, ...env }, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 },
     (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), output: stdout + stderr })
     }
