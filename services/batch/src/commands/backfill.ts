@@ -88,7 +88,7 @@ export const backfill: SubCommand = {
         const rest = dates.length - done
         terminal.write(
           `${done - failed.length} of ${dates.length} dates succeeded` +
-            `${failed.length > 0 ? `; failed: ${failed.join(', ')}` : ''}` +
+            (failed.length > 0 ? `; failed: ${failed.join(', ')}` : '') +
             `${rest > 0 ? `; ${rest} not run` : ''}\n`
         )
         return failed.length === 0 && rest === 0 ? 0 : 1
