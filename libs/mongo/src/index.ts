@@ -133,7 +133,13 @@ export {
   type LateAge,
   type LateTradeDocument
 } from './late-trades.ts'
-export { holdLease, releaseLease, removeLease, type LeaseDocument, type LeaseNote } from './lease.ts'
+export {
+  holdLease,
+  releaseLease,
+  removeLease,
+  type LeaseDocument,
+  type LeaseNote
+} from './lease.ts'
 export type { RangeQuery, WindowQuery } from './newest-rows.ts'
 export { ensureReplicaSet } from './replica-set.ts'
 export {
