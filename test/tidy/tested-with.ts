@@ -264,6 +264,12 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/core/src',
+    files: 'ask-json',
+    tests: ['unit/finnhub/rest-client.test.ts', 'unit/batch/lake/rest-source.test.ts'],
+    why: 'its two callers are asked for every answer that a server may give'
+  },
+  {
+    folder: 'libs/core/src',
     files: 'locate-server',
     tests: ['integration/batch/commands.test.ts'],
     programs: ['services/batch/src/batch-main.ts'],
@@ -334,7 +340,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   {
     folder: 'services/batch/src/lake',
     files:
-      'capture-rest capture-tape config database engine line-file module refine-tape report report-data report-page sql trust-tape',
+      'capture-rest capture-tape config database engine line-file module publishing refine-tape report report-data report-page sql trust-tape',
     tests: ['lake', 'recorded-day', 'capture-rest'].map(
       (name) => `integration/batch/${name}.test.ts`
     ),

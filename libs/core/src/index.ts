@@ -1,8 +1,9 @@
+export { askJson, type JsonAnswer } from './ask-json.ts'
 export { BoundedQueue } from './bounded-queue.ts'
 export { repeat, systemClock, whileWaiting, withTimeout, type Clock } from './clock.ts'
 export { commandLine, helpText } from './command-line.ts'
 export { argumentReader, LimitedLines, runCommand, stopSignal, type Terminal } from './command.ts'
-export { isLeftBehind, lockDataDir, lockOwner } from './data-lock.ts'
+export { isLeftBehind, lockDataDir, lockOwner, signalGroup } from './data-lock.ts'
 export {
   choice,
   about,

@@ -1,6 +1,13 @@
 import { realpath } from 'node:fs/promises'
 import path from 'node:path'
-import { hasCode, messageOf, TapedeckError, type Env, type Guard } from '@tapedeck/core'
+import {
+  hasCode,
+  messageOf,
+  signalGroup,
+  TapedeckError,
+  type Env,
+  type Guard
+} from '@tapedeck/core'
 import { prepareGrafana, untilReady, type GrafanaProgram } from '@tapedeck/grafana/prepare'
 import { onPath } from './find.ts'
 import type { StackConfig } from './config.ts'
@@ -119,15 +126,6 @@ export async function startGrafana(
 
 const UNWIND_LIMIT_MS = 3000
 
-/** Its plugins are processes of its group that do not notice when it was killed. */
-function endGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // none is left
-  }
-}
-
 /** @throws SERVER_FAILED when it ends or does not answer; ABORTED */
 async function run(
   { file, args, cwd, env, address, logDir }: GrafanaProgram,
@@ -143,7 +141,8 @@ async function run(
   const clear = async (): Promise<void> => {
     await child.exited
     ended.abort()
-    endGroup(child.pid)
+    // Its plugins are processes of its group that do not notice when it was killed.
+    signalGroup(child.pid, 'SIGKILL')
   }
   void clear()
   try {

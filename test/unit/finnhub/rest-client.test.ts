@@ -1,56 +1,21 @@
 import assert from 'node:assert/strict'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
-import { hasCode, Secret, type Clock } from '@tapedeck/core'
+import { hasCode, Secret } from '@tapedeck/core'
 import { finnhubRest, type RestOptions } from '@tapedeck/finnhub'
+import { json, leapClock, scriptedHttp, type Answer } from '../../support/scripted-http.ts'
 
 const TOKEN = 'c0ffee-rest-token'
 const NOW_MS = 1_764_000_000_000
 const LIST = ['AAPL', 'MSFT', 'BRK.B']
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void
-
-const json =
-  (status: number, body: unknown, headers: Record<string, string> = {}): Answer =>
-  (_request, response) =>
-    response.writeHead(status, headers).end(JSON.stringify(body))
-
-/** A clock that only waiting moves. */
-function leapClock(): Clock & { readonly waitsMs: number[] } {
-  let nowMs = NOW_MS
-  const waitsMs: number[] = []
-  return {
-    waitsMs,
-    now: () => nowMs,
-    delay(ms) {
-      waitsMs.push(ms)
-      nowMs += ms
-      return Promise.resolve()
-    }
-  }
-}
-
-/** A server that gives each answer once, then repeats the last one. */
+/** A client of a server that gives each answer once, then repeats the last one. */
 async function scripted(t: TestContext, answers: readonly Answer[]) {
-  const requests: IncomingMessage[] = []
-  const server = createServer((request, response) => {
-    requests.push(request)
-    answers[Math.min(requests.length, answers.length) - 1]?.(request, response)
-  })
-  const listening = Promise.withResolvers<void>()
-  server.listen(0, '127.0.0.1', listening.resolve)
-  await listening.promise
-  t.after(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const { port } = server.address() as AddressInfo
-  const clock = leapClock()
+  const { url, requests } = await scriptedHttp(t, answers)
+  const clock = leapClock(NOW_MS)
   const client = (more: Partial<RestOptions> = {}) =>
     finnhubRest({
       token: new Secret(TOKEN),
-      url: `http://127.0.0.1:${port}/api/v1`,
+      url: `${url}/api/v1`,
       clock,
       ...more
     })

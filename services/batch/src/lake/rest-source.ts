@@ -1,13 +1,14 @@
 import {
+  askJson,
   didYouMean,
   fullJitter,
   messageOf,
   RateLimit,
-  retry,
   systemClock,
   TapedeckError,
   type Clock,
-  type Env
+  type Env,
+  type JsonAnswer
 } from '@tapedeck/core'
 
 /** One kind of request of a source; `{symbol}` and `{date}` in its path and query are filled in. */
@@ -164,7 +165,6 @@ function isObject(value: unknown): value is Json {
 const TIMEOUT_MS = 20_000
 const TRIES = 5
 const MOST_PAGES = 1000
-const MOST_BODY_BYTES = 64 * 1024 * 1024
 const jitterMs = fullJitter({ baseMs: 1000, capMs: 60_000 })
 
 /**
@@ -178,27 +178,32 @@ export async function* askRest(
   fill: { readonly date: string; readonly symbols: readonly string[] },
   { signal, clock = systemClock }: { readonly signal: AbortSignal; readonly clock?: Clock }
 ): AsyncGenerator<RestAnswer> {
-  const limit = new RateLimit(clock, source.callsPerMinute)
-  const ask = (request: RestRequest, target: string): Promise<RestAnswer> =>
-    retry(() => attempt(source, request, target, limit, signal), {
-      // The rate limit itself waits when the server said when to come back.
-      delayMs: (tried) => (limit.waitMs > 0 ? 0 : jitterMs(tried)),
-      tries: TRIES,
-      signal,
-      clock
-    })
+  const api = {
+    name: 'The source',
+    headers: source.headers,
+    limit: new RateLimit(clock, source.callsPerMinute),
+    timeoutMs: TIMEOUT_MS,
+    tries: TRIES,
+    jitterMs,
+    expected: { 401: 'valid credentials', 403: 'a plan that includes it' },
+    clock
+  }
+  const ask = (target: string): Promise<JsonAnswer> =>
+    askJson(api, source.address + target, target, signal)
   for (const request of source.requests) {
     const symbols = request.isEachSymbol ? fill.symbols : ['']
     for (const symbol of symbols) {
       const { paging } = request
       if (paging === undefined) {
-        yield await ask(request, targetOf(request, { date: fill.date, symbol }))
+        const target = targetOf(request, { date: fill.date, symbol })
+        yield received(request, target, await ask(target))
         continue
       }
       for (let page = 0; page < MOST_PAGES; page++) {
         const more = { [paging.parameter]: String(paging.first + page) }
-        const answer = await ask(request, targetOf(request, { date: fill.date, symbol }, more))
-        yield answer
+        const target = targetOf(request, { date: fill.date, symbol }, more)
+        const answer = await ask(target)
+        yield received(request, target, answer)
         if (isEmpty(answer.body, paging.list)) break
       }
     }
@@ -222,77 +227,17 @@ function targetOf(
   return filled(path) + (search === '' ? '' : `?${search}`)
 }
 
-function isEmpty(body: string, list: string | undefined): boolean {
-  const parsed: unknown = JSON.parse(body)
-  const found = list === undefined ? parsed : isObject(parsed) ? parsed[list] : undefined
+function received({ name }: RestRequest, target: string, { text }: JsonAnswer): RestAnswer {
+  return {
+    request: name,
+    target,
+    status: 200,
+    receivedAt: new Date().toISOString(),
+    body: text
+  }
+}
+
+function isEmpty(body: unknown, list: string | undefined): boolean {
+  const found = list === undefined ? body : isObject(body) ? body[list] : undefined
   return !Array.isArray(found) || found.length === 0
-}
-
-async function attempt(
-  { address, headers }: RestSource,
-  { name }: RestRequest,
-  target: string,
-  limit: RateLimit,
-  signal: AbortSignal
-): Promise<RestAnswer> {
-  await limit.enter(signal)
-  try {
-    const response = await fetch(address + target, {
-      headers: { ...headers, accept: 'application/json' },
-      redirect: 'error',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
-    })
-    limit.heed(response.status, response.headers)
-    const body = await bodyOf(response)
-    const { status } = response
-    if (status === 429 || status >= 500) throw away(target, `status ${status} found, expected 200`)
-    if (status !== 200) throw refused(target, status)
-    checkJson(target, body)
-    return { request: name, target, status, receivedAt: new Date().toISOString(), body }
-  } catch (cause) {
-    if (cause instanceof TapedeckError) throw cause
-    if (signal.aborted) throw new TapedeckError('ABORTED', `${target} was aborted`, { cause })
-    const beneath =
-      cause instanceof Error && cause.cause !== undefined ? messageOf(cause.cause) : ''
-    throw away(target, beneath === '' ? messageOf(cause) : `${messageOf(cause)}, ${beneath}`, cause)
-  }
-}
-
-async function bodyOf(response: Response): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > MOST_BODY_BYTES) throw new Error(`more than ${MOST_BODY_BYTES} bytes`)
-    text += decoder.decode(chunk, { stream: true })
-  }
-  return text + decoder.decode()
-}
-
-function checkJson(target: string, body: string): void {
-  try {
-    JSON.parse(body)
-  } catch (cause) {
-    throw away(target, `no JSON found (${messageOf(cause)}), expected an answer in JSON`, cause)
-  }
-}
-
-const EXPECTED: Readonly<Record<number, string>> = {
-  401: 'valid credentials',
-  403: 'a plan that includes it'
-}
-
-function refused(target: string, status: number): TapedeckError {
-  return new TapedeckError(
-    'FEED_REFUSED',
-    `The source refuses ${target}: status ${status} found, expected ${EXPECTED[status] ?? '200'}`,
-    { details: { status } }
-  )
-}
-
-function away(target: string, found: string, cause?: unknown): TapedeckError {
-  return new TapedeckError('FEED_DISCONNECTED', `The source does not answer ${target}: ${found}`, {
-    cause
-  })
 }

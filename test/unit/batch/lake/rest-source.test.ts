@@ -1,55 +1,20 @@
 import assert from 'node:assert/strict'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { askRest, readRestSource, type RestAnswer } from '@tapedeck/batch/testing'
-import { hasCode, type Clock } from '@tapedeck/core'
-
-type Answer = (request: IncomingMessage, response: ServerResponse) => void
+import { hasCode } from '@tapedeck/core'
+import { json, leapClock, scriptedHttp, type Answer } from '../../../support/scripted-http.ts'
 
 const NOW_MS = 1_764_000_000_000
 const FILL = { date: '2026-03-10', symbols: ['AAPL', 'BINANCE:BTCUSDT'] }
 
-const json =
-  (status: number, body: unknown, headers: Record<string, string> = {}): Answer =>
-  (_request, response) =>
-    response.writeHead(status, headers).end(JSON.stringify(body))
-
-/** A clock that only waiting moves. */
-function leapClock(): Clock & { readonly waitsMs: number[] } {
-  let nowMs = NOW_MS
-  const waitsMs: number[] = []
-  return {
-    waitsMs,
-    now: () => nowMs,
-    delay(ms) {
-      waitsMs.push(ms)
-      nowMs += ms
-      return Promise.resolve()
-    }
-  }
-}
-
 /** A server that gives each answer once, then repeats the last one, and what is asked of it. */
 async function asked(t: TestContext, definition: object, answers: readonly Answer[]) {
-  const requests: IncomingMessage[] = []
-  const server = createServer((request, response) => {
-    requests.push(request)
-    answers[Math.min(requests.length, answers.length) - 1]?.(request, response)
-  })
-  const listening = Promise.withResolvers<void>()
-  server.listen(0, '127.0.0.1', listening.resolve)
-  await listening.promise
-  t.after(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const { port } = server.address() as AddressInfo
-  const address = `http://127.0.0.1:${port}/v1/`
+  const { url, requests } = await scriptedHttp(t, answers)
+  const address = `${url}/v1/`
   const auth = { header: 'x-key', env: 'KEY' }
   const text = JSON.stringify({ address: { env: 'ADDRESS' }, auth, ...definition })
   const source = readRestSource('x.json', text, { ADDRESS: address, KEY: 'sesame' })
-  const clock = leapClock()
+  const clock = leapClock(NOW_MS)
   const all = async (): Promise<RestAnswer[]> => {
     const found: RestAnswer[] = []
     const { signal } = new AbortController()
