@@ -1,12 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import path from 'node:path'
 import { messageOf, readEnv, TapedeckError } from '@tapedeck/core'
 import { symbolsVariable } from '@tapedeck/domain'
-import { LineFile } from './line-file.ts'
-import { partText, publicationName, type Manifest, type PartName } from './manifest.ts'
+import type { Manifest } from './manifest.ts'
 import type { ModuleContext } from './module.ts'
+import { publishing, writeLines } from './publishing.ts'
 import { askRest, readRestSource } from './rest-source.ts'
-import { codeVersion } from './sql.ts'
 
 /**
  * Asks a source everything that its definition (`--config`) names and publishes the answers whole, a line each. Nothing is
@@ -14,8 +12,7 @@ import { codeVersion } from './sql.ts'
  * @throws CONFIG_INVALID, FEED_REFUSED, FEED_DISCONNECTED, ABORTED
  */
 export async function captureRest(context: ModuleContext): Promise<Manifest> {
-  const { date, store, run, attempt, terminal, signal, configFile, env } = context
-  const part: PartName = { ...publicationName(context.output), date }
+  const { date, terminal, signal, configFile, env } = context
   if (configFile === undefined) {
     throw new TapedeckError(
       'CONFIG_INVALID',
@@ -29,38 +26,18 @@ export async function captureRest(context: ModuleContext): Promise<Manifest> {
   })
   const source = readRestSource(configFile, text, env)
   const { SYMBOLS: symbols } = readEnv(env, { SYMBOLS: symbolsVariable(Infinity) })
-  const draft = await store.begin(part, run, attempt)
-  try {
-    const file = LineFile.create(path.join(draft.folder, 'answers.ndjson.gz'))
-    try {
-      for await (const answer of askRest(source, { date, symbols }, { signal })) {
-        await file.write([JSON.stringify(answer)])
-        terminal.progress(`${file.lines} answers, at ${answer.target}`)
-      }
-    } finally {
-      await file.close()
-    }
-    const manifest = await store.publish(draft, {
-      run,
-      attempt,
-      tables: [
-        {
-          name: 'answers',
-          format: 'ndjson.gz',
-          rows: file.lines,
-          columns: [],
-          extents: {},
-          files: ['answers.ndjson.gz']
+  const manifest = await publishing(context, async (draft) => ({
+    tables: [
+      await writeLines(draft, 'answers', async (file) => {
+        for await (const answer of askRest(source, { date, symbols }, { signal })) {
+          await file.write([JSON.stringify(answer)])
+          terminal.progress(`${file.lines} answers, at ${answer.target}`)
         }
-      ],
-      code: codeVersion(),
-      inputs: [],
-      facts: { address: source.address, requests: source.requests.map(({ name }) => name) }
-    })
-    terminal.write(`${partText(part)}: ${file.lines} answers\n`)
-    return manifest
-  } catch (error) {
-    await store.discard(draft)
-    throw error
-  }
+      })
+    ],
+    inputs: [],
+    facts: { address: source.address, requests: source.requests.map(({ name }) => name) }
+  }))
+  terminal.write(`${manifest.part}: ${manifest.tables[0]?.rows} answers\n`)
+  return manifest
 }

@@ -1,4 +1,3 @@
-import path from 'node:path'
 import { TapedeckError } from '@tapedeck/core'
 import {
   holidayName,
@@ -15,11 +14,10 @@ import {
   type CaptureRange,
   type Database
 } from '@tapedeck/mongo'
-import { LineFile } from './line-file.ts'
-import { partText, publicationName, type Manifest, type PartName } from './manifest.ts'
+import type { Manifest } from './manifest.ts'
 import { checkStopped, type ModuleContext } from './module.ts'
-import { codeVersion } from './sql.ts'
-import type { DraftTable } from './store.ts'
+import { publishing, writeLines } from './publishing.ts'
+import type { Draft, DraftTable } from './store.ts'
 
 /** The collections of the tape in the order in which they are read: bars are written after the trades in them. */
 const COLLECTIONS = [
@@ -61,52 +59,46 @@ export async function captureTape(
   context: ModuleContext,
   { nowMs = Date.now(), expiring = [] }: { nowMs?: number; expiring?: readonly string[] } = {}
 ): Promise<Manifest> {
-  const { date, store, run, attempt, terminal } = context
-  const part: PartName = { ...publicationName(context.output), date }
+  const { date, terminal } = context
   const ranges = rangesOf(await storedSymbols(database), date, nowMs)
-  const draft = await store.begin(part, run, attempt)
-  try {
-    for (let tried = 1; ; tried++) {
-      const { tables, copied } = await copyAll(database, ranges, draft.folder, context)
-      const counted = await countAll(database, ranges)
-      const wrong = COLLECTIONS.filter((name) => counted[name] !== copied[name])
-      if (wrong.length > 0) {
-        const said = wrong.map(
-          (name) => `${name}: ${copied[name]} copied, ${counted[name]} counted`
-        )
-        if (tried < TRIES) {
-          terminal.note(`it changed while it was read, reading again (${said.join('; ')})`)
-          continue
-        }
-        throw new TapedeckError(
-          'STATE_CORRUPT',
-          `Cannot capture ${date}: MongoDB has other counts than were copied (${said.join('; ')}), ` +
-            'expected a date that is not written to'
-        )
-      }
-      const noTrading = counted.trades > 0 ? null : whyNoTrading(ranges, date)
-      const facts: TapeFacts = {
-        isWhole: ranges.every(({ isWhole }) => isWhole),
-        until: Object.fromEntries(ranges.map(({ symbol, toMs }) => [symbol, toMs])),
-        counted,
-        expiring,
-        noTrading
-      }
-      const manifest = await store.publish(draft, {
-        run,
-        attempt,
-        tables,
-        code: codeVersion(),
-        inputs: [],
-        facts: { ...facts }
-      })
-      const all = COLLECTIONS.map((name) => `${counted[name]} ${name.replace('_', ' ')}`).join(', ')
-      terminal.write(`${partText(part)}: ${all}${noTrading === null ? '' : ` (${noTrading})`}\n`)
-      return manifest
+  const manifest = await publishing(context, async (draft) => {
+    const { tables, counted } = await copyUnchanged(database, ranges, draft, context)
+    const facts: TapeFacts = {
+      isWhole: ranges.every(({ isWhole }) => isWhole),
+      until: Object.fromEntries(ranges.map(({ symbol, toMs }) => [symbol, toMs])),
+      counted,
+      expiring,
+      noTrading: counted.trades > 0 ? null : whyNoTrading(ranges, date)
     }
-  } catch (error) {
-    await store.discard(draft)
-    throw error
+    return { tables, inputs: [], facts: { ...facts } }
+  })
+  const { counted, noTrading } = manifest.facts as unknown as TapeFacts
+  const all = COLLECTIONS.map((name) => `${counted[name]} ${name.replace('_', ' ')}`).join(', ')
+  terminal.write(`${manifest.part}: ${all}${noTrading === null ? '' : ` (${noTrading})`}\n`)
+  return manifest
+}
+
+/** Copies until the database counts as many as were copied. @throws STATE_CORRUPT when it never does */
+async function copyUnchanged(
+  database: Database,
+  ranges: readonly DateRange[],
+  draft: Draft,
+  context: ModuleContext
+): Promise<{ tables: DraftTable[]; counted: Record<CapturedCollection, number> }> {
+  for (let tried = 1; ; tried++) {
+    const { tables, copied } = await copyAll(database, ranges, draft, context)
+    const counted = await countAll(database, ranges)
+    const wrong = COLLECTIONS.filter((name) => counted[name] !== copied[name])
+    if (wrong.length === 0) return { tables, counted }
+    const said = wrong.map((name) => `${name}: ${copied[name]} copied, ${counted[name]} counted`)
+    if (tried >= TRIES) {
+      throw new TapedeckError(
+        'STATE_CORRUPT',
+        `Cannot capture ${context.date}: MongoDB has other counts than were copied (${said.join('; ')}), ` +
+          'expected a date that is not written to'
+      )
+    }
+    context.terminal.note(`it changed while it was read, reading again (${said.join('; ')})`)
   }
 }
 
@@ -129,15 +121,13 @@ function rangesOf(symbols: readonly string[], date: string, nowMs: number): Date
 async function copyAll(
   database: Database,
   ranges: readonly DateRange[],
-  folder: string,
+  draft: Draft,
   context: ModuleContext
 ): Promise<{ tables: DraftTable[]; copied: Record<CapturedCollection, number> }> {
   const tables: DraftTable[] = []
   const copied = { trades: 0, late_trades: 0, bars: 0, forecasts: 0 }
   for (const name of COLLECTIONS) {
-    const fileName = `${name}.ndjson.gz`
-    const file = LineFile.create(path.join(folder, fileName))
-    try {
+    const table = await writeLines(draft, name, async (file) => {
       for (const range of ranges) {
         for await (const lines of captureLines(database, name, range)) {
           checkStopped(context)
@@ -145,12 +135,9 @@ async function copyAll(
           context.terminal.progress(`${name}: ${file.lines} copied, at ${range.symbol}`)
         }
       }
-    } finally {
-      await file.close()
-    }
-    copied[name] = file.lines
-    const rows = file.lines
-    tables.push({ name, format: 'ndjson.gz', rows, columns: [], extents: {}, files: [fileName] })
+    })
+    copied[name] = table.rows
+    tables.push(table)
   }
   return { tables, copied }
 }

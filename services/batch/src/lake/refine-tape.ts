@@ -1,8 +1,6 @@
-import path from 'node:path'
-import { Engine } from './engine.ts'
-import { partText, publicationName, type Manifest, type PartName } from './manifest.ts'
+import type { Manifest } from './manifest.ts'
 import { checkStopped, type ModuleContext } from './module.ts'
-import { codeVersion, queryOf } from './sql.ts'
+import { deriving, writeTable } from './publishing.ts'
 import type { DraftTable } from './store.ts'
 
 /** The tables of `refined/daily`, in the order in which they are made; each is a query of the same name. */
@@ -17,41 +15,20 @@ const TABLES = [
 
 /** Computes what is asked of a date from its trusted tables. @throws STATE_CORRUPT, SERVER_MISSING */
 export async function refineTape(context: ModuleContext): Promise<Manifest> {
-  const { date, store, run, attempt, terminal, lake } = context
-  const part: PartName = { ...publicationName(context.output), date }
-  const [source] = context.inputs
-  if (source === undefined) throw new Error('refine-tape has no input')
-  const trusted = await store.read({ ...source, date })
-  const draft = await store.begin(part, run, attempt)
-  const engine = await Engine.open(lake)
-  try {
+  const manifest = await deriving(context, async (trusted, draft, engine) => {
     for (const name of ['trades', 'bars', 'forecasts'] as const) {
       await engine.viewParquet(`trusted_${name}`, trusted.files(name))
     }
     const tables: DraftTable[] = []
-    for (const { name, extents } of TABLES) {
+    for (const one of TABLES) {
       checkStopped(context)
-      const fileName = `${name}.parquet`
-      const file = path.join(draft.folder, fileName)
-      const written = await engine.writeParquet(queryOf(name.replaceAll('_', '-')), file, extents)
-      tables.push({ name, format: 'parquet', ...written, files: [fileName] })
-      if (name === 'minutes') await engine.viewParquet('minutes', [file])
+      const { table, file } = await writeTable(engine, draft, one)
+      tables.push(table)
+      if (one.name === 'minutes') await engine.viewParquet('minutes', [file])
     }
-    const manifest = await store.publish(draft, {
-      run,
-      attempt,
-      tables,
-      code: codeVersion(),
-      inputs: [trusted.input],
-      facts: trusted.manifest.facts
-    })
-    const rows = tables.map((table) => `${table.name} ${table.rows}`).join(', ')
-    terminal.write(`${partText(part)}: rows of ${rows}\n`)
-    return manifest
-  } catch (error) {
-    await store.discard(draft)
-    throw error
-  } finally {
-    await engine.close()
-  }
+    return { tables, facts: trusted.manifest.facts }
+  })
+  const rows = manifest.tables.map((table) => `${table.name} ${table.rows}`).join(', ')
+  context.terminal.write(`${manifest.part}: rows of ${rows}\n`)
+  return manifest
 }

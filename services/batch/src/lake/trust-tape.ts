@@ -1,11 +1,11 @@
-import path from 'node:path'
 import { TapedeckError } from '@tapedeck/core'
 import { isActivity, lengthOf, stepOf } from '@tapedeck/domain'
 import type { TapeFacts } from './capture-tape.ts'
-import { Engine, type Cell } from './engine.ts'
-import { partText, publicationName, type Manifest, type PartName } from './manifest.ts'
+import type { Cell, Engine } from './engine.ts'
+import type { Manifest } from './manifest.ts'
 import { checkStopped, type ModuleContext } from './module.ts'
-import { codeVersion, queryOf } from './sql.ts'
+import { deriving, writeTable } from './publishing.ts'
+import { queryOf } from './sql.ts'
 import type { Draft, DraftTable, Published } from './store.ts'
 
 /** What is read of the lines of each collection: names of columns, and their keys where those differ. */
@@ -50,37 +50,19 @@ interface TrustFacts {
  * @throws STATE_CORRUPT with the difference
  */
 export async function trustTape(context: ModuleContext): Promise<Manifest> {
-  const { date, store, run, attempt, terminal, lake } = context
-  const part: PartName = { ...publicationName(context.output), date }
-  const [source] = context.inputs
-  if (source === undefined) throw new Error('trust-tape has no input')
-  const raw = await store.read({ ...source, date })
-  const draft = await store.begin(part, run, attempt)
-  const engine = await Engine.open(lake)
-  try {
+  const { date, terminal } = context
+  const manifest = await deriving(context, async (raw, draft, engine) => {
     await viewRaw(engine, raw, date)
     const tables = await writeTables(engine, draft, context)
-    const facts = await checkCounts(engine, raw, date)
-    const manifest = await store.publish(draft, {
-      run,
-      attempt,
-      tables,
-      code: codeVersion(),
-      inputs: [raw.input],
-      facts: { ...facts }
-    })
-    terminal.write(
-      `${partText(part)}: ${facts.trades} trades as in MongoDB, ${facts.inBars} of them in bars as in ` +
-        `${facts.checkedTimeframes.join(', ') || 'no bars'}; ${facts.rejects} rejected\n`
-    )
-    if (facts.rejects > 0) terminal.note(`${facts.rejects} trades were rejected: see table rejects`)
-    return manifest
-  } catch (error) {
-    await store.discard(draft)
-    throw error
-  } finally {
-    await engine.close()
-  }
+    return { tables, facts: { ...(await checkCounts(engine, raw, date)) } }
+  })
+  const facts = manifest.facts as unknown as TrustFacts
+  terminal.write(
+    `${manifest.part}: ${facts.trades} trades as in MongoDB, ${facts.inBars} of them in bars as in ` +
+      `${facts.checkedTimeframes.join(', ') || 'no bars'}; ${facts.rejects} rejected\n`
+  )
+  if (facts.rejects > 0) terminal.note(`${facts.rejects} trades were rejected: see table rejects`)
+  return manifest
 }
 
 async function viewRaw(engine: Engine, raw: Published, date: string): Promise<void> {
@@ -101,19 +83,17 @@ const TABLES = [
 
 async function writeTables(
   engine: Engine,
-  { folder }: Draft,
+  draft: Draft,
   context: ModuleContext
 ): Promise<DraftTable[]> {
   await engine.keep('checked_trades', queryOf('trades-checked'))
   const tables: DraftTable[] = []
-  for (const { name, view, extents } of TABLES) {
+  for (const one of TABLES) {
     checkStopped(context)
-    const fileName = `${name}.parquet`
-    const file = path.join(folder, fileName)
-    const written = await engine.writeParquet(queryOf(name), file, extents)
-    tables.push({ name, format: 'parquet', ...written, files: [fileName] })
+    const { table, file } = await writeTable(engine, draft, one)
+    tables.push(table)
     // What is checked is what was written.
-    if (view !== undefined) await engine.viewParquet(view, [file])
+    if (one.view !== undefined) await engine.viewParquet(one.view, [file])
   }
   return tables
 }
