@@ -127,10 +127,12 @@ async function makeBundle(): Promise<Bundle> {
     const named = (entry: string, extension: string): string =>
       files.find(({ name }) => new RegExp(`^${entry}-[A-Z0-9]+\\${extension}$`).test(name))?.name ??
       ''
+    const dialog = await readFile(path.join(FOLDER, 'token-dialog.html'), 'utf8')
     const documentOf = async (file: string, script: string, style: string): Promise<string> =>
       (await readFile(path.join(FOLDER, file), 'utf8'))
         .replace('%script%', () => named(script, '.js'))
         .replace('%style%', () => named(style, '.css'))
+        .replace('%token-dialog%', () => dialog)
     return {
       html: await documentOf('index.html', 'page', 'style'),
       batch: await documentOf('batch.html', 'batch', 'batch-style'),
