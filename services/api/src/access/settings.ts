@@ -41,7 +41,7 @@ export const ACCESS_VARIABLES = {
     HOST
   ),
   API_TOKEN: about(
-    'Secret that allows reading, and adding and removing symbols; 16 characters at least',
+    'Secret that allows reading, changing symbols, and starting and stopping runs; 16 characters at least',
     optional(tokenVariable()),
     'nobody may'
   ),
