@@ -109,6 +109,31 @@ const RULES: readonly Rule[] = [
     lasts: '5m',
     severity: 'warning',
     summary: '{{ $labels.label }}: one trade in a hundred takes more than 5 s.'
+  },
+  {
+    alert: 'run failed',
+    title: 'A batch run failed',
+    limit: 0,
+    lasts: '0s',
+    severity: 'warning',
+    summary: 'The newest run of {{ $labels.label }} failed. The page /batch shows why.'
+  },
+  {
+    alert: 'run late',
+    title: 'A batch run is late',
+    limit: 5,
+    lasts: '0s',
+    severity: 'warning',
+    summary:
+      '{{ $labels.label }} should have run 5 minutes ago. Does a beat run, and can its job be read?'
+  },
+  {
+    alert: 'queue stuck',
+    title: 'A batch run waits for a worker',
+    limit: 10,
+    lasts: '0s',
+    severity: 'warning',
+    summary: '{{ $labels.label }} has waited for 10 minutes. Does a batch worker run?'
   }
 ]
 

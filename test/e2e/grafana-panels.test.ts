@@ -221,7 +221,7 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
       groups: { rules: { uid: string; data: [{ model: Target }, object] }[] }[]
     }
     const rules = groups.flatMap((group) => group.rules)
-    assert.equal(rules.length, 12)
+    assert.equal(rules.length, 15)
     for (const { uid, data } of rules) {
       const { fields } = await runTarget(data[0].model, source({}))
       // Nothing of the kind is stored here: "no data" is OK for a rule.

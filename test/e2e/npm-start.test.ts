@@ -70,7 +70,7 @@ describe('npm start', () => {
       const targets = JSON.parse(
         await readFile(path.join(dataDir, 'prometheus-targets.json'), 'utf8')
       ) as { targets: [string]; labels: { service: string } }[]
-      assert.equal(targets.length, 4)
+      assert.equal(targets.length, 5)
       for (const {
         targets: [target],
         labels
@@ -94,6 +94,15 @@ describe('npm start', () => {
       const { env: given } = (await grafana.calls()).at(-1) ?? assert.fail('Grafana was not called')
       assert.equal(given['TAPEDECK_API_URL'], page.replace(/\/$/, ''))
       assert.equal(given['MONGODB_URI'], undefined)
+
+      // The beat has the schedules of the project, and the worker runs what is asked for.
+      const scheduled = (await (await fetch(`${page}api/v1/batch/schedules`)).json()) as {
+        schedules: { schedule: string; next: number[] }[]
+      }
+      assert.deepEqual(
+        scheduled.schedules.map(({ schedule, next }) => [schedule, next.length]),
+        [['nightly', 5]]
+      )
 
       const database = await openDatabase(databaseConfig(uri, 'tapedeck'))
       t.after(() => database.close())

@@ -1,9 +1,11 @@
 import { ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
+import type { Schedule } from '@tapedeck/domain'
 import { serveHealth, startWait, type ServiceContext } from '@tapedeck/service'
 import { startBeat } from './beat.ts'
 import type { BatchConfig } from './config.ts'
 import { FLOWS } from './flows.ts'
 import { findJob, type Job } from './jobs.ts'
+import { batchMetrics } from './metrics.ts'
 import { sharedQueues } from './new-run.ts'
 import { makeRequestedRuns } from './requested-runs.ts'
 import { loadSchedules, openSchedules } from './schedules.ts'
@@ -14,14 +16,22 @@ export async function startBatchWorker(
   config: BatchConfig,
   context: ServiceContext
 ): Promise<void> {
-  const database = await openWithHealth('batch-worker', config, context)
-  const { log, defer } = context
+  await work(await openWithHealth('batch-worker', config, context), config, context)
+}
+
+async function work(
+  database: Database,
+  config: BatchConfig,
+  { log, metrics, defer }: ServiceContext,
+  counted = batchMetrics(metrics)
+): Promise<void> {
   const worker = await startWorker({
     database,
     config,
     queues: sharedQueues(FLOWS),
     flows: FLOWS,
-    log
+    log,
+    metrics: counted
   })
   defer(() => worker.stop())
 }
@@ -29,8 +39,25 @@ export async function startBatchWorker(
 /** Runs a beat as a service: it may start before the database. */
 export async function startBatchBeat(config: BatchConfig, context: ServiceContext): Promise<void> {
   const schedules = await loadSchedules(config.batchDir)
-  const database = await openWithHealth('batch-beat', config, context)
-  const { log, defer } = context
+  await keepTime(await openWithHealth('batch-beat', config, context), schedules, config, context)
+}
+
+/** Runs a beat and a worker in one service, as `npm start` does. It may start before the database. */
+export async function startBatch(config: BatchConfig, context: ServiceContext): Promise<void> {
+  const schedules = await loadSchedules(config.batchDir)
+  const database = await openWithHealth('batch', config, context)
+  const metrics = batchMetrics(context.metrics)
+  await work(database, config, context, metrics)
+  await keepTime(database, schedules, config, context, metrics)
+}
+
+async function keepTime(
+  database: Database,
+  schedules: readonly Schedule[],
+  config: BatchConfig,
+  { log, metrics, defer }: ServiceContext,
+  counted = batchMetrics(metrics)
+): Promise<void> {
   const jobOf = (name: string): Promise<Job> => findJob(name, config.batchDir)
   const makeScheduledRuns = await openSchedules({ database, schedules, jobOf, log })
   const beat = await startBeat({
@@ -38,7 +65,8 @@ export async function startBatchBeat(config: BatchConfig, context: ServiceContex
     config,
     makeDueRuns: async () =>
       (await makeScheduledRuns()) + (await makeRequestedRuns(database, jobOf)),
-    log
+    log,
+    metrics: counted
   })
   defer(() => beat.stop())
 }

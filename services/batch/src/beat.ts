@@ -3,6 +3,7 @@ import { clearHandled, type Database } from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
 import { adoptRuns } from './adopt-runs.ts'
 import type { BatchConfig } from './config.ts'
+import type { BatchMetrics } from './metrics.ts'
 import { openTaskQueue } from './task-queue.ts'
 import { tendRuns } from './tend-runs.ts'
 
@@ -12,6 +13,7 @@ export interface BeatOptions {
   /** Makes the runs that are due, and returns how many; it is called at each tick. Without it none is. */
   readonly makeDueRuns?: () => Promise<number>
   readonly log: Pick<Logger, 'info' | 'warn'>
+  readonly metrics?: BatchMetrics | undefined
 }
 
 /** How often what was handled and left behind is cleared away. */
@@ -31,7 +33,8 @@ export async function startBeat({
   database,
   config: { leaseMs, tickMs },
   makeDueRuns = makeNone,
-  log
+  log,
+  metrics
 }: BeatOptions): Promise<{ stop(): Promise<void> }> {
   const queue = await openTaskQueue(database, {
     name: 'beat',
@@ -44,7 +47,10 @@ export async function startBeat({
   const tick = async (): Promise<void> => {
     const made = await makeDueRuns()
     const adopted = await adoptRuns(database)
-    const { lost, ended } = await tendRuns(database, queue)
+    const tended = await tendRuns(database, queue)
+    const { lost, ended } = tended
+    metrics?.waiting(tended)
+    metrics?.ended(tended)
     for (const run of adopted) log.warn({ run }, 'its process is gone: left to the workers')
     if (made > 0) log.info({ runs: made }, 'runs made')
     if (lost > 0) log.warn({ tasks: lost }, 'tasks taken from lost workers')

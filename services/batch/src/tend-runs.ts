@@ -17,6 +17,10 @@ import type { Enqueued, TaskQueue } from './task-queue.ts'
 export interface Tended {
   /** Tasks that lost their worker. */
   readonly lost: number
+  /** Tasks that may begin now and wait for a worker. */
+  readonly ready: number
+  /** How long the one of them that has waited longest has waited, ms; 0 when there is none. */
+  readonly oldestReadyMs: number
   /** Runs that ended. */
   readonly ended: readonly { readonly run: RunDocument; readonly state: string }[]
 }
@@ -51,12 +55,17 @@ export async function tendRuns(
     attempts.push(...[...ready, ...released].map(attemptOf))
   }
   await queue.enqueue(attempts)
-  return { lost, ended }
+  const nowMs = Date.now()
+  // What becomes ready in this look has no time yet.
+  const sinceMs = attempts.map(({ notBefore }) => notBefore?.getTime() ?? nowMs)
+  const due = sinceMs.filter((ms) => ms <= nowMs)
+  return { lost, ended, ready: due.length, oldestReadyMs: nowMs - Math.min(nowMs, ...due) }
 }
 
 /**
  * Brings one run forward after a task of it has ended: what may begin now is queued.
  * @param ended the id of that task, which is queued again if it is to be retried
+ * @returns the run, if this has ended it
  * @throws DATABASE_UNREACHABLE
  */
 export async function continueRun(
@@ -64,11 +73,12 @@ export async function continueRun(
   queue: Pick<TaskQueue, 'enqueue'>,
   run: RunDocument,
   ended: string
-): Promise<void> {
+): Promise<Pick<Tended, 'ended'>> {
   const tasks = await findTaskStandings(database, [run._id])
-  const { released } = await takeStep(database, run, tasks)
+  const { released, end } = await takeStep(database, run, tasks)
   const retried = tasks.filter(({ _id, state }) => _id === ended && state === 'ready')
   await queue.enqueue([...retried, ...released].map(attemptOf))
+  return { ended: end === undefined ? [] : [{ run, state: end }] }
 }
 
 /** Takes the next step of a run. Returns the tasks that it made ready, and the state if it has ended the run. */

@@ -20,6 +20,7 @@ import {
 import type { Logger } from '@tapedeck/service'
 import type { BatchConfig } from './config.ts'
 import type { Flow } from './flow.ts'
+import type { AttemptEnd, BatchMetrics } from './metrics.ts'
 import { moduleEnv } from './module-env.ts'
 import { moduleGuard, type ModuleGuard } from './module-guard.ts'
 import { runFunction } from './run-function.ts'
@@ -35,6 +36,7 @@ export interface WorkerOptions {
   readonly queues: readonly string[]
   readonly flows: ReadonlyMap<string, Flow>
   readonly log: Pick<Logger, 'info' | 'warn'>
+  readonly metrics?: BatchMetrics | undefined
   /** Is called with what modules print. */
   readonly onOutput?: (piece: Buffer) => void
 }
@@ -111,9 +113,12 @@ async function runTask(
   touch: () => Promise<void>,
   parts: WorkerParts
 ): Promise<void> {
-  const { database, queue, config, log, stopping } = parts
+  const { database, queue, config, log, metrics, stopping } = parts
   const task = await patiently(() => claimTaskRun(database, claim, config.leaseMs), stopping)
   if (task === undefined) return
+  const beganMs = performance.now()
+  let end: AttemptEnd = 'lost'
+  metrics?.attemptBegan()
   const lease = keepLease(config.leaseMs, () => {
     // The queue hands out again what is not touched; the fence makes that harmless.
     touch().catch(() => undefined)
@@ -128,6 +133,7 @@ async function runTask(
     const result = await attempt(task, run, spec, isOver, parts)
     if (lease.lost.aborted) return log.warn({ task: claim.id, attempt: claim.attempt }, LOST)
     if (stopping.aborted) {
+      end = 'stopped'
       await releaseTaskRun(database, claim)
       return
     }
@@ -139,11 +145,13 @@ async function runTask(
       AbortSignal.any([lease.lost, stopping])
     )
     log.info({ task: claim.id, attempt: claim.attempt, answer, error }, 'task ended')
-    if (answer === 'committed') {
-      await patiently(() => continueRun(database, queue, run, claim.id), stopping)
-    }
+    if (answer !== 'committed') return
+    end = error === null ? 'succeeded' : 'failed'
+    const went = await patiently(() => continueRun(database, queue, run, claim.id), stopping)
+    metrics?.ended(went)
   } finally {
     lease.release()
+    metrics?.attemptEnded(end, (performance.now() - beganMs) / 1000)
   }
 }
 

@@ -12,8 +12,8 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   GRAFANA_TOKEN: [],
   KAFKA_BROKERS: ['producer', 'consumer', 'api'],
   KAFKA_PASSWORD: ['producer', 'consumer', 'api'],
-  MONGODB_URI: ['producer', 'consumer', 'api'],
-  MONGODB_PASSWORD: ['producer', 'consumer', 'api']
+  MONGODB_URI: ['producer', 'consumer', 'api', 'batch'],
+  MONGODB_PASSWORD: ['producer', 'consumer', 'api', 'batch']
 }
 
 /**

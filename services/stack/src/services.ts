@@ -23,7 +23,8 @@ const PORTS = [
   'SIMULATOR_HEALTH_PORT',
   'CONSUMER_PORT',
   'API_PORT',
-  'PRODUCER_PORT'
+  'PRODUCER_PORT',
+  'BATCH_PORT'
 ] as const
 type ServicePorts = Readonly<Record<(typeof PORTS)[number], number>>
 
@@ -58,6 +59,7 @@ const SERVICES: readonly Service[] = [
     stopStage: 2,
     address: ({ apiHost }, { API_PORT }) => pageUrl(apiHost, API_PORT)
   },
+  { name: 'batch', port: 'BATCH_PORT', stopStage: 1 },
   { name: 'producer', port: 'PRODUCER_PORT', after: 'simulator', stopStage: 1 }
 ]
 

@@ -307,6 +307,35 @@ const CASES: readonly Case[] = [
       notStored()
     ]
   },
+  ...(
+    [
+      [
+        'run failed',
+        'TapedeckRunFailed',
+        1,
+        'The newest run of nightly failed. The page /batch shows why.'
+      ],
+      [
+        'run late',
+        'TapedeckRunLate',
+        7,
+        'nightly should have run 7 minutes ago. Does a beat run, and can its job be read?'
+      ],
+      [
+        'queue stuck',
+        'TapedeckQueueStuck',
+        12,
+        'nightly has waited for 12 minutes. Does a batch worker run?'
+      ]
+    ] as const
+  ).map(([check, alert, value, summary]): Case => {
+    const labels = `${API}, alert="${check}", label="nightly"`
+    return {
+      title: `the batch side: ${check}`,
+      series: { [`tapedeck_alert_above_limit{${labels}}`]: `${value}x120` },
+      fires: [{ alert, labels, summary }]
+    }
+  }),
   {
     title: 'writes that are repeated',
     series: { [`tapedeck_database_retries_total{${CONSUMER}}`]: '0x60 0+3x60' },

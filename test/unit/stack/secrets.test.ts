@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { API_VARIABLES } from '@tapedeck/api/testing'
+import { BATCH_VARIABLES } from '@tapedeck/batch/testing'
 import { CONSUMER_VARIABLES } from '@tapedeck/consumer/testing'
 import type { Shape } from '@tapedeck/core'
 import { PRODUCER_VARIABLES } from '@tapedeck/producer/testing'
@@ -14,7 +15,8 @@ describe('withoutSecretsOfOthers()', () => {
       producer: PRODUCER_VARIABLES,
       consumer: CONSUMER_VARIABLES,
       api: API_VARIABLES,
-      simulator: SIMULATOR_VARIABLES
+      simulator: SIMULATOR_VARIABLES,
+      batch: BATCH_VARIABLES
     }
     const secrets = Object.entries(VARIABLES).filter(([, { secret }]) => secret)
     const all = Object.fromEntries(secrets.map(([name]) => [name, `value of ${name}`]))

@@ -8,7 +8,8 @@ const ports = {
   SIMULATOR_HEALTH_PORT: 2,
   PRODUCER_PORT: 3,
   CONSUMER_PORT: 4,
-  API_PORT: 8080
+  API_PORT: 8080,
+  BATCH_PORT: 5
 }
 const addresses = { brokers: '127.0.0.1:29092', mongoUri: 'mongodb://127.0.0.1:27117' }
 
@@ -21,7 +22,7 @@ describe('planServices()', () => {
     const plans = plansOf({ SYMBOLS: 'AAPL' })
     assert.deepEqual(
       plans.map(({ name }) => name),
-      ['simulator', 'consumer', 'api', 'producer']
+      ['simulator', 'consumer', 'api', 'batch', 'producer']
     )
     const env = plans.at(-1)?.env
     assert.equal(env?.['FINNHUB_URL'], 'ws://127.0.0.1:1')
@@ -33,7 +34,7 @@ describe('planServices()', () => {
     const plans = plansOf({ FINNHUB_TOKEN: 'abc' })
     assert.deepEqual(
       plans.map(({ name }) => name),
-      ['consumer', 'api', 'producer']
+      ['consumer', 'api', 'batch', 'producer']
     )
     assert.equal(plans[0]?.env['FINNHUB_URL'], undefined)
     assert.equal(plans[0]?.env['FEED_NAME'], undefined)
@@ -64,7 +65,7 @@ describe('planServices()', () => {
     const apiOf = (env: Env) => plansOf(env).find(({ name }) => name === 'api')?.env
     assert.equal(
       apiOf({ API_HOST: '0.0.0.0', FINNHUB_TOKEN: 'abc' })?.['METRICS_URLS'],
-      'consumer=http://127.0.0.1:4/metrics,producer=http://127.0.0.1:3/metrics'
+      'consumer=http://127.0.0.1:4/metrics,batch=http://127.0.0.1:5/metrics,producer=http://127.0.0.1:3/metrics'
     )
     assert.ok(apiOf({})?.['METRICS_URLS']?.startsWith('simulator=http://127.0.0.1:2/metrics,'))
     assert.equal(apiOf({ METRICS_URLS: 'a=http://a/' })?.['METRICS_URLS'], 'a=http://a/')
@@ -90,6 +91,7 @@ describe('scrapeTargets()', () => {
       { targets: ['127.0.0.1:2'], labels: { service: 'simulator' } },
       { targets: ['127.0.0.1:4'], labels: { service: 'consumer' } },
       { targets: ['127.0.0.1:8080'], labels: { service: 'api' } },
+      { targets: ['127.0.0.1:5'], labels: { service: 'batch' } },
       { targets: ['127.0.0.1:3'], labels: { service: 'producer' } }
     ])
     assert.ok(!scrapeTargets(plansOf({ FINNHUB_TOKEN: 'abc' })).includes('simulator'))

@@ -1,5 +1,6 @@
 import { marketState } from '@tapedeck/domain'
 import type { Static } from 'typebox'
+import { batchAlerts } from '../batch-alerts.ts'
 import { flowAlerts } from '../flow/flow-alerts.ts'
 import type { FlowRecorder } from '../flow/recorder.ts'
 import {
@@ -31,7 +32,10 @@ const ALERTS = {
   'service away': { limit: 30, unit: 's', means: 'without an answer to a question for metrics' },
   refused: { limit: 0, unit: '', means: 'trades or records refused in the last 10 minutes' },
   lag: { limit: 50_000, unit: 'records', means: 'of raw_data that are not stored yet' },
-  latency: { limit: 5, unit: 's', means: 'that one trade in a hundred takes, or more' }
+  latency: { limit: 5, unit: 's', means: 'that one trade in a hundred takes, or more' },
+  'run failed': { limit: 0, unit: '', means: 'the newest run of the job failed' },
+  'run late': { limit: 5, unit: 'min', means: 'that a run of the schedule is late' },
+  'queue stuck': { limit: 10, unit: 'min', means: 'that a run waits for a worker' }
 } as const satisfies Readonly<
   Record<string, { readonly limit: number; readonly unit: string; readonly means: string }>
 >
@@ -54,6 +58,8 @@ const SECOND_MS = 1000
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const MEBIBYTE = 1024 ** 2
+/** The newest runs, among which is the newest one of each job. */
+const MOST_RUNS = 200
 /** Rows, about: scores and bars of every symbol. */
 const COST = 2000
 
@@ -165,7 +171,7 @@ function exposeAlerts(app: Routes, tools: RouteTools, flow: Flow): void {
 async function alertRows(tools: RouteTools, flow: Flow): Promise<Row[]> {
   const { reader, config, clock } = tools
   const nowMs = clock.now()
-  const [feeds, gaps, storedMs, listed, scores, hours] = await Promise.all([
+  const [feeds, gaps, storedMs, listed, scores, runs, schedules, hours] = await Promise.all([
     reader.feeds(),
     reader.gaps({ fromMs: nowMs - SECOND_MS, toMs: nowMs + MINUTE_MS, limit: 100 }),
     reader.storedUntil(),
@@ -176,6 +182,8 @@ async function alertRows(tools: RouteTools, flow: Flow): Promise<Row[]> {
       horizon: undefined,
       model: undefined
     }),
+    reader.runs({ limit: MOST_RUNS }),
+    reader.schedules(),
     config.timeframes.includes('1h')
       ? reader.bars({
           symbols: config.symbols,
@@ -225,6 +233,7 @@ async function alertRows(tools: RouteTools, flow: Flow): Promise<Row[]> {
     const name = `${symbol} ${timeframe} +${horizon} ${model}`
     add('worse than naive', name, label === 'worse than naive' ? 1 : 0)
   }
-  for (const { alert, label, value } of flowAlerts(flow, nowMs)) add(alert, label, value)
+  const others = [...flowAlerts(flow, nowMs), ...batchAlerts(runs, schedules, nowMs)]
+  for (const { alert, label, value } of others) add(alert, label, value)
   return found
 }

@@ -4,9 +4,11 @@ import { FlowRecorder } from '@tapedeck/api/testing'
 import { systemClock, TapedeckError } from '@tapedeck/core'
 import type { BarFields } from '@tapedeck/domain'
 import { renderAlertRules } from '@tapedeck/grafana'
+import type { RunDocument } from '@tapedeck/mongo'
 import { parse } from 'yaml'
 import { eventually } from '../../../support/eventually.ts'
 import { aScore } from '../../../support/forecast-parts.ts'
+import { aRun } from '../../../support/batch-documents.ts'
 import { aBar, aFeedStatus, aGap, aSymbol, T0_MS } from '../../../support/market-documents.ts'
 import { apiOn } from '../reader-double.ts'
 
@@ -116,6 +118,11 @@ const firing = (found: readonly Row[]): string[] =>
 
 const hours = (coverage: number) => () =>
   Promise.resolve([aBar('AAPL', '1h', HOUR_MS, LAST_HOUR, { coverage })] as readonly BarFields[])
+function aRunThat(state: RunDocument['state'], job: string, queuedMs: number): RunDocument {
+  const { queue: _, commands: _commands, ...run } = aRun(`${job}@${queuedMs}`, { job })
+  const times = { queuedAt: new Date(queuedMs), startedAt: null, endedAt: null }
+  return { ...run, ...times, state, round: 0, error: null }
+}
 const labelled = (label: 'better than naive' | 'worse than naive') => () =>
   Promise.resolve([{ ...aScore('AAPL', '1m', 1), label }])
 
@@ -149,6 +156,22 @@ describe('/api/v1/alerts', () => {
             connectedAt: new Date(NOW_MS - HOUR_MS),
             spooledBytes: 100 * 1024 ** 2
           })
+        ]),
+      runs: () =>
+        Promise.resolve([
+          aRunThat('queued', 'nightly', NOW_MS - 3_600_000),
+          aRunThat('failed', 'nightly', NOW_MS - 7_200_000)
+        ]),
+      schedules: () =>
+        Promise.resolve([
+          {
+            _id: 'hourly',
+            definition: JSON.stringify({ job: 'nightly', every: '1h' }),
+            until: new Date(NOW_MS - 7_200_000),
+            lastOccurrence: null,
+            error: null,
+            now: new Date(NOW_MS)
+          }
         ]),
       gaps: () => Promise.resolve([aGap('open', HOUR_MS - 90_000, null)]),
       storedUntil: () => Promise.resolve(NOW_MS - 300_000),

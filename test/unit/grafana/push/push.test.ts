@@ -60,7 +60,7 @@ describe('pushToGrafana()', options, () => {
     assert.deepEqual([...grafana.dashboards.keys()], DASHBOARDS)
     for (const { meta } of grafana.dashboards.values()) assert.equal(meta['folderUid'], 'tapedeck')
     const group = grafana.groups.get('tapedeck/tapedeck')
-    assert.equal((group?.['rules'] as unknown[] | undefined)?.length, 12)
+    assert.equal((group?.['rules'] as unknown[] | undefined)?.length, 15)
     assert.equal(group?.['interval'], 30)
     assert.deepEqual(lines, [
       `Grafana 13.2.3 at ${grafana.address}`,
@@ -71,7 +71,7 @@ describe('pushToGrafana()', options, () => {
       `dashboard Pipeline: created, ${grafana.address}/d/tapedeck-pipeline`,
       `dashboard Trust: created, ${grafana.address}/d/tapedeck-trust`,
       `dashboard Watchlist: created, ${grafana.address}/d/tapedeck-watchlist`,
-      '12 alert rules: created',
+      '15 alert rules: created',
       `Grafana reaches the api on ${API}`
     ])
   })
@@ -120,7 +120,7 @@ describe('pushToGrafana()', options, () => {
     const lines = await push(t, grafana, { isDryRun: true })
     assert.deepEqual(grafana.writes(), [])
     assert.ok(lines.includes('folder tapedeck: would be created'))
-    assert.ok(lines.includes('12 alert rules: would be created'))
+    assert.ok(lines.includes('15 alert rules: would be created'))
     assert.equal(lines.at(-1), 'dry run: nothing was changed')
   })
 
