@@ -6,7 +6,7 @@ import { spawnStack, temporaryFolder, type StackProcess } from './stack-process.
 /** A busy machine takes minutes. */
 const START_LIMIT_MS = 200_000
 const RESTART_LIMIT_MS = 90_000
-const SERVICES = ['simulator', 'producer', 'consumer', 'api'] as const
+const SERVICES = ['simulator', 'producer', 'consumer', 'api', 'batch'] as const
 const SERVERS = ['Kafka', 'MongoDB'] as const
 const SYMBOLS = ['AAPL', 'BINANCE:BTCUSDT']
 
@@ -44,7 +44,7 @@ describe('the processes of a running stack', { timeout: 600_000 }, () => {
     }
 
     await t.test('services that hang are named, and that they are ready again', async () => {
-      await pause(stack, ['producer', 'consumer', 'api'])
+      await pause(stack, ['producer', 'consumer', 'api', 'batch'])
       await pause(stack, ['simulator'])
     })
 

@@ -6,8 +6,8 @@ import { describe, it } from 'node:test'
 import { until } from '../../support/until.ts'
 import { allGone, spawnStack, temporaryFolder } from './stack-process.ts'
 
-/** Kafka, MongoDB, simulator, consumer, api, producer. */
-const CHILDREN = 6
+/** Kafka, MongoDB, simulator, consumer, api, batch, producer. */
+const CHILDREN = 7
 
 /** The last line of a service's log says that it stopped in order. */
 async function assertStopped(dataDir: string, service: string): Promise<void> {
@@ -61,7 +61,7 @@ describe('the stack as a process', { timeout: 600_000 }, () => {
         process.kill(-stack.pid, 'SIGINT')
         assert.deepEqual(await stack.exited, { code: 0, signal: null }, stack.output())
         await allGone(children, 0)
-        for (const service of ['simulator', 'producer', 'consumer', 'api']) {
+        for (const service of ['simulator', 'producer', 'consumer', 'api', 'batch']) {
           await assertStopped(dataDir, service)
         }
       }
