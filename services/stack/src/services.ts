@@ -15,7 +15,7 @@ import type { Progress } from './screen.ts'
 import { withoutSecretsOfOthers } from './secrets.ts'
 import { StartLimit } from './start-limit.ts'
 import { supervise, type Running, type Supervised } from './supervise.ts'
-import type { Troubles } from './troubles.ts'
+import { Troubles } from './troubles.ts'
 
 /** The variables that set the ports of services. */
 const PORTS = [
@@ -272,6 +272,8 @@ export async function startServices(
 }
 
 const ASK_LIMIT_MS = 3000
+/** What is wrong with a process that stands still. */
+const SILENT = `it does not answer within ${ASK_LIMIT_MS / 1000} s`
 const ASK_EVERY_MS = 60
 const STOP_LIMIT_MS = 3000
 /** The exit code of a service that refuses its configuration: a restart cannot help. */
@@ -289,14 +291,22 @@ async function startService(
 ): Promise<RunningService> {
   const file = await openLog(dataDir, plan.name)
   const child = await guard
-
     .start(process.execPath, [...nodeArguments(plan.name), plan.program], {
       env: plan.env,
       log: file.handle,
       hasChannel: true
     })
     .finally(() => file.handle.close())
-  const log = followLog(plan.name, file, progress, () => troubles.explain())
+  // A process that stood still finds all that it waited for overdue when it goes on, and logs so.
+  const hangs = new Troubles()
+  const problem = async (): Promise<string | undefined> => {
+    const wrong = await askReady(plan.readyUrl)
+    if (wrong === SILENT) hangs.begin(plan.name)
+    else hangs.end(plan.name)
+    return wrong
+  }
+  const isExplained = (): boolean => troubles.explain() || hangs.explain()
+  const log = followLog(plan.name, file, progress, isExplained)
   void child.exited.then(log.stop)
   try {
     const limit = new StartLimit(child.pid, startLimitMs, () => bytesOf(file))
@@ -310,7 +320,7 @@ async function startService(
     throw new TapedeckError(error.code, message, { cause: error })
   }
   const { pid, exited, stop } = child
-  return { plan, pid, exited, problem: () => askReady(plan.readyUrl), stop }
+  return { plan, pid, exited, problem, stop }
 }
 
 function isConfigRefused({ code }: ChildExit): boolean {
@@ -354,7 +364,6 @@ async function askReady(url: string): Promise<string | undefined> {
     const { reasons } = (await response.json()) as { reasons?: readonly string[] }
     return reasons?.join('; ') ?? `it answers ${response.status}`
   } catch (error) {
-    const isLate = (error as Error).name === 'TimeoutError'
-    return isLate ? `it does not answer within ${ASK_LIMIT_MS / 1000} s` : messageOf(error)
+    return (error as Error).name === 'TimeoutError' ? SILENT : messageOf(error)
   }
 }

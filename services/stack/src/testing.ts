@@ -22,7 +22,13 @@ export {
 } from './screen.ts'
 export { withoutSecretsOfOthers } from './secrets.ts'
 export { StartLimit } from './start-limit.ts'
-export { nodeArguments, planServices, scrapeTargets, type ServicePlan } from './services.ts'
+export {
+  nodeArguments,
+  planServices,
+  scrapeTargets,
+  startServices,
+  type ServicePlan
+} from './services.ts'
 export { misspelled, OTHER_NAMES, readSettings } from './settings.ts'
 export { DISK, Troubles } from './troubles.ts'
 export { supervise, type Running } from './supervise.ts'

@@ -11,21 +11,28 @@ import { startService, type RunningService } from '../../support/service-process
 import { aRecord, aTrade } from '../../support/trades.ts'
 import { until } from '../../support/until.ts'
 
-const options = { timeout: 240_000 }
+const options = { timeout: 800_000 }
 /** A machine with other work takes long to start a process. */
-const LIMIT_MS = 60_000
+const LIMIT_MS = 150_000
+const MOST_LATE_MS = 100
 const SYMBOLS = ['AAPL', 'MSFT', 'NVDA', 'BINANCE:BTCUSDT'] as const
 
-/** Publishes records of trades that happen now, at a rate, until told to stop; returns the ids so far. */
+/**
+ * Publishes records of trades that happen now, at a rate, until told to stop; returns the ids so far. A machine that is
+ * too slow for the rate publishes less: it must not collect a debt that it pays at once.
+ */
 function publishing(t: TestContext, market: Market, perSecond: number) {
   const next = wholeNumbers(5)
   const ids: string[] = []
   let frame = 0
   const ended = new AbortController()
   const run = async (): Promise<void> => {
-    const startedMs = performance.now()
+    let lastMs = performance.now()
+    let due = 0
     while (!ended.signal.aborted) {
-      const due = ((performance.now() - startedMs) / 1000) * perSecond
+      const nowMs = performance.now()
+      due += (Math.min(nowMs - lastMs, MOST_LATE_MS) / 1000) * perSecond
+      lastMs = nowMs
       const records = []
       while (ids.length < due) {
         frame++
