@@ -56,6 +56,12 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'a push is all of them, and a stand-in checks each call'
   },
   {
+    folder: 'libs/mariadb/src',
+    files: 'connect',
+    tests: ['integration/stack/mariadb.test.ts'],
+    why: 'it is what a real server answers'
+  },
+  {
     folder: 'libs/domain/src',
     files: 'bars/memory-store',
     tests: ['unit/domain/bars/close-fold.test.ts'],

@@ -1,4 +1,5 @@
 import { about, duration, locateServer, readEnv, text, whole, type Env } from '@tapedeck/core'
+import { MARIADB_VARIABLES } from '@tapedeck/mariadb'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
 
@@ -7,6 +8,8 @@ const BATCH_DIR = 'services/batch'
 
 export const BATCH_VARIABLES = {
   ...MONGO_VARIABLES,
+  // For its modules.
+  ...MARIADB_VARIABLES,
   TAPEDECK_DATA_DIR: about(
     'Folder of everything a stack writes; two stacks need two',
     text('./.data', 'a folder')

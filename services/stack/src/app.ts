@@ -6,7 +6,8 @@ import {
   openGuard,
   systemClock,
   TapedeckError,
-  type Guard
+  type Guard,
+  type Secret
 } from '@tapedeck/core'
 import { ensureTopics } from '@tapedeck/kafka'
 import {
@@ -22,6 +23,7 @@ import { checkRoom, watchDisk } from './disk.ts'
 import { searchOf } from './find.ts'
 import { startGrafana, type StackGrafana } from './grafana.ts'
 import { KAFKA } from './kafka-broker.ts'
+import { leaveMariadbUrl, MARIADB, mariadbUrl } from './mariadb.ts'
 import { MONGOD } from './mongod.ts'
 import { openPortMemory, reservePort, type PortMemory, type ReservedPort } from './ports.ts'
 import { renderScreen, withDatabase, type Progress, type Screen } from './screen.ts'
@@ -51,6 +53,10 @@ interface ServerOptions {
 export interface Servers {
   readonly kafka: ServerGroup
   readonly mongod: ServerGroup
+  /** The relational database; undefined unless one is configured. */
+  readonly mariadb: ServerGroup | undefined
+  /** Its address with user and password. */
+  readonly mariadbUrl: Secret | undefined
   readonly ports: PortMemory
   readonly guard: Guard
   readonly troubles: Troubles
@@ -61,7 +67,7 @@ export interface Servers {
 const UNWIND_LIMIT_MS = 3000
 
 /**
- * Starts the brokers and the databases at the same time.
+ * Starts the brokers and the databases at the same time, a relational one too where the configuration asks for it.
  *
  * @throws DATA_DIR_IN_USE, SERVER_MISSING (with what to do), SERVER_FAILED, ABORTED; nothing is left
  *   running then
@@ -94,27 +100,49 @@ export async function startServers(
     await lock.release()
   }
   void watchDisk(config.dataDir, { progress, troubles, signal: closing.signal })
-  const starts = [bringUp(KAFKA, site), bringUp(MONGOD, site)] as const
+  const { own, isEmbedded } = config.mariadb
+  const starts = [
+    bringUp(KAFKA, site),
+    bringUp(MONGOD, site),
+    // Of this one there is no cluster.
+    own !== undefined || isEmbedded
+      ? bringUp(MARIADB, { ...site, config: { ...config, nodes: 1 } })
+      : Promise.resolve(undefined)
+  ] as const
   for (const start of starts) start.catch(() => failed.abort())
-  const [kafka, mongod] = await Promise.allSettled(starts)
-  if (kafka.status === 'rejected' || mongod.status === 'rejected') {
-    const results = [kafka, mongod]
-    const started = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const results = await Promise.allSettled(starts)
+  const started = results.flatMap((one) => (one.status === 'fulfilled' ? (one.value ?? []) : []))
+  try {
+    const [kafka, mongod, mariadb] = results.map(valueOf)
+    if (kafka === undefined || mongod === undefined) throw new Error('a start gave nothing')
+    const url = await mariadbUrl(config, mariadb)
+    await leaveMariadbUrl(config.dataDir, own === undefined ? url : undefined)
+    return {
+      kafka,
+      mongod,
+      mariadb,
+      mariadbUrl: url,
+      ports,
+      guard,
+      troubles,
+      async close(limitMs) {
+        await close(started, limitMs)
+        await leaveMariadbUrl(config.dataDir, undefined)
+      }
+    }
+  } catch (error) {
     await close(started, UNWIND_LIMIT_MS)
+    // A start that failed by itself comes before one that was aborted because of it.
     const errors = results.flatMap((one): unknown[] =>
       one.status === 'rejected' ? [one.reason] : []
     )
-    // A start that failed by itself comes before one that was aborted because of it.
-    throw errors.find((error) => !hasCode(error, 'ABORTED')) ?? errors[0]
+    throw errors.find((one) => !hasCode(one, 'ABORTED')) ?? errors[0] ?? error
   }
-  return {
-    kafka: kafka.value,
-    mongod: mongod.value,
-    ports,
-    guard,
-    troubles,
-    close: (limitMs) => close([kafka.value, mongod.value], limitMs)
-  }
+}
+
+function valueOf<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason
+  return result.value
 }
 
 interface StackContext {
@@ -172,7 +200,8 @@ export async function startStack(config: StackConfig, context: StackContext): Pr
       const partitions = await prepare(config, brokers, database)
       progress.say(`Topic ${config.topic} has ${partitions} partitions; collections exist`)
       const ports = await chooseServicePorts(servers.ports, config.env, reserved.port)
-      const plans = planServices(config, { brokers, mongoUri }, ports)
+      const { mariadbUrl: url } = servers
+      const plans = planServices(config, { brokers, mongoUri, mariadbUrl: url }, ports)
       await writeTargets(config.dataDir, plans)
       const sinceMs = Date.now()
       await reserved.release() // as late as possible, because another stack may look for a port
@@ -277,8 +306,8 @@ function screenOf(
     feed: config.feed,
     symbols: config.symbols,
     rows: [
-      ...[servers.kafka, servers.mongod].flatMap(({ nodes }) =>
-        nodes.map((node) => {
+      ...[servers.kafka, servers.mongod, servers.mariadb].flatMap((group) =>
+        (group?.nodes ?? []).map((node) => {
           const { pid, address, description } = node.current()
           return { name: node.name, pid, address, note: description }
         })

@@ -23,6 +23,7 @@ import {
   type KafkaConfig,
   type TopicSettings
 } from '@tapedeck/kafka'
+import { MARIADB_VARIABLES, type MariadbConfig } from '@tapedeck/mariadb'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 
 type StackMode = 'auto' | 'external' | 'embedded' | 'docker'
@@ -42,6 +43,8 @@ export interface StackConfig {
   readonly topics: TopicSettings
   /** The user's own database when `uri` is set. */
   readonly mongo: Omit<MongoConfig, 'uri'> & { readonly uri: string | undefined }
+  /** The relational database: the user's own, or one that is started here; neither unless it is asked for. */
+  readonly mariadb: { readonly own: MariadbConfig | undefined; readonly isEmbedded: boolean }
   readonly symbols: readonly string[]
   readonly feed: 'simulated' | 'live'
   /** How long a process may do nothing before its start counts as failed; see StartLimit. */
@@ -71,6 +74,10 @@ export const STACK_VARIABLES = {
     'Brokers and databases that `npm start` runs: 1, or 3 that replicate one another',
     choice('1', ['1', '3'])
   ),
+  STACK_MARIADB: about(
+    'Whether `npm start` runs a MariaDB for positions (149 MB to fetch): off or embedded',
+    choice('off', ['off', 'embedded'])
+  ),
   TAPEDECK_CACHE_DIR: about(
     'Folder of downloads, shared by all checkouts',
     optional(text(undefined, 'a folder')),
@@ -81,6 +88,7 @@ export const STACK_VARIABLES = {
   KAFKA_BROKERS: optional(brokersVariable()),
   ...MONGO_VARIABLES,
   MONGODB_URI: optional(MONGO_VARIABLES.MONGODB_URI),
+  ...MARIADB_VARIABLES,
   FINNHUB_TOKEN: optional({ ...text(undefined, 'a token'), secret: true }),
   FINNHUB_URL: optional(url(undefined, ['ws:', 'wss:'])),
   FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
@@ -107,6 +115,7 @@ export const SERVER_SETTINGS = {
   MONGODB_URI: 'your own database, mongodb://host:port; the same',
   STACK: 'where servers come from: auto, external (yours), embedded (downloaded) or docker',
   STACK_NODES: 'brokers and databases: 1, or 3 that replicate one another',
+  STACK_MARIADB: 'embedded: a MariaDB for positions too (off)',
   TAPEDECK_CACHE_DIR: "where downloads go (the user's cache folder)",
   TAPEDECK_DATA_DIR: 'where data, logs and ports go (./.data)'
 } as const
@@ -142,6 +151,7 @@ export function readConfig(env: Env): StackConfig {
     topic: values.KAFKA_TOPIC,
     topics: topicSettings(values),
     mongo: { ...mongoConfig({ ...values, MONGODB_URI: MONGODB_URI ?? '' }), uri: MONGODB_URI },
+    mariadb: { own: values.MARIADB_URL, isEmbedded: values.STACK_MARIADB === 'embedded' },
     symbols: values.SYMBOLS,
     feed: feedOf(env),
     startLimitMs: values.START_LIMIT,

@@ -8,6 +8,7 @@ import { pythonWithPip } from './fetch.ts'
 import { firstFound, onPath, searchOf } from './find.ts'
 import { findJava } from './java.ts'
 import { KAFKA } from './kafka-broker.ts'
+import { MARIADB } from './mariadb.ts'
 import { MONGOD } from './mongod.ts'
 import { isFree } from './ports.ts'
 import { megabytes, silentProgress, withoutPassword } from './screen.ts'
@@ -57,12 +58,22 @@ export async function diagnose(config: StackConfig, signal: AbortSignal): Promis
     variables: 'MONGOD_BIN or MONGODB_URI',
     fetchedBy: hasPip && process.platform === 'linux' ? 'pip' : undefined
   })
+  const { own, isEmbedded } = config.mariadb
+  const mariadb =
+    own === undefined && !isEmbedded
+      ? {
+          name: MARIADB.name,
+          state: 'note' as const,
+          detail: 'off: STACK_MARIADB=embedded runs one'
+        }
+      : await mariadbCheck(config, signal, mvn !== undefined && hasJava)
   const cpuinfo = await readFile('/proc/cpuinfo', 'utf8').catch(() => undefined)
   const owner = await lockOwner(config.dataDir)
   const checks = [
     checkNode(),
     kafka.check,
     mongod.check,
+    mariadb,
     asNote(java, config.kafka !== undefined || hasPip),
     checkOf('Maven', mvn !== undefined, mvn ?? 'not on PATH', 'apt-get install maven', 'note'),
     asNote(pip),
@@ -127,7 +138,7 @@ function asNote(check: Check, isNotNeeded = true, detail = check.detail): Check 
 async function checkServer<P extends Program, N extends string>(
   config: StackConfig,
   signal: AbortSignal,
-  { name, what, external, steps, describe }: ServerKind<P, N>,
+  { name, what, external, steps, describe, startContainer }: ServerKind<P, N>,
   { variables, fetchedBy }: { readonly variables: string; readonly fetchedBy: string | undefined }
 ): Promise<{ readonly check: Check; readonly version: string | undefined }> {
   let version: string | undefined
@@ -139,7 +150,7 @@ async function checkServer<P extends Program, N extends string>(
     }
     return { check: await attempt(name, answer, 'Check its address'), version }
   }
-  if (config.mode === 'docker') {
+  if (config.mode === 'docker' && startContainer !== undefined) {
     return { check: { name, state: 'note', detail: 'will run in Docker' }, version }
   }
   const find = async (): Promise<string> => {
@@ -152,6 +163,19 @@ async function checkServer<P extends Program, N extends string>(
   const check = await attempt(name, find, remedy)
   const detail = `not installed, can be fetched by ${fetchedBy}`
   return { check: asNote(check, fetchedBy !== undefined, detail), version }
+}
+
+async function mariadbCheck(
+  config: StackConfig,
+  signal: AbortSignal,
+  hasMaven: boolean
+): Promise<Check> {
+  const canFetch = hasMaven && process.platform === 'linux' && process.arch === 'x64'
+  const { check } = await checkServer(config, signal, MARIADB, {
+    variables: 'MARIADB_URL',
+    fetchedBy: canFetch ? 'Maven' : undefined
+  })
+  return check
 }
 
 const LEAST_NODE = 24

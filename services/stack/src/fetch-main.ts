@@ -2,6 +2,7 @@ import { commandLine, runCommand, stopSignal } from '@tapedeck/core'
 import { readConfig, SERVER_SETTINGS } from './config.ts'
 import { firstFound, searchOf } from './find.ts'
 import { KAFKA } from './kafka-broker.ts'
+import { MARIADB } from './mariadb.ts'
 import { MONGOD } from './mongod.ts'
 import { createProgress } from './screen.ts'
 import type { Program, ServerKind } from './servers.ts'
@@ -36,7 +37,11 @@ await runCommand({
       const { value, from } = await firstFound(what, steps(search), { signal, progress, remedy })
       progress.say(`${describe(value)} (${from})`)
     }
-    const results = await Promise.allSettled([fetchServer(KAFKA), fetchServer(MONGOD)])
+    const results = await Promise.allSettled([
+      fetchServer(KAFKA),
+      fetchServer(MONGOD),
+      ...(config.mariadb.isEmbedded ? [fetchServer(MARIADB)] : [])
+    ])
     for (const result of results) if (result.status === 'rejected') throw result.reason
     return 0
   }

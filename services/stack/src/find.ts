@@ -14,7 +14,7 @@ export interface Search {
   readonly cacheDir: string
   readonly platform: NodeJS.Platform
   readonly arch: NodeJS.Architecture
-  /** Where packages put a mongod when PATH lacks the folder. */
+  /** Where packages put a mongod or a mariadbd when PATH lacks the folder. */
   readonly usualFolders: readonly string[]
   /** False: only programs on the machine count, and nothing is fetched. */
   readonly mayFetch: boolean
@@ -32,7 +32,13 @@ export function searchOf(
     cacheDir,
     platform: process.platform,
     arch: process.arch,
-    usualFolders: ['/usr/bin', '/usr/local/bin', '/usr/local/sbin', '/opt/homebrew/bin'],
+    usualFolders: [
+      '/usr/bin',
+      '/usr/sbin',
+      '/usr/local/bin',
+      '/usr/local/sbin',
+      '/opt/homebrew/bin'
+    ],
     mayFetch,
     progress
   }
@@ -198,12 +204,15 @@ export function runCommand(
     timeoutMs,
     cwd,
     env,
+    input,
     onOutput
   }: {
     readonly signal: AbortSignal
     readonly timeoutMs: number
     readonly cwd?: string
     readonly env?: Env
+    /** What it reads from standard input; nothing unless given. */
+    readonly input?: string
     readonly onOutput?: (piece: string) => void
   }
 ): Promise<string> {
@@ -213,10 +222,12 @@ export function runCommand(
     return promise
   }
   const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     ...(cwd !== undefined && { cwd }),
     ...(env !== undefined && { env })
   })
+  child.stdin.on('error', () => undefined) // it ended before it had read all
+  child.stdin.end(input)
   let output = ''
   const keep = (piece: string): void => {
     output = (output + piece).slice(-KEPT_CHARS)

@@ -1,18 +1,10 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { messageOf, TapedeckError } from '@tapedeck/core'
 import { fetchArchive, fetchInto } from './fetch.ts'
-import {
-  notThere,
-  onPath,
-  runCommand,
-  stepOfFetch,
-  stepOfVariable,
-  type Search,
-  type Step
-} from './find.ts'
+import { notThere, stepOfFetch, stepOfVariable, type Search, type Step } from './find.ts'
 import { findJava, type Java } from './java.ts'
-import { megabytes } from './screen.ts'
+import { fetchByMaven } from './maven.ts'
 import type { Program } from './servers.ts'
 
 /** The broker's jars and the Java that runs them. */
@@ -44,7 +36,7 @@ export function kafkaSteps(search: Search): Step<KafkaProgram>[] {
     stepOfVariable('KAFKA_HOME', search.env['KAFKA_HOME'], program),
     { name: 'cache', find: (signal) => program(path.join(search.cacheDir, CACHE_NAME), signal) },
     stepOfFetch('Maven', search, async (signal) =>
-      program(await fetchByMaven(search, await java(signal), signal), signal)
+      program(await fetchJars(search, await java(signal), signal), signal)
     ),
     stepOfFetch('official release', search, async (signal) =>
       program(await fetchKafkaRelease(search, signal), signal)
@@ -73,97 +65,39 @@ async function probeJars(folder: string): Promise<Pick<KafkaProgram, 'jars' | 'v
   return { jars: jars.map((name) => path.join(folder, name)), version }
 }
 
-/** What the pom below resolves to; another number is a warning. */
+/** What Maven copies; another number is a warning. */
 const EXPECTED_JARS = 46
-const MAVEN_LIMIT_MS = 900_000
-/** The plugin with its full name and version, so that the machine's Maven does not choose one. */
-const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
-
-const POM = `<project>
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>tapedeck</groupId><artifactId>kafka-runtime</artifactId><version>1</version>
-  <packaging>pom</packaging>
-  <dependencies>
-    <dependency>
-      <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
-      <version>${VERSION}</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId>
-      <version>2.25.4</version>
-    </dependency>
-  </dependencies>
-</project>
-`
 
 /**
- * The broker's jars by the machine's Maven, with its repository, mirror and proxy settings and strict
- * checksums. Returns the cached folder, a Kafka home.
- *
+ * The broker's jars from Maven Central. Returns the cached folder, a Kafka home.
  * @throws SERVER_MISSING without Maven; DOWNLOAD_FAILED
  */
-async function fetchByMaven(search: Search, java: Java, signal: AbortSignal): Promise<string> {
-  const { env, progress } = search
-  const [mvn] = await onPath(env, 'mvn')
-  if (mvn === undefined) throw notThere('no mvn on PATH')
-  return fetchInto(
+function fetchJars(search: Search, java: Java, signal: AbortSignal): Promise<string> {
+  return fetchByMaven(
     search,
+    java,
     {
       name: CACHE_NAME,
       announcement: `Fetching Kafka ${VERSION} (${EXPECTED_JARS} jars from Maven Central by mvn, 44 MB, checksums strict)`,
-      async fill(folder) {
-        const pom = path.join(folder, 'pom.xml')
-        const libs = path.join(folder, 'libs')
-        await writeFile(pom, POM)
-        await mkdir(libs)
-        await runCommand(
-          mvn,
-          ['-B', '-C', '-f', pom, COPY, '-DincludeScope=runtime', `-DoutputDirectory=${libs}`],
-          {
-            signal,
-            timeoutMs: MAVEN_LIMIT_MS,
-            cwd: folder,
-            env: { ...env, JAVA_HOME: env['JAVA_HOME'] ?? path.dirname(path.dirname(java.path)) },
-            onOutput: downloadCounter((text) => progress.say(`${CACHE_NAME}: ${text}`))
-          }
-        )
-        await rm(pom)
-        const jars = (await readdir(libs)).filter((name) => name.endsWith('.jar'))
+      artifacts: [
+        `org.apache.kafka:kafka_2.13:${VERSION}`,
+        'org.apache.logging.log4j:log4j-slf4j-impl:2.25.4'
+      ],
+      goal: 'copy-dependencies',
+      args: (folder) => [`-DoutputDirectory=${path.join(folder, 'libs')}`],
+      async finish(folder) {
+        const names = await readdir(path.join(folder, 'libs')).catch(() => [])
+        const jars = names.filter((name) => name.endsWith('.jar'))
         if (!jars.includes(`kafka_2.13-${VERSION}.jar`)) {
           throw new TapedeckError('DOWNLOAD_FAILED', 'Maven copied no kafka_2.13 jar')
         }
         if (jars.length !== EXPECTED_JARS) {
-          progress.warn(`${jars.length} jars found, expected ${EXPECTED_JARS}; continuing`)
+          search.progress.warn(`${jars.length} jars found, expected ${EXPECTED_JARS}; continuing`)
         }
       }
     },
     signal
   )
-}
-
-const UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6 }
-const TELL_EVERY_MS = 1000
-
-/** Maven downloads into its own repository, so the progress is counted from its output. */
-function downloadCounter(say: (text: string) => void): (piece: string) => void {
-  let rest = ''
-  let files = 0
-  let bytes = 0
-  let toldAtMs = performance.now()
-  return (piece) => {
-    const lines = (rest + piece).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) {
-      const match = /Downloaded from .*\(([\d.]+) (B|kB|MB) at/.exec(line)
-      if (match === null) continue
-      files++
-      bytes += Number(match[1]) * (UNITS[match[2] ?? ''] ?? 0)
-    }
-    if (files > 0 && performance.now() - toldAtMs >= TELL_EVERY_MS) {
-      toldAtMs = performance.now()
-      say(`${files} files, ${megabytes(bytes)} so far`)
-    }
-  }
 }
 
 /** Apache keeps every release here, each with its SHA-512 in a file beside it. */

@@ -13,7 +13,8 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   KAFKA_BROKERS: ['producer', 'consumer', 'api'],
   KAFKA_PASSWORD: ['producer', 'consumer', 'api'],
   MONGODB_URI: ['producer', 'consumer', 'api', 'batch'],
-  MONGODB_PASSWORD: ['producer', 'consumer', 'api', 'batch']
+  MONGODB_PASSWORD: ['producer', 'consumer', 'api', 'batch'],
+  MARIADB_URL: ['batch']
 }
 
 /**

@@ -43,7 +43,10 @@ export interface ServerKind<P extends Program, N extends string> extends MemberK
   readonly join?: (addresses: readonly string[], signal: AbortSignal) => Promise<void>
   /** The address by which clients reach the members. */
   readonly addressOf: (addresses: readonly string[]) => string
-  readonly startContainer: () => Promise<RunningServer>
+  /** Undefined: it never runs in Docker. */
+  readonly startContainer?: () => Promise<RunningServer>
+  /** False: no service waits for it, so its trouble explains none of theirs. */
+  readonly isRoot?: boolean
 }
 
 /** Where a server runs and what it uses. */
@@ -93,26 +96,25 @@ export async function bringUp<P extends Program, N extends string>(
     again: (signal: AbortSignal) => Promise<RunningServer>
   ): NamedServer => ({
     name,
-    ...supervise(name, server, { again, progress, troubles, isRoot: true })
+    ...supervise(name, server, { again, progress, troubles, isRoot: kind.isRoot ?? true })
   })
 
   const external = kind.external(config)
   if (external !== undefined) return alone(keep(kind.name, await external(), external))
   await checkMembers(kind, config)
+  const { startContainer } = kind
+  const mayUseDocker = startContainer !== undefined && config.mode !== 'embedded'
   const found = await firstFound<P | Docker>(
     kind.what,
     [
-      ...(config.mode === 'docker' ? [] : kind.steps(search)),
-      ...(config.mode === 'embedded' ? [] : [dockerStep])
+      ...(mayUseDocker && config.mode === 'docker' ? [] : kind.steps(search)),
+      ...(mayUseDocker ? [dockerStep] : [])
     ],
-    {
-      signal,
-      remedy: config.mode === 'embedded' ? kind.remedy : `${kind.remedy}, or start Docker`,
-      progress
-    }
+    { signal, remedy: mayUseDocker ? `${kind.remedy}, or start Docker` : kind.remedy, progress }
   )
   const program = found.value
   if (program.kind === 'docker') {
+    if (startContainer === undefined) throw new Error(`${kind.name} has no container`)
     if (config.nodes > 1) {
       throw new TapedeckError(
         'CONFIG_INVALID',
@@ -120,7 +122,7 @@ export async function bringUp<P extends Program, N extends string>(
       )
     }
     progress.say(`Starting ${kind.name} in Docker`)
-    return alone(keep(kind.name, await kind.startContainer(), kind.startContainer))
+    return alone(keep(kind.name, await startContainer(), startContainer))
   }
   const several = config.nodes > 1 ? `, ${config.nodes} nodes` : ''
   progress.say(`Starting ${kind.name} ${program.version}${several} (${found.from})`)

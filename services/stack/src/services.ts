@@ -6,7 +6,8 @@ import {
   type Child,
   type ChildExit,
   type Env,
-  type Guard
+  type Guard,
+  type Secret
 } from '@tapedeck/core'
 import type { StackConfig } from './config.ts'
 import { bytesOf, followLog, openLog } from './logs.ts'
@@ -108,15 +109,20 @@ export async function chooseServicePorts(
   return Object.fromEntries(await Promise.all(PORTS.map(choose))) as ServicePorts
 }
 
-/**
- * The services of a stack. Each gets the stack's own environment with the addresses added.
- *
- * @param brokers host:port list
- * @param mongoUri as the services read it
- */
+/** Where the servers of a stack are. */
+interface ServerAddresses {
+  /** host:port list. */
+  readonly brokers: string
+  /** As the services read it. */
+  readonly mongoUri: string
+  /** With user and password; undefined when there is no such database. */
+  readonly mariadbUrl?: Secret | undefined
+}
+
+/** The services of a stack. Each gets the stack's own environment with the addresses added. */
 export function planServices(
   config: StackConfig,
-  { brokers, mongoUri }: { readonly brokers: string; readonly mongoUri: string },
+  { brokers, mongoUri, mariadbUrl }: ServerAddresses,
   ports: ServicePorts
 ): ServicePlan[] {
   const env: Record<string, string | undefined> = {
@@ -133,6 +139,7 @@ export function planServices(
       MONGODB_USERNAME: undefined,
       MONGODB_PASSWORD: undefined
     }),
+    ...(mariadbUrl !== undefined && { MARIADB_URL: mariadbUrl.reveal() }),
     ...(config.feed === 'simulated' && simulatedFeed(config, ports)),
     ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
     API_HOST: config.apiHost

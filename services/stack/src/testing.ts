@@ -10,6 +10,8 @@ export { watchHealth } from './health-watch.ts'
 export { javaSteps } from './java.ts'
 export { fetchKafkaRelease, kafkaSteps } from './kafka.ts'
 export { limitedWarn, problemIn, searchLog } from './logs.ts'
+export { mariadbSteps } from './mariadb.ts'
+export { fetchByMaven } from './maven.ts'
 export { mongodSteps } from './mongod.ts'
 export { isFree, openPortMemory } from './ports.ts'
 export {

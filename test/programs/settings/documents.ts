@@ -91,6 +91,13 @@ export const SECTIONS: readonly Section[] = [
     names: ['MONGODB_URI', 'MONGODB_DB', 'MONGODB_USERNAME', 'MONGODB_PASSWORD']
   },
   {
+    title: 'MariaDB',
+    text:
+      'The relational database of positions ([lake.md](lake.md)). With MARIADB_URL set, `npm start` starts none; without either setting ' +
+      'nothing needs one.',
+    names: ['MARIADB_URL', 'STACK_MARIADB']
+  },
+  {
     title: 'Retention',
     text:
       'How long each kind of data is kept. The consumer brings an existing database to these settings when it starts, whether they are ' +
