@@ -9,6 +9,7 @@ export { makeRequestedRuns } from './requested-runs.ts'
 export { loadSchedules, openSchedules } from './schedules.ts'
 export { startWorker } from './worker.ts'
 export { LAKE_VARIABLES, RUN_VARIABLES } from './lake/config.ts'
+export { captureTape } from './lake/capture-tape.ts'
 export { Engine } from './lake/engine.ts'
 export { Lake, type Draft, type Publication } from './lake/store.ts'
 export {

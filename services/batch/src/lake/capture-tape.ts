@@ -68,7 +68,7 @@ export async function captureTape(
       until: Object.fromEntries(ranges.map(({ symbol, toMs }) => [symbol, toMs])),
       counted,
       expiring,
-      noTrading: counted.trades > 0 ? null : whyNoTrading(ranges, date)
+      noTrading: counted.trades > 0 ? null : await whyNoTrading(database, ranges, date, nowMs)
     }
     return { tables, inputs: [], facts: { ...facts } }
   })
@@ -155,10 +155,30 @@ async function countAll(
 
 /**
  * Why a date without trades is as it should be. A date on which something should have traded is a failure: an empty table
- * would look like a quiet day.
+ * would look like a quiet day. So is one that has begun just now.
  * @throws STATE_CORRUPT
  */
-function whyNoTrading(ranges: readonly DateRange[], date: string): string {
+async function whyNoTrading(
+  database: Database,
+  ranges: readonly DateRange[],
+  date: string,
+  nowMs: number
+): Promise<string> {
+  let young = 0
+  for (const range of ranges.filter(({ isWhole }) => !isWhole)) {
+    const tail = { ...range, fromMs: range.toMs, toMs: nowMs }
+    young += await countCaptured(database, 'trades', tail)
+  }
+  if (young > 0) {
+    // Every trade until now is in a minute that is captured then.
+    const againMs = Math.floor(nowMs / MINUTE_MS + 1) * MINUTE_MS + OPEN_TAIL_MS
+    const again = new Date(againMs).toISOString().replace('.000', '')
+    throw new TapedeckError(
+      'STATE_CORRUPT',
+      `Cannot capture ${date}: its ${young} trades are of the last ${OPEN_TAIL_MS / MINUTE_MS} minutes, whose bars may ` +
+        `still be written; run it again after ${again}`
+    )
+  }
   const [year = 0, month = 0, day = 0] = date.split('-').map(Number)
   const calendar = { year, month, day }
   const isClosed = tradingDayOf(calendar) === 'closed'
