@@ -157,3 +157,17 @@ export function flowStages(columns: Columns): Target {
 export function flowProcesses(columns: Columns): Target {
   return infinity({ format: 'table', url: '/api/v1/flow-processes', rows: 'processes', columns })
 }
+
+/** As many runs as the panel shows without a scroll, and some more. */
+const MOST_RUNS = '30'
+
+/** The newest runs of flows and sequences. */
+export function runs(columns: Columns): Target {
+  return infinity({
+    format: 'table',
+    url: '/api/v1/batch/runs',
+    params: { limit: MOST_RUNS },
+    rows: 'runs',
+    columns
+  })
+}

@@ -1,7 +1,7 @@
 import { dashboard } from './dashboard.ts'
 import { latestTrades, tradesPerSecond, upAndDownVolume, volatility } from './panels/activity.ts'
 import { errors, latency, processes, stages, throughput, waiting } from './panels/flow.ts'
-import { feedState, storedPartitions, troubles } from './panels/pipeline.ts'
+import { batchRuns, feedState, storedPartitions, troubles } from './panels/pipeline.ts'
 import { errorAgainstLastPrice, forecastAgainstActual, summary } from './panels/forecast.ts'
 import { priceCandles } from './panels/price.ts'
 import { coverage, lateByAge, revisions } from './panels/quality.ts'
@@ -97,7 +97,8 @@ function pipelineDashboard(): Dashboard {
       waiting(),
       errors(),
       storedPartitions(),
-      troubles()
+      troubles(),
+      batchRuns()
     ]
   })
 }

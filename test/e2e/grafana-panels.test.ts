@@ -2,7 +2,13 @@ import { startApi } from '@tapedeck/api'
 import { readConfig } from '@tapedeck/api/testing'
 import { consumerMetrics } from '@tapedeck/consumer/testing'
 import { readEnv } from '@tapedeck/core'
-import { ensureCollections, MONGO_VARIABLES, mongoConfig, openDatabase } from '@tapedeck/mongo'
+import {
+  MONGO_VARIABLES,
+  createRun,
+  ensureCollections,
+  mongoConfig,
+  openDatabase
+} from '@tapedeck/mongo'
 import { producerMetrics } from '@tapedeck/producer/testing'
 import {
   createContext,
@@ -22,6 +28,7 @@ import {
   type EmulatedSource,
   type Target
 } from '../support/infinity-emulator.ts'
+import { aRun } from '../support/batch-documents.ts'
 import { committedDashboards, drawPanel } from '../support/infinity-emulator-panels.ts'
 import { seedFeed, seedMarket } from '../support/infinity-emulator-seed.ts'
 import { servers } from '../support/servers.ts'
@@ -51,7 +58,8 @@ const ABOUT_ALL = [
   'State of the feed',
   'What may be wrong',
   'Symbols',
-  'How the forecasts did'
+  'How the forecasts did',
+  'Runs of the batch side'
 ]
 /** The api of this test reads no broker. */
 const ABOUT_THE_BROKER = 'Stored by partition'
@@ -89,6 +97,7 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
     // Nobody configured it here: it was added to SYMBOLS of the producer.
     await seedMarket(database, { symbol: 'NVDA', basePrice: 140, fromMs, toMs })
     await seedFeed(database, { fromMs, toMs })
+    await createRun(database, aRun('load@1'))
     const METRICS_URLS = await measuredServices(context)
     baseUrl = (await startApi(readConfig({ ...env, METRICS_URLS }), context)).url
     await ready(`${baseUrl}/readyz`)

@@ -187,7 +187,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'services/api/src/web/page',
-    files: 'batch',
+    files: 'batch graph',
     tests: ['integration/api/page-batch.test.ts'],
     programs: ['services/api/src/web/page/batch.ts'],
     why: 'what a browser shows, in a real browser'

@@ -1,6 +1,7 @@
 import { TableSortByFieldStateBuilder } from '@grafana/grafana-foundation-sdk/common'
+import { MappingType, type ValueMapping } from '@grafana/grafana-foundation-sdk/dashboard'
 import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
-import { alerts, feeds, partitions } from '../endpoints.ts'
+import { alerts, feeds, partitions, runs } from '../endpoints.ts'
 import { DATASOURCE } from '../infinity.ts'
 import { at, COLORED_TEXT, NEUTRAL, STALE_MAPPINGS, STATE_MAPPINGS, wide } from '../look.ts'
 import { columnOrder } from './column-order.ts'
@@ -103,4 +104,76 @@ export function storedPartitions(): TableBuilder {
     .unit('locale')
     .decimals(0)
     .noValue('the api reads no broker, or does not answer')
+}
+
+/** How a run stands: what is over and good in green, what failed in red, the rest plain. */
+const RUN_MAPPINGS: ValueMapping[] = [
+  {
+    type: MappingType.ValueToText,
+    options: {
+      succeeded: { color: 'green', index: 0 },
+      failed: { color: 'red', index: 1 },
+      running: { color: 'blue', index: 2 },
+      queued: { color: 'text', index: 3 },
+      cancelled: { color: 'text', index: 4 }
+    }
+  }
+]
+
+export function batchRuns(): TableBuilder {
+  return new TableBuilder()
+    .title('Runs of the batch side')
+    .description(
+      'The newest runs of flows and sequences. A click on a job opens the run on the page of the api, with its tasks and their output; a click on a report opens that of its trading date.'
+    )
+    .datasource(DATASOURCE)
+    .gridPos(at(0, 42, 24, 8))
+    .withTarget(
+      runs({
+        job: 'string',
+        state: 'string',
+        startedAt: 'timestamp_epoch',
+        took: 'number',
+        error: 'string',
+        report: 'string',
+        page: 'string'
+      })
+    )
+    .withTransformation(
+      columnOrder({
+        job: 'Job',
+        state: 'State',
+        startedAt: 'Started',
+        took: 'Took',
+        error: 'Error',
+        report: 'Report',
+        page: 'Page'
+      })
+    )
+    .thresholds(NEUTRAL)
+    .noValue('nothing was run yet, or the api does not answer')
+    .overrideByName('Job', [wide(180), linkTo('Open the run', 'Page')])
+    .overrideByName('State', [{ id: 'mappings', value: RUN_MAPPINGS }, COLORED_TEXT, wide(110)])
+    .overrideByName('Started', [wide(170)])
+    .overrideByName('Took', [{ id: 'unit', value: 's' }, { id: 'decimals', value: 1 }, wide(90)])
+    .overrideByName('Report', [
+      { id: 'mappings', value: REPORT_MAPPINGS },
+      wide(100),
+      linkTo('Open the report', 'Report')
+    ])
+    .overrideByName('Page', [{ id: 'custom.hidden', value: true }])
+}
+
+/** The address stands in the link alone. */
+const REPORT_MAPPINGS: ValueMapping[] = [
+  {
+    type: MappingType.RegexToText,
+    options: { pattern: '/reports/', result: { text: 'report', index: 0 } }
+  }
+]
+
+/** A link to the address in a field of the same row; the api knows where browsers reach it. */
+function linkTo(title: string, field: string): { readonly id: string; readonly value: unknown } {
+  const url = `\${__data.fields.${field}}`
+  return { id: 'links', value: [{ title, url, targetBlank: true }] }
 }

@@ -85,7 +85,13 @@ export {
   type TaskStates
 } from './batch/graph.ts'
 export { dueOccurrences, nextOccurrences, readSchedules, type Schedule } from './batch/schedule.ts'
-export { readSequence, type ModuleCommand, type Sequence } from './batch/sequence.ts'
+export {
+  commandFor,
+  readSequence,
+  type ModuleCommand,
+  type ModuleParameters,
+  type Sequence
+} from './batch/sequence.ts'
 export { amountProblem } from './record-limits.ts'
 export { addDays, holidayName, isoDate, tradingDayOf, type CalendarDate } from './calendar.ts'
 export { ClockOffset } from './clock-offset.ts'

@@ -29,7 +29,12 @@ export interface RunDocument {
 
 export const RUNS = new CollectionSpec<RunDocument>('runs', {
   writeConcern: DURABLE,
-  indexes: [[{ state: 1, queuedAt: 1 }], [{ job: 1, queuedAt: -1 }], [{ queuedAt: -1 }]]
+  indexes: [
+    [{ state: 1, queuedAt: 1 }],
+    [{ job: 1, queuedAt: -1 }],
+    [{ queuedAt: -1 }],
+    [{ endedAt: 1 }]
+  ]
 })
 
 export type HasRuns = Has<'runs', RunDocument>
@@ -263,4 +268,45 @@ export async function shareRun(
     await taskRuns.updateMany({ run: id }, { $set: { queue } })
     await runs.updateOne({ _id: id }, { $set: { isLocal: false } })
   })
+}
+
+/** Runs that are removed with one command. */
+const REMOVED_AT_ONCE = 200
+
+/**
+ * Removes the runs that ended longer ago than this, by the database's clock, with their tasks. A run that is not over, and one
+ * that is resumed meanwhile, stays. The tasks go first: what is interrupted between is found by its run the next time.
+ * @returns how many runs and tasks
+ * @throws DATABASE_UNREACHABLE
+ */
+export async function removeOldRuns(
+  { runs, taskRuns }: HasRuns & HasTaskRuns,
+  keptMs: number
+): Promise<{ readonly runs: number; readonly tasks: number }> {
+  const isOld = {
+    state: { $nin: [...ACTIVE_RUN_STATES] },
+    endedAt: { $type: 'date' as const },
+    $expr: { $lt: ['$endedAt', { $subtract: ['$$NOW', keptMs] }] }
+  }
+  let removed = { runs: 0, tasks: 0 }
+  for (;;) {
+    const count = await translated('Cannot remove old runs', async () => {
+      const old = await runs
+        .find(isOld)
+        .project<Pick<RunDocument, '_id'>>({ _id: 1 })
+        .sort({ endedAt: 1 })
+        .limit(REMOVED_AT_ONCE)
+        .toArray()
+      const ids = old.map(({ _id }) => _id)
+      if (ids.length === 0) return 0
+      const tasks = await taskRuns.deleteMany({ run: { $in: ids }, state: { $ne: 'running' } })
+      const gone = await runs.deleteMany({ _id: { $in: ids }, ...isOld })
+      removed = {
+        runs: removed.runs + gone.deletedCount,
+        tasks: removed.tasks + tasks.deletedCount
+      }
+      return gone.deletedCount
+    })
+    if (count < REMOVED_AT_ONCE) return removed
+  }
 }

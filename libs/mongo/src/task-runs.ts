@@ -148,6 +148,30 @@ export async function extendTaskRun(
 }
 
 /**
+ * The claims of these that are no longer the present ones, with the state of their tasks: cancelled, or given to another.
+ * @throws DATABASE_UNREACHABLE
+ */
+export async function findLostClaims(
+  { taskRuns }: HasTaskRuns,
+  claims: readonly TaskClaim[]
+): Promise<ReadonlyMap<string, TaskState>> {
+  const found = await translated('Cannot read tasks', () =>
+    taskRuns
+      .find({ _id: { $in: claims.map(({ id }) => id) } })
+      .project<Pick<TaskRunDocument, '_id' | 'state' | 'owner'>>({ state: 1, owner: 1 })
+      .toArray()
+  )
+  const tasks = new Map(found.map((task) => [task._id, task]))
+  return new Map(
+    claims.flatMap(({ id, owner }) => {
+      const task = tasks.get(id)
+      const isHeld = task?.state === 'running' && task.owner === owner
+      return isHeld ? [] : [[owner, task?.state ?? 'cancelled']]
+    })
+  )
+}
+
+/**
  * Writes the result of an attempt, once: of all attempts at most one succeeds, because a claim begins only when
  * the one before it has failed or has lost its lease. A result after the end of the lease counts unless somebody
  * has noticed that end. Repeated after a lost answer it finds that it was written.

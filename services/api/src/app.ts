@@ -25,6 +25,7 @@ import {
   sendUnknownRoute,
   sharedAnswers
 } from './http.ts'
+import { LakeReports } from './lake-reports.ts'
 import { databaseReader, type Reader } from './reader.ts'
 import { pipelineRoutes } from './routes/pipeline.ts'
 import { batchRoutes } from './routes/batch.ts'
@@ -162,7 +163,7 @@ export function buildApi(
     watchlistRoutes(routes, tools)
     forecastRoutes(routes, tools)
     scoreRoutes(routes, tools)
-    batchRoutes(routes, tools)
+    batchRoutes(routes, tools, new LakeReports(config.lakeDir))
     addHealthRoutes(
       scope,
       'api',

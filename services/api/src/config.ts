@@ -1,4 +1,15 @@
-import { about, duration, optional, readEnv, whole, type Env, type Values } from '@tapedeck/core'
+import path from 'node:path'
+import {
+  about,
+  duration,
+  optional,
+  readEnv,
+  text,
+  whole,
+  type Env,
+  type Values,
+  type Variable
+} from '@tapedeck/core'
 import {
   FREE_PLAN_SYMBOLS,
   RULE_VARIABLES,
@@ -41,6 +52,10 @@ export interface ApiConfig {
   readonly metricsUrls: readonly MetricsUrl[]
   /** What the stream reads; undefined without brokers. */
   readonly stream: HubConfig | undefined
+  /** The folder of the lake, whose reports are served. */
+  readonly lakeDir: string
+  /** Where browsers reach the api, without a slash at the end. */
+  readonly browserUrl: string
 }
 
 /** The producer checks the limit of the plan; this one only bounds the work of a request. */
@@ -60,6 +75,13 @@ export const API_VARIABLES = {
   ),
   API_READ_WAIT: about('How long a read waits for its turn before 429', duration(3000)),
   METRICS_URLS,
+  API_URL: about(
+    'Address at which browsers reach the api, for links on the dashboards',
+    optional(webAddress()),
+    'http://localhost:<API_PORT>'
+  ),
+  LAKE_DIR: optional(text(undefined, 'a folder')),
+  TAPEDECK_DATA_DIR: text('./.data', 'a folder'),
   SYMBOLS: symbolsVariable(MAX_SYMBOLS),
   ...RULE_VARIABLES,
   FINNHUB_MAX_SYMBOLS: whole(FREE_PLAN_SYMBOLS, 1, 10_000),
@@ -72,6 +94,15 @@ export const API_VARIABLES = {
   KAFKA_BROKERS: optional(KAFKA_VARIABLES.KAFKA_BROKERS),
   ...RESULT_TOPIC_VARIABLES
 } as const
+
+function webAddress(): Variable<string> {
+  const of = text(undefined, 'an address such as https://tape.example')
+  return {
+    ...of,
+    parse: (found) =>
+      /^https?:\/\//.test(found) && URL.canParse(found) ? found.replace(/\/+$/, '') : undefined
+  }
+}
 
 /**
  * The api's configuration; pure.
@@ -99,7 +130,9 @@ export function readConfig(env: Env): ApiConfig {
       waitMs: values.API_READ_WAIT
     },
     metricsUrls: values.METRICS_URLS,
-    stream: streamConfig(values, fold)
+    stream: streamConfig(values, fold),
+    lakeDir: path.resolve(values.LAKE_DIR ?? path.join(values.TAPEDECK_DATA_DIR, 'lake')),
+    browserUrl: values.API_URL ?? `http://localhost:${values.API_PORT}`
   })
 }
 

@@ -40,6 +40,8 @@ interface RouteConfig {
   readonly forecasts: readonly ForecastSpec[]
   /** The configured timeframes. */
   readonly timeframes: readonly Timeframe[]
+  /** Where browsers reach the api. */
+  readonly browserUrl: string
 }
 
 /** What handlers need. */

@@ -193,6 +193,12 @@ export const RUN = parameter<string>({
   format: 'run-id',
   description: `the id of a run, URL-encoded, ${MAX_RUN_ID} characters at most`
 })
+/** In a path. */
+export const TRADE_DATE = parameter<string>({
+  type: 'string',
+  format: 'trade-date',
+  description: 'a trading date such as 2026-03-10'
+})
 
 type Parameters = Readonly<Record<string, TSchema>>
 type Read<P extends Parameters> = { readonly [K in keyof P]: Static<P[K]> }
@@ -232,7 +238,9 @@ const FORMATS = {
     return found
   },
   'bar-id': parseBarId,
-  'run-id': (found) => (found.length <= MAX_RUN_ID ? found : undefined)
+  'run-id': (found) => (found.length <= MAX_RUN_ID ? found : undefined),
+  'trade-date': (found) =>
+    ISO_DATE.test(found) && parseTime(found) !== undefined ? found : undefined
 } as const satisfies Readonly<Record<string, Parse>>
 
 type Reading<T> =

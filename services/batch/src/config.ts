@@ -29,7 +29,11 @@ export const BATCH_VARIABLES = {
     whole(0, 0, 65_535)
   ),
   HEALTH_HOST: SERVICE_VARIABLES.HEALTH_HOST,
-  BATCH_TICK: about('How often the beat looks for what is due or lost', duration(1000, 50))
+  BATCH_TICK: about('How often the beat looks for what is due or lost', duration(1000, 50)),
+  RUNS_TTL: about(
+    'How long runs and their tasks are kept after their end; the job retention removes them',
+    duration(90 * 86_400_000, 60_000)
+  )
 } as const
 
 /** What every command of the batch side needs. */
@@ -43,6 +47,8 @@ export interface BatchConfig {
   readonly leaseMs: number
   readonly pollMs: number
   readonly tickMs: number
+  /** How long runs are kept after their end, ms. */
+  readonly runsTtlMs: number
   readonly healthHost: string
   readonly healthPort: number
   /** The environment of modules, with the address of the database. */
@@ -62,6 +68,7 @@ export function readConfig(env: Env): BatchConfig {
     leaseMs: values.BATCH_LEASE,
     pollMs: values.BATCH_POLL,
     tickMs: values.BATCH_TICK,
+    runsTtlMs: values.RUNS_TTL,
     healthHost: values.HEALTH_HOST,
     healthPort: values.BATCH_PORT,
     env: located.env

@@ -1,7 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { didYouMean, printable, TapedeckError } from '@tapedeck/core'
-import { BATCH_NAME, readSequence, type JobSpec, type TaskSpec } from '@tapedeck/domain'
+import {
+  BATCH_NAME,
+  readSequence,
+  type JobSpec,
+  type ModuleParameters,
+  type TaskSpec
+} from '@tapedeck/domain'
 import { FLOWS } from './flows.ts'
 
 /** What can be run by name. */
@@ -12,6 +18,8 @@ export interface Job {
   readonly errorHandler: TaskSpec | null
   /** Program and arguments of each module, by the name of its task; a function of a flow has none. */
   readonly commands: ReadonlyMap<string, readonly string[]>
+  /** Which parameters of a run become options of a command, by the name of its task. */
+  readonly parameters?: ReadonlyMap<string, ModuleParameters>
 }
 
 const SEQUENCES = 'etl_sequences'
@@ -48,13 +56,14 @@ export async function findJob(name: string, batchDir: string): Promise<Job> {
     )
   }
   const { job, commands, errorHandler } = readSequence(name, { sequence, modules })
-  const words = new Map([...commands].map(([task, command]) => [task, command.words]))
-  if (errorHandler !== undefined) words.set(errorHandler.module, errorHandler.words)
+  const all = [...commands]
+  if (errorHandler !== undefined) all.push([errorHandler.module, errorHandler])
   return {
     spec: job,
     about: [...commands.values()].map(({ module }) => module).join(', '),
     errorHandler: errorHandler === undefined ? null : handlerSpec(errorHandler.module),
-    commands: words
+    commands: new Map(all.map(([task, { words }]) => [task, words])),
+    parameters: new Map(all.map(([task, { parameters }]) => [task, parameters]))
   }
 }
 

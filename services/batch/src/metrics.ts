@@ -2,7 +2,7 @@ import type { Metrics } from '@tapedeck/service'
 import type { Tended } from './tend-runs.ts'
 
 /** How an attempt at a task ended; `lost`: another worker has the task, or may have it. */
-export type AttemptEnd = 'succeeded' | 'failed' | 'lost' | 'stopped'
+export type AttemptEnd = 'succeeded' | 'failed' | 'lost' | 'stopped' | 'cancelled'
 
 /** What workers and beats count. */
 export interface BatchMetrics {
@@ -23,7 +23,7 @@ export function batchMetrics(metrics: Metrics): BatchMetrics {
   const running = metrics.gauge('batch_tasks_running', 'Attempts at tasks that run now')
   const attempts = metrics.counter(
     'batch_attempts_total',
-    'Attempts at tasks, by how they ended: succeeded, failed, lost or stopped',
+    'Attempts at tasks, by how they ended: succeeded, failed, lost, stopped or cancelled',
     ['result']
   )
   const seconds = metrics.histogram('batch_attempt_seconds', 'How long attempts took', SECONDS)

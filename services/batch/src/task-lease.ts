@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export interface TaskLease {
   /** Aborts when the claim is lost, or when it cannot be known any more that it is not. */
   readonly lost: AbortSignal
+  /** It is known from elsewhere that the claim is lost. */
+  lose(): void
   /** Ends the extending. */
   release(): void
 }
@@ -43,6 +45,7 @@ export function keepLease(
   void extending()
   return {
     lost: losing.signal,
+    lose: () => losing.abort(),
     release: () => ending.abort()
   }
 }

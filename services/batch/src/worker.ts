@@ -18,6 +18,7 @@ import {
   type TaskRunDocument
 } from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
+import { watchClaims, type ClaimWatch } from './claim-watch.ts'
 import type { BatchConfig } from './config.ts'
 import type { Flow } from './flow.ts'
 import type { AttemptEnd, BatchMetrics } from './metrics.ts'
@@ -50,6 +51,7 @@ export interface Worker extends Pick<TaskQueue, 'enqueue'> {
 /** Why the signal of a task aborts. */
 const STOPPED = 'the worker was stopped'
 const LOST = 'the lease was lost'
+const CANCELLED = 'the run was cancelled'
 
 /** Time for tasks in hand to end at a stop: a module is killed after two seconds. */
 const STOP_LIMIT_MS = 2800
@@ -69,7 +71,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const guard = moduleGuard(config.dataDir, config.env)
   const stopping = new AbortController()
   const working = new Set<Promise<void>>()
-  const parts = { ...options, queue, guard, stopping: stopping.signal }
+  const claimWatch = watchClaims(database)
+  const parts = { ...options, queue, guard, claimWatch, stopping: stopping.signal }
   let claims = 0
   await queue.start(queues, async (task, touch) => {
     const claim = { id: task.task, attempt: task.attempt, owner: `${name}/${++claims}` }
@@ -90,6 +93,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       await queue.stop()
       const ended = Promise.allSettled(working)
       await withTimeout(ended, STOP_LIMIT_MS, 'Stopping tasks').catch(() => undefined)
+      await claimWatch.stop()
       await guard.close()
     }
   }
@@ -98,6 +102,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 interface WorkerParts extends WorkerOptions {
   readonly queue: TaskQueue
   readonly guard: ModuleGuard
+  readonly claimWatch: ClaimWatch
   readonly stopping: AbortSignal
 }
 
@@ -113,7 +118,7 @@ async function runTask(
   touch: () => Promise<void>,
   parts: WorkerParts
 ): Promise<void> {
-  const { database, queue, config, log, metrics, stopping } = parts
+  const { database, queue, config, claimWatch, log, metrics, stopping } = parts
   const task = await patiently(() => claimTaskRun(database, claim, config.leaseMs), stopping)
   if (task === undefined) return
   const beganMs = performance.now()
@@ -124,6 +129,11 @@ async function runTask(
     touch().catch(() => undefined)
     return extendTaskRun(database, claim, config.leaseMs)
   })
+  let isCancelled = false
+  const unwatch = claimWatch.watch(claim, (isByRun) => {
+    isCancelled = isByRun
+    lease.lose()
+  })
   try {
     const run = await patiently(() => findRun(database, task.run), stopping)
     const spec = run && specOf(run, task.task)
@@ -131,7 +141,11 @@ async function runTask(
     if (run.state === 'queued') await patiently(() => startRun(database, run._id), stopping)
     const isOver = AbortSignal.any([stopping, lease.lost])
     const result = await attempt(task, run, spec, isOver, parts)
-    if (lease.lost.aborted) return log.warn({ task: claim.id, attempt: claim.attempt }, LOST)
+    if (isCancelled) end = 'cancelled'
+    if (lease.lost.aborted) {
+      log.warn({ task: claim.id, attempt: claim.attempt }, isCancelled ? CANCELLED : LOST)
+      return
+    }
     if (stopping.aborted) {
       end = 'stopped'
       await releaseTaskRun(database, claim)
@@ -150,6 +164,7 @@ async function runTask(
     const went = await patiently(() => continueRun(database, queue, run, claim.id), stopping)
     metrics?.ended(went)
   } finally {
+    unwatch()
     lease.release()
     metrics?.attemptEnded(end, (performance.now() - beganMs) / 1000)
   }

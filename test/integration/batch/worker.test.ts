@@ -159,12 +159,14 @@ describe('a flow', options, () => {
       })
       task('after', { after: [endless] }, () => null)
     })
-    const { database, ended } = await openHarness(t, [flow], { leaseMs: 1000 })
+    const { database, ended } = await openHarness(t, [flow], { leaseMs: 15_000 })
     const made = newRun(jobOf(flow), { cause: 'command', parameters: {} })
     await createRun(database, made)
     await begun.promise
+    const cancelledMs = performance.now()
     assert.equal(await cancelRun(database, made._id), true)
     await aborted.promise
+    t.diagnostic(`ended ${Math.round(performance.now() - cancelledMs)} ms after it was cancelled`)
     const { run, tasks } = await ended(made._id)
     assert.equal(run.state, 'cancelled')
     assert.deepEqual(

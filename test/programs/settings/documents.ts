@@ -155,6 +155,7 @@ export const SECTIONS: readonly Section[] = [
       'API_TOKENS',
       'API_TOKENS_FILE',
       'API_OPEN',
+      'API_URL',
       'API_HOSTS',
       'API_ORIGINS',
       'API_RATE_LIMIT',
@@ -197,7 +198,9 @@ export const SECTIONS: readonly Section[] = [
   {
     title: 'Batch',
     text: 'Flows, sequences, workers and the beat are described in [batch.md](batch.md).',
-    names: Object.keys(BATCH_VARIABLES).filter((name) => name.startsWith('BATCH_'))
+    names: Object.keys(BATCH_VARIABLES).filter(
+      (name) => name.startsWith('BATCH_') || name === 'RUNS_TTL'
+    )
   },
   {
     title: 'Simulator',

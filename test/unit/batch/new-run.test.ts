@@ -31,4 +31,37 @@ describe('newRun()', () => {
     assert.equal(local.queue, local._id)
     assert.equal(newRun(job, { cause: 'http', parameters: {} }, atMs).queue, 'sequence')
   })
+
+  it('finds the trading date before that of the occurrence for the date `previous`', () => {
+    const dateOf = (moment: string) => {
+      const scheduled = { schedule: 'audit', occurrenceMs: Date.parse(moment) }
+      const parameters = { date: 'previous' }
+      return newRun(job, { cause: 'schedule', parameters, scheduled }).parameters['date']
+    }
+    assert.equal(dateOf('2026-03-10T21:00:00Z'), '2026-03-09')
+    // Over a weekend, and over Thanksgiving to the half day before the weekend.
+    assert.equal(dateOf('2026-03-09T21:00:00Z'), '2026-03-06')
+    assert.equal(dateOf('2026-11-27T19:00:00Z'), '2026-11-25')
+  })
+
+  it('puts parameters into the commands that take them, and refuses names that none takes', () => {
+    const audit = {
+      ...job,
+      commands: new Map([['audit', ['audit']]]),
+      parameters: new Map([['audit', new Map([['symbol', ['--symbols']]])]])
+    }
+    const make = (parameters: Readonly<Record<string, string>>) =>
+      newRun(audit, { cause: 'http', parameters }, atMs)
+    assert.deepEqual(make({ symbol: 'AAPL' }).commands.get('audit'), ['audit', '--symbols', 'AAPL'])
+    assert.deepEqual(make({}).commands.get('audit'), ['audit'])
+    assert.throws(
+      () => make({ symbl: 'AAPL' }),
+      /parameter symbl found, expected symbol, date.*did you mean symbol/i
+    )
+    // Where no module says what it takes, all of them find what there is in their environment.
+    assert.deepEqual(newRun(job, { cause: 'http', parameters: { x: 'y' } }, atMs).parameters, {
+      x: 'y',
+      date: '2026-03-10'
+    })
+  })
 })

@@ -7,7 +7,11 @@ import { isObject, jsonOf, shown, unknownFields, type Json } from './json-file.t
 export interface ModuleCommand {
   readonly module: string
   readonly words: readonly string[]
+  /** The options that get the value of a parameter of the run, by the parameter. */
+  readonly parameters: ModuleParameters
 }
+
+export type ModuleParameters = ReadonlyMap<string, readonly string[]>
 
 /** A sequence, checked: the job, the command of each of its tasks, and the module for failures if there is one. */
 export interface Sequence {
@@ -20,7 +24,7 @@ export interface Sequence {
 /** The module that runs after a failure, if modules.json has it. */
 const ERROR_HANDLER = 'error_handler'
 const MODULES_FILE = 'modules.json'
-const MODULE_FIELDS = ['cmd', 'flags', 'retries', 'retry_delay', 'backoff', 'timeout']
+const MODULE_FIELDS = ['cmd', 'flags', 'parameters', 'retries', 'retry_delay', 'backoff', 'timeout']
 const STEP_FIELDS = ['module_name', 'input', 'output', 'conf']
 const FLAGS = ['input', 'output', 'config'] as const
 const MAX_STEPS = 1000
@@ -32,6 +36,7 @@ type Flags = Readonly<Record<(typeof FLAGS)[number], string>>
 interface Module {
   readonly words: readonly string[]
   readonly flags: Flags
+  readonly parameters: ModuleParameters
   readonly limits: Omit<TaskSpec, 'name' | 'after'>
 }
 
@@ -72,8 +77,27 @@ export function readSequence(
   return {
     job: { name, kind: 'sequence', tasks },
     commands,
-    errorHandler: handler && { module: ERROR_HANDLER, words: handler.words }
+    errorHandler: handler && {
+      module: ERROR_HANDLER,
+      words: handler.words,
+      parameters: handler.parameters
+    }
   }
+}
+
+/**
+ * The words of a command with the options that get a value from the run. A parameter that the run does not have gives no
+ * option.
+ */
+export function commandFor(
+  { words, parameters }: Pick<ModuleCommand, 'words' | 'parameters'>,
+  values: Readonly<Record<string, string>>
+): readonly string[] {
+  const options = [...parameters].flatMap(([name, own]) => {
+    const value = values[name]
+    return value === undefined ? [] : own.flatMap((option) => [option, value])
+  })
+  return [...words, ...options]
 }
 
 /** The modules by name; undefined for one with a mistake, so that a step that names it is not a second one. */
@@ -111,6 +135,7 @@ function readModule(
   return {
     words: wordsOf(place, value['cmd'], mistakes),
     flags: flagsOf(place, value['flags'], mistakes),
+    parameters: parametersOf(place, value['parameters'], mistakes),
     limits: {
       retries: read.whole('retries', 0, MAX_RETRIES),
       retryDelayMs: read.time('retry_delay', 30_000, 0, DAY_MS),
@@ -207,6 +232,31 @@ function flagsOf(place: string, flags: unknown, mistakes: string[]): Flags {
   return all
 }
 
+function parametersOf(place: string, found: unknown, mistakes: string[]): ModuleParameters {
+  if (found === undefined) return new Map()
+  if (!isObject(found)) {
+    mistakes.push(
+      `${place}: parameters ${shown(found)} found, expected an object such as {"date": "--date"}`
+    )
+    return new Map()
+  }
+  const isOption = (one: unknown): one is string =>
+    typeof one === 'string' && /^-[^\s\0]*$/.test(one)
+  return new Map(
+    Object.entries(found).map(([name, value]) => {
+      const options: readonly unknown[] = Array.isArray(value) ? value : [value]
+      if (/^[A-Za-z][\w-]*$/.test(name) && options.length > 0 && options.every(isOption)) {
+        return [name, options]
+      }
+      mistakes.push(
+        `${place}, parameters: ${printable(name)} ${shown(value)} found, expected a name of letters and digits ` +
+          'with an option such as "--date", or a list of them'
+      )
+      return [name, []]
+    })
+  )
+}
+
 interface Step {
   readonly command: ModuleCommand
   readonly limits: Module['limits']
@@ -271,7 +321,8 @@ function readStep(
   const options = FLAGS.flatMap((flag) =>
     paths[flag] === '' ? [] : [module.flags[flag], paths[flag]]
   )
-  return { command: { module: name, words: [...module.words, ...options] }, limits: module.limits }
+  const { words, parameters, limits } = module
+  return { command: { module: name, words: [...words, ...options], parameters }, limits }
 }
 
 function unusedName(module: string, used: ReadonlyMap<string, unknown>): string {

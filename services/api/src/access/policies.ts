@@ -24,6 +24,16 @@ const DOCS = {
   'frame-ancestors': ["'self'"]
 } as const
 
+/** One file with its style in it. It is made of what was traded, so it may run nothing, load nothing and send nothing. */
+const REPORT = {
+  'default-src': ["'none'"],
+  'style-src': ["'unsafe-inline'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'none'"],
+  'frame-ancestors': ["'self'"],
+  sandbox: []
+} as const
+
 /** Answers are no pages: where one is opened as a page, nothing runs and nothing is loaded. */
 const ANSWERS = { 'default-src': ["'none'"], 'frame-ancestors': ["'self'"] } as const
 
@@ -40,6 +50,9 @@ export const HEADERS = {
 
 /** What a route of the page declares as its `helmet`. */
 export const PAGE_HEADERS = policyOf(PAGE)
+
+/** What the route of the reports declares as its `helmet`. */
+export const REPORT_HEADERS = policyOf(REPORT)
 
 /** The policy of /docs as one text, as its plugin takes it. */
 export const DOCS_POLICY: string = Object.entries(DOCS)

@@ -10,7 +10,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What callers of the route need. Without it: read for GET, admin for everything else. */
     scope?: RouteScope
-    /** Callers may put the token into the address or offer it as a subprotocol: browsers cannot set headers of a stream. */
+    /** Callers may put the token into the address or offer it as a subprotocol: browsers cannot set headers of a stream or a page. */
     takesTokenInAddress?: boolean
     /** The route needs a token as soon as there are any, also where reading is open. */
     needsAnyToken?: boolean

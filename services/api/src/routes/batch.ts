@@ -9,8 +9,12 @@ import {
 import type { RunDocument, ScheduleRead } from '@tapedeck/mongo'
 import type { FastifyReply } from 'fastify'
 import { Type, type Static } from 'typebox'
+import { REPORT_HEADERS } from '../access/policies.ts'
 import {
   answers,
+  ERRORS,
+  flag,
+  numberOrNull,
   object,
   orNull,
   rows,
@@ -24,7 +28,18 @@ import {
   type Routes,
   type RouteTools
 } from '../http.ts'
-import { anyOf, FIELDS, LIMIT, NAME, path, query, RUN, type RequestProblem } from '../query.ts'
+import type { LakeReports } from '../lake-reports.ts'
+import {
+  anyOf,
+  FIELDS,
+  LIMIT,
+  NAME,
+  path,
+  query,
+  RUN,
+  TRADE_DATE,
+  type RequestProblem
+} from '../query.ts'
 
 const RUN_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const
 const RUN_ROW = {
@@ -38,7 +53,13 @@ const RUN_ROW = {
   queuedAt: whole,
   startedAt: wholeOrNull,
   endedAt: wholeOrNull,
-  error: textOrNull
+  /** Seconds from its start to its end, or to now; null before its start. */
+  took: numberOrNull,
+  error: textOrNull,
+  /** Where a browser sees it. */
+  page: text,
+  /** Where a browser sees the report that it has published; null when it has none, or a later run has replaced it. */
+  report: textOrNull
 }
 const RUNS = object({
   runs: rows(RUN_ROW),
@@ -67,6 +88,8 @@ const RUN_FACTS = object({
   tasks: rows({
     task: text,
     after: texts,
+    /** It is no part of the graph: it runs when a task has failed for good. */
+    isErrorHandler: flag,
     state: TASK_STATE,
     attempt: whole,
     owner: textOrNull,
@@ -97,13 +120,23 @@ const SCHEDULES = object({
     error: textOrNull
   })
 })
+const REPORTS = object({
+  reports: rows({
+    date: text,
+    /** The run that has published it; `by-hand` without one. */
+    run: text,
+    publishedAt: whole,
+    page: text
+  })
+})
 const STARTED = object({ run: text })
 const STOPPED = object({ run: text })
 
-/** The answers of GET /api/v1/batch/runs, /runs/:run and /schedules. */
+/** The answers of GET /api/v1/batch/runs, /runs/:run, /schedules and /reports. */
 export type RunsAnswer = Static<typeof RUNS>
 export type RunAnswer = Static<typeof RUN_FACTS>
 export type SchedulesAnswer = Static<typeof SCHEDULES>
+export type ReportsAnswer = Static<typeof REPORTS>
 
 const SHOWN_TIMES = 5
 const MAX_REQUESTS = 100
@@ -112,8 +145,12 @@ const MAX_PARAMETERS = 10_000
 /** Rows, about: a run has as many tasks as its job, each with a tail. */
 const COST = 2000
 
-/** Routes for runs of flows and sequences, and for their schedules. */
-export function batchRoutes(app: Routes, { reader, share, clock }: RouteTools): void {
+/** Routes for runs of flows and sequences, for their schedules, and for the reports that they publish. */
+export function batchRoutes(
+  app: Routes,
+  { reader, share, clock, config }: RouteTools,
+  reports: Pick<LakeReports, 'list' | 'html'>
+): void {
   app.get(
     '/api/v1/batch/runs',
     {
@@ -136,12 +173,13 @@ export function batchRoutes(app: Routes, { reader, share, clock }: RouteTools): 
         { job, state, limit },
         async () => {
           const states = state === undefined ? undefined : [state]
-          const [runs, requests] = await Promise.all([
+          const [runs, requests, published] = await Promise.all([
             reader.runs({ job, states, limit }),
-            reader.runRequests(MAX_REQUESTS)
+            reader.runRequests(MAX_REQUESTS),
+            reportsByRun()
           ])
           return {
-            runs: runs.map(runRow),
+            runs: runs.map((run) => runRow(run, published)),
             requests: requests.map(({ _id, requestedAt, ...request }) => ({
               run: _id,
               job: request.job,
@@ -184,6 +222,47 @@ export function batchRoutes(app: Routes, { reader, share, clock }: RouteTools): 
         schedules: (await reader.schedules()).flatMap((stored) => scheduleRow(stored))
       }))
   )
+  app.get(
+    '/api/v1/batch/reports',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'Reports of trading dates in the lake, the newest first',
+        querystring: query({ fields: FIELDS }),
+        response: answers(REPORTS)
+      }
+    },
+    async (_request, reply) =>
+      share(reply, REPORTS, {}, async () => ({
+        reports: (await reports.list()).map((one) => ({ ...one, page: reportPage(one.date) }))
+      }))
+  )
+  app.get(
+    '/api/v1/batch/reports/:date',
+    {
+      // A browser that opens it sends no header.
+      config: { scope: 'read', takesTokenInAddress: true },
+      helmet: REPORT_HEADERS,
+      schema: {
+        summary: 'The report of a trading date, as HTML that loads nothing',
+        params: path({ date: TRADE_DATE }),
+        response: {
+          200: { description: 'The report', content: { 'text/html': { schema: Type.String() } } },
+          ...ERRORS
+        }
+      }
+    },
+    async ({ params: { date } }, reply) => {
+      const html = await reports.html(date)
+      if (html === undefined) {
+        const message = `date: there is no report of ${date}, expected one of /api/v1/batch/reports`
+        return sendProblems(reply, [{ field: 'date', message }], 404)
+      }
+      return reply
+        .headers({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' })
+        .send(html)
+    }
+  )
   app.post(
     '/api/v1/batch/runs',
     {
@@ -225,8 +304,45 @@ export function batchRoutes(app: Routes, { reader, share, clock }: RouteTools): 
     }
   )
 
+  function reportPage(date: string): string {
+    return `${config.browserUrl}/api/v1/batch/reports/${date}`
+  }
+
+  /** Where the report is that a run has published, by the run. A lake that cannot be read hides no run. */
+  async function reportsByRun(): Promise<ReadonlyMap<string, string>> {
+    const found = await reports.list().catch(() => [])
+    return new Map(found.map(({ run, date }) => [run, reportPage(date)]))
+  }
+
+  function runRow(
+    run: RunDocument,
+    published: ReadonlyMap<string, string>
+  ): RunsAnswer['runs'][number] {
+    const [startedMs, endedMs] = [timeOf(run.startedAt), timeOf(run.endedAt)]
+    return {
+      run: run._id,
+      job: run.job,
+      kind: run.kind,
+      state: run.state,
+      cause: run.cause,
+      schedule: run.schedule,
+      occurrence: timeOf(run.occurrence),
+      queuedAt: run.queuedAt.getTime(),
+      startedAt: startedMs,
+      endedAt: endedMs,
+      took: startedMs === null ? null : Math.max(0, (endedMs ?? clock.now()) - startedMs) / 1000,
+      error: run.error,
+      page: `${config.browserUrl}/batch#${encodeURIComponent(run._id)}`,
+      report: published.get(run._id) ?? null
+    }
+  }
+
   async function runFacts(id: string): Promise<RunAnswer> {
-    const [run, stored] = await Promise.all([reader.run(id), reader.taskRuns(id)])
+    const [run, stored, published] = await Promise.all([
+      reader.run(id),
+      reader.taskRuns(id),
+      reportsByRun()
+    ])
     if (run === undefined) throw Object.assign(new Error(noRun(id).message), { statusCode: 404 })
     const after = new Map(run.tasks.map((task) => [task.name, task.after]))
     const states = new Map(stored.map(({ task, state }) => [task, state]))
@@ -234,6 +350,7 @@ export function batchRoutes(app: Routes, { reader, share, clock }: RouteTools): 
       tasks: stored.map((task) => ({
         task: task.task,
         after: [...(after.get(task.task) ?? [])],
+        isErrorHandler: !after.has(task.task),
         state: task.state,
         attempt: task.attempt,
         owner: task.owner,
@@ -254,25 +371,9 @@ export function batchRoutes(app: Routes, { reader, share, clock }: RouteTools): 
           tail: one.tail
         }))
       })),
-      run: { ...runRow(run), parameters: { ...run.parameters } },
+      run: { ...runRow(run, published), parameters: { ...run.parameters } },
       graph: drawGraph({ name: run.job, kind: run.kind, tasks: run.tasks }, states)
     }
-  }
-}
-
-function runRow(run: RunDocument): RunsAnswer['runs'][number] {
-  return {
-    run: run._id,
-    job: run.job,
-    kind: run.kind,
-    state: run.state,
-    cause: run.cause,
-    schedule: run.schedule,
-    occurrence: timeOf(run.occurrence),
-    queuedAt: run.queuedAt.getTime(),
-    startedAt: timeOf(run.startedAt),
-    endedAt: timeOf(run.endedAt),
-    error: run.error
   }
 }
 

@@ -17,9 +17,10 @@ interface RunArguments {
 const line = commandLine({
   name: 'batch',
   purpose: 'Runs a flow or a sequence to its end in this process, and prints its progress.',
-  forms: ['-- run NAME [--date D] [--param NAME=VALUE]… [--queue | --dry-run]'],
+  forms: ['-- run NAME [--date D] [--symbol A,B] [--param NAME=VALUE]… [--queue | --dry-run]'],
   options: {
     date: ['text', 'YYYY-MM-DD', 'trading date of the run; that of now unless given'],
+    symbol: ['text', 'A,B', 'the parameter symbol, for jobs that take it'],
     param: ['texts', 'NAME=VALUE', 'a parameter; may be given several times'],
     queue: ['flag', 'leave it to the workers, and do not wait for its end'],
     'dry-run': ['flag', 'check it and print what would be run, and store nothing']
@@ -43,10 +44,15 @@ const line = commandLine({
       if (key === '') given.mistake(`--param ${text} found, expected NAME=VALUE`)
       return [key, value] as const
     })
+    const symbol = given.text('symbol')
     const isQueued = given.flag('queue')
     const isDryRun = given.flag('dry-run')
     if (isQueued && isDryRun) given.mistake('--queue and --dry-run found, expected one of them')
-    const parameters = { ...Object.fromEntries(pairs), ...(date !== undefined && { date }) }
+    const parameters = {
+      ...Object.fromEntries(pairs),
+      ...(date !== undefined && { date }),
+      ...(symbol !== undefined && { symbol })
+    }
     return { name, parameters, isQueued, isDryRun }
   }
 })
@@ -64,7 +70,9 @@ export const run: SubCommand = {
       ...line,
       async run(args, terminal) {
         const batchDir = readBatchDir(env)
-        if (args.isDryRun) return printPlan(await findJob(args.name, batchDir), terminal)
+        if (args.isDryRun) {
+          return printPlan(await findJob(args.name, batchDir), args.parameters, terminal)
+        }
         const config = readConfig(env)
         return runJob(args, config, terminal)
       }
@@ -88,7 +96,13 @@ async function runJob(args: RunArguments, config: BatchConfig, terminal: Termina
   })
 }
 
-function printPlan({ spec, commands, errorHandler }: Job, { write }: Pick<Terminal, 'write'>): 0 {
+function printPlan(
+  job: Job,
+  parameters: RunArguments['parameters'],
+  { write }: Pick<Terminal, 'write'>
+): 0 {
+  const { spec, errorHandler } = job
+  const { commands } = newRun(job, { cause: 'command', parameters })
   write(drawGraph(spec))
   for (const { name } of [...spec.tasks, ...(errorHandler === null ? [] : [errorHandler])]) {
     const command = commands.get(name)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { TapedeckError } from '@tapedeck/core'
-import { checkGraph, readSequence, type Sequence } from '@tapedeck/domain'
+import { checkGraph, commandFor, readSequence, type Sequence } from '@tapedeck/domain'
 import fc from 'fast-check'
 
 const MODULES = {
@@ -75,7 +75,11 @@ describe('readSequence()', () => {
         ['extract-2', 'extract', 'node', 'extract.ts', '--day', 'today']
       ]
     )
-    assert.deepEqual(errorHandler, { module: 'error_handler', words: ['node', 'tell.ts'] })
+    assert.deepEqual(errorHandler, {
+      module: 'error_handler',
+      words: ['node', 'tell.ts'],
+      parameters: new Map()
+    })
     assert.equal(read([{ module_name: 'a' }], { a: { cmd: 'a' } }).errorHandler, undefined)
   })
 
@@ -113,7 +117,7 @@ describe('readSequence()', () => {
         'modules.json, module \'broken\': backoff "none" found, expected fixed or exponential',
         'modules.json, module \'broken\': timeout "5 parsecs" found, expected a duration such as 250ms, 10s, 5m, 24h or 7d, at least 1ms, at most 7d',
         "modules.json, module 'No Name': expected a name of 1 to 100 letters a to z, digits, _ and -, with a letter or digit first",
-        "modules.json, module 'odd': 'command' found, expected cmd, flags, retries, retry_delay, backoff, timeout",
+        "modules.json, module 'odd': 'command' found, expected cmd, flags, parameters, retries, retry_delay, backoff, timeout",
         'modules.json, module \'odd\': cmd nothing found, expected a command such as "node load.ts", or its words as a list',
         "modules.json, module 'odd', flags: 'out' found, expected input, output, config",
         'modules.json, module \'odd\', flags: input "i" found, expected an option such as "-i"',
@@ -163,5 +167,29 @@ describe('readSequence()', () => {
         assert.equal(commands.size, steps.length)
       })
     )
+  })
+
+  it('gives parameters of a run to the options of a module, and no option without a value', () => {
+    const audit = {
+      cmd: 'node audit.ts',
+      parameters: { date: ['--from', '--to'], symbol: '--symbols' }
+    }
+    const { commands } = read([{ module_name: 'audit', output: 'out' }], { audit })
+    const command = commands.get('audit')
+    assert.ok(command !== undefined)
+    assert.deepEqual(commandFor(command, { date: '2026-03-10', other: 'x' }), [
+      ...['node', 'audit.ts', '--output', 'out'],
+      ...['--from', '2026-03-10', '--to', '2026-03-10']
+    ])
+    // A value is one argument, whatever it looks like.
+    assert.deepEqual(commandFor(command, { symbol: 'A B; rm' }).slice(-2), ['--symbols', 'A B; rm'])
+    const wrong = { date: 'date', symbol: [], 'no name': '-x', day: [1] }
+    const mistakes = mistakesOf([{ module_name: 'audit' }], {
+      audit: { ...audit, parameters: wrong }
+    })
+    assert.equal(mistakes.length, 4)
+    assert.match(mistakes[0] ?? '', /parameters: date "date" found, expected .* "--date"/)
+    const noObject = mistakesOf([{ module_name: 'audit' }], { audit: { cmd: 'x', parameters: 3 } })
+    assert.match(noObject[0] ?? '', /parameters 3 found, expected an object/)
   })
 })

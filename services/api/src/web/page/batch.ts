@@ -1,12 +1,17 @@
 import { ApiError, ask, persistently, sendChange } from './api.ts'
 import { $, html, setText, typed } from './dom.ts'
 import { agoText, momentText } from './format.ts'
-import type { BatchRun, RunAccount, RunList, ScheduleList } from './rows.ts'
+import { RunGraph, type ShownTask } from './graph.ts'
+import type { BatchRun, ReportList, RunAccount, RunList, ScheduleList } from './rows.ts'
 import { askToken, forgetToken, keepToken, setUpToken, storedToken } from './token.ts'
 
-/** How often the page asks, ms; a hidden one asks nothing. */
-const EVERY_MS = 2000
+/**
+ * How often the page asks, ms; a hidden one asks nothing. What has not changed is answered by 304 without a body
+ * (docs/adr/0055-the-page-of-runs-asks.md).
+ */
+const EVERY_MS = { active: 1000, quiet: 3000, rarely: 10_000 } as const
 const MOST_RUNS = 100
+const MOST_REPORTS = 30
 const WHY_TOKEN = 'Starting and stopping runs needs a token of the api with scope write.'
 
 let chosen = decodeURIComponent(location.hash.slice(1))
@@ -14,6 +19,9 @@ let chosen = decodeURIComponent(location.hash.slice(1))
 let needsOtherToken = false
 /** Tasks whose details are open. */
 const open = new Set<string>()
+const graph = new RunGraph($('run-graph'), openTask)
+/** Whether a run on show is not over. */
+let isActive = true
 
 setUpToken()
 setUpForm()
@@ -24,9 +32,15 @@ addEventListener('hashchange', () => choose(decodeURIComponent(location.hash.sli
 void follow()
 
 async function follow(): Promise<never> {
-  for (;;) {
-    if (!document.hidden) await Promise.all([showRuns(), showRun(), showSchedules()])
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS))
+  for (let rareMs = -Infinity; ;) {
+    if (!document.hidden) {
+      const isDue = performance.now() - rareMs >= EVERY_MS.rarely
+      if (isDue) rareMs = performance.now()
+      const rare = isDue ? [showSchedules(), showReports()] : []
+      await Promise.all([showRuns(), showRun(), ...rare])
+    }
+    const waitMs = isActive ? EVERY_MS.active : EVERY_MS.quiet
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
   }
 }
 
@@ -57,6 +71,7 @@ async function showRuns(): Promise<void> {
     replace('request-list', requests.map(requestItem))
     replace('run-list', runs.map(runItem))
     $('runs-empty').hidden = runs.length + requests.length > 0
+    isActive = requests.length > 0 || runs.some(({ endedAt }) => endedAt === null)
     if (chosen === '' && runs[0] !== undefined) choose(runs[0].run)
   })
 }
@@ -84,7 +99,7 @@ function runItem(run: BatchRun): HTMLElement {
     html('span', 'name', run.job),
     html('span', `badge ${run.state}`, run.state),
     html('small', 'muted', `${momentText(when, 0)} · ${run.schedule ?? run.cause}`),
-    html('small', 'muted', durationText(run))
+    html('small', 'muted number', durationText(run))
   )
   if (run.error !== null) button.append(html('small', 'bad-text wide', run.error))
   button.addEventListener('click', () => choose(run.run))
@@ -126,8 +141,13 @@ async function showRun(): Promise<void> {
   const asked = chosen
   if (asked === '') return
   await inPanel('run-panel', async () => {
-    const { run, graph, tasks } = await ask<RunAccount>(`batch/runs/${encodeURIComponent(asked)}`)
+    const account = await ask<RunAccount>(`batch/runs/${encodeURIComponent(asked)}`)
     if (asked !== chosen) return
+    const { run, tasks } = account
+    const isDrawn = graph.show(tasks.flatMap((task) => shownTask(task, tasks)))
+    $('run-text').classList.toggle('sr', isDrawn)
+    setText($('run-text'), account.graph)
+    showReportLink(run.report)
     setText($('run-title'), run.run)
     setText($('run-badge'), run.state)
     $('run-badge').className = `badge ${run.state}`
@@ -135,9 +155,40 @@ async function showRun(): Promise<void> {
     $('stop').hidden = run.endedAt !== null
     setText($('run-error'), run.error ?? '')
     setText($('run-facts'), factsOf(run))
-    setText($('run-graph'), graph)
     replace('task-list', tasks.map(taskItem))
   })
+}
+
+function showReportLink(report: string | null): void {
+  const link = typed('run-report', HTMLAnchorElement)
+  link.hidden = report === null
+  // The address of the answer is for Grafana; this page may be open under another one.
+  if (report !== null) link.href = new URL(report).pathname
+}
+
+/** A task in the graph; the error handler stands behind what has failed, and nowhere before it runs. */
+function shownTask(
+  task: RunAccount['tasks'][number],
+  all: RunAccount['tasks']
+): readonly ShownTask[] {
+  if (task.isErrorHandler && task.attempt === 0) return []
+  const failed = all.filter((one) => one.state === 'failed' && !one.isErrorHandler)
+  const after = task.isErrorHandler ? failed.map((one) => one.task) : task.after
+  const tries = task.attempt > 1 ? [`try ${task.attempt}`] : []
+  const about = [durationText(task), ...tries].filter((text) => text !== '').join(', ')
+  return [{ ...task, after, about }]
+}
+
+function openTask(task: string): void {
+  open.add(task)
+  const summary = [...document.querySelectorAll<HTMLElement>('#task-list summary')].find(
+    ({ dataset }) => dataset['key'] === task
+  )
+  const details = summary?.parentElement
+  if (!(details instanceof HTMLDetailsElement)) return
+  details.open = true
+  details.scrollIntoView({ block: 'nearest' })
+  summary?.focus({ preventScroll: true })
 }
 
 function factsOf(run: RunAccount['run']): string {
@@ -146,7 +197,9 @@ function factsOf(run: RunAccount['run']): string {
   return [
     `${run.kind} ${run.job}, by ${source}`,
     `queued ${momentText(run.queuedAt, 0)}`,
-    durationText(run) === '' ? 'not begun' : `took ${durationText(run)}`,
+    durationText(run) === ''
+      ? 'not begun'
+      : `${run.endedAt === null ? 'running for' : 'took'} ${durationText(run)}`,
     ...parameters
   ].join(' · ')
 }
@@ -163,7 +216,7 @@ function taskItem(task: RunAccount['tasks'][number]): HTMLElement {
   summary.append(
     html('strong', '', task.task),
     html('span', `badge ${task.state}`, task.state),
-    html('span', 'muted', task.attempt === 0 ? '' : `attempt ${task.attempt}`),
+    html('span', 'muted', task.attempt < 2 ? '' : `attempt ${task.attempt}`),
     html('span', 'muted number', durationText(task))
   )
   details.append(summary)
@@ -184,6 +237,25 @@ async function showSchedules(): Promise<void> {
     replace('schedule-list', schedules.map(scheduleItem))
     $('schedules-empty').hidden = schedules.length > 0
   })
+}
+
+async function showReports(): Promise<void> {
+  await inPanel('schedules-panel', async () => {
+    const { reports } = await ask<ReportList>('batch/reports')
+    replace('report-list', reports.slice(0, MOST_REPORTS).map(reportItem))
+    $('reports-title').hidden = reports.length === 0
+  })
+}
+
+function reportItem({ date, page, publishedAt }: ReportList['reports'][number]): HTMLElement {
+  const item = html('li', 'report')
+  const link = html('a', 'name', date)
+  link.href = new URL(page).pathname
+  link.target = '_blank'
+  link.rel = 'noopener'
+  link.dataset['key'] = date
+  item.append(link, html('small', 'muted', `made ${momentText(publishedAt, 0)}`))
+  return item
 }
 
 function scheduleItem(one: ScheduleList['schedules'][number]): HTMLElement {

@@ -1,6 +1,6 @@
 import type { BarRow } from '@tapedeck/client'
 import type { BarTradesAnswer } from '../../routes/bars.ts'
-import type { RunAnswer, RunsAnswer, SchedulesAnswer } from '../../routes/batch.ts'
+import type { ReportsAnswer, RunAnswer, RunsAnswer, SchedulesAnswer } from '../../routes/batch.ts'
 import type { FeedAnswer, GapsAnswer } from '../../routes/feed.ts'
 import type { ForecastsAnswer } from '../../routes/forecasts.ts'
 import type { ScoredSeries, SummaryAnswer } from '../../routes/scores.ts'
@@ -26,3 +26,4 @@ export type RunList = RunsAnswer
 export type BatchRun = RunsAnswer['runs'][number]
 export type RunAccount = RunAnswer
 export type ScheduleList = SchedulesAnswer
+export type ReportList = ReportsAnswer

@@ -75,7 +75,7 @@ export function setUpToken(): void {
     const token = storedToken()
     if (!(link instanceof HTMLAnchorElement) || token === undefined) return
     event.preventDefault()
-    void openWithToken(link.href, token)
+    void (link.target === '_blank' ? openPage : openWithToken)(link.href, token)
   })
 }
 
@@ -83,4 +83,14 @@ export function setUpToken(): void {
 async function openWithToken(url: string, token: string): Promise<void> {
   const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } })
   location.assign(URL.createObjectURL(await answer.blob()))
+}
+
+/**
+ * Opens a page that the api answers, such as a report. As a blob it would be under the policy of this page, which forbids its
+ * styles: so the token stands in its address, where it is needed.
+ */
+async function openPage(url: string, token: string): Promise<void> {
+  const { status } = await fetch(url, { method: 'HEAD' })
+  const address = status === 401 ? `${url}?token=${encodeURIComponent(token)}` : url
+  window.open(address, '_blank', 'noopener')
 }
