@@ -45,6 +45,7 @@ const dockerfile = await read('services/Dockerfile')
 const OF_COMPOSE_ONLY = ['KAFKA_PORT', 'MONGODB_PORT', 'GRAFANA_PORT']
 const OURS = [
   'SYMBOLS',
+  'API_URL',
   'STREAM_MEMORY',
   'FINNHUB_TOKEN',
   'FINNHUB_URL',

@@ -190,13 +190,13 @@ function orderLayers(layers: readonly Item[][]): void {
 function placeBand(band: readonly (readonly Item[])[], top: number): number {
   const inBand = new Set(band.flat())
   for (const layer of band)
-    settle(
+    placeLayer(
       layer,
       layer.map(() => 0)
     )
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     for (const layer of sweep % 2 === 0 ? band : band.toReversed()) {
-      settle(
+      placeLayer(
         layer,
         layer.map((item) => {
           const beside = [...item.up, ...item.down].filter((one) => inBand.has(one))
@@ -215,7 +215,7 @@ function placeBand(band: readonly (readonly Item[])[], top: number): number {
  * Puts the items of a layer as near to where they are wanted as their order and distances allow, by least squares: what
  * would be too close moves as one block (pool adjacent violators).
  */
-function settle(layer: readonly Item[], wanted: readonly number[]): void {
+function placeLayer(layer: readonly Item[], wanted: readonly number[]): void {
   let offset = 0
   const offsets = layer.map((item, at) => {
     const before = layer[at - 1]
