@@ -182,7 +182,10 @@ describe('the page of the batch side', options, () => {
   async function open(
     t: TestContext,
     run: string,
-    { viewport = DESKTOP, colorScheme = 'light' as 'light' | 'dark' } = {}
+    {
+      viewport = DESKTOP,
+      colorScheme = 'light'
+    }: { viewport?: typeof DESKTOP; colorScheme?: 'light' | 'dark' } = {}
   ) {
     const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' })
     t.after(() => context.close())
@@ -235,7 +238,7 @@ describe('the page of the batch side', options, () => {
     const labels = await tasks.evaluateAll((all) =>
       all.map((one) => one.getAttribute('aria-label'))
     )
-    assert.deepEqual(labels.toSorted(), [
+    assert.deepEqual(labels.map(String).toSorted(), [
       'audit failed · 12.5 s',
       'forecasts succeeded · 4.0 s',
       'tell skipped; after audit, forecasts'

@@ -240,8 +240,6 @@ function parametersOf(place: string, found: unknown, mistakes: string[]): Module
     )
     return new Map()
   }
-  const isOption = (one: unknown): one is string =>
-    typeof one === 'string' && /^-[^\s\0]*$/.test(one)
   return new Map(
     Object.entries(found).map(([name, value]) => {
       const options: readonly unknown[] = Array.isArray(value) ? value : [value]
@@ -255,6 +253,10 @@ function parametersOf(place: string, found: unknown, mistakes: string[]): Module
       return [name, []]
     })
   )
+}
+
+function isOption(one: unknown): one is string {
+  return typeof one === 'string' && /^-[^\s\0]*$/.test(one)
 }
 
 interface Step {

@@ -178,8 +178,14 @@ describe('readSequence()', () => {
     const command = commands.get('audit')
     assert.ok(command !== undefined)
     assert.deepEqual(commandFor(command, { date: '2026-03-10', other: 'x' }), [
-      ...['node', 'audit.ts', '--output', 'out'],
-      ...['--from', '2026-03-10', '--to', '2026-03-10']
+      'node',
+      'audit.ts',
+      '--output',
+      'out',
+      '--from',
+      '2026-03-10',
+      '--to',
+      '2026-03-10'
     ])
     // A value is one argument, whatever it looks like.
     assert.deepEqual(commandFor(command, { symbol: 'A B; rm' }).slice(-2), ['--symbols', 'A B; rm'])
