@@ -355,9 +355,15 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'services/batch/src/lake',
-    files: 'manifest',
+    files: 'manifest folder-storage',
     tests: ['unit/batch/lake/store.test.ts'],
     why: 'the store writes and reads every manifest'
+  },
+  {
+    folder: 'libs/mongo/src',
+    files: 'rest-snapshots',
+    tests: ['integration/batch/quotes.test.ts'],
+    why: 'the module stores answers as they come, and the newest are read'
   },
   {
     folder: 'libs/mongo/src',

@@ -84,6 +84,7 @@ export {
   type TaskState,
   type TaskStates
 } from './batch/graph.ts'
+export { holidayDifferences, type ListedHoliday } from './holiday-check.ts'
 export { dueOccurrences, nextOccurrences, readSchedules, type Schedule } from './batch/schedule.ts'
 export {
   commandFor,
@@ -156,6 +157,7 @@ export {
   specName,
   type ForecastSpec
 } from './forecast/spec.ts'
+export { checkQuote, isQuoteAlarm, type QuoteLimits } from './quote-check.ts'
 export { RULE_VARIABLES, ruleProblems, rulesOf, type Rules } from './rules.ts'
 export {
   marketState,

@@ -8,14 +8,14 @@ import type { HasTrades } from './trades.ts'
 type HasTape = HasTrades & HasLateTrades & HasBars & HasForecasts
 
 /** The collections of the tape, and the time by which each belongs to a trading date. */
-const TIME_OF = {
+export const CAPTURED_TIME = {
   trades: 'tradedAt',
   late_trades: 'tradedAt',
   bars: 'start',
   forecasts: 'target'
 } as const
 
-export type CapturedCollection = keyof typeof TIME_OF
+export type CapturedCollection = keyof typeof CAPTURED_TIME
 
 /** The documents of one symbol; times are epoch ms, [from, to). */
 export interface CaptureRange {
@@ -40,7 +40,7 @@ export async function* captureLines(
 ): AsyncGenerator<readonly string[]> {
   const collection = collectionOf(database, name)
   for (const filter of await filtersOf(collection, name, range)) {
-    const cursor = collection.find(filter, { sort: { [TIME_OF[name]]: 1 }, batchSize: BATCH })
+    const cursor = collection.find(filter, { sort: { [CAPTURED_TIME[name]]: 1 }, batchSize: BATCH })
     try {
       while (await translated(`Cannot read ${name}`, () => cursor.hasNext())) {
         yield cursor.readBufferedDocuments().map(lineOf)
@@ -79,7 +79,7 @@ async function filtersOf(
   name: CapturedCollection,
   { symbol, fromMs, toMs }: CaptureRange
 ): Promise<Filter<Document>[]> {
-  const times = { [TIME_OF[name]]: { $gte: new Date(fromMs), $lt: new Date(toMs) } }
+  const times = { [CAPTURED_TIME[name]]: { $gte: new Date(fromMs), $lt: new Date(toMs) } }
   if (name === 'trades' || name === 'late_trades') return [{ symbol, ...times }]
   const timeframes = await translated(`Cannot read ${name}`, () =>
     collection.distinct('timeframe', { symbol })

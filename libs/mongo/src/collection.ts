@@ -32,6 +32,12 @@ export const DECISIVE_READS: DbOptions = {
   readPreference: 'primary'
 }
 
+/** The index by which MongoDB removes each document at a time of its own, `expiresAt`. */
+export const OWN_EXPIRY: readonly [IndexSpecification, CreateIndexesOptions] = [
+  { expiresAt: 1 },
+  { expireAfterSeconds: 0 }
+]
+
 /** The part of a Database that a function uses: the collection of this name. */
 export type Has<Name extends string, D extends Document> = { readonly [N in Name]: Collection<D> }
 

@@ -31,6 +31,7 @@ import { FORECAST_ABSENCES, FORECAST_EVENTS } from './forecast-events.ts'
 import { FORECAST_SCORES } from './forecast-scores.ts'
 import { FORECAST_SERIES } from './forecast-series.ts'
 import { FORECASTS } from './forecasts.ts'
+import { REST_SNAPSHOTS } from './rest-snapshots.ts'
 import { RUN_REQUESTS } from './run-requests.ts'
 import { SCHEDULES } from './schedules.ts'
 import type { HasReport } from './shape.ts'
@@ -103,6 +104,10 @@ export const MONGO_VARIABLES = {
     'The same for forecasts, by the end of the bar that they forecast',
     optional(duration(undefined, DAY_MS)),
     'kept permanently'
+  ),
+  SNAPSHOTS_TTL: about(
+    'The same for answers of APIs, such as quotes; the lake keeps them',
+    duration(2 * DAY_MS, 60_000)
   )
 } as const
 
@@ -115,6 +120,7 @@ export interface MongoConfig {
   readonly lateTradesTtlMs?: number | undefined
   readonly barsTtlMs?: ReadonlyMap<Timeframe, number> | undefined
   readonly forecastsTtlMs?: number | undefined
+  readonly snapshotsTtlMs?: number | undefined
 }
 
 const DEFAULT_DATABASE = 'tapedeck'
@@ -131,7 +137,8 @@ export function mongoConfig(values: Values<typeof MONGO_VARIABLES>): MongoConfig
     tradesTtlMs: values.TRADES_TTL,
     lateTradesTtlMs: values.LATE_TRADES_TTL,
     barsTtlMs: values.BARS_TTL,
-    forecastsTtlMs: values.FORECASTS_TTL
+    forecastsTtlMs: values.FORECASTS_TTL,
+    snapshotsTtlMs: values.SNAPSHOTS_TTL
   }
 }
 
@@ -168,7 +175,8 @@ const COLLECTIONS = {
   runs: RUNS,
   taskRuns: TASK_RUNS,
   schedules: SCHEDULES,
-  runRequests: RUN_REQUESTS
+  runRequests: RUN_REQUESTS,
+  restSnapshots: REST_SNAPSHOTS
 } as const
 
 type Collections = {

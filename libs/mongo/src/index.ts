@@ -24,6 +24,7 @@ export type { BarVersion } from './bar-versions.ts'
 export { documentBytes } from './bulk.ts'
 export { abortable, translated } from './failure.ts'
 export {
+  CAPTURED_TIME,
   captureLines,
   countCaptured,
   type CapturedCollection,
@@ -183,6 +184,7 @@ export {
   type RunDocument,
   type RunQuery
 } from './runs.ts'
+export { findQuotes, storeSnapshot, type StoredQuote } from './rest-snapshots.ts'
 export {
   clearShadowBars,
   eachSwap,

@@ -3,6 +3,7 @@ import type { BarDocument } from './bar-document.ts'
 import { BARS } from './bars.ts'
 import { FORECASTS } from './forecasts.ts'
 import { LATE_TRADES } from './late-trades.ts'
+import { REST_SNAPSHOTS } from './rest-snapshots.ts'
 import { TRADES } from './trades.ts'
 
 /** How long documents are kept, ms; undefined: permanently. */
@@ -12,6 +13,7 @@ export interface Retention {
   /** By timeframe; bars of other timeframes are kept. */
   readonly barsTtlMs?: ReadonlyMap<string, number> | undefined
   readonly forecastsTtlMs?: number | undefined
+  readonly snapshotsTtlMs?: number | undefined
 }
 
 /** An index by which MongoDB removes documents. */
@@ -30,7 +32,8 @@ const BARS_PREFIX = 'expire_'
  * looks once a minute for what has expired. An index that somebody else made stays.
  */
 export async function applyRetention(db: Db, retention: Retention): Promise<void> {
-  const { tradesTtlMs, lateTradesTtlMs, forecastsTtlMs, barsTtlMs = new Map() } = retention
+  const { tradesTtlMs, lateTradesTtlMs, forecastsTtlMs, snapshotsTtlMs } = retention
+  const { barsTtlMs = new Map<string, number>() } = retention
   await applyTo(db, TRADES.name, [{ name: 'tradedAt_1', key: { tradedAt: 1 }, ttlMs: tradesTtlMs }])
   // By its receipt: a trade may be a day late, and is then to be seen as long as any other.
   await applyTo(db, LATE_TRADES.name, [
@@ -38,6 +41,9 @@ export async function applyRetention(db: Db, retention: Retention): Promise<void
   ])
   await applyTo(db, FORECASTS.name, [
     { name: 'targetEnd_1', key: { targetEnd: 1 }, ttlMs: forecastsTtlMs }
+  ])
+  await applyTo(db, REST_SNAPSHOTS.name, [
+    { name: 'receivedAt_1', key: { receivedAt: 1 }, ttlMs: snapshotsTtlMs }
   ])
   const ofBars = [...barsTtlMs].map(([timeframe, ttlMs]) => ({
     name: `${BARS_PREFIX}${timeframe}`,

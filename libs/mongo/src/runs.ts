@@ -1,5 +1,5 @@
 import type { RunState, TaskSpec } from '@tapedeck/domain'
-import { CollectionSpec, DURABLE, type Has } from './collection.ts'
+import { CollectionSpec, DURABLE, OWN_EXPIRY, type Has } from './collection.ts'
 import { translated } from './failure.ts'
 import type { HasTaskRuns, TaskRunDocument } from './task-runs.ts'
 
@@ -25,6 +25,8 @@ export interface RunDocument {
   readonly startedAt: Date | null
   readonly endedAt: Date | null
   readonly error: string | null
+  /** MongoDB removes it then; absent: never. */
+  readonly expiresAt?: Date
 }
 
 export const RUNS = new CollectionSpec<RunDocument>('runs', {
@@ -33,7 +35,8 @@ export const RUNS = new CollectionSpec<RunDocument>('runs', {
     [{ state: 1, queuedAt: 1 }],
     [{ job: 1, queuedAt: -1 }],
     [{ queuedAt: -1 }],
-    [{ endedAt: 1 }]
+    [{ endedAt: 1 }],
+    OWN_EXPIRY
   ]
 })
 
@@ -57,6 +60,8 @@ export interface NewRun extends Pick<
   | 'isLocal'
 > {
   readonly queue: string
+  /** How long it is remembered, ms; null: permanently. */
+  readonly keepMs?: number | null
   /** By the name of the task; the tasks without one are functions. */
   readonly commands: ReadonlyMap<string, readonly string[]>
 }
@@ -69,9 +74,10 @@ export interface NewRun extends Pick<
  */
 export async function createRun(
   { runs, taskRuns }: HasRuns & HasTaskRuns,
-  { queue, commands, ...run }: NewRun
+  { queue, commands, keepMs, ...run }: NewRun
 ): Promise<boolean> {
   const { errorHandler } = run
+  const expiry = typeof keepMs === 'number' ? { expiresAt: new Date(Date.now() + keepMs) } : {}
   const specs = errorHandler === null ? run.tasks : [...run.tasks, errorHandler]
   const documents = specs.map(({ name }, index): TaskRunDocument => ({
     _id: `${run._id}/${name}`,
@@ -95,7 +101,8 @@ export async function createRun(
     output: null,
     tail: '',
     error: null,
-    attempts: []
+    attempts: [],
+    ...expiry
   }))
   return translated('Cannot store a run', async () => {
     await taskRuns.bulkWrite(
@@ -114,6 +121,7 @@ export async function createRun(
               { $eq: [{ $type: '$queuedAt' }, 'missing'] },
               {
                 _id,
+                ...expiry,
                 ...Object.fromEntries(
                   Object.entries(fields).map(([name, value]) => [name, { $literal: value }])
                 ),

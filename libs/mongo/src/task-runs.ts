@@ -1,6 +1,6 @@
 import type { TaskState } from '@tapedeck/domain'
 import type { Document } from 'mongodb'
-import { CollectionSpec, DURABLE, type Has } from './collection.ts'
+import { CollectionSpec, DURABLE, OWN_EXPIRY, type Has } from './collection.ts'
 import { translated } from './failure.ts'
 
 /** One try of a task that has ended. */
@@ -56,7 +56,7 @@ export interface TaskRunDocument {
 
 export const TASK_RUNS = new CollectionSpec<TaskRunDocument>('task_runs', {
   writeConcern: DURABLE,
-  indexes: [[{ run: 1, index: 1 }], [{ state: 1, leaseUntil: 1 }]]
+  indexes: [[{ run: 1, index: 1 }], [{ state: 1, leaseUntil: 1 }], OWN_EXPIRY]
 })
 
 export type HasTaskRuns = Has<'taskRuns', TaskRunDocument>

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import {
   about,
+  decimal,
   duration,
   optional,
   readEnv,
@@ -18,6 +19,7 @@ import {
   symbolsVariable,
   type FoldOptions,
   type ForecastSpec,
+  type QuoteLimits,
   type Timeframe
 } from '@tapedeck/domain'
 import { KAFKA_VARIABLES, kafkaConfig, RESULT_TOPIC_VARIABLES, resultTopics } from '@tapedeck/kafka'
@@ -46,6 +48,8 @@ export interface ApiConfig {
   readonly access: AccessConfig
   /** How many symbols the feed's plan allows. */
   readonly maxSymbols: number
+  /** How far quotes may be from the stream. */
+  readonly quotes: QuoteLimits
   /** What is read at one time. */
   readonly budget: BudgetConfig
   /** Where the other services expose metrics. */
@@ -74,6 +78,14 @@ export const API_VARIABLES = {
     whole(100, 0, 10_000)
   ),
   API_READ_WAIT: about('How long a read waits for its turn before 429', duration(3000)),
+  QUOTE_TOLERANCE: about(
+    'A quote that is further from the stream differs, percent of the last trade',
+    decimal(0.5, 0.001, 100)
+  ),
+  QUOTE_MAX_AGE: about(
+    'A quote that was collected before so long is stale',
+    duration(120_000, 1000)
+  ),
   METRICS_URLS,
   API_URL: about(
     'Address at which browsers reach the api, for links on the dashboards',
@@ -123,6 +135,7 @@ export function readConfig(env: Env): ApiConfig {
     mongo: mongoConfig(values),
     access: accessConfig(values),
     maxSymbols: values.FINNHUB_MAX_SYMBOLS,
+    quotes: { tolerancePercent: values.QUOTE_TOLERANCE, maxAgeMs: values.QUOTE_MAX_AGE },
     budget: {
       reads: values.API_READS,
       rows: values.API_READ_ROWS,

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { object, text } from '@tapedeck/client/rows'
 import { assert, didYouMean, hasCode, TapedeckError, type Clock } from '@tapedeck/core'
-import type { ForecastSpec, Timeframe } from '@tapedeck/domain'
+import type { ForecastSpec, QuoteLimits, Timeframe } from '@tapedeck/domain'
 import type { Logger, Metrics } from '@tapedeck/service'
 import type {
   FastifyBaseLogger,
@@ -36,6 +36,7 @@ interface RouteConfig {
   /** The configured symbols. */
   readonly symbols: readonly string[]
   readonly maxSymbols: number
+  readonly quotes: QuoteLimits
   /** The configured forecasts. */
   readonly forecasts: readonly ForecastSpec[]
   /** The configured timeframes. */
@@ -236,6 +237,12 @@ interface Selected {
   readonly fields: readonly string[]
 }
 
+/** Whether a part of an answer is a list, or an object with one. */
+function hasList(value: unknown): boolean {
+  if (Array.isArray(value)) return true
+  return typeof value === 'object' && value !== null && Object.values(value).some(Array.isArray)
+}
+
 /** The first list in the schema of an answer, with all fields of its rows; undefined when it has none. */
 export function firstList(schema: object): Selected | undefined {
   const { properties = {} } = schema as {
@@ -286,7 +293,7 @@ function selectedJson(answer: Fields, { name, fields }: Selected): string {
 
 /** An answer without its lists but that one, which stands first. */
 function withoutOtherLists(answer: Fields, name: string): Fields {
-  const others = Object.entries(answer).filter(([, value]) => !Array.isArray(value))
+  const others = Object.entries(answer).filter(([, value]) => !hasList(value))
   return { [name]: answer[name], ...Object.fromEntries(others) }
 }
 

@@ -22,6 +22,7 @@ import {
   findForecasts,
   findForecastScores,
   findGaps,
+  findQuotes,
   findLateTrades,
   findRun,
   findRunRequests,
@@ -66,6 +67,7 @@ import {
   type RunQuery,
   type RunRequestDocument,
   type ScheduleRead,
+  type StoredQuote,
   type SeriesQuery,
   type SubscriptionDocument,
   type TapeQuery,
@@ -125,6 +127,7 @@ export interface Reader {
   feeds(): Promise<readonly FeedStatusDocument[]>
   gaps(query: GapQuery): Promise<readonly FeedGapDocument[]>
   storedUntil(): Promise<number | undefined>
+  quotes(): Promise<readonly StoredQuote[]>
   subscriptions(): Promise<readonly SubscriptionDocument[]>
   setWanted(symbols: readonly string[], wanted: boolean, by: string): Promise<void>
   /** Up to where each partition of a topic is stored. */
@@ -218,6 +221,7 @@ export function databaseReader(
     forecastAbsences: (query) => use((connected) => findForecastAbsences(connected, query, limit)),
     feeds: () => use((connected) => findFeeds(connected, limit)),
     gaps: (query) => use((connected) => findGaps(connected, query, limit)),
+    quotes: () => use((connected) => findQuotes(connected, limit)),
     storedUntil: () => use((connected) => storedUntil(connected, limit)),
     subscriptions: () => use((connected) => readSubscriptions(connected, limit)),
     setWanted: (symbols, wanted, by) =>

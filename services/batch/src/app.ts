@@ -8,7 +8,7 @@ import { findJob, type Job } from './jobs.ts'
 import { batchMetrics } from './metrics.ts'
 import { sharedQueues } from './new-run.ts'
 import { makeRequestedRuns } from './requested-runs.ts'
-import { loadSchedules, openSchedules } from './schedules.ts'
+import { loadSchedules, openSchedules, runningSchedules } from './schedules.ts'
 import { startWorker } from './worker.ts'
 
 /** Runs a worker as a service: it may start before the database. */
@@ -38,13 +38,13 @@ async function work(
 
 /** Runs a beat as a service: it may start before the database. */
 export async function startBatchBeat(config: BatchConfig, context: ServiceContext): Promise<void> {
-  const schedules = await loadSchedules(config.batchDir)
+  const schedules = runningSchedules(await loadSchedules(config.batchDir), config.schedules)
   await keepTime(await openWithHealth('batch-beat', config, context), schedules, config, context)
 }
 
 /** Runs a beat and a worker in one service, as `npm start` does. It may start before the database. */
 export async function startBatch(config: BatchConfig, context: ServiceContext): Promise<void> {
-  const schedules = await loadSchedules(config.batchDir)
+  const schedules = runningSchedules(await loadSchedules(config.batchDir), config.schedules)
   const database = await openWithHealth('batch', config, context)
   const metrics = batchMetrics(context.metrics)
   await work(database, config, context, metrics)

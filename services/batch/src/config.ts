@@ -1,4 +1,15 @@
-import { about, duration, locateServer, readEnv, text, whole, type Env } from '@tapedeck/core'
+import {
+  about,
+  duration,
+  locateServer,
+  optional,
+  readEnv,
+  secret,
+  text,
+  whole,
+  type Env,
+  type Variable
+} from '@tapedeck/core'
 import { MARIADB_VARIABLES } from '@tapedeck/mariadb'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
@@ -6,10 +17,24 @@ import { SERVICE_VARIABLES } from '@tapedeck/service'
 /** The folder of etl_sequences and modules.json that comes with the project. */
 const BATCH_DIR = 'services/batch'
 
+/** Names with commas between. */
+function names(): Variable<readonly string[]> {
+  const of = text(undefined, 'names with commas between, such as quotes')
+  return {
+    ...of,
+    fallback: undefined,
+    parse: (found) => {
+      const all = found.split(',').map((name) => name.trim())
+      return all.every((name) => /^[\w-]+$/.test(name)) ? all : undefined
+    }
+  }
+}
+
 export const BATCH_VARIABLES = {
   ...MONGO_VARIABLES,
   // For its modules.
   ...MARIADB_VARIABLES,
+  FINNHUB_TOKEN: optional(secret()),
   TAPEDECK_DATA_DIR: about(
     'Folder of everything a stack writes; two stacks need two',
     text('./.data', 'a folder')
@@ -17,6 +42,10 @@ export const BATCH_VARIABLES = {
   BATCH_DIR: about(
     'Folder of etl_sequences, modules.json and schedules.json',
     text(BATCH_DIR, 'a folder')
+  ),
+  BATCH_SCHEDULES: about(
+    'Optional schedules of schedules.json that run too, such as `quotes`',
+    optional(names())
   ),
   BATCH_CONCURRENCY: about('Tasks that a batch worker runs at a time', whole(2, 1, 100)),
   BATCH_LEASE: about(
@@ -43,6 +72,8 @@ export interface BatchConfig {
   readonly mongoFrom: string
   readonly dataDir: string
   readonly batchDir: string
+  /** Optional schedules that run. */
+  readonly schedules: readonly string[]
   readonly concurrency: number
   readonly leaseMs: number
   readonly pollMs: number
@@ -64,6 +95,7 @@ export function readConfig(env: Env): BatchConfig {
     mongoFrom: located.from,
     dataDir: values.TAPEDECK_DATA_DIR,
     batchDir: values.BATCH_DIR,
+    schedules: values.BATCH_SCHEDULES ?? [],
     concurrency: values.BATCH_CONCURRENCY,
     leaseMs: values.BATCH_LEASE,
     pollMs: values.BATCH_POLL,
@@ -73,6 +105,12 @@ export function readConfig(env: Env): BatchConfig {
     healthPort: values.BATCH_PORT,
     env: located.env
   }
+}
+
+/** Names of the optional schedules that run. @throws CONFIG_INVALID */
+export function readAskedSchedules(env: Env): readonly string[] {
+  const { BATCH_SCHEDULES } = BATCH_VARIABLES
+  return readEnv(env, { BATCH_SCHEDULES }).BATCH_SCHEDULES ?? []
 }
 
 /** For commands that read only the files of jobs. @throws CONFIG_INVALID */

@@ -14,7 +14,10 @@ import type { Logger } from '@tapedeck/service'
 import type { Job } from './jobs.ts'
 import { newRun } from './new-run.ts'
 
-/** @throws CONFIG_INVALID with every mistake of the file; a folder without schedules.json has none */
+/**
+ * The schedules of a folder; one without schedules.json has none.
+ * @throws CONFIG_INVALID with every mistake of the file
+ */
 export async function loadSchedules(batchDir: string, nowMs = Date.now()): Promise<Schedule[]> {
   const file = path.join(batchDir, 'schedules.json')
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -22,6 +25,27 @@ export async function loadSchedules(batchDir: string, nowMs = Date.now()): Promi
     throw new TapedeckError('CONFIG_INVALID', `Cannot read ${file}: ${error.message}`)
   })
   return readSchedules(text, nowMs)
+}
+
+/**
+ * Those that run: all but the optional ones that are not asked for.
+ * @param asked names of optional schedules, of BATCH_SCHEDULES
+ * @throws CONFIG_INVALID for a name that no schedule has
+ */
+export function runningSchedules(
+  schedules: readonly Schedule[],
+  asked: readonly string[]
+): Schedule[] {
+  const unknown = asked.filter((name) => !schedules.some((one) => one.name === name))
+  if (unknown.length > 0) {
+    const optional = schedules.filter(({ isOptional }) => isOptional).map(({ name }) => name)
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `BATCH_SCHEDULES: '${unknown.join(', ')}' found, expected names of schedules.json such as ` +
+        (optional.join(', ') || 'none, because none is optional')
+    )
+  }
+  return schedules.filter(({ name, isOptional }) => !isOptional || asked.includes(name))
 }
 
 interface ScheduleOptions {
@@ -80,16 +104,16 @@ export async function openSchedules({
 async function makeRuns(
   database: Database,
   job: Job,
-  { name, parameters }: Schedule,
+  { name, parameters, keepMs }: Schedule,
   occurrencesMs: readonly number[]
 ): Promise<number> {
   let made = 0
   for (const occurrenceMs of occurrencesMs) {
     const scheduled = { schedule: name, occurrenceMs }
-    const isNew = await createRun(
-      database,
-      newRun(job, { cause: 'schedule', parameters, scheduled })
-    )
+    const isNew = await createRun(database, {
+      ...newRun(job, { cause: 'schedule', parameters, scheduled }),
+      keepMs
+    })
     if (isNew) made += 1
   }
   return made

@@ -6,7 +6,7 @@ export { watchlistCsv } from './flows/watchlist-csv.ts'
 export { findJob, type Job } from './jobs.ts'
 export { newRun, sharedQueues } from './new-run.ts'
 export { makeRequestedRuns } from './requested-runs.ts'
-export { loadSchedules, openSchedules } from './schedules.ts'
+export { loadSchedules, openSchedules, runningSchedules } from './schedules.ts'
 export { startWorker } from './worker.ts'
 export { LAKE_VARIABLES, RUN_VARIABLES } from './lake/config.ts'
 export { captureTape } from './lake/capture-tape.ts'
@@ -22,4 +22,4 @@ export {
   signedPercent,
   sparkline
 } from './lake/report-charts.ts'
-export { askRest, readRestSource, type RestAnswer } from './lake/rest-source.ts'
+export { askRest, readRestSource, turnOf, type RestAnswer } from './lake/rest-source.ts'

@@ -2,7 +2,7 @@ import type { Env } from '@tapedeck/core'
 
 /** The settings that hold a secret, each with the services that read it; nothing else is given them. */
 const SECRETS: Readonly<Record<string, readonly string[]>> = {
-  FINNHUB_TOKEN: ['producer'],
+  FINNHUB_TOKEN: ['producer', 'batch'],
   ALPACA_KEY_ID: ['producer'],
   ALPACA_SECRET_KEY: ['producer'],
   SIMULATOR_TOKEN: ['simulator'],

@@ -40,6 +40,8 @@ interface Service {
   readonly after?: string
   /** Services of stage 1 stop first, then those of stage 2. */
   readonly stopStage: 1 | 2
+  /** What it alone is told by a stack whose feed is simulated. */
+  readonly simulated?: (ports: ServicePorts) => Env
   /** The address to show; unless given, that of /readyz. */
   readonly address?: (config: StackConfig, ports: ServicePorts) => string
 }
@@ -60,7 +62,15 @@ const SERVICES: readonly Service[] = [
     stopStage: 2,
     address: ({ apiHost }, { API_PORT }) => pageUrl(apiHost, API_PORT)
   },
-  { name: 'batch', port: 'BATCH_PORT', stopStage: 1 },
+  {
+    name: 'batch',
+    port: 'BATCH_PORT',
+    stopStage: 1,
+    // The producer would check the list of symbols there.
+    simulated: ({ SIMULATOR_PORT }) => ({
+      FINNHUB_REST_URL: `http://${LOCAL}:${SIMULATOR_PORT}/api/v1`
+    })
+  },
   { name: 'producer', port: 'PRODUCER_PORT', after: 'simulator', stopStage: 1 }
 ]
 
@@ -154,14 +164,15 @@ export function planServices(
       .join(',')
   }
   return services.map((service) => {
-    const { name, after, stopStage, address } = service
+    const { name, after, stopStage, address, simulated } = service
+    const own = config.feed === 'simulated' ? simulated?.(ports) : {}
     const readyUrl = `${pageOf(service)}readyz`
     return {
       name,
       stopStage,
       ...(after !== undefined && { after }),
       program: serviceProgram(name),
-      env: withoutSecretsOfOthers(env, name),
+      env: withoutSecretsOfOthers({ ...env, ...own }, name),
       readyUrl,
       address: address?.(config, ports) ?? readyUrl
     }

@@ -4,7 +4,13 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { findJob, loadSchedules, openSchedules, startBeat } from '@tapedeck/batch/testing'
+import {
+  findJob,
+  loadSchedules,
+  openSchedules,
+  runningSchedules,
+  startBeat
+} from '@tapedeck/batch/testing'
 import { openDatabase, findRuns, findSchedules, type Database } from '@tapedeck/mongo'
 import { eventually } from '../../support/eventually.ts'
 import { ownDatabase } from '../../support/own-database.ts'
@@ -132,6 +138,30 @@ describe('schedules', options, () => {
   })
 })
 
+describe('a schedule that keeps its runs for a time', options, () => {
+  it('makes runs and tasks that MongoDB removes then', async (t) => {
+    const { database } = await ownDatabase(t)
+    const batchDir = await folderWith(t, { often: { job: 'tick', every: '1s', keep: '2h' } })
+    const { makeDueRuns } = await openFolder(database, batchDir)
+    await lookedAt(database, 'often', 5000)
+    const made = await makeDueRuns()
+    assert.ok(made > 0)
+    for (const name of ['runs', 'task_runs']) {
+      const collection = database.db.collection(name)
+      const found = await collection.find<{ expiresAt?: Date }>({}).toArray()
+      assert.equal(found.length, made)
+      const inMs = (found[0]?.expiresAt?.getTime() ?? 0) - Date.now()
+      assert.ok(inMs > 3_600_000 && inMs <= 7_200_000, String(inMs))
+      const indexes = await collection.listIndexes().toArray()
+      assert.ok(
+        indexes.some(
+          ({ key, expireAfterSeconds }) => 'expiresAt' in key && expireAfterSeconds === 0
+        )
+      )
+    }
+  })
+})
+
 describe('npm run batch -- schedules', options, () => {
   const shown = async (batchDir: string, ...args: string[]) =>
     promisify(execFile)(
@@ -170,7 +200,14 @@ describe('npm run batch -- schedules', options, () => {
 
   it('shows those that come with the project, whose jobs are there', async () => {
     const batchDir = path.join(ROOT, 'services/batch')
-    for (const { job } of await loadSchedules(batchDir)) await findJob(job, batchDir)
-    await shown(batchDir)
+    const all = await loadSchedules(batchDir)
+    for (const { job } of all) await findJob(job, batchDir)
+    const { stdout } = await shown(batchDir)
+    assert.match(stdout, /quotes +quotes .*off: BATCH_SCHEDULES=quotes starts it/)
+    const namesOf = (asked: readonly string[]) =>
+      runningSchedules(all, asked).map(({ name }) => name)
+    assert.ok(!namesOf([]).includes('quotes'))
+    assert.deepEqual(namesOf(['quotes']), [...namesOf([]), 'quotes'])
+    assert.throws(() => namesOf(['qoutes']), /'qoutes' found, expected names .* such as quotes/)
   })
 })

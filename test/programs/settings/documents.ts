@@ -107,6 +107,7 @@ export const SECTIONS: readonly Section[] = [
       'LATE_TRADES_TTL',
       'BARS_TTL',
       'FORECASTS_TTL',
+      'SNAPSHOTS_TTL',
       'KAFKA_RETENTION',
       'KAFKA_RETENTION_BYTES'
     ]
@@ -137,6 +138,8 @@ export const SECTIONS: readonly Section[] = [
       'API_READ_ROWS',
       'API_READ_QUEUE',
       'API_READ_WAIT',
+      'QUOTE_TOLERANCE',
+      'QUOTE_MAX_AGE',
       'STREAM_MEMORY',
       'METRICS_URLS',
       'HEALTH_HOST',

@@ -28,6 +28,7 @@ function emptyReader(parts: Partial<Reader> = {}): Reader {
     forecastEvents: async () => [],
     forecastAbsences: async () => [],
     feeds: async () => [],
+    quotes: async () => [],
     gaps: async () => [],
     storedUntil: async () => Infinity,
     subscriptions: async () => [],

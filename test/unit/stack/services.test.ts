@@ -24,7 +24,11 @@ describe('planServices()', () => {
       plans.map(({ name }) => name),
       ['simulator', 'consumer', 'api', 'batch', 'producer']
     )
+    const batch = plans.find(({ name }) => name === 'batch')?.env
+    assert.equal(batch?.['FINNHUB_REST_URL'], 'http://127.0.0.1:1/api/v1')
+    assert.equal(batch?.['FINNHUB_TOKEN'], 'simulated')
     const env = plans.at(-1)?.env
+    assert.equal(env?.['FINNHUB_REST_URL'], undefined)
     assert.equal(env?.['FINNHUB_URL'], 'ws://127.0.0.1:1')
     assert.equal(env?.['FEED_NAME'], 'simulated')
     assert.equal(env?.['SYMBOLS'], 'AAPL')

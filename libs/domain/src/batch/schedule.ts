@@ -16,6 +16,10 @@ export interface Schedule {
   readonly job: string
   readonly parameters: Readonly<Record<string, string>>
   readonly misfire: Misfire
+  /** Runs only where BATCH_SCHEDULES names it. */
+  readonly isOptional: boolean
+  /** How long its runs are remembered, ms; null: permanently. */
+  readonly keepMs: number | null
   /** The IANA zone of its times. */
   readonly zone: string
   readonly text: string
@@ -61,9 +65,10 @@ const FIELDS: Readonly<Record<(typeof KINDS)[number], readonly string[]>> = {
   sun: ['lat', 'lon', 'offset'],
   market: ['offset']
 }
-const COMMON_FIELDS = ['job', 'parameters', 'misfire', 'tz']
+const COMMON_FIELDS = ['job', 'parameters', 'misfire', 'tz', 'optional', 'keep']
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 /** Longer than any polar night. */
 const SUN_HORIZON_DAYS = 800
 
@@ -110,7 +115,7 @@ function readSchedule(
   }
   const known = [...KINDS, ...COMMON_FIELDS, ...kinds.flatMap((one) => FIELDS[one])]
   unknownFields(place, value, known, mistakes)
-  const { job, parameters = {}, misfire = MISFIRES[0] } = value
+  const { job, parameters = {}, misfire = MISFIRES[0], optional = false } = value
   if (typeof job !== 'string' || !BATCH_NAME.test(job)) {
     problem(`job ${shown(job)} found, expected the name of a flow or a sequence`)
   }
@@ -119,6 +124,10 @@ function readSchedule(
   if (!isTexts) problem(`parameters ${shown(parameters)} found, expected texts by name`)
   const policy = MISFIRES.find((one) => one === misfire)
   if (policy === undefined) problem(`misfire ${shown(misfire)} found, expected skip, last or all`)
+  if (typeof optional !== 'boolean') {
+    problem(`optional ${shown(optional)} found, expected true or false`)
+  }
+  const keepMs = keepOf(value['keep'], problem)
   const zone = value['tz'] ?? (kind === 'market' ? 'America/New_York' : 'UTC')
   if (!isZone(zone)) problem(`tz ${shown(zone)} found, expected a time zone such as Europe/London`)
   if (mistakes.length > before || kind === undefined) return undefined
@@ -130,6 +139,8 @@ function readSchedule(
     job: job as string,
     parameters: parameters as Schedule['parameters'],
     misfire: policy ?? MISFIRES[0],
+    isOptional: optional === true,
+    keepMs,
     zone: zone as string,
     text: textOf(kind, value),
     rule,
@@ -138,6 +149,15 @@ function readSchedule(
   if (nextOccurrences(schedule, nowMs, 1).length > 0) return schedule
   problem(`${schedule.text} never fires, expected a time that comes`)
   return undefined
+}
+
+/** A run may last as long as its tasks may, so an hour is the least. */
+function keepOf(found: unknown, problem: (text: string) => void): number | null {
+  if (found === undefined) return null
+  const { parse, expected } = duration(undefined, HOUR_MS)
+  const keepMs = typeof found === 'string' ? parse(found) : undefined
+  if (keepMs === undefined) problem(`keep ${shown(found)} found, expected ${expected}`)
+  return keepMs ?? null
 }
 
 function ruleOf(

@@ -11,9 +11,11 @@ import {
   texts,
   whole,
   wholeOrNull,
+  words,
   type Routes,
   type RouteTools
 } from '../http.ts'
+import { quoteChecks } from '../quote-checks.ts'
 import { FIELDS, LIMIT, query, TIME, timeRange } from '../query.ts'
 
 const FEED = object({
@@ -42,6 +44,21 @@ const FEED = object({
       askedAgainAt: wholeOrNull
     }),
     updatedAt: whole
+  }),
+  quotes: object({
+    isAlarm: flag,
+    text,
+    symbols: rows({
+      symbol: text,
+      verdict: words('agrees', 'differs', 'stale', 'missing', 'no trade', 'closed'),
+      quotedAt: wholeOrNull,
+      receivedAt: wholeOrNull,
+      price: numberOrNull,
+      lastPrice: numberOrNull,
+      lastTradeAt: wholeOrNull,
+      differencePercent: numberOrNull,
+      ageSeconds: numberOrNull
+    })
   }),
   gaps: rows({
     id: text,
@@ -81,13 +98,14 @@ const FEED_GAPS = 50
 const SKEW_MS = 60_000
 
 /** Routes for the state of the feeds and their outages. */
-export function feedRoutes(app: Routes, { reader, share, clock }: RouteTools): void {
+export function feedRoutes(app: Routes, { reader, config, share, clock }: RouteTools): void {
   app.get(
     '/api/v1/feed',
     {
       config: { scope: 'read' },
       schema: {
-        summary: 'The state of each feed, in words, and its newest outages',
+        summary:
+          'The state of each feed, in words, how quotes agree with it, and its newest outages',
         querystring: query({ fields: FIELDS }),
         response: answers(FEED)
       }
@@ -95,13 +113,15 @@ export function feedRoutes(app: Routes, { reader, share, clock }: RouteTools): v
     async (_request, reply) =>
       share(reply, FEED, {}, async () => {
         const nowMs = clock.now()
-        const [feeds, storedMs, gaps] = await Promise.all([
+        const [feeds, storedMs, quotes, gaps] = await Promise.all([
           reader.feeds(),
           reader.storedUntil(),
+          reader.quotes(),
           reader.gaps({ fromMs: 0, toMs: nowMs + SKEW_MS, limit: FEED_GAPS })
         ])
         return {
           feeds: feeds.map((feed) => feedRow(feed, storedMs, nowMs)),
+          quotes: quoteChecks(feeds, quotes, nowMs, config.quotes),
           gaps: gaps.map((gap) => gapRow(gap, nowMs))
         }
       })

@@ -1,7 +1,7 @@
 import { commandLine, runCommand, table } from '@tapedeck/core'
 import { nextOccurrences } from '@tapedeck/domain'
-import { readBatchDir } from '../config.ts'
-import { loadSchedules } from '../schedules.ts'
+import { readAskedSchedules, readBatchDir } from '../config.ts'
+import { loadSchedules, runningSchedules } from '../schedules.ts'
 import type { SubCommand } from './sub-command.ts'
 
 const SHOWN = 5
@@ -12,7 +12,10 @@ const line = commandLine({
   purpose: 'Shows when each schedule fires next, in its own time zone.',
   forms: ['-- schedules [--count N]'],
   options: { count: ['text', 'N', `the next N times of each (${SHOWN})`] },
-  settings: { BATCH_DIR: 'folder of schedules.json' },
+  settings: {
+    BATCH_DIR: 'folder of schedules.json',
+    BATCH_SCHEDULES: 'optional schedules that run'
+  },
   exits: ['done', 'failed', 'wrong arguments, or a mistake in schedules.json'],
   example: '-- schedules',
   read: (given) => given.whole('count', 1, MOST_SHOWN) ?? SHOWN
@@ -27,11 +30,15 @@ export const schedules: SubCommand = {
       async run(count, { write }) {
         const nowMs = Date.now()
         const all = await loadSchedules(readBatchDir(env), nowMs)
+        const running = runningSchedules(all, readAskedSchedules(env))
         const rows = all.map((schedule) => {
+          const { name, job, text, misfire } = schedule
+          if (!running.includes(schedule)) {
+            return [[name, job, text, misfire, `off: BATCH_SCHEDULES=${name} starts it`]]
+          }
           const [first = '', ...others] = nextOccurrences(schedule, nowMs, count).map((ms) =>
             zonedText(ms, schedule.zone)
           )
-          const { name, job, text, misfire } = schedule
           return [[name, job, text, misfire, first], ...others.map((at) => ['', '', '', '', at])]
         })
         const head = ['schedule', 'job', 'rule', 'misfire', 'next']

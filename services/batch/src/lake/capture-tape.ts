@@ -7,6 +7,7 @@ import {
   type TradingDate
 } from '@tapedeck/domain'
 import {
+  CAPTURED_TIME,
   captureLines,
   countCaptured,
   storedSymbols,
@@ -14,6 +15,7 @@ import {
   type CaptureRange,
   type Database
 } from '@tapedeck/mongo'
+import type { LineFile } from './line-file.ts'
 import type { Manifest } from './manifest.ts'
 import { checkStopped, type ModuleContext } from './module.ts'
 import { publishing, writeLines } from './publishing.ts'
@@ -132,6 +134,7 @@ async function copyAll(
         for await (const lines of captureLines(database, name, range)) {
           checkStopped(context)
           await file.write(lines)
+          span(file, name, range.symbol, lines)
           context.terminal.progress(`${name}: ${file.lines} copied, at ${range.symbol}`)
         }
       }
@@ -140,6 +143,22 @@ async function copyAll(
     tables.push(table)
   }
   return { tables, copied }
+}
+
+/** Lines come in the order of their times, so the first and the last one of a batch tell. */
+function span(
+  file: LineFile,
+  name: CapturedCollection,
+  symbol: string,
+  lines: readonly string[]
+): void {
+  if (lines.length === 0) return
+  file.span('symbol', symbol)
+  const column = CAPTURED_TIME[name]
+  for (const line of [lines[0], lines.at(-1)]) {
+    const { [column]: at } = JSON.parse(line ?? '{}') as Readonly<Record<string, unknown>>
+    if (typeof at === 'string') file.span(column, at)
+  }
 }
 
 async function countAll(

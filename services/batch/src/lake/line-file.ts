@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import { createGzip, type Gzip } from 'node:zlib'
+import type { Extent } from './manifest.ts'
 
 /** Fast: raw files are read once or twice. */
 const LEVEL = 3
@@ -12,6 +13,7 @@ export class LineFile {
   readonly #done: Promise<void>
   #failure: unknown
   #lines = 0
+  readonly #extents: Record<string, Extent> = {}
 
   private constructor(file: string) {
     this.#gzip = createGzip({ level: LEVEL })
@@ -30,6 +32,17 @@ export class LineFile {
   /** Lines that were written. */
   get lines(): number {
     return this.#lines
+  }
+
+  /** The least and the greatest value of each column that `span` was told of. */
+  get extents(): Readonly<Record<string, Extent>> {
+    return this.#extents
+  }
+
+  /** Notes a value of a column; texts are compared by their code units. */
+  span(column: string, value: string): void {
+    const [least, greatest] = this.#extents[column] ?? [value, value]
+    this.#extents[column] = [value < least ? value : least, value > greatest ? value : greatest]
   }
 
   /** @throws what the file system says, such as ENOSPC */

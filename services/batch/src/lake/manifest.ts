@@ -63,6 +63,62 @@ export interface Manifest {
   readonly facts: Readonly<Record<string, unknown>>
   /** The version before this one, whose files still exist; null for the first. */
   readonly previous: string | null
+  /** Folders that the version before names and this one does not: the next version removes them. */
+  readonly retired: readonly string[]
+}
+
+/** Begins the name of a file that holds many snapshots. */
+export const MERGED = 'merged-'
+
+/** Whether a file is one of those that are published one by one beside each other. */
+export function isSnapshot(file: PublishedFile): boolean {
+  return !fileName(file).startsWith(MERGED)
+}
+
+function fileName({ path }: PublishedFile): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** The folders of the files of tables, each once. */
+export function foldersOf(tables: readonly PublishedTable[]): string[] {
+  const folders = tables.flatMap(({ files }) =>
+    files.map(({ path }) => path.slice(0, path.indexOf('/')))
+  )
+  return [...new Set(folders)]
+}
+
+/** Tables with the files, rows and extents of both; pure. Tables of one name are one. */
+export function appendedTables(
+  before: readonly PublishedTable[],
+  added: readonly PublishedTable[]
+): PublishedTable[] {
+  const names = [...new Set([...before, ...added].map(({ name }) => name))]
+  return names.flatMap((name) => {
+    const [earlier, later] = [before, added].map((tables) =>
+      tables.find((one) => one.name === name)
+    )
+    if (earlier === undefined || later === undefined) return earlier ?? later ?? []
+    return {
+      ...later,
+      rows: earlier.rows + later.rows,
+      extents: unitedExtents(earlier.extents, later.extents),
+      files: [...earlier.files, ...later.files]
+    }
+  })
+}
+
+type Extents = PublishedTable['extents']
+
+/** Of a table without rows there are none. */
+function unitedExtents(a: Extents, b: Extents): Extents {
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])]
+  return Object.fromEntries(
+    names.flatMap((name): [string, Extent][] => {
+      const values = [...(a[name] ?? []), ...(b[name] ?? [])].toSorted()
+      const [least, greatest] = [values[0], values.at(-1)]
+      return least === undefined || greatest === undefined ? [] : [[name, [least, greatest]]]
+    })
+  )
 }
 
 /** `raw/tape` of the command line. @throws CONFIG_INVALID */
@@ -109,5 +165,5 @@ export function parseManifest(file: string, text: string): Manifest {
       `Cannot read the manifest ${file}: another form found, expected a manifest of format 1`
     )
   }
-  return found as Manifest
+  return { retired: [], ...found } as Manifest
 }

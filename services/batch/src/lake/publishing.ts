@@ -7,7 +7,7 @@ import { codeVersion, queryOf } from './sql.ts'
 import type { Draft, DraftTable, Publication, Published } from './store.ts'
 
 /** What a module has made of a date. */
-type Made = Pick<Publication, 'tables' | 'inputs' | 'facts'>
+type Made = Pick<Publication, 'tables' | 'inputs' | 'facts' | 'isAppended'>
 
 /** Publishes what `make` writes into a draft of the module's output. When it fails, nothing is published. */
 export async function publishing(
@@ -70,6 +70,6 @@ export async function writeLines(
   } finally {
     await file.close()
   }
-  const rows = file.lines
-  return { name, format: 'ndjson.gz', rows, columns: [], extents: {}, files: [fileName] }
+  const { lines: rows, extents } = file
+  return { name, format: 'ndjson.gz', rows, columns: [], extents, files: [fileName] }
 }

@@ -1,11 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Manifest } from './manifest.ts'
 import type { ModuleContext } from './module.ts'
 import { deriving } from './publishing.ts'
 import { readReport } from './report-data.ts'
 import { reportPage } from './report-page.ts'
-import { replaceFile, type DraftTable } from './store.ts'
+import type { DraftTable } from './store.ts'
 
 const VIEWS = ['minutes', 'daily', 'liquidity', 'volume_profile', 'correlation', 'forecast_skill']
 
@@ -30,11 +30,10 @@ export async function writeReport(context: ModuleContext): Promise<Manifest> {
     })
     return { tables, facts: refined.manifest.facts }
   })
-  const folder = path.join(store.dir, 'reports')
-  await mkdir(folder, { recursive: true })
+  const places = new Map<string, string>()
   for (const [format, text] of texts) {
-    await replaceFile(path.join(folder, `${date}.${format}`), text)
+    places.set(format, await store.putText(`reports/${date}.${format}`, text))
   }
-  terminal.write(`${manifest.part}: ${path.join(folder, `${date}.html`)}\n`)
+  terminal.write(`${manifest.part}: ${places.get('html')}\n`)
   return manifest
 }

@@ -1,6 +1,7 @@
 import {
   askJson,
   didYouMean,
+  duration,
   fullJitter,
   messageOf,
   RateLimit,
@@ -22,6 +23,10 @@ interface RestRequest {
   readonly paging:
     | { readonly parameter: string; readonly first: number; readonly list: string | undefined }
     | undefined
+  /** Its answers are copied to MongoDB too. */
+  readonly isStored: boolean
+  /** Its answers are compared with our calendar. */
+  readonly isHolidays: boolean
 }
 
 /** A JSON API, as its definition file says. */
@@ -31,12 +36,16 @@ export interface RestSource {
   /** Sent with every request; never in an address, because addresses end up in logs. */
   readonly headers: Readonly<Record<string, string>>
   readonly callsPerMinute: number
+  /** It is asked again and again at this interval, ms, and all answers of a date are kept; undefined: once a date. */
+  readonly everyMs: number | undefined
   readonly requests: readonly RestRequest[]
 }
 
 /** An answer as it was received. */
 export interface RestAnswer {
   readonly request: string
+  /** Null for a request that is not asked for each symbol. */
+  readonly symbol: string | null
   /** Path and query. */
   readonly target: string
   readonly status: number
@@ -47,8 +56,8 @@ export interface RestAnswer {
 
 type Json = Readonly<Record<string, unknown>>
 
-const SOURCE_FIELDS = ['address', 'auth', 'callsPerMinute', 'requests']
-const REQUEST_FIELDS = ['name', 'path', 'query', 'each', 'paging']
+const SOURCE_FIELDS = ['address', 'auth', 'callsPerMinute', 'every', 'requests']
+const REQUEST_FIELDS = ['name', 'path', 'query', 'each', 'paging', 'mongodb', 'check']
 
 /**
  * Reads a definition. Its address and its credentials may come from the environment, which the file names.
@@ -70,6 +79,7 @@ export function readRestSource(file: string, text: string, env: Env): RestSource
   const callsPerMinute = found['callsPerMinute'] ?? 60
   const isRate = Number.isSafeInteger(callsPerMinute) && Number(callsPerMinute) > 0
   if (!isRate) mistakes.push('callsPerMinute is no whole number above 0')
+  const everyMs = readEvery(found['every'], mistakes)
   const list = found['requests']
   if (!Array.isArray(list) || list.length === 0) {
     mistakes.push('requests is no list with an element, expected what to ask')
@@ -83,7 +93,15 @@ export function readRestSource(file: string, text: string, env: Env): RestSource
       `Cannot read the source ${file}: ${mistakes.join('\n  ')}`
     )
   }
-  return { address, headers, callsPerMinute: Number(callsPerMinute), requests }
+  return { address, headers, callsPerMinute: Number(callsPerMinute), everyMs, requests }
+}
+
+function readEvery(found: unknown, mistakes: string[]): number | undefined {
+  if (found === undefined) return undefined
+  const { parse, expected } = duration(undefined, 1000)
+  const everyMs = typeof found === 'string' ? parse(found) : undefined
+  if (everyMs === undefined) mistakes.push(`every is another value, expected ${expected}`)
+  return everyMs
 }
 
 function readAddress(found: unknown, env: Env, mistakes: string[]): string {
@@ -119,7 +137,7 @@ function readAuth(found: unknown, env: Env, mistakes: string[]): Readonly<Record
 function readRequest(place: string, found: unknown, mistakes: string[]): RestRequest {
   const of: Json = isObject(found) ? found : {}
   unknownFields(`${place}: `, of, REQUEST_FIELDS, mistakes)
-  const { name, path, query = {}, each, paging } = of
+  const { name, path, query = {}, each, paging, mongodb = false, check } = of
   if (typeof name !== 'string' || name === '') mistakes.push(`${place}: name is missing`)
   if (typeof path !== 'string' || !path.startsWith('/')) {
     mistakes.push(`${place}: path is missing, expected one that begins with /`)
@@ -128,6 +146,12 @@ function readRequest(place: string, found: unknown, mistakes: string[]): RestReq
   if (!isQuery) mistakes.push(`${place}: query is another form, expected texts by name`)
   if (each !== undefined && each !== 'symbol') {
     mistakes.push(`${place}: each is another value, expected symbol`)
+  }
+  if (typeof mongodb !== 'boolean') {
+    mistakes.push(`${place}: mongodb is another value, expected true or false`)
+  }
+  if (check !== undefined && check !== 'holidays') {
+    mistakes.push(`${place}: check is another value, expected holidays`)
   }
   const parameter = isObject(paging) ? paging['parameter'] : undefined
   if (paging !== undefined && typeof parameter !== 'string') {
@@ -142,8 +166,36 @@ function readRequest(place: string, found: unknown, mistakes: string[]): RestReq
     paging:
       typeof parameter === 'string'
         ? { parameter, first: Number(first), list: typeof list === 'string' ? list : undefined }
-        : undefined
+        : undefined,
+    isStored: mongodb === true,
+    isHolidays: check === 'holidays'
   }
+}
+
+const MINUTE_MS = 60_000
+
+/** The symbols that one run asks for, and how they take turns. */
+export interface Turn {
+  readonly symbols: readonly string[]
+  /** How many runs it takes until every symbol was asked for. */
+  readonly turns: number
+  /** How many symbols one run may ask for. */
+  readonly most: number
+}
+
+/**
+ * A source that is asked at an interval stays within its calls a minute: more symbols than those allow take turns; pure.
+ * @param nowMs epoch ms; decides whose turn it is
+ */
+export function turnOf(source: RestSource, symbols: readonly string[], nowMs: number): Turn {
+  const { everyMs, callsPerMinute, requests } = source
+  const each = requests.filter(({ isEachSymbol }) => isEachSymbol).length
+  if (everyMs === undefined || each === 0) return { symbols, turns: 1, most: symbols.length }
+  const calls = Math.floor((callsPerMinute * everyMs) / MINUTE_MS)
+  const most = Math.max(1, Math.floor((calls - (requests.length - each)) / each))
+  const turns = Math.max(1, Math.ceil(symbols.length / most))
+  const start = (Math.floor(nowMs / everyMs) % turns) * most
+  return { symbols: symbols.slice(start, start + most), turns, most }
 }
 
 function unknownFields(
@@ -196,14 +248,14 @@ export async function* askRest(
       const { paging } = request
       if (paging === undefined) {
         const target = targetOf(request, { date: fill.date, symbol })
-        yield received(request, target, await ask(target))
+        yield received(request, symbol, target, await ask(target))
         continue
       }
       for (let page = 0; page < MOST_PAGES; page++) {
         const more = { [paging.parameter]: String(paging.first + page) }
         const target = targetOf(request, { date: fill.date, symbol }, more)
         const answer = await ask(target)
-        yield received(request, target, answer)
+        yield received(request, symbol, target, answer)
         if (isEmpty(answer.body, paging.list)) break
       }
     }
@@ -227,9 +279,15 @@ function targetOf(
   return filled(path) + (search === '' ? '' : `?${search}`)
 }
 
-function received({ name }: RestRequest, target: string, { text }: JsonAnswer): RestAnswer {
+function received(
+  { name, isEachSymbol }: RestRequest,
+  symbol: string,
+  target: string,
+  { text }: JsonAnswer
+): RestAnswer {
   return {
     request: name,
+    symbol: isEachSymbol ? symbol : null,
     target,
     status: 200,
     receivedAt: new Date().toISOString(),

@@ -1,9 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { fullJitter, hasCode, retry, takeLock, TapedeckError } from '@tapedeck/core'
+import { pipeline } from 'node:stream/promises'
+import { hasCode, TapedeckError } from '@tapedeck/core'
+import { digestOf, digestOfFile, FolderStorage } from './folder-storage.ts'
 import {
+  appendedTables,
+  foldersOf,
+  isSnapshot,
+  MERGED,
   parseManifest,
   partText,
   type Input,
@@ -13,6 +19,7 @@ import {
   type PublishedFile,
   type PublishedTable
 } from './manifest.ts'
+import type { LakeStorage, StoredText } from './storage.ts'
 
 /** A table whose files lie in the folder of a draft. */
 export interface DraftTable extends Omit<PublishedTable, 'files'> {
@@ -32,38 +39,48 @@ export interface Publication extends Pick<Manifest, 'code' | 'inputs' | 'facts'>
   readonly run: string
   readonly attempt: number
   readonly tables: readonly DraftTable[]
+  /** Its files stand beside those that the part has already, instead of in their place. */
+  readonly isAppended?: boolean
 }
 
 /** A published part, found through its manifest. */
-export interface Published {
+interface Found {
   readonly part: PartName
   readonly manifest: Manifest
   /** To be named as an input of what is made from it. */
   readonly input: Input
+}
+
+/** A published part whose files are on this machine, as its manifest says. */
+export interface Published extends Found {
   /** The files of a table, absolute. @throws STATE_CORRUPT for a table that it does not have */
   files(table: string): readonly string[]
 }
 
 const STAGING = '.staging'
-const LOCKS = '.locks'
 const MANIFEST = 'manifest.json'
 /** A draft that nobody has published for so long belongs to a process that is gone. */
 const DRAFT_KEPT_MS = 86_400_000
-const LOCK_LIMIT_MS = 30_000
-const lockJitterMs = fullJitter({ baseMs: 50, capMs: 500 })
+/** So many snapshots of a date are merged into one file, so that neither a file nor the manifest is rewritten as a whole day. */
+const SNAPSHOTS_MERGED = 64
+/** Publishers of one part that come in between before this one gives up. */
+const TRIES = 20
 
 /**
- * The lake in a folder. A date of a publication is a folder of versions and a manifest that names one of them.
+ * The lake. A date of a publication is a folder of versions and a manifest that names the files that count.
  *
- * Files are written in `.staging`, moved as a whole into a folder of their own, and become readable when the manifest is
- * replaced, which is one rename. So a process killed at any moment leaves either the version before or the new one, and
- * never a mixture. Readers look for manifests only, never for files (docs/adr/0051-manifests.md).
+ * Files are written in `.staging` on this machine, put as a whole into a folder of their own, and become readable when the
+ * manifest is replaced, which is one step of the storage. So a process killed at any moment leaves either the version
+ * before or the new one, and never a mixture. Readers look for manifests only, never for files (docs/adr/0051-manifests.md).
  */
 export class Lake {
+  /** The folder on this machine for what is being written, and for the lake itself unless it is in an object store. */
   readonly dir: string
+  readonly #storage: LakeStorage
 
-  constructor(dir: string) {
+  constructor(dir: string, storage: LakeStorage = new FolderStorage(dir)) {
     this.dir = dir
+    this.#storage = storage
   }
 
   /** Begins a version of a part. Drafts that were left behind by processes that are gone are removed. */
@@ -83,79 +100,126 @@ export class Lake {
   }
 
   /**
-   * Publishes a draft in place of the version before. The caller has checked its tables.
-   * @throws STATE_CORRUPT when a file is missing or empty; RUN_IN_PROGRESS when another process publishes the same part
-   * or a later attempt of the same run has published it
+   * Publishes a draft in place of the version before, or beside its files. The caller has checked its tables.
+   * @throws STATE_CORRUPT when a file is missing or empty; RUN_IN_PROGRESS when other processes publish the same part
+   * or a later attempt of the same run has replaced it
    */
   async publish(draft: Draft, publication: Publication): Promise<Manifest> {
     const { part, version, folder } = draft
-    const home = this.#home(part)
     const tables = await Promise.all(
       publication.tables.map(async (table) => ({
         ...table,
-        files: await Promise.all(table.files.map((file) => published(folder, version, file)))
+        files: await Promise.all(table.files.map((file) => written(folder, version, file)))
       }))
     )
-    await syncFolder(folder)
-    await mkdir(home, { recursive: true })
-    return this.#exclusively(part, async () => {
-      const before = await this.find(part)
-      const { run, attempt, code, inputs, facts } = publication
-      if (before?.manifest.run === run && before.manifest.attempt > attempt) {
-        throw new TapedeckError(
-          'RUN_IN_PROGRESS',
-          `Cannot publish ${partText(part)}: attempt ${before.manifest.attempt} of run ${run} has published it, ` +
-            `this is attempt ${attempt}`
-        )
+    return this.#storage.exclusively(homeOf(part), async () => {
+      for (let tried = 0; tried < TRIES; tried++) {
+        const before = await this.#load(part)
+        const manifest = await this.#successor(draft, publication, tables, before?.manifest)
+        if (await this.#replace(draft, manifest, before)) return manifest
       }
-      const manifest: Manifest = {
-        format: 1,
-        part: partText(part),
-        version,
-        run,
-        attempt,
-        publishedAt: new Date().toISOString(),
-        code,
-        inputs,
-        tables,
-        facts,
-        previous: before?.manifest.version ?? null
-      }
-      await rename(folder, path.join(home, version))
-      await syncFolder(home)
-      await replaceFile(path.join(home, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`)
-      await removeOthers(home, [version, manifest.previous])
-      return manifest
+      throw new TapedeckError(
+        'RUN_IN_PROGRESS',
+        `Cannot publish ${partText(part)}: other processes published it ${TRIES} times meanwhile`
+      )
     })
   }
 
-  /** A published part; undefined when there is none. @throws STATE_CORRUPT, STATE_TOO_NEW */
-  async find(part: PartName): Promise<Published | undefined> {
-    const home = this.#home(part)
-    const file = path.join(home, MANIFEST)
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      throw error
+  /** The manifest that follows the present one. */
+  async #successor(
+    draft: Draft,
+    { run, attempt, code, inputs, facts, isAppended = false }: Publication,
+    tables: readonly PublishedTable[],
+    before: Manifest | undefined
+  ): Promise<Manifest> {
+    const { part, version } = draft
+    if (!isAppended && before?.run === run && before.attempt > attempt) {
+      throw new TapedeckError(
+        'RUN_IN_PROGRESS',
+        `Cannot publish ${partText(part)}: attempt ${before.attempt} of run ${run} has published it, ` +
+          `this is attempt ${attempt}`
+      )
+    }
+    const all =
+      isAppended && before !== undefined
+        ? appendedTables(await this.#merged(draft, before), tables)
+        : tables
+    const named = new Set(foldersOf(all))
+    return {
+      format: 1,
+      part: partText(part),
+      version,
+      run,
+      attempt,
+      publishedAt: new Date().toISOString(),
+      code,
+      inputs,
+      tables: all,
+      facts,
+      previous: before?.version ?? null,
+      retired: before === undefined ? [] : foldersOf(before.tables).filter((one) => !named.has(one))
+    }
+  }
+
+  /** Puts the files of a draft and then the manifest. False when another process has published the part meanwhile. */
+  async #replace(
+    { part, version, folder }: Draft,
+    manifest: Manifest,
+    before: Loaded | undefined
+  ): Promise<boolean> {
+    const home = homeOf(part)
+    const text = `${JSON.stringify(manifest, undefined, 2)}\n`
+    await this.#storage.putFolder(folder, `${home}/${version}`)
+    const isReplaced = await this.#storage.replaceText(
+      `${home}/${MANIFEST}`,
+      text,
+      before?.stored.tag ?? null
+    )
+    if (!isReplaced) return false
+    await rm(folder, { recursive: true, force: true })
+    // Readers that have just read the manifest before still find its files.
+    const kept = [...foldersOf(manifest.tables), version, ...manifest.retired]
+    await this.#storage.sweep(home, new Set(kept), before?.manifest.retired ?? [])
+    return true
+  }
+
+  /** The tables of a manifest; where a table has many snapshots, they are one file in the draft afterwards. */
+  async #merged(
+    { part, version, folder }: Draft,
+    { tables }: Manifest
+  ): Promise<readonly PublishedTable[]> {
+    const merging = tables.map(async (table): Promise<PublishedTable> => {
+      const snapshots = table.files.filter(isSnapshot)
+      if (table.format !== 'ndjson.gz' || snapshots.length < SNAPSHOTS_MERGED) return table
+      const name = `${MERGED}${table.name}.ndjson.gz`
+      const from = await Promise.all(
+        snapshots.map((file) => this.#storage.open(`${homeOf(part)}/${file.path}`, file))
+      )
+      await pipeline(contentsOf(from), createWriteStream(path.join(folder, name)))
+      const one = await written(folder, version, name)
+      return { ...table, files: [...table.files.filter((file) => !isSnapshot(file)), one] }
     })
-    if (text === undefined) return undefined
-    const manifest = parseManifest(file, text)
+    return Promise.all(merging)
+  }
+
+  /** A published part; undefined when there is none. @throws STATE_CORRUPT, STATE_TOO_NEW */
+  async find(part: PartName): Promise<Found | undefined> {
+    const found = await this.#load(part)
+    if (found === undefined) return undefined
+    const { manifest, stored } = found
     const { version } = manifest
     return {
       part,
       manifest,
-      input: { part: partText(part), version, sha256: digest(text) },
-      files(name) {
-        const table = manifest.tables.find((one) => one.name === name)
-        if (table === undefined) {
-          throw new TapedeckError(
-            'STATE_CORRUPT',
-            `Cannot read ${partText(part)}: no table ${name} found, expected one beside ` +
-              manifest.tables.map((one) => one.name).join(', ')
-          )
-        }
-        return table.files.map((one) => path.join(home, one.path))
-      }
+      input: { part: partText(part), version, sha256: digestOf(stored.text) }
     }
+  }
+
+  async #load(part: PartName): Promise<Loaded | undefined> {
+    const key = `${homeOf(part)}/${MANIFEST}`
+    const stored = await this.#storage.readText(key)
+    if (stored === undefined) return undefined
+    return { stored, manifest: parseManifest(`${this.#storage.name}/${key}`, stored.text) }
   }
 
   /**
@@ -167,67 +231,55 @@ export class Lake {
     if (found === undefined) {
       throw new TapedeckError(
         'SERVER_MISSING',
-        `Cannot read ${partText(part)}: it is not published in ${this.dir}, expected the step before to have run`
+        `Cannot read ${partText(part)}: it is not published in ${this.#storage.name}, expected the step before to have run`
       )
     }
-    for (const { files } of found.manifest.tables) {
-      for (const { path: name, sha256 } of files) {
-        const file = path.join(this.#home(part), name)
-        const is = await digestOfFile(file).catch((error: NodeJS.ErrnoException) => error.code)
-        if (is === sha256) continue
-        // Two versions may have been published since the manifest was read.
-        const now = await this.find(part)
-        if (now !== undefined && now.manifest.version !== found.manifest.version) {
-          return this.read(part)
+    const paths = new Map<string, string[]>()
+    for (const { name, files } of found.manifest.tables) {
+      const own: string[] = []
+      for (const file of files) {
+        try {
+          own.push(await this.#storage.open(`${homeOf(part)}/${file.path}`, file))
+        } catch (error) {
+          // Two versions may have been published since the manifest was read.
+          const now = hasCode(error, 'STATE_CORRUPT') ? await this.find(part) : undefined
+          if (now !== undefined && now.manifest.version !== found.manifest.version) {
+            return this.read(part)
+          }
+          throw error
         }
+      }
+      paths.set(name, own)
+    }
+    return {
+      ...found,
+      files(name) {
+        const own = paths.get(name)
+        if (own !== undefined) return own
         throw new TapedeckError(
           'STATE_CORRUPT',
-          `Cannot read ${partText(part)}: ${file} has digest ${is}, expected ${sha256} as its manifest says; ` +
-            'run the step that writes it again'
+          `Cannot read ${partText(part)}: no table ${name} found, expected one beside ` +
+            [...paths.keys()].join(', ')
         )
       }
     }
-    return found
   }
 
   /** The published dates of a publication, ascending. */
   async dates({ zone, name }: PublicationName): Promise<string[]> {
-    const folder = path.join(this.dir, zone, name)
-    const found: string[] = await readdir(folder).catch(() => [])
     const dates: string[] = []
-    for (const entry of found.toSorted()) {
+    for (const entry of await this.#storage.folders(`${zone}/${name}`)) {
       const date = /^trade_date=(\d{4}-\d{2}-\d{2})$/.exec(entry)?.[1]
       if (date === undefined) continue
-      const isPublished = await stat(path.join(folder, entry, MANIFEST)).catch(() => undefined)
-      if (isPublished !== undefined) dates.push(date)
+      if ((await this.find({ zone, name, date })) !== undefined) dates.push(date)
     }
-    return dates
+    return dates.toSorted()
   }
 
-  #home({ zone, name, date }: PartName): string {
-    return path.join(this.dir, zone, name, `trade_date=${date}`)
-  }
-
-  async #exclusively<T>({ zone, name, date }: PartName, work: () => Promise<T>): Promise<T> {
-    const file = path.join(this.dir, LOCKS, `${zone}.${name}.${date}.lock`)
-    await mkdir(path.dirname(file), { recursive: true })
-    await retry(() => takeLock(file, 'LAKE_DIR'), {
-      delayMs: lockJitterMs,
-      limitMs: LOCK_LIMIT_MS,
-      isRetryable: (error) => hasCode(error, 'DATA_DIR_IN_USE')
-    }).catch((cause: unknown) => {
-      if (!hasCode(cause, 'DATA_DIR_IN_USE')) throw cause
-      throw new TapedeckError(
-        'RUN_IN_PROGRESS',
-        `Cannot publish ${zone}/${name}/${date}: another process publishes it`,
-        { cause }
-      )
-    })
-    try {
-      return await work()
-    } finally {
-      await rm(file, { force: true })
-    }
+  /** Replaces a text whose name stays the same, such as the copy of a report. Returns its place, for people. */
+  async putText(key: string, text: string): Promise<string> {
+    await this.#storage.replaceText(key, text, undefined)
+    return `${this.#storage.name}/${key}`
   }
 
   async #removeOldDrafts(): Promise<void> {
@@ -240,8 +292,26 @@ export class Lake {
   }
 }
 
+/** The bytes of files, one after the other: a file of gzip may have any number of members. */
+async function* contentsOf(files: readonly string[]): AsyncGenerator<Buffer> {
+  for (const file of files) {
+    for await (const chunk of createReadStream(file)) yield chunk as Buffer
+  }
+}
+
+/** A manifest, and its text as it is stored. */
+interface Loaded {
+  readonly manifest: Manifest
+  readonly stored: StoredText
+}
+
+/** The folder of a part within the lake. */
+function homeOf({ zone, name, date }: PartName): string {
+  return `${zone}/${name}/trade_date=${date}`
+}
+
 /** A file of a draft that is on the disk, as the manifest will name it. */
-async function published(folder: string, version: string, name: string): Promise<PublishedFile> {
+async function written(folder: string, version: string, name: string): Promise<PublishedFile> {
   const file = path.join(folder, name)
   const handle = await open(file, 'r').catch((cause: unknown) => {
     throw new TapedeckError('STATE_CORRUPT', `Cannot publish ${file}: it was not written`, {
@@ -254,49 +324,8 @@ async function published(folder: string, version: string, name: string): Promise
     if (bytes === 0) {
       throw new TapedeckError('STATE_CORRUPT', `Cannot publish ${file}: it is empty`)
     }
-    return { path: path.join(version, name), bytes, sha256: await digestOfFile(file) }
+    return { path: `${version}/${name}`, bytes, sha256: await digestOfFile(file) }
   } finally {
     await handle.close()
-  }
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
-}
-
-async function digestOfFile(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer)
-  return hash.digest('hex')
-}
-
-/** Replaces a file by one rename, on the disk before it returns. */
-export async function replaceFile(file: string, text: string): Promise<void> {
-  const partial = `${file}.${randomBytes(4).toString('hex')}.partial`
-  const handle = await open(partial, 'w')
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(partial, file)
-  await syncFolder(path.dirname(file))
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-/** Removes the versions that no manifest names any more, and what a crash has left. */
-async function removeOthers(home: string, kept: readonly (string | null)[]): Promise<void> {
-  for (const name of await readdir(home)) {
-    if (name === MANIFEST || kept.includes(name)) continue
-    await rm(path.join(home, name), { recursive: true, force: true })
   }
 }

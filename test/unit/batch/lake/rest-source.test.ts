@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { askRest, readRestSource, type RestAnswer } from '@tapedeck/batch/testing'
+import { askRest, readRestSource, turnOf, type RestAnswer } from '@tapedeck/batch/testing'
 import { hasCode } from '@tapedeck/core'
 import { json, leapClock, scriptedHttp, type Answer } from '../../../support/scripted-http.ts'
 
@@ -133,5 +133,32 @@ describe('readRestSource()', () => {
       }
     )
     assert.throws(() => readRestSource('x.json', '[', {}), /no JSON found/)
+  })
+})
+
+describe('turnOf()', () => {
+  const auth = { header: 'x-key', env: 'KEY' }
+  const sourceOf = (definition: object) => {
+    const text = JSON.stringify({ address: 'http://x', auth, requests: [QUOTE], ...definition })
+    return readRestSource('x.json', text, { KEY: 'sesame' })
+  }
+  const SYMBOLS = Array.from({ length: 30 }, (_, i) => `S${i}`)
+
+  it('lets symbols take turns so that a plan of calls a minute is kept', () => {
+    const source = sourceOf({ every: '15s', callsPerMinute: 48 })
+    const runs = [0, 1, 2].map((i) => turnOf(source, SYMBOLS, NOW_MS + i * 15_000))
+    for (const { turns, most, symbols } of runs) {
+      assert.deepEqual([turns, most], [3, 12])
+      assert.ok(symbols.length <= 12)
+    }
+    const all = runs.flatMap(({ symbols }) => symbols)
+    assert.deepEqual(all.toSorted(), SYMBOLS.toSorted())
+  })
+
+  it('asks for all at once where the plan allows it, or no interval is given', () => {
+    const few = turnOf(sourceOf({ every: '1m', callsPerMinute: 60 }), SYMBOLS, NOW_MS)
+    assert.deepEqual([few.turns, few.symbols], [1, SYMBOLS])
+    assert.deepEqual(turnOf(sourceOf({ callsPerMinute: 1 }), SYMBOLS, NOW_MS).symbols, SYMBOLS)
+    assert.deepEqual(turnOf(sourceOf({ every: '1s' }), [], NOW_MS).symbols, [])
   })
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { Lake, type Draft, type Publication } from '@tapedeck/batch/testing'
 import { hasCode } from '@tapedeck/core'
 import { temporaryFolder } from '../../../support/scope.ts'
@@ -33,6 +34,16 @@ function aPublication(given: Partial<Publication> = {}): Publication {
     ...given
   }
 }
+
+/** A table of lines in the file of a draft; what the lines are does not matter. */
+const LINES = {
+  name: 'lines',
+  format: 'ndjson.gz',
+  rows: 1,
+  columns: [],
+  extents: {},
+  files: ['trades.parquet']
+} as const
 
 async function aDraft(lake: Lake, text: string, attempt = 1): Promise<Draft> {
   const draft = await lake.begin(PART, 'nightly', attempt)
@@ -70,6 +81,62 @@ describe('Lake', () => {
     assert.deepEqual(found.toSorted(), ['manifest.json', ...versions.slice(1)].toSorted())
     assert.deepEqual(await lake.dates(PART), ['2026-03-10'])
     assert.deepEqual(await readdir(path.join(lake.dir, '.staging')), [])
+  })
+
+  it('keeps every snapshot of a date, and neither rewrites them all nor names more and more files', async (t) => {
+    const lake = await aLake(t)
+    const count = 150
+    const snapshot = async (text: string, at: string): Promise<void> => {
+      const draft = await lake.begin(PART, 'quotes', 1)
+      await writeFile(path.join(draft.folder, 'answers.ndjson.gz'), gzipSync(`${text}\n`))
+      const files = ['answers.ndjson.gz']
+      const extents: Record<string, [string, string]> = { receivedAt: [at, at] }
+      const table = {
+        name: 'answers',
+        format: 'ndjson.gz',
+        rows: 1,
+        columns: [],
+        extents,
+        files
+      } as const
+      await lake.publish(draft, aPublication({ isAppended: true, tables: [table] }))
+    }
+    for (let i = 0; i < count; i++) await snapshot(String(i), String(1000 + i))
+    const published = await lake.read(PART)
+    const [table] = published.manifest.tables
+    assert.equal(table?.rows, count)
+    assert.deepEqual(table.extents['receivedAt'], ['1000', String(1000 + count - 1)])
+    const files = published.files('answers')
+    assert.ok(files.length <= 2 + 64, `${files.length} files`)
+    const texts = await Promise.all(
+      files.map(async (file) => gunzipSync(await readFile(file)).toString())
+    )
+    assert.deepEqual(
+      texts.join('').trim().split('\n'),
+      Array.from({ length: count }, (_, i) => String(i))
+    )
+    // Nothing else stays: the manifest, the folders of its files, and those of the version before.
+    const folders = await readdir(path.join(lake.dir, HOME))
+    assert.ok(folders.length <= files.length + published.manifest.retired.length + 1)
+  })
+
+  it('a reader of the version before a merge still finds its files', async (t) => {
+    const lake = await aLake(t)
+    const snapshot = async (i: number): Promise<void> => {
+      const draft = await aDraft(lake, String(i))
+      await lake.publish(
+        draft,
+        aPublication({ run: draft.version, isAppended: true, tables: [LINES] })
+      )
+    }
+    for (let i = 0; i < 64; i++) await snapshot(i)
+    const before = (await lake.read(PART)).files('lines')
+    assert.equal(before.length, 64)
+    await snapshot(64)
+    assert.equal((await lake.read(PART)).files('lines').length, 2)
+    for (const [i, file] of before.entries()) assert.equal(await readFile(file, 'utf8'), String(i))
+    await snapshot(65)
+    await assert.rejects(readFile(before[0] ?? '', 'utf8'), { code: 'ENOENT' })
   })
 
   it('a reader of the version before still finds its files', async (t) => {

@@ -190,6 +190,8 @@ describe('readSchedules()', () => {
       job: 'nightly',
       parameters: {},
       misfire: 'all',
+      isOptional: false,
+      keepMs: null,
       zone: 'America/New_York',
       text: 'market close +30m',
       rule: { market: 'close', offsetMs: 1_800_000 },
@@ -223,18 +225,21 @@ describe('readSchedules()', () => {
         b: { job: 'load' },
         C: { job: '../load', every: '15s', misfire: 'maybe', tz: 'Mars/Base', evry: 1 },
         d: 'every 15s',
-        e: { job: 'load', every: '10s', parameters: { day: 5 } }
+        e: { job: 'load', every: '10s', parameters: { day: 5 } },
+        f: { job: 'load', every: '10s', optional: 'yes', keep: '59m' }
       }).map((mistake) => mistake.replace('schedules.json, schedule ', '')),
       [
         "'a': every and cron found, expected one of every, cron, sun, market",
         "'b': no rule found, expected one of every, cron, sun, market",
         "'C': expected a name of 1 to 100 letters a to z, digits, _ and -, with a letter or digit first",
-        "'C': 'evry' found, expected every, cron, sun, market, job, parameters, misfire, tz; did you mean every?",
+        "'C': 'evry' found, expected every, cron, sun, market, job, parameters, misfire, tz, optional, keep; did you mean every?",
         '\'C\': job "../load" found, expected the name of a flow or a sequence',
         '\'C\': misfire "maybe" found, expected skip, last or all',
         '\'C\': tz "Mars/Base" found, expected a time zone such as Europe/London',
         '\'d\': "every 15s" found, expected an object such as {"job": "load", "every": "15s"}',
-        '\'e\': parameters {"day":5} found, expected texts by name'
+        '\'e\': parameters {"day":5} found, expected texts by name',
+        '\'f\': optional "yes" found, expected true or false',
+        '\'f\': keep "59m" found, expected a duration such as 250ms, 10s, 5m, 24h or 7d, at least 3600000ms'
       ]
     )
     assert.match(mistakesOf('[1]')[0] ?? '', /^schedules\.json: \[1\] found, expected an object/)

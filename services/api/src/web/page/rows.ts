@@ -11,6 +11,7 @@ import type { TradeRatesAnswer } from '../../routes/trades.ts'
 
 export type SymbolList = SymbolsAnswer
 export type SymbolRow = SymbolsAnswer['symbols'][number]
+export type FeedReport = FeedAnswer
 export type FeedRow = FeedAnswer['feeds'][number]
 /** An outage for the time axis, epoch ms. */
 export type Outage = GapsAnswer['gaps'][number]

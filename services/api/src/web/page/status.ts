@@ -1,7 +1,7 @@
 import { ask, persistently } from './api.ts'
 import { $, colourOf, oncePerFrame, setText, typed } from './dom.ts'
 import { clockText, compactText } from './format.ts'
-import type { FeedRow, RateRow, SymbolList } from './rows.ts'
+import type { FeedReport, FeedRow, RateRow, SymbolList } from './rows.ts'
 
 const MODES = {
   simulated: 'A simulator generates these trades.',
@@ -50,8 +50,11 @@ export async function followFeed(): Promise<never> {
 
 /** What the producers report, in one sentence each. */
 async function showFeed(): Promise<void> {
-  const { feeds } = await ask<{ feeds: FeedRow[] }>('feed')
+  const { feeds, quotes } = await ask<Pick<FeedReport, 'feeds' | 'quotes'>>('feed')
   setText($('feed-text'), feedText(feeds))
+  // Whoever collects no quotes is told nothing about them.
+  setText($('quotes-text'), quotes.symbols.length === 0 ? '' : quotes.text)
+  $('quotes-text').className = quotes.isAlarm ? 'bad' : 'muted'
   $('feed-text').className = feedTone(feeds)
   $('feed-text').title = feeds.map(({ lastError }) => lastError ?? '').join(' ')
 }
