@@ -16,8 +16,9 @@ import {
   aTrade,
   T0_MS
 } from '../../support/market-documents.ts'
+import { publishReport } from '../../support/lake-report.ts'
 import { ownDatabase } from '../../support/own-database.ts'
-import { OwnScope } from '../../support/scope.ts'
+import { OwnScope, temporaryFolder } from '../../support/scope.ts'
 import { runningApi, untilReady } from './running-api.ts'
 
 const API_TOKEN = 'a-token-of-the-test'
@@ -66,7 +67,8 @@ const FITTING: Readonly<Record<string, fc.Arbitrary<string>>> = {
   'row-position': fc.integer().map((ms) => `${ms}~AAPL~c-1-0`),
   names: fc.constantFrom('time', 'symbol,time'),
   'bar-id': fc.constantFrom(`AAPL|1m|${T0_MS}`, `MSFT|100t|c-1-0`, 'NOBODY|1h|0'),
-  'run-id': fc.constantFrom('load@1', 'nobody@1')
+  'run-id': fc.constantFrom('load@1', 'nobody@1'),
+  'trade-date': fc.constantFrom('2026-11-27', '2026-11-26')
 }
 
 /** Values near those that fit. */
@@ -213,7 +215,9 @@ describe('the OpenAPI document', { timeout: 300_000 }, () => {
     await createRun(database, aRun('load@1'))
     const definition = '{"job":"load","market":"close"}'
     await registerSchedules(database, [{ _id: 'nightly', definition }])
-    const more = { API_TOKEN }
+    const lakeDir = await temporaryFolder(scope)
+    await publishReport(lakeDir, { date: '2026-11-27', run: 'load@1', html: '<h1>The day</h1>' })
+    const more = { API_TOKEN, LAKE_DIR: lakeDir }
     const api = await runningApi(scope, { uri: config.uri, database: config.database, more })
     await untilReady(api.get)
     base = api.url
@@ -301,7 +305,8 @@ describe('the OpenAPI document', { timeout: 300_000 }, () => {
             if (content === undefined) return assert.ok(status === 200 || status === 404)
             const [type, { schema }] = Object.entries(content)[0]!
             assert.ok(response.headers.get('content-type')?.startsWith(type))
-            assert.equal(fits(schema, JSON.parse(text)), undefined, text)
+            const answer: unknown = type === 'text/html' ? text : JSON.parse(text)
+            assert.equal(fits(schema, answer), undefined, text)
           }),
           { numRuns: 60 }
         )

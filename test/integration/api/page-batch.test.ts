@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
@@ -15,6 +14,7 @@ import type { Browser, Page } from 'playwright-core'
 import { aRun } from '../../support/batch-documents.ts'
 import { openBrowser, violations } from '../../support/browser.ts'
 import { eventually } from '../../support/eventually.ts'
+import { publishReport } from '../../support/lake-report.ts'
 import { ownDatabase } from '../../support/own-database.ts'
 import { OwnScope } from '../../support/scope.ts'
 import { runningApi, untilReady } from './running-api.ts'
@@ -93,17 +93,6 @@ const THIRTY = {
   load: ['extract-22', 'extract-24', 'extract-26', 'extract-28', 'create-document']
 }
 
-/** Publishes a report as the module `report` does. */
-async function publishReport(lakeDir: string, run: string): Promise<void> {
-  const home = path.join(lakeDir, 'refined', 'report', `trade_date=${DATE}`)
-  await mkdir(path.join(home, 'v1'), { recursive: true })
-  await writeFile(path.join(home, 'v1', 'report.html'), REPORT)
-  const sha256 = createHash('sha256').update(REPORT).digest('hex')
-  const tables = [{ name: 'html', files: [{ path: 'v1/report.html', sha256 }] }]
-  const manifest = { format: 1, run, publishedAt: '2026-11-27T22:31:04Z', tables }
-  await writeFile(path.join(home, 'manifest.json'), JSON.stringify(manifest))
-}
-
 describe('the page of the batch side', options, () => {
   const scope = new OwnScope()
   let browser: Browser
@@ -140,7 +129,11 @@ describe('the page of the batch side', options, () => {
       },
       nightly
     )
-    await publishReport(lakeDir, 'nightly@2026-11-27T18:30:00.000Z')
+    await publishReport(lakeDir, {
+      date: DATE,
+      run: 'nightly@2026-11-27T18:30:00.000Z',
+      html: REPORT
+    })
     await standingRun(
       database,
       'audit@2026-11-28',
