@@ -13,8 +13,7 @@ import {
   type StoredSum,
   type TapePlace
 } from '@tapedeck/domain'
-import { VERSIONS_BYTES, versionsAfter, type VersionedBar } from './bar-versions.ts'
-import { MOST_BYTES_PER_CHARACTER } from './bulk.ts'
+import { versionsAfter, type VersionedBar } from './bar-versions.ts'
 import type { Has } from './collection.ts'
 import { orEmpty, orNull, shapeOf, type Shape, type ValueKind } from './shape.ts'
 import { storeDocuments, type Owner, type Ownership, type Source, type Writes } from './guard.ts'
@@ -155,20 +154,6 @@ function exactOf({ accumulator, gaps, lateVolume }: Bar, { span }: DocumentConte
   }
 }
 
-/**
- * Bytes of field names, numbers and the texts that tapedeck itself writes. The sums are texts of some hundred digits
- * where prices or sizes are very small or very large.
- */
-const FIXED_BYTES = 3600
-
-/** A SizeBound of bars. */
-export function barBytes({ _id, symbol, feed, gapIds }: BarDocument): number {
-  let characters = _id.length + symbol.length + feed.length
-  // `exact` has each again, with its times.
-  for (const id of gapIds) characters += 2 * id.length + 24
-  return FIXED_BYTES + MOST_BYTES_PER_CHARACTER * characters
-}
-
 /** What never changes for the `_id` of a bar, and may shard the collection. */
 const BAR_SHARD_KEY = ['symbol', 'timeframe', 'start'] as const
 
@@ -188,7 +173,6 @@ export function storeBars(
       changed: writes.changed
     },
     {
-      sizeOf: (bar) => barBytes(bar) + (isRevised(bar) ? VERSIONS_BYTES : 0),
       shardKey: BAR_SHARD_KEY,
       derive: (bar) => {
         const versions = versionsAfter(bar)

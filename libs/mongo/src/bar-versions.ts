@@ -20,8 +20,6 @@ export interface VersionedBar extends BarFields {
 
 /** Versions of a bar at most; one is about 700 bytes. The oldest are dropped first. */
 const MOST_VERSIONS = 20
-/** Of the expression below, in a command. */
-export const VERSIONS_BYTES = 2500
 
 const CHANGEABLE = Object.entries(BAR_FIELDS)
   .filter(([, { origin }]) => origin === 'trades' || origin === 'history')

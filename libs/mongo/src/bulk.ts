@@ -1,23 +1,6 @@
-import { BSON, MongoServerError, WriteConcern, type Collection, type Document } from 'mongodb'
+import { MongoServerError, WriteConcern, type Collection, type Document } from 'mongodb'
+import { inCommands } from './document-sequence.ts'
 
-/**
- * An upper bound of the bytes of a document in a command; it decides how many documents a command gets. A
- * bound that is cheap to compute is worthwhile for documents that are written in bulk.
- */
-export type SizeBound<T> = (document: T) => number
-
-/** The exact size of a document of any kind; computing it takes half as long as writing the document. */
-export function documentBytes(document: Document): number {
-  return BSON.calculateObjectSize(document)
-}
-
-/** UTF-8 encodes a UTF-16 code unit in at most 3 bytes. */
-export const MOST_BYTES_PER_CHARACTER = 3
-
-/** Throughput does not rise with more documents in one command. */
-const MOST_DOCUMENTS = 2000
-/** Bytes of documents in one command, about; MongoDB allows a message 48 MB and a document 16 MB. */
-const MOST_BYTES = 8 * 1024 * 1024
 const DUPLICATE_KEY = 11_000
 
 interface WriteError {
@@ -30,18 +13,17 @@ interface WriteError {
  * Inserts documents in any order and returns the indexes of those whose `_id` was stored already.
  *
  * It sends the command itself, because the driver's insertMany measures every document before it serialises
- * it, which takes nearly half of the time (5.3 instead of 3.0 us a trade).
+ * it, and its serialiser takes as long again as ours needs (docs/performance.md).
  *
  * @throws MongoServerError for the first document that was refused for another reason
  */
 export async function insertAll<T extends Document>(
   collection: Collection<T>,
-  documents: readonly T[],
-  sizeOf: SizeBound<T> = documentBytes
+  all: readonly T[]
 ): Promise<number[]> {
   const present: number[] = []
-  await inCommands(documents, sizeOf, async (part, from) => {
-    const command: Document = { insert: collection.collectionName, documents: part, ordered: false }
+  await inCommands('documents', all, async (documents, from) => {
+    const command = { insert: collection.collectionName, documents, ordered: false }
     const { writeErrors = [] } = await run(collection, command)
     for (const { index } of writeErrors) present.push(from + index)
   })
@@ -49,7 +31,6 @@ export async function insertAll<T extends Document>(
 }
 
 export interface ReplaceOptions<T> {
-  readonly sizeOf?: SizeBound<T> | undefined
   /** Fields that never change for an `_id`; the collection may be sharded by them, in any order. */
   readonly shardKey?: readonly (keyof T & string)[] | undefined
   /** Fields that the new document gets from the stored one, as aggregation expressions. */
@@ -71,7 +52,6 @@ export async function replaceAll<T extends { readonly _id: unknown }>(
   documents: readonly T[],
   mustStay: (document: T) => Document,
   {
-    sizeOf = documentBytes,
     shardKey = [],
     derive,
     isRepeated = false
@@ -83,47 +63,27 @@ export async function replaceAll<T extends { readonly _id: unknown }>(
     const literal = { $literal: document }
     return derived === undefined ? literal : { $mergeObjects: [literal, derived] }
   }
-  await inCommands(documents, sizeOf, async (part) => {
-    const updates = part.map((document) => ({
-      q: {
-        _id: document._id,
-        ...Object.fromEntries(shardKey.map((field) => [field, document[field]]))
-      },
-      u: [{ $replaceWith: { $cond: [mustStay(document), '$$ROOT', replacement(document)] } }],
-      upsert: true
-    }))
+  const all = documents.map((document) => ({
+    q: {
+      _id: document._id,
+      ...Object.fromEntries(shardKey.map((field) => [field, document[field]]))
+    },
+    u: [{ $replaceWith: { $cond: [mustStay(document), '$$ROOT', replacement(document)] } }],
+    upsert: true
+  }))
+  await inCommands('updates', all, async (updates, from) => {
     const command = { update: collection.collectionName, updates, ordered: false }
     const { n = 0, nModified = 0, upserted = [], writeErrors = [] } = await run(collection, command)
     stayed += n - nModified - upserted.length
     // Another writer inserted these at the same moment; now the filter finds them. If it does not, somebody
     // changed a field of the key by hand, and only the `_id` finds the document.
-    const again = writeErrors.flatMap(({ index }) => part[index] ?? [])
+    const again = writeErrors.flatMap(({ index }) => documents[from + index] ?? [])
     if (again.length === 0) return
     const keys = isRepeated ? [] : shardKey
-    const next = { sizeOf, shardKey: keys, derive, isRepeated: true }
+    const next = { shardKey: keys, derive, isRepeated: true }
     stayed += await replaceAll(collection, again, mustStay, next)
   })
   return stayed
-}
-
-/** Splits documents into commands that are small enough, and runs them one after the other. */
-async function inCommands<T>(
-  all: readonly T[],
-  sizeOf: SizeBound<T>,
-  command: (part: readonly T[], from: number) => Promise<void>
-): Promise<void> {
-  let from = 0
-  let bytes = 0
-  for (const [index, one] of all.entries()) {
-    const size = sizeOf(one)
-    if (index > from && (index - from >= MOST_DOCUMENTS || bytes + size > MOST_BYTES)) {
-      await command(all.slice(from, index), from)
-      from = index
-      bytes = 0
-    }
-    bytes += size
-  }
-  if (from < all.length) await command(from === 0 ? all : all.slice(from), from)
 }
 
 /** The server's answer to a bulk write. */
@@ -137,8 +97,8 @@ interface BulkAnswer {
 }
 
 /** @throws MongoServerError unless every document was written or has an `_id` that is stored already */
-async function run<T extends Document>(
-  { db, writeConcern }: Collection<T>,
+async function run(
+  { db, writeConcern }: Pick<Collection, 'db' | 'writeConcern'>,
   command: Document
 ): Promise<BulkAnswer> {
   if (writeConcern !== undefined) WriteConcern.apply(command, writeConcern)

@@ -9,7 +9,6 @@ import {
   type ScoreParts,
   type SeriesScores
 } from '@tapedeck/domain'
-import { MOST_BYTES_PER_CHARACTER } from './bulk.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
 import { storeDocuments, type Owner, type Source, type Writes } from './guard.ts'
@@ -197,17 +196,6 @@ export function ledgerEntry(document: ForecastDocument): LedgerEntry {
   }
 }
 
-/** Bytes of field names, numbers and the texts that tapedeck itself writes. */
-const FIXED_BYTES = 1600
-const CORRECTION_BYTES = 300
-
-/** A SizeBound of forecasts. */
-export function forecastBytes(forecast: ForecastDocument): number {
-  const { _id, symbol, feed, reason, corrections } = forecast
-  const characters = _id.length + symbol.length + feed.length + (reason?.length ?? 0)
-  return FIXED_BYTES + CORRECTION_BYTES * corrections.length + MOST_BYTES_PER_CHARACTER * characters
-}
-
 /** What never changes for the `_id` of a forecast, and may shard the collection. */
 const SHARD_KEY = ['symbol', 'timeframe', 'horizon', 'model', 'target'] as const
 
@@ -217,7 +205,7 @@ export async function storeForecasts(
   owner: Owner,
   writes: Writes<ForecastDocument>
 ): Promise<number> {
-  return storeDocuments(forecasts, owner, writes, { sizeOf: forecastBytes, shardKey: SHARD_KEY })
+  return storeDocuments(forecasts, owner, writes, { shardKey: SHARD_KEY })
 }
 
 /** A range of the starts of the bars that are forecast. */

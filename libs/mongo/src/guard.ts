@@ -38,7 +38,7 @@ async function insertNew<T extends Replaceable>(
   options: ReplaceOptions<T>
 ): Promise<number> {
   const present = await translated(`Cannot store ${collection.collectionName}`, () =>
-    insertAll(collection, documents, options.sizeOf)
+    insertAll(collection, documents)
   )
   const stored = present.flatMap((index) => documents[index] ?? [])
   return replaceGuarded(collection, owner, stored, options)

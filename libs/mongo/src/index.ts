@@ -1,5 +1,5 @@
 export { amendmentDocuments, insertAmendments, type AmendmentDocument } from './amendments.ts'
-export { barBytes, barDocument, storeBars, type BarDocument } from './bar-document.ts'
+export { barDocument, storeBars, type BarDocument } from './bar-document.ts'
 export {
   eachBarOfGap,
   eachBars,
@@ -21,7 +21,7 @@ export {
   type QueuedTask
 } from './batch-queue.ts'
 export type { BarVersion } from './bar-versions.ts'
-export { documentBytes } from './bulk.ts'
+export { whyNotAsBytes } from './document-sequence.ts'
 export { abortable, translated } from './failure.ts'
 export {
   CAPTURED_TIME,
@@ -98,7 +98,6 @@ export {
 } from './forecast-series.ts'
 export {
   findForecasts,
-  forecastBytes,
   forecastDocument,
   loadScores,
   publishedForecast,
@@ -237,7 +236,6 @@ export {
   findTrades,
   insertTrades,
   loadTradesWithVendorId,
-  tradeBytes,
   tradeDocument,
   type TradeDocument
 } from './trades.ts'

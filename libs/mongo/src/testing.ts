@@ -2,6 +2,8 @@ import { BSON, type Document } from 'mongodb'
 
 export { BSON }
 export { orEmpty, orNull, nullable, readable, shapeOf } from './shape.ts'
+export { DocumentBytes } from './document-bytes.ts'
+export { findSequences, inCommands } from './document-sequence.ts'
 export { storedActivityBarOf, storedBarOf } from './bar-document.ts'
 
 /** A document as it comes back from the server: through BSON, as the driver reads it. */

@@ -6,7 +6,7 @@ import {
   type FoldedTrade,
   type TradeRecord
 } from '@tapedeck/domain'
-import { insertAll, MOST_BYTES_PER_CHARACTER } from './bulk.ts'
+import { insertAll } from './bulk.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
 import { between, newestRows, type RangeQuery } from './newest-rows.ts'
@@ -93,26 +93,13 @@ export function tradeDocument(
   }
 }
 
-/** Bytes of field names, numbers and the texts that tapedeck itself writes. */
-const FIXED_BYTES = 320
-
-/** A SizeBound of trades. */
-export function tradeBytes(trade: TradeDocument): number {
-  const { _id, symbol, feed, vendorId = '', copyOf = '', conditions } = trade
-  let characters = _id.length + symbol.length + feed.length + vendorId.length + copyOf.length
-  if (conditions !== null) for (const code of conditions) characters += code.length + 8
-  return FIXED_BYTES + MOST_BYTES_PER_CHARACTER * characters
-}
-
 /** Inserts trades and returns how many were stored already. */
 export async function insertTrades(
   { trades }: HasTrades,
   documents: readonly TradeDocument[]
 ): Promise<number> {
   if (documents.length === 0) return 0
-  const present = await translated('Cannot store trades', () =>
-    insertAll(trades, documents, tradeBytes)
-  )
+  const present = await translated('Cannot store trades', () => insertAll(trades, documents))
   return present.length
 }
 

@@ -25,6 +25,7 @@ import {
 import {
   connectPreparedDatabase,
   partitionOwners,
+  whyNotAsBytes,
   type Database,
   type PartitionOwner
 } from '@tapedeck/mongo'
@@ -206,6 +207,12 @@ export async function startConsumer(
     giveUp.abort()
   })
 
+  if (whyNotAsBytes !== undefined) {
+    log.info(
+      { reason: whyNotAsBytes },
+      'documents go through the serialiser of the driver, which takes longer'
+    )
+  }
   log.info(
     { topic: config.kafka.topic, timeframes: config.fold.timeframes, policy: config.fold.policy },
     'consuming'
