@@ -57,8 +57,8 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/mariadb/src',
-    files: 'connect',
-    tests: ['integration/stack/mariadb.test.ts'],
+    files: 'connect snapshot',
+    tests: ['integration/stack/mariadb.test.ts', 'integration/batch/capture-sql.test.ts'],
     why: 'it is what a real server answers'
   },
   {
@@ -346,12 +346,20 @@ export const TESTED_WITH: readonly TestedWith[] = [
   {
     folder: 'services/batch/src/lake',
     files:
-      'capture-rest capture-tape config database engine line-file module publishing refine-tape report report-data report-page sql trust-tape',
+      'capture-rest capture-tape config database engine line-file module publishing refine-tape report report-data report-page report-parts sql trust-tape',
     tests: ['lake', 'recorded-day', 'capture-rest'].map(
       (name) => `integration/batch/${name}.test.ts`
     ),
     programs: LAKE,
     why: 'the modules run as processes, on a real database and a real lake'
+  },
+  {
+    folder: 'services/batch/src',
+    files: `
+      lake/capture-sql lake/checked-rows lake/definition lake/refine-portfolio lake/trust-sql lake/without-database
+      positions/fitting-rows positions/load-sql positions/tables`,
+    tests: ['integration/batch/portfolio.test.ts', 'integration/batch/capture-sql.test.ts'],
+    why: 'the way from JSON to profit and loss, on a real MariaDB'
   },
   {
     folder: 'services/batch/src/lake',

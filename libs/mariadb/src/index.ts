@@ -1,3 +1,4 @@
+export { columnType, type ColumnType } from './column-type.ts'
 export {
   MARIADB_VARIABLES,
   mariadbUrlFile,
@@ -7,3 +8,4 @@ export {
   type MariadbConfig
 } from './config.ts'
 export { Mariadb, pingMariadb } from './connect.ts'
+export { inSnapshot, type Snapshot } from './snapshot.ts'

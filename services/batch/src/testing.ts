@@ -10,7 +10,11 @@ export { loadSchedules, openSchedules, runningSchedules } from './schedules.ts'
 export { startWorker } from './worker.ts'
 export { LAKE_VARIABLES, RUN_VARIABLES } from './lake/config.ts'
 export { captureTape } from './lake/capture-tape.ts'
+export { captureSql } from './lake/capture-sql.ts'
 export { Engine } from './lake/engine.ts'
+export { publicationName } from './lake/manifest.ts'
+export type { ModuleContext } from './lake/module.ts'
+export { refinePortfolio } from './lake/refine-portfolio.ts'
 export { Lake, type Draft, type Publication } from './lake/store.ts'
 export {
   columns,
@@ -23,3 +27,8 @@ export {
   sparkline
 } from './lake/report-charts.ts'
 export { askRest, readRestSource, turnOf, type RestAnswer } from './lake/rest-source.ts'
+export { portfolioCards, readPortfolio } from './lake/report-portfolio.ts'
+export { readSqlSource } from './lake/sql-source.ts'
+export { trustSql } from './lake/trust-sql.ts'
+export { columnValue } from './positions/column-value.ts'
+export { loadSql } from './positions/load-sql.ts'

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
-import { messageOf, readEnv, TapedeckError } from '@tapedeck/core'
+import { readEnv } from '@tapedeck/core'
 import { holidayDifferences, symbolsVariable, type ListedHoliday } from '@tapedeck/domain'
 import { desiredSymbols, storeSnapshot, type Database } from '@tapedeck/mongo'
 import { readMongoConfig } from './config.ts'
 import { openLakeDatabase } from './database.ts'
+import { definitionOf } from './definition.ts'
 import type { Manifest } from './manifest.ts'
 import type { ModuleContext } from './module.ts'
 import { publishing, writeLines } from './publishing.ts'
@@ -17,7 +17,8 @@ const SECOND_MS = 1000
  * @throws CONFIG_INVALID, FEED_REFUSED, FEED_DISCONNECTED, ABORTED, DATABASE_UNREACHABLE
  */
 export async function captureRest(context: ModuleContext): Promise<Manifest> {
-  const source = await readDefinition(context)
+  const definition = await definitionOf(context, 'capture-rest', 'services/batch/rest/finnhub.json')
+  const source = readRestSource(definition.file, definition.text, context.env)
   const isStored = source.requests.some((request) => request.isStored)
   const database = isStored ? await openLakeDatabase(readMongoConfig(context.env)) : undefined
   try {
@@ -70,21 +71,6 @@ async function capture(
   for (const warning of warnings) terminal.note(warning)
   terminal.write(`${manifest.part}: ${manifest.tables[0]?.rows} answers\n`)
   return manifest
-}
-
-async function readDefinition({ configFile, env }: ModuleContext): Promise<RestSource> {
-  if (configFile === undefined) {
-    throw new TapedeckError(
-      'CONFIG_INVALID',
-      'Cannot run capture-rest: --config is missing, expected a definition such as services/batch/rest/finnhub.json'
-    )
-  }
-  const text = await readFile(configFile, 'utf8').catch((cause: unknown) => {
-    throw new TapedeckError('CONFIG_INVALID', `Cannot read the source: ${messageOf(cause)}`, {
-      cause
-    })
-  })
-  return readRestSource(configFile, text, env)
 }
 
 function snapshotOf(answer: RestAnswer, id: string): Parameters<typeof storeSnapshot>[1] {

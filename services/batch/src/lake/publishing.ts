@@ -24,36 +24,67 @@ export async function publishing(
   }
 }
 
+/** What a module is made from, in the order of its inputs; undefined for one that is not published and not needed. */
+type Sources = readonly [Published, ...(Published | undefined)[]]
+
 /**
- * The same for what is computed from the module's one input.
- * @throws SERVER_MISSING when the input is not published for the date; what `make` throws
+ * The same for what is computed from the module's inputs.
+ * @param needed so many of the inputs must be published for the date; all unless given
+ * @param others parts that are read beside the inputs
+ * @throws SERVER_MISSING when a needed input is not published for the date; what `make` throws
  */
 export async function deriving(
   context: ModuleContext,
-  make: (source: Published, draft: Draft, engine: Engine) => Promise<Omit<Made, 'inputs'>>
+  make: (sources: Sources, draft: Draft, engine: Engine) => Promise<Omit<Made, 'inputs'>>,
+  {
+    needed = context.inputs.length,
+    others = []
+  }: { readonly needed?: number; readonly others?: readonly Published[] } = {}
 ): Promise<Manifest> {
-  const [input] = context.inputs
-  if (input === undefined) throw new Error('the module has no input')
-  const source = await context.store.read({ ...input, date: context.date })
+  const { store, date } = context
+  const sources: (Published | undefined)[] = []
+  for (const [at, name] of context.inputs.entries()) {
+    const part = { ...name, date }
+    const isThere = at < needed || (await store.find(part)) !== undefined
+    sources.push(isThere ? await store.read(part) : undefined)
+  }
+  const [first, ...more] = sources
+  if (first === undefined) throw new Error('the module has no input')
+  const inputs = [...sources, ...others].flatMap((one) => (one === undefined ? [] : [one.input]))
   return publishing(context, async (draft) => {
     const engine = await Engine.open(context.lake)
     try {
-      return { ...(await make(source, draft, engine)), inputs: [source.input] }
+      return { ...(await make([first, ...more], draft, engine)), inputs }
     } finally {
       await engine.close()
     }
   })
 }
 
-/** Writes the query of a table as its file in a draft. */
-export async function writeTable(
+interface TableName {
+  readonly name: string
+  readonly extents: readonly string[]
+}
+
+/** Writes the query of a table, which is a file of that name, as its file in a draft. */
+export function writeTable(
+  engine: Engine,
+  draft: Draft,
+  table: TableName
+): ReturnType<typeof writeQuery> {
+  return writeQuery(engine, draft, table, queryOf(table.name.replaceAll('_', '-')))
+}
+
+/** The same for a query of its own. */
+export async function writeQuery(
   engine: Engine,
   { folder }: Draft,
-  { name, extents }: { readonly name: string; readonly extents: readonly string[] }
+  { name, extents }: TableName,
+  query: string
 ): Promise<{ readonly table: DraftTable; readonly file: string }> {
   const fileName = `${name}.parquet`
   const file = path.join(folder, fileName)
-  const written = await engine.writeParquet(queryOf(name.replaceAll('_', '-')), file, extents)
+  const written = await engine.writeParquet(query, file, extents)
   return { table: { name, format: 'parquet', ...written, files: [fileName] }, file }
 }
 

@@ -52,7 +52,7 @@ export interface Skill {
   readonly bandCoverage: number | null
 }
 
-/** Everything that the report shows; report.json is this. */
+/** What the report shows of the market. */
 export interface ReportData {
   readonly date: string
   readonly feeds: readonly string[]
@@ -169,12 +169,12 @@ async function readPaths(engine: Engine): Promise<Map<string, readonly number[]>
 }
 
 /** Null where there is none; what is no finite number counts as none. */
-function number(cell: Cell | undefined): number | null {
+export function number(cell: Cell | undefined): number | null {
   if (cell === null || cell === undefined) return null
   const value = Number(cell)
   return Number.isFinite(value) ? value : null
 }
 
-function amount(cell: Cell | undefined): number {
+export function amount(cell: Cell | undefined): number {
   return number(cell) ?? 0
 }

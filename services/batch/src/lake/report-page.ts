@@ -8,12 +8,20 @@ import {
   sparkline
 } from './report-charts.ts'
 import type { ReportData, Skill, SymbolDay } from './report-data.ts'
+import { card, cell, count, percent, price, tableOf } from './report-parts.ts'
+import { portfolioCards, type PortfolioReport } from './report-portfolio.ts'
 
 /** Symbols with bars and in the square of correlations; the table has all. */
 const SHOWN = 16
 
+/** Everything that the report shows; report.json is this. */
+interface Report extends ReportData {
+  /** Null where no relational database is configured. */
+  readonly portfolio: PortfolioReport | null
+}
+
 /** The report as one HTML file that loads nothing: charts are SVG, light and dark follow the reader's system. */
-export function reportPage(data: ReportData): string {
+export function reportPage(data: Report): string {
   const { date, symbols } = data
   const simulated = data.feeds.includes('simulated')
   return `<!doctype html>
@@ -33,6 +41,7 @@ ${checkLine(data)}
 </header>
 <main>
 ${symbols.length === 0 ? emptyCard(data) : cards(data)}
+${data.portfolio === null ? '' : portfolioCards(data.portfolio)}
 </main>
 <footer>Times are New York. Amounts are in the quote currency of each symbol. ${escaped(madeOf(data))}</footer>
 </body>
@@ -77,10 +86,6 @@ function cards(data: ReportData): string {
     liquidityTable(symbols),
     skillCard(data.skills)
   ].join('\n')
-}
-
-function card(title: string, about: string, content: string, isWide = false): string {
-  return `<section class="card${isWide ? ' wide' : ''}"><h2>${title}</h2><p class="about">${about}</p>${content}</section>`
 }
 
 /** The sentence that the rest of the report rests on. */
@@ -224,33 +229,6 @@ function skillCard(skills: readonly Skill[]): string {
     tableOf(['Model', 'Bars', 'Ahead', 'Scored', 'Skill', 'Direction right', 'In band'], rows),
     true
   )
-}
-
-function tableOf(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const head = heads.map((one) => `<th scope="col">${escaped(one)}</th>`).join('')
-  const body = rows.map((cells) => `<tr>${cells.join('')}</tr>`).join('')
-  return `<div class="scroll" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`
-}
-
-function cell(text: string, tone = ''): string {
-  return `<td${tone === '' ? '' : ` class="${tone}"`}>${escaped(text)}</td>`
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en-US')
-}
-
-function percent(value: number | null): string {
-  return value === null ? '–' : `${(100 * value).toFixed(1)} %`
-}
-
-function price(value: number | null): string {
-  if (value === null) return '–'
-  if (value !== 0 && Math.abs(value) < 1) return value.toPrecision(5)
-  return value.toLocaleString('en-US', {
-    minimumFractionDigits: 2,
-    maximumFractionDigits: Math.abs(value) < 100 ? 4 : 2
-  })
 }
 
 function clock(minuteOfDay: number): string {

@@ -1,16 +1,14 @@
 import {
   askJson,
-  didYouMean,
   duration,
   fullJitter,
-  messageOf,
   RateLimit,
   systemClock,
-  TapedeckError,
   type Clock,
   type Env,
   type JsonAnswer
 } from '@tapedeck/core'
+import { checkDefinition, isObject, noteUnknown, parseDefinition, type Json } from './definition.ts'
 
 /** One kind of request of a source; `{symbol}` and `{date}` in its path and query are filled in. */
 interface RestRequest {
@@ -54,8 +52,6 @@ export interface RestAnswer {
   readonly body: string
 }
 
-type Json = Readonly<Record<string, unknown>>
-
 const SOURCE_FIELDS = ['address', 'auth', 'callsPerMinute', 'every', 'requests']
 const REQUEST_FIELDS = ['name', 'path', 'query', 'each', 'paging', 'mongodb', 'check']
 
@@ -65,15 +61,7 @@ const REQUEST_FIELDS = ['name', 'path', 'query', 'each', 'paging', 'mongodb', 'c
  */
 export function readRestSource(file: string, text: string, env: Env): RestSource {
   const mistakes: string[] = []
-  let found: Json = {}
-  try {
-    const parsed: unknown = JSON.parse(text)
-    if (isObject(parsed)) found = parsed
-    else mistakes.push('another form found, expected an object')
-  } catch (error) {
-    mistakes.push(`no JSON found (${messageOf(error)})`)
-  }
-  unknownFields('', found, SOURCE_FIELDS, mistakes)
+  const found = parseDefinition(text, SOURCE_FIELDS, mistakes)
   const address = readAddress(found['address'], env, mistakes)
   const headers = readAuth(found['auth'], env, mistakes)
   const callsPerMinute = found['callsPerMinute'] ?? 60
@@ -87,12 +75,7 @@ export function readRestSource(file: string, text: string, env: Env): RestSource
   const requests = (Array.isArray(list) ? list : []).map((one: unknown, i) =>
     readRequest(`request ${i + 1}`, one, mistakes)
   )
-  if (mistakes.length > 0) {
-    throw new TapedeckError(
-      'CONFIG_INVALID',
-      `Cannot read the source ${file}: ${mistakes.join('\n  ')}`
-    )
-  }
+  checkDefinition(file, mistakes)
   return { address, headers, callsPerMinute: Number(callsPerMinute), everyMs, requests }
 }
 
@@ -136,7 +119,7 @@ function readAuth(found: unknown, env: Env, mistakes: string[]): Readonly<Record
 
 function readRequest(place: string, found: unknown, mistakes: string[]): RestRequest {
   const of: Json = isObject(found) ? found : {}
-  unknownFields(`${place}: `, of, REQUEST_FIELDS, mistakes)
+  noteUnknown(`${place}: `, of, REQUEST_FIELDS, mistakes)
   const { name, path, query = {}, each, paging, mongodb = false, check } = of
   if (typeof name !== 'string' || name === '') mistakes.push(`${place}: name is missing`)
   if (typeof path !== 'string' || !path.startsWith('/')) {
@@ -196,22 +179,6 @@ export function turnOf(source: RestSource, symbols: readonly string[], nowMs: nu
   const turns = Math.max(1, Math.ceil(symbols.length / most))
   const start = (Math.floor(nowMs / everyMs) % turns) * most
   return { symbols: symbols.slice(start, start + most), turns, most }
-}
-
-function unknownFields(
-  place: string,
-  found: Json,
-  known: readonly string[],
-  mistakes: string[]
-): void {
-  for (const name of Object.keys(found)) {
-    if (known.includes(name)) continue
-    mistakes.push(`${place}unknown field '${name}' found${didYouMean(name, known)}`)
-  }
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const TIMEOUT_MS = 20_000

@@ -51,7 +51,7 @@ interface TrustFacts {
  */
 export async function trustTape(context: ModuleContext): Promise<Manifest> {
   const { date, terminal } = context
-  const manifest = await deriving(context, async (raw, draft, engine) => {
+  const manifest = await deriving(context, async ([raw], draft, engine) => {
     await viewRaw(engine, raw, date)
     const tables = await writeTables(engine, draft, context)
     return { tables, facts: { ...(await checkCounts(engine, raw, date)) } }
