@@ -90,7 +90,7 @@ export const API_VARIABLES = {
   API_URL: about(
     'Address at which browsers reach the api, for links on the dashboards',
     optional(webAddress()),
-    'http://localhost:<API_PORT>'
+    'localhost, at API_PORT'
   ),
   LAKE_DIR: optional(text(undefined, 'a folder')),
   TAPEDECK_DATA_DIR: text('./.data', 'a folder'),
