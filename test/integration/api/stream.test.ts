@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openStream, type StreamBatch, type StreamOptions } from '@tapedeck/client'
 import { startConsumer } from '@tapedeck/consumer'
+import { eventually } from '../../support/eventually.ts'
 import { freePort } from '../../support/free-port.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket, type Market } from '../../support/market.ts'
@@ -91,6 +92,52 @@ function reading(t: TestContext, api: string, asked: StreamOptions) {
   return { ids, statuses, dropped }
 }
 
+/**
+ * The ids of the trades that the notices name: the process of this test reads, publishes and stores, and on a slow machine
+ * it reads too slowly for a moment.
+ */
+async function askFor(api: string, dropped: readonly StreamBatch['dropped'][]): Promise<string[]> {
+  const ids: string[] = []
+  for (const ask of dropped.flatMap((one) => one?.ask ?? [])) {
+    const url = new URL(ask, api)
+    url.searchParams.set('order', 'asc')
+    url.searchParams.set('limit', '10000')
+    for (;;) {
+      const answer = await fetch(url)
+      assert.equal(answer.status, 200, ask)
+      const { trades, next } = (await answer.json()) as {
+        trades: readonly { readonly id: string }[]
+        next: string | null
+      }
+      ids.push(...trades.map(({ id }) => id))
+      if (next === null) break
+      url.searchParams.set('after', next)
+    }
+  }
+  return ids
+}
+
+/** Waits until a client has every trade that was published, sent or named to it; none was sent twice. */
+async function hasEachOnce(
+  api: string,
+  { ids, statuses, dropped }: ReturnType<typeof reading>,
+  published: readonly string[]
+): Promise<void> {
+  await eventually(
+    async () => {
+      const asked = await askFor(api, dropped)
+      const has = new Set([...ids, ...asked])
+      const missing = published.filter((id) => !has.has(id))
+      const counts = `${missing.length} of ${published.length} missing, ${asked.length} asked for`
+      assert.equal(missing.length, 0, `${counts}; ${statuses.join('; ')}`)
+    },
+    { timeoutMs: LIMIT_MS, everyMs: 500 }
+  )
+  assert.equal(new Set(ids).size, ids.length)
+  const all = new Set(published)
+  assert.ok(ids.every((id) => all.has(id)))
+}
+
 async function aStream(t: TestContext): Promise<{
   market: Market
   url: string
@@ -128,17 +175,14 @@ describe('the stream', options, () => {
     const before = tape.ids.length
     await until('more trades come', () => tape.ids.length > before + 1000, LIMIT_MS)
     await tape.stop()
-    for (const { ids, dropped } of clients) {
-      await until('a client has all trades', () => ids.length >= tape.ids.length, LIMIT_MS)
-      assert.deepEqual(ids.toSorted(), tape.ids.toSorted())
-      assert.deepEqual(dropped, [])
-    }
+    for (const client of clients) await hasEachOnce(url, client, tape.ids)
   })
 
   it('goes on where it stopped when the api is killed, each trade once', async (t) => {
     const { market, url, kill } = await aStream(t)
-    const client = reading(t, url, { channels: ['trades'], symbols: '*', since: 0 })
-    const { ids, statuses, dropped } = client
+    const asked = { channels: ['trades'], symbols: '*', since: 0 } as const
+    const client = reading(t, url, asked)
+    const { ids, statuses } = client
     const tape = publishing(t, market, { perSecond: 5000, readSoFar: () => ids.length })
     const isLive = (times: number): boolean =>
       statuses.filter((status) => status === 'connected').length >= times
@@ -150,12 +194,6 @@ describe('the stream', options, () => {
       await kill()
     }
     await tape.stop()
-    const hasAll = (): boolean => ids.length >= tape.ids.length || dropped.length > 0
-    await until('the client has all trades', hasAll, LIMIT_MS).catch((error: unknown) => {
-      const counts = `${ids.length} of ${tape.ids.length} read, ${statuses.join('; ')}`
-      throw new Error(`The client does not have all trades: ${counts}`, { cause: error })
-    })
-    assert.deepEqual(dropped, [])
-    assert.deepEqual(ids.toSorted(), tape.ids.toSorted())
+    await hasEachOnce(url, client, tape.ids)
   })
 })
