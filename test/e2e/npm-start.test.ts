@@ -101,7 +101,11 @@ describe('npm start', () => {
       }
       assert.deepEqual(
         scheduled.schedules.map(({ schedule, next }) => [schedule, next.length]),
-        [['nightly', 5]]
+        [
+          ['audit', 5],
+          ['nightly', 5],
+          ['retention', 5]
+        ]
       )
 
       const database = await openDatabase(databaseConfig(uri, 'tapedeck'))
