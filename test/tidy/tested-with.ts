@@ -168,7 +168,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'services/api/src/stream',
-    files: 'finnhub hub routes session snapshot subscribers',
+    files: 'finnhub hub routes session subscribers',
     tests: ['integration/api/stream.test.ts', 'integration/api/stream-protocols.test.ts'],
     why: 'what a client is sent, over restarts and at the seam, needs a real broker and database'
   },

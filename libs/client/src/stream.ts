@@ -126,10 +126,13 @@ class StreamReader {
         if (this.#isLive && message.resume !== undefined) this.#resume = message.resume
         return undefined
       case 'dropped':
-        this.#dropped = { trades: message.trades, ask: message.symbols.map(({ ask }) => ask) }
+        this.#noteDropped(
+          message.trades,
+          message.symbols.map(({ ask }) => ask)
+        )
         return undefined
       case 'cut':
-        this.#dropped = { trades: undefined, ask: [message.ask] }
+        this.#noteDropped(undefined, [message.ask])
         return undefined
       case 'snapshot':
         return this.#batch(message, true)
@@ -139,6 +142,16 @@ class StreamReader {
       default:
         return undefined
     }
+  }
+
+  /** Adds to what is missing before the next rows. */
+  #noteDropped(trades: number | undefined, ask: readonly string[]): void {
+    const before = this.#dropped
+    const sum =
+      trades === undefined || (before !== undefined && before.trades === undefined)
+        ? undefined
+        : trades + (before?.trades ?? 0)
+    this.#dropped = { trades: sum, ask: [...(before?.ask ?? []), ...ask] }
   }
 
   #batch(

@@ -11,3 +11,4 @@ export { barEvents, forecastEvents, TradeEvents, type StreamEvent } from './stre
 export { keysOf, readRequest } from './stream/messages.ts'
 export { readResumeToken, resumeToken, type Log } from './stream/positions.ts'
 export { RecentEvents } from './stream/recent-events.ts'
+export { readSnapshot } from './stream/snapshot.ts'

@@ -177,15 +177,7 @@ export class StreamSession {
         this.#say({ type: 'snapshot', id, [channel]: rows.slice(at, at + ROWS_A_MESSAGE) })
       }
     }
-    for (const { channel, from } of snapshot.cut) {
-      this.#say({
-        type: 'cut',
-        id,
-        channel,
-        from,
-        ask: `/api/v1/${channel}?from=${sinceMs}&to=${from}&limit=10000`
-      })
-    }
+    for (const one of snapshot.cut) this.#say({ type: 'cut', id, ...one })
     if (!this.#reaches(new Map([['trades', stored]]))) {
       const message =
         'the snapshot took longer than the minute that is kept, expected a later since'

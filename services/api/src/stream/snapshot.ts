@@ -12,8 +12,16 @@ export interface Snapshot {
   readonly trades: readonly ReturnType<typeof tradeRow>[]
   readonly bars: readonly object[]
   readonly forecasts: readonly object[]
-  /** Channels of which older rows were left out, with the time of the first row that is there, epoch ms. */
-  readonly cut: readonly { readonly channel: Channel; readonly from: number }[]
+  readonly cut: readonly Cut[]
+}
+
+/** Rows that a snapshot leaves out, because there are newer ones: of trades, or of one timeframe of another channel. */
+interface Cut {
+  readonly channel: Channel
+  /** The time of the oldest row that is there, epoch ms. Others of that time may be left out too. */
+  readonly from: number
+  /** The request that gets what is left out. */
+  readonly ask: string
 }
 
 /** The last millisecond that a Date can hold. */
@@ -29,18 +37,43 @@ export async function readSnapshot(
   const query = { symbols, fromMs: sinceMs, toMs: END_OF_TIME_MS, limit: MAX_SNAPSHOT_ROWS }
   const none = { horizon: undefined, model: undefined }
   const has = (channel: Channel): boolean => channels.includes(channel)
+  const cut: Cut[] = []
+  const read = async <T>(
+    channel: Channel,
+    timeOf: (row: T) => Date,
+    rows: Promise<readonly T[]>,
+    timeframe?: string
+  ): Promise<readonly T[]> => {
+    const found = await rows
+    const [oldest] = found
+    if (oldest !== undefined && found.length >= MAX_SNAPSHOT_ROWS) {
+      const from = timeOf(oldest).getTime()
+      const asked = new URLSearchParams({
+        ...(symbols !== undefined && { symbol: symbols.join(',') }),
+        ...(timeframe !== undefined && { timeframe }),
+        from: String(sinceMs),
+        // The oldest row is not the only one of its millisecond.
+        to: String(from + 1),
+        limit: String(MAX_SNAPSHOT_ROWS)
+      })
+      cut.push({ channel, from, ask: `/api/v1/${channel}?${asked.toString()}` })
+    }
+    return found
+  }
   const [trades, bars, forecasts] = await Promise.all([
-    has('trades') ? reader.trades(query) : [],
-    has('bars') ? each(timeframes, (timeframe) => reader.bars({ ...query, timeframe })) : [],
+    has('trades') ? read('trades', ({ tradedAt }) => tradedAt, reader.trades(query)) : [],
+    has('bars')
+      ? each(timeframes, (timeframe) =>
+          read('bars', ({ start }) => start, reader.bars({ ...query, timeframe }), timeframe)
+        )
+      : [],
     has('forecasts')
-      ? each(timeframes, (timeframe) => reader.forecasts({ ...query, ...none, timeframe }))
+      ? each(timeframes, (timeframe) => {
+          const found = reader.forecasts({ ...query, ...none, timeframe })
+          return read('forecasts', ({ target }) => target, found, timeframe)
+        })
       : []
   ])
-  const cut = [
-    ...cutOf('trades', trades, trades[0]?.tradedAt),
-    ...cutOf('bars', bars, bars[0]?.start),
-    ...cutOf('forecasts', forecasts, forecasts[0]?.target)
-  ]
   return {
     trades: trades.map(tradeRow),
     bars: bars.map((bar) => streamedBar(publishedBar(bar), bar)),
@@ -56,14 +89,4 @@ async function each<T>(
   const rows: T[] = []
   for (const timeframe of timeframes) rows.push(...(await read(timeframe)))
   return rows
-}
-
-function cutOf(
-  channel: Channel,
-  rows: readonly unknown[],
-  first: Date | undefined
-): { channel: Channel; from: number }[] {
-  return rows.length < MAX_SNAPSHOT_ROWS || first === undefined
-    ? []
-    : [{ channel, from: first.getTime() }]
 }
