@@ -175,6 +175,7 @@ export {
   findActiveRuns,
   findRun,
   findRuns,
+  findRunsOfAlerts,
   removeOldRuns,
   resumeRun,
   shareRun,

@@ -178,6 +178,27 @@ export async function findRuns(
   )
 }
 
+/**
+ * The runs that alerts are about: of each job the newest that succeeded or failed, however many runs other jobs have
+ * had since, and those that wait for a worker, the newest first.
+ * @throws DATABASE_UNREACHABLE
+ */
+export async function findRunsOfAlerts({ runs }: HasRuns): Promise<RunDocument[]> {
+  return translated('Cannot read runs', async () => {
+    const jobs = await runs.distinct('job')
+    const last = jobs.map((job) =>
+      runs.findOne({ job, state: { $in: ['succeeded', 'failed'] } }, { sort: { queuedAt: -1 } })
+    )
+    const waiting = runs.find({ state: 'queued' }).sort({ queuedAt: -1 }).limit(MOST_WAITING)
+    return [
+      ...(await Promise.all(last)).filter((one) => one !== null),
+      ...(await waiting.toArray())
+    ]
+  })
+}
+
+const MOST_WAITING = 200
+
 /** The runs that are not over, the oldest first. @throws DATABASE_UNREACHABLE */
 export async function findActiveRuns({ runs }: HasRuns): Promise<RunDocument[]> {
   return translated('Cannot read runs', () =>
@@ -214,7 +235,7 @@ export async function endRun(
 
 /**
  * Cancels a run that is not over: none of its tasks begins any more, and those that run are ended by their workers
- * when they next extend their lease.
+ * when they next look up their claims.
  * @returns false when the run is over or is not there
  * @throws DATABASE_UNREACHABLE
  */

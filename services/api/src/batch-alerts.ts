@@ -15,7 +15,7 @@ const MINUTE_MS = 60_000
  * One row for each job, schedule and queued run, in the units of /api/v1/alerts: 1 for a job whose newest run that is
  * over failed; the minutes that a schedule is behind, which no beat makes the runs of, or whose job cannot be read; and
  * the minutes that a run has waited for a worker to begin it.
- * @param runs the newest first
+ * @param runs of each job the newest first
  * @param nowMs epoch ms
  */
 export function batchAlerts(

@@ -27,6 +27,7 @@ import {
   findRun,
   findRunRequests,
   findRuns,
+  findRunsOfAlerts,
   findSchedules,
   findSymbols,
   findTaskRuns,
@@ -133,6 +134,7 @@ export interface Reader {
   /** Up to where each partition of a topic is stored. */
   storedOffsets(topic: string): Promise<ReadonlyMap<number, number>>
   runs(query: RunQuery): Promise<readonly RunDocument[]>
+  runsOfAlerts(): Promise<readonly RunDocument[]>
   run(id: string): Promise<RunDocument | undefined>
   taskRuns(run: string): Promise<Awaited<ReturnType<typeof findTaskRuns>>>
   runRequests(limit: number): Promise<readonly RunRequestDocument[]>
@@ -228,6 +230,7 @@ export function databaseReader(
       use((connected) => setWanted(connected, symbols, wanted, by, limit)),
     storedOffsets: (topic) => use((connected) => findStoredOffsets(connected, topic, limit)),
     runs: (query) => use((connected) => findRuns(connected, query)),
+    runsOfAlerts: () => use(findRunsOfAlerts),
     run: (id) => use((connected) => findRun(connected, id)),
     taskRuns: (run) => use((connected) => findTaskRuns(connected, [run])),
     runRequests: (most) => use((connected) => findRunRequests(connected, most)),

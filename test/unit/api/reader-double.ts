@@ -35,6 +35,7 @@ function emptyReader(parts: Partial<Reader> = {}): Reader {
     setWanted: async () => undefined,
     storedOffsets: async () => new Map(),
     runs: async () => [],
+    runsOfAlerts: async () => [],
     run: async () => undefined,
     taskRuns: async () => [],
     runRequests: async () => [],

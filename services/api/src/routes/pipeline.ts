@@ -58,8 +58,6 @@ const SECOND_MS = 1000
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const MEBIBYTE = 1024 ** 2
-/** The newest runs, among which is the newest one of each job. */
-const MOST_RUNS = 200
 /** Rows, about: scores and bars of every symbol. */
 const COST = 2000
 
@@ -182,7 +180,7 @@ async function alertRows(tools: RouteTools, flow: Flow): Promise<Row[]> {
       horizon: undefined,
       model: undefined
     }),
-    reader.runs({ limit: MOST_RUNS }),
+    reader.runsOfAlerts(),
     reader.schedules(),
     config.timeframes.includes('1h')
       ? reader.bars({

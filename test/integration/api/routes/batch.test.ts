@@ -5,6 +5,7 @@ import {
   claimTaskRun,
   commitTaskRun,
   createRun,
+  endRun,
   failSchedule,
   findRunRequests,
   refuseRunRequest,
@@ -71,6 +72,33 @@ describe('/api/v1/batch', options, () => {
       ['market close +30m', 'America/New_York', 'last', 'no such job']
     )
     assert.equal(nightly?.next.length, 5)
+  })
+
+  it('alerts of the newest run of a job, however many others have run since', async (t) => {
+    const { database, config } = await ownDatabase(t)
+    const { get } = await runningApi(t, { uri: config.uri, database: config.database })
+    await untilReady(get)
+    await createRun(database, aRun('nightly@1', { job: 'nightly' }))
+    await endRun(database, { _id: 'nightly@1', round: 0 }, 'failed', 'no trades')
+    for (let i = 0; i < 210; i++) {
+      await createRun(database, aRun(`quotes@${i}`, { job: 'quotes' }))
+      await endRun(database, { _id: `quotes@${i}`, round: 0 }, 'succeeded', null)
+    }
+    await createRun(database, aRun('quotes@waiting', { job: 'quotes' }))
+    const { alerts } = (await get('/api/v1/alerts')).body as unknown as {
+      alerts: { alert: string; label: string; value: number }[]
+    }
+    assert.deepEqual(
+      alerts
+        .filter(({ alert }) => alert === 'run failed')
+        .map(({ label, value }) => `${label} ${value}`)
+        .toSorted(),
+      ['nightly 1', 'quotes 0']
+    )
+    assert.deepEqual(
+      alerts.filter(({ alert }) => alert === 'queue stuck').map(({ label }) => label),
+      ['quotes@waiting']
+    )
   })
 
   it('asks for a run and stops one with a token that may write', async (t) => {

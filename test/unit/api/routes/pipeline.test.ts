@@ -157,7 +157,7 @@ describe('/api/v1/alerts', () => {
             spooledBytes: 100 * 1024 ** 2
           })
         ]),
-      runs: () =>
+      runsOfAlerts: () =>
         Promise.resolve([
           aRunThat('queued', 'nightly', NOW_MS - 3_600_000),
           aRunThat('failed', 'nightly', NOW_MS - 7_200_000)
