@@ -1,4 +1,4 @@
-import { messageOf } from '@tapedeck/core'
+import { isObject, messageOf } from '@tapedeck/core'
 import {
   MAX_FRAME_INDEX,
   MAX_RECORD_TRADES,
@@ -103,7 +103,7 @@ function readData(messages: readonly unknown[]): Frame {
 const CROWDED = `more than ${MAX_RECORD_TRADES} trades in one frame`
 
 function isMessage(value: unknown): value is Message {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject(value)
 }
 
 /** One element of a frame, as parsed JSON. */

@@ -28,6 +28,7 @@ export {
 } from './env.ts'
 export { assert, ERROR_CODES, hasCode, messageOf, TapedeckError, type ErrorCode } from './errors.ts'
 export { openGuard, type Child, type ChildExit, type ChildOptions, type Guard } from './guard.ts'
+export { isObject, type Json } from './json-object.ts'
 export {
   isSame,
   processIdentity,

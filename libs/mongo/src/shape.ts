@@ -1,3 +1,4 @@
+import { isObject } from '@tapedeck/core'
 import { timeframeProblem } from '@tapedeck/domain'
 import { Decimal128, Double, Int32, Long, ObjectId, type Document } from 'mongodb'
 
@@ -176,7 +177,7 @@ const KINDS = {
   flag: { words: 'true or false', fits: (value: unknown) => typeof value === 'boolean' },
   object: {
     words: 'an object',
-    fits: (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
+    fits: isObject
   },
   timeframe: {
     words: 'a timeframe',

@@ -1,6 +1,4 @@
-import { didYouMean, printable } from '@tapedeck/core'
-
-export type Json = Readonly<Record<string, unknown>>
+import { didYouMean, printable, type Json } from '@tapedeck/core'
 
 /**
  * The value of a JSON text. A text that is none, and an object with a name twice, is a mistake, with the line of the
@@ -55,10 +53,6 @@ export function unknownFields(
       `${place}: '${printable(field)}' found, expected ${known.join(', ')}${didYouMean(field, known)}`
     )
   }
-}
-
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** A value as JSON, shortened, for messages. */

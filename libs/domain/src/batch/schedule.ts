@@ -1,9 +1,9 @@
-import { didYouMean, duration, printable, TapedeckError } from '@tapedeck/core'
+import { didYouMean, duration, isObject, printable, TapedeckError, type Json } from '@tapedeck/core'
 import { Cron } from 'croner'
 import { getTimes } from 'suncalc'
 import { tradingDateAt, US_STOCK, type TradingDate } from '../sessions.ts'
 import { BATCH_NAME, BATCH_NAME_RULE } from './graph.ts'
-import { isObject, jsonOf, shown, unknownFields, type Json } from './json-file.ts'
+import { jsonOf, shown, unknownFields } from './json-file.ts'
 
 /**
  * What to do about occurrences that no beat was there to make: nothing, make the last of them, or make all of them.

@@ -1,7 +1,7 @@
-import { didYouMean, duration, printable, TapedeckError } from '@tapedeck/core'
+import { didYouMean, duration, isObject, printable, TapedeckError, type Json } from '@tapedeck/core'
 import { BATCH_NAME, BATCH_NAME_RULE, type JobSpec, type TaskSpec } from './graph.ts'
 import { commandWords } from './command-words.ts'
-import { isObject, jsonOf, shown, unknownFields, type Json } from './json-file.ts'
+import { jsonOf, shown, unknownFields } from './json-file.ts'
 
 /** A program to spawn without a shell: `words[0]` is the program, the rest are its arguments. */
 export interface ModuleCommand {

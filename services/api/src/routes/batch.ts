@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { isObject } from '@tapedeck/core'
 import {
   BATCH_NAME,
   BATCH_NAME_RULE,
@@ -414,10 +415,7 @@ function requestOf(body: unknown): RunRequest {
   }
   const isName = typeof job === 'string' && BATCH_NAME.test(job)
   if (!isName) problem('job', `no name of a job, expected ${BATCH_NAME_RULE}`)
-  const pairs =
-    typeof parameters === 'object' && parameters !== null && !Array.isArray(parameters)
-      ? Object.entries(parameters)
-      : undefined
+  const pairs = isObject(parameters) ? Object.entries(parameters) : undefined
   if (pairs?.every(([, value]) => typeof value === 'string') !== true) {
     problem('parameters', 'not texts by name, expected {"parameters":{"date":"2026-11-27"}}')
   } else if (JSON.stringify(pairs).length > MAX_PARAMETERS) {

@@ -1,12 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { didYouMean, messageOf, TapedeckError } from '@tapedeck/core'
+import { didYouMean, isObject, messageOf, TapedeckError, type Json } from '@tapedeck/core'
 import type { ModuleContext } from './module.ts'
-
-export type Json = Readonly<Record<string, unknown>>
-
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 /**
  * The file that a module was given by --config, and its text.

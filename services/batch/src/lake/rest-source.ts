@@ -2,13 +2,15 @@ import {
   askJson,
   duration,
   fullJitter,
+  isObject,
   RateLimit,
   systemClock,
   type Clock,
   type Env,
+  type Json,
   type JsonAnswer
 } from '@tapedeck/core'
-import { checkDefinition, isObject, noteUnknown, parseDefinition, type Json } from './definition.ts'
+import { checkDefinition, noteUnknown, parseDefinition } from './definition.ts'
 
 /** One kind of request of a source; `{symbol}` and `{date}` in its path and query are filled in. */
 interface RestRequest {

@@ -1,6 +1,6 @@
-import { optional, readEnv, type Env } from '@tapedeck/core'
+import { isObject, optional, readEnv, type Env, type Json } from '@tapedeck/core'
 import { MARIADB_VARIABLES, readMariadbConfig, type MariadbConfig } from '@tapedeck/mariadb'
-import { checkDefinition, isObject, noteUnknown, parseDefinition, type Json } from './definition.ts'
+import { checkDefinition, noteUnknown, parseDefinition } from './definition.ts'
 
 /** A table or a query of a relational source. */
 export interface SqlQuery {

@@ -1,5 +1,4 @@
-import { didYouMean } from '@tapedeck/core'
-import { isObject } from '../lake/definition.ts'
+import { didYouMean, isObject } from '@tapedeck/core'
 import { columnValue } from './column-value.ts'
 import type { Table } from './tables.ts'
 

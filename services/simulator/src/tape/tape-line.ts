@@ -1,4 +1,4 @@
-import { TapedeckError } from '@tapedeck/core'
+import { isObject, TapedeckError, type Json } from '@tapedeck/core'
 import type { TextFrame, TradeText } from '../feed/frame.ts'
 
 /**
@@ -128,12 +128,10 @@ function tradeOf({ c, p, s, t, v, i }: Record<string, unknown>): TapeTrade {
   return { symbol: s as string, atMs: t as number, text: JSON.stringify({ c, p, s, t, v, i }) }
 }
 
-function objectOf(line: string, lineNumber: number, expected: string): Record<string, unknown> {
+function objectOf(line: string, lineNumber: number, expected: string): Json {
   try {
     const value: unknown = JSON.parse(line)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>
-    }
+    if (isObject(value)) return value
   } catch {
     throw invalid(lineNumber, line, expected, 'no JSON')
   }

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { access } from 'node:fs/promises'
 import path from 'node:path'
 import { createGunzip } from 'node:zlib'
-import { messageOf, TapedeckError } from '@tapedeck/core'
+import { isObject, messageOf, TapedeckError } from '@tapedeck/core'
 import {
   MAX_FRAME_INDEX,
   MAX_RECORD_TRADES,
@@ -114,9 +114,7 @@ export class TapeRecords {
   #parsed(line: string): Fields {
     try {
       const value: unknown = JSON.parse(line)
-      if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-        return value as Fields
-      }
+      if (isObject(value)) return value
     } catch {
       // reported below
     }

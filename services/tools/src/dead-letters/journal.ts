@@ -1,3 +1,4 @@
+import { isObject, type Json } from '@tapedeck/core'
 import {
   readDeadTopic,
   type DeadRecord,
@@ -160,12 +161,10 @@ function letterOf({ offset, storedAtMs, value }: DeadRecord): Letter {
   }
 }
 
-function objectOf(value: string): Readonly<Record<string, unknown>> | undefined {
+function objectOf(value: string): Json | undefined {
   try {
     const parsed: unknown = JSON.parse(value)
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
-      ? (parsed as Readonly<Record<string, unknown>>)
-      : undefined
+    return isObject(parsed) ? parsed : undefined
   } catch {
     return undefined
   }
