@@ -13,7 +13,7 @@ interface WriteError {
  * Inserts documents in any order and returns the indexes of those whose `_id` was stored already.
  *
  * It sends the command itself, because the driver's insertMany measures every document before it serialises
- * it, and its serialiser takes as long again as ours needs (docs/performance.md).
+ * it, and has them written as bytes by ours, which is faster than the driver's (docs/adr/0056-documents-as-bytes.md).
  *
  * @throws MongoServerError for the first document that was refused for another reason
  */

@@ -28,9 +28,9 @@ const FIRST_BYTES = 64 * 1024
 class OtherKind extends Error {}
 
 /**
- * Writes documents as BSON, byte for byte as the driver does, in a fifth of the time: it knows the kinds of values that
- * tapedeck stores, writes short texts by hand, and checks no field names. A document with any other kind of value is
- * left to the driver.
+ * Writes documents as BSON, byte for byte as the driver does, in a quarter of the time for trades and two fifths for bars:
+ * it knows the kinds of values that tapedeck stores, and writes names and short texts letter by letter. A document with any
+ * other kind of value is left to the driver.
  */
 export class DocumentBytes {
   #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)

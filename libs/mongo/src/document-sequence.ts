@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { messageOf } from '@tapedeck/core'
-import { BSON, type Document } from 'mongodb'
+import type { Document } from 'mongodb'
 import { DocumentBytes } from './document-bytes.ts'
 
 /** Documents that follow a command as bytes, as the driver's own insertMany sends them. */
@@ -62,32 +62,34 @@ export async function inCommands(
   send: (value: unknown, from: number) => Promise<void>,
   sequences: NewSequence | string = installed
 ): Promise<void> {
-  const bytes = typeof sequences === 'string' ? undefined : (free.pop() ?? new DocumentBytes())
+  const bytes = free.pop() ?? new DocumentBytes()
   try {
     for (let from = 0; from < documents.length;) {
-      const most = Math.min(from + MOST_DOCUMENTS, documents.length)
+      bytes.clear()
       let end = from
-      let value: unknown
-      if (bytes === undefined || typeof sequences === 'string') {
-        for (let size = 0; end < most && size < MOST_BYTES; end++) {
-          size += BSON.calculateObjectSize(documents[end] ?? {}, { ignoreUndefined: false })
-        }
-        value = documents.slice(from, end)
-      } else {
-        bytes.clear()
-        while (end < most && bytes.length < MOST_BYTES) bytes.write(documents[end++] ?? {})
-        const sequence = new sequences(field)
-        sequence.push(undefined, bytes.written())
-        sequence.documents = documents.slice(from, end)
-        value = sequence
-      }
-      await send(value, from)
+      const most = Math.min(from + MOST_DOCUMENTS, documents.length)
+      while (end < most && bytes.length < MOST_BYTES) bytes.write(documents[end++] ?? {})
+      const part = documents.slice(from, end)
+      await send(
+        typeof sequences === 'string' ? part : sequenceOf(sequences, field, part, bytes),
+        from
+      )
       from = end
     }
   } finally {
     // The command is answered or given up: the driver has copied the bytes.
-    if (bytes !== undefined && free.length < MOST_FREE && bytes.capacity <= MOST_KEPT_BYTES) {
-      free.push(bytes)
-    }
+    if (free.length < MOST_FREE && bytes.capacity <= MOST_KEPT_BYTES) free.push(bytes)
   }
+}
+
+function sequenceOf(
+  sequences: NewSequence,
+  field: string,
+  documents: readonly Document[],
+  bytes: DocumentBytes
+): DocumentSequence {
+  const sequence = new sequences(field)
+  sequence.push(undefined, bytes.written())
+  sequence.documents = documents
+  return sequence
 }

@@ -175,7 +175,10 @@ describe('the stream', options, () => {
     const before = tape.ids.length
     await until('more trades come', () => tape.ids.length > before + 1000, LIMIT_MS)
     await tape.stop()
-    for (const client of clients) await hasEachOnce(url, client, tape.ids)
+    for (const client of clients) {
+      await hasEachOnce(url, client, tape.ids)
+      assert.deepEqual(client.dropped, [])
+    }
   })
 
   it('goes on where it stopped when the api is killed, each trade once', async (t) => {

@@ -4,25 +4,20 @@ import path from 'node:path'
 import { describe, it } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { Lake } from '@tapedeck/batch/testing'
-import { readConfig, startSimulator } from '@tapedeck/simulator/testing'
-import { inService } from '../../support/in-service.ts'
 import { temporaryFolder } from '../../support/scope.ts'
 import { runModule } from './run-module.ts'
+import { simulatedRest } from './simulated-rest.ts'
 
 const DEFINITION = path.resolve(import.meta.dirname, '../../../services/batch/rest/finnhub.json')
 const DATE = '2026-03-10'
 
 describe('capture-rest', () => {
   it('captures from the simulator what it would from Finnhub', { timeout: 120_000 }, async (t) => {
-    const { result } = await inService(t, (context) =>
-      startSimulator(readConfig({ SIMULATOR_TOKEN: 'sesame' }), context)
-    )
     const folder = await temporaryFolder(t)
     const env = {
       TAPEDECK_DATA_DIR: folder,
       BATCH_DATE: DATE,
-      FINNHUB_REST_URL: `${result.url.replace('ws:', 'http:')}/api/v1`,
-      FINNHUB_TOKEN: 'sesame',
+      ...(await simulatedRest(t)),
       SYMBOLS: 'AAPL,MSFT'
     }
     const { code, output } = await runModule('capture-rest', env, '--config', DEFINITION)

@@ -5,13 +5,12 @@ import { describe, it } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { Engine, Lake } from '@tapedeck/batch/testing'
 import { findQuotes } from '@tapedeck/mongo'
-import { readConfig, startSimulator } from '@tapedeck/simulator/testing'
-import { inService } from '../../support/in-service.ts'
 import { aTrade } from '../../support/market-documents.ts'
 import { ownDatabase } from '../../support/own-database.ts'
 import { temporaryFolder } from '../../support/scope.ts'
 import { servers } from '../../support/servers.ts'
 import { runModule } from './run-module.ts'
+import { simulatedRest } from './simulated-rest.ts'
 
 const DEFINITION = path.resolve(import.meta.dirname, '../../../services/batch/rest/quotes.json')
 const DATE = '2026-03-10'
@@ -24,17 +23,13 @@ describe('quotes beside the stream', () => {
     async (t) => {
       const given = servers()
       const { database } = await ownDatabase(t, given)
-      const { result } = await inService(t, (context) =>
-        startSimulator(readConfig({ SIMULATOR_TOKEN: 'sesame' }), context)
-      )
       const folder = await temporaryFolder(t)
       const env = {
         TAPEDECK_DATA_DIR: folder,
         BATCH_DATE: DATE,
         MONGODB_URI: given.mongoUri,
         MONGODB_DB: given.database,
-        FINNHUB_REST_URL: `${result.url.replace('ws:', 'http:')}/api/v1`,
-        FINNHUB_TOKEN: 'sesame',
+        ...(await simulatedRest(t)),
         SYMBOLS: 'AAPL,MSFT'
       }
       const capture = (more = {}) =>

@@ -31,6 +31,8 @@ interface DrawnTask {
   readonly name: SVGTextElement
   /** Of its texts, px. */
   readonly room: number
+  /** To the tasks after it. */
+  readonly edges: readonly SVGGElement[]
   /** What its second line says; it may be shortened on show. */
   said: string
 }
@@ -81,6 +83,7 @@ export class RunGraph {
       role: 'group',
       'aria-label': `Graph of ${tasks.length} tasks; arrow keys move, Enter opens a task`
     })
+    const edgesOf = new Map<string, SVGGElement[]>()
     for (const { from, to, path, tip } of layout.edges) {
       const kind = handlers.has(to) ? ' handler' : ''
       const arrow = tip.points === 'right' ? 'l-6-4v8z' : 'l-4-6h8z'
@@ -90,16 +93,23 @@ export class RunGraph {
         element('path', { class: 'tip', d: `M${tip.x} ${tip.y}${arrow}` })
       )
       svg.append(edge)
+      edgesOf.set(from, [...(edgesOf.get(from) ?? []), edge])
     }
     const names = layout.tasks.map(({ task }) => task)
     if (!names.includes(this.#current)) this.#current = names[0] ?? ''
-    for (const placed of layout.tasks) svg.append(this.#drawTask(placed, layout.tasks))
+    for (const placed of layout.tasks) {
+      svg.append(this.#drawTask(placed, layout.tasks, edgesOf.get(placed.task) ?? []))
+    }
     this.#home.append(svg)
     for (const [task, { name, room }] of this.#drawn) fit(name, task, room)
     if (focused !== undefined) this.#drawn.get(focused)?.group.focus()
   }
 
-  #drawTask(placed: PlacedTask, all: readonly PlacedTask[]): SVGGElement {
+  #drawTask(
+    placed: PlacedTask,
+    all: readonly PlacedTask[],
+    edges: readonly SVGGElement[]
+  ): SVGGElement {
     const { task, x, y, width } = placed
     const group = element('g', {
       transform: `translate(${x} ${y})`,
@@ -132,7 +142,7 @@ export class RunGraph {
       event.preventDefault()
       this.#drawn.get(next.task)?.group.focus()
     })
-    this.#drawn.set(task, { group, sign, name, about, room, said: '' })
+    this.#drawn.set(task, { group, sign, name, about, room, edges, said: '' })
     return group
   }
 
@@ -157,9 +167,7 @@ export class RunGraph {
     const whole = seen === `${task} ${text}` ? '' : `, ${task} ${text}`
     const upstream = after.length === 0 ? '' : `; after ${after.join(', ')}`
     drawn.group.setAttribute('aria-label', `${seen}${whole}${upstream}`)
-    for (const edge of this.#home.querySelectorAll<SVGGElement>('.edge')) {
-      if (edge.dataset['from'] === task) edge.dataset['state'] = state
-    }
+    for (const edge of drawn.edges) edge.dataset['state'] = state
   }
 }
 
