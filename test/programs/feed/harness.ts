@@ -8,6 +8,7 @@ import { createContext, type ServiceContext } from '@tapedeck/service'
 import { readConfig, startSimulator, type RunningSimulator } from '@tapedeck/simulator/testing'
 import { openMarket, type Market } from '../../support/market.ts'
 import { temporaryFolder, type Scope } from '../../support/scope.ts'
+import { until } from '../../support/until.ts'
 import {
   causesIn,
   feedErrorsIn,
@@ -30,6 +31,9 @@ export interface Harness {
   startProducer(): Promise<void>
   /** Stops it in order: what it received is published. */
   stopProducer(): Promise<void>
+  /** Ends the trades; resolves when the producer has received all that was sent on this connection. */
+  endTrades(): Promise<void>
+  /** Without the frame by which `endTrades` recognises the end. */
   observe(): Promise<Observation>
 }
 
@@ -69,6 +73,7 @@ export async function openHarness(
     FEED_NAME: 'simulated'
   }
   let producer: Service<unknown> | undefined
+  let endFrames = 0
   return {
     simulator: simulator.result,
     market,
@@ -80,6 +85,15 @@ export async function openHarness(
     async stopProducer() {
       await producer?.stop()
     },
+    async endTrades() {
+      const others = async (): Promise<number> =>
+        valuesOf((await producer?.metrics()) ?? '', 'frames_received_total')['other'] ?? 0
+      const before = await others()
+      simulator.result.perform({ do: 'send', text: '{"type":"end of the scenario"}' })
+      simulator.result.perform({ do: 'mute', pings: true })
+      await until('the last frame is received', async () => (await others()) > before)
+      endFrames++
+    },
     async observe() {
       const [produced = '', consumed, stored] = await Promise.all([
         producer?.metrics(),
@@ -87,10 +101,11 @@ export async function openHarness(
         storedIn(market.database)
       ])
       const lines = producer?.lines ?? []
+      const frames = valuesOf(produced, 'frames_received_total')
       const failure = producer?.failure()
       return {
         simulator: simulator.result.stats(),
-        frames: valuesOf(produced, 'frames_received_total'),
+        frames: { ...frames, other: (frames['other'] ?? 0) - endFrames },
         received: valuesOf(produced, 'trades_received_total')[''] ?? 0,
         refused: valuesOf(produced, 'trades_refused_total'),
         copies: valuesOf(produced, 'copied_frames_total'),

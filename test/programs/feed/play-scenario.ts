@@ -89,7 +89,8 @@ async function run(harness: Harness, scenario: FeedScenario): Promise<void> {
   if (expect.failure === undefined) {
     const sofar = simulator.stats().framesSent
     await until('the feed goes on', () => simulator.stats().framesSent >= sofar + FRAMES_AFTERWARDS)
-    simulator.perform({ do: 'mute', pings: true })
+    // Otherwise trades still under way would be received after the last look.
+    await harness.endTrades()
   } else {
     await until('the producer fails', async () => (await harness.observe()).failure !== undefined)
     await harness.stopProducer()
