@@ -29,10 +29,11 @@ const command = commandLine({
   name: 'bench:api',
   purpose:
     'Stores synthetic trades, bars and forecasts in a real database and asks a real api for each of its reads, then for 200 large ones at once.',
-  forms: ['-- [--trades N] [--requests N] [--json]'],
+  forms: ['-- [--trades N] [--requests N] [--profile DIR] [--json]'],
   options: {
     trades: ['text', 'N', 'trades (10000000)'],
     requests: ['text', 'N', `requests of each read (${REQUESTS})`],
+    profile: ['text', 'DIR', 'write a CPU profile of the api'],
     json: ['flag', 'the last line is one JSON object']
   },
   settings: SERVER_SETTINGS,
@@ -45,6 +46,7 @@ const command = commandLine({
   read: (given) => ({
     trades: given.whole('trades', 10_000, 1e9) ?? 10_000_000,
     requests: given.whole('requests', 10, 100_000) ?? REQUESTS,
+    profileDir: given.text('profile'),
     isJson: given.flag('json')
   })
 })
@@ -80,11 +82,11 @@ async function main(
     const spanMs = given.trades * STORED_EVERY_MS
     await storeTrades(database, given.trades, terminal, signal)
     await storeResults(database, spanMs, terminal, signal)
-    const { api, port } = await readyApi(scope, {
-      ...env,
-      API_RATE_LIMIT: '0',
-      SYMBOLS: STORED_SYMBOLS.join(',')
-    })
+    const { api, port } = await readyApi(
+      scope,
+      { ...env, API_RATE_LIMIT: '0', SYMBOLS: STORED_SYMBOLS.join(',') },
+      given.profileDir
+    )
     return {
       runs: await readsOf(port, database, { ...given, spanMs }, terminal),
       overload: await overloaded(api, port, spanMs)

@@ -35,10 +35,15 @@ export async function onServers<T>(work: (site: Site) => Promise<T>): Promise<T>
 /** Starts an api without a stream in an environment and waits until it is ready. */
 export async function readyApi(
   scope: OwnScope,
-  env: Readonly<Record<string, string>>
+  env: Readonly<Record<string, string>>,
+  profileDir?: string
 ): Promise<{ readonly api: RunningService; readonly port: number }> {
   const port = await freePort()
-  const api = await startService('api', { ...env, KAFKA_BROKERS: '', API_PORT: String(port) })
+  const api = await startService(
+    'api',
+    { ...env, KAFKA_BROKERS: '', API_PORT: String(port) },
+    profileDir
+  )
   scope.after(() => api.stop())
   await until('the api is ready', async () => (await api.readiness()).ready, START_LIMIT_MS)
   return { api, port }

@@ -2,10 +2,12 @@
  * `npm run bench:page`: the live page in a real browser on the whole pipeline: how soon it paints, how many frames a second
  * it draws while many trades come, and what it transfers. Exit code 0 when the page was live throughout.
  */
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { commandLine, runCommand, table, type Terminal } from '@tapedeck/core'
 import { DEFAULT_SYMBOLS } from '@tapedeck/domain'
 import { SERVER_SETTINGS } from '@tapedeck/stack/testing'
-import type { Page } from 'playwright-core'
+import type { BrowserContext, CDPSession, Page } from 'playwright-core'
 import { openBrowser } from '../../support/browser.ts'
 import { openPipeline } from '../../support/page-pipeline.ts'
 import { onServers } from './on-servers.ts'
@@ -18,10 +20,11 @@ const command = commandLine({
   name: 'bench:page',
   purpose:
     'Opens the live page in a headless Chromium on the whole pipeline, and measures first paint, frames a second and bytes a second.',
-  forms: ['-- [--rate N] [--seconds N] [--json]'],
+  forms: ['-- [--rate N] [--seconds N] [--profile DIR] [--json]'],
   options: {
     rate: ['text', 'N', 'trades a second of all symbols together (1000)'],
     seconds: ['text', 'N', 'how long frames are counted (20)'],
+    profile: ['text', 'DIR', 'write a CPU profile of the page while frames are counted'],
     json: ['flag', 'the last line is one JSON object']
   },
   settings: SERVER_SETTINGS,
@@ -30,6 +33,7 @@ const command = commandLine({
   read: (given) => ({
     rate: given.whole('rate', 1, 100_000) ?? 1000,
     seconds: given.whole('seconds', 1, 600) ?? 20,
+    profileDir: given.text('profile'),
     isJson: given.flag('json')
   })
 })
@@ -70,7 +74,11 @@ async function main(
     await live.waitFor({ timeout: START_LIMIT_MS })
     terminal.note(`  live; counting frames for ${given.seconds} s`)
     const before = bytes
+    const profile =
+      given.profileDir === undefined ? undefined : await startProfile(session, given.profileDir)
     const frames = await countFrames(page, given.seconds)
+    await profile?.write()
+    const empty = await emptyFrames(context, given.seconds)
     const rowsFps = frames.count / frames.seconds
     const perSecond = (bytes - before) / frames.seconds
     const isLive = (await page.locator('#connection').innerText()) === 'live'
@@ -78,6 +86,7 @@ async function main(
       rate: given.rate,
       firstPaintMs: Math.round(median(paints)),
       framesPerSecond: Math.round(rowsFps * 10) / 10,
+      emptyPageFramesPerSecond: Math.round((empty.count / empty.seconds) * 10) / 10,
       longestFrameMs: Math.round(frames.longestMs),
       kilobytesPerSecond: Math.round(perSecond / 100) / 10,
       isLive
@@ -98,6 +107,30 @@ function firstPaint(page: Page): Promise<number> {
     }
     look()
   })`)
+}
+
+/** What a page without anything gets in the same browser, while the pipeline works as before. */
+async function emptyFrames(context: BrowserContext, seconds: number): Promise<Frames> {
+  const page = await context.newPage()
+  const frames = await countFrames(page, seconds)
+  await page.close()
+  return frames
+}
+
+/** Profiles the script of a page; `write` leaves `page.cpuprofile` in the folder. */
+async function startProfile(
+  session: CDPSession,
+  folder: string
+): Promise<{ write(): Promise<void> }> {
+  await session.send('Profiler.enable')
+  await session.send('Profiler.start')
+  return {
+    async write() {
+      const { profile } = await session.send('Profiler.stop')
+      await mkdir(folder, { recursive: true })
+      await writeFile(path.join(folder, 'page.cpuprofile'), JSON.stringify(profile))
+    }
+  }
 }
 
 function countFrames(page: Page, seconds: number): Promise<Frames> {
