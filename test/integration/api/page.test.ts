@@ -84,7 +84,19 @@ describe('the live page in a browser', options, () => {
       assert.ok(Number(await text(page, 'rate-now')) > 0)
     })
     assert.match(await page.title(), /^[\d.,]+ AAPL$/)
-    assert.ok((await page.locator('#trade-rows tr:visible').count()) > 20)
+    const [scroller, rows] = [page.locator('#tape-scroll'), page.locator('#trade-rows tr:visible')]
+    assert.ok((await rows.count()) > 20)
+    await eventually(async () => {
+      await page.evaluate("document.getElementById('tape-scroll').scrollTop = 10_000")
+      const [view, last] = await Promise.all([
+        scroller.boundingBox(),
+        rows.and(page.locator(':not([aria-hidden])')).last().boundingBox()
+      ])
+      assert.ok(view !== null && last !== null)
+      const below = last.y + last.height - view.y - view.height
+      assert.ok(Math.abs(below) < 2, `${below} px of the oldest trade are out of view`)
+      assert.ok((await page.locator('#trade-rows tr').first().boundingBox())!.height > 100)
+    })
     assert.deepEqual(complaints, [])
   })
 

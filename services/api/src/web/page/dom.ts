@@ -55,22 +55,64 @@ export function forgetColours(): void {
   colours.clear()
 }
 
-/** A function that runs `work` in the next frame, once for all calls before it, and at most every `leastMs`. */
+/** Work of one frame that leaves time to lay out and paint at 60 frames a second, ms. */
+const FRAME_WORK_MS = 4
+const waiting: (() => void)[] = []
+
+/** Does what waits, in the order in which it came; what does not fit in this frame is done in the next ones. */
+function workInFrame(): void {
+  const startMs = performance.now()
+  try {
+    while (waiting.length > 0 && performance.now() - startMs < FRAME_WORK_MS) waiting.shift()?.()
+  } finally {
+    if (waiting.length > 0) requestAnimationFrame(workInFrame)
+  }
+}
+
+/**
+ * Work that is done in a frame soon after it was asked for, once however often that was.
+ * @param leastMs between two times that it is done
+ */
 export function oncePerFrame(work: () => void, leastMs = 0): () => void {
   let isWaiting = false
   let lastMs = -Infinity
-  const run = (nowMs: number): void => {
-    if (nowMs - lastMs < leastMs) {
-      requestAnimationFrame(run)
-      return
-    }
-    isWaiting = false
-    lastMs = nowMs
-    work()
+  const enter = (): void => {
+    waiting.push(() => {
+      isWaiting = false
+      lastMs = performance.now()
+      work()
+    })
+    if (waiting.length === 1) requestAnimationFrame(workInFrame)
   }
   return () => {
     if (isWaiting) return
     isWaiting = true
-    requestAnimationFrame(run)
+    const restMs = leastMs - (performance.now() - lastMs)
+    // A frame asked for only to wait would have the browser do all else that belongs to one.
+    if (restMs > 0) setTimeout(enter, restMs)
+    else enter()
   }
+}
+
+/** What a scrolled element shows, CSS pixels. */
+export interface View {
+  readonly top: number
+  readonly height: number
+}
+
+/**
+ * Follows what a scrolled element shows. Asking the element itself after a change of the page makes the browser lay the
+ * page out at once, and again for the frame.
+ * @param onChange called after it was scrolled or has another height, also at first
+ */
+export function watchView(scroller: HTMLElement, onChange: () => void): View {
+  const view = { top: scroller.scrollTop, height: scroller.clientHeight }
+  const look = (): void => {
+    view.top = scroller.scrollTop
+    view.height = scroller.clientHeight
+    onChange()
+  }
+  scroller.addEventListener('scroll', look, { passive: true })
+  new ResizeObserver(look).observe(scroller)
+  return view
 }

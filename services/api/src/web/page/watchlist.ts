@@ -1,6 +1,16 @@
 import { openStream, type BarRow } from '@tapedeck/client'
 import { ask, ApiError, sendChange, persistently } from './api.ts'
-import { $, colourOf, directionClass, html, oncePerFrame, setText, typed } from './dom.ts'
+import {
+  $,
+  colourOf,
+  directionClass,
+  html,
+  oncePerFrame,
+  setText,
+  typed,
+  watchView,
+  type View
+} from './dom.ts'
 import { decimalsOfBars, percentText, priceText } from './format.ts'
 import type { SymbolRow } from './rows.ts'
 import { askToken, forgetToken, keepToken, storedToken } from './token.ts'
@@ -70,6 +80,7 @@ export class Watchlist {
   readonly #timeframe: string
   readonly #hasDays: boolean
   readonly #scroller = $('symbol-scroll')
+  readonly #view: View
   readonly #list = $('symbol-list')
   readonly #search = typed('symbol-search', HTMLInputElement)
   readonly #rows: Row[] = []
@@ -92,8 +103,7 @@ export class Watchlist {
     this.#listeners = listeners
     this.#timeframe = timeframes.includes('1m') ? '1m' : (timeframes[0] ?? '1m')
     this.#hasDays = timeframes.includes('1d')
-    this.#scroller.addEventListener('scroll', () => this.#moved())
-    new ResizeObserver(() => this.#moved()).observe(this.#scroller)
+    this.#view = watchView(this.#scroller, () => this.#moved())
     this.#search.addEventListener('input', () => this.#find())
     this.#search.addEventListener('keydown', ({ key }) => {
       const first = this.#found[0]
@@ -136,9 +146,9 @@ export class Watchlist {
     const at = this.#found.findIndex((one) => one.symbol === symbol)
     if (isOther && at >= 0) {
       const top = at * ROW_HEIGHT
-      const { scrollTop, clientHeight } = this.#scroller
-      if (top < scrollTop || top + ROW_HEIGHT > scrollTop + clientHeight) {
-        this.#scroller.scrollTop = top - clientHeight / 2
+      const { top: from, height } = this.#view
+      if (top < from || top + ROW_HEIGHT > from + height) {
+        this.#scroller.scrollTop = top - height / 2
       }
     }
     this.#moved()
@@ -198,9 +208,9 @@ export class Watchlist {
   }
 
   #inView(spare = 1): readonly SymbolRow[] {
-    const { scrollTop, clientHeight } = this.#scroller
-    const from = Math.max(0, Math.floor(scrollTop / ROW_HEIGHT) - spare)
-    return this.#found.slice(from, Math.ceil((scrollTop + clientHeight) / ROW_HEIGHT) + spare)
+    const { top, height } = this.#view
+    const from = Math.max(0, Math.floor(top / ROW_HEIGHT) - spare)
+    return this.#found.slice(from, Math.ceil((top + height) / ROW_HEIGHT) + spare)
   }
 
   /** Streams the prices of what is in view, and asks once for what its rows need of the past. */
