@@ -3,7 +3,17 @@ import { describe, it } from 'node:test'
 import { importedFiles, manifestOf, sources, type SourceFile } from './sources.ts'
 
 /** Which of our own packages each may import: docs/ARCHITECTURE.md draws the same. */
-const ADAPTERS = ['feed', 'finnhub', 'alpaca', 'kafka', 'mariadb', 'mongo', 'service', 'table']
+const ADAPTERS = [
+  'feed',
+  'finnhub',
+  'alpaca',
+  'kafka',
+  'lake',
+  'mariadb',
+  'mongo',
+  'service',
+  'table'
+]
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   client: [],
@@ -12,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   finnhub: ['core', 'domain'],
   alpaca: ['core', 'domain'],
   kafka: ['core', 'domain'],
+  lake: ['core'],
   mariadb: ['core'],
   mongo: ['core', 'domain'],
   service: ['core'],
@@ -30,6 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   kafkajs: ['kafka'],
   mongodb: ['mongo'],
+  aws4fetch: ['lake'],
   mysql2: ['mariadb'],
   ws: ['feed', 'simulator'],
   fastify: ['api', 'service'],

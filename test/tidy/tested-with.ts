@@ -362,10 +362,16 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'the way from JSON to profit and loss, on a real MariaDB'
   },
   {
-    folder: 'services/batch/src/lake',
-    files: 'manifest folder-storage',
-    tests: ['unit/batch/lake/store.test.ts'],
-    why: 'the store writes and reads every manifest'
+    folder: 'libs/lake/src',
+    files: 'manifest',
+    tests: ['unit/lake/lake.test.ts'],
+    why: 'the lake writes and reads every manifest'
+  },
+  {
+    folder: 'libs/lake/src',
+    files: 'folder-storage s3-bucket',
+    tests: ['integration/lake/s3-storage.test.ts'],
+    why: 'one test holds both storages to the same contract, on a disk and on a real store'
   },
   {
     folder: 'libs/mongo/src',

@@ -10,6 +10,7 @@ import {
   type Env,
   type Variable
 } from '@tapedeck/core'
+import { LAKE_LOCATION_VARIABLES, lakeProblems } from '@tapedeck/lake'
 import { MARIADB_VARIABLES } from '@tapedeck/mariadb'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
@@ -34,6 +35,7 @@ export const BATCH_VARIABLES = {
   ...MONGO_VARIABLES,
   // For its modules.
   ...MARIADB_VARIABLES,
+  ...LAKE_LOCATION_VARIABLES,
   FINNHUB_TOKEN: optional(secret()),
   TAPEDECK_DATA_DIR: about(
     'Folder of everything a stack writes; two stacks need two',
@@ -89,7 +91,7 @@ export interface BatchConfig {
 /** @throws CONFIG_INVALID with every mistake; SERVER_MISSING when no database is found */
 export function readConfig(env: Env): BatchConfig {
   const located = locateServer('mongod', env)
-  const values = readEnv(located.env, BATCH_VARIABLES)
+  const values = readEnv(located.env, BATCH_VARIABLES, lakeProblems)
   return {
     mongo: mongoConfig(values),
     mongoFrom: located.from,

@@ -12,10 +12,8 @@ export { LAKE_VARIABLES, RUN_VARIABLES } from './lake/config.ts'
 export { captureTape } from './lake/capture-tape.ts'
 export { captureSql } from './lake/capture-sql.ts'
 export { Engine } from './lake/engine.ts'
-export { publicationName } from './lake/manifest.ts'
 export type { ModuleContext } from './lake/module.ts'
 export { refinePortfolio } from './lake/refine-portfolio.ts'
-export { Lake, type Draft, type Publication } from './lake/store.ts'
 export {
   columns,
   divergingBars,

@@ -14,7 +14,10 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   KAFKA_PASSWORD: ['producer', 'consumer', 'api'],
   MONGODB_URI: ['producer', 'consumer', 'api', 'batch'],
   MONGODB_PASSWORD: ['producer', 'consumer', 'api', 'batch'],
-  MARIADB_URL: ['batch']
+  MARIADB_URL: ['batch'],
+  AWS_ACCESS_KEY_ID: ['batch'],
+  AWS_SECRET_ACCESS_KEY: ['batch'],
+  AWS_SESSION_TOKEN: ['batch']
 }
 
 /**

@@ -1,4 +1,5 @@
-import { Lake, publicationName, type ModuleContext } from '@tapedeck/batch/testing'
+import { type ModuleContext } from '@tapedeck/batch/testing'
+import { Lake, publicationName } from '@tapedeck/lake'
 
 /** What a module of the lake works with, and what it said. */
 export interface LakeContext extends ModuleContext {

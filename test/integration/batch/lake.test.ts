@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import { Engine, Lake } from '@tapedeck/batch/testing'
+import { Engine } from '@tapedeck/batch/testing'
 import { startConsumer } from '@tapedeck/consumer'
+import { Lake, openLake, publicationName } from '@tapedeck/lake'
 import { inService } from '../../support/in-service.ts'
 import { openMarket, type Market } from '../../support/market.ts'
+import { ownS3 } from '../../support/own-s3.ts'
 import { allStored, DATE, disorderedTape, TIMEFRAMES } from '../tools/disordered-tape.ts'
-import { OwnScope, type Scope } from '../../support/scope.ts'
+import { OwnScope, temporaryFolder, type Scope } from '../../support/scope.ts'
 import { runModule, runProgram } from './run-module.ts'
 
 const options = { timeout: 240_000 }
@@ -31,6 +34,12 @@ async function stored(scope: Scope): Promise<LakeMarket> {
   const lakeDir = path.join(market.env['TAPEDECK_DATA_DIR'] ?? '', 'lake')
   const env = { ...market.env, BATCH_DATE: DATE }
   return { ...market, lakeDir, module: (name, ...args) => runModule(name, env, ...args) }
+}
+
+async function digestOfFile(file: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex')
 }
 
 async function succeed(market: LakeMarket, ...names: readonly string[]): Promise<void> {
@@ -97,6 +106,46 @@ describe('the lake', () => {
         assert.ok(Math.abs(Number(row[name]) - bar[name]) <= 1e-9 * Math.max(1, bar[name]), bar._id)
       }
     }
+  })
+
+  it('is the same in an object store', { timeout: 600_000 }, async (t) => {
+    const steps = {
+      'capture-tape': 'raw/tape',
+      'trust-tape': 'trusted/tape',
+      'refine-tape': 'refined/daily',
+      report: 'refined/report'
+    }
+    const folder = new Lake(market.lakeDir)
+    for (const [step, name] of Object.entries(steps)) {
+      const isThere = (await folder.find({ ...publicationName(name), date: DATE })) !== undefined
+      if (!isThere) await succeed(market, step)
+    }
+    const server = await ownS3(t)
+    const dir = await temporaryFolder(t)
+    const env = { ...market.env, ...server.env, BATCH_DATE: DATE, LAKE_DIR: dir }
+    for (const step of Object.keys(steps)) {
+      const { code, output } = await runModule(step, env)
+      assert.equal(code, 0, output)
+      if (step === 'report') assert.match(output, /s3:\/\/tape-lake\/.*\/reports\/2026-03-10.html/)
+    }
+    // Nothing of what another program has copied or left here is needed.
+    const lake = openLake(server.location(await temporaryFolder(t)))
+    for (const name of Object.values(steps)) {
+      const part = { ...publicationName(name), date: DATE }
+      const [there, here] = [await lake.read(part), await folder.read(part)]
+      for (const { name: table, rows } of here.manifest.tables) {
+        const found = there.manifest.tables.find((one) => one.name === table)
+        assert.equal(found?.rows, rows, `${name} ${table}`)
+        if (name === 'refined/report') continue
+        const digests = await Promise.all(
+          [there, here].map(({ files }) => Promise.all(files(table).map(digestOfFile)))
+        )
+        assert.deepEqual(digests[0], digests[1], `${name} ${table}`)
+      }
+    }
+    const left = await readdir(dir)
+    assert.deepEqual(left.toSorted(), ['.copies', '.staging'])
+    assert.deepEqual(await readdir(path.join(dir, '.staging')), [])
   })
 
   it('backfills dates by the nightly sequence, and names those that fail', options, async () => {

@@ -5,7 +5,6 @@ import { after, before, describe, it } from 'node:test'
 import {
   captureSql,
   Engine,
-  Lake,
   loadSql,
   portfolioCards,
   readPortfolio,
@@ -14,6 +13,7 @@ import {
 } from '@tapedeck/batch/testing'
 import { seededRandom } from '@tapedeck/core'
 import { Mariadb, parseMariadbUrl } from '@tapedeck/mariadb'
+import { Lake } from '@tapedeck/lake'
 import { ownMariadb } from '../../support/own-mariadb.ts'
 import { OwnScope, temporaryFolder } from '../../support/scope.ts'
 import { lakeContext } from './lake-context.ts'

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { Lake } from '@tapedeck/batch/testing'
+import { Lake } from '@tapedeck/lake'
 import { KILLED_PART, KILLED_TABLES } from './killed-part.ts'
 
 const lake = new Lake(process.argv[2] ?? '')

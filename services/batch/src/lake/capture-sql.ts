@@ -7,12 +7,11 @@ import {
   type MariadbConfig,
   type Snapshot
 } from '@tapedeck/mariadb'
+import type { Draft, DraftTable, Manifest } from '@tapedeck/lake'
 import { definitionOf } from './definition.ts'
-import type { Manifest } from './manifest.ts'
 import { checkStopped, type ModuleContext } from './module.ts'
 import { publishing, writeLines } from './publishing.ts'
 import { COLUMN, readSqlSource, type SqlQuery } from './sql-source.ts'
-import type { Draft, DraftTable } from './store.ts'
 
 /** What a capture of a relational source says beside its lines; read by `trust-sql`. */
 export interface SqlFacts {

@@ -15,11 +15,10 @@ import {
   type CaptureRange,
   type Database
 } from '@tapedeck/mongo'
+import type { Draft, DraftTable, Manifest } from '@tapedeck/lake'
 import type { LineFile } from './line-file.ts'
-import type { Manifest } from './manifest.ts'
 import { checkStopped, type ModuleContext } from './module.ts'
 import { publishing, writeLines } from './publishing.ts'
-import type { Draft, DraftTable } from './store.ts'
 
 /** The collections of the tape in the order in which they are read: bars are written after the trades in them. */
 const COLLECTIONS = [

@@ -1,4 +1,3 @@
-import path from 'node:path'
 import {
   about,
   locateServer,
@@ -9,11 +8,13 @@ import {
   type Env,
   type Variable
 } from '@tapedeck/core'
+import {
+  LAKE_LOCATION_VARIABLES,
+  lakeLocation,
+  lakeProblems,
+  type LakeLocation
+} from '@tapedeck/lake'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
-
-function folder(fallback?: string): Variable<string> {
-  return text(fallback, 'a folder')
-}
 
 /** An amount of memory as DuckDB reads it. */
 function memory(fallback: string): Variable<string> {
@@ -23,7 +24,7 @@ function memory(fallback: string): Variable<string> {
 
 /** The environment variables of the lake. */
 export const LAKE_VARIABLES = {
-  LAKE_DIR: about('Folder of the lake', optional(folder()), '`lake` in TAPEDECK_DATA_DIR'),
+  ...LAKE_LOCATION_VARIABLES,
   LAKE_MEMORY: about('Most memory of a query on the lake; the rest goes to disk', memory('1GB')),
   LAKE_THREADS: about('Threads of a query on the lake', whole(2, 1, 256))
 } as const
@@ -51,8 +52,7 @@ export function isDate(found: string): boolean {
 }
 
 /** Where the lake is and how queries on it are limited. */
-export interface LakeConfig {
-  readonly dir: string
+export interface LakeConfig extends LakeLocation {
   readonly memory: string
   readonly threads: number
 }
@@ -68,9 +68,10 @@ export interface ModuleConfig {
 
 /** Where the lake is. @throws CONFIG_INVALID with every mistake */
 function readLakeConfig(env: Env): LakeConfig {
-  const values = readEnv(env, { ...LAKE_VARIABLES, TAPEDECK_DATA_DIR: folder('./.data') })
+  const TAPEDECK_DATA_DIR = text('./.data', 'a folder')
+  const values = readEnv(env, { ...LAKE_VARIABLES, TAPEDECK_DATA_DIR }, lakeProblems)
   return {
-    dir: path.resolve(values.LAKE_DIR ?? path.join(values.TAPEDECK_DATA_DIR, 'lake')),
+    ...lakeLocation(values),
     memory: values.LAKE_MEMORY,
     threads: values.LAKE_THREADS
   }

@@ -2,8 +2,8 @@ import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { messageOf, TapedeckError } from '@tapedeck/core'
+import type { Extent, PublishedTable } from '@tapedeck/lake'
 import type { LakeConfig } from './config.ts'
-import type { Extent, PublishedTable } from './manifest.ts'
 
 /** A value of a row: dates and decimals are texts, so that nothing is rounded. */
 export type Cell = string | number | boolean | null

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import { createGzip, type Gzip } from 'node:zlib'
-import type { Extent } from './manifest.ts'
+import type { Extent } from '@tapedeck/lake'
 
 /** Fast: raw files are read once or twice. */
 const LEVEL = 3

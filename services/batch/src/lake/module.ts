@@ -6,9 +6,8 @@ import {
   type Env,
   type Terminal
 } from '@tapedeck/core'
+import { type Lake, openLake, publicationName, type PublicationName } from '@tapedeck/lake'
 import { isDate, readModuleConfig, type ModuleConfig } from './config.ts'
-import { publicationName, type PublicationName } from './manifest.ts'
-import { Lake } from './store.ts'
 
 /** What a module reads from its command line. */
 interface ModuleArguments {
@@ -65,6 +64,7 @@ export function runModule(env: Env, program: ModuleProgram): Promise<void> {
       },
       settings: {
         LAKE_DIR: 'the folder of the lake',
+        LAKE_S3_URL: 'an object store that has the lake instead',
         BATCH_DATE: 'the trading date, which the run gives',
         ...program.settings
       },
@@ -91,7 +91,7 @@ export function runModule(env: Env, program: ModuleProgram): Promise<void> {
       const config = readModuleConfig(env, date)
       await program.run({
         ...config,
-        store: new Lake(config.lake.dir),
+        store: openLake(config.lake),
         terminal,
         signal: stopSignal(),
         inputs,

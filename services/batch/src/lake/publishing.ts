@@ -1,10 +1,16 @@
 import path from 'node:path'
+import {
+  type Draft,
+  type DraftTable,
+  type Manifest,
+  type Publication,
+  publicationName,
+  type Published
+} from '@tapedeck/lake'
 import { Engine } from './engine.ts'
 import { LineFile } from './line-file.ts'
-import { publicationName, type Manifest } from './manifest.ts'
 import type { ModuleContext } from './module.ts'
 import { codeVersion, queryOf } from './sql.ts'
-import type { Draft, DraftTable, Publication, Published } from './store.ts'
 
 /** What a module has made of a date. */
 type Made = Pick<Publication, 'tables' | 'inputs' | 'facts' | 'isAppended'>

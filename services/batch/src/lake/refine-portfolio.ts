@@ -1,10 +1,8 @@
 import { TapedeckError } from '@tapedeck/core'
+import { type DraftTable, type Manifest, publicationName, type Published } from '@tapedeck/lake'
 import type { Engine } from './engine.ts'
-import type { Manifest } from './manifest.ts'
-import { publicationName } from './manifest.ts'
 import { checkStopped, type ModuleContext } from './module.ts'
 import { deriving, writeTable } from './publishing.ts'
-import type { DraftTable, Published } from './store.ts'
 import type { TrustedSqlFacts } from './trust-sql.ts'
 import { hasNoDatabase } from './without-database.ts'
 

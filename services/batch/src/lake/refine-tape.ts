@@ -1,7 +1,6 @@
-import type { Manifest } from './manifest.ts'
+import type { DraftTable, Manifest } from '@tapedeck/lake'
 import { checkStopped, type ModuleContext } from './module.ts'
 import { deriving, writeTable } from './publishing.ts'
-import type { DraftTable } from './store.ts'
 
 /** The tables of `refined/daily`, in the order in which they are made; each is a query of the same name. */
 const TABLES = [

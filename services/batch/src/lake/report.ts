@@ -1,14 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { DraftTable, Manifest, Published } from '@tapedeck/lake'
 import type { Engine } from './engine.ts'
-import type { Manifest } from './manifest.ts'
 import type { ModuleContext } from './module.ts'
 import { deriving } from './publishing.ts'
 import { readReport } from './report-data.ts'
 import { reportPage } from './report-page.ts'
 import { readPortfolio, type PortfolioReport } from './report-portfolio.ts'
 import type { PortfolioFacts } from './refine-portfolio.ts'
-import type { DraftTable, Published } from './store.ts'
 
 /** What is read of `refined/daily`. */
 const VIEWS = ['minutes', 'daily', 'liquidity', 'volume_profile', 'correlation', 'forecast_skill']

@@ -1,11 +1,10 @@
 import { TapedeckError } from '@tapedeck/core'
+import type { Draft, DraftTable, Manifest, Published } from '@tapedeck/lake'
 import type { SqlFacts } from './capture-sql.ts'
 import { checkedRows, quoted } from './checked-rows.ts'
 import type { Engine } from './engine.ts'
-import type { Manifest } from './manifest.ts'
 import { checkStopped, type ModuleContext } from './module.ts'
 import { deriving, writeQuery } from './publishing.ts'
-import type { Draft, DraftTable, Published } from './store.ts'
 import { hasNoDatabase } from './without-database.ts'
 
 /** The counts that were compared; the manifest has them. */

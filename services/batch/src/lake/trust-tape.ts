@@ -1,12 +1,11 @@
 import { TapedeckError } from '@tapedeck/core'
 import { isActivity, lengthOf, stepOf } from '@tapedeck/domain'
+import type { Draft, DraftTable, Manifest, Published } from '@tapedeck/lake'
 import type { TapeFacts } from './capture-tape.ts'
 import type { Cell, Engine } from './engine.ts'
-import type { Manifest } from './manifest.ts'
 import { checkStopped, type ModuleContext } from './module.ts'
 import { deriving, writeTable } from './publishing.ts'
 import { queryOf } from './sql.ts'
-import type { Draft, DraftTable, Published } from './store.ts'
 
 /** What is read of the lines of each collection: names of columns, and their keys where those differ. */
 const COLUMNS = {

@@ -115,6 +115,9 @@ export class Lake {
     return this.#storage.exclusively(homeOf(part), async () => {
       for (let tried = 0; tried < TRIES; tried++) {
         const before = await this.#load(part)
+        // The answer to a try before may have been lost, and another process may have published since.
+        if (tried > 0 && before !== undefined && isNamed(version, before.manifest))
+          return before.manifest
         const manifest = await this.#successor(draft, publication, tables, before?.manifest)
         if (await this.#replace(draft, manifest, before)) return manifest
       }
@@ -308,6 +311,11 @@ interface Loaded {
 /** The folder of a part within the lake. */
 function homeOf({ zone, name, date }: PartName): string {
   return `${zone}/${name}/trade_date=${date}`
+}
+
+/** Whether a manifest, or the one before it, has the files of a version. */
+function isNamed(version: string, { tables, retired }: Manifest): boolean {
+  return retired.includes(version) || foldersOf(tables).includes(version)
 }
 
 /** A file of a draft that is on the disk, as the manifest will name it. */

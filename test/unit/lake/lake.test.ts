@@ -3,9 +3,9 @@ import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { Lake, type Draft, type Publication } from '@tapedeck/batch/testing'
 import { hasCode } from '@tapedeck/core'
-import { temporaryFolder } from '../../../support/scope.ts'
+import { type Draft, Lake, type Publication } from '@tapedeck/lake'
+import { temporaryFolder } from '../../support/scope.ts'
 
 const PART = { zone: 'trusted', name: 'tape', date: '2026-03-10' } as const
 const HOME = 'trusted/tape/trade_date=2026-03-10'
