@@ -186,8 +186,11 @@ describe('the live page in a browser', options, () => {
     })
     // Forecasts may come before the bars; without bars, keys point at none.
     await eventually(async () => assert.ok((await barCount(page)) > 3))
-    for (let bars = 0; bars < 3; bars++) await page.keyboard.press('ArrowLeft')
+    for (let times = 0; times < 3; times++) await page.keyboard.press('ArrowLeft')
     await eventually(async () => assert.match(await text(page, 'bar-when'), /final|revised/))
+    const [when, bars] = [await text(page, 'bar-when'), await barCount(page)]
+    await eventually(async () => assert.ok((await barCount(page)) >= bars + 2))
+    assert.equal((await text(page, 'bar-when')).split(' · ')[0], when.split(' · ')[0])
     await page.keyboard.press('w')
     await eventually(async () => {
       assert.match(await text(page, 'why-verdict'), /give exactly this bar/)

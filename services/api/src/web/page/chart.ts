@@ -91,7 +91,9 @@ export class MarketChart {
   #isStale = true
   #isFirst = true
   #pinnedTime: number | undefined
-  #pointed: number | undefined
+  /** The bar under the crosshair, of the mouse or of the keys. */
+  #pointedTime: number | undefined
+  #isByKey = false
   /** Seconds east of UTC now: the axis puts days and hours where they begin for the viewer. */
   readonly #zoneMs = -new Date().getTimezoneOffset() * 60_000
   readonly #draw = oncePerFrame(() => this.#drawNow())
@@ -127,8 +129,11 @@ export class MarketChart {
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range !== null && range.from < NEAR_EDGE && this.#slots.length > 0) listeners.needOlder()
     })
-    this.#chart.subscribeCrosshairMove(({ logical, point }) => {
-      this.#pointed = point === undefined ? undefined : logical
+    this.#chart.subscribeCrosshairMove(({ logical, point, sourceEvent }) => {
+      // The chart also tells of a crosshair that new data has moved or taken away.
+      if (sourceEvent === undefined && this.#isByKey) return
+      this.#isByKey = false
+      this.#pointedTime = point === undefined ? undefined : this.#slots[logical ?? -1]?.time
       this.#tellPointed()
     })
     this.#chart.subscribeClick(({ logical }) => {
@@ -143,6 +148,8 @@ export class MarketChart {
     this.#layout = layout
     this.#content = undefined
     this.#pinnedTime = undefined
+    this.#pointedTime = undefined
+    this.#isByKey = false
     this.#isFirst = true
     this.#slots = []
     this.#rebuild()
@@ -228,19 +235,32 @@ export class MarketChart {
   /** Points at the bar before (-1) or after (1) the one pointed at, beginning with the newest. */
   step(by: 1 | -1): void {
     const newest = this.#slots.findLastIndex(({ bar }) => bar !== undefined)
-    let at = this.#pointed === undefined ? newest + (by < 0 ? 0 : 1) : this.#pointed + by
+    const pointed = this.#placeOf(this.#pointedTime)
+    let at = pointed < 0 ? newest + (by < 0 ? 0 : 1) : pointed + by
     while (this.#slots[at] !== undefined && typeof this.#slots[at]?.bar?.close !== 'number')
       at += by
-    const { time, bar } = this.#slots[at] ?? {}
-    if (time === undefined || typeof bar?.close !== 'number') return
-    this.#chart.setCrosshairPosition(bar.close, this.#timeOf(time), this.#main)
-    this.#pointed = at
+    if (typeof this.#slots[at]?.bar?.close !== 'number') return
+    this.#isByKey = true
+    this.#pointedTime = this.#slots[at]?.time
+    this.#showCrosshair()
     this.#tellPointed()
+  }
+
+  /** The crosshair of the keys; that of the mouse is the chart's. */
+  #showCrosshair(): void {
+    const { time, bar } = this.#slots[this.#placeOf(this.#pointedTime)] ?? {}
+    if (!this.#isByKey || time === undefined || typeof bar?.close !== 'number') return
+    this.#chart.setCrosshairPosition(bar.close, this.#timeOf(time), this.#main)
+  }
+
+  #placeOf(time: number | undefined): number {
+    return time === undefined ? -1 : this.#slots.findLastIndex((slot) => slot.time === time)
   }
 
   unpoint(): void {
     this.#pinnedTime = undefined
-    this.#pointed = undefined
+    this.#pointedTime = undefined
+    this.#isByKey = false
     this.#chart.clearCrosshairPosition()
     this.#tellPointed()
   }
@@ -387,6 +407,7 @@ export class MarketChart {
       this.#isFirst = false
       this.reset()
     } else if (view !== null) this.#keepView(view, before)
+    this.#showCrosshair()
     this.#tellPointed()
   }
 
@@ -558,11 +579,9 @@ export class MarketChart {
 
   #tellPointed(): void {
     const newest = this.#slots.findLastIndex(({ bar }) => bar !== undefined)
-    const pinned =
-      this.#pinnedTime === undefined
-        ? -1
-        : this.#slots.findIndex(({ time }) => time === this.#pinnedTime)
-    const at = pinned >= 0 ? pinned : (this.#pointed ?? newest)
+    const pinned = this.#placeOf(this.#pinnedTime)
+    const pointed = this.#placeOf(this.#pointedTime)
+    const at = pinned >= 0 ? pinned : pointed >= 0 ? pointed : newest
     const slot = this.#slots[at]
     const decimals = this.#content?.decimals ?? 2
     const values = this.#lines.map(({ label, colour, values: all, pane }) => {
