@@ -362,6 +362,12 @@ export const TESTED_WITH: readonly TestedWith[] = [
     why: 'the way from JSON to profit and loss, on a real MariaDB'
   },
   {
+    folder: 'services/batch/src/lake',
+    files: 'spark-sql',
+    tests: ['unit/batch/lake/spark-engine.test.ts'],
+    why: 'the engine runs every statement by it'
+  },
+  {
     folder: 'libs/lake/src',
     files: 'manifest',
     tests: ['unit/lake/lake.test.ts'],

@@ -14,6 +14,7 @@ export { captureSql } from './lake/capture-sql.ts'
 export { Engine } from './lake/engine.ts'
 export type { ModuleContext } from './lake/module.ts'
 export { refinePortfolio } from './lake/refine-portfolio.ts'
+export { SparkEngine } from './lake/spark-engine.ts'
 export {
   columns,
   divergingBars,

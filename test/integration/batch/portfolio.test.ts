@@ -118,13 +118,9 @@ describe('profit and loss of a date', () => {
       const draft = await lake.begin({ zone: 'refined', name: 'daily', date }, 'test', 1)
       const values = [...closes].map(([symbol, close]) => `('${symbol}', ${close})`).join(', ')
       const query = `select symbol, cast(close as decimal(19, 8)) as close from (values ${values}) as t(symbol, close)`
-      const written = await engine.writeParquet(query, path.join(draft.folder, 'daily.parquet'), [])
-      const table = {
-        name: 'daily',
-        format: 'parquet' as const,
-        ...written,
-        files: ['daily.parquet']
-      }
+      await engine.writeParquet(draft.folder, { name: 'daily', query, view: undefined })
+      const written = await engine.readBack(draft.folder, 'daily', [])
+      const table = { name: 'daily', format: 'parquet' as const, ...written }
       const code = { version: '0', sha256: '' }
       await lake.publish(draft, {
         run: 'test',

@@ -21,7 +21,8 @@ export interface RowChecks {
 export function checkedRows({ view, columns, key, required }: RowChecks): string {
   const needed = [...new Set([...key, ...required])]
   const keys = key.map(quoted).join(', ')
-  const all = columns.map(({ name }) => quoted(name)).join(', ')
+  // Where nulls come first is what the engines disagree on.
+  const all = columns.map(({ name }) => `${quoted(name)} nulls last`).join(', ')
   const typed = columns.filter(({ type }) => type !== 'string')
   const reasons = [
     ...needed.map((name) => `when ${quoted(name)} is null then '${name} is missing'`),

@@ -1,5 +1,6 @@
 import {
   about,
+  choice,
   locateServer,
   optional,
   readEnv,
@@ -26,7 +27,21 @@ function memory(fallback: string): Variable<string> {
 export const LAKE_VARIABLES = {
   ...LAKE_LOCATION_VARIABLES,
   LAKE_MEMORY: about('Most memory of a query on the lake; the rest goes to disk', memory('1GB')),
-  LAKE_THREADS: about('Threads of a query on the lake', whole(2, 1, 256))
+  LAKE_THREADS: about('Threads of a query on the lake', whole(2, 1, 256)),
+  BATCH_ENGINE: about(
+    'What computes the tables of the lake; spark runs the same SQL on a cluster',
+    choice('duckdb', ['duckdb', 'spark'])
+  ),
+  SPARK_MASTER: about(
+    'Cluster of BATCH_ENGINE=spark, such as spark://host:7077 or yarn',
+    optional(text(undefined, 'the address of a master')),
+    'that of spark-defaults.conf'
+  ),
+  SPARK_HOME: about(
+    'Folder of a Spark 4, whose bin has spark-sql',
+    optional(text(undefined, 'a folder')),
+    'the spark-sql on PATH'
+  )
 } as const
 
 /** What a run tells its modules. */
@@ -55,6 +70,16 @@ export function isDate(found: string): boolean {
 export interface LakeConfig extends LakeLocation {
   readonly memory: string
   readonly threads: number
+  /** Undefined: DuckDB computes the tables. */
+  readonly spark?: SparkConfig
+}
+
+/** How Spark is found. */
+export interface SparkConfig {
+  /** The folder of its installation; undefined: its programs are on PATH. */
+  readonly home: string | undefined
+  /** The address of a master; undefined for that of Spark's own configuration. */
+  readonly master: string | undefined
 }
 
 /** What a module of the lake knows of its run. */
@@ -73,7 +98,10 @@ function readLakeConfig(env: Env): LakeConfig {
   return {
     ...lakeLocation(values),
     memory: values.LAKE_MEMORY,
-    threads: values.LAKE_THREADS
+    threads: values.LAKE_THREADS,
+    ...(values.BATCH_ENGINE === 'spark' && {
+      spark: { home: values.SPARK_HOME, master: values.SPARK_MASTER }
+    })
   }
 }
 

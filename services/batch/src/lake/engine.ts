@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { messageOf, TapedeckError } from '@tapedeck/core'
@@ -8,8 +8,19 @@ import type { LakeConfig } from './config.ts'
 /** A value of a row: dates and decimals are texts, so that nothing is rounded. */
 export type Cell = string | number | boolean | null
 
-/** What a written Parquet file was found to hold when it was read again. */
-export type WrittenTable = Pick<PublishedTable, 'rows' | 'columns' | 'extents'>
+/** What a written table was found to hold when it was read again. */
+interface WrittenTable extends Pick<PublishedTable, 'rows' | 'columns' | 'extents'> {
+  /** Names of its files in the folder; in the order of the table where it has one. */
+  readonly files: readonly string[]
+}
+
+/** A query whose result becomes a table of a folder. */
+export interface TableQuery {
+  readonly name: string
+  readonly query: string
+  /** The name under which later queries read the table; undefined for none. */
+  readonly view: string | undefined
+}
 
 /**
  * Functions of Spark SQL that DuckDB has under another name, so that one text of SQL runs in both:
@@ -23,19 +34,31 @@ const SPARK_FUNCTIONS = [
 /** MongoDB's documents have 16 MB at most. */
 const MOST_LINE_BYTES = 32 * 1024 * 1024
 
+/** An open database with the folder for what does not fit in memory. */
+export interface OpenedEngine {
+  readonly instance: DuckDBInstance
+  readonly connection: DuckDBConnection
+  readonly folder: string
+}
+
 /** DuckDB in this process, within limits; what does not fit in memory goes to a folder that is removed at the end. */
 export class Engine {
   readonly #instance: DuckDBInstance
   readonly #connection: DuckDBConnection
-  readonly #folder: string
+  /** Of this engine alone, in the staging area of the lake; it is removed at the end. */
+  protected readonly folder: string
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, folder: string) {
+  protected constructor({ instance, connection, folder }: OpenedEngine) {
     this.#instance = instance
     this.#connection = connection
-    this.#folder = folder
+    this.folder = folder
   }
 
-  static async open({ dir, memory, threads }: LakeConfig): Promise<Engine> {
+  static async open(lake: LakeConfig): Promise<Engine> {
+    return new Engine(await Engine.start(lake))
+  }
+
+  protected static async start({ dir, memory, threads }: LakeConfig): Promise<OpenedEngine> {
     const folder = path.join(dir, '.staging', `query-${process.pid}-${Date.now()}`)
     await mkdir(folder, { recursive: true })
     const instance = await DuckDBInstance.create(':memory:', {
@@ -47,9 +70,9 @@ export class Engine {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false'
     })
-    const engine = new Engine(instance, await instance.connect(), folder)
-    for (const text of [`set TimeZone = 'UTC'`, ...SPARK_FUNCTIONS]) await engine.run(text)
-    return engine
+    const connection = await instance.connect()
+    for (const text of [`set TimeZone = 'UTC'`, ...SPARK_FUNCTIONS]) await connection.run(text)
+    return { instance, connection, folder }
   }
 
   /**
@@ -61,10 +84,7 @@ export class Engine {
     files: readonly string[],
     columns: readonly string[]
   ): Promise<void> {
-    const named = columns.map((column) => {
-      const [name = '', key = name] = column.split(' ')
-      return { name: identifier(name), key: identifier(key) }
-    })
+    const named = namesAndKeys(columns)
     const types = named.map(({ key }) => `${key}: 'VARCHAR'`).join(', ')
     const lines = `read_ndjson(${list(files)}, columns = {${types}}, maximum_object_size = ${MOST_LINE_BYTES})`
     const none = named.map(({ name }) => `null::varchar as ${name}`).join(', ')
@@ -81,30 +101,39 @@ export class Engine {
     )
   }
 
+  /** A query under a name; it is computed wherever it is read. */
+  async viewQuery(view: string, query: string): Promise<void> {
+    await this.run(`create or replace view ${identifier(view)} as ${query}`)
+  }
+
   /** A query under a name, whose result is kept. */
   async keep(table: string, query: string): Promise<void> {
     await this.run(`create or replace table ${identifier(table)} as ${query}`)
   }
 
-  /**
-   * Writes the result of a query as Parquet, and reads the file again.
-   * @param extentsOf the columns whose least and greatest values are noted
-   */
-  async writeParquet(
-    query: string,
-    file: string,
-    extentsOf: readonly string[]
-  ): Promise<WrittenTable> {
+  /** Writes the result of a query as Parquet into a folder; `readBack` says what it became. */
+  async writeParquet(folder: string, { name, query, view }: TableQuery): Promise<void> {
+    const file = path.join(folder, `${name}.parquet`)
     await this.run(
       `copy (${query}) to ${literal(file)} ` +
         '(format parquet, compression zstd, row_group_size 122880)'
     )
-    return this.readBack(file, extentsOf)
+    if (view !== undefined) await this.viewParquet(view, [file])
   }
 
-  /** Counts a Parquet file by reading every column of it. @throws STATE_CORRUPT */
-  async readBack(file: string, extentsOf: readonly string[]): Promise<WrittenTable> {
-    const from = `read_parquet(${list([file])}, hive_partitioning = false)`
+  /**
+   * Counts a written table by reading every column of it.
+   * @param extentsOf the columns whose least and greatest values are noted
+   * @throws STATE_CORRUPT
+   */
+  async readBack(
+    folder: string,
+    table: string,
+    extentsOf: readonly string[]
+  ): Promise<WrittenTable> {
+    const files = (await readdir(folder)).filter((file) => tableOf(file) === table).toSorted()
+    const paths = files.map((file) => path.join(folder, file))
+    const from = `read_parquet(${list(paths)}, hive_partitioning = false)`
     const described = await this.rows(`describe select * from ${from}`)
     const columns = described.map((row) => ({
       name: String(row['column_name']),
@@ -125,7 +154,7 @@ export class Engine {
         ? []
         : [[name, [String(least), String(greatest)]]]
     })
-    return { rows: Number(row['n']), columns, extents: Object.fromEntries(extents) }
+    return { files, rows: Number(row['n']), columns, extents: Object.fromEntries(extents) }
   }
 
   /** The rows of a query. */
@@ -141,7 +170,7 @@ export class Engine {
   async close(): Promise<void> {
     this.#connection.closeSync()
     this.#instance.closeSync()
-    await rm(this.#folder, { recursive: true, force: true })
+    await rm(this.folder, { recursive: true, force: true })
   }
 
   async #translated<T>(text: string, work: () => Promise<T>): Promise<T> {
@@ -156,11 +185,27 @@ export class Engine {
   }
 }
 
+/** The table that a file belongs to: `trades.parquet`, or `trades-00000.parquet` where it has several. */
+function tableOf(file: string): string | undefined {
+  return /^(.+?)(-\d{5})?\.parquet$/.exec(file)?.[1]
+}
+
 function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
-function identifier(name: string): string {
+/** What columns of lines are called, and their keys in the lines; both quoted. */
+export function namesAndKeys(
+  columns: readonly string[]
+): { readonly name: string; readonly key: string }[] {
+  return columns.map((column) => {
+    const [name = '', key = name] = column.split(' ')
+    return { name: identifier(name), key: identifier(key) }
+  })
+}
+
+/** A name in quotes, as both engines take it. */
+export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 

@@ -7,9 +7,10 @@ import {
   publicationName,
   type Published
 } from '@tapedeck/lake'
-import { Engine } from './engine.ts'
+import { Engine, type TableQuery } from './engine.ts'
 import { LineFile } from './line-file.ts'
-import type { ModuleContext } from './module.ts'
+import { checkStopped, type ModuleContext } from './module.ts'
+import { SparkEngine } from './spark-engine.ts'
 import { codeVersion, queryOf } from './sql.ts'
 
 /** What a module has made of a date. */
@@ -58,7 +59,7 @@ export async function deriving(
   if (first === undefined) throw new Error('the module has no input')
   const inputs = [...sources, ...others].flatMap((one) => (one === undefined ? [] : [one.input]))
   return publishing(context, async (draft) => {
-    const engine = await Engine.open(context.lake)
+    const engine = await openEngine(context)
     try {
       return { ...(await make([first, ...more], draft, engine)), inputs }
     } finally {
@@ -67,31 +68,40 @@ export async function deriving(
   })
 }
 
-interface TableName {
+/** The engine that BATCH_ENGINE names. */
+function openEngine({ lake, output, date, env, signal }: ModuleContext): Promise<Engine> {
+  const { spark } = lake
+  return spark === undefined
+    ? Engine.open(lake)
+    : SparkEngine.openWith(lake, spark, { name: `tapedeck ${output} ${date}`, env, signal })
+}
+
+/** A table of a draft: a query, the name by which later queries read it, and the columns whose extents are noted. */
+export interface DraftQuery extends Partial<TableQuery> {
   readonly name: string
   readonly extents: readonly string[]
 }
 
-/** Writes the query of a table, which is a file of that name, as its file in a draft. */
-export function writeTable(
-  engine: Engine,
-  draft: Draft,
-  table: TableName
-): ReturnType<typeof writeQuery> {
-  return writeQuery(engine, draft, table, queryOf(table.name.replaceAll('_', '-')))
-}
-
-/** The same for a query of its own. */
-export async function writeQuery(
+/**
+ * Writes the tables of a draft one after the other, and reads all of them again. The query of a table is the file of its
+ * name unless it has one of its own.
+ * @throws STATE_CORRUPT; ABORTED
+ */
+export async function writeTables(
   engine: Engine,
   { folder }: Draft,
-  { name, extents }: TableName,
-  query: string
-): Promise<{ readonly table: DraftTable; readonly file: string }> {
-  const fileName = `${name}.parquet`
-  const file = path.join(folder, fileName)
-  const written = await engine.writeParquet(query, file, extents)
-  return { table: { name, format: 'parquet', ...written, files: [fileName] }, file }
+  tables: readonly DraftQuery[],
+  context: ModuleContext
+): Promise<DraftTable[]> {
+  for (const { name, view, query = queryOf(name.replaceAll('_', '-')) } of tables) {
+    checkStopped(context)
+    await engine.writeParquet(folder, { name, query, view })
+  }
+  const written: DraftTable[] = []
+  for (const { name, extents } of tables) {
+    written.push({ name, format: 'parquet', ...(await engine.readBack(folder, name, extents)) })
+  }
+  return written
 }
 
 /** Writes lines as a table of a draft; `fill` gives them to the file. */

@@ -1,8 +1,8 @@
 import { TapedeckError } from '@tapedeck/core'
-import { type DraftTable, type Manifest, publicationName, type Published } from '@tapedeck/lake'
+import { type Manifest, publicationName, type Published } from '@tapedeck/lake'
 import type { Engine } from './engine.ts'
-import { checkStopped, type ModuleContext } from './module.ts'
-import { deriving, writeTable } from './publishing.ts'
+import type { ModuleContext } from './module.ts'
+import { deriving, writeTables } from './publishing.ts'
 import type { TrustedSqlFacts } from './trust-sql.ts'
 import { hasNoDatabase } from './without-database.ts'
 
@@ -15,7 +15,7 @@ const COLUMNS = {
 
 /** The tables of `refined/portfolio`, in the order in which they are made; each is a query of the same name. */
 const TABLES = [
-  { name: 'positions', extents: ['portfolio', 'symbol'] },
+  { name: 'positions', view: 'positions', extents: ['portfolio', 'symbol'] },
   { name: 'portfolios', extents: ['portfolio'] }
 ] as const
 
@@ -44,16 +44,16 @@ export async function refinePortfolio(context: ModuleContext): Promise<Manifest 
       await viewTrusted(engine, trusted)
       if (daily === undefined) throw new Error('two inputs are needed')
       await engine.viewParquet('daily', daily.files('daily'))
-      await engine.keep('the_date', `select '${date}' as trade_date`)
+      await engine.viewQuery('the_date', `select '${date}' as trade_date`)
       const previousDate = before?.part.date ?? null
-      await engine.keep(
+      await engine.viewQuery(
         'the_previous_date',
         previousDate === null
           ? 'select cast(null as string) as previous_date where false'
           : `select '${previousDate}' as previous_date`
       )
       if (before === undefined) {
-        await engine.keep(
+        await engine.viewQuery(
           'previous_positions',
           'select cast(null as string) as portfolio, cast(null as string) as symbol, ' +
             'cast(null as decimal(34, 14)) as unrealised where false'
@@ -61,13 +61,7 @@ export async function refinePortfolio(context: ModuleContext): Promise<Manifest 
       } else {
         await engine.viewParquet('previous_positions', before.files('positions'))
       }
-      const tables: DraftTable[] = []
-      for (const one of TABLES) {
-        checkStopped(context)
-        const { table, file } = await writeTable(engine, draft, one)
-        tables.push(table)
-        await engine.viewParquet(one.name, [file])
-      }
+      const tables = await writeTables(engine, draft, TABLES, context)
       const { takenAt, rejected } = trusted.manifest.facts as unknown as TrustedSqlFacts
       const facts: PortfolioFacts = {
         takenAt,

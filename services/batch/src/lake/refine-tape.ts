@@ -1,10 +1,10 @@
-import type { DraftTable, Manifest } from '@tapedeck/lake'
-import { checkStopped, type ModuleContext } from './module.ts'
-import { deriving, writeTable } from './publishing.ts'
+import type { Manifest } from '@tapedeck/lake'
+import type { ModuleContext } from './module.ts'
+import { deriving, writeTables } from './publishing.ts'
 
 /** The tables of `refined/daily`, in the order in which they are made; each is a query of the same name. */
 const TABLES = [
-  { name: 'minutes', extents: ['symbol', 'minute'] },
+  { name: 'minutes', view: 'minutes', extents: ['symbol', 'minute'] },
   { name: 'daily', extents: ['symbol'] },
   { name: 'liquidity', extents: ['symbol'] },
   { name: 'volume_profile', extents: ['symbol'] },
@@ -18,13 +18,7 @@ export async function refineTape(context: ModuleContext): Promise<Manifest> {
     for (const name of ['trades', 'bars', 'forecasts'] as const) {
       await engine.viewParquet(`trusted_${name}`, trusted.files(name))
     }
-    const tables: DraftTable[] = []
-    for (const one of TABLES) {
-      checkStopped(context)
-      const { table, file } = await writeTable(engine, draft, one)
-      tables.push(table)
-      if (one.name === 'minutes') await engine.viewParquet('minutes', [file])
-    }
+    const tables = await writeTables(engine, draft, TABLES, context)
     return { tables, facts: trusted.manifest.facts }
   })
   const rows = manifest.tables.map((table) => `${table.name} ${table.rows}`).join(', ')

@@ -1,10 +1,10 @@
 import { TapedeckError } from '@tapedeck/core'
-import type { Draft, DraftTable, Manifest, Published } from '@tapedeck/lake'
+import type { Manifest, Published } from '@tapedeck/lake'
 import type { SqlFacts } from './capture-sql.ts'
 import { checkedRows, quoted } from './checked-rows.ts'
 import type { Engine } from './engine.ts'
-import { checkStopped, type ModuleContext } from './module.ts'
-import { deriving, writeQuery } from './publishing.ts'
+import type { ModuleContext } from './module.ts'
+import { deriving, writeTables, type DraftQuery } from './publishing.ts'
 import { hasNoDatabase } from './without-database.ts'
 
 /** The counts that were compared; the manifest has them. */
@@ -24,19 +24,19 @@ export async function trustSql(context: ModuleContext): Promise<Manifest | undef
   const { terminal } = context
   const manifest = await deriving(context, async ([raw], draft, engine) => {
     const facts = raw.manifest.facts as unknown as SqlFacts
-    const tables: DraftTable[] = []
+    const names = raw.manifest.tables.map(({ name }) => name)
+    const queries: DraftQuery[] = []
+    for (const name of names) queries.push(await checkedTable(engine, raw, name))
+    const tables = await writeTables(engine, draft, [...queries, rejectsOf(names)], context)
     const rejected: Record<string, number> = {}
-    for (const { name } of raw.manifest.tables) {
-      checkStopped(context)
-      const table = await writeChecked(engine, draft, raw, name)
+    for (const name of names) {
       const [found] = await engine.rows(
         `select count(*) as n from checked_${name} where _reason is not null`
       )
       rejected[name] = Number(found?.['n'])
-      checkCount(name, facts.counted[name] ?? 0, table.rows, rejected[name])
-      tables.push(table)
+      const kept = tables.find((table) => table.name === name)?.rows ?? 0
+      checkCount(name, facts.counted[name] ?? 0, kept, rejected[name])
     }
-    tables.push(await writeRejects(engine, draft, raw))
     return { tables, facts: { ...facts, rejected } }
   })
   const { rejected } = manifest.facts as unknown as TrustedSqlFacts
@@ -49,12 +49,8 @@ export async function trustSql(context: ModuleContext): Promise<Manifest | undef
   return manifest
 }
 
-async function writeChecked(
-  engine: Engine,
-  draft: Draft,
-  raw: Published,
-  name: string
-): Promise<DraftTable> {
+/** The table with the rows that are taken; `checked_NAME` has all of them afterwards. */
+async function checkedTable(engine: Engine, raw: Published, name: string): Promise<DraftQuery> {
   const facts = raw.manifest.facts as unknown as SqlFacts
   const columns = raw.manifest.tables.find((one) => one.name === name)?.columns ?? []
   const [key, required] = [facts.keys[name] ?? [], facts.required[name] ?? []]
@@ -68,18 +64,17 @@ async function writeChecked(
   const all = columns.map((one) => quoted(one.name)).join(', ')
   const order = key.map(quoted).join(', ')
   const query = `select ${all} from checked_${name} where _reason is null order by ${order}`
-  const { table } = await writeQuery(engine, draft, { name, extents: key }, query)
-  return table
+  return { name, query, extents: key }
 }
 
 /** What is not among the rows of any table, with the reason, as it was received. */
-async function writeRejects(engine: Engine, draft: Draft, raw: Published): Promise<DraftTable> {
-  const parts = raw.manifest.tables.map(
-    ({ name }) =>
+function rejectsOf(names: readonly string[]): DraftQuery {
+  const parts = names.map(
+    (name) =>
       `select '${name}' as table_name, _reason as reason, _row as row_text from checked_${name} where _reason is not null`
   )
   const query = `${parts.join(' union all ')} order by table_name, row_text`
-  return (await writeQuery(engine, draft, { name: 'rejects', extents: [] }, query)).table
+  return { name: 'rejects', query, extents: [] }
 }
 
 function checkCount(name: string, counted: number, kept: number, rejects: number): void {

@@ -1,10 +1,10 @@
 import { TapedeckError } from '@tapedeck/core'
 import { isActivity, lengthOf, stepOf } from '@tapedeck/domain'
-import type { Draft, DraftTable, Manifest, Published } from '@tapedeck/lake'
+import type { Manifest, Published } from '@tapedeck/lake'
 import type { TapeFacts } from './capture-tape.ts'
 import type { Cell, Engine } from './engine.ts'
-import { checkStopped, type ModuleContext } from './module.ts'
-import { deriving, writeTable } from './publishing.ts'
+import type { ModuleContext } from './module.ts'
+import { deriving, writeTables } from './publishing.ts'
 import { queryOf } from './sql.ts'
 
 /** What is read of the lines of each collection: names of columns, and their keys where those differ. */
@@ -52,7 +52,8 @@ export async function trustTape(context: ModuleContext): Promise<Manifest> {
   const { date, terminal } = context
   const manifest = await deriving(context, async ([raw], draft, engine) => {
     await viewRaw(engine, raw, date)
-    const tables = await writeTables(engine, draft, context)
+    await engine.keep('checked_trades', queryOf('trades-checked'))
+    const tables = await writeTables(engine, draft, TABLES, context)
     return { tables, facts: { ...(await checkCounts(engine, raw, date)) } }
   })
   const facts = manifest.facts as unknown as TrustFacts
@@ -69,33 +70,16 @@ async function viewRaw(engine: Engine, raw: Published, date: string): Promise<vo
     await engine.viewLines(`raw_${name}`, raw.files(name), COLUMNS[name])
   }
   await engine.viewLines('raw_late', raw.files('late_trades'), COLUMNS.late_trades)
-  await engine.keep('the_date', `select '${date}' as trade_date`)
+  await engine.viewQuery('the_date', `select '${date}' as trade_date`)
 }
 
-/** The tables of `trusted/tape`: the query of each, what is read by its name afterwards, and its extents. */
+/** The tables of `trusted/tape`: what is checked is what was written. */
 const TABLES = [
   { name: 'trades', view: 'trusted_trades', extents: ['symbol', 'traded_at'] },
-  { name: 'rejects', view: undefined, extents: [] },
+  { name: 'rejects', extents: [] },
   { name: 'bars', view: 'trusted_bars', extents: ['symbol', 'window_start'] },
-  { name: 'forecasts', view: undefined, extents: ['symbol', 'target'] }
+  { name: 'forecasts', extents: ['symbol', 'target'] }
 ] as const
-
-async function writeTables(
-  engine: Engine,
-  draft: Draft,
-  context: ModuleContext
-): Promise<DraftTable[]> {
-  await engine.keep('checked_trades', queryOf('trades-checked'))
-  const tables: DraftTable[] = []
-  for (const one of TABLES) {
-    checkStopped(context)
-    const { table, file } = await writeTable(engine, draft, one)
-    tables.push(table)
-    // What is checked is what was written.
-    if (one.view !== undefined) await engine.viewParquet(one.view, [file])
-  }
-  return tables
-}
 
 async function checkCounts(engine: Engine, raw: Published, date: string): Promise<TrustFacts> {
   const captured = raw.manifest.facts as unknown as TapeFacts
@@ -128,7 +112,7 @@ async function checkCounts(engine: Engine, raw: Published, date: string): Promis
     )
   }
   const values = checkedTimeframes.map((name) => `('${name}')`).join(', ')
-  await engine.keep(
+  await engine.viewQuery(
     'checked_timeframes',
     values === ''
       ? `select 'none' as timeframe where false`

@@ -10,7 +10,7 @@ with day as (
     sum(volume) as volume,
     sum(notional) as notional,
     sum(vwap_volume) as vwap_volume,
-    sum(trade_count) as trade_count,
+    cast(sum(trade_count) as bigint) as trade_count,
     count(*) as active_minutes
   from minutes
   group by trade_date, symbol
@@ -62,7 +62,7 @@ select
   trades.first_trade_at,
   trades.last_trade_at,
   trust.coverage,
-  coalesce(trust.revisions, 0) as revisions
+  cast(coalesce(trust.revisions, 0) as bigint) as revisions
 from day
 left join risk on risk.symbol = day.symbol
 left join trades on trades.symbol = day.symbol

@@ -12,9 +12,9 @@ select
   sqrt(avg(error * error) filter (where status = 'scored')) as rmse,
   1 - avg(error * error) filter (where status = 'scored')
     / nullif(avg(naive_error * naive_error) filter (where status = 'scored'), 0) as skill,
-  avg(case when (forecast - last_close) * (actual - last_close) > 0 then 1.0 else 0.0 end)
+  avg(case when (forecast - last_close) * (actual - last_close) > 0 then 1e0 else 0e0 end)
     filter (where status = 'scored' and forecast <> last_close and actual <> last_close) as hit_rate,
-  avg(case when in_band then 1.0 else 0.0 end) filter (where status = 'scored' and in_band is not null)
+  avg(case when in_band then 1e0 else 0e0 end) filter (where status = 'scored' and in_band is not null)
     as band_coverage
 from trusted_forecasts
 group by symbol, timeframe, horizon, model

@@ -43,7 +43,7 @@ sizes as (
     avg(cast(size as double)) as mean_size,
     percentile_cont(0.5) within group (order by cast(size as double)) as median_size,
     max(cast(size as double)) as largest_size,
-    avg(case when size < 100 then 1.0 else 0.0 end) as odd_lot_share
+    avg(case when size < 100 then 1e0 else 0e0 end) as odd_lot_share
   from trusted_trades
   where in_bars
   group by symbol

@@ -2,7 +2,7 @@
 select
   trade_date,
   symbol,
-  date_trunc('minute', traded_at) as minute,
+  cast(date_trunc('minute', traded_at) as timestamp) as minute,
   coalesce(
     min_by(price, sequence) filter (where sets_last),
     min_by(price, sequence) filter (where sets_last_if_none)
@@ -13,9 +13,9 @@ select
     max_by(price, sequence) filter (where sets_last),
     max_by(price, sequence) filter (where sets_last_if_none)
   ) as close,
-  coalesce(sum(size) filter (where adds_volume), 0) as volume,
-  coalesce(sum(price * size) filter (where adds_volume and sets_last), 0) as notional,
-  coalesce(sum(size) filter (where adds_volume and sets_last), 0) as vwap_volume,
+  cast(coalesce(sum(size) filter (where adds_volume), 0) as decimal(38, 8)) as volume,
+  cast(coalesce(sum(price * size) filter (where adds_volume and sets_last), 0) as decimal(38, 16)) as notional,
+  cast(coalesce(sum(size) filter (where adds_volume and sets_last), 0) as decimal(38, 8)) as vwap_volume,
   count(*) as trade_count,
   min(session) as session
 from trusted_trades

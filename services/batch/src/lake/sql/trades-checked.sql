@@ -15,7 +15,7 @@ with lines as (
     feed,
     vendorId as vendor_id,
     copyOf as copy_of,
-    row_number() over (partition by _id order by receivedAt) as copy
+    row_number() over (partition by _id order by receivedAt nulls last) as copy
   from raw_trades
 ),
 typed as (

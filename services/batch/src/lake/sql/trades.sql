@@ -3,7 +3,7 @@
 select
   cast(trade_date as date) as trade_date,
   symbol,
-  row_number() over (partition by symbol order by traded_at, connection, frame, frame_index) as sequence,
+  cast(row_number() over (partition by symbol order by traded_at, connection, frame, frame_index) as bigint) as sequence,
   id,
   traded_at,
   received_at,

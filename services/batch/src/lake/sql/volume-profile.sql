@@ -2,8 +2,11 @@
 with halves as (
   select
     symbol,
-    hour(from_utc_timestamp(minute, 'America/New_York')) * 60
-      + case when minute(from_utc_timestamp(minute, 'America/New_York')) < 30 then 0 else 30 end as minute_of_day,
+    cast(
+      hour(from_utc_timestamp(minute, 'America/New_York')) * 60
+        + case when minute(from_utc_timestamp(minute, 'America/New_York')) < 30 then 0 else 30 end
+      as bigint
+    ) as minute_of_day,
     volume,
     notional,
     trade_count
@@ -14,7 +17,7 @@ select
   minute_of_day,
   sum(volume) as volume,
   sum(notional) as notional,
-  sum(trade_count) as trade_count,
+  cast(sum(trade_count) as bigint) as trade_count,
   cast(sum(volume) as double)
     / nullif(cast(sum(sum(volume)) over (partition by symbol) as double), 0) as volume_share
 from halves
