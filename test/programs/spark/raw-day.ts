@@ -87,7 +87,7 @@ async function* trades({ tape, date, times }: RawDay): AsyncGenerator<Row> {
   const other = { symbol: 'REFUSED', tradedAt: `${date}T14:00:00.000Z`, tradeDate: date }
   const rest = { receivedAt: `${date}T14:00:00.000Z`, session: 'regular', feed: 'recorded' }
   yield { _id: 'refused-1-0', price: 'no number', size: 1, ...other, ...rest }
-  yield { _id: 'refused-2-0', price: { $numberDouble: 'Infinity' }, size: 1e-7, ...other, ...rest }
+  yield { _id: 'refused-2-0', price: { $numberDouble: 'Infinity' }, size: 1.5, ...other, ...rest }
   // Late, and with more digits than the decimals of the lake have.
   yield { _id: 'late-1-0', price: 1.123456789, size: 1e-9, ...other, ...rest, symbol: 'LATE' }
   yield { _id: 'late-2-0', price: 1e15, size: 1, ...other, ...rest, symbol: 'LATE' }
