@@ -11,7 +11,8 @@ export async function publishReport(
   await mkdir(path.join(home, 'v1'), { recursive: true })
   await writeFile(path.join(home, 'v1', 'report.html'), html)
   const sha256 = createHash('sha256').update(html).digest('hex')
-  const tables = [{ name: 'html', files: [{ path: 'v1/report.html', sha256 }] }]
-  const manifest = { format: 1, run, publishedAt: '2026-11-27T22:31:04Z', tables }
+  const bytes = Buffer.byteLength(html)
+  const tables = [{ name: 'html', files: [{ path: 'v1/report.html', bytes, sha256 }] }]
+  const manifest = { format: 1, version: 'v1', run, publishedAt: '2026-11-27T22:31:04Z', tables }
   await writeFile(path.join(home, 'manifest.json'), JSON.stringify(manifest))
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { fullJitter, hasCode, retry, takeLock, TapedeckError } from '@tapedeck/core'
 import type { PublishedFile } from './manifest.ts'
@@ -67,6 +67,15 @@ export class FolderStorage implements LakeStorage {
   async folders(key: string): Promise<string[]> {
     const entries = await readdir(this.#file(key), { withFileTypes: true }).catch(() => [])
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+  }
+
+  async changes(key: string, name: string): Promise<ReadonlyMap<string, string>> {
+    const found = (await this.folders(key)).map(async (folder): Promise<[string, string][]> => {
+      const file = this.#file(`${key}/${folder}/${name}`)
+      const stats = await stat(file, { bigint: true }).catch(() => undefined)
+      return stats === undefined ? [] : [[folder, `${stats.mtimeNs}-${stats.ino}`]]
+    })
+    return new Map((await Promise.all(found)).flat())
   }
 
   /** Whoever writes here holds the lock, so every other folder belongs to a process that is gone. */

@@ -269,14 +269,18 @@ export class Lake {
   }
 
   /** The published dates of a publication, ascending. */
-  async dates({ zone, name }: PublicationName): Promise<string[]> {
-    const dates: string[] = []
-    for (const entry of await this.#storage.folders(`${zone}/${name}`)) {
-      const date = /^trade_date=(\d{4}-\d{2}-\d{2})$/.exec(entry)?.[1]
-      if (date === undefined) continue
-      if ((await this.find({ zone, name, date })) !== undefined) dates.push(date)
-    }
-    return dates.toSorted()
+  async dates(publication: PublicationName): Promise<string[]> {
+    return [...(await this.changes(publication)).keys()]
+  }
+
+  /** The published dates of a publication, ascending, each with a text that is another once the date is published again. */
+  async changes({ zone, name }: PublicationName): Promise<ReadonlyMap<string, string>> {
+    const found = await this.#storage.changes(`${zone}/${name}`, MANIFEST)
+    const dates = [...found].flatMap(([folder, change]): [string, string][] => {
+      const date = /^trade_date=(\d{4}-\d{2}-\d{2})$/.exec(folder)?.[1]
+      return date === undefined ? [] : [[date, change]]
+    })
+    return new Map(dates.toSorted(([a], [b]) => (a < b ? -1 : 1)))
   }
 
   /** Replaces a text whose name stays the same, such as the copy of a report. Returns its place, for people. */

@@ -159,11 +159,36 @@ export function parseManifest(file: string, text: string): Manifest {
       `Cannot read the manifest ${file}: format ${found.format} found, expected 1`
     )
   }
-  if (found.format !== 1 || !Array.isArray(found.tables) || typeof found.version !== 'string') {
+  if (found.format !== 1 || !isComplete(found)) {
     throw new TapedeckError(
       'STATE_CORRUPT',
       `Cannot read the manifest ${file}: another form found, expected a manifest of format 1`
     )
   }
   return { retired: [], ...found } as Manifest
+}
+
+/** Whether it has what every reader of the lake relies on; what else it says is for people and for its own module. */
+function isComplete({ version, run, publishedAt, tables }: Partial<Manifest>): boolean {
+  return (
+    typeof version === 'string' &&
+    typeof run === 'string' &&
+    !Number.isNaN(Date.parse(String(publishedAt))) &&
+    Array.isArray(tables) &&
+    (tables as readonly unknown[]).every(isTable)
+  )
+}
+
+function isTable(found: unknown): boolean {
+  const { name, files } = (found ?? {}) as Partial<PublishedTable>
+  return (
+    typeof name === 'string' &&
+    Array.isArray(files) &&
+    (files as readonly unknown[]).every((file) => {
+      const { path, bytes, sha256 } = (file ?? {}) as Partial<PublishedFile>
+      // A version and a name: no path that leads out of the folder of the date.
+      const isWithin = /^(?!\.\.?\/)[^/\\]+\/(?!\.\.?$)[^/\\]+$/.test(String(path))
+      return isWithin && typeof bytes === 'number' && /^[0-9a-f]{64}$/.test(String(sha256))
+    })
+  )
 }

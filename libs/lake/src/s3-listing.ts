@@ -11,6 +11,8 @@ interface S3Object {
   readonly key: string
   /** When it was written, epoch ms. */
   readonly writtenMs: number
+  /** Changes with the content. */
+  readonly tag: string
 }
 
 /** Reads an answer of ListObjectsV2; pure. */
@@ -19,7 +21,8 @@ export function parseListing(xml: string): S3Listing {
   return {
     objects: elements(xml, 'Contents').map((one) => ({
       key: textOf(one, 'Key'),
-      writtenMs: Date.parse(textOf(one, 'LastModified'))
+      writtenMs: Date.parse(textOf(one, 'LastModified')),
+      tag: textOf(one, 'ETag')
     })),
     prefixes: elements(xml, 'CommonPrefixes').map((one) => textOf(one, 'Prefix')),
     next: isTruncated ? textOf(xml, 'NextContinuationToken') : undefined

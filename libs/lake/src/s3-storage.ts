@@ -116,7 +116,7 @@ export class S3Storage implements LakeStorage {
           done(null, chunk)
         }
       })
-      const body = answer.body === null ? Readable.from([]) : Readable.fromWeb(answer.body)
+      const body = Readable.from(answer.body ?? [], { objectMode: false })
       await pipeline(body, hashing, createWriteStream(to))
       return hash.digest('hex')
     })
@@ -129,6 +129,18 @@ export class S3Storage implements LakeStorage {
       names.push(...prefixes.map((prefix) => prefix.slice(beneath.length, -1)))
     }
     return names
+  }
+
+  async changes(key: string, name: string): Promise<ReadonlyMap<string, string>> {
+    const beneath = `${this.#bucket.keyOf(key)}/`
+    const found = new Map<string, string>()
+    for await (const { objects } of this.#list(beneath)) {
+      for (const { key: one, tag } of objects) {
+        const [folder = '', ...rest] = one.slice(beneath.length).split('/')
+        if (rest.join('/') === name) found.set(folder, tag)
+      }
+    }
+    return found
   }
 
   async sweep(key: string, kept: ReadonlySet<string>, retired: readonly string[]): Promise<void> {

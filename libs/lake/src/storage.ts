@@ -33,6 +33,11 @@ export interface LakeStorage {
   /** The names of the folders directly beneath a key. */
   folders(key: string): Promise<string[]>
   /**
+   * Which of the folders directly beneath a key have a text of that name, and what changes with its content. That is no
+   * tag of `replaceText`, and costs no reading of the texts.
+   */
+  changes(key: string, name: string): Promise<ReadonlyMap<string, string>>
+  /**
    * Removes folders directly beneath a key that nobody reads.
    * @param kept those that stay
    * @param retired those that were published and are not needed any more; where others may be writing, a folder

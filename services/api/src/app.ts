@@ -6,6 +6,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { STREAM_ROWS } from '@tapedeck/client/rows'
 import { systemClock, TapedeckError, type Clock } from '@tapedeck/core'
+import { openLake } from '@tapedeck/lake'
 import { TABLE_FORMATS } from '@tapedeck/table'
 import { addHealthRoutes, listen, type ServiceContext } from '@tapedeck/service'
 import fastify, { type FastifyInstance } from 'fastify'
@@ -42,6 +43,9 @@ import { tradeRoutes } from './routes/trades.ts'
 import { LiveHub } from './stream/hub.ts'
 import { addStreamRoutes } from './stream/routes.ts'
 import { addPageRoutes } from './web/page-routes.ts'
+
+/** Each list of the reports in an object store is a request to it. */
+const REPORTS_KEPT_MS = 10_000
 
 /**
  * Serves the REST api and the live page. Returns as soon as it listens, also without a database: data
@@ -163,7 +167,8 @@ export function buildApi(
     watchlistRoutes(routes, tools)
     forecastRoutes(routes, tools)
     scoreRoutes(routes, tools)
-    batchRoutes(routes, tools, new LakeReports(config.lakeDir))
+    const keptMs = config.lake.s3 === undefined ? 0 : REPORTS_KEPT_MS
+    batchRoutes(routes, tools, new LakeReports(openLake(config.lake), { keptMs, clock }))
     addHealthRoutes(
       scope,
       'api',

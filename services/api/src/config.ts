@@ -1,4 +1,3 @@
-import path from 'node:path'
 import {
   about,
   decimal,
@@ -23,6 +22,12 @@ import {
   type Timeframe
 } from '@tapedeck/domain'
 import { KAFKA_VARIABLES, kafkaConfig, RESULT_TOPIC_VARIABLES, resultTopics } from '@tapedeck/kafka'
+import {
+  LAKE_LOCATION_VARIABLES,
+  lakeLocation,
+  lakeProblems,
+  type LakeLocation
+} from '@tapedeck/lake'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 import type { BudgetConfig } from './budget.ts'
 import {
@@ -56,8 +61,8 @@ export interface ApiConfig {
   readonly metricsUrls: readonly MetricsUrl[]
   /** What the stream reads; undefined without brokers. */
   readonly stream: HubConfig | undefined
-  /** The folder of the lake, whose reports are served. */
-  readonly lakeDir: string
+  /** The lake whose reports are served. */
+  readonly lake: LakeLocation
   /** Where browsers reach the api, without a slash at the end. */
   readonly browserUrl: string
 }
@@ -92,7 +97,7 @@ export const API_VARIABLES = {
     optional(webAddress()),
     'localhost, at API_PORT'
   ),
-  LAKE_DIR: optional(text(undefined, 'a folder')),
+  ...LAKE_LOCATION_VARIABLES,
   TAPEDECK_DATA_DIR: text('./.data', 'a folder'),
   SYMBOLS: symbolsVariable(MAX_SYMBOLS),
   ...RULE_VARIABLES,
@@ -123,7 +128,8 @@ function webAddress(): Variable<string> {
 export function readConfig(env: Env): ApiConfig {
   const values = readEnv(env, API_VARIABLES, (some) => [
     ...ruleProblems(some),
-    ...accessProblems(some)
+    ...accessProblems(some),
+    ...lakeProblems(some)
   ])
   const { fold, forecasts } = rulesOf(values)
   return Object.freeze({
@@ -144,7 +150,7 @@ export function readConfig(env: Env): ApiConfig {
     },
     metricsUrls: values.METRICS_URLS,
     stream: streamConfig(values, fold),
-    lakeDir: path.resolve(values.LAKE_DIR ?? path.join(values.TAPEDECK_DATA_DIR, 'lake')),
+    lake: lakeLocation(values),
     browserUrl: values.API_URL ?? `http://localhost:${values.API_PORT}`
   })
 }

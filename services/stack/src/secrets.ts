@@ -15,9 +15,9 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   MONGODB_URI: ['producer', 'consumer', 'api', 'batch'],
   MONGODB_PASSWORD: ['producer', 'consumer', 'api', 'batch'],
   MARIADB_URL: ['batch'],
-  AWS_ACCESS_KEY_ID: ['batch'],
-  AWS_SECRET_ACCESS_KEY: ['batch'],
-  AWS_SESSION_TOKEN: ['batch']
+  AWS_ACCESS_KEY_ID: ['api', 'batch'],
+  AWS_SECRET_ACCESS_KEY: ['api', 'batch'],
+  AWS_SESSION_TOKEN: ['api', 'batch']
 }
 
 /**

@@ -11,6 +11,7 @@ import { openMarket, type Market } from '../../support/market.ts'
 import { ownS3 } from '../../support/own-s3.ts'
 import { allStored, DATE, disorderedTape, TIMEFRAMES } from '../tools/disordered-tape.ts'
 import { OwnScope, temporaryFolder, type Scope } from '../../support/scope.ts'
+import { runningApi } from '../api/running-api.ts'
 import { runModule, runProgram } from './run-module.ts'
 
 const options = { timeout: 240_000 }
@@ -143,6 +144,19 @@ describe('the lake', () => {
         assert.deepEqual(digests[0], digests[1], `${name} ${table}`)
       }
     }
+    const api = await runningApi(t, {
+      uri: market.env['MONGODB_URI'] ?? '',
+      database: market.env['MONGODB_DB'] ?? '',
+      more: { ...server.env, LAKE_DIR: await temporaryFolder(t) }
+    })
+    const { body } = await api.get('/api/v1/batch/reports')
+    const reports = body['reports'] as readonly { readonly date: string }[]
+    assert.deepEqual(
+      reports.map((one) => one.date),
+      [DATE]
+    )
+    const html = await (await fetch(`${api.url}/api/v1/batch/reports/${DATE}`)).text()
+    assert.match(html, /Tuesday, March 10, 2026[^]*MSFT/)
     const left = await readdir(dir)
     assert.deepEqual(left.toSorted(), ['.copies', '.staging'])
     assert.deepEqual(await readdir(path.join(dir, '.staging')), [])

@@ -165,6 +165,22 @@ describe('LakeStorage', () => {
       assert.deepEqual(await storage.folders('raw/none'), [])
     })
 
+    it(`${kind}: tells which text has changed`, options, async (t) => {
+      const { storage } = await open(t)
+      const changes = () => storage.changes('raw/tape', 'manifest.json')
+      assert.deepEqual(await changes(), new Map())
+      for (const one of ['a b', 'ü'])
+        await storage.replaceText(`raw/tape/${one}/manifest.json`, 'a', null)
+      await storage.putFolder(await folderWith(t, { 'manifest.json': 'no' }), 'raw/tape/ü/v1')
+      await storage.putFolder(await folderWith(t, { other: 'no' }), 'raw/tape/c')
+      const earlier = await changes()
+      assert.deepEqual([...earlier.keys()].toSorted(), ['a b', 'ü'])
+      await storage.replaceText('raw/tape/ü/manifest.json', 'b', undefined)
+      const later = await changes()
+      assert.equal(later.get('a b'), earlier.get('a b'))
+      assert.notEqual(later.get('ü'), earlier.get('ü'))
+    })
+
     it(`${kind}: sweeps what was published and is not needed any more`, options, async (t) => {
       const { storage } = await open(t)
       for (const name of ['v1', 'v2', 'v3']) {

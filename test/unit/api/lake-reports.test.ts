@@ -4,6 +4,7 @@ import { mkdir, rm, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { hasCode } from '@tapedeck/core'
+import { Lake } from '@tapedeck/lake'
 import { LakeReports } from '../../../services/api/src/lake-reports.ts'
 import { temporaryFolder } from '../../support/scope.ts'
 
@@ -14,16 +15,17 @@ async function ownLake(t: TestContext) {
   return {
     dir,
     homeOf,
-    reports: new LakeReports(dir),
+    reports: new LakeReports(new Lake(dir)),
     /** Publishes as the module `report` does. */
     async publish(date: string, text: string, more: object = {}): Promise<void> {
       const version = `v${++changes}`
       await mkdir(path.join(homeOf(date), version), { recursive: true })
       await writeFile(path.join(homeOf(date), version, 'report.html'), text)
       const sha256 = createHash('sha256').update(text).digest('hex')
-      const files = [{ path: `${version}/report.html`, sha256 }]
+      const files = [{ path: `${version}/report.html`, bytes: text.length, sha256 }]
       const manifest = {
         format: 1,
+        version,
         run: `nightly@${changes}`,
         publishedAt: '2026-03-10T21:30:00Z',
         tables: [
@@ -43,7 +45,7 @@ async function ownLake(t: TestContext) {
 describe('LakeReports', () => {
   it('lists what manifests name, the newest date first, and nothing without a lake', async (t) => {
     const { dir, reports, publish, homeOf } = await ownLake(t)
-    assert.deepEqual(await new LakeReports(path.join(dir, 'none')).list(), [])
+    assert.deepEqual(await new LakeReports(new Lake(path.join(dir, 'none'))).list(), [])
     await publish('2026-03-09', 'a')
     await publish('2026-03-10', 'b')
     // A folder that no manifest names: its writer may still be at work.
@@ -67,6 +69,26 @@ describe('LakeReports', () => {
     assert.equal((await reports.list())[0]?.run, 'nightly@2')
   })
 
+  it('gives a list again for as long as it was told, also one that has failed', async (t) => {
+    const { dir, publish, homeOf } = await ownLake(t)
+    let nowMs = 0
+    const clock = { now: () => nowMs, delay: () => Promise.resolve() }
+    const reports = new LakeReports(new Lake(dir), { keptMs: 10_000, clock })
+    const dates = async () => (await reports.list()).map(({ date }) => date)
+    await publish('2026-03-10', 'a')
+    assert.deepEqual(await dates(), ['2026-03-10'])
+    await publish('2026-03-11', 'b')
+    await writeFile(path.join(homeOf('2026-03-11'), 'manifest.json'), '{')
+    nowMs = 9999
+    assert.deepEqual(await dates(), ['2026-03-10'])
+    nowMs = 10_000
+    await assert.rejects(dates(), /Cannot read the manifest/)
+    await publish('2026-03-11', 'b')
+    await assert.rejects(dates(), /Cannot read the manifest/)
+    nowMs = 20_000
+    assert.deepEqual(await dates(), ['2026-03-11', '2026-03-10'])
+  })
+
   it('serves no file that is missing, changed or outside of its folder', async (t) => {
     const { dir, reports, publish, homeOf } = await ownLake(t)
     const refuses = (date: string, text: RegExp) =>
@@ -77,14 +99,17 @@ describe('LakeReports', () => {
       })
     await publish('2026-03-10', 'good')
     await writeFile(path.join(homeOf('2026-03-10'), 'v1/report.html'), 'bad')
-    await refuses('2026-03-10', /its file is of digest \w+, expected digest/)
+    await refuses('2026-03-10', /report.html: digest \w+ found, expected/)
     await rm(path.join(homeOf('2026-03-10'), 'v1'), { recursive: true })
-    await refuses('2026-03-10', /its file is missing/)
+    await refuses('2026-03-10', /report.html: digest ENOENT found, expected/)
     await writeFile(path.join(dir, 'secret'), 'x')
-    const files = [{ path: '../../../secret', sha256: 'x' }]
+    const sha256 = createHash('sha256').update('x').digest('hex')
+    const files = [{ path: '../../../secret', bytes: 1, sha256 }]
     await publish('2026-03-11', '', { tables: [{ name: 'html', files }] })
-    await refuses('2026-03-11', /no HTML file/)
-    await publish('2026-03-12', '', { format: 2 })
-    await refuses('2026-03-12', /format 2/)
+    await refuses('2026-03-11', /another form found/)
+    await publish('2026-03-12', '', { tables: [{ name: 'json', files: [] }] })
+    await refuses('2026-03-12', /no table html found/)
+    await publish('2026-03-13', '', { format: 2 })
+    await assert.rejects(reports.html('2026-03-13'), (error) => hasCode(error, 'STATE_TOO_NEW'))
   })
 })

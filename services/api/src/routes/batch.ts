@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { isObject } from '@tapedeck/core'
+import { isObject, withTimeout } from '@tapedeck/core'
 import {
   BATCH_NAME,
   BATCH_NAME_RULE,
@@ -29,7 +29,7 @@ import {
   type Routes,
   type RouteTools
 } from '../http.ts'
-import type { LakeReports } from '../lake-reports.ts'
+import type { LakeReport, LakeReports } from '../lake-reports.ts'
 import {
   anyOf,
   FIELDS,
@@ -145,6 +145,9 @@ const MAX_REQUESTS = 100
 const MAX_PARAMETERS = 10_000
 /** Rows, about: a run has as many tasks as its job, each with a tail. */
 const COST = 2000
+
+/** How long a list of runs waits for the reports that its runs have published. */
+const REPORTS_LIMIT_MS = 1000
 
 /** Routes for runs of flows and sequences, for their schedules, and for the reports that they publish. */
 export function batchRoutes(
@@ -311,7 +314,9 @@ export function batchRoutes(
 
   /** Where the report is that a run has published, by the run. A lake that cannot be read hides no run. */
   async function reportsByRun(): Promise<ReadonlyMap<string, string>> {
-    const found = await reports.list().catch(() => [])
+    // Runs are shown without their reports while the store of the lake is away.
+    const listing = withTimeout(reports.list(), REPORTS_LIMIT_MS, 'the list of reports')
+    const found = await listing.catch((): LakeReport[] => [])
     return new Map(found.map(({ run, date }) => [run, reportPage(date)]))
   }
 
