@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -11,28 +11,9 @@ import { ownDatabase } from '../../support/own-database.ts'
 import { temporaryFolder } from '../../support/scope.ts'
 import { servers } from '../../support/servers.ts'
 import { WATCHLIST, watchlistServer } from './harness.ts'
+import { BATCH_PROGRAM, runBatch } from './run-batch.ts'
 
-const PROGRAM = path.resolve(import.meta.dirname, '../../../services/batch/src/batch-main.ts')
 const options = { timeout: 120_000 }
-
-interface Outcome {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Runs `npm run batch -- ARGS` as a process of its own. */
-function batch(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<Outcome>()
-  execFile(
-    process.execPath,
-    [PROGRAM, ...args],
-    { env: { ...process.env, ...env }, timeout: 100_000 },
-    (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr })
-  )
-  return promise
-}
 
 async function ownSettings(t: TestContext) {
   const given = servers()
@@ -47,7 +28,7 @@ describe('npm run batch', options, () => {
     const { database, folder, env } = await ownSettings(t)
     const { url } = await watchlistServer(t, [WATCHLIST])
     const out = path.join(folder, 'prices')
-    const run = await batch(
+    const run = await runBatch(
       env,
       'run',
       'watchlist-csv',
@@ -66,25 +47,33 @@ describe('npm run batch', options, () => {
       await readFile(file, 'utf8'),
       'symbol,price,changePercent\r\nAAPL,200,2\r\nMSFT,400.5,-1\r\n'
     )
-    const shown = await batch(env, 'show', 'watchlist-csv')
+    const shown = await runBatch(env, 'show', 'watchlist-csv')
     assert.match(shown.stdout, /load +succeeded/)
-    const listed = await batch(env, 'runs', '--state', 'succeeded')
+    const listed = await runBatch(env, 'runs', '--state', 'succeeded')
     assert.match(listed.stdout, /watchlist-csv@\S+ +succeeded +command/)
   })
 
   it('says what is wrong before it stores anything', async (t) => {
     const { database, env } = await ownSettings(t)
-    const unknown = await batch(env, 'run', 'watchlist-csw')
+    const unknown = await runBatch(env, 'run', 'watchlist-csw')
     assert.equal(unknown.code, 2)
     assert.match(unknown.stderr, /no such flow.*did you mean watchlist-csv\?/)
-    const wrong = await batch(env, 'run', 'watchlist-csv', '--date', '2026-02-30', '--param', 'x')
+    const wrong = await runBatch(
+      env,
+      'run',
+      'watchlist-csv',
+      '--date',
+      '2026-02-30',
+      '--param',
+      'x'
+    )
     assert.equal(wrong.code, 2)
     assert.match(wrong.stderr, /--date 2026-02-30 found[^]*--param x found, expected NAME=VALUE/)
-    const dry = await batch({}, 'run', 'watchlist-csv', '--dry-run')
+    const dry = await runBatch({}, 'run', 'watchlist-csv', '--dry-run')
     assert.equal(dry.code, 0)
     assert.match(dry.stdout, /extract[^]*transform[^]*load/)
     assert.equal((await findRuns(database, { limit: 1 })).length, 0)
-    const none = await batch(env, 'shwo')
+    const none = await runBatch(env, 'shwo')
     assert.equal(none.code, 2)
     assert.match(none.stderr, /command shwo found, expected run, runs, show/)
   })
@@ -105,18 +94,18 @@ describe('npm run batch', options, () => {
     await write('etl_sequences/bad.json', [{ module_name: 'fail' }, { module_name: 'make' }])
     await write('etl_sequences/wrong.json', [{ module_name: 'mkae' }, { module_nam: 'fail' }])
     const own = { ...env, BATCH_DIR: folder }
-    const copied = await batch(own, 'run', 'copy')
+    const copied = await runBatch(own, 'run', 'copy')
     assert.equal(copied.code, 0, copied.stderr)
     // The program got -i IN -o OUT behind its own arguments.
     assert.equal(await readFile(output, 'utf8'), 'content')
-    const failed = await batch(own, 'run', 'bad')
+    const failed = await runBatch(own, 'run', 'bad')
     assert.equal(failed.code, 1)
     assert.match(failed.stdout, /failed: fail: exit code 4/)
     assert.match(failed.stdout, /fail printed at the end:\nno disk/)
     const [bad] = await findRuns(database, { job: 'bad', limit: 1 })
     const tasks = await findTaskRuns(database, [bad?._id ?? ''])
     assert.equal(tasks.find(({ task }) => task === 'error_handler')?.tail.trim(), 'fail: no disk')
-    const wrong = await batch(own, 'run', 'wrong')
+    const wrong = await runBatch(own, 'run', 'wrong')
     assert.equal(wrong.code, 2)
     assert.match(wrong.stderr, /step 1[^]*did you mean make\?[^]*step 2/)
     assert.equal((await findRuns(database, { job: 'wrong', limit: 1 })).length, 0)
@@ -128,13 +117,13 @@ describe('npm run batch', options, () => {
     const { url, asked } = await watchlistServer(t, [503])
     const local = spawn(
       process.execPath,
-      [PROGRAM, 'run', 'watchlist-csv', '--param', `url=${url}`, '--param', `out=${folder}`],
+      [BATCH_PROGRAM, 'run', 'watchlist-csv', '--param', `url=${url}`, '--param', `out=${folder}`],
       { env: { ...process.env, ...env }, stdio: 'ignore' }
     )
     t.after(() => local.kill('SIGKILL'))
     await eventually(() => assert.equal(asked(), 1))
     local.kill('SIGKILL')
-    const beat = spawn(process.execPath, [PROGRAM, 'beat'], {
+    const beat = spawn(process.execPath, [BATCH_PROGRAM, 'beat'], {
       env: { ...process.env, ...env },
       stdio: 'ignore'
     })
@@ -177,7 +166,7 @@ async function startLongModule(t: TestContext) {
   await createRun(database, made)
   const start = (kind: 'worker' | 'beat'): ChildProcess => {
     const settings = { env: { ...process.env, ...env }, stdio: 'ignore' as const }
-    const child = spawn(process.execPath, [PROGRAM, kind], settings)
+    const child = spawn(process.execPath, [BATCH_PROGRAM, kind], settings)
     t.after(() => child.kill('SIGKILL'))
     return child
   }
