@@ -103,6 +103,7 @@ describe('npm start', () => {
         scheduled.schedules.map(({ schedule, next }) => [schedule, next.length]),
         [
           ['audit', 5],
+          ['forecast-report', 5],
           ['nightly', 5],
           ['retention', 5]
         ]
