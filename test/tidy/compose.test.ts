@@ -1,5 +1,6 @@
 import { readConfig as readApi } from '@tapedeck/api/testing'
 import { readConfig as readConsumer } from '@tapedeck/consumer/testing'
+import { readConfig as readBatch } from '@tapedeck/batch/testing'
 import type { Env } from '@tapedeck/core'
 import { GRAFANA_VERSION, INFINITY, MIN_REFRESH } from '@tapedeck/grafana'
 import { readConfig as readProducer } from '@tapedeck/producer/testing'
@@ -20,6 +21,7 @@ import { parse } from 'yaml'
 interface Service {
   readonly image: string
   readonly build?: object
+  readonly profiles?: readonly string[]
   readonly command?: readonly string[]
   readonly restart?: string
   readonly mem_limit?: string
@@ -42,7 +44,7 @@ const services = Object.entries(compose.services)
 const dockerfile = await read('services/Dockerfile')
 
 /** Ports and the like that only docker-compose.yml knows; every other variable is one of ours. */
-const OF_COMPOSE_ONLY = ['KAFKA_PORT', 'MONGODB_PORT', 'GRAFANA_PORT']
+const OF_COMPOSE_ONLY = ['KAFKA_PORT', 'MONGODB_PORT', 'GRAFANA_PORT', 'COMPOSE_PROFILES']
 const OURS = [
   'SYMBOLS',
   'API_URL',
@@ -71,6 +73,11 @@ const OURS = [
   'API_HOSTS',
   'API_ORIGINS',
   'TAPEDECK_API_TOKEN',
+  'LAKE_MEMORY',
+  'BATCH_CONCURRENCY',
+  'BATCH_SCHEDULES',
+  'RUNS_TTL',
+  'FINNHUB_REST_URL',
   'LOG_LEVEL'
 ]
 const MEBIBYTES = 1024 ** 2
@@ -91,6 +98,7 @@ describe('docker-compose.yml', () => {
   it('describes the whole system', () => {
     assert.deepEqual(services.map(([name]) => name).toSorted(), [
       'api',
+      'batch',
       'consumer',
       'grafana',
       'kafka',
@@ -140,7 +148,8 @@ describe('docker-compose.yml', () => {
       simulator: 'SIMULATOR_HEALTH_PORT',
       producer: 'PRODUCER_PORT',
       consumer: 'CONSUMER_PORT',
-      api: 'API_PORT'
+      api: 'API_PORT',
+      batch: 'BATCH_PORT'
     }
     for (const [name, variable] of Object.entries(ports)) {
       const { healthcheck, environment, command } = service(name)
@@ -154,10 +163,20 @@ describe('docker-compose.yml', () => {
       simulator: readSimulator,
       producer: readProducer,
       consumer: readConsumer,
-      api: readApi
+      api: readApi,
+      batch: readBatch
     }
     // Read by runService and by Node itself.
     const ofEveryProcess = ['LOG_LEVEL', 'NODE_OPTIONS']
+    const ofModules = [
+      'LAKE_MEMORY',
+      'TIMEFRAMES',
+      'FORECASTS',
+      'CONDITION_POLICY',
+      'LATENESS_LIMIT',
+      'SYMBOLS',
+      'FINNHUB_REST_URL'
+    ]
     for (const [name, readConfig] of Object.entries(readers)) {
       const given = withDefaults(service(name).environment ?? {})
       const asked = new Set<string>()
@@ -170,7 +189,9 @@ describe('docker-compose.yml', () => {
       assert.doesNotThrow(() => readConfig(watched), name)
       const unread = Object.keys(given).filter((one) => !asked.has(one))
       assert.deepEqual(
-        unread.filter((one) => !ofEveryProcess.includes(one)),
+        unread.filter(
+          (one) => !ofEveryProcess.includes(one) && !(name === 'batch' && ofModules.includes(one))
+        ),
         [],
         `${name} does not read these`
       )
@@ -183,8 +204,10 @@ describe('docker-compose.yml', () => {
     }
   })
 
-  it('stays below 2 GB of memory in all', () => {
-    const limits = services.map(([name, { mem_limit }]) => {
+  it('stays below 2 GB of memory in all, without the batch side', () => {
+    const always = services.filter(([, { profiles }]) => profiles === undefined)
+    assert.equal(always.length, services.length - 1)
+    const limits = always.map(([name, { mem_limit }]) => {
       const [, count] = /^(\d+)m$/.exec(mem_limit ?? '') ?? assert.fail(`${name}: ${mem_limit}`)
       return Number(count) * MEBIBYTES
     })
@@ -197,7 +220,7 @@ describe('docker-compose.yml', () => {
     assert.notEqual(used.length, 0)
     const example = await read('.env.example').catch(() => undefined)
     for (const [whole, name = '', rest = ''] of used) {
-      assert.ok(rest.startsWith(':-'), `${whole} has no default`)
+      assert.match(rest, name === 'COMPOSE_PROFILES' ? /^:\+/ : /^:-/, `${whole} has no default`)
       assert.ok([...OURS, ...OF_COMPOSE_ONLY].includes(name), `${name} is not a variable of ours`)
       if (example !== undefined && OURS.includes(name)) {
         assert.match(example, new RegExp(`^#? ?${name}=`, 'm'), `${name} is not in .env.example`)
@@ -297,7 +320,7 @@ function withDefaults(environment: Readonly<Record<string, string>>): Env {
   return Object.fromEntries(
     Object.entries(environment).map(([name, value]) => [
       name,
-      value.replace(/\$\{\w+:-([^}]*)\}/g, '$1')
+      value.replace(/\$\{\w+:[-+]([^}]*)\}/g, '$1')
     ])
   )
 }
