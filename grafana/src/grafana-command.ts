@@ -15,7 +15,7 @@ export const grafanaCommand = commandLine({
     home: [
       'text',
       'DIR',
-      "Grafana's home: the folder with bin/grafana (or bin/grafana-server) and public/,\n" +
+      "Grafana's home: the folder with bin/grafana (or bin/grafana-server) and public/, " +
         'such as /usr/share/grafana or an unpacked release'
     ],
     plugins: [
