@@ -375,7 +375,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'libs/lake/src',
-    files: 'folder-storage s3-bucket',
+    files: 'folder-storage http-request s3-bucket',
     tests: ['integration/lake/s3-storage.test.ts'],
     why: 'one test holds both storages to the same contract, on a disk and on a real store'
   },

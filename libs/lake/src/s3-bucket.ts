@@ -1,5 +1,9 @@
+import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { AwsV4Signer } from 'aws4fetch'
-import { fullJitter, messageOf, retry, TapedeckError, type Secret } from '@tapedeck/core'
+import { fullJitter, retry, TapedeckError, type Secret } from '@tapedeck/core'
+import { isLostConnection, reasonOf, send } from './http-request.ts'
 
 /** A place in a bucket of a store that speaks S3, and who asks for it. */
 export interface S3Location {
@@ -21,7 +25,7 @@ export interface S3Content {
   /** In hexadecimal digits; the store refuses another content. */
   readonly sha256: string
   /** Called for each try. */
-  open(): string | ReadableStream
+  open(): string | Readable
 }
 
 interface S3Request {
@@ -79,7 +83,7 @@ export class S3Bucket {
    * @throws CONFIG_INVALID when the keys or the region are refused; SERVER_MISSING without the bucket; SERVER_FAILED when
    * the store cannot be reached or refuses; what `read` throws
    */
-  async ask<T>(request: S3Request, read: (answer: Response) => Promise<T>): Promise<T> {
+  async ask<T>(request: S3Request, read: (answer: IncomingMessage) => Promise<T>): Promise<T> {
     const { value } = await this.#retried(request, [], read)
     return value as T
   }
@@ -91,7 +95,7 @@ export class S3Bucket {
   async askUnless<T>(
     request: S3Request,
     none: readonly number[],
-    read: (answer: Response) => Promise<T>
+    read: (answer: IncomingMessage) => Promise<T>
   ): Promise<T | undefined> {
     const { value } = await this.#retried(request, none, read)
     return value
@@ -100,7 +104,7 @@ export class S3Bucket {
   #retried<T>(
     request: S3Request,
     none: readonly number[],
-    read: (answer: Response) => Promise<T>
+    read: (answer: IncomingMessage) => Promise<T>
   ): Promise<{ readonly value: T | undefined }> {
     const work = async (): Promise<{ readonly value: T | undefined }> => {
       try {
@@ -119,24 +123,20 @@ export class S3Bucket {
   async #try<T>(
     request: S3Request,
     none: readonly number[],
-    read: (answer: Response) => Promise<T>
+    read: (answer: IncomingMessage) => Promise<T>
   ): Promise<{ readonly value: T | undefined }> {
     const { method, content, answerBytes = 0 } = request
     const bytes = (content?.bytes ?? 0) + answerBytes
     const { url, headers } = await this.#signed(request)
-    const answer = await fetch(url, {
-      method,
-      headers,
-      redirect: 'manual',
-      signal: AbortSignal.timeout(LIMIT_MS + Math.ceil((bytes * 1000) / LEAST_BYTES_A_SECOND)),
-      ...(content !== undefined && { body: content.open(), duplex: 'half' })
-    })
-    if (answer.ok) {
+    const limitMs = LIMIT_MS + Math.ceil((bytes * 1000) / LEAST_BYTES_A_SECOND)
+    const answer = await send(url, { method, headers, body: content?.open(), limitMs })
+    const { statusCode: status = 500 } = answer
+    if (status >= 200 && status < 300) {
       const value = await read(answer)
-      if (!answer.bodyUsed) await answer.body?.cancel()
+      answer.resume()
       return { value }
     }
-    const refusal = refusalOf(answer.status, await answer.text())
+    const refusal = refusalOf(status, await text(answer))
     if (none.includes(refusal.status) && refusal.code !== 'NoSuchBucket')
       return { value: undefined }
     throw this.#refused(request, refusal)
@@ -144,7 +144,7 @@ export class S3Bucket {
 
   async #signed({ method, key, query = {}, headers = {}, content }: S3Request): Promise<{
     readonly url: URL
-    readonly headers: Headers
+    readonly headers: Readonly<Record<string, string>>
   }> {
     const { endpoint, bucket, region, keyId, secretKey, sessionToken } = this.#location
     const path = key === undefined ? '' : `/${encodedPath(this.keyOf(key))}`
@@ -161,9 +161,9 @@ export class S3Bucket {
       secretAccessKey: secretKey.reveal(),
       ...(sessionToken !== undefined && { sessionToken: sessionToken.reveal() })
     }).sign()
-    const all = new Headers(signed.headers)
+    const all: Record<string, string> = Object.fromEntries(new Headers(signed.headers))
     // A content without its length would be sent in chunks, which stores refuse.
-    if (content !== undefined) all.set('content-length', String(content.bytes))
+    if (content !== undefined) all['content-length'] = String(content.bytes)
     return { url: signed.url, headers: all }
   }
 
@@ -211,26 +211,12 @@ function isRetryable(error: unknown): boolean {
   return error instanceof Passing
 }
 
-/** fetch throws a TypeError for every failure of the network, also while the answer is read. */
-function isLostConnection(error: unknown): error is Error {
-  if (!(error instanceof Error)) return false
-  if (error.name === 'TimeoutError') return true
-  return error instanceof TypeError && (error.cause !== undefined || error.message === 'terminated')
-}
-
-function reasonOf(error: Error): string {
-  const { cause } = error
-  if (cause instanceof AggregateError) return messageOf(cause.errors[0])
-  return cause === undefined ? error.message : messageOf(cause)
-}
-
 function canPass({ status, code }: Refusal): boolean {
   return status >= 500 || RETRIED_STATUSES.includes(status) || RETRIED_CODES.includes(code)
 }
 
-function refusalOf(status: number, text: string): Refusal {
-  const of = (name: string): string =>
-    new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1] ?? ''
+function refusalOf(status: number, xml: string): Refusal {
+  const of = (name: string): string => new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? ''
   return { status, code: of('Code'), message: of('Message') }
 }
 
@@ -239,8 +225,8 @@ function encodedPath(key: string): string {
 }
 
 /** As RFC 3986 says, which is what is signed. */
-function encoded(text: string): string {
-  return encodeURIComponent(text).replaceAll(
+function encoded(part: string): string {
+  return encodeURIComponent(part).replaceAll(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
   )

@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
-import { Readable, Transform } from 'node:stream'
+import { Transform } from 'node:stream'
+import { text as readAll } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { TapedeckError } from '@tapedeck/core'
 import { digestOf, digestOfFile } from './folder-storage.ts'
@@ -42,8 +43,8 @@ export class S3Storage implements LakeStorage {
 
   readText(key: string): Promise<StoredText | undefined> {
     return this.#bucket.askUnless({ method: 'GET', key }, [404], async (answer) => ({
-      text: await answer.text(),
-      tag: answer.headers.get('etag') ?? ''
+      text: await readAll(answer),
+      tag: answer.headers.etag ?? ''
     }))
   }
 
@@ -74,8 +75,7 @@ export class S3Storage implements LakeStorage {
       )
     }
     const sha256 = await digestOfFile(file)
-    const open = () => Readable.toWeb(createReadStream(file)) as ReadableStream
-    const content = { bytes, sha256, open }
+    const content = { bytes, sha256, open: () => createReadStream(file) }
     const headers = contentType(key)
     await this.#bucket.ask({ method: 'PUT', key, headers, content }, () => Promise.resolve())
   }
@@ -116,8 +116,7 @@ export class S3Storage implements LakeStorage {
           done(null, chunk)
         }
       })
-      const body = Readable.from(answer.body ?? [], { objectMode: false })
-      await pipeline(body, hashing, createWriteStream(to))
+      await pipeline(answer, hashing, createWriteStream(to))
       return hash.digest('hex')
     })
   }
@@ -180,7 +179,7 @@ export class S3Storage implements LakeStorage {
         ...(next !== undefined && { 'continuation-token': next })
       }
       const page = await this.#bucket.ask({ method: 'GET', query }, async (answer) =>
-        parseListing(await answer.text())
+        parseListing(await readAll(answer))
       )
       yield page
       next = page.next

@@ -2,10 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { Lake } from '@tapedeck/lake'
+import { readEnv, text } from '@tapedeck/core'
+import { LAKE_LOCATION_VARIABLES, lakeLocation, openLake } from '@tapedeck/lake'
 import { KILLED_PART, KILLED_TABLES } from './killed-part.ts'
 
-const lake = new Lake(process.argv[2] ?? '')
+const shape = { ...LAKE_LOCATION_VARIABLES, TAPEDECK_DATA_DIR: text('./.data') }
+const lake = openLake(lakeLocation(readEnv(process.env, shape)))
 for (;;) {
   const draft = await lake.begin(KILLED_PART, `run-${process.pid}`, 1)
   const mark = randomBytes(8).toString('hex')
