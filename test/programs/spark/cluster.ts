@@ -25,6 +25,7 @@ const DEFAULTS = `spark.ui.enabled false
 spark.driver.bindAddress 127.0.0.1
 spark.driver.memory 1g
 spark.executor.memory 1g
+spark.sql.shuffle.partitions 4
 `
 
 /**

@@ -3,6 +3,7 @@
  * started here. Exit code 1 when a table differs.
  */
 import { execFile } from 'node:child_process'
+import { cp } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { commandLine, runCommand, stopSignal, table, TapedeckError, type Env } from '@tapedeck/core'
@@ -15,6 +16,7 @@ import { compareTables, type TableComparison } from './compare-tables.ts'
 import { cpuOfEndedChildren } from './cpu-seconds.ts'
 import { installSpark } from './install-spark.ts'
 import { publishRawDay } from './raw-day.ts'
+import { publishRawPortfolio } from './raw-portfolio.ts'
 
 const execute = promisify(execFile)
 const DATE = '2013-10-08'
@@ -25,16 +27,23 @@ const WORKERS = 2
 const DOUBLE_LIMIT = 1e-9
 const STEPS = [
   { module: 'trust-tape', zone: 'trusted', name: 'tape' },
-  { module: 'refine-tape', zone: 'refined', name: 'daily' }
+  { module: 'refine-tape', zone: 'refined', name: 'daily' },
+  { module: 'trust-sql', zone: 'trusted', name: 'portfolio' },
+  { module: 'refine-portfolio', zone: 'refined', name: 'portfolio' }
 ] as const
 
 const command = commandLine({
   name: 'test:spark',
   purpose:
     'Computes the lake of a recorded day by DuckDB and by Spark on a standalone cluster, and compares every table.',
-  forms: ['-- [--times N[,N…]]'],
+  forms: ['-- [--times N[,N…]] [--modules A,B]'],
   options: {
-    times: ['text', 'N,N', 'the day with each symbol N times, one after the other (1)']
+    times: ['text', 'N,N', 'the day with each symbol N times, one after the other (1)'],
+    modules: [
+      'text',
+      'A,B',
+      'from the first to the last of them; DuckDB computes those before (all four)'
+    ]
   },
   settings: {
     SPARK_HOME: 'folder of a Spark; unless set, pyspark is fetched once (456 MB)',
@@ -43,8 +52,8 @@ const command = commandLine({
   notes: `The recorded day is ${path.basename(TAPE)} with its bars, beside the project in ../shared/data.`,
   exits: [
     'all is equal',
-    'something differs',
-    'wrong arguments, or no recorded day, Java or Python'
+    'something differs or failed, or no recorded day is there',
+    'wrong arguments, or no Java or Python'
   ],
   example: '-- --times 1,10',
   read(given) {
@@ -52,7 +61,12 @@ const command = commandLine({
     for (const one of times) {
       if (!Number.isInteger(one) || one < 1) given.mistake(`--times ${one}, expected whole numbers`)
     }
-    return { times }
+    const names: string[] = STEPS.map(({ module }) => module)
+    const chosen = given.list('modules') ?? names
+    for (const one of chosen.filter((name) => !names.includes(name))) {
+      given.mistake(`--modules ${one}, expected some of ${names.join(', ')}`)
+    }
+    return { times, chosen }
   }
 })
 
@@ -90,12 +104,17 @@ function differs({ types, largestDifference, onlyInExactColumns }: TableComparis
 
 await runCommand({
   ...command,
-  async run({ times: all }, terminal) {
+  async run({ times: all, chosen }, terminal) {
     const signal = stopSignal()
     const scope = new OwnScope()
     const progress = createProgress((text) => void process.stderr.write(text))
     const { tape, bars } = await tapeSet(TAPE)
-    if (bars === undefined) throw new Error(`no bars stand beside ${TAPE}`)
+    if (bars === undefined) {
+      throw new TapedeckError(
+        'TAPE_INVALID',
+        `Cannot compare: no .bars1m.csv.gz found beside ${TAPE}`
+      )
+    }
     let isWrong = false
     const costs: (string | number)[][] = [['module', 'engine', 'trades', 'seconds', 'CPU seconds']]
     try {
@@ -107,18 +126,24 @@ await runCommand({
         const lakes = ['duckdb', 'spark'].map(
           (name) => new Lake(path.join(folder, `${name}-${times}`))
         )
-        let trades = 0
-        for (const lake of lakes) {
-          trades = await publishRawDay(lake, { date: DATE, tape, bars, times })
-        }
-        progress.say(`${trades} trades captured`)
         const [duckdb, spark] = lakes as [Lake, Lake]
+        const trades = await publishRawDay(duckdb, { date: DATE, tape, bars, times })
+        await publishRawPortfolio(duckdb, DATE)
         const env = { ...cluster.env, BATCH_DATE: DATE }
+        const isChosen = ({ module }: { readonly module: string }): boolean =>
+          chosen.includes(module)
+        const first = STEPS.findIndex(isChosen)
+        const steps = STEPS.slice(first, STEPS.findLastIndex(isChosen) + 1)
+        for (const { module } of STEPS.slice(0, first)) {
+          await runModule(module, { ...env, LAKE_DIR: duckdb.dir }, cluster, signal)
+        }
+        await cp(duckdb.dir, spark.dir, { recursive: true })
+        progress.say(`${trades} trades captured`)
         const onSpark = { BATCH_ENGINE: 'spark', SPARK_MASTER: cluster.master }
         const rows: (string | number)[][] = [
           ['table', 'types', 'largest difference of doubles', 'only DuckDB', 'only Spark', 'rows']
         ]
-        for (const { module, zone, name } of STEPS) {
+        for (const { module, zone, name } of steps) {
           for (const [engine, lake, more] of [
             ['duckdb', duckdb, {}],
             ['spark', spark, onSpark]
@@ -129,7 +154,9 @@ await runCommand({
               cluster,
               signal
             )
-            progress.say(`${module} by ${engine}: ${cost.seconds.toFixed(1)} s`)
+            progress.say(
+              `${module} by ${engine}: ${cost.seconds.toFixed(1)} s, ${cost.cpuSeconds.toFixed(1)} s of CPU`
+            )
             costs.push([
               module,
               engine,

@@ -1,10 +1,6 @@
-import { createWriteStream } from 'node:fs'
-import path from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { createGzip } from 'node:zlib'
 import type { Lake } from '@tapedeck/lake'
 import { linesOf, tradesOf } from '../../support/tape.ts'
+import { publishLines, type Row } from './publish-lines.ts'
 
 /** A recorded day, and how often its symbols are there. */
 export interface RawDay {
@@ -17,44 +13,21 @@ export interface RawDay {
   readonly times: number
 }
 
-type Row = Readonly<Record<string, unknown>>
-
 /**
  * Publishes `raw/tape` as a capture of the tape, its reference bars and naive forecasts of them would be; two trades are
  * late and two are no trades, so that no query is without work. Returns the number of trades.
  */
 export async function publishRawDay(lake: Lake, day: RawDay): Promise<number> {
-  const draft = await lake.begin({ zone: 'raw', name: 'tape', date: day.date }, 'recorded', 1)
-  const tables = []
-  const counted: Record<string, number> = {}
-  const collections = {
-    trades: trades(day),
-    late_trades: lateTrades(),
-    bars: bars(day),
-    forecasts: forecasts(day)
-  }
-  for (const [name, rows] of Object.entries(collections)) {
-    const file = `${name}.ndjson.gz`
-    let count = 0
-    const lines = async function* (): AsyncGenerator<string> {
-      for await (const row of rows) {
-        count++
-        yield `${JSON.stringify(row)}\n`
-      }
-    }
-    const out = createWriteStream(path.join(draft.folder, file))
-    await pipeline(Readable.from(lines()), createGzip({ level: 3 }), out)
-    counted[name] = count
-    const empty = { columns: [], extents: {} }
-    tables.push({ name, format: 'ndjson.gz' as const, rows: count, files: [file], ...empty })
-  }
-  await lake.publish(draft, {
-    run: 'recorded',
-    attempt: 1,
-    code: { version: '0', sha256: '' },
-    inputs: [],
-    tables,
-    facts: { isWhole: true, until: {}, counted, expiring: [], noTrading: null }
+  const counted = await publishLines(lake, {
+    name: 'tape',
+    date: day.date,
+    tables: {
+      trades: { rows: trades(day) },
+      late_trades: { rows: lateTrades() },
+      bars: { rows: bars(day) },
+      forecasts: { rows: forecasts(day) }
+    },
+    facts: { isWhole: true, until: {}, expiring: [], noTrading: null }
   })
   return counted['trades'] ?? 0
 }

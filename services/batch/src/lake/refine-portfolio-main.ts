@@ -6,6 +6,9 @@ await runModule(process.env, {
   purpose: 'Computes the profit and loss of a trading date by position and by portfolio.',
   inputs: ['trusted/portfolio', 'refined/daily'],
   output: 'refined/portfolio',
-  settings: { LAKE_MEMORY: 'the most memory of a query' },
+  settings: {
+    LAKE_MEMORY: 'the most memory of a query',
+    BATCH_ENGINE: 'duckdb, or spark for a cluster'
+  },
   run: async (context) => void (await refinePortfolio(context))
 })

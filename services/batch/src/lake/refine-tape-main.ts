@@ -7,6 +7,9 @@ await runModule(process.env, {
     'Computes the daily summary, liquidity, volume profile, correlation and forecast skill of a trading date.',
   inputs: ['trusted/tape'],
   output: 'refined/daily',
-  settings: { LAKE_MEMORY: 'the most memory of a query' },
+  settings: {
+    LAKE_MEMORY: 'the most memory of a query',
+    BATCH_ENGINE: 'duckdb, or spark for a cluster'
+  },
   run: async (context) => void (await refineTape(context))
 })

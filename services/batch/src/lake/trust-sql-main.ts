@@ -8,6 +8,9 @@ await runModule(process.env, {
     'no row is missing.',
   inputs: ['raw/portfolio'],
   output: 'trusted/portfolio',
-  settings: { LAKE_MEMORY: 'the most memory of a query' },
+  settings: {
+    LAKE_MEMORY: 'the most memory of a query',
+    BATCH_ENGINE: 'duckdb, or spark for a cluster'
+  },
   run: async (context) => void (await trustSql(context))
 })

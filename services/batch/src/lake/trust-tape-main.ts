@@ -8,6 +8,9 @@ await runModule(process.env, {
     'lake, MongoDB and the bars have the same number of trades.',
   inputs: ['raw/tape'],
   output: 'trusted/tape',
-  settings: { LAKE_MEMORY: 'the most memory of a query' },
+  settings: {
+    LAKE_MEMORY: 'the most memory of a query',
+    BATCH_ENGINE: 'duckdb, or spark for a cluster'
+  },
   run: async (context) => void (await trustTape(context))
 })
