@@ -55,7 +55,7 @@ function barStatus(value: unknown): string | undefined {
 export const BAR_SHAPE: Shape = Object.entries(BAR_FIELDS).flatMap(([name, field]): Shape => {
   const { origin, kind, isNullable } = { isNullable: false, ...field }
   if (origin === 'derived') return []
-  const is = name === 'timeframe' ? 'timeframe' : SHAPE_OF_KIND[kind]
+  const is = name === 'timeframe' || name === 'policy' ? name : SHAPE_OF_KIND[kind]
   if (kind === 'texts') return [[name, orEmpty('texts')]]
   return [[name, isNullable ? orNull(is) : is]]
 })

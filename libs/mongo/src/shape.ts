@@ -1,5 +1,5 @@
 import { isObject } from '@tapedeck/core'
-import { timeframeProblem } from '@tapedeck/domain'
+import { CONDITION_POLICIES, timeframeProblem } from '@tapedeck/domain'
 import { Decimal128, Double, Int32, Long, ObjectId, type Document } from 'mongodb'
 
 /**
@@ -182,6 +182,10 @@ const KINDS = {
   timeframe: {
     words: 'a timeframe',
     fits: (value: unknown) => typeof value === 'string' && timeframeProblem(value) === undefined
+  },
+  policy: {
+    words: `a policy of conditions: ${CONDITION_POLICIES.join(', ')}`,
+    fits: (value: unknown) => CONDITION_POLICIES.some((one) => one === value)
   }
 } as const
 
