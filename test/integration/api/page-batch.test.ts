@@ -203,6 +203,10 @@ describe('the page of the batch side', options, () => {
     await says(page, '#run-text', /extract +failed\n↓ store +running/)
     await says(page, '#schedule-list', /market close \+30m \(America\/New_York\) runs nightly/)
     await page.locator('#task-list summary', { hasText: 'extract' }).click()
+    await page.locator('#run-job').selectOption('audit')
+    await says(page, '#run-list', /^audit\s+failed[^]*$/i)
+    assert.equal(await page.locator('#run-list li').count(), 1)
+    await page.locator('#run-job').selectOption('')
     // What a program printed is text, whatever it looks like.
     await says(page, '#task-list pre', /<b>no route<\/b>/)
 

@@ -26,7 +26,7 @@ let isActive = true
 setUpToken()
 setUpForm()
 setText($('zone'), `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}`)
-typed('run-state', HTMLSelectElement).addEventListener('change', () => void showRuns())
+for (const id of ['run-job', 'run-state']) $(id).addEventListener('change', () => void showRuns())
 $('stop').addEventListener('click', () => void stop())
 addEventListener('hashchange', () => choose(decodeURIComponent(location.hash.slice(1))))
 void follow()
@@ -63,17 +63,33 @@ function setConnection(isGood: boolean): void {
 
 async function showRuns(): Promise<void> {
   await inPanel('runs-panel', async () => {
-    const state = typed('run-state', HTMLSelectElement).value
+    const [job, state] = ['run-job', 'run-state'].map((id) => typed(id, HTMLSelectElement).value)
     const { runs, requests } = await ask<RunList>('batch/runs', {
       limit: MOST_RUNS,
+      job: job === '' ? undefined : job,
       state: state === '' ? undefined : state
     })
+    offerJobs(runs)
     replace('request-list', requests.map(requestItem))
     replace('run-list', runs.map(runItem))
     $('runs-empty').hidden = runs.length + requests.length > 0
     isActive = requests.length > 0 || runs.some(({ endedAt }) => endedAt === null)
     if (chosen === '' && runs[0] !== undefined) choose(runs[0].run)
   })
+}
+
+/** Adds jobs that are not offered yet, so that one that runs often does not hide the others. */
+function offerJobs(of: readonly { readonly job: string }[]): void {
+  const select = typed('run-job', HTMLSelectElement)
+  const offered = new Set([...select.options].map(({ value }) => value))
+  const fresh = new Set(of.map(({ job }) => job).filter((job) => !offered.has(job)))
+  if (fresh.size === 0) return
+  const options = [...fresh].map((job) => html('option', '', job))
+  const [every, ...jobs] = [...select.options, ...options]
+  jobs.sort((a, b) => a.text.localeCompare(b.text))
+  const { value } = select
+  select.replaceChildren(...(every === undefined ? [] : [every]), ...jobs)
+  select.value = value
 }
 
 /** Replaces the items of a list, with the focus where it was. */
@@ -234,6 +250,7 @@ function taskItem(task: RunAccount['tasks'][number]): HTMLElement {
 async function showSchedules(): Promise<void> {
   await inPanel('schedules-panel', async () => {
     const { schedules } = await ask<ScheduleList>('batch/schedules')
+    offerJobs(schedules)
     replace('schedule-list', schedules.map(scheduleItem))
     $('schedules-empty').hidden = schedules.length > 0
   })
