@@ -27,6 +27,8 @@ const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
 if (command !== undefined) {
   process.argv.splice(2, 1)
   await command.run(process.env)
+  // Agenda keeps a timer of half of BATCH_LEASE for a job that has ended, and with it the process of a run that is over.
+  if (command === run || command === resume || command === backfill) process.exit()
 } else {
   const names = Object.keys(COMMANDS)
   await runCommand({
