@@ -1,5 +1,5 @@
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { onLoopback } from './loopback.ts'
 import type { Scope } from './scope.ts'
 
 /**
@@ -33,15 +33,7 @@ export async function forwardHttp(scope: Scope, target: string): Promise<HttpPro
       turn = turn.then(() => forward(incoming, outgoing, target, fault))
     }
   })
-  const listening = Promise.withResolvers<void>()
-  server.listen(0, '127.0.0.1', listening.resolve)
-  await listening.promise
-  scope.after(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}`, faults, count: () => count }
+  return { url: await onLoopback(scope, server), faults, count: () => count }
 }
 
 /** Resolves when the server has answered. */

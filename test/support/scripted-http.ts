@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { Clock } from '@tapedeck/core'
+import { onLoopback } from './loopback.ts'
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -35,13 +35,5 @@ export async function scriptedHttp(
     requests.push(request)
     answers[Math.min(requests.length, answers.length) - 1]?.(request, response)
   })
-  const listening = Promise.withResolvers<void>()
-  server.listen(0, '127.0.0.1', listening.resolve)
-  await listening.promise
-  t.after(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}`, requests }
+  return { url: await onLoopback(t, server), requests }
 }

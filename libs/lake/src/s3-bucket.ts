@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import { AwsV4Signer } from 'aws4fetch'
 import { fullJitter, retry, TapedeckError, type Secret } from '@tapedeck/core'
 import { isLostConnection, reasonOf, send } from './http-request.ts'
+import { textOf } from './s3-listing.ts'
 
 /** A place in a bucket of a store that speaks S3, and who asks for it. */
 export interface S3Location {
@@ -216,8 +217,7 @@ function canPass({ status, code }: Refusal): boolean {
 }
 
 function refusalOf(status: number, xml: string): Refusal {
-  const of = (name: string): string => new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? ''
-  return { status, code: of('Code'), message: of('Message') }
+  return { status, code: textOf(xml, 'Code'), message: textOf(xml, 'Message') }
 }
 
 function encodedPath(key: string): string {

@@ -35,7 +35,8 @@ function elements(xml: string, name: string): string[] {
   )
 }
 
-function textOf(xml: string, name: string): string {
+/** The text of the first element of a name; empty without one. */
+export function textOf(xml: string, name: string): string {
   return unescaped(elements(xml, name)[0] ?? '')
 }
 

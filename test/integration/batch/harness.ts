@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import path from 'node:path'
 import { createRun, findRun, findTaskRuns, type Database, type RunDocument } from '@tapedeck/mongo'
@@ -13,6 +12,7 @@ import {
   type Job
 } from '@tapedeck/batch/testing'
 import { eventually } from '../../support/eventually.ts'
+import { onLoopback } from '../../support/loopback.ts'
 import { ownDatabase } from '../../support/own-database.ts'
 import { temporaryFolder, type Scope } from '../../support/scope.ts'
 import { servers } from '../../support/servers.ts'
@@ -92,13 +92,8 @@ export async function watchlistServer(
     if (typeof answer === 'number') response.writeHead(answer).end()
     else response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
   })
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  t.after(() => server.close())
-  const address = server.address()
-  assert.ok(address !== null && typeof address === 'object')
-  return { url: `http://127.0.0.1:${address.port}/api/v1/watchlist`, asked: () => asked }
+  const url = await onLoopback(t, server)
+  return { url: `${url}/api/v1/watchlist`, asked: () => asked }
 }
 
 /** An answer with two prices. */

@@ -8,6 +8,7 @@ import {
   firstFound,
   javaSteps,
   readConfig,
+  searchOf,
   type Progress,
   type Search
 } from '@tapedeck/stack/testing'
@@ -37,9 +38,7 @@ export async function installSpark(
   progress: Progress,
   signal: AbortSignal
 ): Promise<SparkInstallation> {
-  const { cacheDir } = readConfig(env)
-  const { platform, arch } = process
-  const search = { env, cacheDir, platform, arch, usualFolders: [], mayFetch: false, progress }
+  const search = searchOf(readConfig(env), progress, false)
   const javaHome = await findJavaHome(search, signal)
   const given = env['SPARK_HOME'] ?? ''
   const home = given === '' ? await fetchSpark(search, signal) : given

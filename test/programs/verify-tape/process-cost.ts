@@ -8,21 +8,29 @@ export interface ProcessCost {
 }
 
 /** Clock ticks a second in /proc; fixed at 100 for user space on Linux. */
-const TICKS = 100
-const UTIME = 11
-const STIME = 12
+export const TICKS = 100
+/** Places in what `statOf` returns: ticks in user space, and in the kernel. */
+export const [UTIME, STIME] = [11, 12]
+
+/** The numbers of a process in /proc; throws where there is none or the process is gone. */
+export async function statOf(pid: number | string): Promise<readonly number[]> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  // The name in parentheses may hold blanks: count from behind it.
+  return stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number)
+}
 
 /** Reads /proc; undefined where there is none or the process is gone. */
 export async function processCost(name: string, pid: number): Promise<ProcessCost | undefined> {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-    // The name in parentheses may hold blanks: count from behind it.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const stat = await statOf(pid)
     const status = await readFile(`/proc/${pid}/status`, 'utf8')
     const kibibytes = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0)
     return {
       name,
-      cpuSeconds: (Number(fields[UTIME]) + Number(fields[STIME])) / TICKS,
+      cpuSeconds: ((stat[UTIME] ?? NaN) + (stat[STIME] ?? NaN)) / TICKS,
       rssMebibytes: Math.round(kibibytes / 1024)
     }
   } catch {

@@ -3,6 +3,7 @@ import { drawGraph } from '@tapedeck/domain'
 import { createRun } from '@tapedeck/mongo'
 import { readBatchDir, readConfig, type BatchConfig } from '../config.ts'
 import { findJob, type Job } from '../jobs.ts'
+import { isDate } from '../lake/config.ts'
 import { newRun } from '../new-run.ts'
 import { runLocally } from '../run-locally.ts'
 import { DATABASE_SETTINGS, withDatabase, type SubCommand } from './sub-command.ts'
@@ -56,11 +57,6 @@ const line = commandLine({
     return { name, parameters, isQueued, isDryRun }
   }
 })
-
-function isDate(text: string): boolean {
-  const ms = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : NaN
-  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text)
-}
 
 /** `npm run batch -- run NAME`: the exit code is the result of the run. */
 export const run: SubCommand = {

@@ -43,6 +43,12 @@ interface ModuleProgram {
   run(context: ModuleContext): Promise<void>
 }
 
+/** Settings of a module that computes tables, for its help. */
+export const ENGINE_SETTINGS = {
+  LAKE_MEMORY: 'the most memory of a query',
+  BATCH_ENGINE: 'duckdb, or spark for a cluster'
+} as const
+
 /**
  * Runs a module of the lake as a program of its own: `node …-main.ts [--input …] [--output …] [--config FILE]`, the
  * trading date by BATCH_DATE. Exit code 0: its output is published whole. Anything else: nothing is.

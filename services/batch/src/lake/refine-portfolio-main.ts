@@ -1,4 +1,4 @@
-import { runModule } from './module.ts'
+import { ENGINE_SETTINGS, runModule } from './module.ts'
 import { refinePortfolio } from './refine-portfolio.ts'
 
 await runModule(process.env, {
@@ -6,9 +6,6 @@ await runModule(process.env, {
   purpose: 'Computes the profit and loss of a trading date by position and by portfolio.',
   inputs: ['trusted/portfolio', 'refined/daily'],
   output: 'refined/portfolio',
-  settings: {
-    LAKE_MEMORY: 'the most memory of a query',
-    BATCH_ENGINE: 'duckdb, or spark for a cluster'
-  },
+  settings: ENGINE_SETTINGS,
   run: async (context) => void (await refinePortfolio(context))
 })

@@ -1,4 +1,4 @@
-import { runModule } from './module.ts'
+import { ENGINE_SETTINGS, runModule } from './module.ts'
 import { refineTape } from './refine-tape.ts'
 
 await runModule(process.env, {
@@ -7,9 +7,6 @@ await runModule(process.env, {
     'Computes the daily summary, liquidity, volume profile, correlation and forecast skill of a trading date.',
   inputs: ['trusted/tape'],
   output: 'refined/daily',
-  settings: {
-    LAKE_MEMORY: 'the most memory of a query',
-    BATCH_ENGINE: 'duckdb, or spark for a cluster'
-  },
+  settings: ENGINE_SETTINGS,
   run: async (context) => void (await refineTape(context))
 })

@@ -1,4 +1,4 @@
-import { runModule } from './module.ts'
+import { ENGINE_SETTINGS, runModule } from './module.ts'
 import { trustSql } from './trust-sql.ts'
 
 await runModule(process.env, {
@@ -8,9 +8,6 @@ await runModule(process.env, {
     'no row is missing.',
   inputs: ['raw/portfolio'],
   output: 'trusted/portfolio',
-  settings: {
-    LAKE_MEMORY: 'the most memory of a query',
-    BATCH_ENGINE: 'duckdb, or spark for a cluster'
-  },
+  settings: ENGINE_SETTINGS,
   run: async (context) => void (await trustSql(context))
 })

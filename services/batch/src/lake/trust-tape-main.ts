@@ -1,4 +1,4 @@
-import { runModule } from './module.ts'
+import { ENGINE_SETTINGS, runModule } from './module.ts'
 import { trustTape } from './trust-tape.ts'
 
 await runModule(process.env, {
@@ -8,9 +8,6 @@ await runModule(process.env, {
     'lake, MongoDB and the bars have the same number of trades.',
   inputs: ['raw/tape'],
   output: 'trusted/tape',
-  settings: {
-    LAKE_MEMORY: 'the most memory of a query',
-    BATCH_ENGINE: 'duckdb, or spark for a cluster'
-  },
+  settings: ENGINE_SETTINGS,
   run: async (context) => void (await trustTape(context))
 })

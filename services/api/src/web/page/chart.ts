@@ -147,9 +147,7 @@ export class MarketChart {
   open(layout: Layout): void {
     this.#layout = layout
     this.#content = undefined
-    this.#pinnedTime = undefined
-    this.#pointedTime = undefined
-    this.#isByKey = false
+    this.#forgetPointed()
     this.#isFirst = true
     this.#slots = []
     this.#rebuild()
@@ -258,11 +256,15 @@ export class MarketChart {
   }
 
   unpoint(): void {
+    this.#forgetPointed()
+    this.#chart.clearCrosshairPosition()
+    this.#tellPointed()
+  }
+
+  #forgetPointed(): void {
     this.#pinnedTime = undefined
     this.#pointedTime = undefined
     this.#isByKey = false
-    this.#chart.clearCrosshairPosition()
-    this.#tellPointed()
   }
 
   get #windowMs(): number {
