@@ -30,10 +30,12 @@ export { assert, ERROR_CODES, hasCode, messageOf, TapedeckError, type ErrorCode 
 export { openGuard, type Child, type ChildExit, type ChildOptions, type Guard } from './guard.ts'
 export { isObject, type Json } from './json-object.ts'
 export {
+  hasEnded,
   isSame,
   processIdentity,
-  processSpace,
   takeLock,
+  thisProcess,
+  type LocatedProcess,
   type ProcessIdentity
 } from './lock-file.ts'
 export { locateServer } from './locate-server.ts'

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { link, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { hostname } from 'node:os'
 import { promisify } from 'node:util'
 import { TapedeckError } from './errors.ts'
 
@@ -20,7 +21,7 @@ export async function processIdentity(pid: number): Promise<ProcessIdentity> {
  * Names the space in which a pid means the same process: this start of the kernel and this pid namespace. Two
  * containers may have equal host names and pids. Empty where the system does not tell.
  */
-export async function processSpace(): Promise<string> {
+async function processSpace(): Promise<string> {
   if (process.platform === 'linux') {
     const [boot, namespace] = await Promise.all([
       readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
@@ -33,6 +34,24 @@ export async function processSpace(): Promise<string> {
     ({ stdout }) => stdout.trim(),
     () => ''
   )
+}
+
+/** A process as others know it: the machine, and the space in which its pid names it. */
+export interface LocatedProcess extends ProcessIdentity {
+  readonly host: string
+  /** See processSpace; absent in documents of earlier versions. */
+  readonly space?: string
+}
+
+export async function thisProcess(): Promise<LocatedProcess> {
+  const space = await processSpace()
+  return { host: hostname(), space, ...(await processIdentity(process.pid)) }
+}
+
+/** Whether a process is known to have ended. Of one that this process cannot see, nothing is known: false. */
+export async function hasEnded(other: LocatedProcess): Promise<boolean> {
+  const isVisible = other.host === hostname() && other.space === (await processSpace())
+  return isVisible && !(await isSame(other))
 }
 
 /** Whether that very process still runs. */

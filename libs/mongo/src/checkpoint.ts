@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { TapedeckError } from '@tapedeck/core'
+import { TapedeckError, type LocatedProcess } from '@tapedeck/core'
 import { CONDITION_TABLE_VERSION, type FoldState, type Rules } from '@tapedeck/domain'
 import type { UpdateFilter } from 'mongodb'
 import { newestBarStartMs, type HasBars } from './bars.ts'
@@ -9,13 +9,7 @@ import type { Owner, Ownership } from './guard.ts'
 import { refuseNewer, STATE_VERSION, type Versioned } from './state-version.ts'
 
 /** The process that reads a partition, and its name in the consumer group. */
-export interface PartitionOwner {
-  readonly host: string
-  /** Where its pid names a process; see processSpace. Absent in checkpoints of earlier versions. */
-  readonly space?: string
-  readonly pid: number
-  /** When the process started, as the operating system prints it. */
-  readonly started: string
+export interface PartitionOwner extends LocatedProcess {
   readonly memberId: string
 }
 

@@ -43,8 +43,7 @@ export {
   type Acquired,
   type CheckpointDocument,
   type KnownRecord,
-  type LostRecords,
-  type PartitionOwner
+  type LostRecords
 } from './checkpoint.ts'
 export { readComposedBars, secondsFrom, type ComposedQuery } from './composed-history.ts'
 export {
@@ -138,6 +137,7 @@ export {
   releaseLease,
   removeLease,
   type LeaseDocument,
+  type LeaseProcess,
   type LeaseNote
 } from './lease.ts'
 export type { RangeQuery, WindowQuery } from './newest-rows.ts'

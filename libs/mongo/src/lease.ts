@@ -1,3 +1,4 @@
+import { hasEnded, type LocatedProcess } from '@tapedeck/core'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { translated } from './failure.ts'
 import { refuseNewer, STATE_VERSION, type Versioned } from './state-version.ts'
@@ -9,6 +10,7 @@ import { refuseNewer, STATE_VERSION, type Versioned } from './state-version.ts'
 export interface LeaseDocument extends Versioned {
   readonly _id: string
   readonly owner: string
+  readonly process?: LeaseProcess
   /** Since when its owner has held it without a break. */
   readonly since?: Date
   readonly expiresAt: Date
@@ -25,6 +27,11 @@ export interface LeaseDocument extends Versioned {
   } | null
 }
 
+/** An owner and its process, whose end others on its machine can see. */
+export interface LeaseProcess extends LocatedProcess {
+  readonly owner: string
+}
+
 export const LEASES = new CollectionSpec<LeaseDocument>('leases', { writeConcern: DURABLE })
 
 type HasLeases = Has<'leases', LeaseDocument>
@@ -35,27 +42,43 @@ export type LeaseAnswer =
   | {
       readonly isMine: false
       readonly owner: string
+      readonly process: LeaseProcess | undefined
       readonly since: Date | undefined
       readonly expiresAt: Date
     }
 
-/** Facts that the lease keeps for the next owner; a missing field does not change. */
-export interface LeaseNote extends Partial<Pick<LeaseDocument, 'followed' | 'open'>> {
+/** Facts that the lease keeps for others and the next owner; a missing field does not change. */
+export interface LeaseNote extends Partial<Pick<LeaseDocument, 'process' | 'followed' | 'open'>> {
   /** Receive time of the last frame, epoch ms; null counts as missing. */
   readonly lastFrameMs?: number | null
 }
 
 /**
  * Acquires or renews a lease for `ttlMs`. A lease can be acquired when nobody has it, when it has expired by
- * the database's clock, or when the caller has it already. One writer wins.
+ * the database's clock, when its owner's process is seen to have ended, or when the caller has it already. One
+ * writer wins.
  * @throws DATABASE_UNREACHABLE, STATE_TOO_NEW
  */
 export async function holdLease(
-  { leases }: HasLeases,
+  database: HasLeases,
   id: string,
   owner: string,
   ttlMs: number,
   note: LeaseNote = {}
+): Promise<LeaseAnswer> {
+  const answer = await tryToHold(database, id, owner, ttlMs, note)
+  if (answer.isMine || answer.process === undefined) return answer
+  if (!(await hasEnded(answer.process))) return answer
+  await releaseLease(database, id, answer.owner)
+  return tryToHold(database, id, owner, ttlMs, note)
+}
+
+async function tryToHold(
+  { leases }: HasLeases,
+  id: string,
+  owner: string,
+  ttlMs: number,
+  note: LeaseNote
 ): Promise<LeaseAnswer> {
   return translated('Cannot hold the lease', async () => {
     const stateVersion = STATE_VERSION
@@ -91,6 +114,8 @@ export async function holdLease(
     return {
       isMine: false,
       owner: holder?.owner ?? 'somebody',
+      // A later owner of an earlier version leaves the field as it was.
+      process: holder?.process?.owner === holder?.owner ? holder?.process : undefined,
       since: holder?.since,
       expiresAt: holder?.expiresAt ?? new Date(0)
     }

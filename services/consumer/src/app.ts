@@ -1,13 +1,11 @@
-import { hostname } from 'node:os'
 import {
   fullJitter,
-  isSame,
+  hasEnded,
   messageOf,
-  processIdentity,
-  processSpace,
   repeat,
   retry,
-  systemClock
+  systemClock,
+  thisProcess
 } from '@tapedeck/core'
 import {
   ensureTopics,
@@ -26,8 +24,7 @@ import {
   connectPreparedDatabase,
   partitionOwners,
   whyNotAsBytes,
-  type Database,
-  type PartitionOwner
+  type Database
 } from '@tapedeck/mongo'
 import {
   clientLog,
@@ -129,12 +126,8 @@ export async function startConsumer(
   // Retries end with the time for the final flush, not when the service begins to stop.
   const giveUp = new AbortController()
   let source: TradeSource | undefined
-  const me = {
-    host: hostname(),
-    space: await processSpace(),
-    ...(await processIdentity(process.pid))
-  }
-  await evictDeadMembers(config, database, me, log)
+  const me = await thisProcess()
+  await evictDeadMembers(config, database, log)
   const logEnds = openLogEnds(config.kafka, 'tapedeck-consumer-ends')
   defer(() => logEnds.close())
   const ends = new EndWatch({
@@ -228,13 +221,11 @@ export async function startConsumer(
 async function evictDeadMembers(
   { kafka, groupId }: ConsumerConfig,
   database: Database,
-  me: Omit<PartitionOwner, 'memberId'>,
   log: Logger
 ): Promise<void> {
   const dead = new Set<string>()
   for (const owner of await partitionOwners(database, kafka.topic)) {
-    if (owner?.host !== me.host || owner.space !== me.space || owner.memberId === '') continue
-    if (!(await isSame(owner))) dead.add(owner.memberId)
+    if (owner?.memberId && (await hasEnded(owner))) dead.add(owner.memberId)
   }
   try {
     const evicted = await evictMembers(kafka, groupId, [...dead])

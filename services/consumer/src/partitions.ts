@@ -1,11 +1,17 @@
-import { hasCode, TapedeckError, whileWaiting, type Clock } from '@tapedeck/core'
+import {
+  hasCode,
+  TapedeckError,
+  whileWaiting,
+  type Clock,
+  type LocatedProcess
+} from '@tapedeck/core'
 import {
   partitionEnds,
   readPlacement,
   type PartitionReader,
   type RecordBatch
 } from '@tapedeck/kafka'
-import { acquirePartition, keepPartition, rulesHash, type PartitionOwner } from '@tapedeck/mongo'
+import { acquirePartition, keepPartition, rulesHash } from '@tapedeck/mongo'
 import type { ReadPosition } from './end-watch.ts'
 import { PartitionWorker, type WorkerDeps } from './worker.ts'
 
@@ -13,7 +19,7 @@ export interface PartitionsDeps extends WorkerDeps {
   readonly clock: Clock
   readonly clusterId: string
   /** This process; its name in the group is given by the assignment. */
-  readonly process: Omit<PartitionOwner, 'memberId'>
+  readonly process: LocatedProcess
   fail(error: unknown): void
   /** Reads on at the position of a partition that was acquired again. */
   reseek(partition: number): void

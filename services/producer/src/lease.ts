@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { messageOf, systemClock, type Clock, type Secret } from '@tapedeck/core'
+import { messageOf, systemClock, thisProcess, type Clock, type Secret } from '@tapedeck/core'
 import {
   findOpenGap,
   holdLease,
@@ -13,7 +13,7 @@ import {
 import type { Logger } from '@tapedeck/service'
 import type { Handover, OpenGap, PreviousRun } from './outage-tracker.ts'
 
-/** The lease of a holder that is gone blocks the key for this long. */
+/** The lease of a holder that is gone blocks the key for this long, unless others can see that its process has ended. */
 const TTL_MS = 8000
 const RENEW_MS = 2000
 const RETRY_MS = 1000
@@ -100,7 +100,8 @@ export class LeaseKeeper {
     for (;;) {
       const askedMs = this.#monotonicMs()
       try {
-        const answer = await holdLease(this.#database, id, this.#owner, ttlMs)
+        const process = { owner: this.#owner, ...(await thisProcess()) }
+        const answer = await holdLease(this.#database, id, this.#owner, ttlMs, { process })
         if (answer.isMine) {
           this.#waitsFor = undefined
           this.#isHeld = true

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { describe, it } from 'node:test'
-import { Secret } from '@tapedeck/core'
+import { processIdentity, Secret, thisProcess } from '@tapedeck/core'
 import { LeaseKeeper, leaseId } from '@tapedeck/producer/testing'
-import { connectDatabase } from '@tapedeck/mongo'
+import { connectDatabase, holdLease, type LeaseProcess } from '@tapedeck/mongo'
 import { createLogger } from '@tapedeck/service'
 import { eventually } from '../../support/eventually.ts'
 import { openMarket } from '../../support/market.ts'
@@ -62,6 +64,35 @@ describe('lease', () => {
       assert.equal(before, 42_000)
     }
   )
+
+  it('takes the lease of a killed process at once, and of no other', options, async (t) => {
+    const { database } = await openMarket(t)
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], {
+      stdio: 'ignore'
+    })
+    t.after(() => child.kill('SIGKILL'))
+    const me = await thisProcess()
+    const first = { owner: 'first', ...me, ...(await processIdentity(child.pid!)) }
+    const far = new Date(8e12)
+    const held = async (process: LeaseProcess): Promise<boolean> => {
+      const lease = { owner: 'first', expiresAt: far, process }
+      await database.leases.updateOne({ _id: 'k' }, { $set: lease }, { upsert: true })
+      return (await holdLease(database, 'k', 'second', 60_000)).isMine
+    }
+    assert.equal(await held(first), false, 'it runs')
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+    assert.equal(await held({ ...first, host: 'elsewhere' }), false, 'on another machine')
+    assert.equal(await held({ ...first, space: 'another' }), false, 'in another container')
+    assert.equal(await held({ ...first, owner: 'former' }), false, 'of an owner before this one')
+    const second = new LeaseKeeper(database, { ...quick, id: 'k', owner: 'second' })
+    assert.equal(await held(first), true)
+    await second.acquire(never)
+    const { owner, expiresAt, process: own } = (await database.leases.findOne({ _id: 'k' }))!
+    assert.deepEqual([owner, own], ['second', { owner: 'second', ...me }])
+    assert.ok(expiresAt < far)
+  })
 
   it('reports to a holder that it lost the key', options, async (t) => {
     const { database } = await openMarket(t)

@@ -72,7 +72,8 @@ describe('two runs of npm run reprocess', () => {
     const { leases } = market.database
     await leases.insertOne({
       _id: 'reprocess',
-      owner: JSON.stringify({ host: 'elsewhere', pid: 7, started: '1' }),
+      owner: 'other',
+      process: { owner: 'other', host: 'elsewhere', space: '', pid: 7, started: '1' },
       since: new Date(Date.UTC(2026, 2, 10)),
       expiresAt: new Date(Date.now() + 60_000),
       lastFrameAt: null

@@ -1,6 +1,6 @@
-import { hostname } from 'node:os'
-import { isSame, processIdentity, repeat, TapedeckError } from '@tapedeck/core'
-import { holdLease, releaseLease, type Database } from '@tapedeck/mongo'
+import { randomBytes } from 'node:crypto'
+import { repeat, TapedeckError, thisProcess } from '@tapedeck/core'
+import { holdLease, releaseLease, type Database, type LeaseProcess } from '@tapedeck/mongo'
 
 /** The lease of the shadow collections, which one run holds at a time. */
 export interface SoleRun {
@@ -26,8 +26,9 @@ export async function asSoleRun<T>(
   database: Database,
   work: (run: SoleRun) => Promise<T>
 ): Promise<T> {
-  const owner = textOfRunner({ host: hostname(), ...(await processIdentity(process.pid)) })
-  await acquire(database, owner)
+  const me = await thisProcess()
+  const owner = `${me.host}:${me.pid}:${randomBytes(4).toString('hex')}`
+  await acquire(database, { owner, ...me })
   let isLost = false
   let renewedMs = performance.now()
   const renew = async (): Promise<void> => {
@@ -62,46 +63,18 @@ export async function asSoleRun<T>(
   }
 }
 
-/** Acquires the lease; first releases that of a dead process on this machine. */
-async function acquire(database: Database, owner: string): Promise<void> {
-  for (let isFirst = true; ; isFirst = false) {
-    const answer = await holdLease(database, LEASE, owner, TTL_MS)
-    if (answer.isMine) return
-    const holder = runnerOf(answer.owner)
-    const mayBeDead = holder?.host === hostname()
-    if (isFirst && mayBeDead && !(await isSame(holder))) {
-      await releaseLease(database, LEASE, answer.owner)
-      continue
-    }
-    const who = holder === undefined ? answer.owner : `process ${holder.pid} on host ${holder.host}`
-    const since = answer.since === undefined ? '' : ` since ${answer.since.toISOString()}`
-    throw new TapedeckError(
-      'RUN_IN_PROGRESS',
-      `Cannot reprocess: ${who} is running it${since}, expected no other run` +
-        (mayBeDead
-          ? ''
-          : ` (if that was killed, its lease expires at ${answer.expiresAt.toISOString()})`)
-    )
-  }
-}
-
-/** The holder of the lease; `started` tells it from a later process with the same id. */
-interface Runner {
-  readonly host: string
-  readonly pid: number
-  readonly started: string
-}
-
-function textOfRunner({ host, pid, started }: Runner): string {
-  return JSON.stringify({ host, pid, started })
-}
-
-function runnerOf(text: string): Runner | undefined {
-  try {
-    const { host, pid, started } = JSON.parse(text) as Partial<Runner>
-    if (host === undefined || pid === undefined || started === undefined) return undefined
-    return { host, pid, started }
-  } catch {
-    return undefined
-  }
+async function acquire(database: Database, process: LeaseProcess): Promise<void> {
+  const answer = await holdLease(database, LEASE, process.owner, TTL_MS, { process })
+  if (answer.isMine) return
+  const { owner, process: other } = answer
+  const who = other === undefined ? owner : `process ${other.pid} on host ${other.host}`
+  const since = answer.since === undefined ? '' : ` since ${answer.since.toISOString()}`
+  const isVisible = other?.host === process.host && other.space === process.space
+  throw new TapedeckError(
+    'RUN_IN_PROGRESS',
+    `Cannot reprocess: ${who} is running it${since}, expected no other run` +
+      (isVisible
+        ? ''
+        : ` (if that was killed, its lease expires at ${answer.expiresAt.toISOString()})`)
+  )
 }
