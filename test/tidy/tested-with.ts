@@ -363,6 +363,13 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'services/batch/src/lake',
+    files: 'retention',
+    tests: ['integration/batch/retention.test.ts'],
+    programs: ['services/batch/src/retention-main.ts'],
+    why: 'the job runs as a process, on a real lake'
+  },
+  {
+    folder: 'services/batch/src/lake',
     files: 'spark-sql',
     tests: ['unit/batch/lake/spark-engine.test.ts'],
     why: 'the engine runs every statement by it'

@@ -198,6 +198,30 @@ export function duration(fallbackMs: number | undefined, minMs = 0): Variable<nu
   return variable(fallbackMs, expected, parse, durationText(fallbackMs))
 }
 
+/**
+ * Lengths of time by name, as `name=duration[,…]`; the values are in milliseconds.
+ *
+ * @param isName whether a name may stand there; none may stand twice
+ */
+export function durations(
+  isName: (name: string) => boolean,
+  expected: string,
+  minMs: number
+): Variable<ReadonlyMap<string, number>> {
+  const of = duration(undefined, minMs)
+  const parse = (found: string): ReadonlyMap<string, number> | undefined => {
+    const lengths = new Map<string, number>()
+    for (const entry of found.split(',')) {
+      const [name = '', length = ''] = entry.split('=').map((part) => part.trim())
+      const ms = of.parse(length)
+      if (ms === undefined || lengths.has(name) || !isName(name)) return undefined
+      lengths.set(name, ms)
+    }
+    return lengths
+  }
+  return variable(undefined, expected, parse)
+}
+
 /** 86400000 ms is 24h: the longest unit up to hours that divides it. */
 function durationText(ms: number | undefined): string | undefined {
   const unit = (['h', 'm', 's', 'ms'] as const).find(

@@ -12,6 +12,7 @@ export {
   decimal,
   describeVariables,
   duration,
+  durations,
   flag,
   optional,
   Problems,

@@ -88,6 +88,12 @@ export class FolderStorage implements LakeStorage {
     }
   }
 
+  /** Whoever removes here holds the lock, so nobody writes. */
+  async remove(key: string, name: string): Promise<void> {
+    await rm(this.#file(`${key}/${name}`), { force: true })
+    await rm(this.#file(key), { recursive: true, force: true })
+  }
+
   async exclusively<T>(key: string, work: () => Promise<T>): Promise<T> {
     const file = this.#file(`${LOCKS}/${key.replaceAll('/', '.')}.lock`)
     await mkdir(path.dirname(file), { recursive: true })

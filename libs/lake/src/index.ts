@@ -2,6 +2,7 @@ export { digestOf } from './folder-storage.ts'
 export { Lake, type Draft, type DraftTable, type Publication, type Published } from './lake.ts'
 export {
   publicationName,
+  ZONES,
   type Extent,
   type Manifest,
   type PublicationName,

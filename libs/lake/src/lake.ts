@@ -17,7 +17,8 @@ import {
   type PartName,
   type PublicationName,
   type PublishedFile,
-  type PublishedTable
+  type PublishedTable,
+  type Zone
 } from './manifest.ts'
 import type { LakeStorage, StoredText } from './storage.ts'
 
@@ -244,12 +245,11 @@ export class Lake {
         try {
           own.push(await this.#storage.open(`${homeOf(part)}/${file.path}`, file))
         } catch (error) {
-          // Two versions may have been published since the manifest was read.
-          const now = hasCode(error, 'STATE_CORRUPT') ? await this.find(part) : undefined
-          if (now !== undefined && now.manifest.version !== found.manifest.version) {
-            return this.read(part)
-          }
-          throw error
+          // Two versions may have been published since the manifest was read, or the part was removed.
+          if (!hasCode(error, 'STATE_CORRUPT')) throw error
+          const now = await this.find(part)
+          if (now?.manifest.version === found.manifest.version) throw error
+          return this.read(part)
         }
       }
       paths.set(name, own)
@@ -277,10 +277,37 @@ export class Lake {
   async changes({ zone, name }: PublicationName): Promise<ReadonlyMap<string, string>> {
     const found = await this.#storage.changes(`${zone}/${name}`, MANIFEST)
     const dates = [...found].flatMap(([folder, change]): [string, string][] => {
-      const date = /^trade_date=(\d{4}-\d{2}-\d{2})$/.exec(folder)?.[1]
+      const date = dateOf(folder)
       return date === undefined ? [] : [[date, change]]
     })
     return new Map(dates.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  /** The publications of a zone that have folders of dates, by name. */
+  async publications(zone: Zone): Promise<string[]> {
+    return (await this.#storage.folders(zone)).toSorted()
+  }
+
+  /**
+   * Removes the dates of a publication before one, also what killed processes have left of them. A reader finds a part
+   * whole or not at all.
+   * @param before YYYY-MM-DD
+   * @returns how many published dates there were
+   */
+  async removeBefore({ zone, name }: PublicationName, before: string): Promise<number> {
+    let removed = 0
+    for (const folder of await this.#storage.folders(`${zone}/${name}`)) {
+      const date = dateOf(folder)
+      if (date === undefined || date >= before) continue
+      const home = homeOf({ zone, name, date })
+      await this.#storage.exclusively(home, async () => {
+        const found = await this.#load({ zone, name, date })
+        const { tables, retired } = found?.manifest ?? { tables: [], retired: [] }
+        await this.#storage.remove(home, MANIFEST, [...foldersOf(tables), ...retired])
+        if (found !== undefined) removed++
+      })
+    }
+    return removed
   }
 
   /** Replaces a text whose name stays the same, such as the copy of a report. Returns its place, for people. */
@@ -315,6 +342,11 @@ interface Loaded {
 /** The folder of a part within the lake. */
 function homeOf({ zone, name, date }: PartName): string {
   return `${zone}/${name}/trade_date=${date}`
+}
+
+/** The date of a folder of a publication; undefined for another folder. */
+function dateOf(folder: string): string | undefined {
+  return /^trade_date=(\d{4}-\d{2}-\d{2})$/.exec(folder)?.[1]
 }
 
 /** Whether a manifest, or the one before it, has the files of a version. */

@@ -1,8 +1,8 @@
 import { messageOf, TapedeckError } from '@tapedeck/core'
 
 /** The zones of the lake: as received, checked and typed, computed. */
-const ZONES = ['raw', 'trusted', 'refined'] as const
-type Zone = (typeof ZONES)[number]
+export const ZONES = ['raw', 'trusted', 'refined'] as const
+export type Zone = (typeof ZONES)[number]
 
 /** What is published together, such as `trusted/tape`; its parts are dates. */
 export interface PublicationName {

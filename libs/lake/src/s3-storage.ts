@@ -159,10 +159,17 @@ export class S3Storage implements LakeStorage {
     for (const [folder, { keys, writtenMs }] of objects) {
       // Another process may be writing what is young and never was published.
       if (!retired.includes(folder) && Date.now() - writtenMs < DRAFT_KEPT_MS) continue
-      for (const one of keys) {
-        await this.#bucket.askUnless({ method: 'DELETE', key: one }, [404], () => Promise.resolve())
-      }
+      for (const one of keys) await this.#delete(one)
     }
+  }
+
+  async remove(key: string, name: string, retired: readonly string[]): Promise<void> {
+    await this.#delete(`${key}/${name}`)
+    await this.sweep(key, new Set(), retired)
+  }
+
+  async #delete(key: string): Promise<void> {
+    await this.#bucket.askUnless({ method: 'DELETE', key }, [404], () => Promise.resolve())
   }
 
   exclusively<T>(_key: string, work: () => Promise<T>): Promise<T> {

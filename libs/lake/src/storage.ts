@@ -45,6 +45,11 @@ export interface LakeStorage {
    */
   sweep(key: string, kept: ReadonlySet<string>, retired: readonly string[]): Promise<void>
   /**
+   * Removes a text, and then the folders beside it that nobody reads.
+   * @param retired the folders that were published; as for `sweep`, others may stay until their writer must be gone
+   */
+  remove(key: string, name: string, retired: readonly string[]): Promise<void>
+  /**
    * Does work on what is beneath a key while no other process of this lake does, where the storage can tell; elsewhere
    * `replaceText` refuses what comes too late.
    * @throws RUN_IN_PROGRESS

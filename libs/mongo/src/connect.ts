@@ -1,6 +1,7 @@
 import {
   about,
   duration,
+  durations,
   hasCode,
   messageOf,
   optional,
@@ -56,27 +57,10 @@ function mongoUri(): Variable<string> {
 
 const DAY_MS = 86_400_000
 
-/** `timeframe=duration[,…]`; a bar that may still change must stay, so a day is the least. */
+/** A bar that may still change must stay, so a day is the least. */
 function barsTtl(): Variable<ReadonlyMap<Timeframe, number>> {
   const expected = 'timeframe=duration[,…] such as 1s=7d,5s=30d, each at least 1d'
-  const of = duration(undefined, DAY_MS)
-  return {
-    fallback: undefined,
-    required: true,
-    secret: false,
-    expected,
-    parse(found) {
-      const ttl = new Map<Timeframe, number>()
-      for (const entry of found.split(',')) {
-        const [timeframe = '', length = ''] = entry.split('=').map((part) => part.trim())
-        const ms = of.parse(length)
-        if (ms === undefined || ttl.has(timeframe) || timeframeProblem(timeframe) !== undefined)
-          return undefined
-        ttl.set(timeframe, ms)
-      }
-      return ttl
-    }
-  }
+  return durations((name) => timeframeProblem(name) === undefined, expected, DAY_MS)
 }
 
 /** The environment variables of every service that connects to MongoDB. */

@@ -1,6 +1,7 @@
 import {
   about,
   duration,
+  durations,
   locateServer,
   optional,
   readEnv,
@@ -10,13 +11,39 @@ import {
   type Env,
   type Variable
 } from '@tapedeck/core'
-import { LAKE_LOCATION_VARIABLES, lakeProblems } from '@tapedeck/lake'
+import {
+  LAKE_LOCATION_VARIABLES,
+  lakeLocation,
+  lakeProblems,
+  publicationName,
+  ZONES,
+  type LakeLocation
+} from '@tapedeck/lake'
 import { MARIADB_VARIABLES } from '@tapedeck/mariadb'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 import { SERVICE_VARIABLES } from '@tapedeck/service'
 
 /** The folder of etl_sequences and modules.json that comes with the project. */
 const BATCH_DIR = 'services/batch'
+
+const DAY_MS = 86_400_000
+
+/** The jobs of a date read what those of the date before have made, and a weekend may lie between: a week is the least. */
+function lakeTtl(): Variable<ReadonlyMap<string, number>> {
+  const expected =
+    'zone=duration or zone/name=duration[,…] such as raw=90d,raw/quotes=7d, each at least 7d'
+  return durations(isZoneOrPublication, expected, 7 * DAY_MS)
+}
+
+function isZoneOrPublication(name: string): boolean {
+  if (ZONES.some((zone) => zone === name)) return true
+  try {
+    const { zone, name: table } = publicationName(name)
+    return name === `${zone}/${table}`
+  } catch {
+    return false
+  }
+}
 
 /** Names with commas between. */
 function names(): Variable<readonly string[]> {
@@ -63,7 +90,12 @@ export const BATCH_VARIABLES = {
   BATCH_TICK: about('How often the beat looks for what is due or lost', duration(1000, 50)),
   RUNS_TTL: about(
     'How long runs and their tasks are kept after their end; the job retention removes them',
-    duration(90 * 86_400_000, 60_000)
+    duration(90 * DAY_MS, 60_000)
+  ),
+  LAKE_TTL: about(
+    'The same for dates of the lake, by zone or table, such as `raw=90d,raw/quotes=7d`',
+    optional(lakeTtl()),
+    'kept permanently'
   )
 } as const
 
@@ -82,6 +114,9 @@ export interface BatchConfig {
   readonly tickMs: number
   /** How long runs are kept after their end, ms. */
   readonly runsTtlMs: number
+  readonly lake: LakeLocation
+  /** How long dates of the lake are kept, ms, by zone or `zone/name`. */
+  readonly lakeTtlMs: ReadonlyMap<string, number>
   readonly healthHost: string
   readonly healthPort: number
   /** The environment of modules, with the address of the database. */
@@ -103,6 +138,8 @@ export function readConfig(env: Env): BatchConfig {
     pollMs: values.BATCH_POLL,
     tickMs: values.BATCH_TICK,
     runsTtlMs: values.RUNS_TTL,
+    lake: lakeLocation(values),
+    lakeTtlMs: values.LAKE_TTL ?? new Map(),
     healthHost: values.HEALTH_HOST,
     healthPort: values.BATCH_PORT,
     env: located.env

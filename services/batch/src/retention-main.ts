@@ -1,7 +1,9 @@
 import { commandLine, runCommand } from '@tapedeck/core'
+import { openLake } from '@tapedeck/lake'
 import { removeOldRuns } from '@tapedeck/mongo'
 import { DATABASE_SETTINGS, withDatabase } from './commands/sub-command.ts'
 import { readConfig } from './config.ts'
+import { removeOldDates } from './lake/retention.ts'
 
 const DAY_MS = 86_400_000
 
@@ -10,10 +12,15 @@ await runCommand({
   ...commandLine({
     name: 'retention',
     program: 'services/batch/src/retention-main.ts',
-    purpose: 'Removes runs that ended long ago, with their tasks. A run that is not over stays.',
+    purpose:
+      'Removes runs that ended long ago, with their tasks, and old dates of the lake. A run that is not over stays.',
     forms: [''],
     options: {},
-    settings: { ...DATABASE_SETTINGS, RUNS_TTL: 'how long runs are kept after their end' },
+    settings: {
+      ...DATABASE_SETTINGS,
+      RUNS_TTL: 'how long runs are kept after their end',
+      LAKE_TTL: 'how long dates of the lake are kept, by zone or table'
+    },
     exits: ['done', 'it failed', 'wrong settings, or no database'],
     example: '',
     read: () => undefined
@@ -27,6 +34,10 @@ await runCommand({
     write(
       `${runs} runs with ${tasks} tasks removed, which ended more than ${days} days ago (RUNS_TTL)\n`
     )
+    const removed = await removeOldDates(openLake(config.lake), config.lakeTtlMs, Date.now())
+    for (const { name, dates, before } of removed) {
+      write(`${dates} dates of ${name} removed, which lie before ${before} (LAKE_TTL)\n`)
+    }
     return 0
   }
 })

@@ -192,6 +192,26 @@ describe('LakeStorage', () => {
       assert.equal((await storage.readText(`${HOME}/manifest.json`))?.text, '{}')
     })
 
+    it(
+      `${kind}: removes old dates, and takes them again when they are published`,
+      options,
+      async (t) => {
+        const { another } = await open(t)
+        const lake = await another()
+        const other = await another()
+        await addSnapshot(lake, 'first')
+        assert.deepEqual(await lake.publications('raw'), ['quotes'])
+        assert.equal(await lake.removeBefore(PART, PART.date), 0)
+        assert.equal(await lake.removeBefore(PART, '2026-03-11'), 1)
+        await assert.rejects(lake.read(PART), failsWith('SERVER_MISSING', /not published/))
+        assert.deepEqual(await lake.dates(PART), [])
+        assert.equal(await other.removeBefore(PART, '2026-03-11'), 0)
+        await addSnapshot(other, 'second')
+        const [file = ''] = (await lake.read(PART)).files('answers')
+        assert.equal(await readFile(file, 'utf8'), 'second')
+      }
+    )
+
     it(`${kind}: keeps the snapshots of all who publish at one time`, options, async (t) => {
       const { another } = await open(t)
       const texts = Array.from({ length: 6 }, (_, i) => `snapshot ${i}\n`)

@@ -202,7 +202,7 @@ export const SECTIONS: readonly Section[] = [
     title: 'Batch',
     text: 'Flows, sequences, workers and the beat are described in [batch.md](batch.md).',
     names: Object.keys(BATCH_VARIABLES).filter(
-      (name) => name.startsWith('BATCH_') || name === 'RUNS_TTL'
+      (name) => name.startsWith('BATCH_') || ['RUNS_TTL', 'LAKE_TTL'].includes(name)
     )
   },
   {

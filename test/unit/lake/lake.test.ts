@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { hasCode } from '@tapedeck/core'
 import { type Draft, Lake, type Publication } from '@tapedeck/lake'
+import { FolderStorage } from '@tapedeck/lake/testing'
 import { temporaryFolder } from '../../support/scope.ts'
 
 const PART = { zone: 'trusted', name: 'tape', date: '2026-03-10' } as const
@@ -56,7 +57,23 @@ async function contentOf(lake: Lake): Promise<string> {
   return readFile(file, 'utf8')
 }
 
+/** The date is removed between a reader's look at the manifest and at the files. */
+class RemovedMeanwhile extends FolderStorage {
+  override async open(...given: Parameters<FolderStorage['open']>): Promise<string> {
+    await new Lake(this.name).removeBefore(PART, '2026-03-11')
+    return super.open(...given)
+  }
+}
+
 describe('Lake', () => {
+  it('says of a date that is removed while it is read that it is not published', async (t) => {
+    const lake = await aLake(t)
+    await lake.publish(await aDraft(lake, 'a'), aPublication())
+    const reader = new Lake(lake.dir, new RemovedMeanwhile(lake.dir))
+    await assert.rejects(reader.read(PART), (error) => hasCode(error, 'SERVER_MISSING'))
+    assert.deepEqual(await readdir(path.join(lake.dir, 'trusted/tape')), [])
+  })
+
   it('has nothing to read before a part is published, and says which step is missing', async (t) => {
     const lake = await aLake(t)
     await aDraft(lake, 'a')
