@@ -1,5 +1,4 @@
 import { ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
-import type { Schedule } from '@tapedeck/domain'
 import { serveHealth, startWait, type ServiceContext } from '@tapedeck/service'
 import { startBeat } from './beat.ts'
 import type { BatchConfig } from './config.ts'
@@ -38,28 +37,33 @@ async function work(
 
 /** Runs a beat as a service: it may start before the database. */
 export async function startBatchBeat(config: BatchConfig, context: ServiceContext): Promise<void> {
-  const schedules = runningSchedules(await loadSchedules(config.batchDir), config.schedules)
-  await keepTime(await openWithHealth('batch-beat', config, context), schedules, config, context)
+  await checkSchedules(config)
+  await keepTime(await openWithHealth('batch-beat', config, context), config, context)
 }
 
 /** Runs a beat and a worker in one service, as `npm start` does. It may start before the database. */
 export async function startBatch(config: BatchConfig, context: ServiceContext): Promise<void> {
-  const schedules = runningSchedules(await loadSchedules(config.batchDir), config.schedules)
+  await checkSchedules(config)
   const database = await openWithHealth('batch', config, context)
   const metrics = batchMetrics(context.metrics)
   await work(database, config, context, metrics)
-  await keepTime(database, schedules, config, context, metrics)
+  await keepTime(database, config, context, metrics)
+}
+
+/** Before the database is waited for. @throws CONFIG_INVALID */
+async function checkSchedules({ batchDir, schedules }: BatchConfig): Promise<void> {
+  runningSchedules(await loadSchedules(batchDir), schedules)
 }
 
 async function keepTime(
   database: Database,
-  schedules: readonly Schedule[],
   config: BatchConfig,
   { log, metrics, defer }: ServiceContext,
   counted = batchMetrics(metrics)
 ): Promise<void> {
   const jobOf = (name: string): Promise<Job> => findJob(name, config.batchDir)
-  const makeScheduledRuns = await openSchedules({ database, schedules, jobOf, log })
+  const { batchDir, schedules: asked } = config
+  const makeScheduledRuns = await openSchedules({ database, batchDir, asked, jobOf, log })
   const beat = await startBeat({
     database,
     config,

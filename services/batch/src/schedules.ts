@@ -19,12 +19,16 @@ import { newRun } from './new-run.ts'
  * @throws CONFIG_INVALID with every mistake of the file
  */
 export async function loadSchedules(batchDir: string, nowMs = Date.now()): Promise<Schedule[]> {
+  return readSchedules((await textOfFile(batchDir)) ?? '{}', nowMs)
+}
+
+/** Undefined when there is no schedules.json. @throws CONFIG_INVALID */
+async function textOfFile(batchDir: string): Promise<string | undefined> {
   const file = path.join(batchDir, 'schedules.json')
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '{}'
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
     throw new TapedeckError('CONFIG_INVALID', `Cannot read ${file}: ${error.message}`)
   })
-  return readSchedules(text, nowMs)
 }
 
 /**
@@ -50,29 +54,65 @@ export function runningSchedules(
 
 interface ScheduleOptions {
   readonly database: Database
-  readonly schedules: readonly Schedule[]
+  /** Folder of schedules.json. */
+  readonly batchDir: string
+  /** Names of optional schedules that run too. */
+  readonly asked: readonly string[]
   /** The job of a name; its errors are those of `findJob`. */
   readonly jobOf: (name: string) => Promise<Job>
-  readonly log: Pick<Logger, 'warn'>
+  readonly log: Pick<Logger, 'info' | 'warn'>
 }
 
 /**
- * Stores the schedules of a file as those that run.
+ * Stores the schedules of a file as those that run, and again whenever the file has changed. While it cannot be read,
+ * or says what is refused, the schedules from before go on.
  * @returns the function that makes the runs that are due and says how many; a beat calls it at every tick
- * @throws DATABASE_UNREACHABLE
+ * @throws CONFIG_INVALID, DATABASE_UNREACHABLE
  */
 export async function openSchedules({
   database,
-  schedules,
+  batchDir,
+  asked,
   jobOf,
   log
 }: ScheduleOptions): Promise<() => Promise<number>> {
-  await registerSchedules(
-    database,
-    schedules.map(({ name, definition }) => ({ _id: name, definition }))
-  )
-  const known = new Map(schedules.map((schedule) => [schedule.name, schedule]))
+  const register = async (text: string): Promise<ReadonlyMap<string, Schedule>> => {
+    const schedules = runningSchedules(readSchedules(text, Date.now()), asked)
+    const found = schedules.map(({ name, definition }) => ({ _id: name, definition }))
+    await registerSchedules(database, found)
+    return new Map(schedules.map((schedule) => [schedule.name, schedule]))
+  }
+  let text = await textOfFile(batchDir)
+  let known = await register(text ?? '{}')
+  let trouble: string | undefined
+  const lookAtFile = async (): Promise<void> => {
+    try {
+      const found = await textOfFile(batchDir)
+      if (found === text) {
+        trouble = undefined
+        return
+      }
+      // An editor may remove a file before it writes the new one.
+      if (found === undefined) {
+        throw new TapedeckError(
+          'CONFIG_INVALID',
+          'schedules.json is gone, expected a file, at least of {}'
+        )
+      }
+      known = await register(found)
+      text = found
+      trouble = undefined
+      log.info({ schedules: known.size }, 'schedules.json has changed and is used')
+    } catch (error) {
+      if (!hasCode(error, 'CONFIG_INVALID')) throw error
+      if (trouble !== error.message) {
+        log.warn({ reason: error.message }, 'schedules.json has changed and is not used')
+      }
+      trouble = error.message
+    }
+  }
   return async () => {
+    await lookAtFile()
     let made = 0
     for (const stored of await findSchedules(database)) {
       const schedule = known.get(stored._id)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
@@ -37,9 +37,14 @@ async function openFolder(database: Database, batchDir: string) {
   const warnings: string[] = []
   const makeDueRuns = await openSchedules({
     database,
-    schedules: await loadSchedules(batchDir),
+    batchDir,
+    asked: [],
     jobOf: (name) => findJob(name, batchDir),
-    log: { warn: (_facts: unknown, text?: string) => void warnings.push(text ?? '') }
+    log: {
+      info: () => undefined,
+      warn: (facts: { readonly reason?: string }, text?: string) =>
+        void warnings.push([text, facts.reason].filter(Boolean).join(': '))
+    }
   })
   return { makeDueRuns, warnings }
 }
@@ -159,6 +164,40 @@ describe('a schedule that keeps its runs for a time', options, () => {
         )
       )
     }
+  })
+})
+
+describe('schedules.json of a running beat', options, () => {
+  it('is read again when it changes, and not used while it is refused or gone', async (t) => {
+    const { database } = await ownDatabase(t)
+    const often = { job: 'tick', every: '1h' }
+    const batchDir = await folderWith(t, { often })
+    const file = path.join(batchDir, 'schedules.json')
+    const { makeDueRuns, warnings } = await openFolder(database, batchDir)
+    const names = async () => (await findSchedules(database)).map(({ _id }) => _id).toSorted()
+    await lookedAt(database, 'often', 7_200_000)
+    assert.equal(await makeDueRuns(), 1)
+    const before = await database.schedules.findOne({ _id: 'often' })
+
+    await writeFile(file, JSON.stringify({ often, never: { job: 'tick', cron: '0 0 30 2 *' } }))
+    for (let tick = 0; tick < 3; tick++) await makeDueRuns()
+    assert.deepEqual(await names(), ['often'])
+    assert.equal(warnings.length, 1, 'said once')
+    assert.match(warnings[0] ?? '', /changed and is not used: .*'never'.* never fires/)
+
+    await rm(file)
+    await makeDueRuns()
+    assert.match(warnings[1] ?? '', /is not used: schedules.json is gone/)
+    assert.deepEqual(await names(), ['often'])
+
+    await writeFile(file, JSON.stringify({ often, later: { job: 'tick', every: '2h' } }))
+    await makeDueRuns()
+    assert.deepEqual(await names(), ['later', 'often'])
+    await lookedAt(database, 'later', 7_300_000)
+    assert.equal(await makeDueRuns(), 1)
+    const after = await database.schedules.findOne({ _id: 'often' })
+    assert.deepEqual(after?.lastOccurrence, before?.lastOccurrence, 'it goes on as it was')
+    assert.equal(warnings.length, 2)
   })
 })
 
