@@ -33,6 +33,7 @@ export class S3Storage implements LakeStorage {
   readonly name: string
   readonly #bucket: S3Bucket
   readonly #copies: string
+  #hasConditions = false
 
   /** @param dir a folder of this machine, for the copies */
   constructor(location: S3Location, dir: string) {
@@ -172,8 +173,25 @@ export class S3Storage implements LakeStorage {
     await this.#bucket.askUnless({ method: 'DELETE', key }, [404], () => Promise.resolve())
   }
 
-  exclusively<T>(_key: string, work: () => Promise<T>): Promise<T> {
+  /** @throws CONFIG_INVALID for a store that replaces what a condition protects: nothing else keeps publishers apart */
+  async exclusively<T>(_key: string, work: () => Promise<T>): Promise<T> {
+    if (!this.#hasConditions) await this.#checkConditions()
     return work()
+  }
+
+  /** Once a process: writes a text that must be new, twice. */
+  async #checkConditions(): Promise<void> {
+    const key = `.conditions/${randomBytes(8).toString('hex')}`
+    await this.replaceText(key, 'first', null)
+    const isIgnored = await this.replaceText(key, 'second', null)
+    await this.#delete(key)
+    this.#hasConditions = !isIgnored
+    if (this.#hasConditions) return
+    throw new TapedeckError(
+      'CONFIG_INVALID',
+      `Cannot publish to ${this.name}: its store ignores If-None-Match, expected one with conditional PUT, because ` +
+        'publishers would overwrite one another (docs/lake.md)'
+    )
   }
 
   async *#list(prefix: string, delimiter?: string): AsyncGenerator<S3Listing> {

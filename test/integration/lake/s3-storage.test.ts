@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import path from 'node:path'
+import { text as readAll } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import { hasCode, type ErrorCode } from '@tapedeck/core'
 import { digestOf, Lake, openLake, type LakeLocation } from '@tapedeck/lake'
 import { FolderStorage, S3Storage, type LakeStorage } from '@tapedeck/lake/testing'
 import { freePort } from '../../support/free-port.ts'
 import { forwardHttp } from '../../support/http-proxy.ts'
+import { onLoopback } from '../../support/loopback.ts'
 import { ownS3, type OwnS3 } from '../../support/own-s3.ts'
 import { OwnScope, temporaryFolder, type Scope } from '../../support/scope.ts'
 
@@ -267,6 +270,30 @@ describe('LakeStorage', () => {
       assert.equal((await lake.read(PART)).manifest.tables[0]?.rows, 2)
     }
   )
+
+  it('S3: refuses to publish to a store that ignores conditions', options, async (t) => {
+    const puts = new Map<string, string[]>()
+    const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+      const { method, url = '' } = request
+      const text = await readAll(request)
+      if (method === 'PUT') puts.set(url, [...(puts.get(url) ?? []), text])
+      response.writeHead(method === 'GET' ? 404 : 200, { etag: '"always"' }).end()
+    }
+    const store = createServer((request, response) => {
+      void answer(request, response)
+    })
+    const LAKE_S3_ENDPOINT = await onLoopback(t, store)
+    const lake = openLake(server.location(await temporaryFolder(t), { LAKE_S3_ENDPOINT }))
+    await assert.rejects(
+      addSnapshot(lake, 'first'),
+      failsWith('CONFIG_INVALID', /ignores If-None-Match, expected one with conditional PUT/)
+    )
+    assert.deepEqual(
+      [...puts.values()],
+      [['first', 'second']],
+      'nothing but the question was written'
+    )
+  })
 
   it('S3: says in one line which setting is wrong', options, async (t) => {
     const dir = await temporaryFolder(t)
