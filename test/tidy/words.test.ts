@@ -26,8 +26,7 @@ const BANNED: readonly { readonly word: RegExp; readonly instead: string }[] = [
   { word: /Forecast-?Outbox/i, instead: 'ForecastResults' },
   { word: /Score-?Board/i, instead: 'RollingScores' },
   { word: /takeDirty/, instead: 'drainChanged' },
-  // The metric `trades_aside_total` keeps its name: it is in users' queries.
-  { word: /\baside\b|Aside/, instead: 'excluded' },
+  { word: /(\b|_)aside(\b|_)|Aside/, instead: 'excluded' },
   { word: /\b(un)?settl(e|es|ed|ing)(\b|[A-Z])/i, instead: 'resolve' },
   { word: /NamedTrade/i, instead: 'ReferencedTrade, TradeWithVendorId' },
   { word: /\bstrangers?\b/i, instead: 'unstored' },

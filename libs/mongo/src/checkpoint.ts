@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
-import { TapedeckError, type LocatedProcess } from '@tapedeck/core'
+import { isObject, TapedeckError, type LocatedProcess } from '@tapedeck/core'
 import { CONDITION_TABLE_VERSION, type FoldState, type Rules } from '@tapedeck/domain'
 import type { UpdateFilter } from 'mongodb'
 import { newestBarStartMs, type HasBars } from './bars.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
 import type { Owner, Ownership } from './guard.ts'
+import { optional, readable, shapeOf, shown, type ValueKind } from './shape.ts'
 import { refuseNewer, STATE_VERSION, type Versioned } from './state-version.ts'
 
 /** The process that reads a partition, and its name in the consumer group. */
@@ -114,7 +115,8 @@ interface AcquireOptions {
 /**
  * Makes the caller the owner of a partition by raising its epoch, so that an earlier owner's writes fail from
  * now on. A new log under an old name (docs/adr/0026-a-log-is-known-by-its-topic-id.md) is read from its start.
- * @throws STATE_TOO_NEW when a later program wrote the checkpoint; the epoch stays then
+ * @throws STATE_TOO_NEW when a later program wrote the checkpoint, STATE_CORRUPT when it cannot be read; the epoch stays
+ * then
  */
 export async function acquirePartition(
   database: HasCheckpoints & HasBars,
@@ -123,7 +125,9 @@ export async function acquirePartition(
   const { log, owner, clusterId, configHash, placement } = options
   return translated(`Cannot acquire ${log}`, async () => {
     // A refused consumer must not raise the epoch: the later one would lose its partition.
-    refuseNewer(`checkpoint ${log}`, await database.checkpoints.findOne({ _id: log }))
+    const before = await database.checkpoints.findOne({ _id: log })
+    refuseNewer(`checkpoint ${log}`, before)
+    refuseDamaged(before)
     const stateVersion = STATE_VERSION
     const found = await database.checkpoints.findOneAndUpdate(
       { _id: log },
@@ -192,6 +196,48 @@ export async function acquirePartition(
       topicId,
       placement,
       configChanged: false
+    }
+  })
+}
+
+const offset: ValueKind = (value) =>
+  Number.isSafeInteger(value) && Number(value) >= 0
+    ? undefined
+    : `is ${shown(value)}, expected an offset`
+
+const foldState: ValueKind = (value) => {
+  const { watermark, connections } = (isObject(value) ? value : {}) as Partial<FoldState>
+  return (watermark === null || isObject(watermark)) && Array.isArray(connections)
+    ? undefined
+    : `is ${shown(value)}, expected a watermark and connections`
+}
+
+/** The fields on which an owner continues. */
+const CHECKPOINT_SHAPE = shapeOf({
+  epoch: offset,
+  logEpoch: offset,
+  clusterId: 'text',
+  placement: optional('whole'),
+  nextOffset: offset,
+  flushingTo: offset,
+  flushingWatermarkMs: optional('number'),
+  lastRecord: optional('object'),
+  storedUntilMs: optional('number'),
+  unscoredFrom: optional('number'),
+  state: foldState,
+  configHash: 'text'
+})
+
+/** A guess at what a hand has changed would lose or repeat trades. @throws STATE_CORRUPT */
+function refuseDamaged(found: CheckpointDocument | null): void {
+  // One without a cluster was begun by an owner that ended before it knew its log.
+  if (found?.clusterId === undefined) return
+  readable('checkpoints', CHECKPOINT_SHAPE, [found], {
+    unreadable({ id, problem }) {
+      throw new TapedeckError(
+        'STATE_CORRUPT',
+        `Cannot continue checkpoint ${id}: ${problem}; put it right or remove the document, and its records are read again`
+      )
     }
   })
 }

@@ -198,7 +198,7 @@ function valueProblem(value: unknown, kind: ValueKind): string | undefined {
 const MOST_SHOWN = 40
 
 /** A value for a message, short; whatever it is. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (value === undefined) return 'missing'
   if (typeof value === 'string') return `'${value.slice(0, MOST_SHOWN)}'`
   if (value instanceof ObjectId) return `ObjectId('${value.toHexString()}')`

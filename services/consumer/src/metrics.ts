@@ -20,7 +20,7 @@ export function consumerMetrics(metrics: Metrics) {
     gapsRead: metrics.counter('gap_records_read_total', 'Records of feed outages read'),
     tradesRead: metrics.counter('trades_read_total', 'Trades in the records read'),
     tradesExcluded: metrics.counter(
-      'trades_aside_total',
+      'trades_excluded_total',
       'Trades stored but kept out of every bar',
       ['reason']
     ),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { hasCode } from '@tapedeck/core'
 import {
   acquirePartition,
   holdLease,
@@ -39,6 +40,33 @@ describe('documents that a process continues from', { timeout: 60_000 }, () => {
       message: /checkpoint raw_data\/0: its version is 99, expected at most 1/
     })
     assert.equal((await database.checkpoints.findOne({ _id: LOG }))?.epoch, 2)
+  })
+
+  it('a checkpoint changed by hand is refused, named, and keeps its epoch', async (t) => {
+    const { database } = await openMarket(t)
+    await acquire(database)
+    const changes: readonly (readonly [change: Record<string, unknown>, problem: string])[] = [
+      [{ nextOffset: 'abc' }, "nextOffset is 'abc', expected an offset"],
+      [{ nextOffset: -1 }, 'nextOffset is -1, expected an offset'],
+      [{ flushingTo: 1.5 }, 'flushingTo is 1.5, expected an offset'],
+      [{ state: 'none' }, "state is 'none', expected a watermark and connections"],
+      [{ state: {} }, 'state is of type object, expected a watermark and connections'],
+      [{ storedUntilMs: Number.NaN }, 'storedUntilMs is NaN, expected a number']
+    ]
+    const whole = await database.checkpoints.findOne({ _id: LOG })
+    for (const [change, problem] of changes) {
+      await database.checkpoints.updateOne({ _id: LOG }, { $set: change })
+      await assert.rejects(acquire(database), (error) => {
+        assert.ok(hasCode(error, 'STATE_CORRUPT'), String(error))
+        assert.ok(
+          error.message.includes(`checkpoint ${LOG}: ${problem}; put it right`),
+          error.message
+        )
+        return true
+      })
+      await database.checkpoints.replaceOne({ _id: LOG }, whole as never)
+    }
+    assert.equal((await acquire(database)).epoch, 2)
   })
 
   it('a lease of a later version is refused and stays as it is', async (t) => {

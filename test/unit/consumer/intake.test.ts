@@ -170,7 +170,7 @@ describe('RecordIntake', () => {
       [{ reason: 'redelivered', byMs: 0 }]
     )
     const { body: text } = await registry.expose()
-    assert.match(text, /^tapedeck_trades_aside_total\{reason="redelivered"\} 1$/m)
+    assert.match(text, /^tapedeck_trades_excluded_total\{reason="redelivered"\} 1$/m)
     assert.match(text, /^tapedeck_late_trade_age_seconds_count 0$/m)
   })
 
@@ -180,7 +180,7 @@ describe('RecordIntake', () => {
     read(encodeTradeRecord(aRecord({ frame: 2, trades: [aTrade({ t: START_MS })] })))
     const { body: text } = await registry.expose()
     assert.match(text, /^tapedeck_late_trade_age_seconds_sum 120$/m)
-    assert.match(text, /^tapedeck_trades_aside_total\{reason="too late"\} 1$/m)
+    assert.match(text, /^tapedeck_trades_excluded_total\{reason="too late"\} 1$/m)
   })
 
   it('keeps the newest trade of each symbol', () => {
