@@ -16,5 +16,5 @@ export {
   type ReplayProgress,
   type TapedeckReplay
 } from './replay.ts'
-export type { BarRow, ForecastRow, GapRow, TradeRow } from './rows.ts'
+export type { BarRow, ForecastRow, GapRow, RunRow, TradeRow } from './rows.ts'
 export { openStream, type StreamBatch, type StreamOptions, type TapedeckStream } from './stream.ts'

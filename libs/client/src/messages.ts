@@ -1,7 +1,7 @@
-import type { BarRow, ForecastRow, GapRow, TradeRow } from './rows.ts'
+import type { BarRow, ForecastRow, GapRow, RunRow, TradeRow } from './rows.ts'
 
 /** What can be subscribed to. */
-export type Channel = 'trades' | 'bars' | 'forecasts' | 'feed'
+export type Channel = 'trades' | 'bars' | 'forecasts' | 'feed' | 'runs'
 
 /** What a client may send. */
 export type StreamRequest =
@@ -21,7 +21,7 @@ export type StreamRequest =
   | ReplayCommand
 
 /** What can be replayed. */
-export type ReplayChannel = Exclude<Channel, 'feed'>
+export type ReplayChannel = Exclude<Channel, 'feed' | 'runs'>
 
 /** So many times as fast as the market did, 0.1 to 1000, or `max`: as fast as the client reads. */
 export type ReplaySpeed = number | 'max'
@@ -56,6 +56,8 @@ interface Selected {
   readonly channels: readonly Channel[]
   readonly symbols?: '*' | readonly string[]
   readonly timeframes?: readonly string[]
+  /** Of the channel `runs`; every job unless given. */
+  readonly jobs?: '*' | readonly string[]
 }
 
 /** Rows by channel; channels without rows are left out. */
@@ -64,6 +66,7 @@ export interface Rows {
   readonly bars?: readonly BarRow[]
   readonly forecasts?: readonly ForecastRow[]
   readonly feed?: readonly GapRow[]
+  readonly runs?: readonly RunRow[]
 }
 
 /** Trades of a symbol that a slow client was not sent. */
@@ -98,13 +101,15 @@ export type StreamMessage =
       /** The request that gets the older ones, the newest first. */
       readonly ask: string
     }
-  | { readonly type: 'live'; readonly id?: Id; readonly resume: string }
+  /** Without `resume` where the channel `runs` is all that is subscribed to. */
+  | { readonly type: 'live'; readonly id?: Id; readonly resume?: string }
   | ({ readonly type: 'data'; readonly resume?: string } & Rows)
   | {
       readonly type: 'dropped'
       readonly trades: number
       readonly symbols: readonly DroppedTrades[]
     }
+  /** Of the broker, or of the database where the channel `runs` is all that is subscribed to. */
   | { readonly type: 'status'; readonly isReading: boolean; readonly reason: string | null }
   | { readonly type: 'heartbeat'; readonly time: number; readonly resume?: string }
   | { readonly type: 'pong'; readonly id?: Id; readonly time: number }

@@ -123,12 +123,61 @@ const GAP = {
   log: textOrNull
 }
 
+export const RUN_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const
+export const TASK_STATE = words(
+  'waiting',
+  'ready',
+  'running',
+  'succeeded',
+  'failed',
+  'skipped',
+  'cancelled'
+)
+
+/** The fields of a run of a flow or a sequence, also at /api/v1/batch/runs. Times are epoch ms. */
+export const RUN = {
+  run: text,
+  job: text,
+  kind: words('flow', 'sequence'),
+  state: words(...RUN_STATES),
+  cause: text,
+  schedule: textOrNull,
+  occurrence: wholeOrNull,
+  queuedAt: whole,
+  startedAt: wholeOrNull,
+  endedAt: wholeOrNull,
+  /** Seconds from its start to its end, or to now; null before its start. */
+  took: numberOrNull,
+  error: textOrNull,
+  /** Where a browser sees it. */
+  page: text,
+  /** Where a browser sees the report that it has published; null when it has none, or a later run has replaced it. */
+  report: textOrNull
+}
+
+/** Where a task of a run stands; GET /api/v1/batch/runs/:run has its output and its attempts. Times are epoch ms. */
+const TASK = object({
+  task: text,
+  state: TASK_STATE,
+  attempt: whole,
+  startedAt: wholeOrNull,
+  endedAt: wholeOrNull
+})
+
+/** A run as the stream sends it: `tasks` are the first ones of `taskCount`, `error` is cut where it is long. */
+const RUN_WITH_TASKS = {
+  ...RUN,
+  taskCount: whole,
+  tasks: Type.Unsafe<readonly Readonly<Static<typeof TASK>>[]>(Type.Array(TASK))
+}
+
 /** The rows of the stream by channel. */
 export const STREAM_ROWS = {
   trades: object(TRADE),
   bars: object(BAR),
   forecasts: object(FORECAST),
-  feed: object(GAP)
+  feed: object(GAP),
+  runs: object(RUN_WITH_TASKS)
 }
 
 type RowOf<C extends keyof typeof STREAM_ROWS> = Readonly<Static<(typeof STREAM_ROWS)[C]>>
@@ -141,3 +190,5 @@ export type BarRow = RowOf<'bars'>
 export type ForecastRow = RowOf<'forecasts'>
 /** An outage of the feed as it begins, and again as it ends. */
 export type GapRow = RowOf<'feed'>
+/** A run with its tasks: a newer row of the same `run` replaces it. */
+export type RunRow = RowOf<'runs'>

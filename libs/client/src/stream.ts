@@ -3,11 +3,13 @@ import type { Channel, Rows, StreamMessage } from './messages.ts'
 
 export interface StreamOptions {
   readonly channels: readonly Channel[]
-  /** `*`: every symbol. The channel `feed` needs none. */
+  /** `*`: every symbol. The channels `feed` and `runs` need none. */
   readonly symbols?: '*' | readonly string[]
   /** Of bars and forecasts; `1m` unless given. */
   readonly timeframes?: readonly string[]
-  /** Begin with what is stored since then: epoch ms or ISO 8601 with a zone. Otherwise with what comes. */
+  /** Names of flows and sequences whose runs the channel `runs` sends; every one unless given. */
+  readonly jobs?: readonly string[]
+  /** Begin with what is stored since then: epoch ms or ISO 8601 with a zone. Otherwise with what comes. `runs` begin with the newest. */
   readonly since?: number | string
   /** A token of the api with scope read, where reading needs one. */
   readonly token?: string | undefined
@@ -43,6 +45,13 @@ const REMEMBERED = 100_000
  *
  *     for await (const { trades = [] } of openStream('http://127.0.0.1:8080', { channels: ['trades'], symbols: ['AAPL'] })) {
  *       for (const { symbol, price, size } of trades) console.log(symbol, price, size)
+ *     }
+ *
+ * The channel `runs` begins each connection with the newest runs, and sends a run again whenever it or a task of it has
+ * changed:
+ *
+ *     for await (const { runs = [] } of openStream('http://127.0.0.1:8080', { channels: ['runs'] })) {
+ *       for (const { run, state, tasks } of runs) console.log(run, state, tasks)
  *     }
  *
  * @param api the address of the api, such as `http://127.0.0.1:8080`
@@ -96,8 +105,10 @@ class StreamReader {
 
   request(): object {
     this.#isLive = false
-    const { channels, symbols, timeframes, since } = this.#options
-    const selection = { type: 'subscribe', channels, symbols, timeframes }
+    const { channels, symbols, timeframes, jobs, since } = this.#options
+    const selection = { type: 'subscribe', channels, symbols, timeframes, jobs }
+    // Runs have no position: they begin with the newest ones, as often as it takes.
+    if (channels.every((channel) => channel === 'runs')) return selection
     if (this.#resume !== undefined) return { ...selection, resume: this.#resume }
     if (!this.#hasFailedToResume) return { ...selection, since }
     this.#hasFailedToResume = false
@@ -155,7 +166,7 @@ class StreamReader {
   }
 
   #batch(
-    { trades: given, bars, forecasts, feed }: Rows,
+    { trades: given, bars, forecasts, feed, runs }: Rows,
     isSnapshot: boolean
   ): StreamBatch | undefined {
     const trades = given?.filter(({ id }) => !this.#ids.has(id))
@@ -173,7 +184,8 @@ class StreamReader {
       ...(trades !== undefined && trades.length > 0 && { trades }),
       ...(bars !== undefined && { bars }),
       ...(forecasts !== undefined && { forecasts }),
-      ...(feed !== undefined && { feed })
+      ...(feed !== undefined && { feed }),
+      ...(runs !== undefined && { runs })
     }
     if (Object.keys(rows).length === 0) return undefined
     this.#dropped = undefined

@@ -175,6 +175,7 @@ export {
   findActiveRuns,
   findRun,
   findRuns,
+  findRunsInMotion,
   findRunsOfAlerts,
   removeOldRuns,
   resumeRun,
@@ -182,7 +183,8 @@ export {
   startRun,
   type NewRun,
   type RunDocument,
-  type RunQuery
+  type RunQuery,
+  type RunStanding
 } from './runs.ts'
 export { findQuotes, storeSnapshot, type StoredQuote } from './rest-snapshots.ts'
 export {
@@ -225,12 +227,14 @@ export {
   findOutputs,
   findTaskRuns,
   findTaskStandings,
+  findTaskStates,
   releaseTaskRun,
   releaseWaiting,
   type TaskClaim,
   type TaskResult,
   type TaskRunDocument,
-  type TaskStanding
+  type TaskStanding,
+  type TaskStates
 } from './task-runs.ts'
 export { readTape, type TapePosition, type TapeQuery, type TapeTrade } from './tape.ts'
 export {

@@ -1,4 +1,5 @@
 import type { RunState, TaskSpec } from '@tapedeck/domain'
+import type { Filter } from 'mongodb'
 import { CollectionSpec, DURABLE, OWN_EXPIRY, type Has } from './collection.ts'
 import { translated } from './failure.ts'
 import type { HasTaskRuns, TaskRunDocument } from './task-runs.ts'
@@ -198,6 +199,41 @@ export async function findRunsOfAlerts({ runs }: HasRuns): Promise<RunDocument[]
 }
 
 const MOST_WAITING = 200
+
+/** A run without its definition. */
+export type RunStanding = Omit<RunDocument, 'tasks' | 'errorHandler' | 'parameters'>
+
+/** Runs in one state that are looked at for changes. */
+const MOST_IN_MOTION = { running: 200, queued: 100, ended: 200 } as const
+
+/**
+ * The runs that may have changed within `lookBackMs`, by the database's clock: a run changes only while it is queued or
+ * running, or by its end. The newest ones, where there are more than a page of runs can show.
+ * @throws DATABASE_UNREACHABLE
+ */
+export async function findRunsInMotion(
+  { runs }: HasRuns,
+  lookBackMs: number
+): Promise<RunStanding[]> {
+  const newest = (filter: Filter<RunDocument>, by: 'queuedAt' | 'endedAt', limit: number) =>
+    runs
+      .find(filter)
+      .project<RunStanding>({ tasks: 0, errorHandler: 0, parameters: 0 })
+      .sort({ [by]: -1 })
+      .limit(limit)
+      .toArray()
+  const since = { $subtract: ['$$NOW', lookBackMs] }
+  const hasEnded = { endedAt: { $type: 'date' }, $expr: { $gte: ['$endedAt', since] } } as const
+  // What moves on between two of these reads is in the next answer at the latest.
+  const found = await translated('Cannot read runs', () =>
+    Promise.all([
+      newest(hasEnded, 'endedAt', MOST_IN_MOTION.ended),
+      newest({ state: 'running' }, 'queuedAt', MOST_IN_MOTION.running),
+      newest({ state: 'queued' }, 'queuedAt', MOST_IN_MOTION.queued)
+    ])
+  )
+  return [...new Map(found.flat().map((run) => [run._id, run])).values()]
+}
 
 /** The runs that are not over, the oldest first. @throws DATABASE_UNREACHABLE */
 export async function findActiveRuns({ runs }: HasRuns): Promise<RunDocument[]> {

@@ -338,6 +338,32 @@ export async function findTaskStandings(
   )
 }
 
+/** Where a task of a run stands. */
+type TaskStateRow = Pick<
+  TaskRunDocument,
+  'run' | 'task' | 'state' | 'attempt' | 'startedAt' | 'endedAt'
+>
+
+/** Where the tasks of runs stand, by run, in their order. */
+export type TaskStates = ReadonlyMap<string, readonly TaskStateRow[]>
+
+/** Where the tasks of many runs stand. @throws DATABASE_UNREACHABLE */
+export async function findTaskStates(
+  { taskRuns }: HasTaskRuns,
+  runs: readonly string[]
+): Promise<TaskStates> {
+  if (runs.length === 0) return new Map()
+  const fields = ['run', 'task', 'state', 'attempt', 'startedAt', 'endedAt']
+  const found = await translated('Cannot read tasks', () =>
+    taskRuns
+      .find({ run: { $in: [...runs] } })
+      .project<TaskStateRow>({ _id: 0, ...Object.fromEntries(fields.map((name) => [name, 1])) })
+      .sort({ run: 1, index: 1 })
+      .toArray()
+  )
+  return Map.groupBy(found, ({ run }) => run)
+}
+
 /** What tasks of a run returned, as JSON, by their names. @throws DATABASE_UNREACHABLE */
 export async function findOutputs(
   { taskRuns }: HasTaskRuns,

@@ -29,7 +29,7 @@ import {
 import { LakeReports } from './lake-reports.ts'
 import { databaseReader, type Reader } from './reader.ts'
 import { pipelineRoutes } from './routes/pipeline.ts'
-import { batchRoutes } from './routes/batch.ts'
+import { batchRoutes, runRows } from './routes/batch.ts'
 import { barRoutes } from './routes/bars.ts'
 import { feedRoutes } from './routes/feed.ts'
 import { flowRoutes } from './routes/flow.ts'
@@ -149,6 +149,8 @@ export function buildApi(
   void app.register(compress, COMPRESSION)
   addDocument(app)
 
+  const keptMs = config.lake.s3 === undefined ? 0 : REPORTS_KEPT_MS
+  const reports = new LakeReports(openLake(config.lake), { keptMs, clock })
   // In a scope, because the document knows the routes that are added after its plugin.
   void app.register(async (scope) => {
     readParameters(scope)
@@ -167,8 +169,7 @@ export function buildApi(
     watchlistRoutes(routes, tools)
     forecastRoutes(routes, tools)
     scoreRoutes(routes, tools)
-    const keptMs = config.lake.s3 === undefined ? 0 : REPORTS_KEPT_MS
-    batchRoutes(routes, tools, new LakeReports(openLake(config.lake), { keptMs, clock }))
+    batchRoutes(routes, tools, reports)
     addHealthRoutes(
       scope,
       'api',
@@ -195,7 +196,8 @@ export function buildApi(
           .send(JSON.stringify(app.swagger()))
     )
   })
-  addStreamRoutes(app, hub, reader, config, context, clock)
+  const rowsOf = runRows(reports, config, clock)
+  addStreamRoutes(app, hub, { reader, rowsOf }, config, context, clock)
   return app
 }
 

@@ -27,10 +27,12 @@ import {
   findRun,
   findRunRequests,
   findRuns,
+  findRunsInMotion,
   findRunsOfAlerts,
   findSchedules,
   findSymbols,
   findTaskRuns,
+  findTaskStates,
   findTrades,
   findStoredOffsets,
   nextFirstTrade,
@@ -67,12 +69,14 @@ import {
   type RunDocument,
   type RunQuery,
   type RunRequestDocument,
+  type RunStanding,
   type ScheduleRead,
   type StoredQuote,
   type SeriesQuery,
   type SubscriptionDocument,
   type TapeQuery,
   type TapeTrade,
+  type TaskStates,
   type TradeDocument,
   type UnreadableDocument,
   type WindowQuery
@@ -134,9 +138,12 @@ export interface Reader {
   /** Up to where each partition of a topic is stored. */
   storedOffsets(topic: string): Promise<ReadonlyMap<number, number>>
   runs(query: RunQuery): Promise<readonly RunDocument[]>
+  /** Those that may have changed within so many milliseconds, without their tasks. */
+  runsInMotion(lookBackMs: number): Promise<readonly RunStanding[]>
   runsOfAlerts(): Promise<readonly RunDocument[]>
   run(id: string): Promise<RunDocument | undefined>
   taskRuns(run: string): Promise<Awaited<ReturnType<typeof findTaskRuns>>>
+  taskStates(runs: readonly string[]): Promise<TaskStates>
   runRequests(limit: number): Promise<readonly RunRequestDocument[]>
   requestRun(request: Parameters<typeof requestRun>[1]): Promise<void>
   cancelRun(id: string, reason: string): Promise<boolean>
@@ -230,9 +237,11 @@ export function databaseReader(
       use((connected) => setWanted(connected, symbols, wanted, by, limit)),
     storedOffsets: (topic) => use((connected) => findStoredOffsets(connected, topic, limit)),
     runs: (query) => use((connected) => findRuns(connected, query)),
+    runsInMotion: (lookBackMs) => use((connected) => findRunsInMotion(connected, lookBackMs)),
     runsOfAlerts: () => use(findRunsOfAlerts),
     run: (id) => use((connected) => findRun(connected, id)),
     taskRuns: (run) => use((connected) => findTaskRuns(connected, [run])),
+    taskStates: (runs) => use((connected) => findTaskStates(connected, runs)),
     runRequests: (most) => use((connected) => findRunRequests(connected, most)),
     requestRun: (request) => use((connected) => requestRun(connected, request)),
     cancelRun: (id, reason) => use((connected) => cancelRun(connected, id, reason)),

@@ -11,4 +11,5 @@ export { barEvents, forecastEvents, TradeEvents, type StreamEvent } from './stre
 export { keysOf, readRequest } from './stream/messages.ts'
 export { readResumeToken, resumeToken, type Log } from './stream/positions.ts'
 export { RecentEvents } from './stream/recent-events.ts'
+export { RunWatch, ToldRuns } from './stream/runs.ts'
 export { readSnapshot } from './stream/snapshot.ts'

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import {
+  createRun,
   findBars,
   findForecasts,
   findForecastScores,
   findLateTrades,
+  findRunsInMotion,
+  findTaskStates,
   findTrades
 } from '@tapedeck/mongo'
+import { aRun } from '../../support/batch-documents.ts'
 import { aScore } from '../../support/forecast-parts.ts'
 import { aBar, aForecast, aLateTrade, aTrade, T0_MS } from '../../support/market-documents.ts'
 import { ownDatabase } from '../../support/own-database.ts'
@@ -83,4 +87,58 @@ it('reads go through the index, examine only the rows they answer and sort nothi
     // A merge of several scans looks one row ahead in each.
     assert.ok(docsExamined <= 10 + symbols.length, `${docsExamined} documents examined`)
   }
+})
+
+it('the look for runs that changed examines those that may have, however many are stored', async (t) => {
+  const { database } = await ownDatabase(t)
+  for (const id of ['queued', 'running', 'ended']) await createRun(database, aRun(id))
+  const run = await database.runs.findOne({ _id: 'queued' })
+  assert.ok(run !== null)
+  const [startedAt, endedAt] = [new Date(), new Date()]
+  await database.runs.updateOne({ _id: 'running' }, { $set: { state: 'running', startedAt } })
+  await database.runs.updateOne({ _id: 'ended' }, { $set: { state: 'failed', startedAt, endedAt } })
+  const old = new Date(Date.now() - 3_600_000)
+  await database.runs.insertMany(
+    Array.from({ length: 2000 }, (_, at) => ({
+      ...run,
+      _id: `old-${at}`,
+      state: 'succeeded' as const,
+      queuedAt: old,
+      endedAt: old
+    }))
+  )
+  await database.db.command({ profile: 2 })
+  const found = await findRunsInMotion(database, 30_000)
+  const tasks = await findTaskStates(
+    database,
+    found.map(({ _id }) => _id)
+  )
+  await database.db.command({ profile: 0 })
+  assert.deepEqual(found.map(({ _id }) => _id).toSorted(), ['ended', 'queued', 'running'])
+  assert.deepEqual(
+    tasks.get('queued')?.map(({ task, state }) => [task, state]),
+    [
+      ['extract', 'waiting'],
+      ['store', 'waiting']
+    ]
+  )
+  const profiles = await database.db
+    .collection<Profile>('system.profile')
+    .find({ ns: /\.(runs|task_runs)$/ })
+    .toArray()
+  assert.deepEqual(
+    profiles
+      .map(({ planSummary, docsExamined, hasSortStage = false }) => ({
+        planSummary,
+        docsExamined,
+        hasSortStage
+      }))
+      .toSorted((a, b) => a.planSummary.localeCompare(b.planSummary)),
+    [
+      { planSummary: 'IXSCAN { endedAt: 1 }', docsExamined: 1, hasSortStage: false },
+      { planSummary: 'IXSCAN { run: 1, index: 1 }', docsExamined: 6, hasSortStage: false },
+      { planSummary: 'IXSCAN { state: 1, queuedAt: 1 }', docsExamined: 1, hasSortStage: false },
+      { planSummary: 'IXSCAN { state: 1, queuedAt: 1 }', docsExamined: 1, hasSortStage: false }
+    ]
+  )
 })

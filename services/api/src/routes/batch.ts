@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { isObject, withTimeout } from '@tapedeck/core'
+import { RUN, RUN_STATES, TASK_STATE } from '@tapedeck/client/rows'
+import { isObject, withTimeout, type Clock } from '@tapedeck/core'
 import {
   BATCH_NAME,
   BATCH_NAME_RULE,
@@ -7,7 +8,7 @@ import {
   nextOccurrences,
   readSchedules
 } from '@tapedeck/domain'
-import type { RunDocument, ScheduleRead } from '@tapedeck/mongo'
+import type { RunStanding, ScheduleRead } from '@tapedeck/mongo'
 import type { FastifyReply } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { REPORT_HEADERS } from '../access/policies.ts'
@@ -15,7 +16,6 @@ import {
   answers,
   ERRORS,
   flag,
-  numberOrNull,
   object,
   orNull,
   rows,
@@ -25,7 +25,6 @@ import {
   texts,
   whole,
   wholeOrNull,
-  words,
   type Routes,
   type RouteTools
 } from '../http.ts'
@@ -37,45 +36,16 @@ import {
   NAME,
   path,
   query,
-  RUN,
+  RUN as RUN_ID,
   TRADE_DATE,
   type RequestProblem
 } from '../query.ts'
 
-const RUN_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const
-const RUN_ROW = {
-  run: text,
-  job: text,
-  kind: words('flow', 'sequence'),
-  state: words(...RUN_STATES),
-  cause: text,
-  schedule: textOrNull,
-  occurrence: wholeOrNull,
-  queuedAt: whole,
-  startedAt: wholeOrNull,
-  endedAt: wholeOrNull,
-  /** Seconds from its start to its end, or to now; null before its start. */
-  took: numberOrNull,
-  error: textOrNull,
-  /** Where a browser sees it. */
-  page: text,
-  /** Where a browser sees the report that it has published; null when it has none, or a later run has replaced it. */
-  report: textOrNull
-}
 const RUNS = object({
-  runs: rows(RUN_ROW),
+  runs: rows(RUN),
   /** Runs that were asked for and are not made: they wait for a beat, or `error` says why they cannot be. */
   requests: rows({ run: text, job: text, requestedAt: whole, error: textOrNull })
 })
-const TASK_STATE = words(
-  'waiting',
-  'ready',
-  'running',
-  'succeeded',
-  'failed',
-  'skipped',
-  'cancelled'
-)
 const ATTEMPT = {
   attempt: whole,
   owner: text,
@@ -103,7 +73,7 @@ const RUN_FACTS = object({
     tail: text,
     attempts: rows(ATTEMPT)
   }),
-  run: object({ ...RUN_ROW, parameters: Type.Record(Type.String(), Type.String()) }),
+  run: object({ ...RUN, parameters: Type.Record(Type.String(), Type.String()) }),
   /** The graph of its tasks with their states, as text. */
   graph: text
 })
@@ -149,12 +119,56 @@ const COST = 2000
 /** How long a list of runs waits for the reports that its runs have published. */
 const REPORTS_LIMIT_MS = 1000
 
+type RunsConfig = Pick<RouteTools['config'], 'browserUrl'>
+export type RunRow = RunsAnswer['runs'][number]
+
+/**
+ * What makes rows of runs: each call reads which reports are published, and where a browser sees them. A lake that cannot be
+ * read hides no run.
+ */
+export function runRows(
+  reports: Pick<LakeReports, 'list'>,
+  { browserUrl }: RunsConfig,
+  clock: Clock
+): () => Promise<(run: RunStanding) => RunRow> {
+  return async () => {
+    // Runs are shown without their reports while the store of the lake is away.
+    const listing = withTimeout(reports.list(), REPORTS_LIMIT_MS, 'the list of reports')
+    const found = await listing.catch((): LakeReport[] => [])
+    const published = new Map(found.map(({ run, date }) => [run, reportPage(browserUrl, date)]))
+    return (run) => {
+      const [startedMs, endedMs] = [timeOf(run.startedAt), timeOf(run.endedAt)]
+      return {
+        run: run._id,
+        job: run.job,
+        kind: run.kind,
+        state: run.state,
+        cause: run.cause,
+        schedule: run.schedule,
+        occurrence: timeOf(run.occurrence),
+        queuedAt: run.queuedAt.getTime(),
+        startedAt: startedMs,
+        endedAt: endedMs,
+        took: startedMs === null ? null : Math.max(0, (endedMs ?? clock.now()) - startedMs) / 1000,
+        error: run.error,
+        page: `${browserUrl}/batch#${encodeURIComponent(run._id)}`,
+        report: published.get(run._id) ?? null
+      }
+    }
+  }
+}
+
+function reportPage(browserUrl: string, date: string): string {
+  return `${browserUrl}/api/v1/batch/reports/${date}`
+}
+
 /** Routes for runs of flows and sequences, for their schedules, and for the reports that they publish. */
 export function batchRoutes(
   app: Routes,
   { reader, share, clock, config }: RouteTools,
   reports: Pick<LakeReports, 'list' | 'html'>
 ): void {
+  const rowsOf = runRows(reports, config, clock)
   app.get(
     '/api/v1/batch/runs',
     {
@@ -177,13 +191,13 @@ export function batchRoutes(
         { job, state, limit },
         async () => {
           const states = state === undefined ? undefined : [state]
-          const [runs, requests, published] = await Promise.all([
+          const [runs, requests, rowOf] = await Promise.all([
             reader.runs({ job, states, limit }),
             reader.runRequests(MAX_REQUESTS),
-            reportsByRun()
+            rowsOf()
           ])
           return {
-            runs: runs.map((run) => runRow(run, published)),
+            runs: runs.map(rowOf),
             requests: requests.map(({ _id, requestedAt, ...request }) => ({
               run: _id,
               job: request.job,
@@ -201,7 +215,7 @@ export function batchRoutes(
       config: { scope: 'read' },
       schema: {
         summary: 'A run: its graph, its tasks with their attempts and the end of their output',
-        params: path({ run: RUN }),
+        params: path({ run: RUN_ID }),
         querystring: query({ fields: FIELDS }),
         response: answers(RUN_FACTS)
       }
@@ -238,7 +252,10 @@ export function batchRoutes(
     },
     async (_request, reply) =>
       share(reply, REPORTS, {}, async () => ({
-        reports: (await reports.list()).map((one) => ({ ...one, page: reportPage(one.date) }))
+        reports: (await reports.list()).map((one) => ({
+          ...one,
+          page: reportPage(config.browserUrl, one.date)
+        }))
       }))
   )
   app.get(
@@ -295,7 +312,7 @@ export function batchRoutes(
       config: { scope: 'write' },
       schema: {
         summary: 'Cancels a run that is not over; its tasks are ended by their workers',
-        params: path({ run: RUN }),
+        params: path({ run: RUN_ID }),
         response: answers(STOPPED)
       }
     },
@@ -308,47 +325,8 @@ export function batchRoutes(
     }
   )
 
-  function reportPage(date: string): string {
-    return `${config.browserUrl}/api/v1/batch/reports/${date}`
-  }
-
-  /** Where the report is that a run has published, by the run. A lake that cannot be read hides no run. */
-  async function reportsByRun(): Promise<ReadonlyMap<string, string>> {
-    // Runs are shown without their reports while the store of the lake is away.
-    const listing = withTimeout(reports.list(), REPORTS_LIMIT_MS, 'the list of reports')
-    const found = await listing.catch((): LakeReport[] => [])
-    return new Map(found.map(({ run, date }) => [run, reportPage(date)]))
-  }
-
-  function runRow(
-    run: RunDocument,
-    published: ReadonlyMap<string, string>
-  ): RunsAnswer['runs'][number] {
-    const [startedMs, endedMs] = [timeOf(run.startedAt), timeOf(run.endedAt)]
-    return {
-      run: run._id,
-      job: run.job,
-      kind: run.kind,
-      state: run.state,
-      cause: run.cause,
-      schedule: run.schedule,
-      occurrence: timeOf(run.occurrence),
-      queuedAt: run.queuedAt.getTime(),
-      startedAt: startedMs,
-      endedAt: endedMs,
-      took: startedMs === null ? null : Math.max(0, (endedMs ?? clock.now()) - startedMs) / 1000,
-      error: run.error,
-      page: `${config.browserUrl}/batch#${encodeURIComponent(run._id)}`,
-      report: published.get(run._id) ?? null
-    }
-  }
-
   async function runFacts(id: string): Promise<RunAnswer> {
-    const [run, stored, published] = await Promise.all([
-      reader.run(id),
-      reader.taskRuns(id),
-      reportsByRun()
-    ])
+    const [run, stored, rowOf] = await Promise.all([reader.run(id), reader.taskRuns(id), rowsOf()])
     if (run === undefined) throw Object.assign(new Error(noRun(id).message), { statusCode: 404 })
     const after = new Map(run.tasks.map((task) => [task.name, task.after]))
     const states = new Map(stored.map(({ task, state }) => [task, state]))
@@ -377,7 +355,7 @@ export function batchRoutes(
           tail: one.tail
         }))
       })),
-      run: { ...runRow(run, published), parameters: { ...run.parameters } },
+      run: { ...rowOf(run), parameters: { ...run.parameters } },
       graph: drawGraph({ name: run.job, kind: run.kind, tasks: run.tasks }, states)
     }
   }

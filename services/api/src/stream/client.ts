@@ -1,4 +1,4 @@
-import type { StreamEvent } from './events.ts'
+import { isRunsKey, type StreamEvent } from './events.ts'
 import type { Log, LogPositions } from './positions.ts'
 
 /** Where messages of a client go: a WebSocket or an event stream. */
@@ -68,6 +68,8 @@ export class StreamClient {
   #waitingCount = 0
   #waitingStates = new Map<string, StreamEvent>()
   #dropped = new Map<string, Dropped>()
+  #wantsRuns = false
+  #wantsOnlyRuns = false
   #isSlow = false
   #isJoining = false
   #droppedTrades = 0
@@ -79,6 +81,16 @@ export class StreamClient {
   /** Every key that is subscribed to. */
   get keys(): ReadonlySet<string> {
     return new Set([...this.#keys, ...this.#legs.flatMap(({ keys }) => [...keys])])
+  }
+
+  /** Whether it is told of runs. */
+  get wantsRuns(): boolean {
+    return this.#wantsRuns
+  }
+
+  /** Whether runs are all that it asked for: then the broker and positions in its topics mean nothing to it. */
+  get wantsOnlyRuns(): boolean {
+    return this.#wantsOnlyRuns
   }
 
   /** Trades that were not sent because the client read too slowly. */
@@ -129,9 +141,10 @@ export class StreamClient {
     this.#sign()
   }
 
-  /** The part of an event that the client is to be sent; undefined when there is none. */
-  partOf(event: StreamEvent, place: Place): StreamEvent | undefined {
+  /** The part of an event that the client is to be sent; undefined when there is none. Runs have no place. */
+  partOf(event: StreamEvent, place: Place | undefined): StreamEvent | undefined {
     if (matches(this.#keys, event)) return event
+    if (place === undefined) return undefined
     const leg = this.#legs.find(({ keys }) => matches(keys, event))
     return leg === undefined ? undefined : included(event, leg.exclusion, place)
   }
@@ -202,6 +215,8 @@ export class StreamClient {
 
   #sign(): void {
     const keys = [...this.#keys].toSorted()
+    this.#wantsRuns = keys.some(isRunsKey)
+    this.#wantsOnlyRuns = this.#wantsRuns && this.#legs.length === 0 && keys.every(isRunsKey)
     this.signature =
       this.#isJoining || this.#legs.length > 0
         ? undefined

@@ -1,3 +1,4 @@
+import type { RunRow } from '@tapedeck/client'
 import {
   decodeRecord,
   eligibilityOf,
@@ -14,7 +15,7 @@ import {
 import { partitionOf } from '@tapedeck/kafka'
 import { tradeDocument, tradeRow } from '@tapedeck/mongo'
 
-export const CHANNELS = ['trades', 'bars', 'forecasts', 'feed'] as const
+export const CHANNELS = ['trades', 'bars', 'forecasts', 'feed', 'runs'] as const
 export type Channel = (typeof CHANNELS)[number]
 
 /** What is sent to the clients that asked for one of its keys: rows of one channel, serialised once for all. */
@@ -28,10 +29,10 @@ export interface StreamEvent {
   readonly ids: readonly string[]
   /** Of trades: the earliest and the latest time, epoch ms. */
   readonly span: readonly [fromMs: number, toMs: number]
-  /** Of a bar or forecast: its id, so that a newer version replaces one that waits. */
+  /** Of a bar, forecast or run: its id, so that a newer version replaces one that waits. */
   readonly id: string | undefined
   /**
-   * Where in the trades' log the event stands: a trade at its own offset, a bar or forecast at the offset
+   * Where in the trades' log the event stands, unless it is a run: a trade at its own offset, a bar or forecast at the offset
    * up to which its trades were read.
    */
   readonly partition: number
@@ -63,6 +64,18 @@ export function seriesKey(
 }
 
 export const FEED_KEY = 'feed'
+
+/** The key of a subscription to runs of a job; `*`: of every job. */
+export function runsKey(job: string): string {
+  return `${RUNS_PREFIX}${job}`
+}
+
+const RUNS_PREFIX = 'runs|'
+
+/** Whether events of a key come from the database instead of the topics. */
+export function isRunsKey(key: string): boolean {
+  return key.startsWith(RUNS_PREFIX)
+}
 
 const NO_SPAN = [0, 0] as const
 const FORGET_MS = 60_000
@@ -181,6 +194,22 @@ export class TradeEvents {
       this.#placed.set(symbol, (placed = partitionOf(symbol, this.#rules.placement)))
     }
     return placed === partition
+  }
+}
+
+/** The event of a run that has changed. */
+export function runEvent(row: RunRow): StreamEvent {
+  return {
+    channel: 'runs',
+    keys: [runsKey(row.job), runsKey('*')],
+    rows: [JSON.stringify(row)],
+    ids: [],
+    span: NO_SPAN,
+    id: row.run,
+    partition: 0,
+    offset: 0,
+    receivedAt: null,
+    lastTradeAt: null
   }
 }
 

@@ -1,10 +1,16 @@
 import { didYouMean, printable } from '@tapedeck/core'
-import { symbolProblems, TIMEFRAME_FORMS, timeframeProblem } from '@tapedeck/domain'
+import {
+  BATCH_NAME,
+  BATCH_NAME_RULE,
+  symbolProblems,
+  TIMEFRAME_FORMS,
+  timeframeProblem
+} from '@tapedeck/domain'
 import { parseTime, type RequestProblem } from '../query.ts'
 import { REPLAYED } from '../replay/merged-rows.ts'
 import { SPEEDS, type Speed } from '../replay/replay-clock.ts'
 import type { ReplayCommand, ReplayId, ReplayRequest } from '../replay/replay.ts'
-import { CHANNELS, FEED_KEY, seriesKey, tradesKey, type Channel } from './events.ts'
+import { CHANNELS, FEED_KEY, runsKey, seriesKey, tradesKey, type Channel } from './events.ts'
 import { readResumeToken, type ResumePoint } from './positions.ts'
 
 /** What a client asks for, as JSON over the WebSocket. */
@@ -40,6 +46,8 @@ export interface Selection {
   /** `['*']`: every symbol. */
   readonly symbols: readonly string[]
   readonly timeframes: readonly string[]
+  /** Of runs; `['*']`: every job. */
+  readonly jobs?: readonly string[]
 }
 
 export type RequestReading =
@@ -49,6 +57,7 @@ export type RequestReading =
 /** Symbols in one request at most, as for a read; `*` has no limit. */
 const MAX_NAMED_SYMBOLS = 500
 const MAX_TIMEFRAMES = 20
+const MAX_JOBS = 20
 /** Characters of an id: it is in every message of its replay. */
 const MAX_ID_LENGTH = 100
 const TYPES = [
@@ -63,8 +72,8 @@ const TYPES = [
   'stop'
 ] as const
 const FIELDS: Readonly<Record<(typeof TYPES)[number], readonly string[]>> = {
-  subscribe: ['type', 'id', 'channels', 'symbols', 'timeframes', 'since', 'resume'],
-  unsubscribe: ['type', 'id', 'channels', 'symbols', 'timeframes'],
+  subscribe: ['type', 'id', 'channels', 'symbols', 'timeframes', 'jobs', 'since', 'resume'],
+  unsubscribe: ['type', 'id', 'channels', 'symbols', 'timeframes', 'jobs'],
   ping: ['type', 'id'],
   replay: ['type', 'id', 'channels', 'symbols', 'timeframes', 'from', 'to', 'speed'],
   pause: ['type', 'id'],
@@ -75,9 +84,10 @@ const FIELDS: Readonly<Record<(typeof TYPES)[number], readonly string[]>> = {
 }
 
 /** The keys of a selection. */
-export function keysOf({ channels, symbols, timeframes }: Selection): Set<string> {
+export function keysOf({ channels, symbols, timeframes, jobs = ['*'] }: Selection): Set<string> {
   const keys = channels.flatMap((channel) => {
     if (channel === 'feed') return [FEED_KEY]
+    if (channel === 'runs') return jobs.map(runsKey)
     if (channel === 'trades') return symbols.map(tradesKey)
     return symbols.flatMap((symbol) =>
       timeframes.map((timeframe) => seriesKey(channel, symbol, timeframe))
@@ -125,6 +135,11 @@ export function readRequest(text: string, nowMs: number): RequestReading {
   if (sinceMs !== undefined && resume !== undefined) {
     problems.push({ field: 'since', message: 'since and resume are given, expected one of them' })
   }
+  const start = sinceMs !== undefined ? 'since' : resume !== undefined ? 'resume' : undefined
+  if (start !== undefined && selection?.channels.join() === 'runs') {
+    const message = `${start} is given for runs alone, which begin with the newest ones, expected it with another channel`
+    problems.push({ field: start, message })
+  }
   if (problems.length > 0 || selection === undefined) return { id, problems }
   return { request: { type, id, selection, sinceMs, resume } }
 }
@@ -151,7 +166,7 @@ function readReplay(
   if (problems.length > 0 || replayId === undefined || fromMs === undefined || !speed)
     return { id, problems }
   const timeframes = [...new Set(selection.timeframes)]
-  const own = { ...selection, timeframes }
+  const own = { channels: selection.channels, symbols: selection.symbols, timeframes }
   return { request: { type: 'replay', id: replayId, selection: own, fromMs, toMs, speed } }
 }
 
@@ -208,7 +223,7 @@ function readSelection<T extends Channel>(
   if (channels.length === 0) {
     problems.push({ field: 'channels', message: `channels is empty, expected ${known.join(', ')}` })
   }
-  const needsSymbols = channels.some((channel) => channel !== 'feed')
+  const needsSymbols = channels.some((channel) => channel !== 'feed' && channel !== 'runs')
   const symbols = fields['symbols'] === '*' ? ['*'] : readTexts(fields, 'symbols', problems)
   if (needsSymbols && symbols.length === 0) {
     problems.push({
@@ -239,8 +254,32 @@ function readSelection<T extends Channel>(
   return {
     channels: known.filter((channel) => channels.includes(channel)),
     symbols: symbols.includes('*') ? ['*'] : symbols,
-    timeframes
+    timeframes,
+    ...readJobs(fields, channels, problems)
   }
+}
+
+/** The jobs whose runs are asked for. */
+function readJobs(
+  fields: Fields,
+  channels: readonly string[],
+  problems: RequestProblem[]
+): Pick<Selection, 'jobs'> {
+  const named = fields['jobs'] === '*' ? ['*'] : readTexts(fields, 'jobs', problems)
+  const problem = (message: string): void => void problems.push({ field: 'jobs', message })
+  if (!channels.includes('runs')) {
+    if (named.length > 0) problem('jobs is given without the channel runs, expected it in channels')
+    return {}
+  }
+  if (named.length === 0 || named.includes('*')) return { jobs: ['*'] }
+  if (named.length > MAX_JOBS) {
+    problem(`jobs has ${named.length}, expected ${MAX_JOBS} at most, or *`)
+  }
+  for (const job of named.slice(0, MAX_JOBS)) {
+    if (BATCH_NAME.test(job)) continue
+    problem(`jobs has '${printable(shortened(job))}', expected ${BATCH_NAME_RULE}, or *`)
+  }
+  return { jobs: [...new Set(named)] }
 }
 
 /** A list of texts; one text counts as a list of one, or of several between commas. */

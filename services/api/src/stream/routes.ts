@@ -4,6 +4,7 @@ import type { ServiceContext } from '@tapedeck/service'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Reader } from '../reader.ts'
+import type { runRows } from '../routes/batch.ts'
 import { ERRORS, sendProblems, sendRefusal } from '../http.ts'
 import { TOKEN_PROTOCOL } from '../access/route-access.ts'
 import { OWN_FORMAT, type Format, type Outlet } from './client.ts'
@@ -14,6 +15,7 @@ import type { Horizons } from '../replay/stored-rows.ts'
 import type { LiveHub } from './hub.ts'
 import { readRequest } from './messages.ts'
 import { MAX_KEYS, StreamSession, type SessionTools } from './session.ts'
+import { MOST_RUNS, RunWatch } from './runs.ts'
 import { MAX_SNAPSHOT_ROWS } from './snapshot.ts'
 import { HEARTBEAT_MS, Subscribers } from './subscribers.ts'
 
@@ -26,6 +28,7 @@ const LIMITS = {
   waitingRequests: 100,
   subscriptions: MAX_KEYS,
   snapshotRows: MAX_SNAPSHOT_ROWS,
+  snapshotRuns: MOST_RUNS,
   /** Replays of one client at the same time. */
   replays: MOST_REPLAYS.ofClient
 } as const
@@ -43,11 +46,17 @@ interface StreamConfig {
   readonly forecasts: Horizons
 }
 
+/** What the api reads from the database for the stream. */
+interface StreamSources {
+  readonly reader: Reader
+  readonly rowsOf: ReturnType<typeof runRows>
+}
+
 /** Adds the stream as WebSocket and as server-sent events. */
 export function addStreamRoutes(
   app: FastifyInstance,
   hub: LiveHub | undefined,
-  reader: Reader,
+  { reader, rowsOf }: StreamSources,
   config: StreamConfig,
   context: ServiceContext,
   clock: Clock = systemClock
@@ -63,11 +72,12 @@ export function addStreamRoutes(
     })
     return
   }
-  const subscribers = new Subscribers(hub, context.metrics, clock)
+  const runs = new RunWatch(reader, rowsOf, context, clock)
+  const subscribers = new Subscribers(hub, runs, context.metrics, clock)
   context.defer(() => subscribers.close())
   const { signal } = context
   const [horizons, replays] = [config.forecasts, new ReplayPlaces()]
-  const tools: SessionTools = { hub, subscribers, reader, clock, signal, horizons, replays }
+  const tools: SessionTools = { hub, runs, subscribers, reader, clock, signal, horizons, replays }
   void app.register(websocket, {
     options: { maxPayload: LIMITS.messageBytes, handleProtocols: protocolOf }
   })
@@ -99,6 +109,9 @@ const SCHEMAS = {
       channels: Type.String({ description: `a list with commas of ${CHANNELS.join(', ')}` }),
       symbols: Type.Optional(Type.String({ description: 'a list with commas, or *' })),
       timeframes: Type.Optional(Type.String({ description: 'a list with commas', default: '1m' })),
+      jobs: Type.Optional(
+        Type.String({ description: 'of runs: a list with commas, or *', default: '*' })
+      ),
       since: Type.Optional(
         Type.String({ description: 'send first what is stored since then: epoch ms or ISO 8601' })
       ),

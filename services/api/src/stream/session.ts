@@ -13,7 +13,7 @@ import type { RequestProblem } from '../query.ts'
 import { Replays, type ReplayPlaces } from '../replay/replays.ts'
 import type { Horizons } from '../replay/stored-rows.ts'
 import { StreamClient, type Exclusion, type Outlet } from './client.ts'
-import type { StreamEvent } from './events.ts'
+import { isRunsKey, runsKey, type StreamEvent } from './events.ts'
 import type { LiveHub } from './hub.ts'
 import {
   keysOf,
@@ -23,11 +23,13 @@ import {
   type Unsubscribe
 } from './messages.ts'
 import type { LogPositions, ResumePoint } from './positions.ts'
+import type { RunWatch } from './runs.ts'
 import { readSnapshot } from './snapshot.ts'
 import type { Subscribers } from './subscribers.ts'
 
 export interface SessionTools {
   readonly hub: LiveHub
+  readonly runs: RunWatch
   readonly subscribers: Subscribers
   readonly reader: Reader
   readonly clock: Clock
@@ -40,6 +42,8 @@ export interface SessionTools {
 export const MAX_KEYS = 5000
 /** Rows of a snapshot in one message. */
 const ROWS_A_MESSAGE = 500
+/** The same of runs, which are larger. */
+const RUNS_A_MESSAGE = 20
 /** How long a subscription waits for the broker, and for the consumer to store what the stream no longer keeps. */
 const WAIT_LIMIT_MS = 15_000
 const WAIT_POLL_MS = 100
@@ -114,11 +118,12 @@ export class StreamSession {
     this.#say({ type: 'unsubscribed', id, keys: this.#client.keys.size })
   }
 
-  /** Subscribes: first what was stored or what came since, then what comes. */
+  /** Subscribes: first the newest runs, what was stored or what came since, then what comes. */
   async #subscribe(request: Subscribe): Promise<void> {
     const { id, selection, sinceMs, resume } = request
     const { clock } = this.#tools
-    const keys = keysOf(selection)
+    const all = keysOf(selection)
+    const keys = new Set([...all].filter((key) => !isRunsKey(key)))
     const before = this.#client.keys
     const known = [...keys].filter((key) => before.has(key))
     const isFromBefore = sinceMs !== undefined || resume !== undefined
@@ -127,17 +132,34 @@ export class StreamSession {
       this.#refuse(id, [{ field: sinceMs === undefined ? 'resume' : 'since', message }])
       return
     }
-    if (before.size + keys.size > MAX_KEYS) {
-      const message = `${before.size + keys.size} symbols and timeframes found, expected ${MAX_KEYS} at most, or *`
+    if (before.size + all.size > MAX_KEYS) {
+      const message = `${before.size + all.size} symbols and timeframes found, expected ${MAX_KEYS} at most, or *`
       this.#refuse(id, [{ field: 'symbols', message }])
       return
     }
-    await this.#begun()
+    const isOfRuns = selection.channels.includes('runs')
+    const isOfRunsAlone = isOfRuns && keys.size === 0
+    // Runs come from the database, also while the broker is away.
+    if (!isOfRunsAlone) await this.#begun()
     this.#client.isJoining = true
     this.#say({ type: 'subscribed', id, ...selection, time: clock.now() })
-    if (resume !== undefined) await this.#resume(id, keys, resume)
+    if (isOfRuns) await this.#joinRuns(id, selection.jobs ?? ['*'])
+    if (isOfRunsAlone) this.#say({ type: 'live', id })
+    else if (resume !== undefined) await this.#resume(id, keys, resume)
     else if (sinceMs !== undefined) await this.#snapshot(request, keys, sinceMs)
     else this.#goLive(id, keys, undefined)
+  }
+
+  /** Sends the newest runs, then begins to send those that change. */
+  async #joinRuns(id: Subscribe['id'], jobs: readonly string[]): Promise<void> {
+    const { runs, clock } = this.#tools
+    await runs.join(jobs, (rows) => {
+      if (!this.#isOpen) return
+      this.#client.add(new Set(jobs.map(runsKey)), undefined, clock.now())
+      for (let at = 0; at < rows.length; at += RUNS_A_MESSAGE) {
+        this.#say({ type: 'snapshot', id, runs: rows.slice(at, at + RUNS_A_MESSAGE) })
+      }
+    })
   }
 
   async #resume(

@@ -62,6 +62,21 @@ describe('StreamClient', () => {
     assert.ok(client.partOf(aBarEvent('b', 2, { offset: 21 }), bars))
   })
 
+  it('knows whether it wants runs, and whether they are all that it wants', () => {
+    const { client } = aClient()
+    const wants = (): boolean[] => [client.wantsRuns, client.wantsOnlyRuns]
+    assert.deepEqual(wants(), [false, false])
+    client.add(new Set(['runs|*']), undefined, 0)
+    assert.deepEqual(wants(), [true, true])
+    client.add(new Set(['feed']), { ...NOTHING, through: new Map([[0, 20]]) }, 0)
+    assert.deepEqual(wants(), [true, false])
+    const run = anEvent({ channel: 'runs', keys: ['runs|load', 'runs|*'], id: 'load@1' })
+    assert.deepEqual(client.partOf(run, undefined), run)
+    client.remove(['runs|*'])
+    assert.deepEqual(wants(), [false, false])
+    assert.equal(client.partOf(run, undefined), undefined)
+  })
+
   it('shares texts with clients of equal subscriptions, once no exclusion holds', () => {
     const [a, b] = [aClient().client, aClient().client]
     a.add(new Set(['trades|AAPL', 'feed']), undefined, 0)

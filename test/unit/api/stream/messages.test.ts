@@ -73,6 +73,33 @@ describe('readRequest()', () => {
     ])
   })
 
+  it('reads a subscription to runs, of every job or of some', () => {
+    const keys = (message: object): string[] => {
+      const { request } = read({ type: 'subscribe', ...message }) as {
+        request: { selection: Parameters<typeof keysOf>[0] }
+      }
+      return [...keysOf(request.selection)]
+    }
+    assert.deepEqual(keys({ channels: ['runs'] }), ['runs|*'])
+    assert.deepEqual(keys({ channels: 'runs', jobs: 'load,nightly' }), [
+      'runs|load',
+      'runs|nightly'
+    ])
+    assert.deepEqual(keys({ channels: ['feed', 'runs'], jobs: '*', since: 1 }), ['feed', 'runs|*'])
+    const runs = { type: 'subscribe', channels: ['runs'] }
+    assert.deepEqual(problemsOf({ ...runs, since: 1 }), [
+      'since is given for runs alone, which begin with the newest ones, expected it with another channel'
+    ])
+    assert.match(problemsOf({ ...runs, resume: 'ab.1..' })[0] ?? '', /^resume is given for runs/)
+    assert.match(
+      problemsOf({ ...runs, jobs: ['A b'] })[0] ?? '',
+      /^jobs has 'A b', expected a name/
+    )
+    assert.deepEqual(problemsOf({ type: 'subscribe', channels: ['feed'], jobs: ['load'] }), [
+      'jobs is given without the channel runs, expected it in channels'
+    ])
+  })
+
   it('takes since or resume, not both', () => {
     const both = { type: 'subscribe', channels: 'feed', since: 1, resume: 'ab.1..' }
     assert.deepEqual(problemsOf(both), ['since and resume are given, expected one of them'])
