@@ -4,10 +4,16 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import {
+  cancelRun,
+  claimTaskRun,
+  commitTaskRun,
   createRun,
   findRun,
   findRunRequests,
+  fulfilRunRequest,
   registerSchedules,
+  releaseWaiting,
+  startRun,
   type Database
 } from '@tapedeck/mongo'
 import type { Browser, Page } from 'playwright-core'
@@ -17,10 +23,14 @@ import { eventually } from '../../support/eventually.ts'
 import { publishReport } from '../../support/lake-report.ts'
 import { ownDatabase } from '../../support/own-database.ts'
 import { OwnScope } from '../../support/scope.ts'
+import { forwardTcp } from '../../support/tcp-proxy.ts'
+import { until } from '../../support/until.ts'
 import { runningApi, untilReady } from './running-api.ts'
 
 const options = { timeout: 280_000 }
 const API_TOKEN = 'a-token-for-writing'
+/** A page that asks does so more often. */
+const QUIET_MS = 2500
 const DESKTOP = { width: 1440, height: 900 }
 const PHONE = { width: 390, height: 844 }
 /** Set: the pictures of the documents are taken again. */
@@ -98,6 +108,7 @@ describe('the page of the batch side', options, () => {
   let browser: Browser
   let database: Database
   let url: string
+  let config: Awaited<ReturnType<typeof ownDatabase>>['config']
 
   before(async () => {
     browser = await openBrowser(scope)
@@ -108,8 +119,10 @@ describe('the page of the batch side', options, () => {
     const api = await runningApi(scope, {
       uri: own.config.uri,
       database: own.config.database,
-      more: { API_TOKEN, LAKE_DIR: lakeDir }
+      // No broker answers there: runs come by the stream all the same.
+      more: { API_TOKEN, LAKE_DIR: lakeDir, KAFKA_BROKERS: '127.0.0.1:9' }
     })
+    config = own.config
     url = api.url
     await untilReady(api.get)
     const nightly = { job: 'nightly', schedule: 'nightly', cause: 'schedule' } as const
@@ -177,8 +190,9 @@ describe('the page of the batch side', options, () => {
     run: string,
     {
       viewport = DESKTOP,
-      colorScheme = 'light'
-    }: { viewport?: typeof DESKTOP; colorScheme?: 'light' | 'dark' } = {}
+      colorScheme = 'light',
+      at = url
+    }: { viewport?: typeof DESKTOP; colorScheme?: 'light' | 'dark'; at?: string } = {}
   ) {
     const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' })
     t.after(() => context.close())
@@ -188,7 +202,7 @@ describe('the page of the batch side', options, () => {
     page.on('console', (message) => {
       if (message.type() === 'error') complaints.push(message.text())
     })
-    await page.goto(`${url}/batch#${encodeURIComponent(run)}`)
+    await page.goto(`${at}/batch#${encodeURIComponent(run)}`)
     await says(page, '#run-title', new RegExp(run.replaceAll('.', '\\.')))
     return { page, complaints }
   }
@@ -243,7 +257,7 @@ describe('the page of the batch side', options, () => {
     await page.locator('#run-graph [data-task="audit"]').click()
     await says(page, '#task-list details[open]', /volume 1200 stored/)
 
-    // Tab reaches one task; arrows go through the others, and their focus outlives the polls.
+    // Tab reaches one task; arrows go through the others, and their focus outlives what is drawn again.
     await page.locator('#run-graph [tabindex="0"]').focus()
     await page.keyboard.press('ArrowRight')
     const focused = () =>
@@ -254,7 +268,10 @@ describe('the page of the batch side', options, () => {
     assert.equal(await page.locator('#run-graph [tabindex="0"]').count(), 1)
     await page.keyboard.press('ArrowLeft')
     assert.match((await focused()) ?? '', /audit|forecasts/)
-    await page.waitForResponse((answer) => answer.url().includes('/batch/runs/'))
+    await Promise.all([
+      page.waitForResponse((answer) => answer.url().includes('/batch/runs/')),
+      page.evaluate("dispatchEvent(new Event('visibilitychange'))")
+    ])
     assert.match((await focused()) ?? '', /audit|forecasts/)
     assert.deepEqual(complaints, [])
   })
@@ -289,6 +306,73 @@ describe('the page of the batch side', options, () => {
       assert.deepEqual(await violations(page), [])
       assert.deepEqual(complaints, [])
     }
+  })
+
+  it('shows what changes without asking for the list, and asks for a run once a change', async (t) => {
+    await createRun(database, aRun('told@1'))
+    // One that waits is asked about: the stream does not tell that it is refused.
+    for (const { _id } of await findRunRequests(database, 10)) await fulfilRunRequest(database, _id)
+    const { page, complaints } = await open(t, 'told@1')
+    await says(page, '#connection', /^live$/)
+    await says(page, '#run-badge', /queued/i)
+    const asked: string[] = []
+    let askedMs = performance.now()
+    page.on('request', (request) => {
+      askedMs = performance.now()
+      asked.push(new URL(request.url()).pathname)
+    })
+    await until('the page asks nothing', () => performance.now() - askedMs > QUIET_MS)
+    asked.length = 0
+    const ofRuns = (): string[] => asked.filter((one) => one.startsWith('/api/v1/batch/runs'))
+    await createRun(database, aRun('told@2', { job: 'other' }))
+    await says(page, '#run-list', /other\s+queued/i)
+    await page.locator('#run-job').selectOption('other')
+    await cancelRun(database, 'told@2')
+    await says(page, '#run-list', /^other\s+cancelled[^]*$/i)
+    // The choice of a job was asked for, nothing else.
+    const lists = ofRuns().filter((one) => one.endsWith('/runs'))
+    assert.equal(lists.length, 1)
+
+    asked.length = 0
+    const tail = 'the last words of extract'
+    await releaseWaiting(database, { run: 'told@1', round: 0 }, ['extract'], 'ready')
+    const claim = { id: 'told@1/extract', attempt: 1, owner: 'worker/1' }
+    await claimTaskRun(database, claim, 60_000)
+    await startRun(database, 'told@1')
+    await says(page, '#run-badge', /running/i)
+    await says(page, '#run-text', /extract +running/)
+    const result = { exitCode: 0, output: null, tail, error: null }
+    await commitTaskRun(database, claim, result, null)
+    await page.locator('#task-list summary', { hasText: 'extract' }).click()
+    await says(page, '#task-list details[open] pre', new RegExp(tail))
+    const ofRun = `/api/v1/batch/runs/${encodeURIComponent('told@1')}`
+    assert.ok(ofRuns().every((one) => one === ofRun))
+    assert.ok(ofRuns().length <= 4, ofRuns().join(' '))
+    assert.deepEqual(complaints, [])
+  })
+
+  it('asks while the stream is away, and is live again with it', async (t) => {
+    await createRun(database, aRun('asked@1', { job: 'asked' }))
+    const { port } = new URL(url)
+    const proxy = await forwardTcp(t, { host: '127.0.0.1', port: Number(port) })
+    const { page } = await open(t, 'asked@1', { at: `http://127.0.0.1:${proxy.port}` })
+    await says(page, '#connection', /^live$/)
+    await proxy.close()
+    await cancelRun(database, 'asked@1')
+    await proxy.reopen()
+    await says(page, '#run-badge', /cancelled/i)
+    await says(page, '#connection', /^live$/)
+
+    // An api without a broker has no stream.
+    const { uri, database: name } = config
+    const plain = await runningApi(t, { uri, database: name })
+    await untilReady(plain.get)
+    await createRun(database, aRun('asked@2', { job: 'asked' }))
+    const other = await open(t, 'asked@2', { at: plain.url })
+    await says(other.page, '#connection', /^up to date$/)
+    await cancelRun(database, 'asked@2')
+    await says(other.page, '#run-badge', /cancelled/i)
+    await says(other.page, '#run-list', /asked\s+cancelled/i)
   })
 
   it('links the report of a run, which loads and runs nothing', async (t) => {

@@ -1,15 +1,21 @@
+import { openStream, type RunRow } from '@tapedeck/client'
 import { ApiError, ask, persistently, sendChange } from './api.ts'
 import { $, html, setText, typed } from './dom.ts'
 import { agoText, momentText } from './format.ts'
 import { RunGraph, type ShownTask } from './graph.ts'
+import { KnownRuns, withRow } from './known-runs.ts'
 import type { BatchRun, ReportList, RunAccount, RunList, ScheduleList } from './rows.ts'
 import { askToken, forgetToken, keepToken, setUpToken, storedToken } from './token.ts'
 
 /**
- * How often the page asks, ms; a hidden one asks nothing. What has not changed is answered by 304 without a body
- * (docs/adr/0055-the-page-of-runs-asks.md).
+ * How often the page asks without the stream, ms; a hidden one asks nothing. With it the page asks for the run on show when
+ * that has changed, and for schedules and reports a while after any has (docs/adr/0058-runs-come-by-the-stream.md).
  */
 const EVERY_MS = { active: 1000, quiet: 3000, rarely: 10_000 } as const
+/** The api shares answers for 250 ms: one that is asked for later has what the stream told. */
+const FRESH_MS = 300
+/** Durations on show are of the present second. */
+const TICK_MS = 1000
 const MOST_RUNS = 100
 const MOST_REPORTS = 30
 const WHY_TOKEN = 'Starting and stopping runs needs a token of the api with scope write.'
@@ -20,8 +26,21 @@ let needsOtherToken = false
 /** Tasks whose details are open. */
 const open = new Set<string>()
 const graph = new RunGraph($('run-graph'), openTask)
-/** Whether a run on show is not over. */
-let isActive = true
+const known = new KnownRuns(MOST_RUNS)
+/** The run on show. */
+let account: RunAccount | undefined
+/** Whether the stream tells of changes. */
+let isLive = false
+/** Whether list and run on show are to be asked for at the next turn. */
+let isBehind = true
+/** When schedules and reports are to be asked for, and when they were, of performance.now(). */
+let rare = { dueMs: 0, askedMs: -Infinity }
+/** The next occurrence of a schedule, epoch ms. */
+let occursMs = Infinity
+/** Numbers of requests: an answer that comes after that of a later request is not shown. */
+const asked = { runs: 0, run: 0 }
+const shown = { runs: 0, run: 0 }
+let askTimer: ReturnType<typeof setTimeout> | undefined
 
 setUpToken()
 setUpForm()
@@ -29,19 +48,76 @@ setText($('zone'), `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}
 for (const id of ['run-job', 'run-state']) $(id).addEventListener('change', () => void showRuns())
 $('stop').addEventListener('click', () => void stop())
 addEventListener('hashchange', () => choose(decodeURIComponent(location.hash.slice(1))))
+addEventListener('visibilitychange', () => {
+  isBehind = true
+  rare.dueMs = 0
+})
+void followStream()
 void follow()
 
 async function follow(): Promise<never> {
-  for (let rareMs = -Infinity; ;) {
-    if (!document.hidden) {
-      const isDue = performance.now() - rareMs >= EVERY_MS.rarely
-      if (isDue) rareMs = performance.now()
-      const rare = isDue ? [showSchedules(), showReports()] : []
-      await Promise.all([showRuns(), showRun(), ...rare])
+  for (let askedMs = -Infinity; ; await new Promise((resolve) => setTimeout(resolve, TICK_MS))) {
+    if (document.hidden) continue
+    const nowMs = performance.now()
+    const isActive = !isLive && (known.isActive || known.isWaiting)
+    const isTurn = nowMs - askedMs >= (isActive ? EVERY_MS.active : EVERY_MS.quiet)
+    // The stream does not tell that a request for a run was refused.
+    const isDue = isBehind || (isTurn && (!isLive || known.isWaiting))
+    const isPast = isLive ? nowMs >= rare.dueMs || Date.now() > occursMs + TICK_MS : true
+    const isRareDue = rare.dueMs === 0 || (isPast && nowMs - rare.askedMs >= EVERY_MS.rarely)
+    const work: Promise<void>[] = []
+    if (isDue) {
+      isBehind = false
+      askedMs = nowMs
+      work.push(showRuns())
     }
-    const waitMs = isActive ? EVERY_MS.active : EVERY_MS.quiet
-    await new Promise((resolve) => setTimeout(resolve, waitMs))
+    if (isRareDue) {
+      rare = { dueMs: Infinity, askedMs: nowMs }
+      work.push(showSchedules(), showReports())
+    }
+    // A report may be listed later than its run ends.
+    if (isDue || isRareDue) work.push(showRun())
+    await Promise.all(work)
+    if (!isDue && known.isActive) drawRuns()
+    if (work.length === 0 && account?.run.endedAt === null) drawRun()
   }
+}
+
+async function followStream(): Promise<void> {
+  try {
+    const asking = { channels: ['runs'], token: storedToken(), onStatus: noteStream } as const
+    for await (const { runs } of openStream(location.origin, asking)) {
+      if (runs !== undefined) takeRuns(runs)
+    }
+  } catch {
+    // The token is refused: asking says so.
+    isLive = false
+  }
+}
+
+function noteStream(isConnected: boolean): void {
+  isLive = isConnected
+  if (!isConnected) return
+  setConnection(true)
+  // It begins with the newest runs: others may have changed before.
+  isBehind = true
+}
+
+/** Shows what the stream tells; the output of a task that has ended is asked for. */
+function takeRuns(rows: readonly RunRow[]): void {
+  known.told(rows)
+  offerJobs(rows)
+  drawRuns()
+  rare.dueMs = Math.min(rare.dueMs, performance.now() + EVERY_MS.rarely)
+  const row = rows.findLast(({ run }) => run === chosen)
+  if (row === undefined || account?.run.run !== chosen) return
+  account = withRow(account, row)
+  drawRun()
+  clearTimeout(askTimer)
+  askTimer = setTimeout(() => {
+    if (document.hidden) isBehind = true
+    else void showRun()
+  }, FRESH_MS)
 }
 
 function inPanel(id: string, work: () => Promise<void>): Promise<void> {
@@ -57,25 +133,36 @@ function inPanel(id: string, work: () => Promise<void>): Promise<void> {
 }
 
 function setConnection(isGood: boolean): void {
-  setText($('connection'), isGood ? 'up to date' : 'not up to date')
+  setText($('connection'), isGood ? (isLive ? 'live' : 'up to date') : 'not up to date')
   $('connection').className = isGood ? 'good' : 'bad'
 }
 
 async function showRuns(): Promise<void> {
   await inPanel('runs-panel', async () => {
-    const [job, state] = ['run-job', 'run-state'].map((id) => typed(id, HTMLSelectElement).value)
-    const { runs, requests } = await ask<RunList>('batch/runs', {
+    const number = ++asked.runs
+    const { count } = known
+    const [job = '', state = ''] = ['run-job', 'run-state'].map(
+      (id) => typed(id, HTMLSelectElement).value
+    )
+    const list = await ask<RunList>('batch/runs', {
       limit: MOST_RUNS,
       job: job === '' ? undefined : job,
       state: state === '' ? undefined : state
     })
-    offerJobs(runs)
-    replace('request-list', requests.map(requestItem))
-    replace('run-list', runs.map(runItem))
-    $('runs-empty').hidden = runs.length + requests.length > 0
-    isActive = requests.length > 0 || runs.some(({ endedAt }) => endedAt === null)
-    if (chosen === '' && runs[0] !== undefined) choose(runs[0].run)
+    if (number < shown.runs) return
+    shown.runs = number
+    known.answered(list, { job, state }, count)
+    offerJobs(known.runs)
+    drawRuns()
   })
+}
+
+function drawRuns(): void {
+  const { runs, requests } = known
+  replace('request-list', requests.map(requestItem))
+  replace('run-list', runs.map(runItem))
+  $('runs-empty').hidden = runs.length + requests.length > 0
+  if (chosen === '' && runs[0] !== undefined) choose(runs[0].run)
 }
 
 /** Adds jobs that are not offered yet, so that one that runs often does not hide the others. */
@@ -154,25 +241,35 @@ function choose(run: string): void {
 }
 
 async function showRun(): Promise<void> {
-  const asked = chosen
-  if (asked === '') return
+  const id = chosen
+  if (id === '') return
   await inPanel('run-panel', async () => {
-    const account = await ask<RunAccount>(`batch/runs/${encodeURIComponent(asked)}`)
-    if (asked !== chosen) return
-    const { run, tasks } = account
-    const isDrawn = graph.show(tasks.flatMap((task) => shownTask(task, tasks)))
-    $('run-text').classList.toggle('sr', isDrawn)
-    setText($('run-text'), account.graph)
-    showReportLink(run.report)
-    setText($('run-title'), run.run)
-    setText($('run-badge'), run.state)
-    $('run-badge').className = `badge ${run.state}`
-    $('run-badge').hidden = false
-    $('stop').hidden = run.endedAt !== null
-    setText($('run-error'), run.error ?? '')
-    setText($('run-facts'), factsOf(run))
-    replace('task-list', tasks.map(taskItem))
+    const number = ++asked.run
+    const { count } = known
+    const answer = await ask<RunAccount>(`batch/runs/${encodeURIComponent(id)}`)
+    if (id !== chosen || number < shown.run) return
+    shown.run = number
+    const newer = known.newerRow(id, count)
+    account = newer === undefined ? answer : withRow(answer, newer)
+    drawRun()
   })
+}
+
+function drawRun(): void {
+  if (account === undefined) return
+  const { run, tasks } = account
+  const isDrawn = graph.show(tasks.flatMap((task) => shownTask(task, tasks)))
+  $('run-text').classList.toggle('sr', isDrawn)
+  setText($('run-text'), account.graph)
+  showReportLink(run.report)
+  setText($('run-title'), run.run)
+  setText($('run-badge'), run.state)
+  $('run-badge').className = `badge ${run.state}`
+  $('run-badge').hidden = false
+  $('stop').hidden = run.endedAt !== null
+  setText($('run-error'), run.error ?? '')
+  setText($('run-facts'), factsOf(run))
+  replace('task-list', tasks.map(taskItem))
 }
 
 function showReportLink(report: string | null): void {
@@ -251,6 +348,7 @@ async function showSchedules(): Promise<void> {
   await inPanel('schedules-panel', async () => {
     const { schedules } = await ask<ScheduleList>('batch/schedules')
     offerJobs(schedules)
+    occursMs = Math.min(...schedules.flatMap(({ next }) => next))
     replace('schedule-list', schedules.map(scheduleItem))
     $('schedules-empty').hidden = schedules.length > 0
   })
@@ -333,6 +431,7 @@ async function withToken(work: (token: string) => Promise<string>): Promise<void
     setText(note, await work(token))
     keepToken(token)
     needsOtherToken = false
+    await new Promise((resolve) => setTimeout(resolve, FRESH_MS))
     await Promise.all([showRuns(), showRun()])
   } catch (error) {
     const status = error instanceof ApiError ? error.status : undefined
