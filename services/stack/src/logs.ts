@@ -89,6 +89,8 @@ const PERIOD_MS = 10_000
 const REPEAT_MS = 60_000
 const MOST_KINDS = 1000
 const LOOK_EVERY_MS = 200
+/** A service may complain of a server's end before the stack is told of it. */
+const HELD_MS = 1000
 
 /** A service's log as it grows. */
 interface FollowedLog {
@@ -115,6 +117,13 @@ export function followLog(
   let position = begin
   let rest = ''
   const print = limitedWarn(progress, `${name}: more lines are only in ${file} for a while`)
+  let held: { readonly problem: string; readonly sinceMs: number }[] = []
+  const printThrough = (ms: number): void => {
+    const due = held.filter(({ sinceMs }) => sinceMs <= ms)
+    held = held.slice(due.length)
+    if (isExplained()) return
+    for (const { problem } of due) print(`${name}: ${problem}`)
+  }
   const readOn = async (): Promise<void> => {
     for await (const piece of piecesFrom(file, position)) {
       position += piece.length
@@ -124,14 +133,17 @@ export function followLog(
         const problem = problemIn(line)
         if (problem === undefined) continue
         lastProblem = problem
-        if (!isExplained()) print(`${name}: ${problem}`)
+        if (!isExplained()) held.push({ problem, sinceMs: performance.now() })
       }
     }
   }
   let reading = Promise.resolve()
   const look = (): Promise<void> => {
     // A log that cannot be read must not end the stack.
-    reading = reading.then(readOn).catch(() => undefined)
+    reading = reading
+      .then(readOn)
+      .catch(() => undefined)
+      .then(() => printThrough(performance.now() - HELD_MS))
     return reading
   }
   const timer = setInterval(() => void look(), LOOK_EVERY_MS)
@@ -140,6 +152,7 @@ export function followLog(
     async stop() {
       clearInterval(timer)
       await look()
+      printThrough(Infinity)
     }
   }
 }

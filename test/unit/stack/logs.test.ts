@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { appendFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it } from 'node:test'
-import { limitedWarn, problemIn, searchLog } from '@tapedeck/stack/testing'
+import { followLog, limitedWarn, problemIn, searchLog } from '@tapedeck/stack/testing'
 import { temporaryFolder } from '../../support/scope.ts'
+import { until } from '../../support/until.ts'
 
 describe('problemIn()', () => {
   it('returns the message of warnings and errors, and nothing of the rest', () => {
@@ -37,6 +38,38 @@ describe('problemIn()', () => {
     assert.equal(problemIn('Error: Cannot find module x'), 'Error: Cannot find module x')
     assert.equal(problemIn('    at resolve (node:internal/modules:1:2)'), undefined)
     assert.equal(problemIn('Node.js v24.21.0'), undefined)
+  })
+})
+
+describe('followLog()', () => {
+  it('prints what is written, unless its cause becomes known right after', async (t) => {
+    const file = path.join(await temporaryFolder(t), 'producer.log')
+    await writeFile(file, '')
+    const lines: string[] = []
+    const progress = { say: () => undefined, warn: (text: string) => lines.push(text) }
+    let isExplained = false
+    const log = followLog('producer', { path: file, begin: 0 }, progress, () => isExplained)
+    const write = async (msg: string): Promise<void> => {
+      await appendFile(file, `{"level":"warn","msg":"${msg}"}\n`)
+      await until(`${msg} is read`, () => log.lastProblem() === msg)
+    }
+    // The end of the server is seen only after the complaint.
+    await write('feed disconnected')
+    isExplained = true
+    await write('connecting again')
+    await log.stop()
+    assert.deepEqual(lines, [])
+
+    isExplained = false
+    const next = followLog('producer', { path: file, begin: 0 }, progress, () => isExplained)
+    await until('it is printed', () => lines.length === 2)
+    await appendFile(file, '{"level":"error","msg":"the last word"}\n')
+    await next.stop()
+    assert.deepEqual(lines, [
+      'producer: feed disconnected',
+      'producer: connecting again',
+      'producer: the last word'
+    ])
   })
 })
 
