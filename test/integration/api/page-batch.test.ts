@@ -308,6 +308,50 @@ describe('the page of the batch side', options, () => {
     }
   })
 
+  it('links the report of a run, which loads and runs nothing', async (t) => {
+    const { page, complaints } = await open(t, 'nightly@2026-11-27T18:30:00.000Z')
+    await says(page, '#report-list', /2026-11-27/)
+    const [report] = await Promise.all([
+      page.context().waitForEvent('page'),
+      page.locator('#run-report').click()
+    ])
+    await says(report, 'h1', /The day/)
+    const colour = await report
+      .locator('h1')
+      .evaluate((one) => one.ownerDocument.defaultView?.getComputedStyle(one).color)
+    assert.equal(colour, 'rgb(1, 2, 3)')
+    assert.equal(new URL(report.url()).pathname, `/api/v1/batch/reports/${DATE}`)
+    const { headers } = await fetch(report.url())
+    const policy = headers.get('content-security-policy') ?? ''
+    for (const part of ["default-src 'none'", 'sandbox', "form-action 'none'"]) {
+      assert.ok(policy.includes(part), policy)
+    }
+    assert.doesNotMatch(policy, /script-src/)
+    assert.deepEqual(complaints, [])
+  })
+
+  it(
+    'is pictured for the documents',
+    { skip: !TAKES_PICTURES && 'TAPEDECK_PICTURES is not 1' },
+    async (t) => {
+      const pictures = [
+        ['batch-page', 'nightly@2026-11-27T18:30:00.000Z', DESKTOP, 'light'],
+        ['batch-page-dark', 'thirty@1', DESKTOP, 'dark'],
+        ['batch-page-phone', 'audit@2026-11-28', PHONE, 'dark']
+      ] as const
+      for (const [name, run, viewport, colorScheme] of pictures) {
+        const { page } = await open(t, run, { viewport, colorScheme })
+        await eventually(async () =>
+          assert.ok((await page.locator('#run-graph .task').count()) > 0, run)
+        )
+        await says(page, '#report-list', /2026-11-27/)
+        if (viewport === PHONE) await page.locator('#run-panel').scrollIntoViewIfNeeded()
+        if (run.startsWith('audit')) await page.locator('[data-task="audit"]').click()
+        await page.screenshot({ path: path.join(images, `${name}.png`) })
+      }
+    }
+  )
+
   it('shows what changes without asking for the list, and asks for a run once a change', async (t) => {
     await createRun(database, aRun('told@1'))
     // One that waits is asked about: the stream does not tell that it is refused.
@@ -374,48 +418,4 @@ describe('the page of the batch side', options, () => {
     await says(other.page, '#run-badge', /cancelled/i)
     await says(other.page, '#run-list', /asked\s+cancelled/i)
   })
-
-  it('links the report of a run, which loads and runs nothing', async (t) => {
-    const { page, complaints } = await open(t, 'nightly@2026-11-27T18:30:00.000Z')
-    await says(page, '#report-list', /2026-11-27/)
-    const [report] = await Promise.all([
-      page.context().waitForEvent('page'),
-      page.locator('#run-report').click()
-    ])
-    await says(report, 'h1', /The day/)
-    const colour = await report
-      .locator('h1')
-      .evaluate((one) => one.ownerDocument.defaultView?.getComputedStyle(one).color)
-    assert.equal(colour, 'rgb(1, 2, 3)')
-    assert.equal(new URL(report.url()).pathname, `/api/v1/batch/reports/${DATE}`)
-    const { headers } = await fetch(report.url())
-    const policy = headers.get('content-security-policy') ?? ''
-    for (const part of ["default-src 'none'", 'sandbox', "form-action 'none'"]) {
-      assert.ok(policy.includes(part), policy)
-    }
-    assert.doesNotMatch(policy, /script-src/)
-    assert.deepEqual(complaints, [])
-  })
-
-  it(
-    'is pictured for the documents',
-    { skip: !TAKES_PICTURES && 'TAPEDECK_PICTURES is not 1' },
-    async (t) => {
-      const pictures = [
-        ['batch-page', 'nightly@2026-11-27T18:30:00.000Z', DESKTOP, 'light'],
-        ['batch-page-dark', 'thirty@1', DESKTOP, 'dark'],
-        ['batch-page-phone', 'audit@2026-11-28', PHONE, 'dark']
-      ] as const
-      for (const [name, run, viewport, colorScheme] of pictures) {
-        const { page } = await open(t, run, { viewport, colorScheme })
-        await eventually(async () =>
-          assert.ok((await page.locator('#run-graph .task').count()) > 0, run)
-        )
-        await says(page, '#report-list', /2026-11-27/)
-        if (viewport === PHONE) await page.locator('#run-panel').scrollIntoViewIfNeeded()
-        if (run.startsWith('audit')) await page.locator('[data-task="audit"]').click()
-        await page.screenshot({ path: path.join(images, `${name}.png`) })
-      }
-    }
-  )
 })

@@ -77,6 +77,26 @@ describe('StreamClient', () => {
     assert.equal(client.partOf(run, undefined), undefined)
   })
 
+  it('is sent the newest row alone of each run that waited while it was slow', () => {
+    const { client, outlet, sent, deliver } = aClient()
+    const aRun = (id: string, state: string): StreamEvent => {
+      const rows = [JSON.stringify({ run: id, state })]
+      return anEvent({ channel: 'runs', keys: ['runs|load', 'runs|*'], id, rows, ids: [] })
+    }
+    client.add(new Set(['runs|*']), undefined, 0)
+    outlet.bufferedBytes = 2 ** 21
+    deliver(aRun('a', 'queued'), aRun('b', 'queued'))
+    deliver(aRun('a', 'running'))
+    deliver(aRun('a', 'failed'))
+    outlet.bufferedBytes = 0
+    assert.ok(client.catchUp(undefined))
+    const runs = [
+      { run: 'b', state: 'queued' },
+      { run: 'a', state: 'failed' }
+    ]
+    assert.deepEqual(sent, [{ type: 'data', runs }])
+  })
+
   it('shares texts with clients of equal subscriptions, once no exclusion holds', () => {
     const [a, b] = [aClient().client, aClient().client]
     a.add(new Set(['trades|AAPL', 'feed']), undefined, 0)
