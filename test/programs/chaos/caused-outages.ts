@@ -11,6 +11,30 @@ export interface CausedOutage {
 export const OUTAGE_KINDS = ['producer down', 'feed cut', 'symbol not followed'] as const
 export type OutageKind = (typeof OUTAGE_KINDS)[number]
 
+/** A trade of the topic: when it happened, and when the producer received it; epoch ms. */
+interface ReceivedTrade {
+  readonly t: number
+  readonly receivedAt: number
+}
+
+/**
+ * The outages as the producer could have seen them: what was under way when the feed was cut is still received, later on a
+ * busy machine. Trades that happened after the cut do not count, so a cut that does not hold is found all the same.
+ */
+export function afterWhatWasUnderWay(
+  outages: readonly CausedOutage[],
+  trades: readonly ReceivedTrade[]
+): readonly CausedOutage[] {
+  return outages.map((one) => {
+    if (one.kind !== 'feed cut') return one
+    const late = trades.filter(
+      ({ t, receivedAt }) => t <= one.fromMs && receivedAt > one.fromMs && receivedAt < one.toMs
+    )
+    const fromMs = late.reduce((last, { receivedAt }) => Math.max(last, receivedAt), one.fromMs)
+    return { ...one, fromMs }
+  })
+}
+
 /** The outages that a run caused. */
 export class CausedOutages {
   readonly #all: CausedOutage[] = []

@@ -8,6 +8,7 @@ import type { Findings } from './findings.ts'
 import { checkForecasts, type ForecastCheck } from './forecasts/check-forecasts.ts'
 import { FORECASTS } from './forecasts/specs.ts'
 import { ALLOWED_DELAY_MS, type Harness } from './harness.ts'
+import { afterWhatWasUnderWay } from './caused-outages.ts'
 import { readTopicTruth } from './topic-truth.ts'
 import { checkOutages, type OutageCheck } from './check-outages.ts'
 import type { Victim } from './fault-plan.ts'
@@ -73,7 +74,13 @@ export async function checkAll(
   }
   const symbols = new Set(tape.map(({ s }) => s))
   const outages = isPresent
-    ? await checkOutages(database, caused.all, [...symbols], gaps, findings)
+    ? await checkOutages(
+        database,
+        afterWhatWasUnderWay(caused.all, truth),
+        [...symbols],
+        gaps,
+        findings
+      )
     : undefined
   await ageCheckpoints(database)
   const audit = await runAudit(truth, consumerEnv, findings, signal)
