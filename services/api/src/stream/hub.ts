@@ -18,6 +18,7 @@ import {
 } from './events.ts'
 import { resumeToken, type Log, type LogPositions } from './positions.ts'
 import { RecentEvents } from './recent-events.ts'
+import { UnsentEvents } from './unsent-events.ts'
 
 /** An event with its place in its own log. */
 export interface PlacedEvent {
@@ -65,7 +66,9 @@ export class LiveHub {
   #currentByMs = Infinity
   #isReading = false
   #why = 'the broker has not answered yet'
-  #waiting: PlacedEvent[] = []
+  readonly #unsent = new UnsentEvents<PlacedEvent>(() =>
+    resumeToken({ topic: this.#topicId, positions: this.#positions })
+  )
   #isScheduled = false
   /** Reading is sent on again after this time, of performance.now(): with many clients in fewer, larger messages. */
   #pausedUntilMs = 0
@@ -114,9 +117,9 @@ export class LiveHub {
     return this.#config.kafka.topic
   }
 
-  /** From where a client that has everything so far can resume. */
+  /** From where a client that was sent everything so far can resume: before what was read and is still to be sent. */
   get resume(): string {
-    return resumeToken({ topic: this.#topicId, positions: this.#positions })
+    return this.#unsent.resume
   }
 
   listen(listener: Listener): () => void {
@@ -206,7 +209,7 @@ export class LiveHub {
 
   /** The log is another one: no position counts any more. */
   #forget(): void {
-    this.#waiting = []
+    this.#unsent.take()
     this.#positions.clear()
     this.recent.clear()
     const why = 'the topic was created again'
@@ -226,7 +229,9 @@ export class LiveHub {
       const events = this.#eventsOf(log, partition, offset, key, value)
       const place = { log, partition, offset }
       this.recent.add(place, events)
-      if (isCurrent) for (const event of events) this.#waiting.push({ event, place })
+      if (isCurrent && events.length > 0) {
+        this.#unsent.add(events.map((event) => ({ event, place })))
+      }
     }
     this.#positions.get(log)?.set(partition, nextOffset)
     const name = `${topic}/${partition}`
@@ -259,8 +264,7 @@ export class LiveHub {
 
   #deliver(): void {
     this.#isScheduled = false
-    const events = this.#waiting
-    this.#waiting = []
+    const events = this.#unsent.take()
     if (events.length === 0) return
     const { resume } = this
     const begunMs = performance.now()
