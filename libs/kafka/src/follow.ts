@@ -54,8 +54,7 @@ export function followTopics(
 ): { close(): Promise<void> } {
   const ended = new AbortController()
   const signal = AbortSignal.any([options.signal, ended.signal])
-  const groupId = `${options.clientId}-${randomBytes(6).toString('hex')}`
-  const follower = new Follower(config, options, groupId)
+  const follower = new Follower(config, options)
   const running = retry(() => follower.follow(signal), {
     delayMs,
     signal,
@@ -69,7 +68,7 @@ export function followTopics(
     async close() {
       ended.abort()
       await withTimeout(running, CLOSE_LIMIT_MS, 'Leaving').catch(() => undefined)
-      await forgetGroup(config, groupId)
+      await forgetGroup(config, follower.groupId)
     }
   }
 }
@@ -77,20 +76,26 @@ export function followTopics(
 class Follower {
   readonly #config: KafkaConfig
   readonly #options: FollowOptions
-  readonly #groupId: string
+  #groupId = ''
   /** Next offsets; empty until the topics were seen for the first time. */
   readonly #next = new Map<string, Map<number, number>>()
 
-  constructor(config: KafkaConfig, options: FollowOptions, groupId: string) {
+  constructor(config: KafkaConfig, options: FollowOptions) {
     this.#config = config
     this.#options = options
-    this.#groupId = groupId
+  }
+
+  get groupId(): string {
+    return this.#groupId
   }
 
   /** Reads until the signal aborts. @throws whatever ends the reading */
   async follow(signal: AbortSignal): Promise<void> {
     const { clientId, topics, log } = this.#options
     if (this.#next.size === 0) await this.#begin()
+    // A group of its own for each try: the former one would wait for the session of the member whose connection was lost. It
+    // holds no offsets, so the broker removes it when that session ends.
+    this.#groupId = `${clientId}-${randomBytes(6).toString('hex')}`
     const consumer = createClient(this.#config, clientId, log, 3).consumer({
       groupId: this.#groupId,
       sessionTimeout: 30_000,
@@ -99,7 +104,12 @@ class Follower {
       allowAutoTopicCreation: false,
       // New partitions are read within this time.
       metadataMaxAge: 5000,
-      retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 5 }
+      retry: {
+        initialRetryTime: 100,
+        maxRetryTime: 2000,
+        retries: 5,
+        restartOnFailure: () => Promise.resolve(false)
+      }
     })
     const failed = Promise.withResolvers<never>()
     failed.promise.catch(() => undefined)
@@ -116,7 +126,7 @@ class Follower {
     })
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#options.state(false, messageOf(payload.error))
-      if (!payload.restart) failed.reject(payload.error)
+      failed.reject(payload.error)
     })
     try {
       await consumer.connect()
