@@ -33,6 +33,7 @@ export { isObject, type Json } from './json-object.ts'
 export {
   hasEnded,
   isSame,
+  isVisible,
   processIdentity,
   takeLock,
   thisProcess,

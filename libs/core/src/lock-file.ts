@@ -50,8 +50,12 @@ export async function thisProcess(): Promise<LocatedProcess> {
 
 /** Whether a process is known to have ended. Of one that this process cannot see, nothing is known: false. */
 export async function hasEnded(other: LocatedProcess): Promise<boolean> {
-  const isVisible = other.host === hostname() && other.space === (await processSpace())
-  return isVisible && !(await isSame(other))
+  return (await isVisible(other)) && !(await isSame(other))
+}
+
+/** Whether this process can see if another one runs: it has the same machine and the same space. */
+export async function isVisible({ host, space }: LocatedProcess): Promise<boolean> {
+  return host === hostname() && space === (await processSpace())
 }
 
 /** Whether that very process still runs. */

@@ -6,7 +6,7 @@ import { newestBarStartMs, type HasBars } from './bars.ts'
 import { CollectionSpec, DURABLE, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
 import type { Owner, Ownership } from './guard.ts'
-import { optional, readable, shapeOf, shown, type ValueKind } from './shape.ts'
+import { optional, problemOf, shapeOf, shown, type ValueKind } from './shape.ts'
 import { refuseNewer, STATE_VERSION, type Versioned } from './state-version.ts'
 
 /** The process that reads a partition, and its name in the consumer group. */
@@ -232,14 +232,12 @@ const CHECKPOINT_SHAPE = shapeOf({
 function refuseDamaged(found: CheckpointDocument | null): void {
   // One without a cluster was begun by an owner that ended before it knew its log.
   if (found?.clusterId === undefined) return
-  readable('checkpoints', CHECKPOINT_SHAPE, [found], {
-    unreadable({ id, problem }) {
-      throw new TapedeckError(
-        'STATE_CORRUPT',
-        `Cannot continue checkpoint ${id}: ${problem}; put it right or remove the document, and its records are read again`
-      )
-    }
-  })
+  const problem = problemOf(found, CHECKPOINT_SHAPE, () => undefined)
+  if (problem === undefined) return
+  throw new TapedeckError(
+    'STATE_CORRUPT',
+    `Cannot continue checkpoint ${found._id}: ${problem}; put it right or remove the document, and its records are read again`
+  )
 }
 
 /** Said of a log that is shorter than it was, or has other records where it had known ones. */

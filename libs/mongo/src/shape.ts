@@ -96,7 +96,7 @@ export function orEmpty(is: 'texts'): Field {
  * is wrong: undefined when the document can be read.
  * @param note is told of values that were replaced
  */
-function problemOf(
+export function problemOf(
   document: Document,
   shape: Shape,
   note: (problem: string) => void

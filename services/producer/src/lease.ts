@@ -97,10 +97,10 @@ export class LeaseKeeper {
   async acquire(signal: AbortSignal): Promise<LeaseDocument | null> {
     const { id, log, retryMs = RETRY_MS } = this.#options
     const ttlMs = this.#ttlMs
+    const process = { owner: this.#owner, ...(await thisProcess()) }
     for (;;) {
       const askedMs = this.#monotonicMs()
       try {
-        const process = { owner: this.#owner, ...(await thisProcess()) }
         const answer = await holdLease(this.#database, id, this.#owner, ttlMs, { process })
         if (answer.isMine) {
           this.#waitsFor = undefined

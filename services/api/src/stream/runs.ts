@@ -9,6 +9,8 @@ import { runEvent, type StreamEvent } from './events.ts'
 
 /** Runs in a snapshot at most: the newest ones. */
 export const MOST_RUNS = 100
+/** Runs in one message at most: it is short enough for a client that reads slowly. */
+export const RUNS_A_MESSAGE = 20
 /** Tasks of a run in one row at most: the first ones. */
 const MOST_TASKS = 200
 /** Characters of an error in a row at most. */

@@ -23,7 +23,7 @@ import {
   type Unsubscribe
 } from './messages.ts'
 import type { LogPositions, ResumePoint } from './positions.ts'
-import type { RunWatch } from './runs.ts'
+import { RUNS_A_MESSAGE, type RunWatch } from './runs.ts'
 import { readSnapshot } from './snapshot.ts'
 import type { Subscribers } from './subscribers.ts'
 
@@ -42,8 +42,6 @@ export interface SessionTools {
 export const MAX_KEYS = 5000
 /** Rows of a snapshot in one message. */
 const ROWS_A_MESSAGE = 500
-/** The same of runs, which are larger. */
-const RUNS_A_MESSAGE = 20
 /** How long a subscription waits for the broker, and for the consumer to store what the stream no longer keeps. */
 const WAIT_LIMIT_MS = 15_000
 const WAIT_POLL_MS = 100

@@ -3,11 +3,9 @@ import { observeLatency, type Metrics } from '@tapedeck/service'
 import type { Place, StreamClient } from './client.ts'
 import type { StreamEvent } from './events.ts'
 import type { LiveHub } from './hub.ts'
-import type { RunWatch } from './runs.ts'
+import { RUNS_A_MESSAGE, type RunWatch } from './runs.ts'
 
 const CATCH_UP_MS = 50
-/** Each message is short enough for a client that reads slowly. */
-const RUNS_A_MESSAGE = 20
 /** A client that hears nothing for this long may take its connection for dead. */
 export const HEARTBEAT_MS = 10_000
 

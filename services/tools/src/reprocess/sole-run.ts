@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { repeat, TapedeckError, thisProcess } from '@tapedeck/core'
+import { isVisible, repeat, TapedeckError, thisProcess } from '@tapedeck/core'
 import { holdLease, releaseLease, type Database, type LeaseProcess } from '@tapedeck/mongo'
 
 /** The lease of the shadow collections, which one run holds at a time. */
@@ -69,11 +69,10 @@ async function acquire(database: Database, process: LeaseProcess): Promise<void>
   const { owner, process: other } = answer
   const who = other === undefined ? owner : `process ${other.pid} on host ${other.host}`
   const since = answer.since === undefined ? '' : ` since ${answer.since.toISOString()}`
-  const isVisible = other?.host === process.host && other.space === process.space
   throw new TapedeckError(
     'RUN_IN_PROGRESS',
     `Cannot reprocess: ${who} is running it${since}, expected no other run` +
-      (isVisible
+      (other !== undefined && (await isVisible(other))
         ? ''
         : ` (if that was killed, its lease expires at ${answer.expiresAt.toISOString()})`)
   )

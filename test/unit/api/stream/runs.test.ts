@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { RunWatch, ToldRuns, type StreamEvent } from '@tapedeck/api/testing'
 import { TapedeckError } from '@tapedeck/core'
 import { createContext, createLogger } from '@tapedeck/service'
+import { LOAD_RUN } from '../../../support/batch-documents.ts'
 import { TestClock } from '../../../support/test-clock.ts'
 
 type Found = Parameters<ToldRuns['differing']>
@@ -12,12 +13,8 @@ type Tasks = Found[1]
 function aRun(id: string, fields: Partial<Run> = {}): Run {
   return {
     _id: id,
-    job: 'load',
-    kind: 'sequence',
+    ...LOAD_RUN,
     state: 'running',
-    cause: 'command',
-    schedule: null,
-    occurrence: null,
     isLocal: false,
     round: 0,
     queuedAt: new Date(1000),

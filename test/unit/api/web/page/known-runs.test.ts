@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { RunRow } from '@tapedeck/client'
+import { LOAD_RUN } from '../../../../support/batch-documents.ts'
 import { KnownRuns, withRow } from '../../../../../services/api/src/web/page/known-runs.ts'
 
 const ALL = { job: '', state: '' }
@@ -8,12 +9,8 @@ const ALL = { job: '', state: '' }
 function aRow(run: string, queuedAt: number, fields: Partial<RunRow> = {}): RunRow {
   return {
     run,
-    job: 'load',
-    kind: 'sequence',
+    ...LOAD_RUN,
     state: 'running',
-    cause: 'command',
-    schedule: null,
-    occurrence: null,
     queuedAt,
     startedAt: queuedAt,
     endedAt: null,
