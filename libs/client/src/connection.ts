@@ -154,7 +154,9 @@ function protocolsWith(token: string): string[] {
   return ['tapedeck', `tapedeck.token.${base64url}`]
 }
 
+/** Resolves early when the signal aborts. */
 function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve()
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms)
     function done(): void {

@@ -93,6 +93,8 @@ class Follower {
   async follow(signal: AbortSignal): Promise<void> {
     const { clientId, topics, log } = this.#options
     if (this.#next.size === 0) await this.#begin()
+    // Nothing below would hear of it.
+    if (signal.aborted) throw new TapedeckError('ABORTED', 'Following ended')
     // A group of its own for each try: the former one would wait for the session of the member whose connection was lost. It
     // holds no offsets, so the broker removes it when that session ends.
     this.#groupId = `${clientId}-${randomBytes(6).toString('hex')}`

@@ -281,6 +281,7 @@ export function loadShared<T>(
   const { value, leave } = cache.get(key, (signal) =>
     current.run({ notes: read?.notes ?? new Map<string, number>(), signal }, load)
   )
+  if (read?.signal?.aborted === true) leave()
   read?.signal?.addEventListener('abort', leave, { once: true })
   return value
 }

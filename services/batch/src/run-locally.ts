@@ -48,6 +48,7 @@ export async function runLocally(
     cancelRun(database, id, 'stopped at the terminal').catch(() => undefined)
   }
   signal.addEventListener('abort', cancel)
+  if (signal.aborted) cancel()
   try {
     const run = await followRun(database, id, terminal, (ms) => systemClock.delay(ms))
     return run?.state === 'succeeded'

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { followTopics, Publisher } from '@tapedeck/kafka'
+import { systemClock } from '@tapedeck/core'
+import { ensureTopics, followTopics, Publisher } from '@tapedeck/kafka'
 import { ownBroker, signalTo } from '../../support/own-broker.ts'
+import { servers } from '../../support/servers.ts'
 import { until } from '../../support/until.ts'
 
 /** Shorter than the session of a member (30 s), for which a group waits when its connection was lost. */
@@ -42,5 +44,33 @@ describe('followTopics()', { timeout: 180_000 }, () => {
     await until('the next record is read', () => found.length === 2, WITHIN_MS)
     assert.deepEqual(found, ['one', 'two'])
     await follower.close()
+  })
+
+  it('leaves nothing open, whenever it is ended', async (t) => {
+    const { brokers, topic } = servers()
+    const kafka = { brokers, topic, ssl: false, sasl: undefined }
+    await ensureTopics(kafka)
+    const openSockets = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length
+    await until('other sockets are closed', () => openSockets() === 0)
+    // From before the topics are asked for until the group is joined.
+    for (const afterMs of [0, 1, 3, 10, 30, 100, 300]) {
+      const ended = new AbortController()
+      const follower = followTopics(kafka, {
+        clientId: 'test-follower',
+        topics: [topic],
+        sinceMs: Date.now(),
+        signal: ended.signal,
+        begun: () => undefined,
+        read: () => undefined,
+        moved: () => undefined,
+        state: () => undefined
+      })
+      t.after(() => follower.close())
+      await systemClock.delay(afterMs)
+      ended.abort()
+      await follower.close()
+      await until(`all is closed, ended after ${afterMs} ms`, () => openSockets() === 0)
+    }
   })
 })

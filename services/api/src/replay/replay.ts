@@ -86,6 +86,7 @@ export class Replay {
     const { signal } = this.#tools
     const leave = (): void => this.close()
     signal.addEventListener('abort', leave)
+    if (signal.aborted) leave()
     try {
       while (!this.#isOver) await this.#step()
     } catch (error) {
