@@ -34,7 +34,7 @@ const SYMBOLS: readonly number[] = [10, 100, 1000, 10_000]
 /** With fewer the heap's own noise is as large. */
 const MANY_SYMBOLS: readonly number[] = [100, 1000, 10_000]
 const RECORD_SIZES: readonly number[] = [1, 5, 10]
-/** Final bars of one run. */
+/** Final bars of one run at most; a quarter of the trades. */
 const FORECAST_BARS = 50_000
 
 /** Times the engine in every configuration and compares what they give. */
@@ -124,7 +124,11 @@ export async function runEngineSuite(options: SuiteOptions): Promise<EngineRepor
     )
   }
   say('forecasts')
-  const forecasts = measureForecasts(Math.min(shape.trades, FORECAST_BARS), options, problems)
+  const forecasts = measureForecasts(
+    Math.min(Math.ceil(shape.trades / 4), FORECAST_BARS),
+    options,
+    problems
+  )
   say('memory')
   const memory: MemoryRow[] = []
   for (const symbols of MANY_SYMBOLS) {

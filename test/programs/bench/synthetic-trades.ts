@@ -24,11 +24,14 @@ export const SYNTHETIC_OPTIONS = {
 } as const
 
 /** Reads them: 200 000 trades of 100 symbols, 5 a record, 1000 a second and seed 1 unless told. */
-export function readSyntheticOptions(given: {
-  whole(name: keyof typeof SYNTHETIC_OPTIONS, min: number, max: number): number | undefined
-}): SyntheticOptions {
+export function readSyntheticOptions(
+  given: {
+    whole(name: keyof typeof SYNTHETIC_OPTIONS, min: number, max: number): number | undefined
+  },
+  trades = 200_000
+): SyntheticOptions {
   return {
-    trades: given.whole('trades', 1, MOST) ?? 200_000,
+    trades: given.whole('trades', 1, MOST) ?? trades,
     symbols: given.whole('symbols', 1, MOST) ?? 100,
     perRecord: given.whole('per-record', 1, 10) ?? 5,
     rate: given.whole('rate', 1, MOST) ?? 1000,
