@@ -68,7 +68,7 @@ export function followTopics(
     async close() {
       ended.abort()
       await withTimeout(running, CLOSE_LIMIT_MS, 'Leaving').catch(() => undefined)
-      await forgetGroup(config, follower.groupId)
+      if (follower.groupId !== undefined) await forgetGroup(config, follower.groupId)
     }
   }
 }
@@ -76,7 +76,7 @@ export function followTopics(
 class Follower {
   readonly #config: KafkaConfig
   readonly #options: FollowOptions
-  #groupId = ''
+  #groupId: string | undefined
   /** Next offsets; empty until the topics were seen for the first time. */
   readonly #next = new Map<string, Map<number, number>>()
 
@@ -85,7 +85,8 @@ class Follower {
     this.#options = options
   }
 
-  get groupId(): string {
+  /** The last group that was read in; undefined before the first one. */
+  get groupId(): string | undefined {
     return this.#groupId
   }
 
@@ -97,9 +98,10 @@ class Follower {
     if (signal.aborted) throw new TapedeckError('ABORTED', 'Following ended')
     // A group of its own for each try: the former one would wait for the session of the member whose connection was lost. It
     // holds no offsets, so the broker removes it when that session ends.
-    this.#groupId = `${clientId}-${randomBytes(6).toString('hex')}`
+    const groupId = `${clientId}-${randomBytes(6).toString('hex')}`
+    this.#groupId = groupId
     const consumer = createClient(this.#config, clientId, log, 3).consumer({
-      groupId: this.#groupId,
+      groupId,
       sessionTimeout: 30_000,
       maxWaitTimeInMs: 500,
       minBytes: 1,

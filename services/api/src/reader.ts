@@ -164,8 +164,6 @@ export function databaseReader(
   clock: Clock = systemClock
 ): Reader {
   let database: Database | undefined
-  // Registered before the server's own closer, so that it runs after it.
-  context.defer(() => database?.close())
   let failure: unknown = new TapedeckError(
     'DATABASE_UNREACHABLE',
     'Cannot read: not connected to MongoDB yet, expected a server at MONGODB_URI'
@@ -182,7 +180,7 @@ export function databaseReader(
     database = await connectDatabase(config, options)
     context.log.info({ database: config.database }, 'connected to MongoDB')
   }
-  retry(connect, {
+  const connecting = retry(connect, {
     delayMs,
     signal: context.signal,
     clock,
@@ -192,6 +190,11 @@ export function databaseReader(
     }
   }).catch((error: unknown) => {
     if (!hasCode(error, 'ABORTED')) context.fail(error)
+  })
+  // Registered before the server's own closer, so that it runs after it.
+  context.defer(async () => {
+    await connecting
+    await database?.close()
   })
 
   async function use<T>(read: (connected: Database) => Promise<T>): Promise<T> {

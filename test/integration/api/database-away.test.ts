@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { startApi } from '@tapedeck/api'
+import { readConfig } from '@tapedeck/api/testing'
+import { systemClock } from '@tapedeck/core'
+import { createContext, createLogger } from '@tapedeck/service'
 import { openTcpProxy } from '../../support/tcp-proxy.ts'
 import { servers } from '../../support/servers.ts'
+import { until } from '../../support/until.ts'
 import { runningApi, untilReady } from './running-api.ts'
 
 const options = { timeout: 60_000 }
@@ -60,3 +65,21 @@ it(
     }
   }
 )
+
+it('leaves no connection open when it stops while it connects', options, async () => {
+  const { mongoUri, database } = servers()
+  const openSockets = (): number =>
+    process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length
+  await until('the sockets of other tests are closed', () => openSockets() === 0)
+  for (const afterMs of [0, 3, 10, 30]) {
+    const { context, stop } = createContext(createLogger('api', 'silent'))
+    await startApi(
+      readConfig({ MONGODB_URI: mongoUri, MONGODB_DB: database, API_PORT: '0' }),
+      context
+    )
+    await systemClock.delay(afterMs)
+    stop()
+    assert.equal(await context.close(), true)
+    await until(`all is closed, stopped after ${afterMs} ms`, () => openSockets() === 0)
+  }
+})
