@@ -1,8 +1,8 @@
-import { encodeTradeRecord } from '@tapedeck/domain'
+import { encodeTradeRecord, type TradeRecord } from '@tapedeck/domain'
 import { ensureTopics, Publisher, type KafkaConfig } from '@tapedeck/kafka'
-import { syntheticRecords, type SyntheticOptions } from './synthetic-trades.ts'
 
 export interface Backlog {
+  readonly trades: number
   readonly records: number
   readonly bytes: number
   readonly seconds: number
@@ -15,7 +15,7 @@ const SEND_RECORDS = 1000
 /** Fills a new topic with records as the producer writes them, before anybody reads. */
 export async function fillTopic(
   kafka: KafkaConfig,
-  shape: SyntheticOptions,
+  given: Iterable<TradeRecord>,
   partitions: number,
   say: (text: string) => void
 ): Promise<Backlog> {
@@ -32,7 +32,7 @@ export async function fillTopic(
     if (records % 20_000 === 0) say(`${records} records written`)
   }
   try {
-    for (const record of syntheticRecords(shape)) {
+    for (const record of given) {
       const { symbol, trades } = record
       bySymbol.set(symbol, (bySymbol.get(symbol) ?? 0) + trades.length)
       const outgoing = encodeTradeRecord(record)
@@ -45,5 +45,6 @@ export async function fillTopic(
   } finally {
     await publisher.close()
   }
-  return { records, bytes, seconds: (performance.now() - startedMs) / 1000, bySymbol }
+  const trades = [...bySymbol.values()].reduce((sum, count) => sum + count, 0)
+  return { trades, records, bytes, seconds: (performance.now() - startedMs) / 1000, bySymbol }
 }

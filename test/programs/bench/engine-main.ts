@@ -66,8 +66,8 @@ function table({
 }
 
 /** What a run takes unless told: the short one ends within two minutes also on a slow day of two shared cores. */
-const SHORT = { trades: 80_000, rounds: 3, warmUps: 1 }
-const LONG = { trades: 200_000, rounds: 5, warmUps: 2 }
+const SHORT = { trades: 80_000, rounds: 3, warmUps: 1, forecastBars: 20_000 }
+const LONG = { trades: 200_000, rounds: 5, warmUps: 2, forecastBars: 50_000 }
 
 const command = commandLine({
   name: 'bench:engine',
@@ -92,6 +92,7 @@ const command = commandLine({
       shape: readSyntheticOptions(given, usual.trades),
       rounds: given.whole('rounds', 1, 1000) ?? usual.rounds,
       warmUps: given.whole('warm-ups', 0, 1000) ?? usual.warmUps,
+      forecastBars: usual.forecastBars,
       tape: given.text('tape'),
       isJson: given.flag('json')
     }
@@ -100,7 +101,7 @@ const command = commandLine({
 
 await runCommand({
   ...command,
-  async run({ shape, rounds, warmUps, tape, isJson }, terminal) {
+  async run({ shape, rounds, warmUps, forecastBars, tape, isJson }, terminal) {
     setFlagsFromString('--expose-gc')
     const collectGarbage = runInNewContext('gc') as () => void
     const report = await runEngineSuite({
@@ -108,6 +109,7 @@ await runCommand({
       tape: tape === undefined ? undefined : await tapeRecords(tape, shape.trades),
       rounds,
       warmUps,
+      forecastBars,
       collectGarbage,
       say: terminal.note,
       onRun: (name, round, ns) => {

@@ -22,6 +22,8 @@ export interface SuiteOptions extends MeasureOptions {
   readonly shape: SyntheticOptions
   /** Instead of synthetic records, for everything but symbols, record sizes and memory. */
   readonly tape: readonly TradeRecord[] | undefined
+  /** Final bars of one run of the forecasts at most; never more than trades. */
+  readonly forecastBars: number
   say(text: string): void
 }
 
@@ -34,9 +36,6 @@ const SYMBOLS: readonly number[] = [10, 100, 1000, 10_000]
 /** With fewer the heap's own noise is as large. */
 const MANY_SYMBOLS: readonly number[] = [100, 1000, 10_000]
 const RECORD_SIZES: readonly number[] = [1, 5, 10]
-/** Final bars of one run at most; a quarter of the trades. */
-const FORECAST_BARS = 50_000
-
 /** Times the engine in every configuration and compares what they give. */
 export async function runEngineSuite(options: SuiteOptions): Promise<EngineReport> {
   const { shape, say } = options
@@ -125,7 +124,7 @@ export async function runEngineSuite(options: SuiteOptions): Promise<EngineRepor
   }
   say('forecasts')
   const forecasts = measureForecasts(
-    Math.min(Math.ceil(shape.trades / 4), FORECAST_BARS),
+    Math.min(shape.trades, options.forecastBars),
     options,
     problems
   )

@@ -55,19 +55,21 @@ export async function measure(
   return subjects.map(({ name }, index) => {
     const { cpu = [], wall = [] } = times[index] ?? {}
     const sorted = cpu.toSorted((a, b) => a - b)
-    const nsPerTrade = medianOf(sorted)
+    const nsPerTrade = medianOf(cpu)
     return {
       name,
       nsPerTrade: Math.round(nsPerTrade),
       minNs: Math.round(sorted[0] ?? NaN),
       maxNs: Math.round(sorted.at(-1) ?? NaN),
       tradesPerSecond: Math.round(1e9 / nsPerTrade),
-      wallNs: Math.round(medianOf(wall.toSorted((a, b) => a - b)))
+      wallNs: Math.round(medianOf(wall))
     }
   })
 }
 
-function medianOf(sorted: readonly number[]): number {
+/** The middle of the values, or the mean of the two in the middle; NaN of none. */
+export function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   const upper = sorted[middle] ?? NaN
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2

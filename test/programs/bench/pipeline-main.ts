@@ -8,10 +8,11 @@ import { servers } from '../../support/servers.ts'
 import { fillTopic, type Backlog } from './backlog.ts'
 import { onServers } from './on-servers.ts'
 import { runPipeline, type PipelineRun } from './pipeline-run.ts'
-import { readSyntheticOptions, SYNTHETIC_OPTIONS } from './synthetic-trades.ts'
+import { readSyntheticOptions, syntheticRecords, SYNTHETIC_OPTIONS } from './synthetic-trades.ts'
+import { tapeRecords } from './tape-records.ts'
 
 function table(run: PipelineRun, trades: number): string {
-  const { processes, lag } = run
+  const { processes, lag, written } = run
   const quarters = [0.25, 0.5, 0.75].map((part) => lag[Math.floor(lag.length * part)])
   const lines = [
     '',
@@ -22,6 +23,7 @@ function table(run: PipelineRun, trades: number): string {
     ...(run.resumeSeconds === undefined
       ? []
       : [`after the kill ${run.resumeSeconds.toFixed(2)} s until bars were stored again`]),
+    `written        bars ${written.provisionalBars} provisional, ${written.otherBars} final or revised; forecasts ${written.forecasts}; ${written.flushes} flushes`,
     `checkpoint     ${run.checkpointBytes} bytes`,
     `records behind ${quarters.map((point) => (point ? `${point[1]} at ${point[0]} s` : '')).join(', ')}`,
     ...processes.map(
@@ -33,19 +35,23 @@ function table(run: PipelineRun, trades: number): string {
   return `${lines.join('\n')}\n`
 }
 
-function filled({ records, bytes, seconds }: Backlog, trades: number): string {
+function filled({ trades, records, bytes, seconds }: Backlog): string {
   return (
     `filled         ${trades} trades in ${records} records of ${Math.round(bytes / records)} bytes, ` +
     `${Math.round(records / seconds)} records/s\n`
   )
 }
 
+const WHOLE_TAPE_TRADES = 1_000_000_000
+
 const command = commandLine({
   name: 'bench:pipeline',
   purpose: 'Fills a topic, then measures how fast consumers store it all in MongoDB.',
-  forms: ['-- [--trades N] [--consumers LIST] [--kill] [--json]'],
+  forms: ['-- [--trades N | --tape FILE] [--consumers LIST] [--kill] [--json]'],
   options: {
     ...SYNTHETIC_OPTIONS,
+    trades: ['text', 'N', 'trades in the topic (200000, or the whole tape)'],
+    tape: ['text', 'FILE', 'takes the trades of a recorded tape instead, .ndjson or .ndjson.gz'],
     partitions: ['text', 'N', 'of the topic (6)'],
     consumers: ['text', 'LIST', 'one run each (1,2,3)'],
     timeframes: ['text', 'LIST', "instead of the consumer's own"],
@@ -61,7 +67,11 @@ const command = commandLine({
   ],
   example: '-- --trades 50000 --consumers 1,2 --kill',
   read: (given) => ({
-    shape: readSyntheticOptions(given),
+    shape: readSyntheticOptions(
+      given,
+      given.text('tape') === undefined ? undefined : WHOLE_TAPE_TRADES
+    ),
+    tape: given.text('tape'),
     partitions: given.whole('partitions', 1, 1000) ?? 6,
     runs: (given.list('consumers') ?? ['1', '2', '3']).map(
       (text) => given.wholeOf('--consumers', text, 1, 100) ?? 1
@@ -77,16 +87,18 @@ async function main(
   given: Exclude<ReturnType<typeof command.read>, 'help'>,
   terminal: Terminal
 ): Promise<0 | 1> {
-  const { shape, timeframes, kill, profileDir } = given
-  const { trades } = shape
+  const { shape, tape, timeframes, kill, profileDir } = given
   const say = (text: string): void => terminal.note(`  ${text}`)
   const runs: PipelineRun[] = []
   const problems: string[] = []
   return onServers(async ({ processes, signal }) => {
     const { brokers, mongoUri, topic } = servers()
     const kafka = { brokers, topic, ssl: false, sasl: undefined }
-    const backlog = await fillTopic(kafka, shape, given.partitions, say)
-    terminal.write(filled(backlog, trades))
+    const records =
+      tape === undefined ? syntheticRecords(shape) : await tapeRecords(tape, shape.trades)
+    const backlog = await fillTopic(kafka, records, given.partitions, say)
+    const { trades, bySymbol } = backlog
+    terminal.write(filled(backlog))
     for (const consumers of given.runs) {
       signal.throwIfAborted()
       const { database } = servers()
@@ -98,7 +110,8 @@ async function main(
         consumers,
         kill,
         trades,
-        bySymbol: backlog.bySymbol,
+        bySymbol,
+        areAllInBars: tape === undefined,
         env: timeframes === undefined ? {} : { TIMEFRAMES: timeframes },
         servers: processes,
         profileDir,

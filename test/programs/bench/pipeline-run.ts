@@ -17,6 +17,8 @@ export interface PipelineOptions {
   readonly kill: boolean
   readonly trades: number
   readonly bySymbol: ReadonlyMap<string, number>
+  /** False for trades of which some belong in no bar. */
+  readonly areAllInBars: boolean
   readonly env: Readonly<Record<string, string>>
   readonly servers: readonly { readonly name: string; readonly pid: number }[]
   readonly profileDir: string | undefined
@@ -37,8 +39,18 @@ export interface PipelineRun extends StoredResults {
    */
   readonly resumeSeconds: number | undefined
   readonly processes: readonly ProcessCost[]
+  /** What the consumers that were not killed counted. */
+  readonly written: Written
   /** Records not yet in a checkpoint, about each half second. */
   readonly lag: readonly (readonly [seconds: number, records: number])[]
+}
+
+/** Documents that were written, each time that one was; and flushes of a partition. */
+interface Written {
+  readonly provisionalBars: number
+  readonly otherBars: number
+  readonly forecasts: number
+  readonly flushes: number
 }
 
 const STALL_LIMIT_MS = 60_000
@@ -79,6 +91,7 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineRun
     const seconds = (performance.now() - startedMs) / 1000
     const own = await costsOf(services.map(({ pid }, i) => ({ name: `consumer ${i + 1}`, pid })))
     const after = await costsOf(options.servers)
+    const written = await writtenBy(services)
     for (const service of services) await service.stop()
     const used = after.map((cost, i) => ({
       ...cost,
@@ -86,13 +99,14 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineRun
     }))
     const firstBarSeconds = watch.firstBarSeconds ?? NaN
     return {
-      ...(await readResults(database, options.bySymbol)),
+      ...(await readResults(database, options.bySymbol, options.areAllInBars)),
       consumers,
       seconds,
       firstBarSeconds,
       tradesPerSecond: Math.round(options.trades / (seconds - firstBarSeconds)),
       resumeSeconds: watch.resumeSeconds,
       processes: [...watch.dead, ...own, ...used],
+      written,
       lag: watch.lag
     }
   } finally {
@@ -212,4 +226,28 @@ async function costsOf(
 ): Promise<ProcessCost[]> {
   const costs = await Promise.all(processes.map(({ name, pid }) => processCost(name, pid)))
   return costs.filter((cost) => cost !== undefined)
+}
+
+async function writtenBy(services: readonly RunningService[]): Promise<Written> {
+  const running = await Promise.all(
+    services.map((service) =>
+      service
+        .metrics(
+          'bars_stored_total{status="provisional"}',
+          'bars_stored_total',
+          'forecasts_stored_total',
+          'flush_seconds_count'
+        )
+        .catch(() => [0, 0, 0, 0])
+    )
+  )
+  const sum = (index: number): number =>
+    running.reduce((total, counts) => total + (counts[index] ?? 0), 0)
+  const provisionalBars = sum(0)
+  return {
+    provisionalBars,
+    otherBars: sum(1) - provisionalBars,
+    forecasts: sum(2),
+    flushes: sum(3)
+  }
 }
