@@ -17,7 +17,12 @@ export {
   BATCH_QUEUE,
   clearHandled,
   ensureQueue,
+  lockQueued,
+  queueAttempts,
   queuedAmong,
+  removeQueued,
+  touchQueued,
+  type Enqueued,
   type QueuedTask
 } from './batch-queue.ts'
 export type { BarVersion } from './bar-versions.ts'

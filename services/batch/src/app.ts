@@ -1,6 +1,6 @@
 import { ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
 import { serveHealth, startWait, type ServiceContext } from '@tapedeck/service'
-import { startBeat } from './beat.ts'
+import { startBeat, type BeatOptions } from './beat.ts'
 import type { BatchConfig } from './config.ts'
 import { FLOWS } from './flows.ts'
 import { findJob, type Job } from './jobs.ts'
@@ -8,7 +8,7 @@ import { batchMetrics } from './metrics.ts'
 import { sharedQueues } from './new-run.ts'
 import { makeRequestedRuns } from './requested-runs.ts'
 import { loadSchedules, openSchedules, runningSchedules } from './schedules.ts'
-import { startWorker } from './worker.ts'
+import { startWorker, type Worker } from './worker.ts'
 
 /** Runs a worker as a service: it may start before the database. */
 export async function startBatchWorker(
@@ -23,7 +23,7 @@ async function work(
   config: BatchConfig,
   { log, metrics, defer }: ServiceContext,
   counted = batchMetrics(metrics)
-): Promise<void> {
+): Promise<Worker> {
   const worker = await startWorker({
     database,
     config,
@@ -33,6 +33,7 @@ async function work(
     metrics: counted
   })
   defer(() => worker.stop())
+  return worker
 }
 
 /** Runs a beat as a service: it may start before the database. */
@@ -46,8 +47,8 @@ export async function startBatch(config: BatchConfig, context: ServiceContext): 
   await checkSchedules(config)
   const database = await openWithHealth('batch', config, context)
   const metrics = batchMetrics(context.metrics)
-  await work(database, config, context, metrics)
-  await keepTime(database, config, context, metrics)
+  const worker = await work(database, config, context, metrics)
+  await keepTime(database, config, context, metrics, worker)
 }
 
 /** Before the database is waited for. @throws CONFIG_INVALID */
@@ -59,7 +60,8 @@ async function keepTime(
   database: Database,
   config: BatchConfig,
   { log, metrics, defer }: ServiceContext,
-  counted = batchMetrics(metrics)
+  counted = batchMetrics(metrics),
+  queue?: BeatOptions['queue']
 ): Promise<void> {
   const jobOf = (name: string): Promise<Job> => findJob(name, config.batchDir)
   const { batchDir, schedules: asked } = config
@@ -70,7 +72,8 @@ async function keepTime(
     makeDueRuns: async () =>
       (await makeScheduledRuns()) + (await makeRequestedRuns(database, jobOf)),
     log,
-    metrics: counted
+    metrics: counted,
+    queue
   })
   defer(() => beat.stop())
 }

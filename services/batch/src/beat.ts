@@ -4,7 +4,7 @@ import type { Logger } from '@tapedeck/service'
 import { adoptRuns } from './adopt-runs.ts'
 import type { BatchConfig } from './config.ts'
 import type { BatchMetrics } from './metrics.ts'
-import { openTaskQueue } from './task-queue.ts'
+import { openTaskQueue, type TaskQueue } from './task-queue.ts'
 import { tendRuns } from './tend-runs.ts'
 
 export interface BeatOptions {
@@ -14,6 +14,8 @@ export interface BeatOptions {
   readonly makeDueRuns?: () => Promise<number>
   readonly log: Pick<Logger, 'info' | 'warn'>
   readonly metrics?: BatchMetrics | undefined
+  /** The queue of a worker in this process, which then tries at once what is queued; one of its own unless given. */
+  readonly queue?: Pick<TaskQueue, 'enqueue'> | undefined
 }
 
 /** How often what was handled and left behind is cleared away. */
@@ -34,14 +36,13 @@ export async function startBeat({
   config: { leaseMs, tickMs },
   makeDueRuns = makeNone,
   log,
-  metrics
+  metrics,
+  queue: given
 }: BeatOptions): Promise<{ stop(): Promise<void> }> {
-  const queue = await openTaskQueue(database, {
-    name: 'beat',
-    concurrency: 1,
-    leaseMs,
-    pollMs: tickMs
-  })
+  const queue: Pick<TaskQueue, 'enqueue' | 'stop'> =
+    given === undefined
+      ? await openTaskQueue(database, { name: 'beat', concurrency: 1, leaseMs, pollMs: tickMs })
+      : { enqueue: (attempts) => given.enqueue(attempts), stop: () => Promise.resolve() }
   let clearedMs = performance.now()
   let isAway = false
   const tick = async (): Promise<void> => {

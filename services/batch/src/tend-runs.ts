@@ -5,13 +5,16 @@ import {
   findActiveRuns,
   findRun,
   findTaskStandings,
+  queuedAmong,
   releaseWaiting,
   type Database,
+  type Enqueued,
+  type QueuedTask,
   type RunDocument,
   type TaskStanding
 } from '@tapedeck/mongo'
 import { nextStep } from './next-step.ts'
-import type { Enqueued, TaskQueue } from './task-queue.ts'
+import type { TaskQueue } from './task-queue.ts'
 
 /** What `tendRuns` did. */
 export interface Tended {
@@ -54,7 +57,9 @@ export async function tendRuns(
     const ready = ofRun.filter(({ state }) => state === 'ready')
     attempts.push(...[...ready, ...released].map(attemptOf))
   }
-  await queue.enqueue(attempts)
+  // Most of them are queued already, at every look.
+  const queued = new Set((await queuedAmong(database, attempts)).map(keyOf))
+  await queue.enqueue(attempts.filter((attempt) => !queued.has(keyOf(attempt))))
   const nowMs = Date.now()
   // What becomes ready in this look has no time yet.
   const sinceMs = attempts.map(({ notBefore }) => notBefore?.getTime() ?? nowMs)
@@ -62,9 +67,11 @@ export async function tendRuns(
   return { lost, ended, ready: due.length, oldestReadyMs: nowMs - Math.min(nowMs, ...due) }
 }
 
+const keyOf = ({ task, attempt }: QueuedTask): string => `${task}#${attempt}`
+
 /**
- * Brings one run forward after a task of it has ended: what may begin now is queued.
- * @param ended the id of that task, which is queued again if it is to be retried
+ * Brings one run forward after tasks of it have ended: what may begin now is queued.
+ * @param ended the ids of those tasks, which are queued again if they are to be retried
  * @returns the run, if this has ended it
  * @throws DATABASE_UNREACHABLE
  */
@@ -72,11 +79,11 @@ export async function continueRun(
   database: Database,
   queue: Pick<TaskQueue, 'enqueue'>,
   run: RunDocument,
-  ended: string
+  ended: ReadonlySet<string>
 ): Promise<Pick<Tended, 'ended'>> {
   const tasks = await findTaskStandings(database, [run._id])
   const { released, end } = await takeStep(database, run, tasks)
-  const retried = tasks.filter(({ _id, state }) => _id === ended && state === 'ready')
+  const retried = tasks.filter(({ _id, state }) => ended.has(_id) && state === 'ready')
   await queue.enqueue([...retried, ...released].map(attemptOf))
   return { ended: end === undefined ? [] : [{ run, state: end }] }
 }

@@ -20,7 +20,9 @@ import {
 import type { Logger } from '@tapedeck/service'
 import { watchClaims, type ClaimWatch } from './claim-watch.ts'
 import type { BatchConfig } from './config.ts'
+import { continuations } from './continuations.ts'
 import type { Flow } from './flow.ts'
+import { KnownRuns } from './known-runs.ts'
 import type { AttemptEnd, BatchMetrics } from './metrics.ts'
 import { moduleEnv } from './module-env.ts'
 import { moduleGuard, type ModuleGuard } from './module-guard.ts'
@@ -65,24 +67,40 @@ const CALL_LIMIT_MS = 40_000
  * @throws DATABASE_UNREACHABLE when the queue cannot be opened
  */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const { database, config, queues, log } = options
+  const { database, config, queues, log, metrics } = options
   const name = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
   const queue = await openTaskQueue(database, { ...config, name })
   const guard = moduleGuard(config.dataDir, config.env)
   const stopping = new AbortController()
   const working = new Set<Promise<void>>()
   const claimWatch = watchClaims(database)
-  const parts = { ...options, queue, guard, claimWatch, stopping: stopping.signal }
-  let claims = 0
-  await queue.start(queues, async (task, touch) => {
-    const claim = { id: task.task, attempt: task.attempt, owner: `${name}/${++claims}` }
-    const work = runTask(claim, touch, parts).catch((error: unknown) => {
-      // The lease ends, and the beat queues the task again.
-      log.warn({ task: task.task, reason: messageOf(error) }, 'task given up')
+  const goOn = continuations(async (run: RunDocument, ended) => {
+    const step = (): ReturnType<typeof continueRun> => continueRun(database, queue, run, ended)
+    const went = await patiently(step, stopping.signal)
+    metrics?.ended(went)
+  })
+  const track = async (task: string, work: Promise<void>): Promise<void> => {
+    const tracked = work.catch((error: unknown) => {
+      // The beat finds what was not done: a lease that ends, or a run that can go on.
+      log.warn({ task, reason: messageOf(error) }, 'task given up')
     })
-    working.add(work)
-    await work
-    working.delete(work)
+    working.add(tracked)
+    await tracked
+    working.delete(tracked)
+  }
+  const parts = {
+    ...options,
+    guard,
+    claimWatch,
+    knownRuns: new KnownRuns(),
+    // The next task takes the place of the one that has ended meanwhile.
+    onCommitted: (run: RunDocument, task: string) => void track(task, goOn(run, task)),
+    stopping: stopping.signal
+  }
+  let claims = 0
+  await queue.start(queues, (task, touch) => {
+    const claim = { id: task.task, attempt: task.attempt, owner: `${name}/${++claims}` }
+    return track(task.task, runTask(claim, touch, parts))
   })
   log.info({ worker: name, queues, concurrency: config.concurrency }, 'working')
   return {
@@ -100,9 +118,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 }
 
 interface WorkerParts extends WorkerOptions {
-  readonly queue: TaskQueue
   readonly guard: ModuleGuard
   readonly claimWatch: ClaimWatch
+  readonly knownRuns: KnownRuns
+  /** Brings the run forward. */
+  readonly onCommitted: (run: RunDocument, task: string) => void
   readonly stopping: AbortSignal
 }
 
@@ -118,7 +138,7 @@ async function runTask(
   touch: () => Promise<void>,
   parts: WorkerParts
 ): Promise<void> {
-  const { database, queue, config, claimWatch, log, metrics, stopping } = parts
+  const { database, config, claimWatch, knownRuns, onCommitted, log, metrics, stopping } = parts
   const task = await patiently(() => claimTaskRun(database, claim, config.leaseMs), stopping)
   if (task === undefined) return
   const beganMs = performance.now()
@@ -135,11 +155,14 @@ async function runTask(
     lease.lose()
   })
   try {
-    const run = await patiently(() => findRun(database, task.run), stopping)
+    const known = knownRuns.get({ _id: task.run, round: task.round })
+    const run = known ?? (await patiently(() => findRun(database, task.run), stopping))
     const spec = run && specOf(run, task.task)
     if (run === undefined || spec === undefined) return
-    if (run.state === 'queued') await patiently(() => startRun(database, run._id), stopping)
     const isOver = AbortSignal.any([stopping, lease.lost])
+    const noted = noteBeginning(run, parts)
+    // Whether that has failed counts only for a result that is to be stored.
+    noted.catch(() => undefined)
     const result = await attempt(task, run, spec, isOver, parts)
     if (isCancelled) end = 'cancelled'
     if (lease.lost.aborted) {
@@ -151,6 +174,7 @@ async function runTask(
       await releaseTaskRun(database, claim)
       return
     }
+    await noted
     const { error } = result
     const isLast = error === null || task.failures >= spec.retries
     const retryMs = isLast ? null : retryDelayOf(spec, task.failures + 1)
@@ -161,13 +185,21 @@ async function runTask(
     log.info({ task: claim.id, attempt: claim.attempt, answer, error }, 'task ended')
     if (answer !== 'committed') return
     end = error === null ? 'succeeded' : 'failed'
-    const went = await patiently(() => continueRun(database, queue, run, claim.id), stopping)
-    metrics?.ended(went)
+    onCommitted(run, claim.id)
   } finally {
     unwatch()
     lease.release()
     metrics?.attemptEnded(end, (performance.now() - beganMs) / 1000)
   }
+}
+
+/** Notes that the first task of a run has begun. */
+async function noteBeginning(
+  run: RunDocument,
+  { database, knownRuns, stopping }: Pick<WorkerParts, 'database' | 'knownRuns' | 'stopping'>
+): Promise<void> {
+  if (run.state === 'queued') await patiently(() => startRun(database, run._id), stopping)
+  knownRuns.learn({ ...run, state: 'running' })
 }
 
 function specOf({ tasks, errorHandler }: RunDocument, name: string): TaskSpec | undefined {
