@@ -6,6 +6,12 @@ const COLUMNS = 4
 /** The tasks of one run of the flow. */
 export const GRID_TASKS = STAGES * COLUMNS
 
+const LEAST_WORK_MS = 50
+const WORK_SPREAD_MS = 300
+
+/** How long a task works on average. */
+export const MEAN_WORK_MS = LEAST_WORK_MS + WORK_SPREAD_MS / 2
+
 /** A note that an attempt was begun, and by which processes. */
 export interface Begun {
   readonly _id: string
@@ -43,7 +49,7 @@ export function gridFlow(work: (task: GridTask) => Promise<void>): Flow {
             run,
             attempt,
             signal,
-            workMs: 50 + ((number * 97) % 300),
+            workMs: LEAST_WORK_MS + ((number * 97) % WORK_SPREAD_MS),
             isFailing: number % 10 === 3 && attempt === 1
           })
           return { attempt }
