@@ -78,6 +78,12 @@ const OURS = [
   'BATCH_SCHEDULES',
   'RUNS_TTL',
   'LAKE_TTL',
+  'LAKE_S3_URL',
+  'LAKE_S3_ENDPOINT',
+  'AWS_REGION',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
   'FINNHUB_REST_URL',
   'LOG_LEVEL'
 ]
@@ -196,6 +202,17 @@ describe('docker-compose.yml', () => {
         [],
         `${name} does not read these`
       )
+    }
+  })
+
+  it('puts the lake where its settings say, for the programs that write and read it', () => {
+    const names = ['LAKE_S3_URL', 'LAKE_S3_ENDPOINT', 'AWS_REGION', 'AWS_ACCESS_KEY_ID']
+    const more = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+    for (const name of ['api', 'batch']) {
+      const environment = service(name).environment ?? {}
+      for (const variable of [...names, ...more]) {
+        assert.equal(environment[variable], `\${${variable}:-}`, `${variable} of ${name}`)
+      }
     }
   })
 
