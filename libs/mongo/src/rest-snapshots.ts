@@ -1,3 +1,4 @@
+import { Double } from 'mongodb'
 import { CollectionSpec, type Has } from './collection.ts'
 import { reading, translated } from './failure.ts'
 import { readable, shapeOf, type HasReport } from './shape.ts'
@@ -49,9 +50,35 @@ const SECOND_MS = 1000
 const SETS_PRICE = ['price and volume', /open and close(?! if)/]
 const SNAPSHOT_SHAPE = shapeOf({ symbol: 'text', receivedAt: 'date' })
 
+/** When a quote was made, as far as its answer says. */
+const QUOTED_AT = {
+  $cond: [
+    { $and: [{ $isNumber: '$body.t' }, { $gt: ['$body.t', 0] }] },
+    // A date comes from a double at any size.
+    {
+      $convert: {
+        input: { $multiply: ['$body.t', new Double(SECOND_MS)] },
+        to: 'date',
+        onError: null
+      }
+    },
+    null
+  ]
+}
+
+/** A document that does not fit gets no trade, and is reported. */
+const MADE_AT = {
+  $ifNull: ['$quotedAt', { $convert: { input: '$receivedAt', to: 'date', onError: null } }]
+}
+
+interface QuoteRow extends RestSnapshotDocument {
+  readonly quotedAt: Date | null
+  readonly trades: readonly { readonly price: unknown; readonly tradedAt: Date }[]
+}
+
 /**
- * The newest quote of every symbol, in the form of Finnhub's `/quote` (`c` price, `t` seconds); symbols that the API does
- * not know (a price of 0) are left out. The second of a quote may have trades up to its end.
+ * The newest quote of every symbol, in the form of Finnhub's `/quote` (`c` price, `t` seconds), each with its trade, by one
+ * command; symbols that the API does not know (a price of 0) are left out. The second of a quote may have trades up to its end.
  * @throws DATABASE_UNREACHABLE
  */
 export function findQuotes(
@@ -59,40 +86,47 @@ export function findQuotes(
   timeoutMs: number
 ): Promise<StoredQuote[]> {
   return reading('rest_snapshots', timeoutMs, async () => {
-    // By the index: one key a symbol is read, however many quotes there are.
+    // By the indexes: one key a symbol is read of the quotes, and of the trades those from the newest to one that set a price.
     const found = await restSnapshots
-      .aggregate<RestSnapshotDocument>(
+      .aggregate<QuoteRow>(
         [
           { $match: { request: QUOTE } },
           { $sort: { request: 1, symbol: 1, receivedAt: -1 } },
           { $group: { _id: '$symbol', newest: { $first: '$$ROOT' } } },
           { $replaceRoot: { newRoot: '$newest' } },
-          { $sort: { symbol: 1 } }
+          { $sort: { symbol: 1 } },
+          { $set: { quotedAt: QUOTED_AT } },
+          {
+            $lookup: {
+              from: trades.collectionName,
+              localField: 'symbol',
+              foreignField: 'symbol',
+              let: { until: { $add: [MADE_AT, SECOND_MS] } },
+              pipeline: [
+                {
+                  $match: {
+                    $expr: { $lt: ['$tradedAt', '$$until'] },
+                    eligible: { $in: SETS_PRICE }
+                  }
+                },
+                { $sort: { tradedAt: -1 } },
+                { $limit: 1 },
+                { $project: { _id: 0, price: 1, tradedAt: 1 } }
+              ],
+              as: 'trades'
+            }
+          }
         ],
         { timeoutMS: timeoutMs }
       )
       .toArray()
     const fitting = readable('rest_snapshots', SNAPSHOT_SHAPE, found, { unreadable })
-    const quotes = fitting.flatMap(({ symbol, receivedAt, body }) => {
-      const { c: price, t } = (body ?? {}) as { readonly c?: unknown; readonly t?: unknown }
+    return fitting.flatMap(({ symbol, receivedAt, body, quotedAt, trades: [trade] }) => {
+      const { c: price } = (body ?? {}) as { readonly c?: unknown }
       if (symbol === null || typeof price !== 'number' || !(price > 0)) return []
-      const quotedAt = typeof t === 'number' && t > 0 ? new Date(t * SECOND_MS) : null
-      return [{ symbol, price, quotedAt, receivedAt }]
+      const read =
+        typeof trade?.price === 'number' ? { price: trade.price, tradedAt: trade.tradedAt } : null
+      return [{ symbol, price, quotedAt, receivedAt, trade: read }]
     })
-    return Promise.all(
-      quotes.map(async (quote): Promise<StoredQuote> => {
-        const untilMs = quote.quotedAt?.getTime() ?? quote.receivedAt.getTime()
-        const trade = await trades.findOne(
-          {
-            symbol: quote.symbol,
-            tradedAt: { $lt: new Date(untilMs + SECOND_MS) },
-            eligible: { $in: SETS_PRICE }
-          },
-          { sort: { tradedAt: -1 }, projection: { price: 1, tradedAt: 1 }, timeoutMS: timeoutMs }
-        )
-        const isRead = typeof trade?.price === 'number'
-        return { ...quote, trade: isRead ? { price: trade.price, tradedAt: trade.tradedAt } : null }
-      })
-    )
   })
 }

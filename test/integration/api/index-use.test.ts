@@ -6,6 +6,7 @@ import {
   findForecasts,
   findForecastScores,
   findLateTrades,
+  findQuotes,
   findRunsInMotion,
   findTaskStates,
   findTrades
@@ -141,4 +142,44 @@ it('the look for runs that changed examines those that may have, however many ar
       { planSummary: 'IXSCAN { state: 1, queuedAt: 1 }', docsExamined: 1, hasSortStage: false }
     ]
   )
+})
+
+it('the quotes and the trade of each are one command, which examines one of each a symbol', async (t) => {
+  const { database } = await ownDatabase(t)
+  const symbols = Array.from({ length: 20 }, (_, index) => `SYM${index}`)
+  await database.trades.insertMany(
+    symbols.flatMap((symbol) =>
+      Array.from({ length: 50 }, (_, index) => aTrade(symbol, index * 60_000))
+    )
+  )
+  // The newest quote says that it was made in the second of the thirtieth trade.
+  await database.restSnapshots.insertMany(
+    symbols.flatMap((symbol) =>
+      Array.from({ length: 10 }, (_, index) => ({
+        _id: `${symbol}-${index}`,
+        request: 'quote',
+        symbol,
+        target: '/quote',
+        receivedAt: new Date(T0_MS + 3_600_000 + index * 1000),
+        body: { c: 100 + index, t: (T0_MS + 30 * 60_000) / 1000 }
+      }))
+    )
+  )
+  await database.db.command({ profile: 2 })
+  const quotes = await findQuotes(database, TIMEOUT_MS)
+  await database.db.command({ profile: 0 })
+  assert.equal(quotes.length, 20)
+  for (const { price, trade } of quotes) {
+    assert.equal(price, 109)
+    assert.equal(trade?.tradedAt.getTime(), T0_MS + 30 * 60_000)
+  }
+  const profiles = await database.db
+    .collection<Profile & { readonly keysExamined: number }>('system.profile')
+    .find({ ns: /\.(rest_snapshots|trades)$/, op: { $in: ['query', 'command'] } })
+    .toArray()
+  assert.equal(profiles.length, 1)
+  const [{ docsExamined, keysExamined, planSummary } = assert.fail()] = profiles
+  assert.match(planSummary, /^DISTINCT_SCAN/)
+  assert.ok(docsExamined <= 2 * symbols.length, `${docsExamined} documents examined`)
+  assert.ok(keysExamined <= 4 * symbols.length, `${keysExamined} keys examined`)
 })
