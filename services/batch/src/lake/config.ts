@@ -1,6 +1,7 @@
 import {
   about,
   choice,
+  duration,
   locateServer,
   optional,
   readEnv,
@@ -41,6 +42,10 @@ export const LAKE_VARIABLES = {
     'Folder of a Spark 4, whose bin has spark-sql',
     optional(text(undefined, 'a folder')),
     'the spark-sql on PATH'
+  ),
+  SPARK_LIMIT: about(
+    'Longest run of spark-sql, which waits without an end for a cluster without free workers',
+    duration(45 * 60_000, 1000)
   )
 } as const
 
@@ -80,6 +85,8 @@ export interface SparkConfig {
   readonly home: string | undefined
   /** The address of a master; undefined for that of Spark's own configuration. */
   readonly master: string | undefined
+  /** How long a session may take. */
+  readonly limitMs: number
 }
 
 /** What a module of the lake knows of its run. */
@@ -100,7 +107,11 @@ function readLakeConfig(env: Env): LakeConfig {
     memory: values.LAKE_MEMORY,
     threads: values.LAKE_THREADS,
     ...(values.BATCH_ENGINE === 'spark' && {
-      spark: { home: values.SPARK_HOME, master: values.SPARK_MASTER }
+      spark: {
+        home: values.SPARK_HOME,
+        master: values.SPARK_MASTER,
+        limitMs: values.SPARK_LIMIT
+      }
     })
   }
 }

@@ -1,11 +1,7 @@
-import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { promisify } from 'node:util'
-import { TapedeckError, type Env } from '@tapedeck/core'
+import { lockDataDir, openGuard, TapedeckError, type ChildExit, type Env } from '@tapedeck/core'
 import type { SparkConfig } from './config.ts'
-
-const execute = promisify(execFile)
 
 /** A run as the cluster and the caller know it. */
 export interface SparkRun {
@@ -30,16 +26,22 @@ const SETTINGS = {
   'spark.sql.catalogImplementation': 'in-memory'
 } as const
 
-/** Of what Spark printed, so much is kept to find an error in. */
-const MOST_OUTPUT_BYTES = 64 * 1024 * 1024
+/** Of what Spark printed, the end in which an error is looked for, characters. */
+const KEPT_OUTPUT = 1024 * 1024
+/** A driver that is asked to end tells the cluster. */
+const STOP_LIMIT_MS = 5000
+/** What a shell answers for a program that is not there, or is none. */
+const NO_PROGRAM: readonly unknown[] = [126, 127]
 
 /**
- * Runs statements in one session of `spark-sql`, which ends at the first that fails.
- * @param folder for the script and for what Spark puts into its working folder
- * @throws SERVER_MISSING when there is no such program; ABORTED; SERVER_FAILED with the error that Spark names
+ * Runs statements in one session of `spark-sql`, which ends at the first that fails. The driver ends with this process, also
+ * when that is killed.
+ * @param folder for the script, for the record of the driver and for what Spark puts into its working folder
+ * @throws SERVER_MISSING when there is no such program; ABORTED; TIMED_OUT after the limit; SERVER_FAILED with the error that
+ * Spark names
  */
 export async function runSparkSql(
-  { home, master }: SparkConfig,
+  { home, master, limitMs }: SparkConfig,
   folder: string,
   statements: readonly string[],
   { name, env: given, signal }: SparkRun
@@ -56,23 +58,72 @@ export async function runSparkSql(
     script
   ]
   const env = { ...given, ...(home !== undefined && { SPARK_HOME: home }) }
-  const options = { cwd: folder, env, signal, maxBuffer: MOST_OUTPUT_BYTES }
-  await execute(program, args, options).catch((cause: unknown) => {
-    throw failure(program, cause, signal)
+  const limit = AbortSignal.timeout(limitMs)
+  const { exit, output } = await guarded(program, args, {
+    env,
+    folder,
+    signal: AbortSignal.any([signal, limit])
   })
+  if (exit.code === 0) return
+  if (signal.aborted) throw new TapedeckError('ABORTED', 'Spark was stopped as asked')
+  if (limit.aborted) throw tooLong(output, { limitMs, master })
+  throw failure(program, exit, output)
 }
 
-function failure(program: string, cause: unknown, signal: AbortSignal): TapedeckError {
-  if (signal.aborted) {
-    return new TapedeckError('ABORTED', 'Spark was stopped as asked', { cause })
+/** Runs a program under a guard of its own until it ends, or is ended by the signal. */
+async function guarded(
+  program: string,
+  args: readonly string[],
+  {
+    env,
+    folder,
+    signal
+  }: { readonly env: Env; readonly folder: string; readonly signal: AbortSignal }
+): Promise<{ readonly exit: ChildExit; readonly output: string }> {
+  const lock = await lockDataDir(path.join(folder, 'guard'))
+  const guard = openGuard(lock, env)
+  try {
+    let output = ''
+    const log = (piece: Buffer): void => {
+      output = (output + piece.toString('utf8')).slice(-KEPT_OUTPUT)
+    }
+    const driver = await guard.start(program, args, { env, cwd: folder, log })
+    const stop = (): void => void driver.stop(STOP_LIMIT_MS)
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
+    const exit = await driver.exited
+    signal.removeEventListener('abort', stop)
+    await driver.printed
+    return { exit, output }
+  } finally {
+    await guard.close()
+    await lock.release()
   }
-  const { code, stderr = '' } = cause as { code?: string | number; stderr?: string }
-  if (code === 'ENOENT' || code === 'EACCES') {
+}
+
+/** What Spark warns of every 15 s while no worker takes its work. */
+const NO_WORKER = 'has not accepted any resources'
+
+function tooLong(
+  output: string,
+  { limitMs, master = 'the master of spark-defaults.conf' }: Pick<SparkConfig, 'limitMs' | 'master'>
+): TapedeckError {
+  const why = output.includes(NO_WORKER)
+    ? `no worker of ${master} has taken its work, expected free workers with the cores and the memory that it asks for`
+    : 'expected fewer trades, a larger cluster or a longer SPARK_LIMIT'
+  return new TapedeckError(
+    'TIMED_OUT',
+    `spark-sql was ended after ${limitMs / 1000} s (SPARK_LIMIT): ${why}`
+  )
+}
+
+function failure(program: string, { code, how }: ChildExit, output: string): TapedeckError {
+  if (NO_PROGRAM.includes(code)) {
     const message = `Cannot run ${program}, expected a Spark 4: set SPARK_HOME to its folder`
-    return new TapedeckError('SERVER_MISSING', message, { cause })
+    return new TapedeckError('SERVER_MISSING', message)
   }
-  const message = `Cannot run the statements by ${program}: ${errorIn(stderr) ?? `exit code ${code}`}`
-  return new TapedeckError('SERVER_FAILED', message, { cause })
+  const message = `Cannot run the statements by ${program}: ${errorIn(output) ?? how}`
+  return new TapedeckError('SERVER_FAILED', message)
 }
 
 /** What Spark says is wrong: an error with its class, such as [TABLE_OR_VIEW_NOT_FOUND], else the last error or line. */

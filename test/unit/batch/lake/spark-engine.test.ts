@@ -6,6 +6,7 @@ import { Engine, SparkEngine } from '@tapedeck/batch/testing'
 import { hasCode } from '@tapedeck/core'
 import { temporaryFolder } from '../../../support/scope.ts'
 
+const LIMIT_MS = 60_000
 const LIMITS = { memory: '128MB', threads: 1 }
 
 /**
@@ -33,7 +34,11 @@ interface Run {
   readonly script: string
 }
 
-async function sparkEngine(t: TestContext, signal = new AbortController().signal) {
+async function sparkEngine(
+  t: TestContext,
+  signal = new AbortController().signal,
+  limitMs = LIMIT_MS
+) {
   const dir = await temporaryFolder(t)
   const home = path.join(dir, 'spark')
   const draft = path.join(dir, 'draft')
@@ -46,7 +51,7 @@ async function sparkEngine(t: TestContext, signal = new AbortController().signal
     await duckdb.writeParquet(home, { name, query: `select ${n} as n`, view: undefined })
   }
   await duckdb.close()
-  const spark = { home, master: 'spark://127.0.0.1:7077' }
+  const spark = { home, master: 'spark://127.0.0.1:7077', limitMs }
   const engine = await SparkEngine.openWith({ dir, ...LIMITS }, spark, {
     name: 'a run',
     env: process.env,
@@ -147,9 +152,27 @@ describe('the engine of Spark', () => {
     await assert.rejects(reading, (error) => hasCode(error, 'ABORTED'))
   })
 
+  it('ends Spark at its limit, and says that no worker has taken its work', async (t) => {
+    const { home, draft, engine } = await sparkEngine(t, undefined, 3000)
+    const warning = 'WARN TaskSchedulerImpl: Initial job has not accepted any resources; check'
+    await writeFile(
+      path.join(home, 'bin/spark-sql'),
+      `#!/bin/sh\necho '${warning}' >&2\nexec sleep 600\n`
+    )
+    await engine.writeParquet(draft, { name: 'a', query: 'select 1', view: 'a' })
+    await assert.rejects(engine.rows('select * from a'), (error: Error) => {
+      assert.ok(hasCode(error, 'TIMED_OUT'))
+      assert.match(
+        error.message,
+        /after 3 s \(SPARK_LIMIT\): no worker of spark:\/\/127\.0\.0\.1:7077 has taken its work/
+      )
+      return true
+    })
+  })
+
   it('says what is missing where there is no Spark', async (t) => {
     const dir = await temporaryFolder(t)
-    const spark = { home: path.join(dir, 'nowhere'), master: undefined }
+    const spark = { home: path.join(dir, 'nowhere'), master: undefined, limitMs: LIMIT_MS }
     const run = { name: 'a run', env: process.env, signal: new AbortController().signal }
     const engine = await SparkEngine.openWith({ dir, ...LIMITS }, spark, run)
     t.after(() => engine.close())
