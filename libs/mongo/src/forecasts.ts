@@ -219,34 +219,31 @@ export interface ForecastQuery extends WindowQuery {
 /** A forecast without what only the consumer needs. */
 export type ForecastRow = Omit<ForecastDocument, 'source'>
 
-/** The fields of a forecast on the topic `forecasts` beside its id and source, in order. */
-const PUBLISHED = [
-  'target',
-  'targetEnd',
-  'madeFrom',
-  'lastClose',
-  'forecast',
-  'bandLower',
-  'bandUpper',
-  'bandFrom',
-  'status',
-  'reason',
-  'actual',
-  'error',
-  'naiveError',
-  'inBand',
-  'scoreRevision',
-  'createdAt',
-  'feed'
-] as const satisfies readonly (keyof ForecastRow)[]
-
-/** A forecast as it is published and streamed: times are epoch ms, a field it was stored without is null. */
-export function publishedForecast(one: ForecastRow): Record<string, unknown> {
-  const fields = PUBLISHED.map((field) => {
-    const value = one[field] ?? null
-    return [field, value instanceof Date ? value.getTime() : value] as const
-  })
-  return { id: one._id, ...Object.fromEntries(fields) }
+/**
+ * A forecast as it is published and streamed: times are epoch ms, a field it was stored without is null. A literal, because an
+ * object made field by field costs more than to forecast, and its JSON too.
+ */
+export function publishedForecast(one: ForecastRow) {
+  return {
+    id: one._id,
+    target: one.target.getTime(),
+    targetEnd: one.targetEnd.getTime(),
+    madeFrom: one.madeFrom.getTime(),
+    lastClose: one.lastClose,
+    forecast: one.forecast,
+    bandLower: one.bandLower ?? null,
+    bandUpper: one.bandUpper ?? null,
+    bandFrom: one.bandFrom ?? null,
+    status: one.status,
+    reason: one.reason ?? null,
+    actual: one.actual ?? null,
+    error: one.error ?? null,
+    naiveError: one.naiveError ?? null,
+    inBand: one.inBand ?? null,
+    scoreRevision: one.scoreRevision ?? null,
+    createdAt: one.createdAt.getTime(),
+    feed: one.feed
+  }
 }
 
 /** The newest forecasts of a range, ascending by target. */
