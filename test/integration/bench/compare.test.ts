@@ -16,6 +16,7 @@ import { OwnScope, temporaryFolder } from '../../support/scope.ts'
 import { until } from '../../support/until.ts'
 
 const LIMIT_MS = 20_000
+const LOAD = { engineTrades: 500, pipelineTrades: 1000, tape: undefined }
 const PACKAGE = { scripts: { 'bench:engine': 'node bench.mjs' } }
 /** Says which package of its own it got, and its arguments. */
 const BENCH = `import { version } from '@tapedeck/part'
@@ -80,8 +81,8 @@ describe('the versions that bench:compare runs', () => {
     const linked = path.join(there.folder, 'node_modules/.bin')
     assert.equal(realpathSync(linked), realpathSync(path.join(root, 'node_modules/.bin')))
     const reports = [
-      await runBench(here, 'engine', 500, signal),
-      await runBench(there, 'engine', 500, signal)
+      await runBench(here, 'engine', LOAD, signal),
+      await runBench(there, 'engine', LOAD, signal)
     ] as { version: string; args: string[] }[]
     assert.deepEqual(
       reports.map(({ version }) => version),
@@ -121,7 +122,7 @@ describe('the versions that bench:compare runs', () => {
       delete process.env['ENDED_FILE']
     })
     const programs = { ...there.programs, engine: path.join(root, 'endless.mjs') }
-    const running = runBench({ ...there, programs }, 'engine', 500, stopping.signal)
+    const running = runBench({ ...there, programs }, 'engine', LOAD, stopping.signal)
     running.catch(() => undefined)
     await until('the benchmark runs', () => existsSync(begun), LIMIT_MS)
     stopping.abort()
@@ -137,7 +138,7 @@ describe('the versions that bench:compare runs', () => {
     const { signal } = new AbortController()
     const here = await workingTree({ root, benches, signal, say })
     await assert.rejects(
-      runBench(here, 'engine', 500, signal),
+      runBench(here, 'engine', LOAD, signal),
       /ended with exit code 2, expected a report:\nno room/
     )
   })

@@ -2,16 +2,19 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { signalGroup, TapedeckError } from '@tapedeck/core'
-import type { Bench } from './compare-arguments.ts'
+import type { Bench, BenchLoad } from './compare-arguments.ts'
 import type { Version } from './checkout.ts'
 
 const STOP_LIMIT_MS = 30_000
 const KEPT_LETTERS = 2000
 
-/** The options that every version of the benchmarks has. */
-const ARGUMENTS: Readonly<Record<Bench, readonly string[]>> = {
-  engine: ['--rounds', '1', '--warm-ups', '1'],
-  pipeline: ['--consumers', '1']
+/** Only options that every version of the benchmarks has, but for the tape. */
+function optionsOf(bench: Bench, { engineTrades, pipelineTrades, tape }: BenchLoad): string[] {
+  if (bench === 'engine')
+    return ['--trades', String(engineTrades), '--rounds', '1', '--warm-ups', '1']
+  const given =
+    tape === undefined ? ['--trades', String(pipelineTrades)] : ['--tape', path.resolve(tape)]
+  return ['--consumers', '1', ...given]
 }
 
 /**
@@ -22,11 +25,11 @@ const ARGUMENTS: Readonly<Record<Bench, readonly string[]>> = {
 export async function runBench(
   { name, folder, programs }: Version,
   bench: Bench,
-  trades: number,
+  load: BenchLoad,
   signal: AbortSignal
 ): Promise<unknown> {
   signal.throwIfAborted()
-  const args = [programs[bench], '--json', '--trades', String(trades), ...ARGUMENTS[bench]]
+  const args = [programs[bench], '--json', ...optionsOf(bench, load)]
   // In a group of its own: Ctrl-C reaches only this process, which passes one signal on.
   const child = spawn(path.join(folder, 'node_modules/.bin/node'), args, {
     cwd: folder,

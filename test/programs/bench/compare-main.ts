@@ -14,7 +14,7 @@ const root = path.resolve(import.meta.dirname, '../../..')
 
 await runCommand({
   ...compareCommand,
-  async run({ commit, rounds, benches, trades, isJson }, terminal) {
+  async run({ commit, rounds, benches, load, isJson }, terminal) {
     const signal = stopSignal()
     const scope = new OwnScope()
     const say = (text: string): void => terminal.note(`  ${text}`)
@@ -27,7 +27,7 @@ await runCommand({
       for (const bench of benches) {
         const measure = async (version: typeof here, round: number): Promise<Measures> => {
           say(`bench:${bench} of ${version.name}, round ${round} of ${rounds}`)
-          const report = await runBench(version, bench, trades[bench], signal)
+          const report = await runBench(version, bench, load, signal)
           const measures = measuresIn(bench, report)
           for (const problem of measures.problems) {
             problems.add(`bench:${bench} of ${version.name}: ${problem}`)

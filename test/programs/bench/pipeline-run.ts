@@ -233,10 +233,10 @@ async function writtenBy(services: readonly RunningService[]): Promise<Written> 
     services.map((service) =>
       service
         .metrics(
-          'bars_stored_total{status="provisional"}',
-          'bars_stored_total',
-          'forecasts_stored_total',
-          'flush_seconds_count'
+          'tapedeck_bars_stored_total{status="provisional"}',
+          'tapedeck_bars_stored_total',
+          'tapedeck_forecasts_stored_total',
+          'tapedeck_flush_seconds_count'
         )
         .catch(() => [0, 0, 0, 0])
     )

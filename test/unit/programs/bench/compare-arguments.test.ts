@@ -17,7 +17,7 @@ describe('the arguments of bench:compare', () => {
     assert.equal(given.commit, 'v1')
     assert.deepEqual(given.benches, ['pipeline'])
     assert.deepEqual([given.rounds, given.isJson], [5, true])
-    assert.equal(given.trades.pipeline, 5000)
+    assert.equal(given.load.pipelineTrades, 5000)
     assert.equal(compareCommand.read(['--help']), 'help')
   })
 
