@@ -35,6 +35,8 @@ export interface CheckpointDocument extends Versioned {
   readonly flushingTo: number
   /** The watermark of that flush, epoch ms; the clock may have moved it beyond its records. */
   readonly flushingWatermarkMs?: number | null
+  /** When the newest feed gap below `flushingTo` was published, epoch ms; null or absent when that is not known. */
+  readonly flushingGapsMs?: number | null
   /** The last record below `flushingTo`; null when none was read. Absent in checkpoints of earlier versions. */
   readonly lastRecord?: KnownRecord | null
   /** No bar of this log begins later, epoch ms; null while no bar is stored. */
@@ -76,6 +78,8 @@ export interface Acquired extends Ownership {
   readonly flushingTo: number
   /** The watermark of that flush; -Infinity when none was announced. */
   readonly flushingWatermarkMs: number
+  /** When the newest feed gap below `flushingTo` was published, epoch ms; undefined when that is not known. */
+  readonly flushingGapsMs: number | undefined
   /** No stored bar of this log begins later; -Infinity when no bar is stored. */
   readonly storedUntilMs: number
   /** Forecast series that last changed at this offset or later may have outdated scores; Infinity: none has. */
@@ -152,6 +156,7 @@ export async function acquirePartition(
         nextOffset: found.nextOffset,
         flushingTo: found.flushingTo,
         flushingWatermarkMs: found.flushingWatermarkMs ?? -Infinity,
+        flushingGapsMs: found.flushingGapsMs ?? undefined,
         storedUntilMs: found.storedUntilMs ?? -Infinity,
         // A flush that was cut off after its series changed scores from nextOffset on.
         unscoredFrom: Math.min(found.unscoredFrom ?? Infinity, found.nextOffset),
@@ -175,6 +180,7 @@ export async function acquirePartition(
       nextOffset: 0,
       flushingTo: 0,
       flushingWatermarkMs: null,
+      flushingGapsMs: null,
       lastRecord: null,
       storedUntilMs: storedUntilMs === -Infinity ? null : storedUntilMs,
       state,
@@ -188,6 +194,7 @@ export async function acquirePartition(
       nextOffset: 0,
       flushingTo: 0,
       flushingWatermarkMs: -Infinity,
+      flushingGapsMs: undefined,
       storedUntilMs,
       unscoredFrom: Infinity,
       state,
@@ -221,6 +228,7 @@ const CHECKPOINT_SHAPE = shapeOf({
   nextOffset: offset,
   flushingTo: offset,
   flushingWatermarkMs: optional('number'),
+  flushingGapsMs: optional('number'),
   lastRecord: optional('object'),
   storedUntilMs: optional('number'),
   unscoredFrom: optional('number'),
@@ -319,8 +327,8 @@ export async function partitionOwners(
 
 /**
  * Announces, before the first document of a flush is written, that documents will hold records below
- * `flushingTo` and which watermark makes their bars final. So an owner that repeats the flush makes the same
- * bars final at any time.
+ * `flushingTo`, which watermark makes their bars final, and which feed gaps are known. So an owner that repeats the
+ * flush makes the same bars final at any time.
  * @throws PARTITION_FENCED when another consumer owns the partition
  */
 export async function announceFlush(
@@ -330,6 +338,7 @@ export async function announceFlush(
     flushingTo,
     storedUntilMs,
     watermarkMs,
+    gapsMs = -Infinity,
     lastRecord
   }: {
     readonly flushingTo: number
@@ -337,6 +346,8 @@ export async function announceFlush(
     readonly lastRecord?: KnownRecord | undefined
     readonly storedUntilMs: number
     readonly watermarkMs: number
+    /** When the newest feed gap below it was published, epoch ms; -Infinity: none was read. */
+    readonly gapsMs?: number
   }
 ): Promise<void> {
   // Never lower: a previous owner may have written further before it was killed.
@@ -344,7 +355,8 @@ export async function announceFlush(
     $max: {
       flushingTo,
       ...(storedUntilMs > -Infinity && { storedUntilMs }),
-      ...(watermarkMs > -Infinity && { flushingWatermarkMs: watermarkMs })
+      ...(watermarkMs > -Infinity && { flushingWatermarkMs: watermarkMs }),
+      ...(gapsMs > -Infinity && { flushingGapsMs: gapsMs })
     },
     ...(lastRecord !== undefined && { $set: { lastRecord } })
   })

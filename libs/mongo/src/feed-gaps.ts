@@ -38,6 +38,12 @@ const GAP_SHAPE = shapeOf({
 
 export type HasFeedGaps = Has<'feedGaps', FeedGapDocument>
 
+/** A gap as it is stored. */
+export interface StoredGap extends KnownGap {
+  /** When it was published on all partitions, epoch ms; undefined for an outage of this partition alone. */
+  readonly publishedMs: number | undefined
+}
+
 const GAPS_LOADED = 5000
 /** One is open; others were put in by hand. */
 const OPEN_GAPS = 100
@@ -76,7 +82,7 @@ export async function loadGaps(
   { feedGaps, unreadable }: HasFeedGaps & HasReport,
   log: string,
   range?: Pick<GapQuery, 'fromMs' | 'toMs'>
-): Promise<KnownGap[]> {
+): Promise<StoredGap[]> {
   const own: Filter<FeedGapDocument> = { $or: [{ log: { $exists: false } }, { log }] }
   const found = await translated('Cannot load feed gaps', () =>
     feedGaps
@@ -85,9 +91,10 @@ export async function loadGaps(
       .limit(GAPS_LOADED)
       .toArray()
   )
-  return readable('feed_gaps', GAP_SHAPE, found, { unreadable }).map((gap) =>
-    knownGap(gapRecordOf(gap))
-  )
+  return readable('feed_gaps', GAP_SHAPE, found, { unreadable }).map((gap) => ({
+    ...knownGap(gapRecordOf(gap)),
+    publishedMs: gap.log === undefined ? gap.updatedAt.getTime() : undefined
+  }))
 }
 
 /** The newest `limit` outages that touch the half-open range of time [fromMs, toMs), epoch ms. */

@@ -69,7 +69,8 @@ export {
   loadGaps,
   storeGaps,
   type FeedGapDocument,
-  type GapQuery
+  type GapQuery,
+  type StoredGap
 } from './feed-gaps.ts'
 export {
   findFeeds,

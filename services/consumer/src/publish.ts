@@ -140,6 +140,8 @@ export function isEmpty({ bars, forecasts, series, scores }: BatchDocuments): bo
 export interface Flush extends Pick<ClosedBatch, 'nextOffset' | 'watermarkMs' | 'state'> {
   /** No bar of this partition begins later, those of this flush included. */
   readonly storedUntilMs: number
+  /** When the newest feed gap that was read was published, epoch ms; -Infinity when none was read. */
+  readonly gapsMs: number
   /** The last record of the batch; undefined when none was read since the partition was acquired. */
   readonly lastRecord: KnownRecord | undefined
   readonly documents: BatchDocuments
@@ -160,12 +162,12 @@ export async function publishFlush(
   flush: Flush
 ): Promise<void> {
   const { database, metrics, retry } = deps
-  const { nextOffset, watermarkMs, storedUntilMs, lastRecord } = flush
+  const { nextOffset, watermarkMs, storedUntilMs, gapsMs, lastRecord } = flush
   const { documents, published, side, trades } = flush
   const { bars, forecasts, events, absences } = documents
   const forecastRecords = deps.forecasts === undefined ? [] : forecastRecordsOf(forecasts)
 
-  const announced = { flushingTo: nextOffset, storedUntilMs, watermarkMs, lastRecord }
+  const announced = { flushingTo: nextOffset, storedUntilMs, watermarkMs, gapsMs, lastRecord }
   await retry(() => announceFlush(database, owner, announced))
   const forecastsThenBars = async (): Promise<number> =>
     // A stored final bar is not made final again after a crash, so its forecasts are written before.

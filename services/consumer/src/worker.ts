@@ -1,5 +1,11 @@
 import { messageOf, TapedeckError, whileWaiting } from '@tapedeck/core'
-import { closeBatch, PartitionFold, VendorIdDeduplicator, type BarStore } from '@tapedeck/domain'
+import {
+  closeBatch,
+  PartitionFold,
+  VendorIdDeduplicator,
+  type BarStore,
+  type GapRecord
+} from '@tapedeck/domain'
 import { recordHash, type RecordBatch } from '@tapedeck/kafka'
 import {
   eachBarOfGap,
@@ -9,7 +15,8 @@ import {
   loadTradesWithVendorId,
   loadOpenBars,
   type Acquired,
-  type KnownRecord
+  type KnownRecord,
+  type StoredGap
 } from '@tapedeck/mongo'
 import type { EndWatch, ReadPosition } from './end-watch.ts'
 import { PartitionForecasts } from './forecasts.ts'
@@ -73,6 +80,10 @@ export class PartitionWorker {
   /** On the monotonic clock: when the last record was read, and up to where idleness was counted. */
   #readAtMs = performance.now()
   #idleUntilMs = this.#readAtMs
+  /** When the newest feed gap that was read was published, epoch ms. */
+  #gapsMs: number
+  /** Gaps that other partitions have read, and no owner of this one by the flush that was announced last. */
+  #unreadGaps: readonly StoredGap[] = []
   /** The first flush is done, which repeats the one that the former owner announced last. */
   #hasRepeated = false
   #isReading = false
@@ -105,6 +116,7 @@ export class PartitionWorker {
     this.#storedWatermarkMs = this.#fold.watermark.ms
     this.#storedOffset = owner.nextOffset
     this.#storedUntilMs = owner.storedUntilMs
+    this.#gapsMs = owner.flushingGapsMs ?? -Infinity
     this.#endOffset = endOffset
     this.#firstEndOffset = endOffset
   }
@@ -122,8 +134,8 @@ export class PartitionWorker {
   ): Promise<PartitionWorker> {
     const worker = new PartitionWorker(partition, owner, endOffset, deps, refused)
     const { database } = deps
-    const { bars, gaps, vendorIds, hasVendorIds, watermark } = worker.#fold
-    for (const gap of await loadGaps(database, owner.log)) gaps.add(gap)
+    const { bars, vendorIds, hasVendorIds, watermark } = worker.#fold
+    worker.#adoptGaps(await loadGaps(database, owner.log))
     bars.adopt(await loadOpenBars(database, owner))
     if (hasVendorIds && watermark.ms > -Infinity) {
       const fromMs = VendorIdDeduplicator.rememberedFromMs(watermark.ms)
@@ -135,6 +147,22 @@ export class PartitionWorker {
       }
     }
     return worker
+  }
+
+  /** The first flush is to know no more gaps than the announced one, which it may repeat. */
+  #adoptGaps(stored: readonly StoredGap[]): void {
+    const { flushingGapsMs: readMs = Infinity } = this.#owner
+    const isRead = ({ publishedMs = -Infinity }: StoredGap): boolean => publishedMs <= readMs
+    for (const gap of stored.filter(isRead)) this.#fold.gaps.add(gap)
+    this.#unreadGaps = stored.filter((gap) => !isRead(gap))
+  }
+
+  #learnUnreadGaps(): void {
+    for (const gap of this.#unreadGaps) {
+      this.#fold.learnGap(gap)
+      this.#gapsMs = Math.max(this.#gapsMs, gap.publishedMs ?? -Infinity)
+    }
+    this.#unreadGaps = []
   }
 
   get owner(): Acquired {
@@ -349,6 +377,9 @@ export class PartitionWorker {
       announcedWatermarkMs: this.#hasRepeated ? undefined : owner.flushingWatermarkMs
     })
     this.#hasRepeated = true
+    const gapsMs = newestOf(side.gaps, this.#gapsMs)
+    this.#gapsMs = gapsMs
+    this.#learnUnreadGaps()
     const { nextOffset, watermarkMs, bars } = closed
     const scores = await this.#forecasts.dueScores(closed, isLast)
     const documents = batchDocuments(closed, scores, owner, config.fold.policy)
@@ -370,7 +401,16 @@ export class PartitionWorker {
     if (isMoved) this.assertSameLog(await this.#deps.retry(() => this.#deps.topicId()))
     const storedUntilMs = this.#storedUntilMs
     const trades = this.#trades
-    const flush = { ...closed, lastRecord, documents, published, side, storedUntilMs, trades }
+    const flush = {
+      ...closed,
+      lastRecord,
+      documents,
+      published,
+      side,
+      storedUntilMs,
+      gapsMs,
+      trades
+    }
     await publishFlush(this.#deps, owner, flush)
     this.#storedOffset = nextOffset
     this.#storedWatermarkMs = watermarkMs
@@ -380,6 +420,11 @@ export class PartitionWorker {
     }
     endTimer()
   }
+}
+
+/** When the newest of these gaps was published on all partitions, or `knownMs`; epoch ms. */
+function newestOf(gaps: readonly GapRecord[], knownMs: number): number {
+  return gaps.reduce((ms, { at, log }) => (log === undefined ? Math.max(ms, at) : ms), knownMs)
 }
 
 /** The stored bars of a partition, read as often as it takes. */

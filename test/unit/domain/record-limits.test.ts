@@ -45,6 +45,7 @@ const OWNER = {
   nextOffset: 0,
   flushingTo: 0,
   flushingWatermarkMs: -Infinity,
+  flushingGapsMs: undefined,
   storedUntilMs: -Infinity,
   lastRecord: undefined,
   unscoredFrom: Infinity,

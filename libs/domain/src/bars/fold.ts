@@ -162,10 +162,15 @@ export class PartitionFold {
    * while the feed is down; a gap of this partition alone (`log`) says nothing about the feed.
    */
   takeGap(gap: GapRecord): void {
-    this.#takenGaps.push(knownGap(gap))
+    this.learnGap(knownGap(gap))
     if (gap.log !== undefined) return
     if (gap.toMs === null) this.watermark.freeze(gap.feed)
     else if (gap.feed === this.watermark.frozenFeed) this.watermark.thaw()
+  }
+
+  /** The same for a gap that another partition has read, which says nothing of the watermark of this one. */
+  learnGap(gap: KnownGap): void {
+    this.#takenGaps.push(gap)
   }
 
   /** Adds the gaps taken since the last call to `gaps`. Returns each as it is known now. */
