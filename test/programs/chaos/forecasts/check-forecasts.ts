@@ -133,7 +133,8 @@ async function seriesBars(
       close: 1,
       coverage: 1,
       lateCount: 1,
-      tradeCount: 1
+      tradeCount: 1,
+      'versions.coverage': 1
     })
     .toArray()
   const byStart = new Map(stored.map((bar) => [bar.start.getTime(), bar]))

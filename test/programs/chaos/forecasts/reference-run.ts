@@ -1,14 +1,14 @@
 import { ForecastEngine, type FinalBar, type LedgerEntry, type SymbolFeed } from '@tapedeck/domain'
 import type { ForecastDocument } from '@tapedeck/mongo'
 import { firstOutcome, isFirstOutcomeLost } from './detector-path.ts'
-import { outagesIn } from '../../bars/outages.ts'
 import {
   downShare,
   isCovered,
   isFinal,
   isMadeLate,
   type SeriesBar,
-  type SeriesFacts
+  type SeriesFacts,
+  type StoredBar
 } from './series-facts.ts'
 import { closeAt } from './truth-bars.ts'
 
@@ -70,35 +70,35 @@ export function referenceRun(
     const isLate = late.has(bar)
     const isKnown = !isLate || offset !== undefined || outcome !== undefined
     const isDoubtful = isLate && (bar.session === 'mixed' || targeting.some(isFirstOutcomeLost))
-    const gap = gapKnown(bar, offset !== undefined, targeting, facts)
-    if (!isKnown || isDoubtful || gap === 'in doubt') sureUntilMs = Math.min(sureUntilMs, startMs)
+    const coverage = coverageWhenTaken(bar.stored, offset !== undefined, targeting)
+    if (!isKnown || isDoubtful || coverage === undefined)
+      sureUntilMs = Math.min(sureUntilMs, startMs)
     const close = (offset === undefined ? outcome : undefined) ?? closeAt(bar, latest)
     // Its target had been given up before: only late trades made it.
     if (targeting.length > 0 && outcome === undefined) take([], startMs + facts.lengthMs)
     if (isLate) revisions.set(bar, { close: close ?? NaN, count: 1 })
     const taken = finalBar(bar, close ?? NaN, 0, facts)
-    // Its gap changed the score of its own forecasts later, and nothing that they had taught.
-    take([gap === 'late' ? { ...taken, coverage: 1 } : taken])
+    take([{ ...taken, coverage: coverage ?? taken.coverage }])
   }
   return { entries, sureUntilMs }
 }
 
 /**
- * Whether the gap of a bar was known when the bar was taken; `late`: it counted as covered then. A bar without
- * enough coverage leads to no entry, and is no outcome.
+ * The coverage that a bar had when it was taken, as its first final version tells; undefined where late trades leave that in
+ * doubt. A bar without enough coverage leads to no entry, and is no outcome. A gap that became known later, or whose end did,
+ * changed the score of the bar's own forecasts then, and nothing that they had taught.
  */
-function gapKnown(
-  { startMs, stored }: SeriesBar,
+export function coverageWhenTaken(
+  stored: StoredBar,
   isMadeFrom: boolean,
-  targeting: readonly ForecastDocument[],
-  { gaps, symbol, lengthMs }: SeriesFacts
-): 'in time' | 'late' | 'in doubt' {
-  if (stored === undefined || isCovered(stored)) return 'in time'
-  if (isMadeFrom || targeting.some((entry) => firstOutcome(entry) !== null)) return 'late'
-  if (stored.revision === 0 || targeting.length > 0) return 'in time'
-  const own = outagesIn(gaps, symbol, startMs, startMs + lengthMs)
-  // Nothing but its one gap can have revised it.
-  return stored.revision === 1 && stored.lateCount === 0 && own.length === 1 ? 'late' : 'in doubt'
+  targeting: readonly ForecastDocument[]
+): number | undefined {
+  const { revision, versions = [] } = stored
+  const first = versions.length === revision ? (versions[0] ?? stored) : undefined
+  if (first !== undefined) return first.coverage ?? 1
+  if (isCovered(stored)) return stored.coverage ?? 1
+  const isTaken = isMadeFrom || targeting.some((entry) => firstOutcome(entry) !== null)
+  return isTaken ? 1 : undefined
 }
 
 /** Of each bar, the offset up to which records were read when it, or the first one after it that tells, was taken. */

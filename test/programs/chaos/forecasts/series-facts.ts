@@ -15,7 +15,10 @@ export type StoredBar = Pick<
   | 'coverage'
   | 'lateCount'
   | 'tradeCount'
->
+> & {
+  /** What it was before its revisions, the oldest first; see BarVersion of libs/mongo. */
+  readonly versions?: readonly { readonly coverage?: number | null }[]
+}
 
 /** A bar of a series: what the topic says of it and what is stored. */
 export interface SeriesBar extends TruthBar {
