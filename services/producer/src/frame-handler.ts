@@ -228,7 +228,7 @@ export class FrameHandler {
     for (const { symbol } of records) this.#silence.traded(symbol, event.receivedAt)
     if (isDropped) return
     for (const { reason, raw } of refused) deadLetters.add(reason, raw)
-    await outbox.add(records)
+    await outbox.add(records, this.#handledMs)
   }
 
   #countCopy(trades: number, isDropped: boolean): void {

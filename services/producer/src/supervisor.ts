@@ -171,9 +171,9 @@ export class FeedSupervisor {
   /** The broker or the disk has every frame up to here; a gap begins here if this process is killed. */
   #safeFrameMs(): number | null {
     const { handledMs } = this.#handler
-    const { exposedSinceMs } = this.#deps.outbox
-    if (exposedSinceMs === undefined || handledMs === null) return handledMs
-    return Math.min(handledMs, exposedSinceMs - 1)
+    const { safeUntilMs } = this.#deps.outbox
+    if (safeUntilMs === undefined || handledMs === null) return handledMs
+    return Math.min(handledMs, safeUntilMs)
   }
 
   async #follow(signal: AbortSignal): Promise<void> {

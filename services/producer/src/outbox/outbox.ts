@@ -21,8 +21,13 @@ export interface OutboxDeps extends SendLoopDeps {
   readonly deadLetters: Pick<DeadLetterSink, 'add'>
 }
 
-/** A record in memory, with the monotonic time of its arrival. */
-type WaitingRecord = QueuedRecord & { readonly addedMs: number }
+/** A record in memory. */
+interface WaitingRecord extends QueuedRecord {
+  /** When it was added, on the monotonic clock. */
+  readonly addedMs: number
+  /** Receive time of the frame before its own, epoch ms: what is lost with it begins there. */
+  readonly afterMs: number
+}
 
 /** The oldest records, which are in flight in one send. */
 interface Batch {
@@ -125,16 +130,22 @@ export class Outbox {
     return this.#memory.length === 0 && this.#batch === undefined && this.#deps.spool.isEmpty
   }
 
+  /** Receive time of the frame before the oldest record in memory only; undefined while a kill would lose none. */
+  get safeUntilMs(): number | undefined {
+    return this.#memory[0]?.afterMs
+  }
+
   /** Receive time of the oldest record in memory only; undefined while a kill would lose none. */
   get exposedSinceMs(): number | undefined {
     return this.#memory[0]?.receivedAt
   }
 
   /**
-   * Adds records; waits for room if necessary.
+   * Adds records of a frame; waits for room if necessary.
+   * @param beforeMs receive time of the frame before it, epoch ms; null when there was none
    * @throws QUEUE_CLOSED, or the error that ended the sending
    */
-  async add(records: readonly TradeRecord[]): Promise<void> {
+  async add(records: readonly TradeRecord[], beforeMs: number | null = null): Promise<void> {
     const addedMs = performance.now()
     for (const record of records) {
       const { key, value } = encodeTradeRecord(record)
@@ -145,6 +156,7 @@ export class Outbox {
         partition: undefined,
         trades: trades.length,
         receivedAt,
+        afterMs: Math.min(beforeMs ?? receivedAt - 1, receivedAt),
         addedMs
       }
       if (this.#isFull && !(await this.#makeRoom())) this.#giveUp(waiting)
@@ -154,8 +166,9 @@ export class Outbox {
 
   /** Adds a gap in order. It never waits, and may use the reserve. */
   announce(gap: GapRecord): void {
-    const record = { ...encodeGapRecord(gap), partition: 'all', receivedAt: gap.at } as const
-    const waiting: WaitingRecord = { ...record, trades: 0, addedMs: performance.now() }
+    const { at } = gap
+    const record = { ...encodeGapRecord(gap), partition: 'all', trades: 0, receivedAt: at } as const
+    const waiting: WaitingRecord = { ...record, afterMs: at - 1, addedMs: performance.now() }
     if (this.#isReserveFull) this.#giveUp(waiting)
     else this.#push(waiting)
   }

@@ -73,6 +73,32 @@ describe('Outbox', { timeout: 60_000 }, () => {
     assert.equal(outbox.exposedSinceMs, undefined)
   })
 
+  it('knows the frame after which a kill would lose something, not only when the next one came', async (t) => {
+    const broker = new ScriptedBroker()
+    broker.mood = 'hangs'
+    const dir = await temporaryFolder(t)
+    const { outbox, drained } = await openOutbox(t, broker, dir, { spoolAfterMs: LONG_MS })
+    assert.equal(outbox.safeUntilMs, undefined)
+    // The one before it may have had no records, such as a ping.
+    await outbox.add(frames(1, 2, 1040), 1001)
+    await outbox.add(frames(3, 1, 1090), 1040)
+    assert.equal(outbox.safeUntilMs, 1001)
+    broker.wake('takes')
+    await drained()
+    assert.equal(outbox.safeUntilMs, undefined)
+    broker.mood = 'hangs'
+    // The clock was set back, and nothing is known of a frame before.
+    await outbox.add(frames(4, 1, 900), 1090)
+    assert.equal(outbox.safeUntilMs, 900)
+    broker.wake('takes')
+    await drained()
+    broker.mood = 'hangs'
+    await outbox.add(frames(5, 1, 950))
+    assert.equal(outbox.safeUntilMs, 949)
+    broker.wake('takes')
+    await drained()
+  })
+
   it('makes the feed wait, without the disk, when memory is full and sends succeed', async (t) => {
     const broker = new ScriptedBroker()
     broker.mood = 'hangs'
