@@ -76,6 +76,14 @@ export class Engine {
   }
 
   /**
+   * Computes by one thread from here on. Sums of doubles depend on the order in which threads add, so with several a date that
+   * is computed again could differ in its last digits.
+   */
+  async useOneThread(): Promise<void> {
+    await this.#connection.run('set threads = 1')
+  }
+
+  /**
    * A view of lines of JSON. Every column is a text, as it stands in the file; null where a line does not have it.
    * @param columns their names; `name key` where the key of the lines has another one
    */

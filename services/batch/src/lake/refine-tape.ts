@@ -15,6 +15,7 @@ const TABLES = [
 /** Computes what is asked of a date from its trusted tables. @throws STATE_CORRUPT, SERVER_MISSING */
 export async function refineTape(context: ModuleContext): Promise<Manifest> {
   const manifest = await deriving(context, async ([trusted], draft, engine) => {
+    await engine.useOneThread()
     for (const name of ['trades', 'bars', 'forecasts'] as const) {
       await engine.viewParquet(`trusted_${name}`, trusted.files(name))
     }
