@@ -73,6 +73,14 @@ describe('commands', () => {
     assert.deepEqual(missing, [])
   })
 
+  it('every script is in the table for contributors, or in a document for users', () => {
+    const named = documents.map(read).join()
+    const unnamed = Object.keys(manifest.scripts).filter(
+      (name) => !new RegExp(`npm (run )?${name}(?![a-z:-])`).test(named)
+    )
+    assert.deepEqual(unnamed, [])
+  })
+
   it('every script points to a file that is there', () => {
     const missing = Object.values(manifest.scripts)
       .flatMap((script) => [...script.matchAll(/\S+\.ts\b/g)].map(([file]) => file))
