@@ -4,6 +4,7 @@ import { startApi } from '@tapedeck/api'
 import { readConfig } from '@tapedeck/api/testing'
 import { systemClock } from '@tapedeck/core'
 import { createContext, createLogger } from '@tapedeck/service'
+import { openSockets } from '../../support/open-sockets.ts'
 import { openTcpProxy } from '../../support/tcp-proxy.ts'
 import { servers } from '../../support/servers.ts'
 import { until } from '../../support/until.ts'
@@ -68,8 +69,6 @@ it(
 
 it('leaves no connection open when it stops while it connects', options, async () => {
   const { mongoUri, database } = servers()
-  const openSockets = (): number =>
-    process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length
   await until('the sockets of other tests are closed', () => openSockets() === 0)
   for (const afterMs of [0, 3, 10, 30]) {
     const { context, stop } = createContext(createLogger('api', 'silent'))

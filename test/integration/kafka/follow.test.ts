@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { systemClock } from '@tapedeck/core'
 import { ensureTopics, followTopics, Publisher } from '@tapedeck/kafka'
+import { openSockets } from '../../support/open-sockets.ts'
 import { ownBroker, signalTo } from '../../support/own-broker.ts'
 import { servers } from '../../support/servers.ts'
 import { until } from '../../support/until.ts'
@@ -50,8 +51,6 @@ describe('followTopics()', { timeout: 180_000 }, () => {
     const { brokers, topic } = servers()
     const kafka = { brokers, topic, ssl: false, sasl: undefined }
     await ensureTopics(kafka)
-    const openSockets = (): number =>
-      process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length
     await until('other sockets are closed', () => openSockets() === 0)
     // From before the topics are asked for until the group is joined.
     for (const afterMs of [0, 1, 3, 10, 30, 100, 300]) {

@@ -1,11 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import { describe, it } from 'node:test'
 import { createClient, ensureTopics, Publisher } from '@tapedeck/kafka'
+import { openSockets } from '../../support/open-sockets.ts'
 import { servers } from '../../support/servers.ts'
 import { until } from '../../support/until.ts'
-
-const openSockets = (): number =>
-  process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
 
 /** How many turns of the event loop pass before the end, from before the socket is made to after the answer. */
 const TURNS = [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89]
