@@ -5,7 +5,12 @@ import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
 import type { TradeRecord } from '@tapedeck/domain'
-import { announceFlush, storeGaps, type BarDocument } from '@tapedeck/mongo'
+import {
+  announceFlush,
+  storeGaps,
+  type BarDocument,
+  type CheckpointDocument
+} from '@tapedeck/mongo'
 import { createContext, createLogger } from '@tapedeck/service'
 import { eventually } from '../../support/eventually.ts'
 import { inService } from '../../support/in-service.ts'
@@ -85,6 +90,30 @@ async function allStored(market: Market, trades: number): Promise<void> {
     },
     { timeoutMs: 60_000 }
   )
+}
+
+const MINUTE = `AAPL|1m|${START_MS}`
+
+/**
+ * A minute with a trade, provisional, of which a consumer that the clock moved on announces the end and is killed before it
+ * writes it. Returns the checkpoint as it was before.
+ */
+async function announcedMinute(t: TestContext, market: Market): Promise<CheckpointDocument> {
+  const { database } = market
+  await market.publish([aRecord({ trades: [aTrade({ t: START_MS + 1000 })] })])
+  const first = await inService(t, (context) => startConsumer(market.consumer(), context))
+  await eventually(async () => {
+    assert.equal((await database.bars.findOne({ _id: MINUTE }))?.status, 'provisional')
+  })
+  await first.stop()
+  const found = await database.checkpoints.findOne({ 'state.receivedAtMs': { $gt: 0 } })
+  const { _id: log, epoch, nextOffset: flushingTo } = found!
+  await announceFlush(
+    database,
+    { log, epoch },
+    { flushingTo, storedUntilMs: -Infinity, watermarkMs: START_MS + 60_000 }
+  )
+  return found!
 }
 
 describe('exactly once', () => {
@@ -169,27 +198,11 @@ describe('exactly once', () => {
     async (t) => {
       const market = await openMarket(t)
       const { database } = market
-      const bar = `AAPL|1m|${START_MS}`
-      const publish = (frame: number, afterMs: number): Promise<void> =>
-        market.publish([aRecord({ frame, trades: [aTrade({ t: START_MS + afterMs })] })])
-      await publish(1, 1000)
-      const first = await inService(t, (context) => startConsumer(market.consumer(), context))
-      await eventually(async () => {
-        assert.equal((await database.bars.findOne({ _id: bar }))?.status, 'provisional')
-      })
-      await first.stop()
-      // One that the clock moved on announces the end of the bar and is killed before it writes it.
-      const [found] = await database.checkpoints.find({ nextOffset: { $gt: 0 } }).toArray()
-      const { _id: log, epoch, nextOffset: flushingTo } = found!
-      await announceFlush(
-        database,
-        { log, epoch },
-        { flushingTo, storedUntilMs: -Infinity, watermarkMs: START_MS + 60_000 }
-      )
-      await publish(2, 10_000)
+      await announcedMinute(t, market)
+      await market.publish([aRecord({ frame: 2, trades: [aTrade({ t: START_MS + 10_000 })] })])
       await inService(t, (context) => startConsumer(market.consumer(), context))
       await eventually(async () => {
-        const { status, lateCount, tradeCount } = (await database.bars.findOne({ _id: bar }))!
+        const { status, lateCount, tradeCount } = (await database.bars.findOne({ _id: MINUTE }))!
         assert.deepEqual(
           { status, lateCount, tradeCount },
           { status: 'revised', lateCount: 1, tradeCount: 2 }
@@ -204,32 +217,9 @@ describe('exactly once', () => {
     async (t) => {
       const market = await openMarket(t)
       const { database } = market
-      const bar = `AAPL|1m|${START_MS}`
-      const publish = (frame: number, afterMs: number): Promise<void> =>
-        market.publish([
-          aRecord({
-            frame,
-            receivedAt: START_MS + afterMs,
-            trades: [aTrade({ t: START_MS + afterMs })]
-          })
-        ])
       await market.publishGap({ id: 'first', fromMs: null, toMs: START_MS, at: START_MS })
-      await publish(1, 1000)
-      const first = await inService(t, (context) => startConsumer(market.consumer(), context))
-      await eventually(async () => {
-        assert.equal((await database.bars.findOne({ _id: bar }))?.status, 'provisional')
-      })
-      await first.stop()
-      const [found] = await database.checkpoints
-        .find({ 'state.receivedAtMs': { $gt: 0 } })
-        .toArray()
-      const { _id: log, epoch, nextOffset: flushingTo, flushingGapsMs } = found!
+      const { _id: log, flushingGapsMs } = await announcedMinute(t, market)
       assert.equal(flushingGapsMs, START_MS)
-      await announceFlush(
-        database,
-        { log, epoch },
-        { flushingTo, storedUntilMs: -Infinity, watermarkMs: START_MS + 60_000 }
-      )
       await storeGaps(database, [
         {
           version: 1,
@@ -246,7 +236,7 @@ describe('exactly once', () => {
       await inService(t, (context) => startConsumer(market.consumer(), context))
       await eventually(async () => {
         const { status, revision, revisionCause, coverage, gapIds } = (await database.bars.findOne({
-          _id: bar
+          _id: MINUTE
         }))!
         assert.deepEqual(
           { status, revision, revisionCause, coverage, gapIds },
