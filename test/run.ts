@@ -3,7 +3,7 @@ import path from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { commandLine, runCommand, stopSignal } from '@tapedeck/core'
-import { createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
+import { cachesCompiled, createProgress, SERVER_SETTINGS } from '@tapedeck/stack/testing'
 import { startTestServers } from './support/servers.ts'
 
 interface Layer {
@@ -104,7 +104,7 @@ function runPlan(
     signal,
     cwd: root,
     execArgv: ['--import', path.join(root, 'test/support/file-limit.ts')],
-    env: { ...process.env, TEST_FILE_LIMIT_MS: String(timeoutMs) }
+    env: { ...cachesCompiled(process.env), TEST_FILE_LIMIT_MS: String(timeoutMs) }
   })
   stream.on('test:summary', (summary) => {
     if (summary.file !== undefined) return // the last one, without a file, counts all
