@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { randomBytes } from 'node:crypto'
 import { fullJitter, systemClock, TapedeckError, type Clock } from '@tapedeck/core'
 import type { FeedProtocol } from '@tapedeck/domain'
@@ -71,7 +72,7 @@ class FeedSession implements Feed {
       const id = connectionId(this.#clock.now())
       const connection = this.#connect(id)
       const stop = (): void => connection.end('asked to stop')
-      this.#signal.addEventListener('abort', stop, { once: true })
+      using _listener = addAbortListener(this.#signal, stop)
       try {
         for (;;) {
           const event = await connection.next()
@@ -80,7 +81,6 @@ class FeedSession implements Feed {
         }
       } finally {
         this.#connection = undefined
-        this.#signal.removeEventListener('abort', stop)
         connection.end('no longer read')
       }
       if (this.#signal.aborted) return

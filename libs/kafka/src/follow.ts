@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { randomBytes } from 'node:crypto'
 import { fullJitter, hasCode, messageOf, retry, TapedeckError, withTimeout } from '@tapedeck/core'
 import type { Consumer, EachBatchPayload } from 'kafkajs'
@@ -118,7 +119,7 @@ class Follower {
     const failed = Promise.withResolvers<never>()
     failed.promise.catch(() => undefined)
     const stop = (): void => failed.reject(new TapedeckError('ABORTED', 'Following ended'))
-    signal.addEventListener('abort', stop, { once: true })
+    using _listener = addAbortListener(signal, stop)
     /** Where each partition was sought to: a second mismatch there is the log's own. */
     const sought = new Map<string, number>()
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -144,7 +145,6 @@ class Follower {
       })
       await failed.promise
     } finally {
-      signal.removeEventListener('abort', stop)
       await leaveGroup(consumer).catch(() => undefined)
     }
   }

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { messageOf } from '@tapedeck/core'
 import type { RunDocument, TaskResult } from '@tapedeck/mongo'
 import type { Flow, Json } from './flow.ts'
@@ -47,9 +48,7 @@ export async function runFunction(
   const aborted = Promise.withResolvers<never>()
   // It may be rejected before anybody waits for it.
   aborted.promise.catch(() => undefined)
-  const abort = (): void => aborted.reject(signal.reason)
-  signal.addEventListener('abort', abort)
-  if (signal.aborted) abort()
+  using _listener = addAbortListener(signal, () => aborted.reject(signal.reason))
   try {
     const returned = await Promise.race([
       Promise.resolve(
@@ -74,7 +73,5 @@ export async function runFunction(
         )
   } catch (error) {
     return end(signal.aborted ? String(signal.reason) : messageOf(error))
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

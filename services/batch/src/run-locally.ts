@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { hostname } from 'node:os'
 import { messageOf, repeat, systemClock, type Terminal } from '@tapedeck/core'
 import { cancelRun, holdLease, removeLease, type Database } from '@tapedeck/mongo'
@@ -47,13 +48,11 @@ export async function runLocally(
     terminal.note('cancelling; npm run batch -- resume goes on later')
     cancelRun(database, id, 'stopped at the terminal').catch(() => undefined)
   }
-  signal.addEventListener('abort', cancel)
-  if (signal.aborted) cancel()
+  using _listener = addAbortListener(signal, cancel)
   try {
     const run = await followRun(database, id, terminal, (ms) => systemClock.delay(ms))
     return run?.state === 'succeeded'
   } finally {
-    signal.removeEventListener('abort', cancel)
     await stopTicking()
     await worker.stop()
     await removeLease(database, lease, owner).catch(() => undefined)

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import path from 'node:path'
 import type { Env, Guard } from '@tapedeck/core'
 import type { TaskResult } from '@tapedeck/mongo'
@@ -35,10 +36,8 @@ export async function runModule(
   const stop = (): void => {
     stopped ??= child.stop(STOP_LIMIT_MS)
   }
-  signal.addEventListener('abort', stop)
-  if (signal.aborted) stop()
+  using _listener = addAbortListener(signal, stop)
   const { code, how } = await child.exited
-  signal.removeEventListener('abort', stop)
   await stopped
   await withinLimit(child.printed)
   const error = signal.aborted ? String(signal.reason) : code === 0 ? null : how

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
@@ -247,11 +248,12 @@ export function runCommand(
   const timer = setTimeout(() => {
     end(new TapedeckError('TIMED_OUT', `${command} took longer than ${timeoutMs} ms`))
   }, timeoutMs)
-  const onAbort = (): void => end(new TapedeckError('ABORTED', `${command} was stopped`))
-  signal.addEventListener('abort', onAbort, { once: true })
+  const listener = addAbortListener(signal, () =>
+    end(new TapedeckError('ABORTED', `${command} was stopped`))
+  )
   const release = (): void => {
     clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
+    listener[Symbol.dispose]()
   }
   child.once('error', (cause: NodeJS.ErrnoException) => {
     release()

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { addAbortListener, once } from 'node:events'
 import path from 'node:path'
 import { signalGroup, TapedeckError } from '@tapedeck/core'
 import type { Bench, BenchLoad } from './compare-arguments.ts'
@@ -47,7 +47,7 @@ export async function runBench(
     child.kill('SIGINT')
     killing = setTimeout(() => signalGroup(child.pid ?? 0, 'SIGKILL'), STOP_LIMIT_MS)
   }
-  signal.addEventListener('abort', stop, { once: true })
+  using _listener = addAbortListener(signal, stop)
   try {
     const [code] = (await once(child, 'close')) as [number | null]
     signal.throwIfAborted()
@@ -59,7 +59,6 @@ export async function runBench(
       `bench:${bench} of ${name} ended with exit code ${code}, expected a report:\n${said}`
     )
   } finally {
-    signal.removeEventListener('abort', stop)
     clearTimeout(killing)
   }
 }

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { ReplayCounts, ReplayState, StreamMessage } from '@tapedeck/client'
 import { hasCode, messageOf, TapedeckError, type Clock } from '@tapedeck/core'
@@ -85,8 +86,7 @@ export class Replay {
     this.#say({ type: 'replaying', id, ...selection, from: fromMs, to: toMs, speed })
     const { signal } = this.#tools
     const leave = (): void => this.close()
-    signal.addEventListener('abort', leave)
-    if (signal.aborted) leave()
+    using _listener = addAbortListener(signal, leave)
     try {
       while (!this.#isOver) await this.#step()
     } catch (error) {
@@ -94,7 +94,6 @@ export class Replay {
       this.#say({ type: 'error', id, error: { code, message: messageOf(error) } })
       this.#end('failed')
     } finally {
-      signal.removeEventListener('abort', leave)
       this.close()
     }
   }

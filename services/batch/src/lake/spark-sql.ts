@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { lockDataDir, openGuard, TapedeckError, type ChildExit, type Env } from '@tapedeck/core'
@@ -89,10 +90,8 @@ async function guarded(
     }
     const driver = await guard.start(program, args, { env, cwd: folder, log })
     const stop = (): void => void driver.stop(STOP_LIMIT_MS)
-    signal.addEventListener('abort', stop)
-    if (signal.aborted) stop()
+    using _listener = addAbortListener(signal, stop)
     const exit = await driver.exited
-    signal.removeEventListener('abort', stop)
     await driver.printed
     return { exit, output }
   } finally {

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { TapedeckError } from '@tapedeck/core'
 import type { Logger } from '@tapedeck/service'
@@ -156,12 +157,10 @@ export class Client {
       this.#options.log.warn({ stallMs: STALL_LIMIT_MS }, 'client receives nothing and is cut')
       this.#socket.terminate()
     }, STALL_LIMIT_MS)
-    const onAbort = (): void => resolve()
-    signal.addEventListener('abort', onAbort)
+    using _listener = addAbortListener(signal, () => resolve())
     try {
       await promise
     } finally {
-      signal.removeEventListener('abort', onAbort)
       clearTimeout(stalled)
       this.#waiting = undefined
     }
@@ -293,12 +292,7 @@ export class Audience {
     const aborted = Promise.withResolvers<never>()
     const onAbort = (): void =>
       aborted.reject(new TapedeckError('ABORTED', 'Waiting for subscriptions was aborted'))
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    try {
-      await Promise.race([this.#next.promise, aborted.promise])
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
+    using _listener = addAbortListener(signal, onAbort)
+    await Promise.race([this.#next.promise, aborted.promise])
   }
 }
