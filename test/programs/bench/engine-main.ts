@@ -4,8 +4,9 @@
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { commandLine, runCommand } from '@tapedeck/core'
-import { runEngineSuite, type EngineReport } from './engine-suite.ts'
+import { commandLine, runCommand, table as tableOf } from '@tapedeck/core'
+import { countInstructions } from './engine-instructions.ts'
+import { runEngineSuite, USUAL, type EngineReport } from './engine-suite.ts'
 import { readSyntheticOptions, SYNTHETIC_OPTIONS } from './synthetic-trades.ts'
 import { tapeRecords } from './tape-records.ts'
 
@@ -68,28 +69,43 @@ function table({
 /** What a run takes unless told: the short one ends within two minutes also on a slow day of two shared cores. */
 const SHORT = { trades: 80_000, rounds: 3, warmUps: 1, forecastBars: 20_000 }
 const LONG = { trades: 200_000, rounds: 5, warmUps: 2, forecastBars: 50_000 }
+/** The second half is counted: with fewer the compiler is still at work in it. */
+const COUNTED_TRADES = 160_000
 
 const command = commandLine({
   name: 'bench:engine',
   purpose:
     'Measures how much one core folds: the pure engine, without any server, over seeded records or a recorded tape.',
-  forms: ['-- [--long] [--trades N] [--rounds N] [--tape FILE] [--json]'],
+  forms: [
+    '-- [--long] [--trades N] [--rounds N] [--tape FILE] [--json]',
+    '-- --instructions [--trades N] [--json]'
+  ],
   options: {
     ...SYNTHETIC_OPTIONS,
     trades: ['text', 'N', 'trades of one run (80000, with --long 200000)'],
     rounds: ['text', 'N', 'counted runs of each configuration (3, with --long 5)'],
     'warm-ups': ['text', 'N', 'runs before that are not counted (1, with --long 2)'],
     long: ['flag', 'more and larger runs: five to six minutes in place of two, less noise'],
+    instructions: [
+      'flag',
+      'counts machine instructions by valgrind instead, which no other work changes'
+    ],
     tape: ['text', 'FILE', 'takes the trades of a recorded tape instead, .ndjson or .ndjson.gz'],
     json: ['flag', 'the last line is one JSON object']
   },
   settings: {},
-  exits: ['every configuration gives the same bars', 'one does not', 'wrong arguments'],
+  exits: [
+    'every configuration gives the same bars',
+    'one does not',
+    'wrong arguments, or no valgrind'
+  ],
   example: '-- --trades 50000 --rounds 3',
   read: (given) => {
     const usual = given.flag('long') ? LONG : SHORT
+    const isCounted = given.flag('instructions')
     return {
-      shape: readSyntheticOptions(given, usual.trades),
+      isCounted,
+      shape: readSyntheticOptions(given, isCounted ? COUNTED_TRADES : usual.trades),
       rounds: given.whole('rounds', 1, 1000) ?? usual.rounds,
       warmUps: given.whole('warm-ups', 0, 1000) ?? usual.warmUps,
       forecastBars: usual.forecastBars,
@@ -101,7 +117,14 @@ const command = commandLine({
 
 await runCommand({
   ...command,
-  async run({ shape, rounds, warmUps, forecastBars, tape, isJson }, terminal) {
+  async run({ isCounted, shape, rounds, warmUps, forecastBars, tape, isJson }, terminal) {
+    if (isCounted) {
+      const rows = await countInstructions(shape.trades, USUAL, terminal.note)
+      const cells = rows.map(({ step, instructionsPerTrade }) => [step, instructionsPerTrade])
+      terminal.write(tableOf([['step', 'instructions a trade'], ...cells]))
+      if (isJson) terminal.write(`${JSON.stringify({ instructions: rows })}\n`)
+      return 0
+    }
     setFlagsFromString('--expose-gc')
     const collectGarbage = runInNewContext('gc') as () => void
     const report = await runEngineSuite({

@@ -29,7 +29,7 @@ export interface SuiteOptions extends MeasureOptions {
 
 const ALL: readonly string[] = ['1s', '5s', '15s', '1m', '5m', '15m', '1h', '1d']
 /** What the consumer makes unless told otherwise. */
-const USUAL: readonly string[] = ['1s', '5s', '1m', '5m', '15m', '1h', '1d']
+export const USUAL: readonly string[] = ['1s', '5s', '1m', '5m', '15m', '1h', '1d']
 /** Windows of other kinds. */
 const FURTHER: readonly string[] = ['regular', '5m/1m', '100t', '50000v', '1000000usd']
 const SYMBOLS: readonly number[] = [10, 100, 1000, 10_000]
