@@ -74,7 +74,8 @@ export function* syntheticRecords(options: SyntheticOptions): Generator<TradeRec
   }
 }
 
-function symbolAt(index: number): string {
+/** The name of a symbol by its number, 0 and up. */
+export function symbolAt(index: number): string {
   return `S${index.toString(36).toUpperCase()}`
 }
 
