@@ -1,4 +1,11 @@
-import { MongoServerError, WriteConcern, type Collection, type Document } from 'mongodb'
+import {
+  MongoServerError,
+  WriteConcern,
+  type Collection,
+  type Db,
+  type Document,
+  type MongoClient
+} from 'mongodb'
 import { inCommands } from './document-sequence.ts'
 
 const DUPLICATE_KEY = 11_000
@@ -42,8 +49,9 @@ export interface ReplaceOptions<T> {
  * document stays where the aggregation expression `mustStay` is true of it. Returns how many stayed (or
  * were equal in every byte).
  *
- * The filter holds the `_id` and the fields of `shardKey`, by which a sharded collection finds the one shard
- * that the document is on; the condition is in the update, because in the filter it takes longer.
+ * The filter is the `_id` alone, which MongoDB looks up without planning a query: with further fields, or with the
+ * condition, it takes twice as long. On a sharded cluster it holds the fields of `shardKey` as well, by which the one
+ * shard is found that the document is on.
  *
  * @throws MongoServerError for the first document that was refused
  */
@@ -57,6 +65,8 @@ export async function replaceAll<T extends { readonly _id: unknown }>(
     isRepeated = false
   }: ReplaceOptions<T> & { readonly isRepeated?: boolean } = {}
 ): Promise<number> {
+  if (documents.length === 0) return 0
+  const filterKey = shardKey.length > 0 && (await isSharded(collection.db)) ? shardKey : []
   let stayed = 0
   const replacement = (document: T): Document => {
     const derived = derive?.(document)
@@ -66,7 +76,7 @@ export async function replaceAll<T extends { readonly _id: unknown }>(
   const all = documents.map((document) => ({
     q: {
       _id: document._id,
-      ...Object.fromEntries(shardKey.map((field) => [field, document[field]]))
+      ...Object.fromEntries(filterKey.map((field) => [field, document[field]]))
     },
     u: [{ $replaceWith: { $cond: [mustStay(document), '$$ROOT', replacement(document)] } }],
     upsert: true
@@ -84,6 +94,18 @@ export async function replaceAll<T extends { readonly _id: unknown }>(
     stayed += await replaceAll(collection, again, mustStay, next)
   })
   return stayed
+}
+
+/** Whether a client's servers are a sharded cluster, which they are from their first answer on or never. */
+const sharded = new WeakMap<MongoClient, boolean>()
+
+async function isSharded(db: Db): Promise<boolean> {
+  const known = sharded.get(db.client)
+  if (known !== undefined) return known
+  const { msg } = await db.command({ hello: 1 })
+  const found = msg === 'isdbgrid'
+  sharded.set(db.client, found)
+  return found
 }
 
 /** The server's answer to a bulk write. */

@@ -75,7 +75,7 @@ describe('the guard of stored results', { timeout: 60_000 }, () => {
     }
   }
 
-  it('names the shard by the filter, and finds a document whose key was changed by hand', async (t) => {
+  it('asks for the id alone, and finds a document whose key was changed by hand', async (t) => {
     const { database } = await openMarket(t)
     const source = { log: LOG, epoch: 1, offset: 1 }
     const bar = aBar('AAPL', '1m', 60_000, 0, { source })
@@ -86,8 +86,8 @@ describe('the guard of stored results', { timeout: 60_000 }, () => {
       .collection('system.profile')
       .find({ op: 'update', ns: `${database.db.databaseName}.bars` })
       .toArray()
-    const { symbol, timeframe, start } = bar
-    assert.deepEqual(update?.['command'].q, { _id: bar._id, symbol, timeframe, start })
+    // With further fields MongoDB plans a query for each; test/unit/mongo/bulk.test.ts has the filter for shards.
+    assert.deepEqual(update?.['command'].q, { _id: bar._id })
 
     await database.bars.updateOne({ _id: bar._id }, { $set: { timeframe: 'by hand' } })
     const newer = { ...source, offset: 2 }
