@@ -16,10 +16,6 @@ const TOOLS = ['audit', 'dead-letters', 'reprocess', 'backtest'].map(
   (name) => `services/tools/src/${name}-main.ts`
 )
 
-const LAKE = ['capture-rest', 'capture-tape', 'trust-tape', 'refine-tape', 'report'].map(
-  (name) => `services/batch/src/lake/${name}-main.ts`
-)
-
 /** A source file that is not here needs a test of its own: test/(unit|integration)/PACKAGE/PATH.test.ts. */
 export const TESTED_WITH: readonly TestedWith[] = [
   {
@@ -255,9 +251,9 @@ export const TESTED_WITH: readonly TestedWith[] = [
     folder: 'services/batch/src',
     files: `
       app beat config follow-run jobs module-env module-guard run-function run-locally run-module
-      adopt-runs task-queue tend-runs flows/watchlist-csv
-      commands/found-run commands/graph commands/resume commands/run commands/runs commands/service
-      commands/schedules commands/show commands/sub-command`,
+      task-queue tend-runs flows/watchlist-csv
+      commands/graph commands/resume commands/run commands/runs commands/service
+      commands/schedules commands/show database sub-command`,
     tests: ['integration/batch/worker.test.ts', 'integration/batch/commands.test.ts'],
     programs: ['services/batch/src/batch-main.ts'],
     why: 'their promises are about a real database, real programs and kills'
@@ -346,17 +342,17 @@ export const TESTED_WITH: readonly TestedWith[] = [
   {
     folder: 'services/batch/src/lake',
     files:
-      'capture-rest capture-tape config database engine line-file module publishing refine-tape report report-data report-page report-parts sql trust-tape',
+      'capture-rest capture-tape config engine line-file module publishing refine-tape report report-data report-page report-parts sql trust-tape',
     tests: ['lake', 'recorded-day', 'capture-rest'].map(
       (name) => `integration/batch/${name}.test.ts`
     ),
-    programs: LAKE,
+    programs: ['services/batch/src/lake/main.ts'],
     why: 'the modules run as processes, on a real database and a real lake'
   },
   {
     folder: 'services/batch/src',
     files: `
-      lake/capture-sql lake/checked-rows lake/definition lake/refine-portfolio lake/trust-sql lake/without-database
+      lake/capture-sql lake/checked-rows lake/definition lake/refine-portfolio lake/trust-sql
       positions/fitting-rows positions/load-sql positions/tables`,
     tests: ['integration/batch/portfolio.test.ts', 'integration/batch/capture-sql.test.ts'],
     why: 'the way from JSON to profit and loss, on a real MariaDB'
@@ -396,7 +392,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
     folder: 'libs/mongo/src',
     files: 'capture',
     tests: ['integration/batch/lake.test.ts'],
-    programs: LAKE,
+    programs: ['services/batch/src/lake/main.ts'],
     why: 'what is captured is compared with the database'
   },
   {

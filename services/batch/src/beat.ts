@@ -1,11 +1,10 @@
 import { messageOf, repeat, withTimeout } from '@tapedeck/core'
 import { clearHandled, type Database } from '@tapedeck/mongo'
 import type { Logger } from '@tapedeck/service'
-import { adoptRuns } from './adopt-runs.ts'
 import type { BatchConfig } from './config.ts'
 import type { BatchMetrics } from './metrics.ts'
 import { openTaskQueue, type TaskQueue } from './task-queue.ts'
-import { tendRuns } from './tend-runs.ts'
+import { adoptRuns, tendRuns } from './tend-runs.ts'
 
 export interface BeatOptions {
   readonly database: Database

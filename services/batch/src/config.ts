@@ -99,11 +99,15 @@ export const BATCH_VARIABLES = {
   )
 } as const
 
-/** What every command of the batch side needs. */
-export interface BatchConfig {
+/** Where the database is. */
+export interface DatabaseConfig {
   readonly mongo: MongoConfig
-  /** Where the address of the database was found, for messages. */
+  /** Where its address was found, for messages. */
   readonly mongoFrom: string
+}
+
+/** What every command of the batch side needs. */
+export interface BatchConfig extends DatabaseConfig {
   readonly dataDir: string
   readonly batchDir: string
   /** Optional schedules that run. */

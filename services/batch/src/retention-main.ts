@@ -1,7 +1,7 @@
 import { commandLine, runCommand } from '@tapedeck/core'
 import { openLake } from '@tapedeck/lake'
 import { removeOldRuns } from '@tapedeck/mongo'
-import { DATABASE_SETTINGS, withDatabase } from './commands/sub-command.ts'
+import { DATABASE_SETTINGS, withDatabase } from './database.ts'
 import { readConfig } from './config.ts'
 import { removeOldDates } from './lake/retention.ts'
 

@@ -2,11 +2,10 @@ import { addAbortListener } from 'node:events'
 import { hostname } from 'node:os'
 import { messageOf, repeat, systemClock, type Terminal } from '@tapedeck/core'
 import { cancelRun, holdLease, removeLease, type Database } from '@tapedeck/mongo'
-import { leaseOfRun } from './adopt-runs.ts'
 import type { BatchConfig } from './config.ts'
 import { FLOWS } from './flows.ts'
 import { followRun } from './follow-run.ts'
-import { tendRuns } from './tend-runs.ts'
+import { leaseOfRun, tendRuns } from './tend-runs.ts'
 import { startWorker } from './worker.ts'
 
 const SILENT = { info: () => undefined, warn: () => undefined }

@@ -5,14 +5,18 @@ import {
   findActiveRuns,
   findRun,
   findTaskStandings,
+  holdLease,
   queuedAmong,
   releaseWaiting,
+  removeLease,
+  shareRun,
   type Database,
   type Enqueued,
   type QueuedTask,
   type RunDocument,
   type TaskStanding
 } from '@tapedeck/mongo'
+import { sharedQueueOf } from './new-run.ts'
 import { nextStep } from './next-step.ts'
 import type { TaskQueue } from './task-queue.ts'
 
@@ -115,3 +119,29 @@ async function activeRun(database: Database, id: string): Promise<RunDocument[]>
 function attemptOf({ _id, attempt, queue, notBefore }: TaskStanding): Enqueued {
   return { task: _id, attempt: attempt + 1, queue, notBefore }
 }
+
+/** The lease of the process that runs a run by itself. */
+export function leaseOfRun(run: string): string {
+  return `run/${run}`
+}
+
+/**
+ * Gives the runs whose process is gone to the workers.
+ * @returns their ids
+ * @throws DATABASE_UNREACHABLE
+ */
+export async function adoptRuns(database: Database): Promise<string[]> {
+  const locals = (await findActiveRuns(database)).filter(({ isLocal }) => isLocal)
+  const adopted: string[] = []
+  for (const run of locals) {
+    const { isMine } = await holdLease(database, leaseOfRun(run._id), 'beat', ADOPTION_MS)
+    if (!isMine) continue
+    await shareRun(database, run._id, sharedQueueOf(run))
+    await removeLease(database, leaseOfRun(run._id), 'beat')
+    adopted.push(run._id)
+  }
+  return adopted
+}
+
+/** Two beats that adopt at the same time do the same. */
+const ADOPTION_MS = 1000

@@ -15,7 +15,7 @@ export function runModule(
   env: Readonly<Record<string, string>>,
   ...args: string[]
 ): Promise<ModuleRun> {
-  return runProgram(path.join(root, `services/batch/src/lake/${name}-main.ts`), env, ...args)
+  return runProgram(path.join(root, 'services/batch/src/lake/main.ts'), env, name, ...args)
 }
 
 /** The same for any program. */

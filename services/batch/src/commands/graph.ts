@@ -2,7 +2,7 @@ import { commandLine, runCommand } from '@tapedeck/core'
 import { drawGraph } from '@tapedeck/domain'
 import { readBatchDir } from '../config.ts'
 import { findJob } from '../jobs.ts'
-import type { SubCommand } from './sub-command.ts'
+import type { SubCommand } from '../sub-command.ts'
 
 const line = commandLine({
   name: 'batch',

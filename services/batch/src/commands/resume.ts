@@ -3,8 +3,9 @@ import { resumeRun } from '@tapedeck/mongo'
 import { readConfig } from '../config.ts'
 import { sharedQueueOf } from '../new-run.ts'
 import { runLocally } from '../run-locally.ts'
-import { foundRun } from './found-run.ts'
-import { DATABASE_SETTINGS, withDatabase, type SubCommand } from './sub-command.ts'
+import { foundRun } from './show.ts'
+import { DATABASE_SETTINGS, withDatabase } from '../database.ts'
+import type { SubCommand } from '../sub-command.ts'
 
 const line = commandLine({
   name: 'batch',

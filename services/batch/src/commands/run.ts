@@ -6,7 +6,8 @@ import { findJob, type Job } from '../jobs.ts'
 import { isDate } from '../lake/config.ts'
 import { newRun } from '../new-run.ts'
 import { runLocally } from '../run-locally.ts'
-import { DATABASE_SETTINGS, withDatabase, type SubCommand } from './sub-command.ts'
+import { DATABASE_SETTINGS, withDatabase } from '../database.ts'
+import type { SubCommand } from '../sub-command.ts'
 
 interface RunArguments {
   readonly name: string

@@ -1,7 +1,8 @@
 import { commandLine, runCommand, table } from '@tapedeck/core'
 import { findRuns, type RunDocument } from '@tapedeck/mongo'
 import { readConfig } from '../config.ts'
-import { DATABASE_SETTINGS, withDatabase, type SubCommand } from './sub-command.ts'
+import { DATABASE_SETTINGS, withDatabase } from '../database.ts'
+import type { SubCommand } from '../sub-command.ts'
 
 const STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const
 const SHOWN = 20

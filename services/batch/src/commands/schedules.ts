@@ -2,7 +2,7 @@ import { commandLine, runCommand, table } from '@tapedeck/core'
 import { nextOccurrences } from '@tapedeck/domain'
 import { readAskedSchedules, readBatchDir } from '../config.ts'
 import { loadSchedules, runningSchedules } from '../schedules.ts'
-import type { SubCommand } from './sub-command.ts'
+import type { SubCommand } from '../sub-command.ts'
 
 const SHOWN = 5
 const MOST_SHOWN = 100

@@ -2,7 +2,7 @@ import { argumentReader, commandLine, type Env } from '@tapedeck/core'
 import { runService, type ServiceContext } from '@tapedeck/service'
 import { startBatchBeat, startBatchWorker } from '../app.ts'
 import { BATCH_VARIABLES, readConfig, type BatchConfig } from '../config.ts'
-import type { SubCommand } from './sub-command.ts'
+import type { SubCommand } from '../sub-command.ts'
 
 /** `npm run batch -- worker`. */
 export const worker = service(

@@ -1,10 +1,10 @@
-import { commandLine, runCommand } from '@tapedeck/core'
+import { commandLine, runCommand, TapedeckError } from '@tapedeck/core'
 import { drawGraph, type TaskState } from '@tapedeck/domain'
-import { findTaskRuns } from '@tapedeck/mongo'
+import { findRun, findRuns, findTaskRuns, type Database, type RunDocument } from '@tapedeck/mongo'
 import { readConfig } from '../config.ts'
 import { runText } from '../follow-run.ts'
-import { foundRun } from './found-run.ts'
-import { DATABASE_SETTINGS, withDatabase, type SubCommand } from './sub-command.ts'
+import { DATABASE_SETTINGS, withDatabase } from '../database.ts'
+import type { SubCommand } from '../sub-command.ts'
 
 const line = commandLine({
   name: 'batch',
@@ -55,4 +55,19 @@ export const show: SubCommand = {
           return 0
         })
     })
+}
+
+/**
+ * The run that a user means: by its id, or the newest run of a job.
+ * @throws REQUEST_INVALID when there is none; DATABASE_UNREACHABLE
+ */
+export async function foundRun(database: Database, named: string): Promise<RunDocument> {
+  const run = await findRun(database, named)
+  if (run !== undefined) return run
+  const [newest] = await findRuns(database, { job: named, limit: 1 })
+  if (newest !== undefined) return newest
+  throw new TapedeckError(
+    'REQUEST_INVALID',
+    `Cannot find run ${named}, expected an id of npm run batch -- runs, or the name of a job that has run`
+  )
 }

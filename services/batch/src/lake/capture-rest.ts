@@ -2,8 +2,8 @@ import { readEnv } from '@tapedeck/core'
 import { holidayDifferences, symbolsVariable, type ListedHoliday } from '@tapedeck/domain'
 import { desiredSymbols, storeSnapshot, type Database } from '@tapedeck/mongo'
 import type { Manifest } from '@tapedeck/lake'
-import { readMongoConfig } from './config.ts'
-import { openLakeDatabase } from './database.ts'
+import { withDatabase } from '../database.ts'
+import { readDatabaseConfig } from './config.ts'
 import { definitionOf } from './definition.ts'
 import type { ModuleContext } from './module.ts'
 import { publishing, writeLines } from './publishing.ts'
@@ -20,12 +20,10 @@ export async function captureRest(context: ModuleContext): Promise<Manifest> {
   const definition = await definitionOf(context, 'capture-rest', 'services/batch/rest/finnhub.json')
   const source = readRestSource(definition.file, definition.text, context.env)
   const isStored = source.requests.some((request) => request.isStored)
-  const database = isStored ? await openLakeDatabase(readMongoConfig(context.env)) : undefined
-  try {
-    return await capture(source, context, database)
-  } finally {
-    await database?.close()
-  }
+  if (!isStored) return capture(source, context, undefined)
+  return withDatabase(readDatabaseConfig(context.env), (database) =>
+    capture(source, context, database)
+  )
 }
 
 async function capture(

@@ -2,6 +2,7 @@ import { hasCode, messageOf, TapedeckError } from '@tapedeck/core'
 import {
   inSnapshot,
   Mariadb,
+  readMariadbConfig,
   shownAddress,
   type ColumnType,
   type MariadbConfig,
@@ -144,4 +145,18 @@ function checkedColumns(
 
 function lineOf(columns: readonly ColumnType[], row: readonly (string | null)[]): string {
   return JSON.stringify(Object.fromEntries(columns.map(({ name }, at) => [name, row[at] ?? null])))
+}
+
+/**
+ * Whether a module has nothing to do, because no relational database is configured and nothing was captured of one for the
+ * date. It says so.
+ */
+export async function hasNoDatabase(
+  { store, inputs: [input], output, date, env, terminal }: ModuleContext,
+  verb: string
+): Promise<boolean> {
+  if (input === undefined || readMariadbConfig(env) !== undefined) return false
+  if ((await store.find({ ...input, date })) !== undefined) return false
+  terminal.write(`${output}: nothing is ${verb}, ${NO_DATABASE}\n`)
+  return true
 }

@@ -16,7 +16,8 @@ import {
   lakeProblems,
   type LakeLocation
 } from '@tapedeck/lake'
-import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+import { MONGO_VARIABLES, mongoConfig } from '@tapedeck/mongo'
+import type { DatabaseConfig } from '../config.ts'
 
 /** An amount of memory as DuckDB reads it. */
 function memory(fallback: string): Variable<string> {
@@ -135,6 +136,7 @@ export function readModuleConfig(env: Env, given?: string): ModuleConfig {
 }
 
 /** The database of the settings, or that of the running npm start. @throws CONFIG_INVALID, SERVER_MISSING */
-export function readMongoConfig(env: Env): MongoConfig {
-  return mongoConfig(readEnv(locateServer('mongod', env).env, MONGO_VARIABLES))
+export function readDatabaseConfig(env: Env): DatabaseConfig {
+  const located = locateServer('mongod', env)
+  return { mongo: mongoConfig(readEnv(located.env, MONGO_VARIABLES)), mongoFrom: located.from }
 }

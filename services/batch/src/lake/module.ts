@@ -7,6 +7,7 @@ import {
   type Terminal
 } from '@tapedeck/core'
 import { type Lake, openLake, publicationName, type PublicationName } from '@tapedeck/lake'
+import { subCommand } from '../sub-command.ts'
 import { isDate, readModuleConfig, type ModuleConfig } from './config.ts'
 
 /** What a module reads from its command line. */
@@ -29,9 +30,7 @@ export interface ModuleContext extends ModuleConfig {
   readonly env: Env
 }
 
-interface ModuleProgram {
-  /** Its file is `<name>-main.ts`. */
-  readonly name: string
+export interface ModuleProgram {
   readonly purpose: string
   /** Unless given by --input. */
   readonly inputs: readonly string[]
@@ -40,7 +39,7 @@ interface ModuleProgram {
   readonly settings: Readonly<Record<string, string>>
   readonly notes?: string
   /** The work; whatever it throws makes the exit code 1, or 2 for what cannot begin. */
-  run(context: ModuleContext): Promise<void>
+  run(context: ModuleContext): Promise<unknown>
 }
 
 /** Settings of a module that computes tables, for its help. */
@@ -49,17 +48,48 @@ export const ENGINE_SETTINGS = {
   BATCH_ENGINE: 'duckdb, or spark for a cluster'
 } as const
 
+const PROGRAM = 'services/batch/src/lake/main.ts'
+
 /**
- * Runs a module of the lake as a program of its own: `node …-main.ts [--input …] [--output …] [--config FILE]`, the
- * trading date by BATCH_DATE. Exit code 0: its output is published whole. Anything else: nothing is.
+ * Runs one of the modules of the lake as a program of its own: `node …/main.ts MODULE [--input …] [--output …]
+ * [--config FILE]`, the trading date by BATCH_DATE. Exit code 0: its output is published whole. Anything else: nothing is.
  */
-export function runModule(env: Env, program: ModuleProgram): Promise<void> {
-  const { name, purpose, notes } = program
+export async function runModules(
+  { argv, env }: Pick<NodeJS.Process, 'argv' | 'env'>,
+  modules: Readonly<Record<string, ModuleProgram>>
+): Promise<void> {
+  const abouts = new Map(Object.entries(modules).map(([name, { purpose }]) => [name, purpose]))
+  const name = await subCommand(argv, abouts, {
+    name: 'lake',
+    program: PROGRAM,
+    purpose: 'Runs a module of the lake.',
+    forms: ['MODULE [--help]'],
+    settings: LAKE_SETTINGS,
+    exits: EXITS,
+    example: 'capture-tape --date 2026-03-10'
+  })
+  const module = name === undefined ? undefined : modules[name]
+  if (name !== undefined && module !== undefined) await runModule(env, name, module)
+}
+
+const LAKE_SETTINGS = {
+  LAKE_DIR: 'the folder of the lake',
+  LAKE_S3_URL: 'an object store that has the lake instead',
+  BATCH_DATE: 'the trading date, which the run gives'
+} as const
+const EXITS = [
+  'published',
+  'failed, and nothing is published',
+  'wrong arguments, or no server'
+] as const
+
+function runModule(env: Env, name: string, program: ModuleProgram): Promise<void> {
+  const { purpose, notes } = program
   const takes = program.inputs.length === 0 ? 'nothing' : program.inputs.join(',')
   return runCommand({
     ...commandLine({
       name,
-      program: `services/batch/src/lake/${name}-main.ts`,
+      program: `${PROGRAM} ${name}`,
       purpose,
       forms: ['[--input ZONE/NAME,…] [--output ZONE/NAME] [--config FILE] [--date DATE]'],
       options: {
@@ -68,14 +98,9 @@ export function runModule(env: Env, program: ModuleProgram): Promise<void> {
         config: ['text', 'FILE', 'a file in JSON, where the module has something to set'],
         date: ['text', 'DATE', 'the trading date (BATCH_DATE)']
       },
-      settings: {
-        LAKE_DIR: 'the folder of the lake',
-        LAKE_S3_URL: 'an object store that has the lake instead',
-        BATCH_DATE: 'the trading date, which the run gives',
-        ...program.settings
-      },
+      settings: { ...LAKE_SETTINGS, ...program.settings },
       ...(notes !== undefined && { notes }),
-      exits: ['published', 'failed, and nothing is published', 'wrong arguments, or no server'],
+      exits: EXITS,
       example: '--date 2026-03-10',
       read(given): ModuleArguments {
         const date = given.text('date')

@@ -4,7 +4,7 @@ import type { Engine } from './engine.ts'
 import type { ModuleContext } from './module.ts'
 import { deriving, writeTables } from './publishing.ts'
 import type { TrustedSqlFacts } from './trust-sql.ts'
-import { hasNoDatabase } from './without-database.ts'
+import { hasNoDatabase } from './capture-sql.ts'
 
 /** What the query of positions reads of each table. */
 const COLUMNS = {

@@ -5,7 +5,7 @@ import { checkedRows, quoted } from './checked-rows.ts'
 import type { Engine } from './engine.ts'
 import type { ModuleContext } from './module.ts'
 import { deriving, writeTables, type DraftQuery } from './publishing.ts'
-import { hasNoDatabase } from './without-database.ts'
+import { hasNoDatabase } from './capture-sql.ts'
 
 /** The counts that were compared; the manifest has them. */
 export interface TrustedSqlFacts extends SqlFacts {

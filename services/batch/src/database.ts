@@ -1,14 +1,6 @@
-import { hasCode, TapedeckError, type Env } from '@tapedeck/core'
-import { ensureCollections, openDatabase, type Database } from '@tapedeck/mongo'
-import type { BatchConfig } from '../config.ts'
-
-/** One of the commands of `npm run batch`. */
-export interface SubCommand {
-  /** One line for the help. */
-  readonly about: string
-  /** Reads the arguments after its name, and sets the exit code of the process. */
-  run(env: Env): Promise<void>
-}
+import { hasCode, TapedeckError } from '@tapedeck/core'
+import { ensureCollections, connectDatabase, type Database } from '@tapedeck/mongo'
+import type { DatabaseConfig } from './config.ts'
 
 /** The settings of a command that uses the database, for its help. */
 export const DATABASE_SETTINGS = {
@@ -19,13 +11,13 @@ export const DATABASE_SETTINGS = {
 
 /**
  * Opens the database for `work`, and closes it afterwards.
- * @throws SERVER_MISSING when it cannot be reached; the message says where the address came from
+ * @throws SERVER_MISSING when it cannot be reached, the message says where the address came from; CONFIG_INVALID
  */
 export async function withDatabase<T>(
-  { mongo, mongoFrom }: BatchConfig,
+  { mongo, mongoFrom }: DatabaseConfig,
   work: (database: Database) => Promise<T>
 ): Promise<T> {
-  const database = await openDatabase(mongo, { appName: 'tapedeck-batch' }).catch(
+  const database = await connectDatabase(mongo, { appName: 'tapedeck-batch' }).catch(
     (cause: unknown) => {
       if (!hasCode(cause, 'DATABASE_UNREACHABLE')) throw cause
       const text = `${cause.message} (from ${mongoFrom}): is npm start running?`
