@@ -70,7 +70,7 @@ function table({
 const SHORT = { trades: 80_000, rounds: 3, warmUps: 1, forecastBars: 20_000 }
 const LONG = { trades: 200_000, rounds: 5, warmUps: 2, forecastBars: 50_000 }
 /** The second half is counted: with fewer the compiler is still at work in it. */
-const COUNTED_TRADES = 160_000
+const COUNTED_TRADES = 320_000
 
 const command = commandLine({
   name: 'bench:engine',

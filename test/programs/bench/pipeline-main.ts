@@ -56,6 +56,11 @@ const command = commandLine({
     consumers: ['text', 'LIST', 'one run each (1,2,3)'],
     timeframes: ['text', 'LIST', "instead of the consumer's own"],
     kill: ['flag', 'kills the first consumer half way (SIGKILL) and starts another at once'],
+    slow: [
+      'text',
+      'PERCENT',
+      'each consumer runs so much of the time only, as on a slow core of its own'
+    ],
     profile: ['text', 'DIR', 'write a CPU profile of each consumer'],
     json: ['flag', 'the last line is one JSON object']
   },
@@ -78,6 +83,7 @@ const command = commandLine({
     ),
     timeframes: given.text('timeframes'),
     kill: given.flag('kill'),
+    slowPercent: given.whole('slow', 1, 99),
     profileDir: given.text('profile'),
     isJson: given.flag('json')
   })
@@ -87,7 +93,7 @@ async function main(
   given: Exclude<ReturnType<typeof command.read>, 'help'>,
   terminal: Terminal
 ): Promise<0 | 1> {
-  const { shape, tape, timeframes, kill, profileDir } = given
+  const { shape, tape, timeframes, kill, slowPercent, profileDir } = given
   const say = (text: string): void => terminal.note(`  ${text}`)
   const runs: PipelineRun[] = []
   const problems: string[] = []
@@ -109,6 +115,7 @@ async function main(
         group: database,
         consumers,
         kill,
+        slowPercent,
         trades,
         bySymbol,
         areAllInBars: tape === undefined,

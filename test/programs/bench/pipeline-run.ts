@@ -5,6 +5,7 @@ import { partitionEnds, type KafkaConfig } from '@tapedeck/kafka'
 import { openDatabase, type CheckpointDocument, type Database } from '@tapedeck/mongo'
 import { startService, type RunningService } from '../../support/service-process.ts'
 import { processCost, type ProcessCost } from '../verify-tape/process-cost.ts'
+import { slowDown } from './slow-core.ts'
 import { readResults, type StoredResults } from './stored-results.ts'
 
 export interface PipelineOptions {
@@ -15,6 +16,8 @@ export interface PipelineOptions {
   readonly consumers: number
   /** Kills the first consumer (SIGKILL) half way; another takes its place at once. */
   readonly kill: boolean
+  /** Part of the time that each consumer runs once it is ready, as on a slow core; undefined for all of it. */
+  readonly slowPercent: number | undefined
   readonly trades: number
   readonly bySymbol: ReadonlyMap<string, number>
   /** False for trades of which some belong in no bar. */
@@ -63,6 +66,8 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineRun
   const mongo = { uri: mongoUri, database: name, username: undefined, password: undefined }
   const database = await openDatabase({ ...mongo, tradesTtlMs: undefined })
   const services: RunningService[] = []
+  const slowed: (() => Promise<void>)[] = []
+  const release = (): Promise<unknown> => Promise.all(slowed.map((restore) => restore()))
   const start = async (): Promise<RunningService> => {
     const service = await startService(
       'consumer',
@@ -79,6 +84,7 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineRun
       options.profileDir
     )
     services.push(service)
+    if (options.slowPercent !== undefined) slowed.push(slowDown(service.pid, options.slowPercent))
     return service
   }
   try {
@@ -89,6 +95,7 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineRun
     const watching = watch.untilStored(start, services)
     await Promise.all([...Array.from({ length: consumers }, start), watching])
     const seconds = (performance.now() - startedMs) / 1000
+    await release()
     const own = await costsOf(services.map(({ pid }, i) => ({ name: `consumer ${i + 1}`, pid })))
     const after = await costsOf(options.servers)
     const written = await writtenBy(services)
@@ -110,6 +117,7 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineRun
       lag: watch.lag
     }
   } finally {
+    await release()
     await Promise.all(services.map((service) => service.stop()))
     await database.db.dropDatabase().finally(() => database.close())
   }
