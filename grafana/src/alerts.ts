@@ -142,15 +142,18 @@ const HEADER = `# Written by npm run dashboards from grafana/src/alerts.ts; JSON
 /** Seconds between two evaluations of the rules. */
 export const ALERT_INTERVAL_SECONDS = 30
 
-/** Grafana's alert rules as the text of their committed file: each row of the api is an instance, by its label. */
-export function renderAlertRules(): string {
+/**
+ * Grafana's alert rules as the text of their committed file: each row of the api is an instance, by its label.
+ * @param receiver the contact point that gets them, past Grafana's notification policies
+ */
+export function renderAlertRules(receiver?: string): string {
   const groups = [
     {
       orgId: 1,
       name: 'tapedeck',
       folder: 'tapedeck',
       interval: `${ALERT_INTERVAL_SECONDS}s`,
-      rules: alertRules()
+      rules: alertRules(receiver)
     }
   ]
   return `${HEADER}${JSON.stringify({ apiVersion: 1, groups }, undefined, 2)}\n`
@@ -169,11 +172,17 @@ export interface AlertRule {
   readonly annotations: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
   readonly isPaused: boolean
+  readonly notification_settings?: { readonly receiver: string }
 }
 
-/** The rules of the one group `tapedeck`. */
-export function alertRules(): readonly AlertRule[] {
-  return RULES.map(ruleOf)
+/**
+ * The rules of the one group `tapedeck`.
+ * @param receiver the contact point that gets them; Grafana's notification policies decide unless given
+ */
+export function alertRules(receiver?: string): readonly AlertRule[] {
+  const rules = RULES.map(ruleOf)
+  if (receiver === undefined) return rules
+  return rules.map((rule) => ({ ...rule, notification_settings: { receiver } }))
 }
 
 function ruleOf({ alert, title, limit, lasts, severity, summary }: Rule): AlertRule {

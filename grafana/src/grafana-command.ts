@@ -36,6 +36,8 @@ export const grafanaCommand = commandLine({
     TAPEDECK_API_URL:
       'address of the api as Grafana reaches it, without a path (http://127.0.0.1:8080)',
     TAPEDECK_API_TOKEN: 'a token of the api, where reading needs one',
+    GRAFANA_ALERT_WEBHOOK:
+      'where Grafana posts its alerts; a contact point of your own unless given',
     TAPEDECK_DATA_DIR: '--home: its database, logs and plugins go to grafana/ below it (./.data)'
   },
   exits: [

@@ -1,8 +1,10 @@
 import { messageOf, systemClock, TapedeckError } from '@tapedeck/core'
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { renderAlertRules } from './alerts.ts'
+import { CONTACT_POINT, renderContactPoint } from './contact-point.ts'
 import { checkVersion, findGrafana } from './grafana-home.ts'
 import { ensurePlugin } from './plugin.ts'
 import type { ServeConfig } from './serve-config.ts'
@@ -44,7 +46,9 @@ export async function prepareGrafana(
 ): Promise<GrafanaProgram> {
   const { signal, say } = options
   const home = await findGrafana(config.home)
-  const env = grafanaEnv(config, join(import.meta.dirname, '..'), options.env)
+  const projectDir = join(import.meta.dirname, '..')
+  const provisioning = await provisioningOf(config, join(projectDir, 'provisioning'))
+  const env = grafanaEnv(config, { projectDir, provisioning }, options.env)
   const version = await checkVersion(home, env, signal)
   await expectFreePort(config.port)
   await mkdir(config.dataDir, { recursive: true })
@@ -58,6 +62,22 @@ export async function prepareGrafana(
     address: `http://127.0.0.1:${config.port}`,
     logDir: join(config.dataDir, 'log')
   }
+}
+
+/** The folder of what Grafana finds at its start: a copy with the contact point, where alerts are posted somewhere. */
+async function provisioningOf(
+  { alertWebhook, dataDir }: ServeConfig,
+  folder: string
+): Promise<string> {
+  if (alertWebhook === undefined) return folder
+  const own = join(dataDir, 'provisioning')
+  await rm(own, { recursive: true, force: true })
+  await cp(folder, own, { recursive: true })
+  await writeFile(join(own, 'alerting/rules.yaml'), renderAlertRules(CONTACT_POINT))
+  await writeFile(join(own, 'alerting/contact-point.yaml'), renderContactPoint(alertWebhook), {
+    mode: 0o600
+  })
+  return own
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 } from '@tapedeck/core'
 import { resolve } from 'node:path'
 import { address } from './address.ts'
+import { ALERT_VARIABLES } from './contact-point.ts'
 
 /** How Grafana asks the api. */
 export const TAPEDECK_API_VARIABLES = {
@@ -25,7 +26,8 @@ export const TAPEDECK_API_VARIABLES = {
 
 export const SERVE_VARIABLES = {
   GRAFANA_PORT: about('Port of Grafana', whole(3000, 1, 65_535)),
-  ...TAPEDECK_API_VARIABLES
+  ...TAPEDECK_API_VARIABLES,
+  ...ALERT_VARIABLES
 } as const
 
 export interface ServeConfig {
@@ -33,6 +35,8 @@ export interface ServeConfig {
   readonly port: number
   readonly apiUrl: string
   readonly apiToken: Secret | undefined
+  /** Where alerts are posted. */
+  readonly alertWebhook: Secret | undefined
   /** Grafana's database, logs and plugins. */
   readonly dataDir: string
   readonly pluginsDir: string
@@ -64,6 +68,7 @@ export function readServeConfig(
     port: values.GRAFANA_PORT,
     apiUrl: values.TAPEDECK_API_URL,
     apiToken: values.TAPEDECK_API_TOKEN,
+    alertWebhook: values.GRAFANA_ALERT_WEBHOOK,
     dataDir,
     pluginsDir: plugins === undefined ? resolve(dataDir, 'plugins') : resolve(folders.user, plugins)
   })

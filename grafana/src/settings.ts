@@ -24,10 +24,11 @@ const PASSED_ON = [
  * dashboards, nobody may change them, there is no sign-in, and nothing is reported to Grafana Labs. Other
  * GF_ variables of the user apply.
  * @param projectDir the folder grafana/ of this project
+ * @param provisioning the folder of what Grafana finds at its start
  */
 export function grafanaEnv(
   { port, apiUrl, apiToken, dataDir, pluginsDir }: ServeConfig,
-  projectDir: string,
+  { projectDir, provisioning }: { readonly projectDir: string; readonly provisioning: string },
   env: NodeJS.ProcessEnv
 ): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(
@@ -44,7 +45,7 @@ export function grafanaEnv(
     GF_PATHS_DATA: dataDir,
     GF_PATHS_LOGS: join(dataDir, 'log'),
     GF_PATHS_PLUGINS: pluginsDir,
-    GF_PATHS_PROVISIONING: join(projectDir, 'provisioning'),
+    GF_PATHS_PROVISIONING: provisioning,
     GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH: join(dashboards, 'tapedeck', 'market.json'),
     GF_DASHBOARDS_MIN_REFRESH_INTERVAL: MIN_REFRESH,
     GF_AUTH_ANONYMOUS_ENABLED: 'true',

@@ -35,9 +35,9 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'grafana/src',
-    files: 'command grafana-home plugin prepare settings',
+    files: 'command contact-point grafana-home plugin prepare settings',
     tests: ['unit/grafana/serve.test.ts'],
-    why: 'they prepare the process that serve.ts starts, which a stand-in records'
+    why: 'they prepare what the process that serve.ts starts is given, which a stand-in records'
   },
   {
     folder: 'grafana/src',

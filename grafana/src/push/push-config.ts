@@ -1,5 +1,6 @@
 import { about, readEnv, secret, type Env, type Secret } from '@tapedeck/core'
 import { address } from '../address.ts'
+import { ALERT_VARIABLES } from '../contact-point.ts'
 import { TAPEDECK_API_VARIABLES } from '../serve-config.ts'
 
 export const PUSH_VARIABLES = {
@@ -14,6 +15,8 @@ export interface PushConfig {
   /** Address of the api as Grafana reaches it. */
   readonly apiUrl: string
   readonly apiToken: Secret | undefined
+  /** Where Grafana is to post alerts. */
+  readonly alertWebhook: Secret | undefined
   readonly isDryRun: boolean
 }
 
@@ -25,7 +28,7 @@ export interface PushConfig {
 export function readPushConfig(env: Env, isDryRun: boolean): PushConfig {
   const values = readEnv(
     env,
-    { ...PUSH_VARIABLES, ...TAPEDECK_API_VARIABLES },
+    { ...PUSH_VARIABLES, ...TAPEDECK_API_VARIABLES, ...ALERT_VARIABLES },
     ({ GRAFANA_URL: grafana }) =>
       grafana === undefined || isLoopback(grafana) || (env['TAPEDECK_API_URL'] ?? '') !== ''
         ? []
@@ -38,6 +41,7 @@ export function readPushConfig(env: Env, isDryRun: boolean): PushConfig {
     grafanaToken: values.GRAFANA_TOKEN,
     apiUrl: values.TAPEDECK_API_URL,
     apiToken: values.TAPEDECK_API_TOKEN,
+    alertWebhook: values.GRAFANA_ALERT_WEBHOOK,
     isDryRun
   })
 }

@@ -2,7 +2,14 @@ import { DATASOURCE_UID, INFINITY } from '../pins.ts'
 import { GrafanaHttp, quoted } from './grafana-http.ts'
 import type { PushConfig } from './push-config.ts'
 import { expectPlugin, recogniseGrafana } from './recognise.ts'
-import { alertStep, dashboardSteps, datasourceStep, folderStep, type Step } from './steps.ts'
+import {
+  alertStep,
+  contactPointStep,
+  dashboardSteps,
+  datasourceStep,
+  folderStep,
+  type Step
+} from './steps.ts'
 
 interface PushOptions {
   readonly signal: AbortSignal
@@ -19,7 +26,7 @@ interface PushOptions {
  * taken or lacks a permission; SERVER_FAILED; ABORTED. A push that failed halfway is finished by the next one.
  */
 export async function pushToGrafana(
-  { grafanaUrl, grafanaToken, apiUrl, apiToken, isDryRun }: PushConfig,
+  { grafanaUrl, grafanaToken, apiUrl, apiToken, alertWebhook, isDryRun }: PushConfig,
   { signal, say }: PushOptions
 ): Promise<void> {
   const grafana = new GrafanaHttp(grafanaUrl, grafanaToken, signal)
@@ -34,8 +41,12 @@ export async function pushToGrafana(
   const datasource = await datasourceStep(grafana, apiUrl, apiToken)
   const folder = await folderStep(grafana)
   const dashboards = await dashboardSteps(grafana)
-  const alerts = await alertStep(grafana, folder.change === 'create')
-  for (const step of [datasource, folder, ...dashboards, alerts]) {
+  const contacts = alertWebhook === undefined ? [] : [await contactPointStep(grafana, alertWebhook)]
+  const alerts = await alertStep(grafana, {
+    isFolderNew: folder.change === 'create',
+    isPosted: alertWebhook !== undefined
+  })
+  for (const step of [datasource, folder, ...dashboards, ...contacts, alerts]) {
     if (!isDryRun) await step.apply()
     say(lineOf(step, isDryRun))
   }

@@ -1,6 +1,7 @@
 import { printable, TapedeckError, type Secret } from '@tapedeck/core'
 import { isDeepStrictEqual } from 'node:util'
 import { ALERT_INTERVAL_SECONDS, alertRules, type AlertRule } from '../alerts.ts'
+import { CONTACT_POINT, contactPoint, type ContactPoint } from '../contact-point.ts'
 import {
   datasourceSettings,
   TOKEN_HEADER,
@@ -181,14 +182,64 @@ interface FoundGroup {
   readonly rules: readonly AlertRule[]
 }
 
+const CONTACT_POINTS = '/api/v1/provisioning/contact-points'
+
+/**
+ * The contact point that posts alerts to an address; what else notifies of that name stays.
+ * @throws SERVER_FAILED when its uid or name belongs to something else; what GrafanaHttp throws
+ */
+export async function contactPointStep(grafana: GrafanaHttp, webhook: Secret): Promise<Step> {
+  const wanted = contactPoint(webhook)
+  const all = await grafana.read<readonly ContactPoint[]>(CONTACT_POINTS, {
+    to: 'read contact points',
+    permission: 'alert.provisioning:read'
+  })
+  const found = all.find(({ uid }) => uid === wanted.uid)
+  const namesake = all.find(({ name }) => name === wanted.name)
+  if (found === undefined && namesake !== undefined) {
+    throw notOurs(`contact point '${wanted.name}'`, `its uid is ${namesake.uid}`)
+  }
+  if (found !== undefined && (found.type !== wanted.type || found.name !== wanted.name)) {
+    throw notOurs(
+      `contact point with the uid ${wanted.uid}`,
+      `it is ${found.name} of type ${found.type}`
+    )
+  }
+  const what = `contact point ${wanted.name}`
+  const note = `posts to ${new URL(webhook.reveal()).host}`
+  if (found?.settings['url'] === wanted.settings['url']) {
+    return { what, change: 'keep', note, apply: kept }
+  }
+  const purpose = { to: 'write contact points', permission: 'alert.provisioning:write' }
+  const settings = { ...found?.settings, ...wanted.settings }
+  return found === undefined
+    ? {
+        what,
+        change: 'create',
+        note,
+        apply: () => grafana.write('POST', CONTACT_POINTS, wanted, purpose)
+      }
+    : {
+        what,
+        change: 'update',
+        note,
+        apply: () =>
+          grafana.write('PUT', `${CONTACT_POINTS}/${wanted.uid}`, { ...wanted, settings }, purpose)
+      }
+}
+
 /**
  * The group of alert rules; the rules in it are those of here and no others.
  * @param isFolderNew whether the folder does not exist yet, so that it has no rules
+ * @param isPosted whether our contact point gets them; another one that somebody gave them stays unless so
  * @throws what GrafanaHttp throws
  */
-export async function alertStep(grafana: GrafanaHttp, isFolderNew: boolean): Promise<Step> {
+export async function alertStep(
+  grafana: GrafanaHttp,
+  { isFolderNew, isPosted }: { readonly isFolderNew: boolean; readonly isPosted: boolean }
+): Promise<Step> {
   const path = `/api/v1/provisioning/folder/${FOLDER}/rule-groups/${FOLDER}`
-  const rules = alertRules()
+  const rules = alertRules(isPosted ? CONTACT_POINT : undefined)
   const what = `${rules.length} alert rules`
   const found = isFolderNew
     ? undefined
@@ -198,7 +249,8 @@ export async function alertStep(grafana: GrafanaHttp, isFolderNew: boolean): Pro
       })
   if (
     found?.interval === ALERT_INTERVAL_SECONDS &&
-    isDeepStrictEqual(found.rules.map(comparable), rules.map(comparable))
+    isDeepStrictEqual(found.rules.map(comparable), rules.map(comparable)) &&
+    found.rules.every((rule) => (receiverOf(rule) === CONTACT_POINT) === isPosted)
   ) {
     return { what, change: 'keep', apply: kept }
   }
@@ -215,6 +267,10 @@ export async function alertStep(grafana: GrafanaHttp, isFolderNew: boolean): Pro
     change: found === undefined ? 'create' : 'update',
     apply: () => grafana.write('PUT', path, body, purpose)
   }
+}
+
+function receiverOf({ notification_settings: settings }: AlertRule): string | undefined {
+  return settings?.receiver
 }
 
 interface RuleQuery {

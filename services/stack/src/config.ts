@@ -23,6 +23,7 @@ import {
   type KafkaConfig,
   type TopicSettings
 } from '@tapedeck/kafka'
+import { ALERT_VARIABLES } from '@tapedeck/grafana/contact-point'
 import { MARIADB_VARIABLES, type MariadbConfig } from '@tapedeck/mariadb'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
 
@@ -60,6 +61,8 @@ export interface StackConfig {
     readonly port: number | undefined
     /** With which it asks the api. */
     readonly apiToken: Secret | undefined
+    /** Where its alerts are posted. */
+    readonly alertWebhook: Secret | undefined
   }
   /** The environment of every child process: that of the stack, with Node's compile cache, which saves time and memory. */
   readonly env: Env
@@ -105,6 +108,7 @@ export const STACK_VARIABLES = {
   ),
   GRAFANA_PORT: optional(whole(undefined, 1, 65_535)),
   TAPEDECK_API_TOKEN: optional(secret()),
+  ...ALERT_VARIABLES,
   API_HOST: text('127.0.0.1', 'a host name or address'),
   API_PORT: optional(whole(undefined, 1, 65_535))
 } as const
@@ -161,7 +165,8 @@ export function readConfig(env: Env): StackConfig {
     grafana: {
       home: values.GRAFANA_HOME,
       port: values.GRAFANA_PORT,
-      apiToken: values.TAPEDECK_API_TOKEN
+      apiToken: values.TAPEDECK_API_TOKEN,
+      alertWebhook: values.GRAFANA_ALERT_WEBHOOK
     },
     env: cachesCompiled(env)
   })

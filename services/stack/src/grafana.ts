@@ -83,7 +83,7 @@ export async function startGrafana(
   config: StackConfig,
   { guard, ports, troubles, progress, apiUrl }: GrafanaSite
 ): Promise<StackGrafana> {
-  const { home: wanted, port: wantedPort, apiToken } = config.grafana
+  const { home: wanted, port: wantedPort, apiToken, alertWebhook } = config.grafana
   if (wanted === 'off') return { text: undefined, stop: () => Promise.resolve() }
   const home = await findGrafanaHome(wanted, config.env)
   if (home === undefined) return { text: NONE, stop: () => Promise.resolve() }
@@ -96,6 +96,7 @@ export async function startGrafana(
     port,
     apiUrl: apiUrl.replace(/\/$/, ''),
     apiToken,
+    alertWebhook,
     dataDir,
     pluginsDir: path.join(dataDir, 'plugins')
   }

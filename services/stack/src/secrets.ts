@@ -10,6 +10,7 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   API_TOKENS: ['api'],
   TAPEDECK_API_TOKEN: ['grafana'],
   GRAFANA_TOKEN: [],
+  GRAFANA_ALERT_WEBHOOK: [],
   KAFKA_BROKERS: ['producer', 'consumer', 'api'],
   KAFKA_PASSWORD: ['producer', 'consumer', 'api'],
   MONGODB_URI: ['producer', 'consumer', 'api', 'batch'],

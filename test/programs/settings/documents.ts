@@ -213,9 +213,9 @@ export const SECTIONS: readonly Section[] = [
   {
     title: 'Grafana and docker compose',
     text:
-      '`npm run grafana` reads the first five ([grafana.md](grafana.md#see-it)); GRAFANA_URL and GRAFANA_TOKEN are for `--push`. `npm start` and ' +
-      'docker compose read GRAFANA_PORT and TAPEDECK_API_TOKEN; docker compose ' +
-      'reads the last two.',
+      '`npm run grafana` reads the first six ([grafana.md](grafana.md#see-it)); GRAFANA_URL and GRAFANA_TOKEN are for `--push`. `npm start` reads ' +
+      'GRAFANA_PORT, TAPEDECK_API_TOKEN and GRAFANA_ALERT_WEBHOOK; docker compose ' +
+      'reads GRAFANA_PORT, TAPEDECK_API_TOKEN and the last two.',
     names: OTHER_NAMES
   }
 ]

@@ -24,6 +24,7 @@ describe('readGrafanaConfig()', () => {
         port: 3000,
         apiUrl: 'http://127.0.0.1:8080',
         apiToken: undefined,
+        alertWebhook: undefined,
         dataDir: '/srv/tapedeck/.data/grafana',
         pluginsDir: '/home/plugins'
       }
@@ -75,6 +76,19 @@ describe('readGrafanaConfig()', () => {
     assert.equal(config.grafanaToken.reveal(), 'glsa_something')
     assert.equal(config.apiUrl, 'https://tape.example')
     assert.equal(config.isDryRun, true)
+  })
+
+  it('keeps the address for alerts secret, and says what is none', () => {
+    const env = { GRAFANA_ALERT_WEBHOOK: 'https://hooks.example/a/b?key=1' }
+    const { way, config } = read(env, '--home', 'x')
+    assert.ok(way === 'serve')
+    assert.equal(config.alertWebhook?.reveal(), env.GRAFANA_ALERT_WEBHOOK)
+    assert.ok(!JSON.stringify(config).includes('hooks.example'))
+    mistakes(
+      { GRAFANA_ALERT_WEBHOOK: 'hooks.example' },
+      ['--home', 'x'],
+      ['GRAFANA_ALERT_WEBHOOK', 'a URL that begins with http:// or https://']
+    )
   })
 
   it('asks for the address of the api when the Grafana is on another machine', () => {

@@ -3,7 +3,7 @@ import { INFINITY, serveGrafana, type ServeConfig } from '@tapedeck/grafana'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -48,6 +48,35 @@ describe('serveGrafana()', () => {
     assert.equal(env['GF_USERS_DEFAULT_THEME'], 'light', "the user's own settings count")
     assert.equal(env['FINNHUB_TOKEN'], undefined, 'no secret of ours')
     await assert.rejects(fetch(`http://127.0.0.1:${config.port}/api/health`))
+  })
+
+  it('provisions a contact point when alerts are to be posted somewhere', options, async (t) => {
+    const webhook = new Secret('https://hooks.example/$HOME/x')
+    const { grafana, config, served, stop, said } = await serving(t, {}, undefined, true, webhook)
+    await said('Grafana shows the market on')
+    stop()
+    await served
+    const env = (await grafana.calls()).at(-1)?.env ?? {}
+    const folder = env['GF_PATHS_PROVISIONING'] ?? ''
+    assert.equal(folder, join(config.dataDir, 'provisioning'))
+    const textOf = (file: string): Promise<string> => readFile(join(folder, file), 'utf8')
+    const points = JSON.parse(await textOf('alerting/contact-point.yaml')) as {
+      contactPoints: { name: string; receivers: { type: string; settings: { url: string } }[] }[]
+    }
+    assert.equal(points.contactPoints[0]?.name, 'tapedeck')
+    const [receiver] = points.contactPoints[0].receivers
+    assert.equal(receiver?.type, 'webhook')
+    assert.equal(receiver.settings.url, 'https://hooks.example/$$HOME/x', 'Grafana halves it')
+    const rules = await textOf('alerting/rules.yaml')
+    const count = (text: string): number => rules.split(text).length - 1
+    assert.equal(
+      count('"receiver": "tapedeck"'),
+      count('"uid": "tapedeck-') - count('"uid": "tapedeck-api"')
+    )
+    for (const file of ['datasources/tapedeck.yaml', 'dashboards/tapedeck.yaml']) {
+      assert.notEqual(await textOf(file), '')
+    }
+    assert.ok(!JSON.stringify(env).includes('hooks.example'), 'only the file has it')
   })
 
   it('does not touch an installed plugin', options, async (t) => {
@@ -180,7 +209,8 @@ async function serving(
   t: TestContext,
   how: Parameters<typeof standIn>[1] = {},
   prepare: (config: ServeConfig) => Promise<unknown> = async () => undefined,
-  start = true
+  start = true,
+  alertWebhook?: Secret
 ): Promise<Serving> {
   const grafana = await standIn(t, how)
   const config = {
@@ -188,6 +218,7 @@ async function serving(
     port: await freePort(),
     apiUrl: NO_API,
     apiToken: new Secret('a-token-for-grafana'),
+    alertWebhook,
     dataDir: join(grafana.folder, 'data'),
     pluginsDir: join(grafana.folder, 'data/plugins')
   }

@@ -11,7 +11,7 @@ export interface GrafanaCall {
   /** The action of Grafana's access control; undefined where any valid token will do. */
   readonly permission?: string
   readonly source: string
-  /** JSON Schemas of the body and of the answer with status 200. */
+  /** JSON Schemas of the body and of the answer with status 200 or 202. */
   readonly body?: object
   readonly answer: object
 }
@@ -90,6 +90,20 @@ const ALERT_QUERY = fields({
   relativeTimeRange: fields({ from: COUNT, to: COUNT })
 })
 
+/** models/alert_rule_notification_settings.go */
+const NOTIFICATION = fields(
+  {
+    active_time_intervals: { type: 'array', items: TEXT },
+    group_by: { type: 'array', items: TEXT },
+    group_interval: TEXT,
+    group_wait: TEXT,
+    mute_time_intervals: { type: 'array', items: TEXT },
+    receiver: TEXT,
+    repeat_interval: TEXT
+  },
+  ['receiver']
+)
+
 /** models/provisioned_alert_rule.go */
 const ALERT_RULE = fields(
   {
@@ -105,7 +119,7 @@ const ALERT_RULE = fields(
     labels: TEXTS,
     missingSeriesEvalsToResolve: COUNT,
     noDataState: { enum: ['Alerting', 'NoData', 'OK'] },
-    notification_settings: ANY_OBJECT,
+    notification_settings: NOTIFICATION,
     orgID: COUNT,
     provenance: TEXT,
     record: ANY_OBJECT,
@@ -127,6 +141,19 @@ const ALERT_RULE = fields(
   ]
 )
 
+/** models/embedded_contact_point.go */
+const CONTACT_POINT = fields(
+  {
+    disableResolveMessage: YES,
+    name: TEXT,
+    provenance: TEXT,
+    settings: ANY_OBJECT,
+    type: { enum: ['webhook', 'email', 'slack', 'teams', 'pagerduty'] },
+    uid: { type: 'string', minLength: 1, maxLength: 40, pattern: '^[a-zA-Z0-9_-]+$' }
+  },
+  ['settings', 'type']
+)
+
 /** models/alert_rule_group.go */
 const RULE_GROUP = fields({
   folderUid: TEXT,
@@ -136,6 +163,29 @@ const RULE_GROUP = fields({
 })
 
 export const GRAFANA_CALLS: readonly GrafanaCall[] = [
+  {
+    method: 'GET',
+    path: /^\/api\/v1\/provisioning\/contact-points$/,
+    permission: 'alert.provisioning:read',
+    source: 'client/provisioning GetContactpoints, models/embedded_contact_point.go',
+    answer: { type: 'array', items: CONTACT_POINT }
+  },
+  {
+    method: 'POST',
+    path: /^\/api\/v1\/provisioning\/contact-points$/,
+    permission: 'alert.provisioning:write',
+    source: 'client/provisioning PostContactpoints, models/embedded_contact_point.go',
+    body: CONTACT_POINT,
+    answer: CONTACT_POINT
+  },
+  {
+    method: 'PUT',
+    path: /^\/api\/v1\/provisioning\/contact-points\/([\w-]+)$/,
+    permission: 'alert.provisioning:write',
+    source: 'client/provisioning PutContactpoint, models/embedded_contact_point.go and ack.go',
+    body: CONTACT_POINT,
+    answer: ANY_OBJECT
+  },
   {
     method: 'GET',
     path: /^\/api\/health$/,

@@ -25,6 +25,7 @@ export interface HttpStandIn {
   readonly folders: Map<string, Json>
   readonly dashboards: Map<string, { dashboard: Json; meta: Json }>
   readonly groups: Map<string, Json>
+  readonly contactPoints: Map<string, Json>
   /** Permissions that its token lacks. */
   readonly lacks: Set<string>
   version: string | undefined
@@ -60,6 +61,7 @@ export async function httpStandIn(t: TestContext, path = ''): Promise<HttpStandI
     folders: new Map(),
     dashboards: new Map(),
     groups: new Map(),
+    contactPoints: new Map(),
     lacks: new Set(),
     version: '13.2.3',
     plugin: INFINITY.version,
@@ -111,7 +113,7 @@ async function answerTo(
     return message(400, 'bad request data')
   }
   const answer = answered(standIn, call, call.path.exec(path)?.slice(1) ?? [], body ?? {})
-  if (answer.status === 200 && !call.fitsAnswer(answer.body)) {
+  if (answer.status < 300 && !call.fitsAnswer(answer.body)) {
     standIn.misfits.push(`answer to ${name}: ${ajv.errorsText(call.fitsAnswer.errors)}`)
   }
   return answer
@@ -163,6 +165,11 @@ function answered(
     return found === undefined ? message(404, 'Dashboard not found') : ok(found)
   }
   if (source.includes('postDashboard')) return savedDashboard(standIn, body)
+  if (source.includes('ontactpoint')) {
+    if (method === 'GET') return ok([...standIn.contactPoints.values()])
+    standIn.contactPoints.set(String(body['uid']), { ...body, provenance: 'api' })
+    return { status: 202, body: method === 'POST' ? body : { message: 'contactpoint updated' } }
+  }
   const key = `${first}/${second}`
   if (!folders.has(first)) return message(404, 'folder not found')
   if (method === 'PUT') groups.set(key, asGrafanaKeeps(body))

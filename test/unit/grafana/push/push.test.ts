@@ -21,8 +21,13 @@ function configFor({ address, token }: Pick<HttpStandIn, 'address' | 'token'>): 
     grafanaToken: new Secret(token),
     apiUrl: API,
     apiToken: undefined,
+    alertWebhook: undefined,
     isDryRun: false
   }
+}
+
+interface Rule {
+  notification_settings?: { receiver: string }
 }
 
 async function push(
@@ -163,6 +168,40 @@ describe('pushToGrafana()', options, () => {
     assert.equal((changed['jsonData'] as Record<string, unknown>)['enableSecureSocksProxy'], true)
   })
 
+  it('has alerts posted to an address, and nowhere else when it is taken away', async (t) => {
+    const grafana = await httpStandIn(t)
+    await push(t, grafana)
+    grafana.calls.length = 0
+    const rules = () => (grafana.groups.get('tapedeck/tapedeck')?.['rules'] ?? []) as Rule[]
+    const receivers = () => new Set(rules().map((rule) => rule.notification_settings?.receiver))
+
+    const alertWebhook = new Secret('https://hooks.example/a-secret-path?key=1')
+    const lines = await push(t, grafana, { alertWebhook })
+    assert.deepEqual(grafana.writes(), [
+      'POST /api/v1/provisioning/contact-points',
+      'PUT /api/v1/provisioning/folder/tapedeck/rule-groups/tapedeck'
+    ])
+    const kept = () => grafana.contactPoints.get('tapedeck-webhook')?.['settings'] as object
+    assert.deepEqual(kept(), { url: alertWebhook.reveal(), httpMethod: 'POST' })
+    assert.deepEqual(receivers(), new Set(['tapedeck']))
+    assert.ok(lines.includes('contact point tapedeck: created, posts to hooks.example'))
+    assert.ok(!lines.join('\n').includes('a-secret-path'))
+
+    grafana.calls.length = 0
+    await push(t, grafana, { alertWebhook })
+    assert.deepEqual(grafana.writes(), [], 'the same again')
+    Object.assign(kept(), { maxAlerts: 5 })
+    await push(t, grafana, { alertWebhook: new Secret('https://other.example/') })
+    assert.deepEqual(grafana.writes(), ['PUT /api/v1/provisioning/contact-points/tapedeck-webhook'])
+    assert.deepEqual(kept(), { url: 'https://other.example/', httpMethod: 'POST', maxAlerts: 5 })
+
+    await push(t, grafana)
+    assert.deepEqual(receivers(), new Set([undefined]), 'the policies of that Grafana decide')
+    for (const rule of rules()) rule.notification_settings = { receiver: 'mine' }
+    await push(t, grafana)
+    assert.deepEqual(receivers(), new Set(['mine']), 'what somebody chose stays')
+  })
+
   it('works below a path', async (t) => {
     const grafana = await httpStandIn(t, '/grafana')
     const lines = await push(t, grafana)
@@ -250,6 +289,20 @@ describe('pushToGrafana() changes nothing and says why', options, () => {
     grafana.folders.clear()
     grafana.sources.set('ds1', { uid: 'ds1', name: 'tapedeck', type: 'prometheus' })
     await refused(push(t, grafana), 'SERVER_FAILED', ["data source 'tapedeck'", 'ds1'])
+    assert.deepEqual(grafana.writes(), [])
+  })
+
+  it('when a contact point of its name or uid is not ours', async (t) => {
+    const grafana = await httpStandIn(t)
+    const alertWebhook = new Secret('https://hooks.example/')
+    const other = { uid: 'cp1', name: 'tapedeck', type: 'email', settings: { addresses: 'a@b.c' } }
+    grafana.contactPoints.set('cp1', other)
+    const named = ["contact point 'tapedeck'", 'cp1', 'nothing was changed']
+    await refused(push(t, grafana, { alertWebhook }), 'SERVER_FAILED', named)
+    grafana.contactPoints.clear()
+    grafana.contactPoints.set('tapedeck-webhook', { ...other, uid: 'tapedeck-webhook' })
+    const typed = ['uid tapedeck-webhook', 'of type email']
+    await refused(push(t, grafana, { alertWebhook }), 'SERVER_FAILED', typed)
     assert.deepEqual(grafana.writes(), [])
   })
 
