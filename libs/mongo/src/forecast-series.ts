@@ -1,4 +1,5 @@
 import {
+  seriesId,
   seriesOfId,
   type FinalBar,
   type LedgerEntry,
@@ -46,19 +47,35 @@ export async function storeSeries(
   return storeDocuments(forecastSeries, owner, { fresh: [], changed: versioned })
 }
 
-/** Series that are loaded at the same time; each takes a few queries. */
+/** Queries at the same time. */
 const CONCURRENCY = 20
+/** Series in one query for their states, and for their forecasts after the states. */
+const SERIES_AT_ONCE = 500
+/** The same for series without a state, of which every forecast is read. */
+const NEW_SERIES_AT_ONCE = 50
 
-/** Loads the states, forecasts and bars of series that the engine asks for. @throws STATE_TOO_NEW */
+type HasHistory = HasForecasts & HasForecastSeries & HasBars & HasReport
+
+/**
+ * Loads the states, forecasts and bars of series that the engine asks for, by few queries for many series: in a market of
+ * ten thousand symbols all of them ask in the same second.
+ * @throws STATE_TOO_NEW
+ */
 export async function loadSeries(
-  database: HasForecasts & HasForecastSeries & HasBars & HasReport,
+  database: HasHistory,
   requests: readonly SeriesRequest[]
 ): Promise<SeriesHistory[]> {
   const found: SeriesHistory[] = []
   await translated('Cannot load the history of forecasts', async () => {
-    for (let i = 0; i < requests.length; i += CONCURRENCY) {
-      const group = requests.slice(i, i + CONCURRENCY)
-      found.push(...(await Promise.all(group.map((request) => loadOne(database, request)))))
+    for (const group of slices(requests, SERIES_AT_ONCE)) {
+      const [recalled, asked] = [
+        group.filter(({ beforeMs }) => beforeMs === undefined),
+        group.filter(({ beforeMs }) => beforeMs !== undefined)
+      ]
+      found.push(
+        ...(await eachOf(recalled, (request) => recall(database, request))),
+        ...(await loadHistories(database, asked))
+      )
     }
   })
   return found
@@ -103,50 +120,109 @@ export async function seriesToRestore(
   })
 }
 
-async function loadOne(
-  database: HasForecasts & HasForecastSeries & HasBars & HasReport,
-  request: SeriesRequest
-): Promise<SeriesHistory> {
-  const { id, symbol, timeframe, horizon, beforeMs, targetsMs } = request
-  const series = { symbol, timeframe, horizon }
-  const { forecasts, forecastSeries } = database
-  if (beforeMs === undefined) {
-    const target = { $in: targetsMs.map((ms) => new Date(ms)) }
-    const entries = entriesOf(await forecasts.find({ ...series, target }).toArray(), database)
-    return { request, state: null, bars: [], entries }
+async function recall(database: HasHistory, request: SeriesRequest): Promise<SeriesHistory> {
+  const { symbol, timeframe, horizon, targetsMs } = request
+  const target = { $in: targetsMs.map((ms) => new Date(ms)) }
+  const found = await database.forecasts.find({ symbol, timeframe, horizon, target }).toArray()
+  return { request, state: null, bars: [], entries: entriesOf(found, database) }
+}
+
+async function loadHistories(
+  database: HasHistory,
+  requests: readonly SeriesRequest[]
+): Promise<SeriesHistory[]> {
+  const ids = requests.map(({ id }) => id)
+  const documents = await database.forecastSeries.find({ _id: { $in: ids } }).toArray()
+  const states = new Map<string, SeriesState>()
+  for (const document of documents) {
+    refuseNewer(`forecast series ${document._id}`, document)
+    // A state of an earlier version is made again, from the stored bars and forecasts.
+    const { stateVersion = 1, state } = document
+    if (stateVersion >= STATE_VERSION) states.set(document._id, state)
   }
-  const found = await forecastSeries.findOne({ _id: id })
-  refuseNewer(`forecast series ${id}`, found)
-  // A state of an earlier version is made again, from the stored bars and forecasts.
-  const { stateVersion = 1, state: stored = null } = found ?? {}
-  const state = stateVersion < STATE_VERSION ? null : stored
-  const through = new Date(state?.throughMs ?? 0)
-  const [ahead, bars] = await Promise.all([
-    // Open ones included: a state has resolved all targets before it. The index serves the target alone.
-    forecasts.find({ ...series, target: { $gt: through } }).toArray(),
-    state === null ? loadFinalBars(database, request) : []
+  const isNew = ({ id }: SeriesRequest): boolean => !states.has(id)
+  const [entries, bars] = await Promise.all([
+    loadEntriesAhead(database, requests, states),
+    loadFinalBars(database, requests.filter(isNew))
   ])
-  return { request, state, bars, entries: entriesOf(ahead, database) }
+  return requests.map((request) => ({
+    request,
+    state: states.get(request.id) ?? null,
+    bars: bars.get(request.id) ?? [],
+    entries: entries.get(request.id) ?? []
+  }))
+}
+
+/** The entries of each series after its state, by its id. Open ones included: a state has resolved all targets before it. */
+async function loadEntriesAhead(
+  database: HasForecasts & HasReport,
+  requests: readonly SeriesRequest[],
+  states: ReadonlyMap<string, SeriesState>
+): Promise<Map<string, LedgerEntry[]>> {
+  const throughOf = ({ id }: SeriesRequest): number => states.get(id)?.throughMs ?? 0
+  const alike = Map.groupBy(requests, (request) =>
+    [request.timeframe, request.horizon, throughOf(request)].join('|')
+  )
+  const groups = [...alike.values()].flatMap((group) =>
+    slices(group, group.some(({ id }) => !states.has(id)) ? NEW_SERIES_AT_ONCE : SERIES_AT_ONCE)
+  )
+  const found = await eachOf(groups, async (group) => {
+    const [first] = group
+    if (first === undefined) return []
+    const { timeframe, horizon } = first
+    // The index serves the symbol, the timeframe and the target.
+    const filter = {
+      symbol: { $in: group.map(({ symbol }) => symbol) },
+      timeframe,
+      horizon,
+      target: { $gt: new Date(throughOf(first)) }
+    }
+    return entriesOf(await database.forecasts.find(filter).toArray(), database)
+  })
+  return Map.groupBy(found.flat(), ({ symbol, timeframe, horizon }) =>
+    seriesId(symbol, timeframe, horizon)
+  )
 }
 
 function entriesOf(found: readonly ForecastDocument[], report: HasReport): LedgerEntry[] {
   return readable('forecasts', FORECAST_SHAPE, found, report).map(ledgerEntry)
 }
 
-/** The final bars that a new series starts from, ascending. */
+const IS_FINAL = { status: { $in: ['final', 'revised'] }, close: { $ne: null } } as const
+
+/** The final bars that new series start from, ascending, by the id of the series. */
 async function loadFinalBars(
+  database: HasBars & HasReport,
+  requests: readonly SeriesRequest[]
+): Promise<Map<string, readonly FinalBar[]>> {
+  const alike = Map.groupBy(requests, ({ timeframe, beforeMs }) => `${timeframe}|${beforeMs}`)
+  const groups = [...alike.values()].flatMap((group) => slices(group, NEW_SERIES_AT_ONCE))
+  const found = await eachOf(groups, async (group) => {
+    // Most new series are of new symbols, which have none: one query says so of all of them.
+    const { timeframe = '', beforeMs } = group[0] ?? {}
+    const symbols = { $in: group.map(({ symbol }) => symbol) }
+    const some = await database.bars.findOne(
+      { symbol: symbols, timeframe, ...startsBefore(beforeMs), ...IS_FINAL },
+      { projection: { _id: 1 } }
+    )
+    if (some === null) return []
+    return eachOf(group, async (one) => [one.id, await finalBarsOf(database, one)] as const)
+  })
+  return new Map(found.flat())
+}
+
+function startsBefore(beforeMs: number | undefined): { readonly start?: { readonly $lt: Date } } {
+  return beforeMs === undefined || beforeMs === Infinity
+    ? {}
+    : { start: { $lt: new Date(beforeMs) } }
+}
+
+async function finalBarsOf(
   { bars, unreadable }: HasBars & HasReport,
   { symbol, timeframe, lookback, beforeMs }: SeriesRequest
 ): Promise<FinalBar[]> {
-  const before = beforeMs === undefined || beforeMs === Infinity ? {} : { $lt: new Date(beforeMs) }
   const newestFirst = await bars
-    .find({
-      symbol,
-      timeframe,
-      ...(beforeMs !== Infinity && { start: before }),
-      status: { $in: ['final', 'revised'] },
-      close: { $ne: null }
-    })
+    .find({ symbol, timeframe, ...startsBefore(beforeMs), ...IS_FINAL })
     .sort({ start: -1 })
     .limit(lookback)
     .toArray()
@@ -190,4 +266,17 @@ export function ofSeries<D>({ symbols, timeframe, horizon, model }: SeriesQuery)
     ...(horizon !== undefined && { horizon }),
     ...(model !== undefined && { model })
   } as Filter<D>
+}
+
+function slices<T>(all: readonly T[], most: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / most) }, (_, index) =>
+    all.slice(index * most, (index + 1) * most)
+  )
+}
+
+/** Does the work for each, some at a time, and returns the results in order. */
+async function eachOf<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (const some of slices(all, CONCURRENCY)) results.push(...(await Promise.all(some.map(work))))
+  return results
 }
