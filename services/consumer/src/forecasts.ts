@@ -1,3 +1,4 @@
+import { systemClock } from '@tapedeck/core'
 import {
   ForecastEngine,
   seriesId,
@@ -13,12 +14,20 @@ import type { ConsumerDeps, DueScores } from './publish.ts'
 /** Scores are derived and costly, so those of a series are written at most this often, ms. */
 const SCORES_EVERY_MS = 1000
 /**
+ * Series of a partition whose scores are written at once, those that wait longest first. In a market of ten thousand symbols
+ * the scores of all would be more documents than their bars.
+ */
+const MOST_SCORED = 100
+/**
  * A bar is final ALLOWED_DELAY after its end, by trades that arrive within this time or by the clock, and its
  * forecasts are stored by the flush after that.
  */
 const ARRIVAL_MS = 5000
 /** Series whose rolling scores are read at once; each has a thousand entries and more. */
 const SCORES_READ_AT_ONCE = 4
+/** Between two reads it pauses for so many times what one took: after a restart reading them all may take minutes. */
+const PAUSE_AFTER_READ = 4
+const LONGEST_PAUSE_MS = 500
 
 /** The forecasts of one partition: their engine, their store, and the scores that are not written yet. */
 export class PartitionForecasts implements BatchForecasts {
@@ -30,6 +39,7 @@ export class PartitionForecasts implements BatchForecasts {
   #scoredAtMs = 0
   #reading: Promise<void> | undefined
   #isDropped = false
+  #isLast = false
 
   constructor(deps: ConsumerDeps, owner: Acquired) {
     this.#deps = deps
@@ -63,9 +73,9 @@ export class PartitionForecasts implements BatchForecasts {
   }
 
   /**
-   * The series whose scores are due after a batch; of all when `isLast`, because no batch follows. Starts
+   * The series whose scores are due after a batch; all of them when `isLast`, because no batch follows. Starts
    * to read the rolling scores of restored series; theirs are due when they are read. The last batch waits
-   * for them, else a consumer that stops right after a restart would leave them to its successor.
+   * for them without a pause, else a consumer that stops right after a restart would leave them to its successor.
    */
   async dueScores(
     { restored, forecasts, nextOffset }: ClosedBatch,
@@ -75,14 +85,16 @@ export class PartitionForecasts implements BatchForecasts {
     for (const { series: changed } of forecasts) {
       for (const series of changed) this.#setUnscored(series, nextOffset)
     }
+    this.#isLast = isLast
     this.#reading ??= this.#readScores().finally(() => (this.#reading = undefined))
     if (isLast) await this.#reading
     const nowMs = Date.now()
-    const isTime = isLast || nowMs - this.#scoredAtMs >= SCORES_EVERY_MS
+    const isTime = nowMs - this.#scoredAtMs >= SCORES_EVERY_MS
+    const most = isLast ? Infinity : isTime ? MOST_SCORED : 0
     const due: ChangedSeries[] = []
     let unscoredFrom = Infinity
     for (const [id, { series, since }] of this.#unscored) {
-      if (isTime && series.isWhole) {
+      if (due.length < most && series.isWhole) {
         due.push(series)
         this.#unscored.delete(id)
       } else unscoredFrom = Math.min(unscoredFrom, since)
@@ -110,7 +122,11 @@ export class PartitionForecasts implements BatchForecasts {
         if (ids.length === 0) return
         for (let i = 0; i < ids.length && !this.#isDropped; i += SCORES_READ_AT_ONCE) {
           const some = ids.slice(i, i + SCORES_READ_AT_ONCE)
+          const startedMs = performance.now()
           this.engine.restoreScores(await retry(() => loadScores(database, some)))
+          const pauseMs = PAUSE_AFTER_READ * (performance.now() - startedMs)
+          if (this.#isLast) continue
+          await systemClock.delay(Math.min(pauseMs, LONGEST_PAUSE_MS), signal)
         }
       }
     } catch (error) {
