@@ -23,7 +23,7 @@ const TICK_MS = 5
 const CONNECTION = `market-${process.pid}`
 
 /** Trades that are due after some seconds. */
-export function tradesDue({ rate, burst, burstsAt }: MarketShape, seconds: number): number {
+function tradesDue({ rate, burst, burstsAt }: MarketShape, seconds: number): number {
   const extra = burstsAt.map((at) => burst * Math.min(1, Math.max(0, (seconds - at) / BURST_S)))
   return rate * seconds + extra.reduce((sum, one) => sum + one, 0)
 }

@@ -322,7 +322,7 @@ async function costsOf(
 }
 
 /** The median, the 99th percentile and the greatest of values with their numbers; NaN of none. */
-export function spreadOf(weighted: readonly (readonly [value: number, count: number])[]): Spread {
+function spreadOf(weighted: readonly (readonly [value: number, count: number])[]): Spread {
   const sorted = weighted.toSorted(([a], [b]) => a - b)
   const total = sorted.reduce((sum, [, count]) => sum + count, 0)
   const at = (share: number): number => {

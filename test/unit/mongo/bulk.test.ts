@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Collection, Document } from 'mongodb'
 import { replaceAll } from '../../../libs/mongo/src/bulk.ts'
 
+type Document = Record<string, unknown>
+
 const BAR = { _id: 'AAPL|1m|0', symbol: 'AAPL', start: new Date(0) }
+
+type Bars = Parameters<typeof replaceAll<typeof BAR>>[0]
 
 /** A collection of which only the commands are wanted, since no mongos is at hand. */
 function collectionAt(
   hello: Document,
   answers: Document[] = []
-): { bars: Collection<typeof BAR>; filters: Document[] } {
+): { bars: Bars; filters: Document[] } {
   const filters: Document[] = []
   const command = async (sent: Document): Promise<Document> => {
     if ('hello' in sent) return hello
@@ -18,7 +21,7 @@ function collectionAt(
     return answers.shift() ?? { n: documents.length, nModified: documents.length }
   }
   const bars = { collectionName: 'bars', db: { client: {}, command } }
-  return { bars: bars as unknown as Collection<typeof BAR>, filters }
+  return { bars: bars as unknown as Bars, filters }
 }
 
 describe('the filter of a guarded replacement', () => {
