@@ -49,9 +49,10 @@ const command = commandLine({
     json: ['flag', 'the last line is one JSON object']
   },
   settings: SERVER_SETTINGS,
-  notes: `Speed and CPU count from the first stored trade to the last one, without the start of the process. All write to the same
-collection with the same index. A budget is a part of the floor's speed, the median over the rounds; it is shown as met or
-missed and does not change the exit code. Let nothing else run meanwhile.`,
+  notes: `Speed and CPU count from the first stored trade to the last one, without the start of the process.
+All write to the same collection with the same index. A budget is a part of the floor's speed, the
+median over the rounds; it is shown as met or missed and does not change the exit code.
+Let nothing else run meanwhile.`,
   exits: [
     'every trade is stored once in every run',
     'that does not hold',
