@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { addAbortListener, once } from 'node:events'
 import type { FileHandle } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { withTimeout } from './clock.ts'
@@ -55,6 +55,22 @@ export interface ChildExit {
   readonly code: number | null
   /** In words: `exit code 1`, `SIGKILL`. */
   readonly how: string
+}
+
+/** How a child ends; when the signal aborts before that, it is stopped and killed after `limitMs`. */
+export async function exitOf(
+  child: Child,
+  signal: AbortSignal,
+  limitMs: number
+): Promise<ChildExit> {
+  let stopped: Promise<void> | undefined
+  const listener = addAbortListener(signal, () => {
+    stopped = child.stop(limitMs)
+  })
+  const exit = await child.exited
+  listener[Symbol.dispose]()
+  await stopped
+  return exit
 }
 
 const GUARD_PROGRAM = fileURLToPath(new URL('guard-main.ts', import.meta.url))

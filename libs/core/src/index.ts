@@ -28,7 +28,14 @@ export {
   type Variable
 } from './env.ts'
 export { assert, ERROR_CODES, hasCode, messageOf, TapedeckError, type ErrorCode } from './errors.ts'
-export { openGuard, type Child, type ChildExit, type ChildOptions, type Guard } from './guard.ts'
+export {
+  exitOf,
+  openGuard,
+  type Child,
+  type ChildExit,
+  type ChildOptions,
+  type Guard
+} from './guard.ts'
 export { isObject, type Json } from './json-object.ts'
 export {
   hasEnded,

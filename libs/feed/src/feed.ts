@@ -72,8 +72,8 @@ class FeedSession implements Feed {
       const id = connectionId(this.#clock.now())
       const connection = this.#connect(id)
       const stop = (): void => connection.end('asked to stop')
-      using _listener = addAbortListener(this.#signal, stop)
       try {
+        using _listener = addAbortListener(this.#signal, stop)
         for (;;) {
           const event = await connection.next()
           if (event === undefined) break

@@ -47,8 +47,8 @@ export async function runLocally(
     terminal.note('cancelling; npm run batch -- resume goes on later')
     cancelRun(database, id, 'stopped at the terminal').catch(() => undefined)
   }
-  using _listener = addAbortListener(signal, cancel)
   try {
+    using _listener = addAbortListener(signal, cancel)
     const run = await followRun(database, id, terminal, (ms) => systemClock.delay(ms))
     return run?.state === 'succeeded'
   } finally {

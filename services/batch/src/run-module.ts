@@ -1,6 +1,5 @@
-import { addAbortListener } from 'node:events'
 import path from 'node:path'
-import type { Env, Guard } from '@tapedeck/core'
+import { exitOf, type Env, type Guard } from '@tapedeck/core'
 import type { TaskResult } from '@tapedeck/mongo'
 import { OutputTail } from './output-tail.ts'
 
@@ -32,13 +31,7 @@ export async function runModule(
       onOutput(piece)
     }
   })
-  let stopped: Promise<void> | undefined
-  const stop = (): void => {
-    stopped ??= child.stop(STOP_LIMIT_MS)
-  }
-  using _listener = addAbortListener(signal, stop)
-  const { code, how } = await child.exited
-  await stopped
+  const { code, how } = await exitOf(child, signal, STOP_LIMIT_MS)
   await withinLimit(child.printed)
   const error = signal.aborted ? String(signal.reason) : code === 0 ? null : how
   return { exitCode: code, output: null, tail: tail.toString(), error }

@@ -1,7 +1,13 @@
-import { addAbortListener } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { lockDataDir, openGuard, TapedeckError, type ChildExit, type Env } from '@tapedeck/core'
+import {
+  exitOf,
+  lockDataDir,
+  openGuard,
+  TapedeckError,
+  type ChildExit,
+  type Env
+} from '@tapedeck/core'
 import type { SparkConfig } from './config.ts'
 
 /** A run as the cluster and the caller know it. */
@@ -89,9 +95,7 @@ async function guarded(
       output = (output + piece.toString('utf8')).slice(-KEPT_OUTPUT)
     }
     const driver = await guard.start(program, args, { env, cwd: folder, log })
-    const stop = (): void => void driver.stop(STOP_LIMIT_MS)
-    using _listener = addAbortListener(signal, stop)
-    const exit = await driver.exited
+    const exit = await exitOf(driver, signal, STOP_LIMIT_MS)
     await driver.printed
     return { exit, output }
   } finally {
