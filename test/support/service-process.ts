@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import path from 'node:path'
-import { TapedeckError } from '@tapedeck/core'
+import { messageOf, TapedeckError } from '@tapedeck/core'
 import { nodeArguments } from '@tapedeck/stack/testing'
 
 /** A service of the pipeline as a process of its own, with its health address. */
@@ -89,7 +89,16 @@ export async function startService(
 }
 
 async function readMetrics(url: string, names: readonly string[]): Promise<number[]> {
-  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5000) })
+  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5000) }).catch(
+    (error: unknown) => {
+      const { cause } = error as Error
+      throw new TapedeckError(
+        'SERVER_FAILED',
+        `${url}/metrics does not answer: ${messageOf(cause ?? error)}`,
+        { cause: error }
+      )
+    }
+  )
   const lines = (await response.text()).split('\n')
   return names.map((name) =>
     lines

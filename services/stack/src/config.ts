@@ -168,7 +168,7 @@ export function readConfig(env: Env): StackConfig {
       apiToken: values.TAPEDECK_API_TOKEN,
       alertWebhook: values.GRAFANA_ALERT_WEBHOOK
     },
-    env: cachesCompiled(env)
+    env: cachesCompiled(withoutEmpty(env))
   })
 }
 
@@ -184,18 +184,21 @@ export function cachesCompiled(env: Env): Env {
   return { NODE_COMPILE_CACHE: path.join(cacheDirOf(env), 'node-compile'), ...env }
 }
 
-function cacheDirOf(env: Env): string {
-  const given = env['TAPEDECK_CACHE_DIR']?.trim() ?? ''
-  return path.resolve(given === '' ? defaultCacheDir(env) : given)
+/** An environment without what is set to nothing, which counts as not set. */
+function withoutEmpty(env: Env): Env {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ''))
 }
 
-/** The user's cache folder, outside every checkout. */
+function cacheDirOf(env: Env): string {
+  const set = withoutEmpty(env)
+  return path.resolve(set['TAPEDECK_CACHE_DIR']?.trim() ?? defaultCacheDir(set))
+}
+
+/** The user's cache folder, outside every checkout. XDG's specification has relative paths ignored. */
 function defaultCacheDir(env: Env): string {
   const home = env['HOME'] ?? homedir()
-  const base =
-    env['XDG_CACHE_HOME'] ??
-    (process.platform === 'darwin'
-      ? path.join(home, 'Library', 'Caches')
-      : path.join(home, '.cache'))
-  return path.join(base, 'tapedeck')
+  const { XDG_CACHE_HOME: given = '' } = env
+  if (path.isAbsolute(given)) return path.join(given, 'tapedeck')
+  const base = process.platform === 'darwin' ? path.join('Library', 'Caches') : '.cache'
+  return path.join(home, base, 'tapedeck')
 }

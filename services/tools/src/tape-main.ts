@@ -16,9 +16,9 @@ await runCommand({
       isTerminal: stdout.isTTY,
       write: (text: string) => void stdout.write(text)
     }
-    const api = args.api ?? `http://127.0.0.1:${process.env['API_PORT'] ?? '8080'}`
-    const token = process.env['API_TOKEN']?.trim()
-    await showTape(args, api, display, stopSignal(), token === '' ? undefined : token)
+    const [port = '', token = ''] = [process.env['API_PORT'], process.env['API_TOKEN']]
+    const api = args.api ?? `http://127.0.0.1:${port.trim() === '' ? '8080' : port.trim()}`
+    await showTape(args, api, display, stopSignal(), token.trim() === '' ? undefined : token.trim())
     return 0
   }
 })

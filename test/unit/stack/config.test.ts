@@ -54,6 +54,21 @@ describe('readConfig()', () => {
   it('keeps its cache in the cache folder of the user', () => {
     assert.equal(readConfig({ XDG_CACHE_HOME: '/c' }).cacheDir, '/c/tapedeck')
     assert.equal(readConfig({ TAPEDECK_CACHE_DIR: '/d' }).cacheDir, '/d')
+    for (const found of ['', ' ', 'relative']) {
+      const { cacheDir } = readConfig({ XDG_CACHE_HOME: found, TAPEDECK_CACHE_DIR: '', HOME: '/h' })
+      assert.match(cacheDir, /^\/h\/(\.cache|Library\/Caches)\/tapedeck$/)
+    }
+  })
+
+  it('takes what is set to nothing as not set, for its services too', () => {
+    const { env } = readConfig({
+      SIMULATOR_TOKEN: '',
+      SIMULATOR_FILE: ' ',
+      JAVA_HOME: '',
+      PATH: '/bin'
+    })
+    const { NODE_COMPILE_CACHE: _cache, ...others } = env
+    assert.deepEqual(others, { PATH: '/bin' })
   })
 
   it('creates topics on its own brokers as the settings say, on one node unless told', () => {
