@@ -147,6 +147,8 @@ function valueOf<T>(result: PromiseSettledResult<T>): T {
 
 interface StackContext {
   readonly progress: Progress
+  /** When the start began, by `performance.now()`. */
+  readonly startedMs: number
   readonly signal: AbortSignal
   /** Called with the failure of a service that is not started again; the stack should be closed then. */
   readonly onFinal: (error: TapedeckError) => void
@@ -171,8 +173,7 @@ const API_PORT_TRIES = 20
  *   nothing is left running then
  */
 export async function startStack(config: StackConfig, context: StackContext): Promise<Stack> {
-  const { progress, signal, onFinal } = context
-  const startedMs = performance.now()
+  const { progress, startedMs, signal, onFinal } = context
   const named = databaseIn(config.mongo.uri ?? '')
   const { database: used } = config.mongo
   if (named !== undefined && named !== used) {

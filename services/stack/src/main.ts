@@ -13,7 +13,9 @@ const PARENT_CHECK_MS = 1000
 process.umask(0o077)
 // The terminal may be closed before the stack ends; its output is then discarded.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
-const progress = createProgress((text) => process.stdout.write(text))
+// Times are shown from the start of the process: reading all settings takes seconds on a busy machine.
+const STARTED_MS = 0
+const progress = createProgress((text) => process.stdout.write(text), STARTED_MS)
 const stopping = new AbortController()
 const ended = Promise.withResolvers<unknown>()
 const stop = (why: string): void => {
@@ -60,6 +62,7 @@ async function run(): Promise<0 | 1> {
     const config = await readSettings(process.env, { progress, signal: stopping.signal })
     const stack = await startStack(config, {
       progress,
+      startedMs: STARTED_MS,
       signal: stopping.signal,
       onFinal: ended.resolve
     })

@@ -7,9 +7,14 @@ export interface Progress {
   warn(text: string): void
 }
 
-/** Lines such as ` 3.2 s  mongod answers`, written through `write`. */
-export function createProgress(write: (text: string) => void): Progress {
-  const startedMs = performance.now()
+/**
+ * Lines such as ` 3.2 s  mongod answers`, written through `write`.
+ * @param startedMs when the start began, by `performance.now()`; 0 is that of the process
+ */
+export function createProgress(
+  write: (text: string) => void,
+  startedMs = performance.now()
+): Progress {
   const line = (text: string): void => {
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1).padStart(6)
     write(`${seconds} s  ${text}\n`)
