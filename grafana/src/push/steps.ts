@@ -250,7 +250,9 @@ export async function alertStep(
   if (
     found?.interval === ALERT_INTERVAL_SECONDS &&
     isDeepStrictEqual(found.rules.map(comparable), rules.map(comparable)) &&
-    found.rules.every((rule) => (receiverOf(rule) === CONTACT_POINT) === isPosted)
+    found.rules.every(
+      (rule) => (rule.notification_settings?.receiver === CONTACT_POINT) === isPosted
+    )
   ) {
     return { what, change: 'keep', apply: kept }
   }
@@ -267,10 +269,6 @@ export async function alertStep(
     change: found === undefined ? 'create' : 'update',
     apply: () => grafana.write('PUT', path, body, purpose)
   }
-}
-
-function receiverOf({ notification_settings: settings }: AlertRule): string | undefined {
-  return settings?.receiver
 }
 
 interface RuleQuery {

@@ -9,7 +9,7 @@ import { connectPreparedDatabase, type Database, type MongoConfig } from '@taped
 import { startService } from '../../support/service-process.ts'
 import { processCost } from '../verify-tape/process-cost.ts'
 import type { Backlog } from './backlog.ts'
-import { readResults } from './stored-results.ts'
+import { tradesNotOnce } from './stored-results.ts'
 
 /** What stores the trades: a loop of floor-loop.ts, or the consumer with settings. */
 export type Contender = { readonly name: string } & (
@@ -101,7 +101,7 @@ export async function runFloor(contender: Contender, options: FloorOptions): Pro
     const [endMs, [engine1, mongod1]] = [performance.now(), await cost()]
     await engine.stop()
     const trades = backlog.trades - before
-    const { problems } = await readResults(database, backlog.bySymbol, false)
+    const problems = await tradesNotOnce(database, backlog.bySymbol, false)
     return {
       tradesPerSecond: trades / ((endMs - startMs) / 1000),
       engineUs: ((engine1 - engine0) / trades) * 1e6,

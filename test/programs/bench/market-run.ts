@@ -6,6 +6,7 @@ import { startService, type RunningService } from '../../support/service-process
 import { until } from '../../support/until.ts'
 import { processCost } from '../verify-tape/process-cost.ts'
 import { MarketLoad, type MarketShape } from './market-load.ts'
+import { tradesNotOnce } from './stored-results.ts'
 
 export interface MarketOptions {
   readonly shape: MarketShape
@@ -133,7 +134,7 @@ export async function runMarket(options: MarketOptions): Promise<MarketRun> {
       publisherLateSeconds: load.lateSeconds,
       problems: [
         ...(drained === undefined ? [] : [`${drained}\n${services.at(-1)?.lastLines()}`]),
-        ...(await storedOnce(database, load))
+        ...(await tradesNotOnce(database, load.bySymbol, true))
       ]
     }
   } finally {
@@ -287,26 +288,6 @@ async function readFinality(
       end: { $lte: new Date(dueMs) }
     })
   }
-}
-
-/** Every trade once, and every trade in a bar. */
-async function storedOnce({ trades, bars }: Database, load: MarketLoad): Promise<string[]> {
-  // `_id` names a trade and is unique, so a count that is right leaves no room for a repeated one.
-  const stored = await trades.countDocuments()
-  const days = await bars
-    .find({ timeframe: '1d' })
-    .project<{ symbol: string; tradeCount: number }>({ symbol: 1, tradeCount: 1 })
-    .toArray()
-  const counted = new Map<string, number>()
-  for (const { symbol, tradeCount } of days)
-    counted.set(symbol, (counted.get(symbol) ?? 0) + tradeCount)
-  const wrong = [...load.bySymbol].filter(([symbol, count]) => counted.get(symbol) !== count)
-  return [
-    ...(stored === load.trades ? [] : [`${stored} trades stored, expected ${load.trades}`]),
-    ...wrong
-      .slice(0, 5)
-      .map(([symbol, count]) => `${symbol}: ${counted.get(symbol)} trades in bars, not ${count}`)
-  ]
 }
 
 async function costsOf(

@@ -12,33 +12,46 @@ export interface StoredResults {
 }
 
 /**
- * Every trade once, every trade in one day bar unless some are in no bar, and a hash to compare with other runs.
+ * What is wrong in words, ten lines at most: every trade must be stored once and, unless some are in no bar, stand in one
+ * day bar of its symbol.
  */
+export async function tradesNotOnce(
+  { trades, bars }: Database,
+  bySymbol: ReadonlyMap<string, number>,
+  areAllInBars: boolean
+): Promise<string[]> {
+  const problems: string[] = []
+  const compare = (found: readonly Count[], where: string): void => {
+    const counts = new Map(found.map(({ _id, count }) => [_id, count]))
+    for (const symbol of new Set([...bySymbol.keys(), ...counts.keys()])) {
+      const [count, expected] = [counts.get(symbol) ?? 0, bySymbol.get(symbol) ?? 0]
+      if (count !== expected) {
+        problems.push(`${symbol}: ${count} trades ${where}, expected ${expected}`)
+      }
+    }
+  }
+  // `_id` names a trade and is unique, so counts that are right leave no room for a repeated one.
+  const ofTrades = { $group: { _id: '$symbol', count: { $sum: 1 } } }
+  compare(await trades.aggregate<Count>([ofTrades]).toArray(), 'stored')
+  const days = { $match: { timeframe: '1d' } }
+  const inDays = { $group: { _id: '$symbol', count: { $sum: '$tradeCount' } } }
+  if (areAllInBars) compare(await bars.aggregate<Count>([days, inDays]).toArray(), 'in day bars')
+  return problems.slice(0, 10)
+}
+
+interface Count {
+  readonly _id: string
+  readonly count: number
+}
+
+/** What stands in the database, with a hash to compare with other runs; see `tradesNotOnce`. */
 export async function readResults(
-  { trades, bars, checkpoints }: Database,
+  database: Database,
   bySymbol: ReadonlyMap<string, number>,
   areAllInBars: boolean
 ): Promise<StoredResults> {
-  const problems: string[] = []
-  // `_id` names a trade and is unique, so counts that are right leave no room for a repeated one.
-  const counts = await trades
-    .aggregate<{ _id: string; count: number }>([{ $group: { _id: '$symbol', count: { $sum: 1 } } }])
-    .toArray()
-  const found = new Map(counts.map(({ _id, count }) => [_id, count]))
-  for (const [symbol, count] of bySymbol) {
-    if (found.get(symbol) === count) continue
-    problems.push(`${symbol}: ${found.get(symbol) ?? 0} trades stored, expected ${count}`)
-  }
-  const expected = [...bySymbol.values()].reduce((sum, count) => sum + count, 0)
-  const [days] = await bars
-    .aggregate<{ sum: number }>([
-      { $match: { timeframe: '1d' } },
-      { $group: { _id: null, sum: { $sum: '$tradeCount' } } }
-    ])
-    .toArray()
-  if (areAllInBars && days?.sum !== expected) {
-    problems.push(`${days?.sum ?? 0} trades in day bars, expected ${expected}`)
-  }
+  const { trades, bars, checkpoints } = database
+  const problems = await tradesNotOnce(database, bySymbol, areAllInBars)
   const hash = createHash('sha256')
   let count = 0
   for await (const bar of bars.find({}, { sort: { _id: 1 }, projection: { exact: 0 } })) {
@@ -52,10 +65,10 @@ export async function readResults(
     ])
     .toArray()
   return {
-    trades: [...found.values()].reduce((sum, each) => sum + each, 0),
+    trades: await trades.countDocuments(),
     bars: count,
     barsHash: hash.digest('hex').slice(0, 16),
     checkpointBytes: largest?.bytes ?? 0,
-    problems: problems.slice(0, 10)
+    problems
   }
 }
