@@ -1,5 +1,4 @@
-import { hostname } from 'node:os'
-import { isSame } from '@tapedeck/core'
+import { isSame, isVisible } from '@tapedeck/core'
 import {
   CONDITION_POLICIES,
   CONDITION_TABLE_VERSION,
@@ -79,7 +78,7 @@ async function isReadNow(
   nowMs: number
 ): Promise<boolean> {
   if (nowMs - updatedAt.getTime() < RECENT_MS) return true
-  return owner.host === hostname() && (await isSame(owner))
+  return (await isVisible(owner)) && (await isSame(owner))
 }
 
 /**
