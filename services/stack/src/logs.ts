@@ -189,8 +189,11 @@ export function problemIn(line: string): string | undefined {
 
 /** An error has the message of its cause in its own, and the log adds that of each cause once more. */
 function withoutRepeats(text: string): string {
-  const parts = text.split(': ')
-  return parts.filter((part, index) => part !== parts[index - 1]).join(': ')
+  const said: string[] = []
+  for (const part of text.split(': ')) {
+    if (!said.some((one) => one === part || one.startsWith(`${part}, `))) said.push(part)
+  }
+  return said.join(': ')
 }
 
 /**

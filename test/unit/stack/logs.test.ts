@@ -32,6 +32,10 @@ describe('problemIn()', () => {
       'Cannot write: refused 127.0.0.1:27117: refused 127.0.0.1:27117: refused 127.0.0.1:27117'
     const line = JSON.stringify({ level: 'warn', msg: 'trying again', err: { message } })
     assert.equal(problemIn(line), 'trying again: Cannot write: refused 127.0.0.1:27117')
+    const found = 'The answer took longer than 2500 ms'
+    const said = `Cannot reach MongoDB: ${found}, expected a server at MONGODB_URI`
+    const err = { message: `${said}: ${found}` }
+    assert.equal(problemIn(JSON.stringify({ level: 'warn', msg: said, err })), said)
   })
 
   it('shows the line of a crash that says what happened', () => {
