@@ -149,21 +149,18 @@ function touching({ fromMs, toMs }: Pick<GapQuery, 'fromMs' | 'toMs'>): Filter<F
   }
 }
 
-function gapRecordOf({
-  _id,
-  from,
-  to,
-  updatedAt,
-  closedAt: _,
-  ...gap
-}: FeedGapDocument): GapRecord {
+function gapRecordOf(stored: FeedGapDocument): GapRecord {
+  const { _id, feed, from, to, cause, symbols, log, updatedAt } = stored
   return {
     version: 1,
     kind: 'gap',
     id: _id,
-    ...gap,
+    feed,
     fromMs: from?.getTime() ?? null,
     toMs: to?.getTime() ?? null,
+    cause,
+    symbols,
+    ...(log !== undefined && { log }),
     at: updatedAt.getTime()
   }
 }

@@ -17,6 +17,7 @@ import { openTokens } from './access/token-file.ts'
 import { TokenStore } from './access/tokens.ts'
 import type { ApiConfig } from './config.ts'
 import { FlowRecorder, type FlowTarget } from './flow/recorder.ts'
+import { GrafanaLive } from './grafana-live.ts'
 import {
   firstList,
   knownPaths,
@@ -62,11 +63,16 @@ export async function startApi(
   const hub =
     config.stream === undefined ? undefined : new LiveHub(config.stream, context, systemClock)
   const flow = new FlowRecorder(flowTargets(config, context), systemClock)
-  const app = buildApi({ reader, context, hub, tokens, flow }, config)
+  const live = config.grafanaLive && new GrafanaLive(config.grafanaLive, context, systemClock)
+  const app = buildApi({ reader, context, hub, tokens, flow, live }, config)
   const url = await listen(app, config.host, config.port)
   context.defer(() => app.close())
   hub?.start()
   context.defer(flow.start())
+  if (hub !== undefined && live !== undefined) {
+    hub.listen({ events: (events) => live.take(events), ended: () => undefined })
+    context.defer(live.start())
+  }
   context.log.info({ url }, 'api is served')
   return { url }
 }
@@ -95,6 +101,8 @@ interface ApiDeps {
   readonly hub?: LiveHub | undefined
   /** Unless given, one that measures nothing. */
   readonly flow?: FlowRecorder
+  /** Pushes last prices to a Grafana; undefined: none are pushed. */
+  readonly live?: GrafanaLive | undefined
   /** Unless given, those of the environment. */
   readonly tokens?: TokenStore
   readonly clock?: Clock
@@ -126,6 +134,7 @@ export function buildApi(
     reader,
     context,
     hub,
+    live,
     tokens: given,
     clock = systemClock,
     flow = new FlowRecorder([], clock)
@@ -183,6 +192,7 @@ export function buildApi(
         ...(hub?.trouble === undefined
           ? []
           : [`The stream does not read the broker: ${hub.trouble}`]),
+        ...(live?.trouble === undefined ? [] : [`Grafana Live takes no prices: ${live.trouble}`]),
         ...(tokens.trouble === undefined ? [] : [`Tokens are those of before: ${tokens.trouble}`])
       ]
     )

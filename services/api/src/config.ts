@@ -37,6 +37,12 @@ import {
   type AccessConfig
 } from './access/settings.ts'
 import { METRICS_URLS, type MetricsUrl } from './flow/targets.ts'
+import {
+  GRAFANA_LIVE_VARIABLES,
+  grafanaLiveConfig,
+  grafanaLiveProblems,
+  type GrafanaLiveConfig
+} from './grafana-live.ts'
 import type { HubConfig } from './stream/hub.ts'
 
 export interface ApiConfig {
@@ -65,6 +71,8 @@ export interface ApiConfig {
   readonly lake: LakeLocation
   /** Where browsers reach the api, without a slash at the end. */
   readonly browserUrl: string
+  /** Where last prices are pushed. */
+  readonly grafanaLive: GrafanaLiveConfig | undefined
 }
 
 /** The producer checks the limit of the plan; this one only bounds the work of a request. */
@@ -97,6 +105,7 @@ export const API_VARIABLES = {
     optional(webAddress()),
     'localhost, at API_PORT'
   ),
+  ...GRAFANA_LIVE_VARIABLES,
   ...LAKE_LOCATION_VARIABLES,
   TAPEDECK_DATA_DIR: text('./.data', 'a folder'),
   SYMBOLS: symbolsVariable(MAX_SYMBOLS),
@@ -129,7 +138,8 @@ export function readConfig(env: Env): ApiConfig {
   const values = readEnv(env, API_VARIABLES, (some) => [
     ...ruleProblems(some),
     ...accessProblems(some),
-    ...lakeProblems(some)
+    ...lakeProblems(some),
+    ...grafanaLiveProblems(some)
   ])
   const { fold, forecasts } = rulesOf(values)
   return Object.freeze({
@@ -151,7 +161,8 @@ export function readConfig(env: Env): ApiConfig {
     metricsUrls: values.METRICS_URLS,
     stream: streamConfig(values, fold),
     lake: lakeLocation(values),
-    browserUrl: values.API_URL ?? `http://localhost:${values.API_PORT}`
+    browserUrl: values.API_URL ?? `http://localhost:${values.API_PORT}`,
+    grafanaLive: grafanaLiveConfig(values)
   })
 }
 

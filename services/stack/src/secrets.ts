@@ -11,6 +11,7 @@ const SECRETS: Readonly<Record<string, readonly string[]>> = {
   TAPEDECK_API_TOKEN: ['grafana'],
   GRAFANA_TOKEN: [],
   GRAFANA_ALERT_WEBHOOK: [],
+  GRAFANA_LIVE_TOKEN: ['api'],
   KAFKA_BROKERS: ['producer', 'consumer', 'api'],
   KAFKA_PASSWORD: ['producer', 'consumer', 'api'],
   MONGODB_URI: ['producer', 'consumer', 'api', 'batch'],

@@ -142,6 +142,8 @@ export const SECTIONS: readonly Section[] = [
       'QUOTE_MAX_AGE',
       'STREAM_MEMORY',
       'METRICS_URLS',
+      'GRAFANA_LIVE_URL',
+      'GRAFANA_LIVE_TOKEN',
       'HEALTH_HOST',
       'PRODUCER_PORT',
       'CONSUMER_PORT',

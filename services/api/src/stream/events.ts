@@ -3,6 +3,7 @@ import {
   decodeRecord,
   eligibilityOf,
   FrameDeduplicator,
+  MAY,
   sessionOfTrade,
   tradeId,
   tradingDateAt,
@@ -18,6 +19,12 @@ import { tradeDocument, tradeRow } from '@tapedeck/mongo'
 export const CHANNELS = ['trades', 'bars', 'forecasts', 'feed', 'runs'] as const
 export type Channel = (typeof CHANNELS)[number]
 
+export interface LastPrice {
+  readonly price: number
+  /** Of the trade that set it, epoch ms. */
+  readonly timeMs: number
+}
+
 /** What is sent to the clients that asked for one of its keys: rows of one channel, serialised once for all. */
 export interface StreamEvent {
   readonly channel: Channel
@@ -29,6 +36,8 @@ export interface StreamEvent {
   readonly ids: readonly string[]
   /** Of trades: the earliest and the latest time, epoch ms. */
   readonly span: readonly [fromMs: number, toMs: number]
+  /** Of trades: the newest price that one of them sets; undefined when none does. */
+  readonly last?: LastPrice | undefined
   /** Of a bar, forecast or run: its id, so that a newer version replaces one that waits. */
   readonly id: string | undefined
   /**
@@ -52,6 +61,11 @@ export interface TradeRules extends Pick<FoldOptions, 'policy' | 'futureLimitMs'
 /** The key of a subscription to trades of a symbol; `*`: of every symbol. */
 export function tradesKey(symbol: string): string {
   return `trades|${symbol}`
+}
+
+/** Whose trades an event has; undefined: it has none. */
+export function tradedSymbol({ channel, keys }: StreamEvent): string | undefined {
+  return channel === 'trades' ? keys[0].slice(tradesKey('').length) : undefined
 }
 
 /** The key of a subscription to bars or forecasts of a symbol (`*`: of every symbol) and timeframe. */
@@ -120,9 +134,10 @@ export class TradeEvents {
     const ids: string[] = []
     const rows: string[] = []
     let [fromMs, toMs] = [Infinity, -Infinity]
+    let last: StreamEvent['last']
     for (let at = 0; at < trades.length; at++) {
       const trade = trades[at] as FeedTrade
-      const { t, c, i } = trade
+      const { t, c, i, p } = trade
       const id = tradeId({ connection, frame, index: indexes[at] as number })
       if (t - receivedAt > this.#rules.futureLimitMs) continue
       if (i !== undefined && this.#isRedelivered(symbol, i, id, trade)) continue
@@ -135,6 +150,9 @@ export class TradeEvents {
       rows.push(JSON.stringify(tradeRow(tradeDocument(record, folded))))
       fromMs = Math.min(fromMs, t)
       toMs = Math.max(toMs, t)
+      if ((eligibility & MAY.setLast) !== 0 && t >= (last?.timeMs ?? -Infinity)) {
+        last = { price: p, timeMs: t }
+      }
     }
     if (rows.length === 0) return undefined
     return {
@@ -143,6 +161,7 @@ export class TradeEvents {
       rows,
       ids,
       span: [fromMs, toMs],
+      last,
       id: undefined,
       partition,
       offset,

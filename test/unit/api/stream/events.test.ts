@@ -91,6 +91,19 @@ describe('TradeEvents', () => {
     assert.deepEqual(event?.span, [receivedAt + 60_000, receivedAt + 60_000])
   })
 
+  it('has the price of the newest trade that sets one', () => {
+    const trades = [
+      aTrade({ t: 3000, p: 11 }),
+      aTrade({ t: 4000, p: 12 }),
+      aTrade({ t: 2000, p: 10 }),
+      aTrade({ t: 5000, p: 13, c: ['3'] }) // an average price
+    ]
+    const event = read(new TradeEvents(RULES), aRecord({ trades }))
+    assert.deepEqual(event?.last, { price: 12, timeMs: 4000 })
+    const none = read(new TradeEvents(RULES), aRecord({ trades: trades.slice(3) }))
+    assert.deepEqual([none?.ids.length, none?.last], [1, undefined])
+  })
+
   it('leaves out a trade that the vendor delivered again, unless it counts again', () => {
     const first = aRecord({ trades: [aTrade({ i: 'v1' })] })
     const again = aRecord({ frame: 2, trades: [aTrade({ i: 'v1' }), aTrade({ i: 'v2' })] })

@@ -1,0 +1,201 @@
+import {
+  about,
+  fullJitter,
+  messageOf,
+  optional,
+  repeat,
+  secret,
+  TapedeckError,
+  url,
+  type Clock,
+  type Secret,
+  type Values
+} from '@tapedeck/core'
+import type { ServiceContext } from '@tapedeck/service'
+import { tradedSymbol, type LastPrice } from './stream/events.ts'
+import type { PlacedEvent } from './stream/hub.ts'
+
+/** The Grafana that last prices are pushed to, and who may push. */
+export interface GrafanaLiveConfig {
+  readonly url: string
+  readonly token: Secret
+}
+
+export const GRAFANA_LIVE_VARIABLES = {
+  GRAFANA_LIVE_URL: about(
+    'Grafana that last prices are pushed to four times a second (Grafana Live)',
+    optional(url(undefined, ['http:', 'https:'])),
+    'none are pushed'
+  ),
+  GRAFANA_LIVE_TOKEN: about(
+    'Token of a service account of that Grafana; the role Viewer is enough',
+    optional(secret())
+  )
+} as const
+
+type LiveValues = Partial<Values<typeof GRAFANA_LIVE_VARIABLES>>
+
+/** What is wrong with one that is set without the other. */
+export function grafanaLiveProblems({
+  GRAFANA_LIVE_URL: address,
+  GRAFANA_LIVE_TOKEN: token
+}: LiveValues): string[] {
+  if ((address === undefined) === (token === undefined)) return []
+  return token === undefined
+    ? ['GRAFANA_LIVE_TOKEN is not set, expected the token of a service account of GRAFANA_LIVE_URL']
+    : ['GRAFANA_LIVE_URL is not set, expected the address of the Grafana of GRAFANA_LIVE_TOKEN']
+}
+
+export function grafanaLiveConfig({
+  GRAFANA_LIVE_URL: address,
+  GRAFANA_LIVE_TOKEN: token
+}: LiveValues): GrafanaLiveConfig | undefined {
+  return address === undefined || token === undefined ? undefined : { url: address, token }
+}
+
+const STREAM = 'tapedeck'
+const PUSH_EVERY_MS = 250
+const ANSWER_LIMIT_MS = 1000
+/** Symbols in one request; of more, those whose trades have waited longest come first. */
+const MOST_LINES = 1000
+const DELAY = fullJitter({ baseMs: 1000, capMs: 30_000 })
+
+/**
+ * The last part of a symbol's channel, `stream/tapedeck/…`: Grafana takes letters, digits, `-`, `.` and `_` there, so every
+ * other byte, and `_` itself, is written as `_` and two hexadecimal digits.
+ */
+function measurementOf(symbol: string): string {
+  return [...Buffer.from(symbol)]
+    .map((byte) => {
+      const letter = String.fromCharCode(byte)
+      return /[A-Za-z0-9.-]/.test(letter) ? letter : `_${byte.toString(16).padStart(2, '0')}`
+    })
+    .join('')
+}
+
+interface Latest extends LastPrice {
+  /** Since the last push of the symbol. */
+  readonly trades: number
+}
+
+/**
+ * Pushes the last price and the number of new trades of each symbol that was traded to Grafana Live, in one request each 250 ms.
+ * Each line has the same two fields, because a panel of Grafana stops when they change. It holds one line a symbol however
+ * long Grafana is away, and the stream never waits for it.
+ */
+export class GrafanaLive {
+  readonly #address: string
+  readonly #token: Secret
+  readonly #clock: Clock
+  readonly #log: ServiceContext['log']
+  readonly #count: (outcome: 'pushed' | 'failed') => void
+  readonly #latest = new Map<string, Latest>()
+  /** Symbols to be pushed, the one that has waited longest first. */
+  readonly #changed = new Set<string>()
+  readonly #stopping = new AbortController()
+  #trouble: string | undefined
+  #failures = 0
+  #nextMs = 0
+
+  constructor(
+    { url: address, token }: GrafanaLiveConfig,
+    { log, metrics }: Pick<ServiceContext, 'log' | 'metrics'>,
+    clock: Clock
+  ) {
+    this.#address = `${address.replace(/\/+$/, '')}/api/live/push/${STREAM}?gf_live_frame_format=wide`
+    this.#token = token
+    this.#clock = clock
+    this.#log = log
+    const pushes = metrics.counter('grafana_live_pushes_total', 'Requests to Grafana Live', [
+      'outcome'
+    ])
+    this.#count = (outcome) => pushes.inc({ outcome })
+  }
+
+  /** Why Grafana does not take what is pushed; undefined while it does. */
+  get trouble(): string | undefined {
+    return this.#trouble
+  }
+
+  /** Takes the trades of what the stream has read. */
+  take(events: readonly PlacedEvent[]): void {
+    for (const { event } of events) {
+      const symbol = tradedSymbol(event)
+      if (symbol === undefined) continue
+      const before = this.#latest.get(symbol)
+      const last = event.last ?? before
+      // Nothing to show before the first trade that sets a price.
+      if (last === undefined) continue
+      const { price, timeMs } = last
+      this.#latest.set(symbol, { price, timeMs, trades: (before?.trades ?? 0) + event.ids.length })
+      this.#changed.add(symbol)
+    }
+  }
+
+  /** Pushes on until the function it returns is called. */
+  start(): () => Promise<void> {
+    const stop = repeat(
+      PUSH_EVERY_MS,
+      () => this.push(),
+      () => undefined // no push throws: that Grafana is away is a state
+    )
+    return () => {
+      this.#stopping.abort()
+      return stop()
+    }
+  }
+
+  /** Pushes what has changed, unless Grafana has just failed. What it does not take is not sent again. */
+  async push(): Promise<void> {
+    if (this.#changed.size === 0 || this.#clock.now() < this.#nextMs) return
+    const symbols = [...this.#changed].slice(0, MOST_LINES)
+    const lines = symbols.map((symbol) => this.#takeLine(symbol))
+    try {
+      const answer = await fetch(this.#address, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${this.#token.reveal()}`,
+          'content-type': 'text/plain; charset=utf-8'
+        },
+        body: lines.join('\n'),
+        redirect: 'error', // the token is for this address alone
+        signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(ANSWER_LIMIT_MS)])
+      })
+      const text = await answer.text()
+      if (!answer.ok) {
+        throw new TapedeckError(
+          'SERVER_FAILED',
+          `it answered ${answer.status} ${text}`.slice(0, 200)
+        )
+      }
+      this.#succeed()
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) this.#fail(error)
+    }
+  }
+
+  /** Influx line protocol: the measurement, the fields, and the time in nanoseconds. */
+  #takeLine(symbol: string): string {
+    const latest = this.#latest.get(symbol) as Latest
+    const { price, timeMs, trades } = latest
+    this.#changed.delete(symbol)
+    this.#latest.set(symbol, { ...latest, trades: 0 })
+    return `${measurementOf(symbol)} price=${price},trades=${trades} ${timeMs}000000`
+  }
+
+  #succeed(): void {
+    this.#count('pushed')
+    if (this.#trouble !== undefined) this.#log.info('Grafana Live takes prices again')
+    this.#trouble = undefined
+    this.#failures = 0
+  }
+
+  #fail(error: unknown): void {
+    this.#count('failed')
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+    const reason = messageOf(cause)
+    if (this.#trouble === undefined) this.#log.warn({ reason }, 'Grafana Live takes no prices')
+    this.#trouble = reason
+    this.#nextMs = this.#clock.now() + DELAY(this.#failures++)
+  }
+}

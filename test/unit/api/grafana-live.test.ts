@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, it, type TestContext } from 'node:test'
+import { readConfig } from '@tapedeck/api/testing'
+import { hasCode, Secret, systemClock } from '@tapedeck/core'
+import { createLogger, createMetrics } from '@tapedeck/service'
+import { GrafanaLive } from '../../../services/api/src/grafana-live.ts'
+import { anEvent } from './stream/an-event.ts'
+
+interface Push {
+  readonly path: string | undefined
+  readonly authorization: string | undefined
+  readonly lines: readonly string[]
+}
+
+/** In the place of Grafana: it keeps what is pushed and answers with `status`. */
+async function standIn(t: TestContext) {
+  const pushes: Push[] = []
+  const grafana = { status: 200, pushes, address: '' }
+  const http = createServer((request, response) => {
+    let body = ''
+    request.setEncoding('utf8')
+    request.on('data', (piece: string) => (body += piece))
+    request.on('end', () => {
+      const { url: path, headers } = request
+      if (grafana.status === 200) {
+        pushes.push({ path, authorization: headers.authorization, lines: body.split('\n') })
+      }
+      const moved = grafana.status === 302 ? { location: 'http://127.0.0.1:1/' } : {}
+      response.writeHead(grafana.status, moved).end('said by Grafana')
+    })
+  })
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  t.after(() => http.close())
+  grafana.address = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  return grafana
+}
+
+/** A pusher to that address, with a clock that only the test moves. */
+function livePusher(url: string) {
+  const metrics = createMetrics()
+  let nowMs = 1000
+  const log = createLogger('api', 'silent')
+  const said: unknown[] = []
+  log.info = (...line: unknown[]) => void said.push(line)
+  log.warn = (...line: unknown[]) => void said.push(line)
+  const clock = { ...systemClock, now: () => nowMs }
+  const live = new GrafanaLive({ url, token: new Secret('glsa_viewer') }, { log, metrics }, clock)
+  const take = (symbol: string, price: number | undefined, timeMs: number, trades = 1): void =>
+    live.take([
+      {
+        event: anEvent({
+          keys: [`trades|${symbol}`, 'trades|*'],
+          ids: Array.from({ length: trades }, (_, at) => `c-1-${at}`),
+          last: price === undefined ? undefined : { price, timeMs }
+        }),
+        place: { log: 'trades', partition: 0, offset: 0 }
+      }
+    ])
+  return { live, take, metrics, said, pass: (ms: number) => void (nowMs += ms) }
+}
+
+describe('GrafanaLive', () => {
+  it('pushes a line for each symbol that was traded since, as Grafana reads it', async (t) => {
+    const grafana = await standIn(t)
+    const { live, take } = livePusher(`${grafana.address}/grafana/`)
+    take('AAPL', 231.5, 1_700_000_000_123, 3)
+    take('BINANCE:BTCUSDT', 67_000, 1_700_000_000_200)
+    take('AAPL', 231.75, 1_700_000_000_250)
+    await live.push()
+    take('AAPL', undefined, 0, 2)
+    await live.push()
+    await live.push()
+    assert.deepEqual(
+      grafana.pushes.map(({ lines }) => lines),
+      [
+        [
+          'AAPL price=231.75,trades=4 1700000000250000000',
+          'BINANCE_3aBTCUSDT price=67000,trades=1 1700000000200000000'
+        ],
+        ['AAPL price=231.75,trades=2 1700000000250000000']
+      ]
+    )
+    const [{ path, authorization } = assert.fail()] = grafana.pushes
+    assert.equal(path, '/grafana/api/live/push/tapedeck?gf_live_frame_format=wide')
+    assert.equal(authorization, 'Bearer glsa_viewer')
+  })
+
+  it('gives each symbol a channel of its own, of letters that Grafana takes', async (t) => {
+    const grafana = await standIn(t)
+    const { live, take } = livePusher(grafana.address)
+    const symbols = ['BRK.B', 'BRK_B', 'BRK:B', 'M&M.NS', 'BINANCE:币安人生USDT', 'A B=C,D']
+    for (const symbol of symbols) take(symbol, 1, 1000)
+    await live.push()
+    const names = grafana.pushes[0]?.lines.map((line) => line.split(' ')[0] ?? '') ?? []
+    assert.equal(new Set(names).size, symbols.length)
+    for (const name of names) assert.match(name, /^[A-Za-z0-9._-]{1,140}$/)
+  })
+
+  it('says nothing of a symbol before a trade sets a price', async (t) => {
+    const grafana = await standIn(t)
+    const { live, take } = livePusher(grafana.address)
+    take('AAPL', undefined, 1000)
+    await live.push()
+    assert.equal(grafana.pushes.length, 0)
+  })
+
+  it('sends many symbols in parts, the one that has waited longest first', async (t) => {
+    const grafana = await standIn(t)
+    const { live, take } = livePusher(grafana.address)
+    for (let at = 0; at < 1500; at++) take(`S${at}`, 1, 1000)
+    await live.push()
+    take('S0', 2, 2000)
+    await live.push()
+    assert.deepEqual(
+      grafana.pushes.map(({ lines }) => lines.length),
+      [1000, 501]
+    )
+    assert.match(grafana.pushes[1]?.lines.at(-1) ?? '', /^S0 price=2,/)
+  })
+
+  it('waits longer and longer for a Grafana that takes nothing, and says so once', async (t) => {
+    const grafana = await standIn(t)
+    grafana.status = 401
+    const { live, take, metrics, said, pass } = livePusher(grafana.address)
+    take('AAPL', 1, 1000)
+    await live.push()
+    assert.equal(live.trouble, 'it answered 401 said by Grafana')
+    // Before the delay is over nothing is sent.
+    take('AAPL', 2, 2000)
+    grafana.status = 200
+    await live.push()
+    assert.equal(grafana.pushes.length, 0)
+    pass(30_000)
+    grafana.status = 302
+    await live.push()
+    assert.match(live.trouble, /redirect/)
+    pass(30_000)
+    grafana.status = 200
+    take('AAPL', 3, 3000)
+    await live.push()
+    assert.equal(live.trouble, undefined)
+    assert.deepEqual(grafana.pushes[0]?.lines, ['AAPL price=3,trades=1 3000000000'])
+    assert.equal(said.length, 2)
+    const { body } = await metrics.expose()
+    assert.match(body, /tapedeck_grafana_live_pushes_total{outcome="failed"} 2/)
+    assert.match(body, /tapedeck_grafana_live_pushes_total{outcome="pushed"} 1/)
+  })
+
+  it('is a state, not a failure, when nobody answers', async () => {
+    const { live, take } = livePusher('http://127.0.0.1:1')
+    take('AAPL', 1, 1000)
+    await live.push()
+    assert.match(live.trouble ?? '', /\S/)
+  })
+})
+
+describe('GRAFANA_LIVE_URL and GRAFANA_LIVE_TOKEN', () => {
+  const MONGODB_URI = 'mongodb://localhost:27017'
+
+  it('are set together or not at all', () => {
+    assert.equal(readConfig({ MONGODB_URI }).grafanaLive, undefined)
+    const GRAFANA_LIVE_URL = 'https://me.grafana.net'
+    const { url } = readConfig({ MONGODB_URI, GRAFANA_LIVE_URL, GRAFANA_LIVE_TOKEN: 'glsa_x' })
+      .grafanaLive ?? { url: undefined }
+    assert.match(url ?? '', /^https:\/\/me\.grafana\.net\/?$/)
+    for (const [given, named] of [
+      [{ GRAFANA_LIVE_URL }, /GRAFANA_LIVE_TOKEN is not set/],
+      [{ GRAFANA_LIVE_TOKEN: 'glsa_x' }, /GRAFANA_LIVE_URL is not set/],
+      [{ GRAFANA_LIVE_URL: 'ws://x', GRAFANA_LIVE_TOKEN: 'y' }, /GRAFANA_LIVE_URL/]
+    ] as const) {
+      assert.throws(
+        () => readConfig({ MONGODB_URI, ...given }),
+        (error) => hasCode(error, 'CONFIG_INVALID') && named.test(error.message)
+      )
+    }
+  })
+})
