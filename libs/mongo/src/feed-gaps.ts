@@ -17,10 +17,7 @@ export interface FeedGapDocument {
   readonly symbols: readonly string[]
   /** Set where only this partition has an outage: records were removed before they were read, or not readable. */
   readonly log?: string
-  /** When its beginning was published. */
   readonly updatedAt: Date
-  /** When its end was published. Absent while it lasts, and in gaps of earlier versions. */
-  readonly closedAt?: Date
 }
 
 export const FEED_GAPS = new CollectionSpec<FeedGapDocument>('feed_gaps', {
@@ -36,8 +33,7 @@ const GAP_SHAPE = shapeOf({
   cause: 'text',
   symbols: 'texts',
   log: optional('text'),
-  updatedAt: 'date',
-  closedAt: optional('date')
+  updatedAt: 'date'
 })
 
 export type HasFeedGaps = Has<'feedGaps', FeedGapDocument>
@@ -46,8 +42,6 @@ export type HasFeedGaps = Has<'feedGaps', FeedGapDocument>
 export interface StoredGap extends KnownGap {
   /** When it was published on all partitions, epoch ms; undefined for an outage of this partition alone. */
   readonly publishedMs: number | undefined
-  /** When its end was; undefined while it lasts, for an outage of this partition alone, and when it is not known. */
-  readonly endPublishedMs: number | undefined
 }
 
 const GAPS_LOADED = 5000
@@ -66,14 +60,11 @@ export async function storeGaps(
   await translated('Cannot store feed gaps', () =>
     feedGaps.bulkWrite(
       gaps.map((gap) => {
-        const { _id, to, closedAt, ...fields } = documentOf(gap)
+        const { _id, to, ...fields } = documentOf(gap)
         return {
           updateOne: {
             filter: { _id },
-            update: {
-              $max: { to, ...(closedAt !== undefined && { closedAt }) },
-              $setOnInsert: fields
-            },
+            update: { $max: { to }, $setOnInsert: fields },
             upsert: true
           }
         }
@@ -102,8 +93,7 @@ export async function loadGaps(
   )
   return readable('feed_gaps', GAP_SHAPE, found, { unreadable }).map((gap) => ({
     ...knownGap(gapRecordOf(gap)),
-    publishedMs: gap.log === undefined ? gap.updatedAt.getTime() : undefined,
-    endPublishedMs: gap.log === undefined ? gap.closedAt?.getTime() : undefined
+    publishedMs: gap.log === undefined ? gap.updatedAt.getTime() : undefined
   }))
 }
 
@@ -149,18 +139,14 @@ function touching({ fromMs, toMs }: Pick<GapQuery, 'fromMs' | 'toMs'>): Filter<F
   }
 }
 
-function gapRecordOf(stored: FeedGapDocument): GapRecord {
-  const { _id, feed, from, to, cause, symbols, log, updatedAt } = stored
+function gapRecordOf({ _id, from, to, updatedAt, ...gap }: FeedGapDocument): GapRecord {
   return {
     version: 1,
     kind: 'gap',
     id: _id,
-    feed,
+    ...gap,
     fromMs: from?.getTime() ?? null,
     toMs: to?.getTime() ?? null,
-    cause,
-    symbols,
-    ...(log !== undefined && { log }),
     at: updatedAt.getTime()
   }
 }
@@ -175,7 +161,6 @@ function documentOf(gap: GapRecord): FeedGapDocument {
     cause,
     symbols,
     ...(log !== undefined && { log }),
-    updatedAt: new Date(at),
-    ...(toMs !== null && { closedAt: new Date(at) })
+    updatedAt: new Date(at)
   }
 }

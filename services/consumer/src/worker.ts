@@ -83,7 +83,7 @@ export class PartitionWorker {
   /** When the newest feed gap that was read was published, epoch ms. */
   #gapsMs: number
   /** Gaps that other partitions have read, and no owner of this one by the flush that was announced last. */
-  #unreadGaps: StoredGap[] = []
+  #unreadGaps: readonly StoredGap[] = []
   /** The first flush is done, which repeats the one that the former owner announced last. */
   #hasRepeated = false
   #isReading = false
@@ -149,23 +149,18 @@ export class PartitionWorker {
     return worker
   }
 
-  /** The first flush is to know no more of gaps than the announced one, which it may repeat. */
+  /** The first flush is to know no more gaps than the announced one, which it may repeat. */
   #adoptGaps(stored: readonly StoredGap[]): void {
     const { flushingGapsMs: readMs = Infinity } = this.#owner
-    for (const gap of stored) {
-      const { publishedMs = -Infinity, endPublishedMs = publishedMs } = gap
-      const isEndRead = endPublishedMs <= readMs
-      const isRead = publishedMs <= readMs
-      if (isRead) this.#fold.gaps.add(isEndRead ? gap : { ...gap, toMs: Infinity })
-      if (!isRead || !isEndRead) this.#unreadGaps.push(gap)
-    }
+    const isRead = ({ publishedMs = -Infinity }: StoredGap): boolean => publishedMs <= readMs
+    for (const gap of stored.filter(isRead)) this.#fold.gaps.add(gap)
+    this.#unreadGaps = stored.filter((gap) => !isRead(gap))
   }
 
   #learnUnreadGaps(): void {
     for (const gap of this.#unreadGaps) {
       this.#fold.learnGap(gap)
-      const { publishedMs = -Infinity, endPublishedMs = publishedMs } = gap
-      this.#gapsMs = Math.max(this.#gapsMs, publishedMs, endPublishedMs)
+      this.#gapsMs = Math.max(this.#gapsMs, gap.publishedMs ?? -Infinity)
     }
     this.#unreadGaps = []
   }

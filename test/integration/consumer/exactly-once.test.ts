@@ -211,22 +211,13 @@ describe('exactly once', () => {
     }
   )
 
-  for (const { title, before, closed } of [
-    {
-      title: 'without a gap that only another partition had read',
-      before: { id: 'first', fromMs: null, toMs: START_MS },
-      closed: { fromMs: START_MS + 30_000, toMs: START_MS + 90_000 }
-    },
-    {
-      title: 'with a gap that lasts when only another partition had read its end',
-      before: { id: 'second', fromMs: START_MS + 10_000, toMs: null },
-      closed: { fromMs: START_MS + 10_000, toMs: START_MS + 40_000 }
-    }
-  ]) {
-    it(`repeats an announced flush ${title}, then revises its bars`, options, async (t) => {
+  it(
+    'repeats an announced flush without a gap that only another partition had read, then revises its bars',
+    options,
+    async (t) => {
       const market = await openMarket(t)
       const { database } = market
-      await market.publishGap({ ...before, at: START_MS })
+      await market.publishGap({ id: 'first', fromMs: null, toMs: START_MS, at: START_MS })
       const { _id: log, flushingGapsMs } = await announcedMinute(t, market)
       assert.equal(flushingGapsMs, START_MS)
       await storeGaps(database, [
@@ -235,7 +226,8 @@ describe('exactly once', () => {
           kind: 'gap',
           id: 'second',
           feed: 'simulated',
-          ...closed,
+          fromMs: START_MS + 30_000,
+          toMs: START_MS + 90_000,
           cause: 'the producer was down',
           symbols: [],
           at: START_MS + 90_000
@@ -259,8 +251,8 @@ describe('exactly once', () => {
       })
       const { flushingGapsMs: known } = (await database.checkpoints.findOne({ _id: log }))!
       assert.equal(known, START_MS + 90_000)
-    })
-  }
+    }
+  )
 
   it('fences a consumer whose partitions another one took over', options, async (t) => {
     const market = await openMarket(t)
