@@ -134,7 +134,9 @@ async function seriesBars(
       coverage: 1,
       lateCount: 1,
       tradeCount: 1,
-      'versions.coverage': 1
+      gapIds: 1,
+      'versions.coverage': 1,
+      'versions.gapIds': 1
     })
     .toArray()
   const byStart = new Map(stored.map((bar) => [bar.start.getTime(), bar]))

@@ -1,11 +1,13 @@
 import { ForecastEngine, type FinalBar, type LedgerEntry, type SymbolFeed } from '@tapedeck/domain'
-import type { ForecastDocument } from '@tapedeck/mongo'
+import type { FeedGapDocument, ForecastDocument } from '@tapedeck/mongo'
+import { outagesIn } from '../../bars/outages.ts'
 import { firstOutcome, isFirstOutcomeLost } from './detector-path.ts'
 import {
   downShare,
   isCovered,
   isFinal,
   isMadeLate,
+  type BarOutages,
   type SeriesBar,
   type SeriesFacts,
   type StoredBar
@@ -38,12 +40,13 @@ export function referenceRun(
   const late = new Set(facts.bars.filter((bar) => (bar.stored?.lateCount ?? 0) > 0))
   const revisions = new Map<SeriesBar, { close: number; count: number }>()
   let sureUntilMs = Infinity
+  let known = facts.gaps
   const take = (bars: readonly FinalBar[], watermarkMs = -Infinity): void => {
     for (let asked = engine.missing(bars); asked.length > 0; asked = engine.missing(bars)) {
       engine.adopt(asked.map((request) => ({ request, state: null, bars: [], entries: [] })))
     }
     const coverageOf = ({ symbol }: SymbolFeed, fromMs: number, toMs: number): number =>
-      1 - downShare(facts.gaps, symbol, fromMs, toMs)
+      1 - downShare(known, symbol, fromMs, toMs)
     const { made } = engine.advance({ bars, watermarkMs, nowMs: 0, coverageOf })
     for (const entry of made) entries.set(entry.id, entry)
   }
@@ -54,6 +57,8 @@ export function referenceRun(
     const offset = byOrigin.get(startMs)?.[0]?.madeAtOffset
     const latest = offsets[place] ?? Infinity
     const targeting = byTarget.get(startMs) ?? []
+    const atFirst = whenTaken(bar.stored, offset !== undefined, targeting)
+    known = gapsKnownTo(atFirst, bar, facts)
     const outcome = targeting.map(firstOutcome).find((close) => close !== null)
     // A bar that only late trades made, known after the next one was taken: a correction by then.
     const isUnseen = offset === undefined && outcome === undefined
@@ -70,35 +75,56 @@ export function referenceRun(
     const isLate = late.has(bar)
     const isKnown = !isLate || offset !== undefined || outcome !== undefined
     const isDoubtful = isLate && (bar.session === 'mixed' || targeting.some(isFirstOutcomeLost))
-    const coverage = coverageWhenTaken(bar.stored, offset !== undefined, targeting)
-    if (!isKnown || isDoubtful || coverage === undefined)
+    if (!isKnown || isDoubtful || atFirst === undefined)
       sureUntilMs = Math.min(sureUntilMs, startMs)
     const close = (offset === undefined ? outcome : undefined) ?? closeAt(bar, latest)
     // Its target had been given up before: only late trades made it.
     if (targeting.length > 0 && outcome === undefined) take([], startMs + facts.lengthMs)
     if (isLate) revisions.set(bar, { close: close ?? NaN, count: 1 })
     const taken = finalBar(bar, close ?? NaN, 0, facts)
-    take([{ ...taken, coverage: coverage ?? taken.coverage }])
+    take([{ ...taken, coverage: atFirst?.coverage ?? taken.coverage }])
   }
   return { entries, sureUntilMs }
 }
 
+/** What was known of the outages of a bar when it was taken. */
+interface KnownOutages {
+  readonly coverage: number
+  /** Ids of the outages that it met. */
+  readonly gapIds: readonly string[]
+}
+
 /**
- * The coverage that a bar had when it was taken, as its first final version tells; undefined where late trades leave that in
+ * What was known when a bar was taken, as its first final version tells; undefined where late trades leave that in
  * doubt. A bar without enough coverage leads to no entry, and is no outcome. A gap that became known later, or whose end did,
  * changed the score of the bar's own forecasts then, and nothing that they had taught.
  */
-export function coverageWhenTaken(
+export function whenTaken(
   stored: StoredBar,
   isMadeFrom: boolean,
   targeting: readonly ForecastDocument[]
-): number | undefined {
+): KnownOutages | undefined {
   const { revision, versions = [] } = stored
   const first = versions.length === revision ? (versions[0] ?? stored) : undefined
-  if (first !== undefined) return first.coverage ?? 1
-  if (isCovered(stored)) return stored.coverage ?? 1
+  if (first !== undefined) return knownOutages(first)
+  if (isCovered(stored)) return knownOutages(stored)
   const isTaken = isMadeFrom || targeting.some((entry) => firstOutcome(entry) !== null)
-  return isTaken ? 1 : undefined
+  return isTaken ? { coverage: 1, gapIds: [] } : undefined
+}
+
+function knownOutages({ coverage, gapIds = [] }: BarOutages): KnownOutages {
+  return { coverage: coverage ?? 1, gapIds }
+}
+
+/** Without the gaps that a bar met and did not know: when it was taken, nobody could ask for them. */
+function gapsKnownTo(
+  known: KnownOutages | undefined,
+  { startMs }: SeriesBar,
+  { gaps, symbol, lengthMs }: SeriesFacts
+): readonly FeedGapDocument[] {
+  if (known === undefined) return gaps
+  const met = new Set(outagesIn(gaps, symbol, startMs, startMs + lengthMs).map(({ id }) => id))
+  return gaps.filter(({ _id }) => !met.has(_id) || known.gapIds.includes(_id))
 }
 
 /** Of each bar, the offset up to which records were read when it, or the first one after it that tells, was taken. */

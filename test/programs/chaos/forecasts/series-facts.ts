@@ -3,6 +3,12 @@ import type { BarDocument, FeedGapDocument } from '@tapedeck/mongo'
 import { isUnknown, outagesIn, shareOf } from '../../bars/outages.ts'
 import type { TruthBar } from './truth-bars.ts'
 
+/** What a version of a bar says of the outages that it met. */
+export interface BarOutages {
+  readonly coverage?: number | null
+  readonly gapIds?: readonly string[]
+}
+
 /** What is read of a stored bar. */
 export type StoredBar = Pick<
   BarDocument,
@@ -13,11 +19,12 @@ export type StoredBar = Pick<
   | 'revision'
   | 'close'
   | 'coverage'
+  | 'gapIds'
   | 'lateCount'
   | 'tradeCount'
 > & {
   /** What it was before its revisions, the oldest first; see BarVersion of libs/mongo. */
-  readonly versions?: readonly { readonly coverage?: number | null }[]
+  readonly versions?: readonly BarOutages[]
 }
 
 /** A bar of a series: what the topic says of it and what is stored. */
