@@ -65,12 +65,9 @@ const DELAY = fullJitter({ baseMs: 1000, capMs: 30_000 })
  * other byte, and `_` itself, is written as `_` and two hexadecimal digits.
  */
 function measurementOf(symbol: string): string {
-  return [...Buffer.from(symbol)]
-    .map((byte) => {
-      const letter = String.fromCharCode(byte)
-      return /[A-Za-z0-9.-]/.test(letter) ? letter : `_${byte.toString(16).padStart(2, '0')}`
-    })
-    .join('')
+  return symbol.replaceAll(/[^A-Za-z0-9.-]+/g, (others) =>
+    Buffer.from(others).toString('hex').replaceAll(/../g, '_$&')
+  )
 }
 
 interface Latest extends LastPrice {

@@ -16,9 +16,10 @@ await runCommand({
       isTerminal: stdout.isTTY,
       write: (text: string) => void stdout.write(text)
     }
-    const [port = '', token = ''] = [process.env['API_PORT'], process.env['API_TOKEN']]
-    const api = args.api ?? `http://127.0.0.1:${port.trim() === '' ? '8080' : port.trim()}`
-    await showTape(args, api, display, stopSignal(), token.trim() === '' ? undefined : token.trim())
+    const port = process.env['API_PORT']?.trim() ?? ''
+    const token = process.env['API_TOKEN']?.trim()
+    const api = args.api ?? `http://127.0.0.1:${port === '' ? '8080' : port}`
+    await showTape(args, api, display, stopSignal(), token === '' ? undefined : token)
     return 0
   }
 })

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
 import { startConsumer } from '@tapedeck/consumer'
+import { grafanaLive } from '../../support/grafana-live.ts'
 import { inService } from '../../support/in-service.ts'
 import { openMarket } from '../../support/market.ts'
 import { aRecord, aTrade } from '../../support/trades.ts'
@@ -12,18 +10,7 @@ import { runningApi, untilReady } from './running-api.ts'
 
 describe('prices pushed to Grafana Live', { timeout: 120_000 }, () => {
   it('come from the topic, and /readyz says when Grafana does not take them', async (t) => {
-    const lines: string[] = []
-    let status = 200
-    const grafana = createServer((request, response) => {
-      request.setEncoding('utf8')
-      request.on('data', (piece: string) => {
-        if (status === 200) lines.push(...piece.split('\n'))
-      })
-      request.on('end', () => response.writeHead(status).end('invalid API key'))
-    })
-    grafana.listen(0, '127.0.0.1')
-    await once(grafana, 'listening')
-    t.after(() => grafana.close())
+    const grafana = await grafanaLive(t)
     const market = await openMarket(t)
     // It creates the topics of bars and forecasts, which the stream reads as well.
     await inService(t, (context) => startConsumer(market.consumer(), context))
@@ -32,7 +19,7 @@ describe('prices pushed to Grafana Live', { timeout: 120_000 }, () => {
       database: market.env['MONGODB_DB'] ?? '',
       more: {
         ...market.env,
-        GRAFANA_LIVE_URL: `http://127.0.0.1:${(grafana.address() as AddressInfo).port}`,
+        GRAFANA_LIVE_URL: grafana.address,
         GRAFANA_LIVE_TOKEN: 'glsa_viewer'
       }
     })
@@ -50,15 +37,15 @@ describe('prices pushed to Grafana Live', { timeout: 120_000 }, () => {
         },
         60_000
       )
-    await tradeUntil('a price is pushed', () => lines.length > 0)
-    for (const line of lines)
+    await tradeUntil('a price is pushed', () => grafana.pushes.length > 0)
+    for (const line of grafana.pushes.flatMap(({ lines }) => lines))
       assert.match(line, /^AAPL price=23\d(\.\d+)?,trades=\d+ \d{13}000000$/)
-    status = 401
+    grafana.status = 401
     const warned = async (): Promise<string> => JSON.stringify((await get('/readyz')).body)
     await tradeUntil('the answer of Grafana is a warning', async () =>
-      (await warned()).includes('Grafana Live takes no prices: it answered 401 invalid API key')
+      (await warned()).includes('Grafana Live takes no prices: it answered 401 said by Grafana')
     )
-    status = 200
+    grafana.status = 200
     await tradeUntil('the warning is over', async () => !(await warned()).includes('Grafana Live'))
   })
 })

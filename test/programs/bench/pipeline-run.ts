@@ -4,7 +4,7 @@ import { TapedeckError } from '@tapedeck/core'
 import { partitionEnds, type KafkaConfig } from '@tapedeck/kafka'
 import { openDatabase, type CheckpointDocument, type Database } from '@tapedeck/mongo'
 import { startService, type RunningService } from '../../support/service-process.ts'
-import { processCost, type ProcessCost } from '../verify-tape/process-cost.ts'
+import { costsOf, type ProcessCost } from '../verify-tape/process-cost.ts'
 import { slowDown } from './slow-core.ts'
 import { readResults, type StoredResults } from './stored-results.ts'
 
@@ -227,13 +227,6 @@ class Watch {
       `Nothing moved for ${STALL_LIMIT_MS / 1000} s\n${services.map((each) => each.lastLines()).join('\n')}`
     )
   }
-}
-
-async function costsOf(
-  processes: readonly { readonly name: string; readonly pid: number }[]
-): Promise<ProcessCost[]> {
-  const costs = await Promise.all(processes.map(({ name, pid }) => processCost(name, pid)))
-  return costs.filter((cost) => cost !== undefined)
 }
 
 async function writtenBy(services: readonly RunningService[]): Promise<Written> {

@@ -37,3 +37,11 @@ export async function processCost(name: string, pid: number): Promise<ProcessCos
     return undefined
   }
 }
+
+/** The costs of several, without those that are gone. */
+export async function costsOf(
+  processes: readonly { readonly name: string; readonly pid: number }[]
+): Promise<ProcessCost[]> {
+  const costs = await Promise.all(processes.map(({ name, pid }) => processCost(name, pid)))
+  return costs.filter((cost) => cost !== undefined)
+}

@@ -3,7 +3,7 @@ import { freePort } from '../../support/free-port.ts'
 import { checkDatabase, type DatabaseCheck } from './check-database.ts'
 import { databaseConfig } from '../../support/own-database.ts'
 import { startService, type RunningService } from '../../support/service-process.ts'
-import { processCost, type ProcessCost } from './process-cost.ts'
+import { costsOf, type ProcessCost } from './process-cost.ts'
 import type { ReferenceBar } from './reference-bars.ts'
 import { readTapeTotals, type Redelivered } from './tape-totals.ts'
 import { waitForEnd, type Progress } from './wait-for-end.ts'
@@ -113,19 +113,14 @@ async function play(
     })
   ])
   const producer = await start('producer', { FINNHUB_URL: `ws://127.0.0.1:${feedPort}` })
-  const before = await costsOf(options)
+  const before = await costsOf(options.processes ?? [])
   const seconds = await waitForEnd(totals, { simulator, producer, consumer }, options.onProgress)
-  const servers = (await costsOf(options)).map((after) => ({
+  const servers = (await costsOf(options.processes ?? [])).map((after) => ({
     ...after,
     cpuSeconds: after.cpuSeconds - (before.find(({ name }) => name === after.name)?.cpuSeconds ?? 0)
   }))
   const own = await Promise.all([simulator, producer, consumer].map(costOf))
   return { seconds, processes: [...own, ...servers] }
-}
-
-async function costsOf({ processes = [] }: VerifyOptions): Promise<ProcessCost[]> {
-  const costs = await Promise.all(processes.map(({ name, pid }) => processCost(name, pid)))
-  return costs.filter((cost) => cost !== undefined)
 }
 
 async function costOf(service: RunningService): Promise<ProcessCost> {

@@ -1,43 +1,11 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it } from 'node:test'
 import { readConfig } from '@tapedeck/api/testing'
 import { hasCode, Secret, systemClock } from '@tapedeck/core'
 import { createLogger, createMetrics } from '@tapedeck/service'
 import { GrafanaLive } from '../../../services/api/src/grafana-live.ts'
+import { grafanaLive } from '../../support/grafana-live.ts'
 import { anEvent } from './stream/an-event.ts'
-
-interface Push {
-  readonly path: string | undefined
-  readonly authorization: string | undefined
-  readonly lines: readonly string[]
-}
-
-/** In the place of Grafana: it keeps what is pushed and answers with `status`. */
-async function standIn(t: TestContext) {
-  const pushes: Push[] = []
-  const grafana = { status: 200, pushes, address: '' }
-  const http = createServer((request, response) => {
-    let body = ''
-    request.setEncoding('utf8')
-    request.on('data', (piece: string) => (body += piece))
-    request.on('end', () => {
-      const { url: path, headers } = request
-      if (grafana.status === 200) {
-        pushes.push({ path, authorization: headers.authorization, lines: body.split('\n') })
-      }
-      const moved = grafana.status === 302 ? { location: 'http://127.0.0.1:1/' } : {}
-      response.writeHead(grafana.status, moved).end('said by Grafana')
-    })
-  })
-  http.listen(0, '127.0.0.1')
-  await once(http, 'listening')
-  t.after(() => http.close())
-  grafana.address = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
-  return grafana
-}
 
 /** A pusher to that address, with a clock that only the test moves. */
 function livePusher(url: string) {
@@ -65,7 +33,7 @@ function livePusher(url: string) {
 
 describe('GrafanaLive', () => {
   it('pushes a line for each symbol that was traded since, as Grafana reads it', async (t) => {
-    const grafana = await standIn(t)
+    const grafana = await grafanaLive(t)
     const { live, take } = livePusher(`${grafana.address}/grafana/`)
     take('AAPL', 231.5, 1_700_000_000_123, 3)
     take('BINANCE:BTCUSDT', 67_000, 1_700_000_000_200)
@@ -90,7 +58,7 @@ describe('GrafanaLive', () => {
   })
 
   it('gives each symbol a channel of its own, of letters that Grafana takes', async (t) => {
-    const grafana = await standIn(t)
+    const grafana = await grafanaLive(t)
     const { live, take } = livePusher(grafana.address)
     const symbols = ['BRK.B', 'BRK_B', 'BRK:B', 'M&M.NS', 'BINANCE:币安人生USDT', 'A B=C,D']
     for (const symbol of symbols) take(symbol, 1, 1000)
@@ -101,7 +69,7 @@ describe('GrafanaLive', () => {
   })
 
   it('says nothing of a symbol before a trade sets a price', async (t) => {
-    const grafana = await standIn(t)
+    const grafana = await grafanaLive(t)
     const { live, take } = livePusher(grafana.address)
     take('AAPL', undefined, 1000)
     await live.push()
@@ -109,7 +77,7 @@ describe('GrafanaLive', () => {
   })
 
   it('sends many symbols in parts, the one that has waited longest first', async (t) => {
-    const grafana = await standIn(t)
+    const grafana = await grafanaLive(t)
     const { live, take } = livePusher(grafana.address)
     for (let at = 0; at < 1500; at++) take(`S${at}`, 1, 1000)
     await live.push()
@@ -123,7 +91,7 @@ describe('GrafanaLive', () => {
   })
 
   it('waits longer and longer for a Grafana that takes nothing, and says so once', async (t) => {
-    const grafana = await standIn(t)
+    const grafana = await grafanaLive(t)
     grafana.status = 401
     const { live, take, metrics, said, pass } = livePusher(grafana.address)
     take('AAPL', 1, 1000)

@@ -52,19 +52,17 @@ describe('referenceRun()', () => {
   }
   /** Bars 1 to 8, and 10 within the gap, which became known after that bar was final, or before. */
   const run = (gapIds: readonly string[]): string[] => {
+    const inGap =
+      gapIds.length > 0
+        ? { coverage: 0, gapIds }
+        : { revision: 1, coverage: 0, gapIds: ['late'], versions: [{ coverage: 1, gapIds: [] }] }
     const bars = [1, 2, 3, 4, 5, 6, 7, 8, 10].map((second): SeriesBar => {
       const startMs = second * LENGTH_MS
-      const coverage = second === 10 ? (gapIds.length > 0 ? 0 : 1) : 1
-      const version = { coverage, gapIds: second === 10 ? [...gapIds] : [] }
-      const isRevised = second === 10 && gapIds.length === 0
       const stored = aBar({
         start: new Date(startMs),
-        status: isRevised ? 'revised' : 'final',
-        revision: isRevised ? 1 : 0,
         lateCount: 0,
         tradeCount: 1,
-        ...version,
-        ...(isRevised && { coverage: 0, gapIds: ['late'], versions: [version] })
+        ...(second === 10 ? inGap : { coverage: 1, gapIds: [] })
       })
       return {
         startMs,
