@@ -10,7 +10,7 @@ const testFiles = globSync('test/**/*.ts', { cwd: root }).map((file) => ({
   imports: importsOf(readFileSync(path.join(root, file), 'utf8'))
 }))
 
-/** Where the source of test/unit/OWNER/REST.test.ts may lie. */
+/** Where the source of a unit test may lie. */
 function placesOf(owner: string, rest: string): string[] {
   const homes = [`libs/${owner}/src`, `services/${owner}/src`, `${owner}/src`, `test/${owner}`]
   return homes.flatMap((home) => [`${home}/${rest}.ts`, `${home}/${rest}.js`])
@@ -22,7 +22,7 @@ function sourceOf(test: string): string | undefined {
   return placesOf(owner, rest).find((place) => existsSync(path.join(root, place)))
 }
 
-/** The tests that are found by the name of a source: test/LAYER/OWNER/REST.test.ts. */
+/** The tests of a layer that are found by the name of a source. */
 function testsNamedFor({ file, owner }: { file: string; owner: string }): string[] {
   const [, rest = ''] = file.split('/src/')
   return ['unit', 'integration']
@@ -45,6 +45,30 @@ function reachableFrom(files: readonly string[]): Set<string> {
   }
   return reached
 }
+
+describe('files that are named in code', () => {
+  // Nothing but this holds a program that is started by its path: the compiler does not read it, and some run on demand only.
+  it('are there', () => {
+    const named =
+      /['"` ](?:\.\.\/)*((?:libs|services|grafana|test)\/[\w./-]+\.(?:ts|js|json))['"` ]/g
+    const files = globSync(
+      [
+        '{libs,services,grafana,test}/**/*.{ts,js}',
+        '{libs,services,test}/**/{package,modules}.json'
+      ],
+      { cwd: root, exclude: (name) => name === 'node_modules' }
+    )
+    const found = files.flatMap((file) => {
+      const text = readFileSync(path.join(root, file), 'utf8')
+      return [...text.matchAll(named)].map(([, name = '']) => ({ file, name }))
+    })
+    assert.ok(found.length > 50)
+    assert.deepEqual(
+      found.filter(({ name }) => !existsSync(path.join(root, name))),
+      []
+    )
+  })
+})
 
 describe('tests', () => {
   const unitTests = testFiles.filter(({ file }) => /^test\/unit\/.*\.test\.ts$/.test(file))

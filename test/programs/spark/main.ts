@@ -21,7 +21,7 @@ import { publishRawPortfolio } from './raw-portfolio.ts'
 const execute = promisify(execFile)
 const DATE = '2013-10-08'
 const TAPE = path.join(SETS_FOLDER, 'us4-lean-20131008.ndjson.gz')
-const LAKE = path.resolve(import.meta.dirname, '../../../services/batch/src/lake')
+const MODULES = path.resolve(import.meta.dirname, '../../../services/batch/src/lake/main.ts')
 const WORKERS = 2
 /** What sums of doubles may differ by, which depend on the order of their parts. */
 const DOUBLE_LIMIT = 1e-9
@@ -85,8 +85,7 @@ async function runModule(
   const cpu = async (): Promise<number> =>
     (await cpuOfEndedChildren()) + (await cluster.cpuSeconds())
   const [startedMs, before] = [performance.now(), await cpu()]
-  const program = path.join(LAKE, `${name}-main.ts`)
-  await execute(process.execPath, [program], { env, signal }).catch((cause: unknown) => {
+  await execute(process.execPath, [MODULES, name], { env, signal }).catch((cause: unknown) => {
     const { stderr = '', message } = cause as { stderr?: string; message: string }
     throw new TapedeckError('SERVER_FAILED', `${name} failed: ${stderr.trim() || message}`, {
       cause
