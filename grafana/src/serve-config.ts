@@ -4,19 +4,19 @@ import {
   readEnv,
   secret,
   text,
+  webAddress,
   whole,
   type Env,
   type Secret
 } from '@tapedeck/core'
 import { resolve } from 'node:path'
-import { address } from './address.ts'
 import { ALERT_VARIABLES } from './contact-point.ts'
 
 /** How Grafana asks the api. */
 export const TAPEDECK_API_VARIABLES = {
   TAPEDECK_API_URL: about(
     'Address of the api, without a path',
-    address('http://127.0.0.1:8080', 'origin')
+    webAddress('http://127.0.0.1:8080', 'origin')
   ),
   TAPEDECK_API_TOKEN: about(
     'Token of the api with scope read, for Grafana, where reading needs one',

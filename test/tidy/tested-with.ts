@@ -41,7 +41,7 @@ export const TESTED_WITH: readonly TestedWith[] = [
   },
   {
     folder: 'grafana/src',
-    files: 'address serve-config push/push-config',
+    files: 'serve-config push/push-config',
     tests: ['unit/grafana/grafana-command.test.ts'],
     why: 'they are what the command line reads'
   },

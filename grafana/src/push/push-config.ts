@@ -1,10 +1,12 @@
-import { about, readEnv, secret, type Env, type Secret } from '@tapedeck/core'
-import { address } from '../address.ts'
+import { about, readEnv, secret, webAddress, type Env, type Secret } from '@tapedeck/core'
 import { ALERT_VARIABLES } from '../contact-point.ts'
 import { TAPEDECK_API_VARIABLES } from '../serve-config.ts'
 
 export const PUSH_VARIABLES = {
-  GRAFANA_URL: about('Address of the Grafana that gets the dashboards', address(undefined, 'path')),
+  GRAFANA_URL: about(
+    'Address of the Grafana that gets the dashboards',
+    webAddress(undefined, 'path')
+  ),
   GRAFANA_TOKEN: about('Token of a service account of that Grafana, role Admin', secret())
 } as const
 

@@ -1,5 +1,13 @@
 import path from 'node:path'
-import { about, optional, secret, text, url, type Values, type Variable } from '@tapedeck/core'
+import {
+  about,
+  optional,
+  secret,
+  text,
+  webAddress,
+  type Values,
+  type Variable
+} from '@tapedeck/core'
 import { Lake } from './lake.ts'
 import type { S3Location } from './s3-bucket.ts'
 import { S3Storage } from './s3-storage.ts'
@@ -28,7 +36,7 @@ export const LAKE_LOCATION_VARIABLES = {
   ),
   LAKE_S3_ENDPOINT: about(
     'Address of a store that speaks S3, such as http://127.0.0.1:9000',
-    optional(endpoint()),
+    optional(webAddress(undefined, 'origin')),
     'that of Amazon S3 in AWS_REGION'
   ),
   AWS_REGION: about('Region of the bucket of LAKE_S3_URL', text('us-east-1', 'a region')),
@@ -52,20 +60,6 @@ function s3Url(): Variable<string> {
       !/\/\.{1,2}(\/|$)/.test(found)
         ? found.replace(/\/$/, '')
         : undefined
-  }
-}
-
-function endpoint(): Variable<string> {
-  const of = url(undefined, ['http:', 'https:'])
-  return {
-    ...of,
-    expected: 'an address such as https://s3.example, without a path',
-    parse(found) {
-      const address = of.parse(found)
-      if (address === undefined) return undefined
-      const { origin, pathname, search, username } = new URL(address)
-      return pathname === '/' && search === '' && username === '' ? origin : undefined
-    }
   }
 }
 

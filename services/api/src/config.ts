@@ -5,10 +5,10 @@ import {
   optional,
   readEnv,
   text,
+  webAddress,
   whole,
   type Env,
-  type Values,
-  type Variable
+  type Values
 } from '@tapedeck/core'
 import {
   FREE_PLAN_SYMBOLS,
@@ -102,7 +102,7 @@ export const API_VARIABLES = {
   METRICS_URLS,
   API_URL: about(
     'Address at which browsers reach the api, for links on the dashboards',
-    optional(webAddress()),
+    optional(webAddress(undefined, 'path')),
     'localhost, at API_PORT'
   ),
   ...GRAFANA_LIVE_VARIABLES,
@@ -121,15 +121,6 @@ export const API_VARIABLES = {
   ...RESULT_TOPIC_VARIABLES
 } as const
 
-function webAddress(): Variable<string> {
-  const of = text(undefined, 'an address such as https://tape.example')
-  return {
-    ...of,
-    parse: (found) =>
-      /^https?:\/\//.test(found) && URL.canParse(found) ? found.replace(/\/+$/, '') : undefined
-  }
-}
-
 /**
  * The api's configuration; pure.
  * @throws CONFIG_INVALID that names every mistake at once
@@ -139,7 +130,7 @@ export function readConfig(env: Env): ApiConfig {
     ...ruleProblems(some),
     ...accessProblems(some),
     ...lakeProblems(some),
-    ...grafanaLiveProblems(some)
+    ...grafanaLiveProblems(env)
   ])
   const { fold, forecasts } = rulesOf(values)
   return Object.freeze({

@@ -6,8 +6,9 @@ import {
   repeat,
   secret,
   TapedeckError,
-  url,
+  webAddress,
   type Clock,
+  type Env,
   type Secret,
   type Values
 } from '@tapedeck/core'
@@ -17,6 +18,7 @@ import type { PlacedEvent } from './stream/hub.ts'
 
 /** The Grafana that last prices are pushed to, and who may push. */
 export interface GrafanaLiveConfig {
+  /** Without a slash at its end; it may have a path. */
   readonly url: string
   readonly token: Secret
 }
@@ -24,7 +26,7 @@ export interface GrafanaLiveConfig {
 export const GRAFANA_LIVE_VARIABLES = {
   GRAFANA_LIVE_URL: about(
     'Grafana that last prices are pushed to four times a second (Grafana Live)',
-    optional(url(undefined, ['http:', 'https:'])),
+    optional(webAddress(undefined, 'path')),
     'none are pushed'
   ),
   GRAFANA_LIVE_TOKEN: about(
@@ -35,15 +37,20 @@ export const GRAFANA_LIVE_VARIABLES = {
 
 type LiveValues = Partial<Values<typeof GRAFANA_LIVE_VARIABLES>>
 
-/** What is wrong with one that is set without the other. */
-export function grafanaLiveProblems({
-  GRAFANA_LIVE_URL: address,
-  GRAFANA_LIVE_TOKEN: token
-}: LiveValues): string[] {
-  if ((address === undefined) === (token === undefined)) return []
-  return token === undefined
-    ? ['GRAFANA_LIVE_TOKEN is not set, expected the token of a service account of GRAFANA_LIVE_URL']
-    : ['GRAFANA_LIVE_URL is not set, expected the address of the Grafana of GRAFANA_LIVE_TOKEN']
+const NEEDED = {
+  GRAFANA_LIVE_URL: 'the address of the Grafana of GRAFANA_LIVE_TOKEN',
+  GRAFANA_LIVE_TOKEN: 'the token of a service account of GRAFANA_LIVE_URL',
+  KAFKA_BROKERS: 'the brokers whose trades are pushed to GRAFANA_LIVE_URL'
+}
+
+/** What is missing where the one or the other is set: each needs the other, and both need the brokers. */
+export function grafanaLiveProblems(env: Env): readonly string[] {
+  // The environment is asked, because one that is set and does not fit is a mistake of its own.
+  const isSet = (name: string): boolean => (env[name]?.trim() ?? '') !== ''
+  if (!isSet('GRAFANA_LIVE_URL') && !isSet('GRAFANA_LIVE_TOKEN')) return []
+  return Object.entries(NEEDED)
+    .filter(([name]) => !isSet(name))
+    .map(([name, what]) => `${name} is not set, expected ${what}`)
 }
 
 export function grafanaLiveConfig({
@@ -99,7 +106,7 @@ export class GrafanaLive {
     { log, metrics }: Pick<ServiceContext, 'log' | 'metrics'>,
     clock: Clock
   ) {
-    this.#address = `${address.replace(/\/+$/, '')}/api/live/push/${STREAM}?gf_live_frame_format=wide`
+    this.#address = `${address}/api/live/push/${STREAM}?gf_live_frame_format=wide`
     this.#token = token
     this.#clock = clock
     this.#log = log

@@ -9,6 +9,7 @@ import {
   Secret,
   text,
   url,
+  webAddress,
   whole,
   type Env,
   type Values
@@ -45,7 +46,7 @@ export const PRODUCER_VARIABLES = {
   ),
   FINNHUB_REST_URL: about(
     'Where the producer checks at start that the symbols exist',
-    optional(url(undefined, ['http:', 'https:'])),
+    optional(webAddress(undefined, 'path')),
     "Finnhub's, with a key"
   ),
   FEED: about('Vendor: finnhub or alpaca', choice('finnhub', ['finnhub', 'alpaca'])),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readConfig } from '@tapedeck/api/testing'
-import { hasCode, Secret, systemClock } from '@tapedeck/core'
+import { configProblems, Secret, systemClock } from '@tapedeck/core'
 import { createLogger, createMetrics } from '@tapedeck/service'
 import { GrafanaLive } from '../../../services/api/src/grafana-live.ts'
 import { grafanaLive } from '../../support/grafana-live.ts'
@@ -34,7 +34,7 @@ function livePusher(url: string) {
 describe('GrafanaLive', () => {
   it('pushes a line for each symbol that was traded since, as Grafana reads it', async (t) => {
     const grafana = await grafanaLive(t)
-    const { live, take } = livePusher(`${grafana.address}/grafana/`)
+    const { live, take } = livePusher(`${grafana.address}/grafana`)
     take('AAPL', 231.5, 1_700_000_000_123, 3)
     take('BINANCE:BTCUSDT', 67_000, 1_700_000_000_200)
     take('AAPL', 231.75, 1_700_000_000_250)
@@ -129,21 +129,38 @@ describe('GrafanaLive', () => {
 describe('GRAFANA_LIVE_URL and GRAFANA_LIVE_TOKEN', () => {
   const MONGODB_URI = 'mongodb://localhost:27017'
 
-  it('are set together or not at all', () => {
+  const KAFKA_BROKERS = 'localhost:9092'
+  const GRAFANA_LIVE_URL = 'https://me.grafana.net/'
+  const GRAFANA_LIVE_TOKEN = 'glsa_x'
+
+  /** The settings that are wrong. */
+  async function mistakes(given: Record<string, string>): Promise<readonly string[]> {
+    const problems = await configProblems(() => readConfig({ MONGODB_URI, ...given }))
+    return problems.map((problem) => /^\w+/.exec(problem)?.[0] ?? problem)
+  }
+
+  it('are set together or not at all', async () => {
     assert.equal(readConfig({ MONGODB_URI }).grafanaLive, undefined)
-    const GRAFANA_LIVE_URL = 'https://me.grafana.net'
-    const { url } = readConfig({ MONGODB_URI, GRAFANA_LIVE_URL, GRAFANA_LIVE_TOKEN: 'glsa_x' })
-      .grafanaLive ?? { url: undefined }
-    assert.match(url ?? '', /^https:\/\/me\.grafana\.net\/?$/)
-    for (const [given, named] of [
-      [{ GRAFANA_LIVE_URL }, /GRAFANA_LIVE_TOKEN is not set/],
-      [{ GRAFANA_LIVE_TOKEN: 'glsa_x' }, /GRAFANA_LIVE_URL is not set/],
-      [{ GRAFANA_LIVE_URL: 'ws://x', GRAFANA_LIVE_TOKEN: 'y' }, /GRAFANA_LIVE_URL/]
-    ] as const) {
-      assert.throws(
-        () => readConfig({ MONGODB_URI, ...given }),
-        (error) => hasCode(error, 'CONFIG_INVALID') && named.test(error.message)
-      )
-    }
+    const given = { MONGODB_URI, KAFKA_BROKERS, GRAFANA_LIVE_URL, GRAFANA_LIVE_TOKEN }
+    assert.equal(readConfig(given).grafanaLive?.url, 'https://me.grafana.net')
+    assert.deepEqual(await mistakes({ KAFKA_BROKERS, GRAFANA_LIVE_URL }), ['GRAFANA_LIVE_TOKEN'])
+    assert.deepEqual(await mistakes({ KAFKA_BROKERS, GRAFANA_LIVE_TOKEN }), ['GRAFANA_LIVE_URL'])
+  })
+
+  it('need the brokers, whose trades are pushed, and all that is missing is said at once', async () => {
+    assert.deepEqual(await mistakes({ GRAFANA_LIVE_URL, GRAFANA_LIVE_TOKEN }), ['KAFKA_BROKERS'])
+    const both = ['GRAFANA_LIVE_TOKEN', 'KAFKA_BROKERS']
+    assert.deepEqual(await mistakes({ GRAFANA_LIVE_URL }), both)
+    assert.deepEqual(await mistakes({ GRAFANA_LIVE_URL, KAFKA_BROKERS: ' ' }), both)
+    assert.deepEqual(await mistakes({ GRAFANA_LIVE_URL: 'https://x?y' }), [
+      'GRAFANA_LIVE_URL',
+      ...both
+    ])
+  })
+
+  it('say of an address or brokers that do not fit only that', async () => {
+    const given = { KAFKA_BROKERS, GRAFANA_LIVE_URL, GRAFANA_LIVE_TOKEN }
+    assert.deepEqual(await mistakes({ ...given, GRAFANA_LIVE_URL: 'ws://x' }), ['GRAFANA_LIVE_URL'])
+    assert.deepEqual(await mistakes({ ...given, KAFKA_BROKERS: 'nowhere:x' }), ['KAFKA_BROKERS'])
   })
 })

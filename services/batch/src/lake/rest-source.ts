@@ -3,8 +3,10 @@ import {
   duration,
   fullJitter,
   isObject,
+  Problems,
   RateLimit,
   systemClock,
+  webAddress,
   type Clock,
   type Env,
   type Json,
@@ -93,15 +95,17 @@ function readAddress(found: unknown, env: Env, mistakes: string[]): string {
   const named = isObject(found) && typeof found['env'] === 'string' ? found['env'] : undefined
   const fallback = isObject(found) ? found['or'] : found
   const given = named === undefined ? undefined : env[named]?.trim()
-  const address = given === undefined || given === '' ? fallback : given
-  if (typeof address === 'string' && /^https?:\/\//.test(address) && URL.canParse(address)) {
-    return address.replace(/\/$/, '')
+  const chosen = given === undefined || given === '' ? fallback : given
+  const name = named ?? 'address'
+  const { parse, expected } = webAddress(undefined, 'path')
+  try {
+    const address = typeof chosen === 'string' ? parse(chosen) : undefined
+    if (address !== undefined) return address
+    mistakes.push(`${name} is no URL, expected ${expected}`)
+  } catch (error) {
+    if (!(error instanceof Problems)) throw error
+    mistakes.push(...error.problems.map((problem) => `${name}: ${problem}`))
   }
-  mistakes.push(
-    named === undefined
-      ? 'address is no URL, expected one that begins with http:// or https://'
-      : `${named} is no URL, expected one that begins with http:// or https://`
-  )
   return ''
 }
 

@@ -133,6 +133,16 @@ describe('readRestSource()', () => {
       }
     )
     assert.throws(() => readRestSource('x.json', '[', {}), /no JSON found/)
+    const address = { env: 'ADDRESS', or: 'http://x' }
+    const named = JSON.stringify({ address, requests: [QUOTE] })
+    assert.equal(
+      readRestSource('x.json', named, { ADDRESS: 'http://y/v1/' }).address,
+      'http://y/v1'
+    )
+    assert.throws(
+      () => readRestSource('x.json', named, { ADDRESS: 'http://y/v1?key=hidden' }),
+      (error) => /ADDRESS: .* has a \? or #/.test(String(error)) && !/hidden/.test(String(error))
+    )
   })
 })
 
