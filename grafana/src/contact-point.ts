@@ -35,20 +35,28 @@ export interface ContactPoint {
 
 /** The one that posts each alert, and its end, to an address. */
 export function contactPoint(webhook: Secret): ContactPoint {
+  return contactPointTo(webhook.reveal())
+}
+
+function contactPointTo(url: string): ContactPoint {
   return {
     uid: UID,
     name: CONTACT_POINT,
     type: 'webhook',
-    settings: { url: webhook.reveal(), httpMethod: 'POST' },
+    settings: { url, httpMethod: 'POST' },
     disableResolveMessage: false
   }
 }
 
-/** It as a file of Grafana's provisioning folder; JSON is YAML too. Grafana replaces `$NAME` in values, so `$` is doubled. */
-export function renderContactPoint(webhook: Secret): string {
-  const { uid, name, type, settings, disableResolveMessage } = contactPoint(webhook)
-  const escaped = { ...settings, url: webhook.reveal().replaceAll('$', '$$$$') }
-  const receivers = [{ uid, type, settings: escaped, disableResolveMessage }]
+/**
+ * It as a file of Grafana's provisioning folder; JSON is YAML too. Grafana replaces `$NAME` in values by its environment,
+ * so a `$` of the address is doubled.
+ * @param webhook without it the file names GRAFANA_ALERT_WEBHOOK of Grafana's environment
+ */
+export function renderContactPoint(webhook?: Secret): string {
+  const url = webhook?.reveal().replaceAll('$', '$$$$') ?? '$GRAFANA_ALERT_WEBHOOK'
+  const { uid, name, type, settings, disableResolveMessage } = contactPointTo(url)
+  const receivers = [{ uid, type, settings, disableResolveMessage }]
   const contactPoints = [{ orgId: 1, name, receivers }]
   return `${JSON.stringify({ apiVersion: 1, contactPoints }, undefined, 2)}\n`
 }

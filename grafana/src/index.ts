@@ -1,4 +1,5 @@
 export { renderAlertRules } from './alerts.ts'
+export { CONTACT_POINT, renderContactPoint } from './contact-point.ts'
 export { renderDatasource } from './datasource.ts'
 export { GRAFANA_VARIABLES, readGrafanaConfig } from './grafana-command.ts'
 export { DATASOURCE_UID, GRAFANA_VERSION, INFINITY, MIN_REFRESH } from './pins.ts'

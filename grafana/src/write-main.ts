@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { commandLine, runCommand } from '@tapedeck/core'
 import { renderAlertRules } from './alerts.ts'
+import { CONTACT_POINT, renderContactPoint } from './contact-point.ts'
 import { renderDatasource } from './datasource.ts'
 import { renderDashboards } from './render.ts'
 
@@ -22,6 +23,9 @@ await runCommand({
     const files = [
       ...renderDashboards().map(({ path, json }) => [`dashboards/${path}`, json] as const),
       ['provisioning/alerting/rules.yaml', renderAlertRules()] as const,
+      // What docker compose provides instead when GRAFANA_ALERT_WEBHOOK is set.
+      ['provisioning/alerting-webhook/rules.yaml', renderAlertRules(CONTACT_POINT)] as const,
+      ['provisioning/alerting-webhook/contact-point.yaml', renderContactPoint()] as const,
       ['provisioning/datasources/tapedeck.yaml', renderDatasource()] as const
     ]
     for (const [path, content] of files) {

@@ -51,6 +51,7 @@ const OURS = [
   'STREAM_MEMORY',
   'GRAFANA_LIVE_URL',
   'GRAFANA_LIVE_TOKEN',
+  'GRAFANA_ALERT_WEBHOOK',
   'FINNHUB_TOKEN',
   'FINNHUB_URL',
   'FINNHUB_MAX_SYMBOLS',
@@ -240,7 +241,7 @@ describe('docker-compose.yml', () => {
     assert.notEqual(used.length, 0)
     const example = await read('.env.example').catch(() => undefined)
     for (const [whole, name = '', rest = ''] of used) {
-      assert.match(rest, name === 'COMPOSE_PROFILES' ? /^:\+/ : /^:-/, `${whole} has no default`)
+      assert.match(rest, /^:[-+]/, `${whole} has no default`)
       assert.ok([...OURS, ...OF_COMPOSE_ONLY].includes(name), `${name} is not a variable of ours`)
       if (example !== undefined && OURS.includes(name)) {
         assert.match(example, new RegExp(`^#? ?${name}=`, 'm'), `${name} is not in .env.example`)
@@ -258,9 +259,23 @@ describe('docker-compose.yml', () => {
     assert.doesNotMatch(text, /:\/\/[^/\s]+:[^/\s]+@/)
   })
 
+  it('provides a contact point for GRAFANA_ALERT_WEBHOOK, and no other file then', async () => {
+    const { environment, volumes = [] } = service('grafana')
+    assert.equal(environment?.['GRAFANA_ALERT_WEBHOOK'], '${GRAFANA_ALERT_WEBHOOK:-}')
+    const mounts = volumes.filter((volume) =>
+      volume.includes(':/etc/tapedeck/provisioning/alerting:')
+    )
+    const folders = mounts.flatMap(setAndNot).map((mount) => mount.split(':')[0] ?? '')
+    const files = await Promise.all(folders.map((folder) => readdir(join(ROOT, folder))))
+    assert.deepEqual(
+      files.map((names) => names.filter((name) => name.endsWith('.yaml')).toSorted()),
+      [['contact-point.yaml', 'rules.yaml'], ['rules.yaml']]
+    )
+  })
+
   it('keeps data in named volumes, and mounts only folders that exist', async () => {
     for (const [, { volumes }] of services) {
-      for (const volume of volumes ?? []) {
+      for (const volume of (volumes ?? []).flatMap(setAndNot)) {
         const [from = ''] = volume.split(':')
         if (from.startsWith('./')) {
           assert.notEqual((await readdir(join(ROOT, from))).length, 0, from)
@@ -343,6 +358,12 @@ function withDefaults(environment: Readonly<Record<string, string>>): Env {
       value.replace(/\$\{\w+:[-+]([^}]*)\}/g, '$1')
     ])
   )
+}
+
+/** A value that depends on whether a variable is set, as it is when it is and when it is not. */
+function setAndNot(value: string): string[] {
+  const variable = /\$\{\w+:\+([^}]*)\}/g
+  return [...new Set([value.replace(variable, '$1'), value.replace(variable, '')])]
 }
 
 /** The base images of the Dockerfile. */

@@ -1,8 +1,10 @@
 import {
+  CONTACT_POINT,
   DATASOURCE_UID,
   INFINITY,
   MIN_REFRESH,
   renderAlertRules,
+  renderContactPoint,
   renderDashboards,
   renderDatasource
 } from '@tapedeck/grafana'
@@ -42,6 +44,18 @@ describe('committed dashboards', () => {
     const file = join(ROOT, 'grafana/provisioning/alerting/rules.yaml')
     const committed = await readFile(file, 'utf8')
     assert.ok(committed === renderAlertRules(), 'rules.yaml is out of date')
+    const posted = join(ROOT, 'grafana/provisioning/alerting-webhook')
+    const rulesOfPosted = await readFile(join(posted, 'rules.yaml'), 'utf8')
+    assert.ok(rulesOfPosted === renderAlertRules(CONTACT_POINT), 'its rules.yaml is out of date')
+    const point = await readFile(join(posted, 'contact-point.yaml'), 'utf8')
+    assert.equal(point, renderContactPoint())
+    const { contactPoints } = parse(point) as {
+      contactPoints: { name: string; receivers: { settings: { url: string } }[] }[]
+    }
+    assert.deepEqual(
+      contactPoints.map(({ name, receivers }) => [name, receivers.map((one) => one.settings.url)]),
+      [[CONTACT_POINT, ['$GRAFANA_ALERT_WEBHOOK']]]
+    )
     const { groups } = parse(committed) as {
       groups: { interval: string; rules: { uid: string; data: { datasourceUid: string }[] }[] }[]
     }

@@ -217,7 +217,7 @@ export const SECTIONS: readonly Section[] = [
     text:
       '`npm run grafana` reads the first six ([grafana.md](grafana.md#see-it)); GRAFANA_URL and GRAFANA_TOKEN are for `--push`. `npm start` reads ' +
       'GRAFANA_PORT, TAPEDECK_API_TOKEN and GRAFANA_ALERT_WEBHOOK; docker compose ' +
-      'reads GRAFANA_PORT, TAPEDECK_API_TOKEN and the last two.',
+      'reads GRAFANA_PORT, TAPEDECK_API_TOKEN and the last three.',
     names: OTHER_NAMES
   }
 ]
