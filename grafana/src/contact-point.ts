@@ -38,12 +38,12 @@ export function contactPoint(webhook: Secret): ContactPoint {
   return contactPointTo(webhook.reveal())
 }
 
-function contactPointTo(url: string): ContactPoint {
+function contactPointTo(address: string): ContactPoint {
   return {
     uid: UID,
     name: CONTACT_POINT,
     type: 'webhook',
-    settings: { url, httpMethod: 'POST' },
+    settings: { url: address, httpMethod: 'POST' },
     disableResolveMessage: false
   }
 }
@@ -54,8 +54,8 @@ function contactPointTo(url: string): ContactPoint {
  * @param webhook without it the file names GRAFANA_ALERT_WEBHOOK of Grafana's environment
  */
 export function renderContactPoint(webhook?: Secret): string {
-  const url = webhook?.reveal().replaceAll('$', '$$$$') ?? '$GRAFANA_ALERT_WEBHOOK'
-  const { uid, name, type, settings, disableResolveMessage } = contactPointTo(url)
+  const address = webhook?.reveal().replaceAll('$', '$$$$') ?? '$GRAFANA_ALERT_WEBHOOK'
+  const { uid, name, type, settings, disableResolveMessage } = contactPointTo(address)
   const receivers = [{ uid, type, settings, disableResolveMessage }]
   const contactPoints = [{ orgId: 1, name, receivers }]
   return `${JSON.stringify({ apiVersion: 1, contactPoints }, undefined, 2)}\n`
