@@ -20,8 +20,15 @@ export const systemClock: Clock = {
   }
 }
 
+/** Into so many parts a limit is cut. */
+const LIMIT_PARTS = 10
+/** A part is not shorter, ms: timers count whole milliseconds. */
+const LEAST_PART_MS = 20
+
 /**
- * Waits for work at most `timeoutMs`. The work itself is not cancelled: pass it a signal for that.
+ * Waits for work at most `timeoutMs`. The work itself is not cancelled: pass it a signal for that. Time in which this
+ * process could not have taken an answer (its thread was busy, it was suspended) counts a tenth of the limit at most, so
+ * that a server is not blamed for it.
  * @throws TIMED_OUT
  */
 export async function withTimeout<T>(
@@ -29,14 +36,25 @@ export async function withTimeout<T>(
   timeoutMs: number,
   what: string
 ): Promise<T> {
-  const timer = Promise.withResolvers<never>()
-  const handle = setTimeout(() => {
-    timer.reject(new TapedeckError('TIMED_OUT', `${what} took longer than ${timeoutMs} ms`))
-  }, timeoutMs)
+  const { promise, reject } = Promise.withResolvers<never>()
+  const parts = Math.max(1, Math.min(LIMIT_PARTS, Math.floor(timeoutMs / LEAST_PART_MS)))
+  let timer: NodeJS.Timeout | undefined
+  let last: NodeJS.Immediate | undefined
+  const expire = (): void =>
+    reject(new TapedeckError('TIMED_OUT', `${what} took longer than ${timeoutMs} ms`))
+  const wait = (left: number): void => {
+    timer = setTimeout(() => {
+      if (left > 1) wait(left - 1)
+      // What has arrived meanwhile is read before.
+      else last = setImmediate(expire)
+    }, timeoutMs / parts)
+  }
+  wait(parts)
   try {
-    return await Promise.race([work, timer.promise])
+    return await Promise.race([work, promise])
   } finally {
-    clearTimeout(handle)
+    clearTimeout(timer)
+    clearImmediate(last)
   }
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, it } from 'node:test'
+import { MessageChannel } from 'node:worker_threads'
 import { hasCode, repeat, whileWaiting, withTimeout } from '@tapedeck/core'
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -10,6 +12,18 @@ describe('withTimeout()', () => {
       withTimeout(Promise.withResolvers<never>().promise, 5, 'Waiting'),
       (error) => hasCode(error, 'TIMED_OUT')
     )
+  })
+
+  it('blames no server for the time in which this process was busy', async () => {
+    const { port1, port2 } = new MessageChannel()
+    const answer = once(port1, 'message')
+    const waiting = withTimeout(answer, 200, 'Waiting')
+    // The thread is held for twice the limit, from after this turn's messages until its next timers.
+    await turn()
+    port2.postMessage('answer')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+    assert.deepEqual(await waiting, ['answer'])
+    port1.close()
   })
 })
 

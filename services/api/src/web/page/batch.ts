@@ -18,6 +18,7 @@ const FRESH_MS = 300
 const TICK_MS = 1000
 const MOST_RUNS = 100
 const MOST_REPORTS = 30
+const NO_RUN = 'No run yet. Schedules make them at their times; Start makes one now.'
 const WHY_TOKEN = 'Starting and stopping runs needs a token of the api with scope write.'
 
 let chosen = decodeURIComponent(location.hash.slice(1))
@@ -162,6 +163,7 @@ function drawRuns(): void {
   replace('request-list', requests.map(requestItem))
   replace('run-list', runs.map(runItem))
   $('runs-empty').hidden = runs.length + requests.length > 0
+  setText($('runs-empty'), known.isFiltered ? 'No such runs' : NO_RUN)
   if (chosen === '' && runs[0] !== undefined) choose(runs[0].run)
 }
 

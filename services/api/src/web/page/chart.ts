@@ -27,7 +27,7 @@ import {
   type VwapSeed
 } from './lines.ts'
 import { Overlays } from './overlays.ts'
-import type { BarSeries, ChartBar, Slot } from './series.ts'
+import type { BarSeries, ChartBar, ChartForecast, Slot } from './series.ts'
 import type { Outage } from './rows.ts'
 
 /** What the chart draws. */
@@ -89,6 +89,8 @@ export class MarketChart {
   #barAt: (number | undefined)[] = []
   #changed = new Set<string>()
   #isStale = true
+  /** Whether any forecast on show has an outcome: until then a pane of errors would stand empty. */
+  #hasErrors = false
   #isFirst = true
   #pinnedTime: number | undefined
   /** The bar under the crosshair, of the mouse or of the keys. */
@@ -149,6 +151,7 @@ export class MarketChart {
     this.#content = undefined
     this.#forgetPointed()
     this.#isFirst = true
+    this.#hasErrors = false
     this.#slots = []
     this.#rebuild()
   }
@@ -329,7 +332,7 @@ export class MarketChart {
     const names = this.#layout.indicators.map((one) => one.split(':')[0])
     return (['price', 'volume', 'errors', 'rsi', 'macd'] as const).filter((pane) => {
       if (pane === 'price') return true
-      if (pane === 'errors') return this.#has('errors') && this.#layout.horizon !== undefined
+      if (pane === 'errors') return this.#has('errors') && this.#hasErrors
       return pane === 'volume' ? this.#has('volume') : names.includes(pane)
     })
   }
@@ -384,10 +387,15 @@ export class MarketChart {
       this.#tellChanged()
       return
     }
-    this.#isStale = false
-    this.#changed.clear()
     const before = this.#slots
     const view = this.#chart.timeScale().getVisibleLogicalRange()
+    const hasErrors = series.forecasts.some(isScored)
+    if (hasErrors !== this.#hasErrors) {
+      this.#hasErrors = hasErrors
+      this.#rebuild()
+    }
+    this.#isStale = false
+    this.#changed.clear()
     this.#slots = series.slots(outages, this.#has('forecasts'))
     const places = new Map(series.bars.map((bar, at) => [bar.id, at]))
     this.#barAt = this.#slots.map(({ bar }) => (bar === undefined ? undefined : places.get(bar.id)))
@@ -553,7 +561,7 @@ export class MarketChart {
     if (this.#errors === undefined || this.#content === undefined) return
     const known = new Set(this.#slots.map(({ time }) => time))
     const scored = this.#content.series.forecasts.filter(
-      ({ status, time }) => status === 'scored' && known.has(time)
+      (forecast) => isScored(forecast) && known.has(forecast.time)
     )
     const [own, naive] = this.#errors
     own.setData(scored.map(({ time, error }) => ({ time: this.#timeOf(time), value: error ?? 0 })))
@@ -598,6 +606,10 @@ export class MarketChart {
     })
     this.#listeners.point(slot?.bar, values, pinned >= 0)
   }
+}
+
+function isScored({ status }: ChartForecast): boolean {
+  return status === 'scored'
 }
 
 const QUIET = { lastValueVisible: false, priceLineVisible: false } as const

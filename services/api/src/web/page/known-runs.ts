@@ -32,6 +32,11 @@ export class KnownRuns {
     return this.#count
   }
 
+  /** Whether runs of one job or state are on show. */
+  get isFiltered(): boolean {
+    return this.#filter.job !== '' || this.#filter.state !== ''
+  }
+
   /** Whether a run on show is not over. */
   get isActive(): boolean {
     return this.runs.some(({ endedAt }) => endedAt === null)

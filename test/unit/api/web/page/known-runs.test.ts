@@ -48,7 +48,9 @@ describe('KnownRuns', () => {
   it('keeps to the job and the state that are chosen', () => {
     const known = new KnownRuns(10)
     const filter = { job: 'load', state: 'running' }
+    assert.equal(known.isFiltered, false)
     known.answered({ runs: [aRow('a', 1)], requests: [] }, filter, 0)
+    assert.equal(known.isFiltered, true)
     known.told([aRow('b', 2), aRow('c', 3, { job: 'other' }), aRow('a', 1, { state: 'failed' })])
     assert.deepEqual(shown(known), ['b running'])
   })
