@@ -213,7 +213,8 @@ async function chartRows(
   // Beyond the last bar, and where a forecast was made but nothing traded.
   for (const [time, one] of made)
     if (time >= first) chart.push(chartRow(time, undefined, null, one))
-  return chart.toSorted((a, b) => a.time - b.time)
+  // Those rows come on top of `limit` bars, so the oldest ones leave.
+  return chart.toSorted((a, b) => a.time - b.time).slice(-limit)
 }
 
 function chartRow(

@@ -42,6 +42,17 @@ describe('/api/v1/chart', () => {
     )
   })
 
+  it('has the newest rows up to the limit, those of forecasts without a bar among them', async () => {
+    const { chart: rows } = await chart(`timeframe=1m&from=${T0_MS}&to=${NOW_MS}&limit=2`)
+    assert.deepEqual(
+      rows.map(({ time, close }) => [(time! - T0_MS) / MINUTE_MS, close]),
+      [
+        [3, 103],
+        [4, null]
+      ]
+    )
+  })
+
   it('has a VWAP from the open of the session on, whatever the range', async () => {
     const { chart: rows } = await chart(
       `timeframe=1m&from=${T0_MS}&to=${T0_MS + 2 * MINUTE_MS}&fields=time,sessionVwap,vwapGap`
