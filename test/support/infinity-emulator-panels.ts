@@ -62,6 +62,7 @@ export interface PanelJson {
     readonly defaults: {
       readonly unit?: string
       readonly noValue?: string
+      readonly custom?: object
       readonly thresholds?: { readonly steps: readonly object[] }
     }
     readonly overrides: readonly {
