@@ -107,6 +107,7 @@ export class TradeEvents {
   #newestMs = -Infinity
   /** Symbols whose partition is known to be right. */
   readonly #placed = new Map<string, number>()
+  readonly #keys = new Map<string, StreamEvent['keys']>()
   /** Ends of gaps that were told, by id: each partition has a copy. */
   readonly #gaps = new Map<string, number | null>()
 
@@ -157,9 +158,10 @@ export class TradeEvents {
     if (rows.length === 0) return undefined
     return {
       channel: 'trades',
-      keys: [tradesKey(symbol), tradesKey('*')],
-      rows,
-      ids,
+      keys: this.#keysOf(symbol),
+      // Copies have no room for more.
+      rows: rows.slice(),
+      ids: ids.slice(),
       span: [fromMs, toMs],
       last,
       id: undefined,
@@ -168,6 +170,15 @@ export class TradeEvents {
       receivedAt,
       lastTradeAt: null
     }
+  }
+
+  /** The keys of a symbol's trades, made once. */
+  #keysOf(symbol: string): StreamEvent['keys'] {
+    let keys = this.#keys.get(symbol)
+    if (keys === undefined) {
+      this.#keys.set(symbol, (keys = [tradesKey(symbol), tradesKey('*')]))
+    }
+    return keys
   }
 
   #isRedelivered(symbol: string, vendorId: string, id: string, { t }: FeedTrade): boolean {

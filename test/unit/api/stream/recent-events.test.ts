@@ -7,7 +7,7 @@ import { anEvent } from './an-event.ts'
 describe('RecentEvents', () => {
   it('keeps the events of a time, and knows from which offset on it has them', async () => {
     const clock = new TestClock()
-    const recent = new RecentEvents(1000, 1000, clock)
+    const recent = new RecentEvents(1000, 100_000, clock)
     recent.begin(
       new Map([
         [
@@ -37,19 +37,20 @@ describe('RecentEvents', () => {
     assert.equal(recent.reaches('trades', 1, 0), true)
   })
 
-  it('keeps less than that time rather than more bytes', () => {
-    const recent = new RecentEvents(1000, 10, new TestClock())
+  it('keeps less than that time rather than more bytes, objects around the rows included', () => {
+    const recent = new RecentEvents(1000, 1500, new TestClock())
     recent.begin(new Map([['trades', new Map([[0, 0]])]]))
     for (let offset = 0; offset < 4; offset++) {
       recent.add({ log: 'trades', partition: 0, offset }, [anEvent({ rows: ['1234'] })])
     }
     assert.deepEqual(recent.span, { first: 2, end: 4 })
+    assert.equal(recent.at(1), undefined, 'what was dropped is not kept')
     assert.equal(recent.reaches('trades', 0, 1), false)
     assert.equal(recent.reaches('trades', 0, 2), true)
   })
 
   it('does not reach back over records that were lost', () => {
-    const recent = new RecentEvents(1000, 1000, new TestClock())
+    const recent = new RecentEvents(1000, 100_000, new TestClock())
     recent.begin(
       new Map([
         [
@@ -69,7 +70,7 @@ describe('RecentEvents', () => {
   })
 
   it('has nothing of a log that was replaced, and numbers on', () => {
-    const recent = new RecentEvents(1000, 1000, new TestClock())
+    const recent = new RecentEvents(1000, 100_000, new TestClock())
     recent.add({ log: 'trades', partition: 0, offset: 5 }, [anEvent()])
     recent.clear()
     assert.deepEqual(recent.span, { first: 1, end: 1 })
