@@ -98,4 +98,47 @@ describe('ClockOffset', () => {
     const { offset, nowMs } = observed(seconds, -RECORDED_MS)
     assert.equal(offset.wrongByMs(nowMs), undefined)
   })
+
+  describe('at its limits', () => {
+    /** A trade a second, each with its delay; the last second is the present one. */
+    const of = (delays: readonly number[], nowMs = START_MS + (delays.length - 1) * 1000) => {
+      const offset = new ClockOffset()
+      for (const [index, delay] of delays.entries()) {
+        const receivedAtMs = START_MS + index * 1000
+        offset.observe(receivedAtMs, receivedAtMs - delay)
+      }
+      return { ahead: offset.aheadMs(nowMs), wrongBy: offset.wrongByMs(nowMs) }
+    }
+    const ten = (delay: number): number[] => Array.from({ length: 10 }, () => delay)
+
+    it('needs ten seconds with trades, and takes the higher of two in the middle', () => {
+      assert.equal(of(ten(7).slice(1)).ahead, undefined)
+      assert.equal(of(ten(7)).ahead, -7)
+      assert.equal(of([9, 1, 8, 2, 7, 3, 6, 4, 5, 0]).ahead, -5)
+    })
+
+    it('is wrong beyond five seconds ahead, and behind from thirty seconds to half a day', () => {
+      assert.deepEqual(
+        [
+          -AHEAD_LIMIT_MS,
+          -AHEAD_LIMIT_MS - 1,
+          BEHIND_LIMIT_MS,
+          BEHIND_LIMIT_MS + 1,
+          RECORDED_MS - 1,
+          RECORDED_MS
+        ].map((delay) => of(ten(delay)).wrongBy),
+        [undefined, AHEAD_LIMIT_MS + 1, undefined, -BEHIND_LIMIT_MS - 1, 1 - RECORDED_MS, undefined]
+      )
+      // Behind by the least of all delays, not by the one in the middle.
+      assert.equal(of([...ten(90_000), 40_000]).wrongBy, -40_000)
+      assert.equal(of([...ten(90_000), 10]).wrongBy, undefined)
+    })
+
+    it('counts the seconds of the last minute, that of a minute ago included', () => {
+      assert.equal(of(ten(7), START_MS + 60_000).ahead, -7)
+      assert.equal(of(ten(7), START_MS + 60_001).ahead, undefined)
+      assert.equal(of(ten(7), START_MS + 9000).ahead, -7)
+      assert.equal(of(ten(7), START_MS + 8999).ahead, undefined)
+    })
+  })
 })

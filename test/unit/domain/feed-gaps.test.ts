@@ -63,11 +63,14 @@ describe('GapList', () => {
               (symbols.length === 0 || symbols.includes('A'))
           )
           assert.deepEqual(
-            list
-              .within({ symbol: 'A', feed: 'simulated' }, start, start + 10)
-              .map(({ id }) => id)
-              .toSorted(),
-            expected.map(({ id }) => id).toSorted()
+            list.within({ symbol: 'A', feed: 'simulated' }, start, start + 10),
+            expected
+              .map(({ id, fromMs, toMs }) => ({
+                id,
+                fromMs: Math.max(fromMs ?? 0, start),
+                toMs: Math.min(toMs ?? 0, start + 10)
+              }))
+              .toSorted((a, b) => a.fromMs - b.fromMs || (a.id < b.id ? -1 : 1))
           )
         }
       )
@@ -89,6 +92,40 @@ describe('GapList', () => {
         assert.deepEqual(lists[0], lists[1])
       })
     )
+  })
+})
+
+describe('GapList, of one gap', () => {
+  const subject = { symbol: 'AAPL', feed: 'simulated' }
+  const endOf = (...ends: readonly (number | null)[]): number | undefined => {
+    const list = new GapList()
+    const known = ends.map((end) => list.add(knownGap(aGap(0, end))))
+    const [found] = list.within(subject, 0, 1000)
+    assert.equal(Math.min(known.at(-1)?.toMs ?? NaN, 1000), found?.toMs)
+    return found?.toMs
+  }
+
+  it('knows the later of two ends, and any end rather than none', () => {
+    assert.deepEqual(
+      [endOf(5, 7), endOf(7, 5), endOf(null, 5), endOf(5, null), endOf(null)],
+      [7, 7, 5, 5, 1000]
+    )
+  })
+
+  it('keeps that nothing is known of the time before it', () => {
+    const list = new GapList()
+    list.add(knownGap(aGap(null, 500)))
+    assert.deepEqual(list.within(subject, 100, 1000), [{ id: 'g', fromMs: -Infinity, toMs: 500 }])
+    assert.deepEqual(list.within(subject, 500, 1000), [])
+  })
+
+  it('affects symbols of its feed, and those that several feeds have', () => {
+    const list = new GapList()
+    list.add(knownGap(aGap(0, 500)))
+    const found = ['simulated', 'finnhub', 'mixed'].map(
+      (feed) => list.within({ symbol: 'AAPL', feed }, 0, 1000).length
+    )
+    assert.deepEqual(found, [1, 0, 1])
   })
 })
 

@@ -233,6 +233,88 @@ describe('WindowComposer', () => {
   })
 })
 
+describe('WindowComposer, of seconds that were revised', () => {
+  const window = { lengthMs: 60_000, origin: 'utc' } as const
+  const revised = (at: number, fields: Partial<StoredSecond>): StoredSecond => ({
+    ...aSecond('AAPL', START_MS + at * 1000),
+    ...fields
+  })
+  const late = revised(1, {
+    status: 'revised',
+    revision: 2,
+    revisionCause: 'late trades',
+    lateCount: 3,
+    // In the units of exact sums.
+    lateVolume: 250e8
+  })
+  const gap = revised(0, { status: 'revised', revision: 1, revisionCause: 'feed gap' })
+  const plain = revised(2, {})
+
+  /** In both directions, which must not differ. */
+  function only(seconds: readonly StoredSecond[], watermarkMs = Infinity): BarFields {
+    const [asc, ...others] = composed(seconds, window, { watermarkMs })
+    const [desc] = composed(seconds, window, { order: 'desc', watermarkMs })
+    assert.ok(asc !== undefined && others.length === 0)
+    assert.deepEqual(desc, asc)
+    return asc
+  }
+
+  it('adds revisions and late trades up, and names the cause of the newest one', () => {
+    const { status, revision, revisionCause, lateCount, lateVolume } = only([gap, late, plain])
+    assert.deepEqual(
+      { status, revision, revisionCause, lateCount, lateVolume },
+      {
+        status: 'revised',
+        revision: 3,
+        revisionCause: 'late trades',
+        lateCount: 3,
+        lateVolume: 250
+      }
+    )
+    assert.equal(only([gap, plain]).revisionCause, 'feed gap')
+    assert.equal(only([plain]).revisionCause, null)
+  })
+
+  it('is final when all of its seconds are and the watermark has reached its end', () => {
+    const endMs = START_MS + 60_000
+    assert.equal(only([plain], endMs).status, 'final')
+    assert.equal(only([plain], endMs - 1).status, 'provisional')
+    assert.equal(only([late, revised(3, { status: 'provisional' })]).status, 'provisional')
+  })
+
+  it('asks for the facts of the partition that its newest second came from', () => {
+    const asked: string[] = []
+    const facts = { gaps: new GapList(), watermarkMs: Infinity }
+    for (const seconds of [
+      [plain, revised(3, { log: 'raw_data/4' })],
+      [revised(3, { log: 'raw_data/4' }), plain]
+    ]) {
+      const composer = new WindowComposer({
+        window,
+        order: 'asc',
+        factsOf: (log) => (asked.push(log), facts)
+      })
+      for (const second of seconds) composer.add(second)
+      assert.equal(composer.drain().length, 1)
+    }
+    assert.deepEqual(asked, ['raw_data/4', 'raw_data/4'])
+  })
+
+  it('is drained once no second can change it, and only once', () => {
+    const facts = { gaps: new GapList(), watermarkMs: Infinity }
+    const drained = (order: 'asc' | 'desc', reachedMs: number): number => {
+      const composer = new WindowComposer({ window, order, factsOf: () => facts })
+      composer.add(plain)
+      const found = composer.drain(reachedMs).length
+      assert.equal(composer.drain().length, 1 - found)
+      return found
+    }
+    assert.equal(START_MS % 60_000, 0)
+    assert.deepEqual([drained('asc', START_MS + 59_999), drained('asc', START_MS + 60_000)], [0, 1])
+    assert.deepEqual([drained('desc', START_MS), drained('desc', START_MS - 1)], [0, 1])
+  })
+})
+
 describe('windowLength()', () => {
   it('takes whole seconds up to a day, in seconds, minutes and hours', () => {
     assert.deepEqual(

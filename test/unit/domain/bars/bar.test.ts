@@ -301,4 +301,17 @@ describe('the gaps of a bar', () => {
       revisionCause: 'feed gap'
     })
   })
+
+  it('are others when one of them got an end, or an end that is later', async () => {
+    const folding = new Folding()
+    folding.take({ ms: 0 })
+    folding.take({ ms: 60_000 })
+    for (const [revision, toMs] of [null, 20_000, 30_000, 30_000].entries()) {
+      folding.gap('g', 10_000, toMs)
+      await folding.flush()
+      assert.deepEqual(spans(folding.bar(MINUTE_BAR)), [`g 10000 ${toMs ?? 60_000}`])
+      // The first flush makes the bar final with its gap; the last says nothing new.
+      assert.equal(folding.bar(MINUTE_BAR).revision, Math.min(revision, 2))
+    }
+  })
 })

@@ -6,6 +6,7 @@ import {
   GapList,
   knownGap,
   sessionWindows,
+  type BarFields,
   type TimeWindows
 } from '@tapedeck/domain'
 import fc from 'fast-check'
@@ -86,7 +87,127 @@ describe('sessionWindows()', () => {
   })
 })
 
+describe('closedSpanAt()', () => {
+  /** A Tuesday in summer time: pre-market begins at 08:00 UTC, after-hours end at midnight. */
+  const at = (time: string): number => Date.parse(`2026-03-10T${time}Z`)
+  const closed = (
+    time: string,
+    windows: TimeWindows = '1m',
+    symbols: readonly string[] = ['AAPL', 'MSFT']
+  ): string | undefined => {
+    const found = closedSpanAt(symbols, windows, at(time))
+    return (
+      found &&
+      [found.startMs, found.endMs].map((ms) => new Date(ms).toISOString().slice(5, 16)).join(' ')
+    )
+  }
+
+  it('is the night, up to where the first window begins that reaches into pre-market', () => {
+    const night = '03-10T00:00 03-10T07:59'
+    assert.equal(closed('00:00:00'), night)
+    assert.equal(closed('07:58:59.999'), night)
+    assert.equal(closed('07:59:00'), undefined)
+    assert.equal(
+      closed('07:00:00', { lengthMs: 1_800_000, origin: 'utc' }),
+      '03-10T00:00 03-10T07:30'
+    )
+  })
+
+  it('is none during the sessions', () => {
+    assert.deepEqual([closed('08:00:00'), closed('23:59:59.999')], [undefined, undefined])
+  })
+
+  it('begins at the end of after-hours on a day that ends early', () => {
+    // Black Friday: after-hours end at 17:00 in New York, the trading date at 20:00.
+    const found = closedSpanAt(['AAPL'], '1h', Date.parse('2026-11-27T22:00Z'))
+    assert.deepEqual(found, {
+      startMs: Date.parse('2026-11-27T22:00Z'),
+      endMs: Date.parse('2026-11-28T00:00Z')
+    })
+    assert.equal(closedSpanAt(['AAPL'], '1h', Date.parse('2026-11-27T21:59Z')), undefined)
+    assert.equal(closedSpanAt(['AAPL'], '1h', Date.parse('2026-11-28T00:00Z')), undefined)
+  })
+
+  it('is none for windows above an hour, for no symbol, and beside one that trades round the clock', () => {
+    assert.equal(closed('03:00:00', '1h'), '03-10T00:00 03-10T07:00')
+    assert.equal(closed('03:00:00', { lengthMs: HOUR + 1000, origin: 'utc' }), undefined)
+    assert.equal(closed('03:00:00', '1d'), undefined)
+    assert.equal(closed('03:00:00', '1m', []), undefined)
+    assert.equal(closed('03:00:00', '1m', ['AAPL', BTC]), undefined)
+  })
+})
+
 describe('filledBar()', () => {
+  const beforeClose = {
+    close: 101.25,
+    policy: 'sip',
+    conditionVersion: 2,
+    feed: 'simulated'
+  } as BarFields
+
+  it('has the close of the bar before it where that is carried, and no price where it is not', () => {
+    const startMs = Date.UTC(2026, 2, 10, 14)
+    const span = { startMs, endMs: startMs + 90_000 }
+    const windows = { lengthMs: 90_000, origin: 'utc' } as const
+    const gaps = new GapList()
+    gaps.add(knownGap(aGap(startMs, startMs + 45_000, { feed: 'finnhub' })))
+    const of = (before: BarFields | undefined, isCarried: boolean) =>
+      filledBar('AAPL', windows, span, { before, isCarried, gaps })
+    const carried = of(beforeClose, true)
+    const { open, high, low, close } = carried
+    assert.deepEqual(
+      { open, high, low, close },
+      { open: 101.25, high: 101.25, low: 101.25, close: 101.25 }
+    )
+    assert.deepEqual(
+      { ...carried, open: null, high: null, low: null, close: null },
+      of(beforeClose, false)
+    )
+    const { _id, timeframe, policy, conditionVersion, feed, coverage, filled, start, end } = carried
+    assert.deepEqual(
+      { _id, timeframe, policy, conditionVersion, feed, coverage, filled, start, end },
+      {
+        _id: `AAPL|90s|${startMs}`,
+        timeframe: '90s',
+        policy: 'sip',
+        conditionVersion: 2,
+        // The gap is of another feed.
+        feed: 'simulated',
+        coverage: 1,
+        filled: true,
+        start: new Date(startMs),
+        end: new Date(startMs + 90_000)
+      }
+    )
+    const first = of(undefined, true)
+    assert.deepEqual(
+      [first.close, first.policy, first.conditionVersion, first.feed, first.coverage],
+      [null, 'none', null, 'mixed', 0.5]
+    )
+  })
+
+  it('names the session that all of its window is in, as far as that is traded in', () => {
+    const session = (from: string, to: string) =>
+      filledBar(
+        'AAPL',
+        '1h',
+        { startMs: Date.parse(`2026-03-${from}Z`), endMs: Date.parse(`2026-03-${to}Z`) },
+        { before: undefined, isCarried: false, gaps: new GapList() }
+      ).session
+    assert.deepEqual(
+      [
+        session('10T09:00', '10T10:00'),
+        session('10T13:00', '10T14:00'),
+        session('10T14:00', '10T15:00'),
+        session('10T20:00', '10T21:00'),
+        // It begins in the night, and is in pre-market from 08:00 on.
+        session('10T07:30', '10T08:30'),
+        session('10T00:00', '11T00:00')
+      ],
+      ['pre', 'mixed', 'regular', 'post', 'pre', 'mixed']
+    )
+  })
+
   it('says whether there was no trade or no feed', () => {
     const startMs = Date.UTC(2026, 2, 10, 14)
     const gaps = new GapList()
