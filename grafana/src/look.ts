@@ -10,6 +10,7 @@ import {
 import {
   FieldColorModeId,
   MappingType,
+  SpecialValueMatch,
   ThresholdsConfigBuilder,
   ThresholdsMode,
   type DynamicConfigValue,
@@ -19,6 +20,9 @@ import {
 
 /** US dollars in full digits; Grafana's own currency unit would shorten 91 234 to 91.2K. */
 export const DOLLARS = 'prefix:$'
+
+/** Dollars with a sign: the prefix alone would give $-0.10. From 1000 on it says K. */
+export const SIGNED_DOLLARS = 'currency:$'
 
 export const COLORS = {
   up: 'green',
@@ -136,6 +140,16 @@ export const STALE_MAPPINGS: ValueMapping[] = [
     }
   }
 ]
+
+/** What is not known has no direction, but thresholds paint it as the lowest value. */
+export function unknownAs(text: string): ValueMapping[] {
+  return [
+    {
+      type: MappingType.SpecialValue,
+      options: { match: SpecialValueMatch.Null, result: { text, color: 'text', index: 0 } }
+    }
+  ]
+}
 
 /** The text of an empty panel: it knows no more than that nothing came. */
 export const NOTHING = 'nothing stored in this range, or the api does not answer'

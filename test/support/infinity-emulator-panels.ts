@@ -24,6 +24,7 @@ export interface DashboardJson {
 
 interface VariableJson {
   readonly name: string
+  readonly label?: string
   readonly type: string
   readonly refresh?: number
   readonly datasource?: { readonly uid: string }

@@ -179,6 +179,31 @@ function panelRules(dashboard: DashboardJson, panel: PanelJson): void {
       assert.ok((panel.fieldConfig.defaults.thresholds?.steps.length ?? 0) > 0)
     })
 
+    it('has a dash in an empty cell, where Grafana would repeat the text of an empty panel', () => {
+      if (panel.type !== 'table') return
+      const [first] = panel.fieldConfig.overrides
+      assert.deepEqual(first, {
+        matcher: { id: 'byRegexp', options: '/.*/' },
+        properties: [{ id: 'noValue', value: '-' }]
+      })
+    })
+
+    it('gives what is not known no colour: thresholds paint it as the lowest value', () => {
+      const { defaults, overrides } = panel.fieldConfig
+      const fields = overrides.map(({ properties }) =>
+        Object.fromEntries(properties.map(({ id, value }) => [id, value]))
+      )
+      for (const field of [defaults, ...fields] as Record<string, unknown>[]) {
+        const { steps } = (field['thresholds'] ?? { steps: [] }) as { steps: { color: string }[] }
+        if ((steps[0]?.color ?? 'text') === 'text') continue
+        const [unknown] = (field['mappings'] ?? []) as {
+          options: { match?: string; result?: { color: string } }
+        }[]
+        assert.equal(unknown?.options.match, 'null')
+        assert.equal(unknown.options.result?.color, 'text')
+      }
+    })
+
     it('overrides, arranges and sorts by columns that it has', () => {
       const columns = panel.targets.flatMap((target) => target.columns.map(({ text }) => text))
       const titles = panel.transformations?.flatMap(({ options }) => {
@@ -188,7 +213,9 @@ function panelRules(dashboard: DashboardJson, panel: PanelJson): void {
       })
       const known = [...columns, ...(titles ?? [])]
       const named = [
-        ...panel.fieldConfig.overrides.map(({ matcher }) => matcher.options),
+        ...panel.fieldConfig.overrides
+          .filter(({ matcher }) => matcher.id === 'byName')
+          .map(({ matcher }) => matcher.options),
         ...(panel.options.sortBy ?? []).map(({ displayName }) => displayName),
         ...Object.values(panel.options.fields ?? {})
       ]

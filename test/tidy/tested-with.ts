@@ -22,8 +22,8 @@ export const TESTED_WITH: readonly TestedWith[] = [
     folder: 'grafana/src',
     files: `
       annotations dashboard endpoints infinity look render variables
-      panels/activity panels/chart-from-zero panels/column-order panels/flow panels/forecast panels/price
-      panels/pipeline panels/quality panels/scores panels/stats panels/symbol-table`,
+      panels/activity panels/chart-from-zero panels/flow panels/forecast panels/price
+      panels/pipeline panels/quality panels/scores panels/stats panels/symbol-table panels/table`,
     tests: ['tidy/dashboards.test.ts', 'e2e/grafana-panels.test.ts'],
     why: 'the dashboards they make are checked whole, and each query is asked of a real api'
   },

@@ -5,10 +5,9 @@ import {
   StackingMode,
   TableSortByFieldStateBuilder
 } from '@grafana/grafana-foundation-sdk/common'
-import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
+import type { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 import { chart, tape, tradeRate } from '../endpoints.ts'
-import { DATASOURCE } from '../infinity.ts'
 import {
   asLine,
   at,
@@ -17,24 +16,21 @@ import {
   COLORS,
   inDollars,
   MOVE_MAPPINGS,
-  NEUTRAL,
   NOTHING,
   titled,
   wide
 } from '../look.ts'
 import { chartFromZero } from './chart-from-zero.ts'
-import { columnOrder } from './column-order.ts'
+import { columnOrder, tableOf } from './table.ts'
 
 const TOP = 18
 const HEIGHT = 7
 
 export function latestTrades(): TableBuilder {
-  return new TableBuilder()
-    .title('Tape of $symbol')
+  return tableOf('Tape of $symbol')
     .description(
       'The newest 60 trades of $symbol within the range, newest first, every print as the feed sent it, with its conditions in words. The arrow compares with the trade before.'
     )
-    .datasource(DATASOURCE)
     .gridPos(at(16, 3, 8, 15))
     .withTarget(
       tape('60', {
@@ -55,12 +51,11 @@ export function latestTrades(): TableBuilder {
       })
     )
     .sortBy([new TableSortByFieldStateBuilder().displayName('Time').desc(true)])
-    .thresholds(NEUTRAL)
     .noValue(NOTHING)
-    .overrideByName('Time', [{ id: 'unit', value: 'time:HH:mm:ss.SSS' }, wide(110)])
-    .overrideByName(' ', [{ id: 'mappings', value: MOVE_MAPPINGS }, COLORED_TEXT, wide(36)])
-    .overrideByName('Price', [...inDollars(2), wide(95)])
-    .overrideByName('Size', [{ id: 'unit', value: 'locale' }, { id: 'decimals' }, wide(75)])
+    .overrideByName('Time', [{ id: 'unit', value: 'time:HH:mm:ss.SSS' }, wide(105)])
+    .overrideByName(' ', [{ id: 'mappings', value: MOVE_MAPPINGS }, COLORED_TEXT, wide(34)])
+    .overrideByName('Price', [...inDollars(2), wide(90)])
+    .overrideByName('Size', [{ id: 'unit', value: 'locale' }, { id: 'decimals' }, wide(62)])
 }
 
 function series(title: string, x: number): TimeseriesBuilder {

@@ -1,11 +1,10 @@
 import { MappingType, type ValueMapping } from '@grafana/grafana-foundation-sdk/dashboard'
-import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
+import type { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 import { flow, flowProcesses, flowStages } from '../endpoints.ts'
-import { DATASOURCE } from '../infinity.ts'
-import { asLine, at, colored, COLORED_TEXT, COLORS, NEUTRAL, titled, wide } from '../look.ts'
+import { asLine, at, colored, COLORED_TEXT, COLORS, titled, wide } from '../look.ts'
 import { chartFromZero } from './chart-from-zero.ts'
-import { columnOrder } from './column-order.ts'
+import { columnOrder, tableOf } from './table.ts'
 
 const TABLES = { top: 4, height: 8 }
 const CHARTS = { top: 12, height: 8 }
@@ -25,12 +24,10 @@ const ANSWER_MAPPINGS: ValueMapping[] = [
 ]
 
 export function stages(): TableBuilder {
-  return new TableBuilder()
-    .title('Stages')
+  return tableOf('Stages')
     .description(
       'Each stage on the way of a trade, by what its service measures: trades a second and latency of the last minute, and the count of the last hour. What is received is published, stored and streamed, each trade once.'
     )
-    .datasource(DATASOURCE)
     .gridPos(at(0, TABLES.top, 12, TABLES.height))
     .withTarget(
       flowStages({
@@ -52,7 +49,6 @@ export function stages(): TableBuilder {
         p99: '99 % within'
       })
     )
-    .thresholds(NEUTRAL)
     .noValue('the api does not answer')
     .overrideByName('Stage', [wide(100)])
     .overrideByName('State', [{ id: 'mappings', value: ANSWER_MAPPINGS }, COLORED_TEXT])
@@ -63,12 +59,10 @@ export function stages(): TableBuilder {
 }
 
 export function processes(): TableBuilder {
-  return new TableBuilder()
-    .title('Processes')
+  return tableOf('Processes')
     .description(
       'Each process whose metrics the api reads (METRICS_URLS), and itself: whether it answers, its resident memory and what it may use, its CPU, when it began.'
     )
-    .datasource(DATASOURCE)
     .gridPos(at(12, TABLES.top, 12, TABLES.height))
     .withTarget(
       flowProcesses({
@@ -90,7 +84,6 @@ export function processes(): TableBuilder {
         startedAt: 'Began'
       })
     )
-    .thresholds(NEUTRAL)
     .noValue('the api does not answer')
     .overrideByName('Service', [wide(100)])
     .overrideByName('State', [{ id: 'mappings', value: ANSWER_MAPPINGS }, COLORED_TEXT])

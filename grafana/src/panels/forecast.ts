@@ -4,7 +4,7 @@ import {
   GraphDrawStyle,
   VisibilityMode
 } from '@grafana/grafana-foundation-sdk/common'
-import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
+import type { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 import { forecasts, forecastSummary } from '../endpoints.ts'
 import { DATASOURCE } from '../infinity.ts'
@@ -21,11 +21,12 @@ import {
   legend,
   NEUTRAL,
   NO_FORECAST,
+  SIGNED_DOLLARS,
   titled,
   tooltip,
   wide
 } from '../look.ts'
-import { columnOrder } from './column-order.ts'
+import { columnOrder, tableOf } from './table.ts'
 
 const WHOLE = [
   { id: 'unit', value: 'short' },
@@ -73,6 +74,7 @@ export function forecastAgainstActual(): TimeseriesBuilder {
     .overrideByName('error', [
       titled('error'),
       colored(COLORS.error),
+      { id: 'unit', value: SIGNED_DOLLARS },
       { id: 'custom.drawStyle', value: GraphDrawStyle.Bars },
       { id: 'custom.barAlignment', value: BarAlignment.After },
       { id: 'custom.lineWidth', value: 0 },
@@ -110,12 +112,10 @@ export function errorAgainstLastPrice(): TimeseriesBuilder {
 }
 
 export function summary(): TableBuilder {
-  return new TableBuilder()
-    .title('How the forecasts did')
+  return tableOf('How the forecasts did')
     .description(
       'All scored forecasts by $model, $horizon bars of $timeframe ahead, of every symbol: mean absolute error beside that of the last price (naive). Skill is 1 - error / error of naive: above 0 the forecast was better, but only the verdict says whether by more than chance.'
     )
-    .datasource(DATASOURCE)
     .gridPos(at(0, 16, 24, 7))
     .withTarget(
       forecastSummary('*', {
@@ -141,7 +141,6 @@ export function summary(): TableBuilder {
         verdict: 'Verdict'
       })
     )
-    .thresholds(NEUTRAL)
     .noValue('-')
     .overrideByName('Mean error', inDollars(4))
     .overrideByName('Naive', inDollars(4))

@@ -1,18 +1,15 @@
 import { TableSortByFieldStateBuilder } from '@grafana/grafana-foundation-sdk/common'
 import { MappingType, type ValueMapping } from '@grafana/grafana-foundation-sdk/dashboard'
-import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
+import type { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { alerts, feeds, partitions, runs } from '../endpoints.ts'
-import { DATASOURCE } from '../infinity.ts'
-import { at, COLORED_TEXT, NEUTRAL, STALE_MAPPINGS, STATE_MAPPINGS, wide } from '../look.ts'
-import { columnOrder } from './column-order.ts'
+import { at, COLORED_TEXT, STALE_MAPPINGS, STATE_MAPPINGS, wide } from '../look.ts'
+import { columnOrder, tableOf } from './table.ts'
 
 export function feedState(): TableBuilder {
-  return new TableBuilder()
-    .title('State of the feed')
+  return tableOf('State of the feed')
     .description(
       'The status of the feed that the producer reports every second: whether it is connected, and why it is silent (market closed, plan limit, feed down). Silent: the producer itself has not reported for five seconds.'
     )
-    .datasource(DATASOURCE)
     .gridPos(at(0, 0, 24, 4))
     .withTarget(
       feeds({
@@ -38,7 +35,6 @@ export function feedState(): TableBuilder {
         spooledBytes: 'On disk'
       })
     )
-    .thresholds(NEUTRAL)
     .noValue('no report of a producer is stored, or the api does not answer')
     .overrideByName('Feed', [wide(110)])
     .overrideByName('State', [{ id: 'mappings', value: STATE_MAPPINGS }, COLORED_TEXT, wide(150)])
@@ -49,12 +45,10 @@ export function feedState(): TableBuilder {
 }
 
 export function troubles(): TableBuilder {
-  return new TableBuilder()
-    .title('What may be wrong')
+  return tableOf('What may be wrong')
     .description(
       'Every check of the alert rules, whether it fires or not: the value is above its limit when something is wrong. Grafana alerts on the same rows.'
     )
-    .datasource(DATASOURCE)
     .gridPos(at(0, 28, 24, 14))
     .withTarget(
       alerts({ alert: 'string', label: 'string', value: 'number', limit: 'number', text: 'string' })
@@ -69,7 +63,6 @@ export function troubles(): TableBuilder {
       })
     )
     .sortBy([new TableSortByFieldStateBuilder().displayName('Value').desc(true)])
-    .thresholds(NEUTRAL)
     .noValue('nothing is followed yet, or the api does not answer')
     .overrideByName('Check', [wide(150)])
     .overrideByName('Of', [wide(260)])
@@ -82,12 +75,10 @@ export function troubles(): TableBuilder {
 }
 
 export function storedPartitions(): TableBuilder {
-  return new TableBuilder()
-    .title('Stored by partition')
+  return tableOf('Stored by partition')
     .description(
       'For each partition of the topic of trades: the offset that the broker has, the one up to which trades are stored, and the records between them.'
     )
-    .datasource(DATASOURCE)
     .gridPos(at(12, 20, 12, 8))
     .withTarget(
       partitions({ partition: 'number', end: 'number', stored: 'number', behind: 'number' })
@@ -100,7 +91,6 @@ export function storedPartitions(): TableBuilder {
         behind: 'Behind'
       })
     )
-    .thresholds(NEUTRAL)
     .unit('locale')
     .decimals(0)
     .noValue('the api reads no broker, or does not answer')
@@ -121,12 +111,10 @@ const RUN_MAPPINGS: ValueMapping[] = [
 ]
 
 export function batchRuns(): TableBuilder {
-  return new TableBuilder()
-    .title('Runs of the batch side')
+  return tableOf('Runs of the batch side')
     .description(
       'The newest runs of flows and sequences. A click on a job opens the run on the page of the api, with its tasks and their output; a click on a report opens that of its trading date.'
     )
-    .datasource(DATASOURCE)
     .gridPos(at(0, 42, 24, 8))
     .withTarget(
       runs({
@@ -150,7 +138,6 @@ export function batchRuns(): TableBuilder {
         page: 'Page'
       })
     )
-    .thresholds(NEUTRAL)
     .noValue('nothing was run yet, or the api does not answer')
     .overrideByName('Job', [wide(180), linkTo('Open the run', 'Page')])
     .overrideByName('State', [{ id: 'mappings', value: RUN_MAPPINGS }, COLORED_TEXT, wide(110)])

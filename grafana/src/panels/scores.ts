@@ -1,5 +1,6 @@
 import { PanelBuilder as BarChartBuilder } from '@grafana/grafana-foundation-sdk/barchart'
-import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
+import { VizOrientation } from '@grafana/grafana-foundation-sdk/common'
+import type { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { forecastScores } from '../endpoints.ts'
 import { DATASOURCE } from '../infinity.ts'
 import {
@@ -16,7 +17,7 @@ import {
   tooltip,
   wide
 } from '../look.ts'
-import { columnOrder } from './column-order.ts'
+import { columnOrder, tableOf } from './table.ts'
 
 /** The position of this file's panels on the dashboard. */
 const TOP = 23
@@ -30,8 +31,7 @@ function bySeries(title: string): BarChartBuilder {
     .title(title)
     .datasource(DATASOURCE)
     .xField('nameWithCount')
-    .xTickLabelRotation(-30)
-    .xTickLabelMaxLength(40)
+    .orientation(VizOrientation.Horizontal)
     .thresholds(NEUTRAL)
     .legend(legend())
     .tooltip(tooltip())
@@ -70,12 +70,10 @@ export function coverageByHorizon(): BarChartBuilder {
 }
 
 export function scoresOfSymbol(): TableBuilder {
-  return new TableBuilder()
-    .title('Scores of $symbol')
+  return tableOf('Scores of $symbol')
     .description(
       'Every timeframe, horizon and model of $symbol over the last 500 scored forecasts: errors in dollars, MASE (below 1: smaller than the usual move over the horizon), direction right with its 95 % band, mean width and Winkler score of the adaptive band. Formulas: docs/api.md.'
     )
-    .datasource(DATASOURCE)
     .gridPos(at(0, TOP + 9, 24, 9))
     .withTarget(
       forecastScores({
@@ -111,15 +109,17 @@ export function scoresOfSymbol(): TableBuilder {
         totalN: 'Scored ever'
       })
     )
-    .thresholds(NEUTRAL)
     .noValue('-')
-    .overrideByName('Verdict', [{ id: 'mappings', value: LABEL_MAPPINGS }, COLORED_TEXT, wide(460)])
-    .overrideByName('RMSE', inDollars(4))
-    .overrideByName('Width of the band', inDollars(4))
-    .overrideByName('Winkler score', inDollars(4))
-    .overrideByName('Skill against drift', PERCENT)
-    .overrideByName('Direction right', PERCENT)
-    .overrideByName('from', PERCENT)
-    .overrideByName('to', PERCENT)
-    .overrideByName('MASE', [{ id: 'decimals', value: 2 }])
+    .overrideByName('Verdict', [{ id: 'mappings', value: LABEL_MAPPINGS }, COLORED_TEXT, wide(430)])
+    .overrideByName('RMSE', [...inDollars(4), wide(95)])
+    .overrideByName('Width of the band', [...inDollars(4), wide(145)])
+    .overrideByName('Winkler score', [...inDollars(4), wide(115)])
+    .overrideByName('Skill against drift', [...PERCENT, wide(145)])
+    .overrideByName('Direction right', [...PERCENT, wide(125)])
+    .overrideByName('from', [...PERCENT, wide(75)])
+    .overrideByName('to', [...PERCENT, wide(75)])
+    .overrideByName('MASE', [{ id: 'decimals', value: 2 }, wide(75)])
+    .overrideByName('Timeframe', [wide(100)])
+    .overrideByName('Bars ahead', [wide(100)])
+    .overrideByName('Model', [wide(150)])
 }

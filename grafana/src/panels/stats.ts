@@ -7,7 +7,17 @@ import {
 import { PanelBuilder } from '@grafana/grafana-foundation-sdk/stat'
 import { chart, tradeRate, watchlist } from '../endpoints.ts'
 import { DATASOURCE } from '../infinity.ts'
-import { at, BY_SIGN, DOLLARS, FEED_MAPPINGS, NEUTRAL, STANDING_MAPPINGS, titled } from '../look.ts'
+import {
+  at,
+  BY_SIGN,
+  DOLLARS,
+  FEED_MAPPINGS,
+  NEUTRAL,
+  SIGNED_DOLLARS,
+  STANDING_MAPPINGS,
+  titled,
+  unknownAs
+} from '../look.ts'
 
 const HEIGHT = 3
 const UNKNOWN = 'not known'
@@ -44,13 +54,15 @@ export function change(): PanelBuilder {
       'The last price of $symbol against the close of the trading day before. Not known on the first day that is stored.'
     )
     .withTarget(watchlist('${symbol}', { change: 'number', changeShare: 'number' }))
-    .unit(DOLLARS)
+    .unit(SIGNED_DOLLARS)
     .decimals(2)
     .thresholds(BY_SIGN)
+    .mappings(unknownAs(UNKNOWN))
     .textMode(BigValueTextMode.Value)
     .overrideByName('changeShare', [
       { id: 'unit', value: 'percentunit' },
-      { id: 'decimals', value: 2 }
+      { id: 'decimals', value: 2 },
+      { id: 'mappings', value: unknownAs('first day') }
     ])
 }
 
@@ -63,16 +75,16 @@ export function vwapGap(): PanelBuilder {
     .unit('percentunit')
     .decimals(2)
     .thresholds(BY_SIGN)
+    .mappings(unknownAs(UNKNOWN))
     .overrideByName('vwapGap', [titled('against the session VWAP')])
 }
 
 export function pace(): PanelBuilder {
   return stat('Trades per second', 12, 3)
-    .description('Trades of $symbol per second now, over those of the range.')
+    .description('Trades of $symbol per second now, by the newest full interval of the range.')
     .withTarget(tradeRate())
     .unit('none')
     .decimals(1)
-    .graphMode(BigValueGraphMode.Area)
     .overrideByName('tradesPerSecond', [titled('trades per second')])
 }
 

@@ -1,7 +1,6 @@
-import { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
+import type { PanelBuilder as TableBuilder } from '@grafana/grafana-foundation-sdk/table'
 import { DASHBOARDS } from '../dashboard.ts'
 import { watchlist } from '../endpoints.ts'
-import { DATASOURCE } from '../infinity.ts'
 import {
   at,
   BY_SIGN,
@@ -9,23 +8,22 @@ import {
   FEED_MAPPINGS,
   inDollars,
   LABEL_MAPPINGS,
-  NEUTRAL,
   SHARE,
   STANDING_MAPPINGS,
+  unknownAs,
   WHOLE_OR_NOT,
   wide
 } from '../look.ts'
-import { columnOrder } from './column-order.ts'
+import { columnOrder, tableOf } from './table.ts'
 
+const UNKNOWN_CELL = { id: 'mappings', value: unknownAs('-') }
 const MARKET = `/d/${DASHBOARDS.market.uid}?var-symbol=\${__value.raw}&\${__url_time_range}`
 
 export function symbolTable(): TableBuilder {
-  return new TableBuilder()
-    .title('Symbols')
+  return tableOf('Symbols')
     .description(
       'Every symbol that is followed or was ever seen: last price and change on the trading day, the last two hours as a line, volume of the day, volatility and coverage of the last hour, the newest forecast of the chosen timeframe with its verdict, and the state in the feed. A click on a symbol opens it on the dashboard Market.'
     )
-    .datasource(DATASOURCE)
     .gridPos(at(0, 0, 24, 24))
     .withTarget(
       watchlist('*', {
@@ -61,32 +59,32 @@ export function symbolTable(): TableBuilder {
         lastTradeAt: 'Last trade'
       })
     )
-    .thresholds(NEUTRAL)
     .noValue('-')
     .overrideByName('Symbol', [
-      wide(120),
+      wide(160),
       { id: 'links', value: [{ title: 'Open on Market', url: MARKET }] }
     ])
     .overrideByName('Last', [...inDollars(2), wide(110)])
-    .overrideByName('Day', [...SHARE, bySign(), COLORED_TEXT, wide(90)])
-    .overrideByName('Two hours', [wide(230)])
+    .overrideByName('Day', [...SHARE, ...bySign(), COLORED_TEXT, wide(90)])
+    .overrideByName('Two hours', [wide(170)])
     .overrideByName('Volume', [{ id: 'unit', value: 'short' }, wide(90)])
     .overrideByName('Volatility', [...SHARE, wide(90)])
     .overrideByName('Forecast', [
       { id: 'unit', value: 'percentunit' },
       { id: 'decimals', value: 3 },
-      bySign(),
+      ...bySign(),
       COLORED_TEXT,
       wide(95)
     ])
     .overrideByName('Against the last price', [
       { id: 'mappings', value: LABEL_MAPPINGS },
       COLORED_TEXT,
-      wide(300)
+      wide(410)
     ])
     .overrideByName('Coverage', [
       ...SHARE,
       { id: 'thresholds', value: WHOLE_OR_NOT.build() },
+      UNKNOWN_CELL,
       COLORED_TEXT,
       wide(95)
     ])
@@ -95,11 +93,11 @@ export function symbolTable(): TableBuilder {
       COLORED_TEXT,
       wide(110)
     ])
-    .overrideByName('Why', [wide(220)])
+    .overrideByName('Why', [wide(170)])
     .overrideByName('Feed', [{ id: 'mappings', value: FEED_MAPPINGS }, COLORED_TEXT, wide(90)])
-    .overrideByName('Last trade', [{ id: 'unit', value: 'dateTimeFromNow' }, wide(130)])
+    .overrideByName('Last trade', [{ id: 'unit', value: 'dateTimeFromNow' }])
 }
 
 function bySign() {
-  return { id: 'thresholds', value: BY_SIGN.build() }
+  return [{ id: 'thresholds', value: BY_SIGN.build() }, UNKNOWN_CELL]
 }
