@@ -1,7 +1,8 @@
-import { BSON, type Collection, type Document, type Filter } from 'mongodb'
+import type { Collection, Document, Filter } from 'mongodb'
 import type { HasBars } from './bars.ts'
 import { translated } from './failure.ts'
 import type { HasForecasts } from './forecasts.ts'
+import { JsonLines } from './json-lines.ts'
 import type { HasLateTrades } from './late-trades.ts'
 import type { HasTrades } from './trades.ts'
 
@@ -26,24 +27,34 @@ export interface CaptureRange {
 
 const BATCH = 2000
 
+/** Lines of JSON, each with its end. */
+export interface CapturedLines {
+  readonly count: number
+  readonly text: Buffer
+}
+
 /**
  * The documents of a range as they are stored, each as a line of JSON: ascending in time, those of bars and forecasts
  * timeframe by timeframe. Nothing is checked or left out, so a document that no reader understands is there too. A date
  * is ISO 8601 with milliseconds in UTC; what JSON has no form for, such as NaN or a Decimal128, is MongoDB's extended
- * JSON. It holds one batch at a time.
+ * JSON. It holds one batch at a time, of at least one line.
  * @throws DATABASE_UNREACHABLE while iterating
  */
 export async function* captureLines(
   database: HasTape,
   name: CapturedCollection,
   range: CaptureRange
-): AsyncGenerator<readonly string[]> {
+): AsyncGenerator<CapturedLines> {
   const collection = collectionOf(database, name)
+  const lines = new JsonLines()
   for (const filter of await filtersOf(collection, name, range)) {
-    const cursor = collection.find(filter, { sort: { [CAPTURED_TIME[name]]: 1 }, batchSize: BATCH })
+    const sort = { [CAPTURED_TIME[name]]: 1 } as const
+    const cursor = collection.find<Uint8Array>(filter, { sort, batchSize: BATCH, raw: true })
     try {
       while (await translated(`Cannot read ${name}`, () => cursor.hasNext())) {
-        yield cursor.readBufferedDocuments().map(lineOf)
+        const documents = cursor.readBufferedDocuments()
+        for (const document of documents) lines.write(document)
+        yield { count: documents.length, text: lines.take() }
       }
     } finally {
       await cursor.close().catch(() => undefined) // the read is over, whatever the server says
@@ -85,15 +96,4 @@ async function filtersOf(
     collection.distinct('timeframe', { symbol })
   )
   return timeframes.map((timeframe: unknown) => ({ symbol, timeframe, ...times }))
-}
-
-function lineOf(document: Document): string {
-  return JSON.stringify(document, inJson)
-}
-
-/** `JSON.stringify` has turned dates into texts before it calls this. */
-function inJson(_key: string, value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) return { $numberDouble: String(value) }
-  const isOfBson = typeof value === 'object' && value !== null && '_bsontype' in value
-  return isOfBson ? BSON.EJSON.serialize(value) : value
 }

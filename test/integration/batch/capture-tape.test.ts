@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { describe, it, type TestContext } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import { captureTape } from '@tapedeck/batch/testing'
 import { hasCode } from '@tapedeck/core'
 import { Lake } from '@tapedeck/lake'
+import { BSON, jsonOf } from '@tapedeck/mongo/testing'
 import { seedMarket } from '../../support/infinity-emulator-seed.ts'
 import { ownDatabase } from '../../support/own-database.ts'
 import { temporaryFolder } from '../../support/scope.ts'
@@ -36,7 +39,12 @@ async function capturing(t: TestContext) {
     configFile: undefined,
     env: {}
   }
-  return { said, at: (nowMs: number) => captureTape(database, context, { nowMs }) }
+  return {
+    database,
+    dir,
+    said,
+    at: (nowMs: number) => captureTape(database, context, { nowMs })
+  }
 }
 
 describe('captureTape()', options, () => {
@@ -65,5 +73,33 @@ describe('captureTape()', options, () => {
     const { facts, tables } = await at(Date.parse('2026-03-10T14:34:00Z'))
     assert.equal(facts['isWhole'], false)
     assert.equal(tables.find(({ name }) => name === 'trades')?.rows, 120)
+  })
+
+  it('copies each document as it is stored, of whatever kinds its values are', async (t) => {
+    const { at, database, dir } = await capturing(t)
+    const other = { _id: 'other', symbol: 'AAPL', tradedAt: new Date(FROM_MS + 30_500) }
+    const values = {
+      price: new BSON.Decimal128('230.15'),
+      size: BSON.Long.fromBigInt(2n ** 60n),
+      few: BSON.Long.fromNumber(7),
+      numbers: [0.1, -0, 1e-7, 1e21, NaN, -Infinity, 12_345.678, 5],
+      texts: ['币安人生USDT', 'a "quoted" line\n', ''],
+      nested: { empty: {}, list: [[], [{ at: new Date(-1) }]], 10: 'x', none: null, is: true }
+    }
+    await database.trades.insertOne({ ...other, ...values } as never)
+    const { tables } = await at(Date.parse('2026-03-11T14:00:00Z'))
+    const trades = tables.find(({ name }) => name === 'trades')
+    assert.equal(trades?.rows, 10 * 60 + 1)
+    assert.deepEqual(trades.extents['tradedAt'], [
+      '2026-03-10T14:30:00.250Z',
+      '2026-03-10T14:39:59.250Z'
+    ])
+    const stored = await database.trades.find({}, { sort: { tradedAt: 1 } }).toArray()
+    const published = await new Lake(dir).read({ zone: 'raw', name: 'tape', date: DATE })
+    const [file = ''] = published.files('trades')
+    assert.equal(
+      gunzipSync(await readFile(file)).toString(),
+      stored.map((document) => `${jsonOf(document)}\n`).join('')
+    )
   })
 })

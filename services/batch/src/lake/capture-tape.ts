@@ -130,10 +130,10 @@ async function copyAll(
   for (const name of COLLECTIONS) {
     const table = await writeLines(draft, name, async (file) => {
       for (const range of ranges) {
-        for await (const lines of captureLines(database, name, range)) {
+        for await (const { text, count } of captureLines(database, name, range)) {
           checkStopped(context)
-          await file.write(lines)
-          span(file, name, range.symbol, lines)
+          await file.writeText(text, count)
+          span(file, name, range.symbol, text)
           context.terminal.progress(`${name}: ${file.lines} copied, at ${range.symbol}`)
         }
       }
@@ -145,17 +145,13 @@ async function copyAll(
 }
 
 /** Lines come in the order of their times, so the first and the last one of a batch tell. */
-function span(
-  file: LineFile,
-  name: CapturedCollection,
-  symbol: string,
-  lines: readonly string[]
-): void {
-  if (lines.length === 0) return
+function span(file: LineFile, name: CapturedCollection, symbol: string, lines: Buffer): void {
   file.span('symbol', symbol)
   const column = CAPTURED_TIME[name]
-  for (const line of [lines[0], lines.at(-1)]) {
-    const { [column]: at } = JSON.parse(line ?? '{}') as Readonly<Record<string, unknown>>
+  const first = lines.subarray(0, lines.indexOf('\n'))
+  const last = lines.subarray(lines.lastIndexOf('\n', -2) + 1)
+  for (const line of [first, last]) {
+    const { [column]: at } = JSON.parse(line.toString()) as Readonly<Record<string, unknown>>
     if (typeof at === 'string') file.span(column, at)
   }
 }

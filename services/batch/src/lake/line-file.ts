@@ -47,10 +47,18 @@ export class LineFile {
 
   /** @throws what the file system says, such as ENOSPC */
   async write(lines: readonly string[]): Promise<void> {
+    if (lines.length > 0) await this.writeText(`${lines.join('\n')}\n`, lines.length)
+  }
+
+  /**
+   * Writes so many lines, each with its end.
+   * @param text must not change afterwards
+   * @throws what the file system says, such as ENOSPC
+   */
+  async writeText(text: string | Uint8Array, lines: number): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
-    if (lines.length === 0) return
-    this.#lines += lines.length
-    const hasRoom = this.#gzip.write(`${lines.join('\n')}\n`)
+    this.#lines += lines
+    const hasRoom = this.#gzip.write(text)
     if (!hasRoom) await Promise.race([once(this.#gzip, 'drain'), this.#done])
   }
 
