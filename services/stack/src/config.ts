@@ -1,4 +1,3 @@
-import { homedir } from 'node:os'
 import path from 'node:path'
 import {
   about,
@@ -26,6 +25,7 @@ import {
 import { ALERT_VARIABLES } from '@tapedeck/grafana/contact-point'
 import { MARIADB_VARIABLES, type MariadbConfig } from '@tapedeck/mariadb'
 import { MONGO_VARIABLES, mongoConfig, type MongoConfig } from '@tapedeck/mongo'
+import { cacheDirOf, cachesCompiled, withoutEmpty } from './cache-dir.ts'
 
 type StackMode = 'auto' | 'external' | 'embedded' | 'docker'
 
@@ -177,28 +177,4 @@ export function feedOf(env: Env): StackConfig['feed'] {
   const isSet = (name: string): boolean => (env[name] ?? '').trim() !== ''
   const isAlpaca = env['FEED']?.trim().toLowerCase() === 'alpaca'
   return isAlpaca || isSet('FINNHUB_TOKEN') || isSet('FINNHUB_URL') ? 'live' : 'simulated'
-}
-
-/** The environment with a place where Node keeps compiled programs: each start then takes half the time. */
-export function cachesCompiled(env: Env): Env {
-  return { NODE_COMPILE_CACHE: path.join(cacheDirOf(env), 'node-compile'), ...env }
-}
-
-/** An environment without what is set to nothing, which counts as not set. */
-function withoutEmpty(env: Env): Env {
-  return Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim() !== ''))
-}
-
-function cacheDirOf(env: Env): string {
-  const set = withoutEmpty(env)
-  return path.resolve(set['TAPEDECK_CACHE_DIR']?.trim() ?? defaultCacheDir(set))
-}
-
-/** The user's cache folder, outside every checkout. XDG's specification has relative paths ignored. */
-function defaultCacheDir(env: Env): string {
-  const home = env['HOME'] ?? homedir()
-  const { XDG_CACHE_HOME: given = '' } = env
-  if (path.isAbsolute(given)) return path.join(given, 'tapedeck')
-  const base = process.platform === 'darwin' ? path.join('Library', 'Caches') : '.cache'
-  return path.join(home, base, 'tapedeck')
 }

@@ -4,6 +4,7 @@
 // It also reads .env, because Node's own reader takes a byte order mark for a part of the first name and reads
 // nothing of a file in UTF-16, which is what PowerShell writes.
 import fs from 'node:fs'
+import module from 'node:module'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -27,6 +28,8 @@ const direct = [process.env.no_proxy || process.env.NO_PROXY, ...LOOPBACK].filte
 process.env.NO_PROXY = direct
 process.env.no_proxy = direct
 
+await cacheCompiled()
+
 const program = path.resolve(process.argv[2])
 process.argv.splice(1, 2, program)
 await import(pathToFileURL(program).href)
@@ -42,6 +45,17 @@ function checkNode() {
 function checkPackages() {
   if (fs.existsSync(path.join(root, 'node_modules', '@tapedeck', 'core'))) return
   throw new Error(`no packages are installed in ${root}, expected npm ci to be run there first`)
+}
+
+/** Node keeps what it compiles, of this process and of those that it starts. */
+async function cacheCompiled() {
+  try {
+    const { cachesCompiled } = await import('./cache-dir.ts')
+    Object.assign(process.env, cachesCompiled(process.env))
+    module.enableCompileCache(process.env.NODE_COMPILE_CACHE)
+  } catch {
+    // The user has no home folder: everything is compiled at each start.
+  }
 }
 
 /** Variables that are set already win over those of the file. */

@@ -7,7 +7,8 @@ import {
   type Env,
   type SettingsCheck
 } from '@tapedeck/core'
-import { cachesCompiled, feedOf, readConfig, STACK_VARIABLES, type StackConfig } from './config.ts'
+import { cachesCompiled } from './cache-dir.ts'
+import { feedOf, readConfig, STACK_VARIABLES, type StackConfig } from './config.ts'
 import type { Progress } from './screen.ts'
 import { SERVICE_NAMES, serviceProgram } from './services.ts'
 

@@ -1,12 +1,7 @@
 /** The entry for tests and test programs. */
 export { startServers, type Servers } from './app.ts'
-export {
-  cachesCompiled,
-  readConfig,
-  SERVER_SETTINGS,
-  STACK_VARIABLES,
-  type StackConfig
-} from './config.ts'
+export { cachesCompiled } from './cache-dir.ts'
+export { readConfig, SERVER_SETTINGS, STACK_VARIABLES, type StackConfig } from './config.ts'
 export { checkRoom, watchDisk } from './disk.ts'
 export { checkAvx, checkGlibc, checkKernel, checkNode, renderDiagnosis } from './doctor.ts'
 export { fetchInto, sha512In, type Fetch } from './fetch.ts'

@@ -82,6 +82,25 @@ describe('launch.js', () => {
     assert.deepEqual(JSON.parse(stdout), ['abc123', 'SPY', []])
   })
 
+  it('keeps what is compiled, of the processes that it starts too', async (t) => {
+    const source =
+      `import { getCompileCacheDir } from 'node:module'\n` +
+      'console.log(JSON.stringify([process.env.NODE_COMPILE_CACHE, getCompileCacheDir()]))'
+    const run = async (env: NodeJS.ProcessEnv): Promise<string[]> =>
+      JSON.parse((await launch(t, { source, env })).stdout) as string[]
+    const cache = await mkdtemp(path.join(tmpdir(), 'tapedeck-launch-'))
+    t.after(() => rm(cache, { recursive: true, force: true }))
+    const kept = path.join(cache, 'node-compile')
+    const [given, used = ''] = await run({
+      TAPEDECK_CACHE_DIR: cache,
+      NODE_COMPILE_CACHE: undefined
+    })
+    assert.equal(given, kept)
+    assert.ok(used.startsWith(kept + path.sep), used)
+    const [ofUser] = await run({ TAPEDECK_CACHE_DIR: cache, NODE_COMPILE_CACHE: `${cache}/own` })
+    assert.equal(ofUser, `${cache}/own`)
+  })
+
   it('says that a file in no known encoding is none', async (t) => {
     for (const dotenv of [
       Buffer.from([0x41, 0x3d, 0xe9, 0xff, 0x0a]),
