@@ -15,6 +15,7 @@ import {
   ThresholdsMode,
   type DynamicConfigValue,
   type GridPos,
+  type MatcherConfig,
   type ValueMapping
 } from '@grafana/grafana-foundation-sdk/dashboard'
 
@@ -76,6 +77,30 @@ export function inDollars(decimals: number): DynamicConfigValue[] {
     { id: 'unit', value: DOLLARS },
     { id: 'decimals', value: decimals }
   ]
+}
+
+/** Below these prices cents are too coarse: digits after the point. */
+const FINE_PRICES = [
+  { below: 10, decimals: 4 },
+  { below: 0.1, decimals: 6 },
+  { below: 0.001, decimals: 8 }
+]
+
+/** Gives prices as many digits as they need, by the highest of each field. Comes before overrides of single fields, which win. */
+export function finePrices<T extends { withOverride(override: FieldOverride): T }>(panel: T): T {
+  return FINE_PRICES.reduce(
+    (one, { below, decimals }) =>
+      one.withOverride({
+        matcher: { id: 'byValue', options: { reducer: 'max', op: 'lt', value: below } },
+        properties: [{ id: 'decimals', value: decimals }]
+      }),
+    panel
+  )
+}
+
+interface FieldOverride {
+  readonly matcher: MatcherConfig
+  readonly properties: DynamicConfigValue[]
 }
 
 /** No meaning: for prices, which are neither good nor bad. */

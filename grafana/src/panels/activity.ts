@@ -14,7 +14,8 @@ import {
   colored,
   COLORED_TEXT,
   COLORS,
-  inDollars,
+  DOLLARS,
+  finePrices,
   MOVE_MAPPINGS,
   NOTHING,
   titled,
@@ -27,7 +28,8 @@ const TOP = 18
 const HEIGHT = 7
 
 export function latestTrades(): TableBuilder {
-  return tableOf('Tape of $symbol')
+  return finePrices(tableOf('Tape of $symbol'))
+    .decimals(2)
     .description(
       'The newest 60 trades of $symbol within the range, newest first, every print as the feed sent it, with its conditions in words. The arrow compares with the trade before.'
     )
@@ -53,9 +55,14 @@ export function latestTrades(): TableBuilder {
     .sortBy([new TableSortByFieldStateBuilder().displayName('Time').desc(true)])
     .noValue(NOTHING)
     .overrideByName('Time', [{ id: 'unit', value: 'time:HH:mm:ss.SSS' }, wide(105)])
-    .overrideByName(' ', [{ id: 'mappings', value: MOVE_MAPPINGS }, COLORED_TEXT, wide(34)])
-    .overrideByName('Price', [...inDollars(2), wide(90)])
-    .overrideByName('Size', [{ id: 'unit', value: 'locale' }, { id: 'decimals' }, wide(62)])
+    .overrideByName(' ', [{ id: 'mappings', value: MOVE_MAPPINGS }, COLORED_TEXT, wide(30)])
+    .overrideByName('Price', [{ id: 'unit', value: DOLLARS }, wide(90)])
+    .overrideByName('Size', [
+      // As it came: a unit of numbers would round a coin's 0.0004 to 0.
+      { id: 'unit', value: 'string' },
+      { id: 'decimals' },
+      wide(92)
+    ])
 }
 
 function series(title: string, x: number): TimeseriesBuilder {

@@ -16,6 +16,7 @@ import {
   COLORED_TEXT,
   COLORS,
   DOLLARS,
+  finePrices,
   inDollars,
   LABEL_MAPPINGS,
   legend,
@@ -39,7 +40,7 @@ const PERCENT = [
 const VERDICT = [{ id: 'mappings', value: LABEL_MAPPINGS }, COLORED_TEXT, wide(460)]
 
 export function forecastAgainstActual(): TimeseriesBuilder {
-  return new TimeseriesBuilder()
+  return finePrices(new TimeseriesBuilder())
     .title('Forecast against actual')
     .description(
       'Forecast of each $timeframe close of $symbol by $model, made $horizon bars before, with its adaptive 95 % band, the actual close, and the error (actual - forecast) as bars on the right axis. The newest forecasts have no actual yet.'
@@ -86,7 +87,7 @@ export function forecastAgainstActual(): TimeseriesBuilder {
 }
 
 export function errorAgainstLastPrice(): TimeseriesBuilder {
-  return new TimeseriesBuilder()
+  return finePrices(new TimeseriesBuilder())
     .title('Error of the forecast and of the last price')
     .description(
       'Distance from the actual close, of the forecast and of the naive forecast that the price stays at the last close. A useful forecast stays below the naive one.'

@@ -16,6 +16,7 @@ import {
   colored,
   COLORS,
   DOLLARS,
+  finePrices,
   legend,
   NEUTRAL,
   NOTHING,
@@ -24,7 +25,7 @@ import {
 } from '../look.ts'
 
 export function priceCandles(): CandlestickBuilder {
-  return new CandlestickBuilder()
+  return finePrices(new CandlestickBuilder())
     .title('$symbol, bars of $timeframe')
     .description(
       'Bars with their volume, the volume-weighted average price since the open of the session, and the forecast of each close by $model, made $horizon bars before, with its adaptive 95 % band, up to those ahead of the price. Each forecast was stored before the close that it predicts. Grafana draws a candle centred on the start of its window.'
@@ -67,7 +68,8 @@ export function priceCandles(): CandlestickBuilder {
     .overrideByName('volume', [
       titled('volume'),
       { id: 'unit', value: 'short' },
-      { id: 'decimals', value: 0 }
+      // Its own number of digits: a coin trades in fractions.
+      { id: 'decimals' }
     ])
     .overrideByName('sessionVwap', [
       titled('session VWAP'),

@@ -12,6 +12,7 @@ import {
   BY_SIGN,
   DOLLARS,
   FEED_MAPPINGS,
+  finePrices,
   NEUTRAL,
   SIGNED_DOLLARS,
   STANDING_MAPPINGS,
@@ -40,7 +41,7 @@ function stat(title: string, x: number, width: number): PanelBuilder {
 }
 
 export function lastPrice(): PanelBuilder {
-  return stat('Last price', 0, 4)
+  return finePrices(stat('Last price', 0, 4))
     .description('Price of the newest trade of $symbol, whatever its conditions and the range.')
     .withTarget(watchlist('${symbol}', { lastPrice: 'number' }))
     .unit(DOLLARS)

@@ -62,10 +62,10 @@ async function main(
     const page = await browser.newPage({ viewport: { width: WIDTH, height: 1080 } })
     const problems: string[] = []
     page.on('pageerror', (error) => problems.push(error.stack ?? error.message))
-    page.on(
-      'console',
-      (message) => void (message.type() === 'error' && problems.push(message.text()))
-    )
+    page.on('console', (message) => {
+      const isMissingFile = message.text().startsWith('Failed to load resource')
+      if (message.type() === 'error' && !isMissingFile) problems.push(message.text())
+    })
     await page.route('**/*', async (route) => {
       const url = route.request().url()
       if (url === PAGE) return route.fulfill({ contentType: 'text/html', body: bundle.html })

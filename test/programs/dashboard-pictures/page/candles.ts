@@ -92,7 +92,7 @@ export function volumeAxis(panel: PanelModel) {
           grid: { show: false },
           values: (plot, splits) =>
             splits.map((at) =>
-              at > Number(plot.scales[axis.scaleKey]?.max) * VOLUME_SHARE * 1.2
+              at === null || at > Number(plot.scales[axis.scaleKey]?.max) * VOLUME_SHARE * 1.2
                 ? ''
                 : (axis.formatValue?.(at, 0) ?? String(at))
             )
