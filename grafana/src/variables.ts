@@ -3,14 +3,12 @@ import {
   QueryVariableBuilder,
   VariableRefresh
 } from '@grafana/grafana-foundation-sdk/dashboard'
-import { DEFAULT_TIMEFRAMES, FORECAST_MODELS } from '@tapedeck/domain'
+import { FORECAST_MODELS } from '@tapedeck/domain'
 import { DATASOURCE, infinityTarget } from './infinity.ts'
 
 const MODELS = FORECAST_MODELS.map(({ name }) => name)
 const FIRST_MODEL = FORECAST_MODELS[0].name
 const FIRST_TIMEFRAME = '1m'
-/** Beside the stored ones: one that fits the range. */
-const AUTO = 'auto'
 
 /** The symbols of the api, in its order (those of SYMBOLS first). One that is added appears when the dashboard is opened. */
 export function symbolVariable(): QueryVariableBuilder {
@@ -31,8 +29,12 @@ export function horizonVariable(): QueryVariableBuilder {
  * is read when the dashboard is loaded. Read again with every change of the range, as each refresh is one, it would hold
  * up all panels.
  */
-function choices(of: 'symbol' | 'horizon', params: Readonly<Record<string, string>>) {
-  return new QueryVariableBuilder(of)
+function choices(
+  name: string,
+  params: Readonly<Record<string, string>>,
+  of = name
+): QueryVariableBuilder {
+  return new QueryVariableBuilder(name)
     .datasource(DATASOURCE)
     .query({
       queryType: 'infinity',
@@ -58,15 +60,19 @@ export function modelVariable(): CustomVariableBuilder {
     .description('The model of the forecasts')
 }
 
-/** @param hasAuto whether one may be chosen by the range */
+/**
+ * The bars that the product makes (TIMEFRAMES): tumbling and hopping windows, days, sessions, and activity bars.
+ * @param hasAuto whether one may be chosen by the range
+ */
 export function timeframeVariable({
   hasAuto
 }: {
   readonly hasAuto: boolean
-}): CustomVariableBuilder {
-  return choice('timeframe', [...(hasAuto ? [AUTO] : []), ...DEFAULT_TIMEFRAMES], FIRST_TIMEFRAME)
+}): QueryVariableBuilder {
+  return choices('timeframe', {}, hasAuto ? 'timeframe-or-auto' : 'timeframe')
+    .current({ text: FIRST_TIMEFRAME, value: FIRST_TIMEFRAME, selected: true })
     .label('Timeframe')
-    .description('The length of a bar')
+    .description('The bars that are shown (TIMEFRAMES)')
 }
 
 function choice(name: string, values: readonly string[], first: string): CustomVariableBuilder {

@@ -68,6 +68,8 @@ const WORDS_WITHOUT_DATA = ['Forecast', 'Feed']
 /** What a refresh of a dashboard may cost the browser, bytes. */
 const REFRESH_BYTES = 150 * 1024
 
+/** Tumbling and hopping windows, days, and activity bars: in the order of the api. */
+const TIMEFRAMES = ['1s', '5s', '1m', '5m/1m', '15m', '1d', '100t']
 /** What the dashboards begin with. */
 const CHOSEN = { timeframe: '1m', horizon: '1', model: 'linear-regression' }
 
@@ -85,6 +87,7 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
       MONGODB_URI: mongoUri,
       MONGODB_DB: name,
       API_PORT: '0',
+      TIMEFRAMES: TIMEFRAMES.join(','),
       SYMBOLS: ['AAPL', WITHOUT_DATA].join(',')
     }
     const database = await openDatabase(mongoConfig(readEnv(env, MONGO_VARIABLES)))
@@ -120,40 +123,40 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
   })
 
   for (const { json: dashboard } of dashboards) {
-    const timeframe = dashboard.templating.list.find(({ name }) => name === 'timeframe')
+    const variableOf = (wanted: string): Target => {
+      const variable = dashboard.templating.list.find(({ name }) => name === wanted)
+      assert.ok(typeof variable?.query === 'object', wanted)
+      return variable.query.infinityQuery
+    }
 
     it(`${dashboard.title}: the symbol variable lists configured symbols, then others that were seen`, async () => {
-      const variable = dashboard.templating.list.find(({ name }) => name === 'symbol')
-      assert.ok(variable !== undefined && typeof variable.query === 'object')
-      assert.deepEqual(await runVariable(variable.query.infinityQuery, source({})), [
+      assert.deepEqual(await runVariable(variableOf('symbol'), source({})), [
         'AAPL',
         WITHOUT_DATA,
         'NVDA'
       ])
     })
 
-    it(`${dashboard.title}: every timeframe offered is one that the api knows`, async () => {
+    it(`${dashboard.title}: the timeframes offered are those that are made, and the api knows each`, async () => {
+      const offered = await runVariable(variableOf('timeframe'), source({}))
+      assert.deepEqual(offered, dashboard.title === 'Market' ? ['auto', ...TIMEFRAMES] : TIMEFRAMES)
       const targets = dashboard.panels.flatMap((panel) => panel.targets)
       const asking = targets.filter(({ url_options: { params = [] } }) =>
         params.some(({ value }) => value === '${timeframe}')
       )
       assert.ok(asking.length > 0 || dashboard.title === 'Pipeline')
-      for (const { value } of timeframe?.options ?? assert.fail('no timeframe variable')) {
-        const chosen = source({ ...CHOSEN, symbol: 'AAPL', timeframe: value })
+      for (const timeframe of offered) {
+        const chosen = source({ ...CHOSEN, symbol: 'AAPL', timeframe })
         for (const target of asking) await runTarget(target, chosen)
       }
     })
 
     it(`${dashboard.title}: the horizons offered are those of the chosen timeframe, and never none`, async () => {
-      const variable = dashboard.templating.list.find(({ name }) => name === 'horizon')
-      assert.ok(variable !== undefined && typeof variable.query === 'object')
-      const offered = (chosen: string): Promise<string[]> =>
-        runVariable(
-          (variable.query as { infinityQuery: Target }).infinityQuery,
-          source({ symbol: 'AAPL', timeframe: chosen })
-        )
+      const offered = (timeframe: string): Promise<string[]> =>
+        runVariable(variableOf('horizon'), source({ symbol: 'AAPL', timeframe }))
       assert.deepEqual(await offered('1m'), ['1', '5'])
-      assert.deepEqual(await offered('15m'), ['1'])
+      for (const without of ['15m', '5m/1m', '100t'])
+        assert.deepEqual(await offered(without), ['1'])
     })
 
     it(`${dashboard.title}: the first choices are ${Object.values(CHOSEN).join(', ')}`, () => {
@@ -246,10 +249,39 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
 
   it('a timeframe without forecasts says so', async () => {
     const [target] = panelOf('Forecast').targets
-    const chosen = source({ ...CHOSEN, symbol: 'AAPL', timeframe: '15m' })
-    const frame = await runTarget(target!, chosen)
-    assert.deepEqual(frame.fields[0]?.values, ['no forecast for this timeframe (FORECASTS)'])
+    for (const timeframe of ['15m', '5m/1m', '100t']) {
+      const chosen = source({ ...CHOSEN, symbol: 'AAPL', timeframe })
+      const frame = await runTarget(target!, chosen)
+      assert.deepEqual(frame.fields[0]?.values, ['no forecast for this timeframe (FORECASTS)'])
+    }
   })
+
+  for (const [timeframe, count, atMs] of [
+    ['5m/1m', 15, (index: number) => index * MINUTE_MS],
+    ['100t', 9, (index: number) => index * 100_000 + 250]
+  ] as const) {
+    it(`bars of ${timeframe} are drawn where each begins, without session VWAP and forecast`, async () => {
+      const chosen = source({ ...CHOSEN, symbol: 'AAPL', timeframe })
+      const panel = panelOf('$symbol, bars of $timeframe')
+      const frame = await runTarget(panel.targets[0]!, chosen)
+      assert.equal(drawPanel(panel, [frame]), count)
+      const values = (name: string) => frame.fields.find((field) => field.name === name)?.values
+      assert.deepEqual(
+        values('time'),
+        Array.from({ length: count }, (_, index) => fromMs + atMs(index))
+      )
+      for (const none of ['sessionVwap', 'forecast', 'bandLower', 'bandUpper']) {
+        assert.deepEqual(new Set(values(none)), new Set([null]))
+      }
+      const gap = panelOf('Against the session VWAP')
+      assert.equal(drawPanel(gap, [await runTarget(gap.targets[0]!, chosen)]), 0)
+      assert.equal(gap.fieldConfig.defaults.noValue, 'not known for these bars')
+      for (const title of ['Up and down volume (inferred)', 'Realised volatility']) {
+        const drawn = panelOf(title)
+        assert.equal(drawPanel(drawn, [await runTarget(drawn.targets[0]!, chosen)]), count)
+      }
+    })
+  }
 
   it('a range of any length gives a chart of 1500 windows at most, by a timeframe that fits', async () => {
     const [target] = panelOf('$symbol, bars of $timeframe').targets

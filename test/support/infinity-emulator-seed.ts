@@ -25,6 +25,8 @@ const WINDOWS = [
   ['5s', 5000],
   ['1m', 60_000]
 ] as const
+const HOPPING = { timeframe: '5m/1m', hopMs: 60_000, hops: 5 }
+const ACTIVITY = { timeframe: '100t', count: 100 }
 
 /**
  * Stores trades, excluded trades, bars, forecasts (all scored but the newest) with their scores, and the
@@ -37,7 +39,12 @@ export async function seedMarket(database: Database, stretch: Stretch): Promise<
     forecastsOf(bars.filter((bar) => bar.timeframe === timeframe))
   )
   await database.trades.insertMany(trades)
-  await database.bars.insertMany([...bars, ...tradingDays(trades)])
+  await database.bars.insertMany([
+    ...bars,
+    ...hoppingBarsOf(trades),
+    ...activityBarsOf(trades),
+    ...tradingDays(trades)
+  ])
   await database.forecasts.insertMany(forecasts)
   await database.forecastScores.insertMany(
     WINDOWS.map(([timeframe]) => aScore(stretch.symbol, timeframe, 1))
@@ -119,42 +126,101 @@ function barsOf(
     trades,
     ({ tradedAt }) => Math.floor(tradedAt.getTime() / lengthMs) * lengthMs
   )
-  return [...windows].map(([startMs, inside]) => {
-    const prices = inside.map(({ price }) => price)
-    const volume = inside.reduce((sum, { size }) => sum + size, 0)
-    const notional = inside.reduce((sum, { size, price }) => sum + size * price, 0)
-    const [first, last] = [inside[0]!, inside.at(-1)!]
-    return {
-      ...GOLDEN_DOCUMENT,
-      _id: `${first.symbol}|${timeframe}|${startMs}`,
-      symbol: first.symbol,
+  return [...windows].map(([startMs, inside]) =>
+    barOf(inside, {
       timeframe,
-      start: new Date(startMs),
-      end: new Date(startMs + lengthMs),
-      open: first.price,
-      high: Math.max(...prices),
-      low: Math.min(...prices),
-      close: last.price,
-      volume,
-      notional,
-      vwap: notional / volume,
-      tradeCount: inside.length,
-      firstTradeAt: first.tradedAt,
-      lastTradeAt: last.tradedAt,
-      tradeDate: first.tradeDate,
-      status: last === trades.at(-1) ? 'provisional' : 'final',
-      revision: 0,
-      revisionCause: null,
-      lateCount: 0,
-      lateVolume: 0,
-      coverage: 1,
-      gapIds: [],
-      feed: first.feed,
-      updatedAt: new Date(startMs + lengthMs),
-      source: SOURCE,
-      exact: {}
-    }
+      id: String(startMs),
+      startMs,
+      endMs: startMs + lengthMs,
+      isOpen: inside.at(-1) === trades.at(-1)
+    })
+  )
+}
+
+/** A bar of five minutes from each minute on, those that began before the first trade among them. */
+function hoppingBarsOf(trades: readonly TradeDocument[]): BarDocument[] {
+  const { timeframe, hopMs, hops } = HOPPING
+  const last = trades.at(-1)!
+  const hopOf = ({ tradedAt }: TradeDocument): number => Math.floor(tradedAt.getTime() / hopMs)
+  const minutes = Map.groupBy(trades, hopOf)
+  const first = hopOf(trades[0]!) - hops + 1
+  return Array.from({ length: hopOf(last) - first + 1 }, (_, index) => {
+    const hop = first + index
+    const [startMs, endMs] = [hop * hopMs, (hop + hops) * hopMs]
+    const inside = Array.from({ length: hops }, (__, at) => minutes.get(hop + at) ?? []).flat()
+    const isOpen = endMs > last.tradedAt.getTime()
+    return barOf(inside, { timeframe, id: String(startMs), startMs, endMs, isOpen })
   })
+}
+
+/** A bar of every hundred trades; the last one waits for more. */
+function activityBarsOf(trades: readonly TradeDocument[]): BarDocument[] {
+  const { timeframe, count } = ACTIVITY
+  const bars: BarDocument[] = []
+  for (let at = 0; at < trades.length; at += count) {
+    const inside = trades.slice(at, at + count)
+    const [first, last] = [inside[0]!, inside.at(-1)!]
+    const [startMs, endMs] = [first, last].map(({ tradedAt }) => tradedAt.getTime())
+    bars.push(
+      barOf(inside, {
+        timeframe,
+        id: first._id,
+        startMs: startMs!,
+        endMs: endMs!,
+        isOpen: inside.length < count
+      })
+    )
+  }
+  return bars
+}
+
+interface Span {
+  readonly timeframe: string
+  /** The last part of the bar's id. */
+  readonly id: string
+  readonly startMs: number
+  readonly endMs: number
+  readonly isOpen: boolean
+}
+
+function barOf(
+  inside: readonly TradeDocument[],
+  { timeframe, id, startMs, endMs, isOpen }: Span
+): BarDocument {
+  const prices = inside.map(({ price }) => price)
+  const volume = inside.reduce((sum, { size }) => sum + size, 0)
+  const notional = inside.reduce((sum, { size, price }) => sum + size * price, 0)
+  const [first, last] = [inside[0]!, inside.at(-1)!]
+  return {
+    ...GOLDEN_DOCUMENT,
+    _id: `${first.symbol}|${timeframe}|${id}`,
+    symbol: first.symbol,
+    timeframe,
+    start: new Date(startMs),
+    end: new Date(endMs),
+    open: first.price,
+    high: Math.max(...prices),
+    low: Math.min(...prices),
+    close: last.price,
+    volume,
+    notional,
+    vwap: notional / volume,
+    tradeCount: inside.length,
+    firstTradeAt: first.tradedAt,
+    lastTradeAt: last.tradedAt,
+    tradeDate: first.tradeDate,
+    status: isOpen ? 'provisional' : 'final',
+    revision: 0,
+    revisionCause: null,
+    lateCount: 0,
+    lateVolume: 0,
+    coverage: 1,
+    gapIds: [],
+    feed: first.feed,
+    updatedAt: new Date(endMs),
+    source: SOURCE,
+    exact: {}
+  }
 }
 
 const DAY_MS = 86_400_000

@@ -72,7 +72,7 @@ function series(title: string, x: number): TimeseriesBuilder {
 export function upAndDownVolume(): TimeseriesBuilder {
   return series('Up and down volume (inferred)', 0)
     .description(
-      'Volume of each window of $symbol by the direction in which its trades moved the price. The tick rule infers it from the trades, because the feed does not say who bought and who sold.'
+      'Volume of each window of $symbol by the direction in which its trades moved the price. The tick rule infers it from the trades, because the feed does not say who bought and who sold. Hopping windows overlap: each counts the whole volume of its own length.'
     )
     .withTarget(chart({ upVolume: 'number', downVolume: 'number', unchangedVolume: 'number' }))
     .drawStyle(GraphDrawStyle.Bars)
@@ -89,7 +89,7 @@ export function upAndDownVolume(): TimeseriesBuilder {
 export function volatility(): TimeseriesBuilder {
   return series('Realised volatility', 8)
     .description(
-      'Square root of the summed squared log returns from trade to trade of each window of $symbol, not annualised: how much the price moved, in whichever direction.'
+      'Square root of the summed squared log returns from trade to trade of each window of $symbol, not annualised: how much the price moved, in whichever direction. Activity bars differ in length, so their values are not per equal time.'
     )
     .withTarget(chart({ volatility: 'number' }))
     .drawStyle(GraphDrawStyle.Line)

@@ -28,7 +28,7 @@ export function priceCandles(): CandlestickBuilder {
   return finePrices(new CandlestickBuilder())
     .title('$symbol, bars of $timeframe')
     .description(
-      'Bars with their volume, the volume-weighted average price since the open of the session, and the forecast of each close by $model, made $horizon bars before, with its adaptive 95 % band, up to those ahead of the price. Each forecast was stored before the close that it predicts. Grafana draws a candle centred on the start of its window.'
+      'Bars with their volume, the volume-weighted average price since the open of the session, and the forecast of each close by $model, made $horizon bars before, with its adaptive 95 % band, up to those ahead of the price. Each forecast was stored before the close that it predicts. Grafana draws a candle centred on the start of its window; an activity bar starts with its first trade, so candles stand at uneven distances. Hopping, activity and regular bars and days have no session VWAP, and hopping, activity and regular bars no forecast.'
     )
     .datasource(DATASOURCE)
     .gridPos(at(0, 3, 16, 15))

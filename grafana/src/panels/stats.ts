@@ -22,6 +22,8 @@ import {
 
 const HEIGHT = 3
 const UNKNOWN = 'not known'
+/** Days, and hopping, activity and regular bars have no session VWAP. */
+const NO_VWAP = 'not known for these bars'
 
 /** The newest value of the fields named by `fields`, a regular expression or nothing for numbers. */
 function newest(fields = ''): ReduceDataOptionsBuilder {
@@ -70,13 +72,14 @@ export function change(): PanelBuilder {
 export function vwapGap(): PanelBuilder {
   return stat('Against the session VWAP', 8, 4)
     .description(
-      'The close of the newest bar of $symbol against the volume-weighted average price since the open of its session. Not known for windows of a day, and for windows that overlap.'
+      'The close of the newest bar of $symbol against the volume-weighted average price since the open of its session. There is none for days and for hopping, activity and regular bars.'
     )
     .withTarget(chart({ vwapGap: 'number' }))
+    .noValue(NO_VWAP)
     .unit('percentunit')
     .decimals(2)
     .thresholds(BY_SIGN)
-    .mappings(unknownAs(UNKNOWN))
+    .mappings(unknownAs(NO_VWAP))
     .overrideByName('vwapGap', [titled('against the session VWAP')])
 }
 

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
-import { buildApi, databaseReader, FlowRecorder, LiveHub, readConfig } from '@tapedeck/api/testing'
-import { consumerMetrics } from '@tapedeck/consumer/testing'
+import { buildApi, databaseReader, LiveHub, readConfig } from '@tapedeck/api/testing'
 import { systemClock } from '@tapedeck/core'
-import { producerMetrics } from '@tapedeck/producer/testing'
-import { createContext, createLogger, createMetrics } from '@tapedeck/service'
+import { createContext, createLogger } from '@tapedeck/service'
 import { parse } from 'yaml'
 import {
   measureTarget,
@@ -23,6 +21,7 @@ import {
 } from '../../support/infinity-emulator-panels.ts'
 import { OwnScope } from '../../support/scope.ts'
 import { until } from '../../support/until.ts'
+import { anHourOfMeasures } from './an-hour-of-measures.ts'
 import {
   CRYPTO_SYMBOL,
   NEW,
@@ -30,6 +29,7 @@ import {
   RECORDED,
   replayDay,
   skip,
+  TIMEFRAMES,
   UNKNOWN,
   type RecordedDay
 } from './recorded-day.ts'
@@ -95,12 +95,12 @@ describe('dashboards over a recorded day', { skip, timeout: 300_000 }, () => {
     toMs: day.endMs + AHEAD_MS
   })
 
-  it('offers symbols that are followed or were seen, and horizons for each timeframe', async () => {
+  it('offers symbols that are followed or were seen, the timeframes that are made, and horizons for each', async () => {
     for (const { json } of dashboards) {
       const known = await runVariable(variableOf(json, 'symbol'), sourceOf(choice()))
       assert.deepEqual(known.toSorted(), [RECORDED, QUIET, NEW, CRYPTO_SYMBOL].toSorted())
       for (const symbol of SYMBOLS) {
-        for (const timeframe of timeframesOf(json)) {
+        for (const timeframe of await timeframesOf(json)) {
           const source = sourceOf(choice({ symbol, timeframe }))
           const offered = await runVariable(variableOf(json, 'horizon'), source)
           assert.ok(offered.length > 0, `${symbol} ${timeframe}`)
@@ -109,6 +109,8 @@ describe('dashboards over a recorded day', { skip, timeout: 300_000 }, () => {
       }
     }
     assert.deepEqual(horizons.get(`${RECORDED} 1m`), ['1', '5'])
+    const made = await timeframesOf(dashboards[0]!.json)
+    assert.deepEqual(new Set(made), new Set(['auto', ...TIMEFRAMES.split(',')]))
   })
 
   for (const { json: dashboard } of dashboards) {
@@ -122,7 +124,7 @@ describe('dashboards over a recorded day', { skip, timeout: 300_000 }, () => {
         return found
       }
       const wrong: string[] = []
-      await inTurns(choicesOf(timeframesOf(dashboard)), async (chosen) => {
+      await inTurns(choicesOf(await timeframesOf(dashboard)), async (chosen) => {
         for (const panel of dashboard.panels) {
           const name = `${panel.title}, ${chosen.symbol} ${chosen.timeframe} ${chosen.rangeMs / MINUTE_MS} min`
           try {
@@ -180,21 +182,70 @@ describe('dashboards over a recorded day', { skip, timeout: 300_000 }, () => {
   }
 
   it('candles are the bars that were computed apart from the pipeline', async () => {
+    const computed = day.reference.map((bar) => [
+      bar.startMs,
+      bar.open,
+      bar.high,
+      bar.low,
+      bar.close,
+      bar.volume
+    ])
+    assert.deepEqual(await candlesOf('1m'), computed)
+  })
+
+  it('hopping candles are five minutes each, one from each minute on', async () => {
+    const minutes = new Map(day.reference.map((bar) => [bar.startMs, bar]))
+    const starts = day.reference.flatMap(({ startMs }) =>
+      [4, 3, 2, 1, 0].map((hop) => startMs - hop * MINUTE_MS)
+    )
+    const merged = [...new Set(starts)]
+      .toSorted((a, b) => a - b)
+      .map((startMs) => {
+        const inside = [0, 1, 2, 3, 4].flatMap(
+          (hop) => minutes.get(startMs + hop * MINUTE_MS) ?? []
+        )
+        return [
+          startMs,
+          inside[0]!.open,
+          Math.max(...inside.map(({ high }) => high)),
+          Math.min(...inside.map(({ low }) => low)),
+          inside.at(-1)!.close,
+          inside.reduce((sum, { volume }) => sum + volume, 0)
+        ]
+      })
+    assert.deepEqual(await candlesOf('5m/1m'), merged)
+  })
+
+  it('candles of activity bars are a hundred trades each in the order of the feed, the newest 1500, where the first of them stands', async () => {
+    const chunks = Array.from({ length: Math.ceil(day.trades.length / 100) }, (_, at) =>
+      day.trades.slice(at * 100, (at + 1) * 100)
+    )
+    const computed = chunks.map((inside) => {
+      const prices = inside.map(({ p }) => p)
+      const volume = inside.reduce((sum, { v }) => sum + v, 0)
+      const [open, close] = [prices[0], prices.at(-1)]
+      return [inside[0]!.t, open, Math.max(...prices), Math.min(...prices), close, volume]
+    })
+    assert.deepEqual(await candlesOf('100t'), computed.slice(-MOST_ROWS))
+  })
+
+  /** What the price panel of Market draws of the recorded day. */
+  async function candlesOf(timeframe: string): Promise<unknown[][]> {
     const { panels } = dashboards.find(({ json }) => json.title === 'Market')!.json
     const { targets } = panels.find(({ type }) => type === 'candlestick')!
-    const { fields } = await runTarget(targets[0]!, sourceOf(choice()))
+    const { fields } = await runTarget(targets[0]!, sourceOf(choice({ timeframe })))
     const of = (name: string) => fields.find((field) => field.name === name)?.values ?? []
-    const candles = of('time')
+    return of('time')
       .map((time, row) => [
         time,
         ...['open', 'high', 'low', 'close', 'volume'].map((one) => of(one)[row])
       ])
       .filter(([, open]) => open !== null)
-    assert.deepEqual(
-      candles,
-      day.reference.map((bar) => [bar.startMs, bar.open, bar.high, bar.low, bar.close, bar.volume])
-    )
-  })
+  }
+
+  function timeframesOf(dashboard: DashboardJson): Promise<readonly string[]> {
+    return runVariable(variableOf(dashboard, 'timeframe'), sourceOf(choice()))
+  }
 
   it('alert rules get rows of one label and one number', async () => {
     const file = new URL('../../../grafana/provisioning/alerting/rules.yaml', import.meta.url)
@@ -216,7 +267,7 @@ describe('dashboards over a recorded day', { skip, timeout: 300_000 }, () => {
       await context.close()
     })
     const SYMBOLS_SET = [RECORDED, QUIET, NEW, CRYPTO_SYMBOL].join(',')
-    const config = readConfig({ ...market.env, API_PORT: '0', SYMBOLS: SYMBOLS_SET })
+    const config = readConfig({ ...market.env, API_PORT: '0', SYMBOLS: SYMBOLS_SET, TIMEFRAMES })
     const hub = new LiveHub(config.stream!, context, systemClock)
     const flow = await anHourOfMeasures()
     const app = buildApi(
@@ -252,12 +303,6 @@ function choicesOf(timeframes: readonly string[]): Choice[] {
   )
 }
 
-function timeframesOf({ templating }: DashboardJson): readonly string[] {
-  const { options = [] } = templating.list.find(({ name }) => name === 'timeframe') ?? {}
-  assert.ok(options.length > 0)
-  return options.map(({ value }) => value)
-}
-
 function variableOf({ templating }: DashboardJson, wanted: string): Target {
   const { query } = templating.list.find(({ name }) => name === wanted) ?? {}
   assert.ok(typeof query === 'object', wanted)
@@ -271,42 +316,4 @@ async function inTurns<T>(list: readonly T[], work: (one: T) => Promise<void>): 
       for (const one of left) await work(one)
     })
   )
-}
-
-/** What a recorder keeps of a producer, a consumer and an api that were read every 5 s for an hour until now. */
-async function anHourOfMeasures(): Promise<FlowRecorder> {
-  const everyMs = 5000
-  const count = HOUR_MS / everyMs
-  let nowMs = Date.now() - HOUR_MS
-  const [ofProducer, ofConsumer] = [createMetrics(), createMetrics()]
-  const { tradesReceived, tradesPublished, latency } = producerMetrics(ofProducer)
-  const { tradesStored, lag, checkpoint, latency: latencyOfStored } = consumerMetrics(ofConsumer)
-  const recorder = new FlowRecorder(
-    [
-      { service: 'producer', url: 'http://127.0.0.1:9101/metrics', read: exposed(ofProducer) },
-      { service: 'consumer', url: 'http://127.0.0.1:9102/metrics', read: exposed(ofConsumer) }
-    ],
-    { ...systemClock, now: () => nowMs },
-    () => nowMs
-  )
-  for (let reading = 0; reading <= count; reading += 1) {
-    const trades = 1000 + ((reading * 137) % 977)
-    tradesReceived.inc(trades)
-    tradesPublished.inc(trades - 1)
-    tradesStored.inc(trades - (reading % 7))
-    for (let partition = 0; partition < 6; partition += 1) {
-      lag.set({ partition }, (reading * 31) % 400)
-      checkpoint.set({ partition }, nowMs / 1000 - 0.734)
-    }
-    latency('receipt', 40 + (reading % 60))
-    latency('broker', 15 + (reading % 9))
-    latencyOfStored('stored', 700 + (reading % 300))
-    await recorder.measure()
-    nowMs += everyMs
-  }
-  return recorder
-}
-
-function exposed(metrics: ReturnType<typeof createMetrics>): () => Promise<string> {
-  return async () => (await metrics.expose()).body
 }

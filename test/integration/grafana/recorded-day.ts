@@ -33,6 +33,9 @@ export const skip = [STOCKS, CRYPTO].every((set) => existsSync(`${set}.ndjson.gz
   ? false
   : `no recorded day found: expected ${[STOCKS, CRYPTO].map((set) => path.basename(set)).join(' and ')} (.ndjson.gz) beside the project, in ../shared/data`
 
+/** Every kind of bar; the api is told the same. */
+export const TIMEFRAMES = '1s,5s,1m,5m/1m,5m,15m,1h,1d,100t'
+
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
 const QUIET_TRADES = 50
@@ -41,6 +44,8 @@ export interface RecordedDay {
   readonly market: Market
   /** Bars of a minute of RECORDED that were computed apart from the pipeline. */
   readonly reference: readonly ReferenceBar[]
+  /** The trades of RECORDED, in the order of the feed. */
+  readonly trades: readonly TapeTrade[]
   /** The end of the last minute, epoch ms. */
   readonly endMs: number
 }
@@ -59,7 +64,7 @@ export async function replayDay(t: Scope): Promise<RecordedDay> {
     startConsumer(
       market.consumer({
         CONDITION_POLICY: 'all',
-        TIMEFRAMES: '1s,5s,1m,5m,15m,1h,1d',
+        TIMEFRAMES,
         // A bar is written with each flush, and a day passes in seconds.
         FLUSH_INTERVAL: '2s'
       }),
@@ -76,7 +81,7 @@ export async function replayDay(t: Scope): Promise<RecordedDay> {
   await consumer.stop()
   await seedFeed(market.database, { fromMs: first, toMs: endMs })
   await seedRuns(market.database)
-  return { market, reference, endMs }
+  return { market, reference, trades: trades.filter(({ s }) => s === RECORDED), endMs }
 }
 
 async function stockTrades(endMs: number): Promise<TapeTrade[]> {

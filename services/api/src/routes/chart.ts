@@ -1,4 +1,10 @@
-import { stepOf, type BarFields, type ForecastSpec, type Timeframe } from '@tapedeck/domain'
+import {
+  stepOf,
+  windowSpec,
+  type BarFields,
+  type ForecastSpec,
+  type Timeframe
+} from '@tapedeck/domain'
 import { conditionText } from '@tapedeck/domain/conditions'
 import { anchoredVwap, anchorOf, vwapPartOf } from '@tapedeck/domain/indicators'
 import type { ForecastRow, TradeDocument } from '@tapedeck/mongo'
@@ -152,13 +158,16 @@ function oneOfThese(asked: readonly string[] | undefined, configured: readonly s
   return one
 }
 
-/** The shortest of these timeframes of which a range has at most 1500 windows, or else the longest; pure. */
+/**
+ * The shortest of these timeframes of which a range has at most 1500 windows, or else the longest; pure. Windows that
+ * overlap, that trades close, or that leave a part of the day out are never chosen.
+ */
 export function autoTimeframe(
   { fromMs, toMs }: TimeRange,
   timeframes: readonly Timeframe[]
 ): Timeframe {
   const clocked = timeframes
-    .filter((one) => !one.includes('/') && (stepOf(one) !== undefined || one === '1d'))
+    .filter((one) => ['tumbling', 'trading day'].includes(windowSpec(one).kind))
     .toSorted((a, b) => windowMs(a) - windowMs(b))
   const fits = clocked.find((one) => (toMs - fromMs) / windowMs(one) <= MOST_WINDOWS)
   return fits ?? clocked.at(-1) ?? '1m'

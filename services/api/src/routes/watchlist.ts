@@ -51,6 +51,8 @@ type WatchlistRow = Static<typeof WATCHLIST>['watchlist'][number]
 
 /** At least one row: a list to choose from must not be empty. */
 const CHOICES = object({ choices: rows({ value: text }) })
+const CHOICE = oneOf('symbol', 'timeframe', 'timeframe-or-auto', 'horizon')
+type Choice = Static<typeof CHOICE>
 
 /** Closes in the trend of a symbol. */
 const TREND_BARS = 24
@@ -59,6 +61,18 @@ const DAYS_BACK = 9
 /** Routes for the list of symbols as people watch it, and for what they can choose. */
 export function watchlistRoutes(app: Routes, tools: RouteTools): void {
   const { config, share } = tools
+  const names = async (of: Choice, timeframe: Timeframe): Promise<readonly string[]> => {
+    switch (of) {
+      case 'symbol':
+        return symbolNames(tools)
+      case 'timeframe':
+        return config.timeframes
+      case 'timeframe-or-auto':
+        return ['auto', ...config.timeframes]
+      default:
+        return horizonNames(timeframe, config.forecasts)
+    }
+  }
   app.get(
     '/api/v1/watchlist',
     {
@@ -98,9 +112,9 @@ export function watchlistRoutes(app: Routes, tools: RouteTools): void {
       config: { scope: 'read' },
       schema: {
         summary:
-          'What can be chosen on a dashboard: symbols, or the horizons of the forecasts of a timeframe',
+          'What can be chosen on a dashboard: symbols, timeframes, or the horizons of the forecasts of a timeframe',
         querystring: query({
-          of: oneOf('symbol', 'horizon'),
+          of: CHOICE,
           timeframe: AUTO_TIMEFRAME,
           fields: FIELDS
         }),
@@ -109,8 +123,7 @@ export function watchlistRoutes(app: Routes, tools: RouteTools): void {
     },
     async ({ query: { of, timeframe } }, reply) =>
       share(reply, CHOICES, { of, timeframe }, async () => {
-        const found =
-          of === 'symbol' ? await symbolNames(tools) : horizonNames(timeframe, config.forecasts)
+        const found = await names(of, timeframe)
         return { choices: found.map((value) => ({ value })) }
       })
   )

@@ -4,7 +4,7 @@ import { autoTimeframe } from '../../../../services/api/src/routes/chart.ts'
 import { T0_MS } from '../../../support/market-documents.ts'
 import { app, DAY_MS, HOUR_MS, MINUTE_MS, NOW_MS } from './seven-minutes.ts'
 
-const TIMEFRAMES = ['1s', '5s', '1m', '5m/1m', '100t', '15m', '1h', '1d']
+const TIMEFRAMES = ['1s', '5s', '1m', '5m/1m', '100t', '15m', '1h', 'regular', '1d']
 
 interface Chart {
   readonly timeframe: string
@@ -12,7 +12,7 @@ interface Chart {
 }
 
 describe('autoTimeframe()', () => {
-  it('is the shortest with at most 1500 windows, or else the longest; windows that overlap or count do not count', () => {
+  it('is the shortest with at most 1500 windows, or else the longest; hopping, activity and regular windows are never chosen', () => {
     const of = (ms: number): string => autoTimeframe({ fromMs: 0, toMs: ms }, TIMEFRAMES)
     assert.deepEqual(
       [10 * MINUTE_MS, HOUR_MS, DAY_MS, 10 * DAY_MS, 60 * DAY_MS, 365 * DAY_MS, 9999 * DAY_MS].map(
