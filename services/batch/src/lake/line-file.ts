@@ -1,15 +1,18 @@
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
+import type { TransformOptions } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { createGzip, type Gzip } from 'node:zlib'
+import { createGzip, type Gzip, type ZlibOptions } from 'node:zlib'
 import type { Extent } from '@tapedeck/lake'
 
-/** Fast: raw files are read once or twice. */
-const LEVEL = 3
-/** So much may wait for zlib, which compresses in a thread of its own while the next lines are made. */
-const MOST_WAITING_BYTES = 4 * 1024 * 1024
-/** Written to the file at once. */
-const CHUNK_BYTES = 256 * 1024
+const GZIP: ZlibOptions & TransformOptions = {
+  /** Fast: raw files are read once or twice. */
+  level: 3,
+  /** So much may wait for zlib, which compresses in a thread of its own while the next lines are made. */
+  highWaterMark: 4 * 1024 * 1024,
+  /** Written to the file at once. */
+  chunkSize: 256 * 1024
+}
 
 /** Lines of text that are written to a compressed file; it holds what zlib buffers, however long the file is. */
 export class LineFile {
@@ -20,11 +23,7 @@ export class LineFile {
   readonly #extents: Record<string, Extent> = {}
 
   private constructor(file: string) {
-    this.#gzip = createGzip({
-      level: LEVEL,
-      highWaterMark: MOST_WAITING_BYTES,
-      chunkSize: CHUNK_BYTES
-    })
+    this.#gzip = createGzip(GZIP)
     const out = this.#gzip.pipe(createWriteStream(file))
     this.#done = finished(out)
     this.#done.catch((error: unknown) => {
