@@ -8,6 +8,8 @@ import { buildFrame, longToWide, type Frame } from './infinity-emulator-frame.ts
 export interface EmulatedSource {
   /** The data source's address, which is also the only host allowed. */
   readonly baseUrl: string
+  /** Sent with each query, as the data source does with a token. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Values of the dashboard's variables. */
   readonly variables: Readonly<Record<string, string | readonly string[]>>
   readonly fromMs: number
@@ -44,7 +46,8 @@ export async function measureTarget(
 ): Promise<{ readonly frame: Frame; readonly rows: number; readonly bytes: number }> {
   expectSupported(target)
   const url = urlOf(target, source)
-  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })
+  const { headers = {} } = source
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) })
   const body = await response.text()
   if (response.status >= 400) throw new Error(`${response.status} of ${url}: ${body}`)
   if (body === '')

@@ -76,6 +76,12 @@ export const ANY_TIMEFRAME = parameter<Timeframe | undefined>({
   format: 'timeframe',
   description: `one of ${TIMEFRAME_FORMS}`
 })
+/** Undefined: all; `auto`: one that fits the range. */
+export const ANY_TIMEFRAME_OR_AUTO = parameter<Timeframe | undefined>({
+  type: 'string',
+  format: 'timeframe-or-auto',
+  description: `auto, or one of ${TIMEFRAME_FORMS}`
+})
 /** Undefined: 1m, unless another parameter names the windows. */
 export const TIMEFRAME_OR_WINDOW = parameter<Timeframe | undefined>({
   type: 'string',

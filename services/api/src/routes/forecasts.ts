@@ -26,6 +26,7 @@ import {
 } from '../http.ts'
 import {
   ANY_TIMEFRAME,
+  ANY_TIMEFRAME_OR_AUTO,
   DEFAULT_LIMIT,
   FIELDS,
   HORIZON,
@@ -40,6 +41,7 @@ import {
   windowMs,
   windowRange
 } from '../query.ts'
+import { autoTimeframe } from './chart.ts'
 import type { Reader } from '../reader.ts'
 import { HISTORY, isPlain, nextOf, sendHistory, type History } from './history.ts'
 
@@ -197,13 +199,19 @@ export function forecastRoutes(
       config: { scope: 'read' },
       schema: {
         summary: 'Change points: when the errors of a model rose permanently and it was restarted',
-        querystring: query({ ...OF_SERIES, model: MODEL, ...RANGE }),
+        querystring: query({
+          ...OF_SERIES,
+          timeframe: ANY_TIMEFRAME_OR_AUTO,
+          model: MODEL,
+          ...RANGE
+        }),
         response: answers(EVENTS)
       }
     },
-    async ({ query: { symbol: symbols, from, to, ...series } }, reply) => {
+    async ({ query: { symbol: symbols, from, to, timeframe: named, ...series } }, reply) => {
       const range = timeRange({ from, to }, clock.now(), { spanMs: DAY_MS })
-      const asked = { symbols, ...series, ...range }
+      const timeframe = named === 'auto' ? autoTimeframe(range, config.timeframes) : named
+      const asked = { symbols, timeframe, ...series, ...range }
       return share(
         reply,
         EVENTS,
