@@ -110,7 +110,7 @@ export function scoresOfSymbol(): TableBuilder {
       })
     )
     .noValue('-')
-    .overrideByName('Verdict', [{ id: 'mappings', value: LABEL_MAPPINGS }, COLORED_TEXT, wide(430)])
+    .overrideByName('Verdict', [{ id: 'mappings', value: LABEL_MAPPINGS }, COLORED_TEXT, wide(500)])
     .overrideByName('RMSE', [...inDollars(4), wide(95)])
     .overrideByName('Width of the band', [...inDollars(4), wide(145)])
     .overrideByName('Winkler score', [...inDollars(4), wide(115)])
