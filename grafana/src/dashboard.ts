@@ -30,14 +30,12 @@ type AnyPanel = Builder<Panel> & { id(id: number): AnyPanel }
 interface Content {
   readonly description: string
   readonly panels: readonly AnyPanel[]
-  /** Whether the timeframe may follow the range. */
-  readonly hasAuto: boolean
 }
 
 /** A dashboard with the variables, links and time range that all have; ids of panels follow their order. */
 export function dashboard(
   name: keyof typeof DASHBOARDS,
-  { description, panels, hasAuto }: Content
+  { description, panels }: Content
 ): Dashboard {
   const { uid, title } = DASHBOARDS[name]
   const builder = new DashboardBuilder(title)
@@ -67,7 +65,7 @@ export function dashboard(
         )
     )
     .withVariable(symbolVariable())
-    .withVariable(timeframeVariable({ hasAuto }))
+    .withVariable(timeframeVariable())
     .withVariable(horizonVariable())
     .withVariable(modelVariable())
   for (const one of Object.values(DASHBOARDS)) {

@@ -35,7 +35,6 @@ function marketDashboard(): Dashboard {
   return dashboard('market', {
     description:
       'One symbol live: price with session VWAP and forecast, the tape beside it, and what moves below. Simulated markets are marked as such.',
-    hasAuto: true,
     panels: [
       lastPrice(),
       change(),
@@ -57,7 +56,6 @@ function trustDashboard(): Dashboard {
   return dashboard('trust', {
     description:
       'Whether the numbers can be believed: coverage, corrections and late trades, and each forecast against what came.',
-    hasAuto: false,
     panels: [
       coverage(),
       revisions(),
@@ -77,7 +75,6 @@ function watchlistDashboard(): Dashboard {
   return dashboard('watchlist', {
     description:
       'Every symbol on a row: price, day, hour, forecast and feed. A click opens it on the dashboard Market.',
-    hasAuto: false,
     panels: [symbolTable()]
   })
 }
@@ -87,7 +84,6 @@ function pipelineDashboard(): Dashboard {
   return dashboard('pipeline', {
     description:
       'Whether the pipeline runs: the feed, throughput and latency of each stage, what waits, memory, errors, and every check of the alert rules.',
-    hasAuto: false,
     panels: [
       feedState(),
       stages(),

@@ -61,15 +61,11 @@ export function modelVariable(): CustomVariableBuilder {
 }
 
 /**
- * The bars that the product makes (TIMEFRAMES): tumbling and hopping windows, days, sessions, and activity bars.
- * @param hasAuto whether one may be chosen by the range
+ * The bars that the product makes (TIMEFRAMES): tumbling and hopping windows, days, sessions, and activity bars; or auto, by
+ * the range. Every dashboard has auto, because links carry the choice from one to the next.
  */
-export function timeframeVariable({
-  hasAuto
-}: {
-  readonly hasAuto: boolean
-}): QueryVariableBuilder {
-  return choices('timeframe', {}, hasAuto ? 'timeframe-or-auto' : 'timeframe')
+export function timeframeVariable(): QueryVariableBuilder {
+  return choices('timeframe', {}, 'timeframe-or-auto')
     .current({ text: FIRST_TIMEFRAME, value: FIRST_TIMEFRAME, selected: true })
     .label('Timeframe')
     .description('The bars that are shown (TIMEFRAMES)')

@@ -139,7 +139,7 @@ describe('panels on the real api', { timeout: 120_000 }, () => {
 
     it(`${dashboard.title}: the timeframes offered are those that are made, and the api knows each`, async () => {
       const offered = await runVariable(variableOf('timeframe'), source({}))
-      assert.deepEqual(offered, dashboard.title === 'Market' ? ['auto', ...TIMEFRAMES] : TIMEFRAMES)
+      assert.deepEqual(offered, ['auto', ...TIMEFRAMES])
       const targets = dashboard.panels.flatMap((panel) => panel.targets)
       const asking = targets.filter(({ url_options: { params = [] } }) =>
         params.some(({ value }) => value === '${timeframe}')

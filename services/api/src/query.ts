@@ -63,6 +63,13 @@ export const TIMEFRAME = parameter<Timeframe>({
   description: `one of ${TIMEFRAME_FORMS}`,
   default: '1m'
 })
+/** `auto`: one that fits the range, or else the question. */
+export const TIMEFRAME_OR_AUTO = parameter<Timeframe>({
+  type: 'string',
+  format: 'timeframe-or-auto',
+  description: `auto, or one of ${TIMEFRAME_FORMS}`,
+  default: '1m'
+})
 /** `auto`: one that fits the range. */
 export const AUTO_TIMEFRAME = parameter<Timeframe>({
   type: 'string',
@@ -82,11 +89,11 @@ export const ANY_TIMEFRAME_OR_AUTO = parameter<Timeframe | undefined>({
   format: 'timeframe-or-auto',
   description: `auto, or one of ${TIMEFRAME_FORMS}`
 })
-/** Undefined: 1m, unless another parameter names the windows. */
+/** Undefined: 1m, unless another parameter names the windows; `auto`: one that fits the range. */
 export const TIMEFRAME_OR_WINDOW = parameter<Timeframe | undefined>({
   type: 'string',
-  format: 'timeframe',
-  description: `one of ${TIMEFRAME_FORMS}; 1m without it and without window`
+  format: 'timeframe-or-auto',
+  description: `auto, or one of ${TIMEFRAME_FORMS}; 1m without it and without window`
 })
 /** Length of windows that need not be a timeframe, ms. */
 export const WINDOW = parameter<number | undefined>({

@@ -39,9 +39,19 @@ import {
   type RouteTools
 } from '../http.ts'
 import { LoadCache } from '../load-cache.ts'
-import { BAR_ID, DEFAULT_LIMIT, LIMIT, path, POSITION, positionText, query } from '../query.ts'
+import {
+  BAR_ID,
+  DEFAULT_LIMIT,
+  LIMIT,
+  path,
+  POSITION,
+  positionText,
+  query,
+  timeRange
+} from '../query.ts'
 import { loadShared, type Reader } from '../reader.ts'
 import { BarAccount, policyOf, verdictOf, type BarSummary } from './bar-account.ts'
+import { fittingTimeframe } from './chart.ts'
 import { barHistory, BARS_QUERY, isStored, startOf, storedRange } from './bar-history.ts'
 import { isPlain, nextOf, sendHistory } from './history.ts'
 
@@ -117,7 +127,7 @@ const COUNTING_COST = 10_000
 const SHARED_SUMMARIES = { ttlMs: 30_000, maxEntries: 200, maxWeight: 200 } as const
 
 /** Routes for bars and for the trades of a bar. */
-export function barRoutes(app: Routes, { reader, share, budget, clock }: RouteTools): void {
+export function barRoutes(app: Routes, { reader, config, share, budget, clock }: RouteTools): void {
   const summaries = new LoadCache<BarSummary>({ ...SHARED_SUMMARIES, weigh: () => 1, clock })
   app.get(
     '/api/v1/bars',
@@ -130,7 +140,10 @@ export function barRoutes(app: Routes, { reader, share, budget, clock }: RouteTo
       }
     },
     async (request, reply) => {
-      const { query: asked } = request
+      const { timeframe: named, ...bounds } = request.query
+      const within = timeRange(bounds, clock.now(), { spanMs: HOUR_MS })
+      const timeframe = named && fittingTimeframe(named, within, config.timeframes)
+      const asked = { ...bounds, timeframe }
       if (!isPlain(request, asked) || !isStored(asked)) {
         const history = await barHistory(reader, asked, clock.now())
         return sendHistory(request, reply, asked, history, budget)
@@ -182,6 +195,8 @@ export function publishedBar(stored: BarFields): Record<string, unknown> {
   return makePublished(completeBar(stored))
 }
 
+/** The range for which `auto` is chosen without bounds. */
+const HOUR_MS = 3_600_000
 /** Enough for a bar of ordinary size on a busy machine, and short enough for a person who waits. */
 const COUNT_FOR_MS = 10_000
 

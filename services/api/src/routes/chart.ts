@@ -108,7 +108,7 @@ export function chartRoutes(app: Routes, { reader, config, share, clock }: Route
       reply
     ) => {
       const range = timeRange({ from, to }, clock.now(), { spanMs: HOUR_MS })
-      const timeframe = named === 'auto' ? autoTimeframe(range, config.timeframes) : named
+      const timeframe = fittingTimeframe(named, range, config.timeframes)
       const one = oneOfThese(symbol, config.symbols)
       const asked = {
         symbol: one,
@@ -156,6 +156,15 @@ function oneOfThese(asked: readonly string[] | undefined, configured: readonly s
   const [one, more] = asked ?? [configured[0] ?? NO_SYMBOL]
   if (one === undefined || more !== undefined) throw invalidRequest([ONE_SYMBOL])
   return one
+}
+
+/** The timeframe that a request names; for `auto` the one that fits its range. */
+export function fittingTimeframe(
+  named: Timeframe,
+  range: TimeRange,
+  timeframes: readonly Timeframe[]
+): Timeframe {
+  return named === 'auto' ? autoTimeframe(range, timeframes) : named
 }
 
 /**

@@ -36,12 +36,12 @@ import {
   query,
   SYMBOLS,
   TIME,
-  TIMEFRAME,
+  TIMEFRAME_OR_AUTO,
   timeRange,
   windowMs,
   windowRange
 } from '../query.ts'
-import { autoTimeframe } from './chart.ts'
+import { fittingTimeframe } from './chart.ts'
 import type { Reader } from '../reader.ts'
 import { HISTORY, isPlain, nextOf, sendHistory, type History } from './history.ts'
 
@@ -136,7 +136,7 @@ const ABSENCES = object({
 
 const FORECAST_QUERY = query({
   symbol: SYMBOLS,
-  timeframe: TIMEFRAME,
+  timeframe: TIMEFRAME_OR_AUTO,
   horizon: HORIZON,
   model: MODEL,
   from: TIME,
@@ -152,6 +152,7 @@ const RANGE = { from: TIME, to: TIME, limit: LIMIT, fields: FIELDS }
 const OF_SERIES = { symbol: SYMBOLS, timeframe: ANY_TIMEFRAME, horizon: HORIZON }
 
 const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 /** The target window may begin after now: the trading day after a holiday is days away. */
 const WINDOWS_AHEAD = 5
 
@@ -171,7 +172,10 @@ export function forecastRoutes(
       }
     },
     async (request, reply) => {
-      const { order, after, fields, format, limit: given, ...series } = request.query
+      const { order, after, fields, format, limit: given, ...named } = request.query
+      const range = timeRange(named, clock.now(), { spanMs: HOUR_MS })
+      const timeframe = fittingTimeframe(named.timeframe, range, config.timeframes)
+      const series = { ...named, timeframe }
       const limit = given ?? DEFAULT_LIMIT
       const asked = forecastsAsked({ ...series, limit }, clock.now(), config.forecasts)
       const history = { order, after, fields, format, limit: given }
@@ -210,7 +214,7 @@ export function forecastRoutes(
     },
     async ({ query: { symbol: symbols, from, to, timeframe: named, ...series } }, reply) => {
       const range = timeRange({ from, to }, clock.now(), { spanMs: DAY_MS })
-      const timeframe = named === 'auto' ? autoTimeframe(range, config.timeframes) : named
+      const timeframe = named && fittingTimeframe(named, range, config.timeframes)
       const asked = { symbols, timeframe, ...series, ...range }
       return share(
         reply,

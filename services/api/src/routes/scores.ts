@@ -24,7 +24,7 @@ import {
   query,
   SYMBOL_IN_PATH,
   SYMBOLS,
-  TIMEFRAME
+  TIMEFRAME_OR_AUTO
 } from '../query.ts'
 
 /** The windows of the stored scores. */
@@ -137,7 +137,7 @@ const SCORES_OF_SYMBOL = object({
 const SERIES = { timeframe: ANY_TIMEFRAME, horizon: HORIZON, model: MODEL }
 /** Routes for the scores of forecasts. */
 export function scoreRoutes(app: Routes, tools: RouteTools): void {
-  const { reader, share } = tools
+  const { reader, config, share } = tools
   app.get(
     '/api/v1/forecast-summary',
     {
@@ -147,7 +147,7 @@ export function scoreRoutes(app: Routes, tools: RouteTools): void {
           'The score of one model against "the price stays put", one row for each symbol and horizon',
         querystring: query({
           symbol: SYMBOLS,
-          timeframe: TIMEFRAME,
+          timeframe: TIMEFRAME_OR_AUTO,
           horizon: HORIZON,
           model: MODEL,
           fields: FIELDS
@@ -155,7 +155,11 @@ export function scoreRoutes(app: Routes, tools: RouteTools): void {
         response: answers(SUMMARY)
       }
     },
-    async ({ query: { symbol: symbols, timeframe, horizon, model = FIRST_MODEL } }, reply) => {
+    async (
+      { query: { symbol: symbols, timeframe: named, horizon, model = FIRST_MODEL } },
+      reply
+    ) => {
+      const timeframe = named === 'auto' ? (config.forecasts[0]?.timeframe ?? '1m') : named
       const asked = { symbols, timeframe, horizon, model }
       return share(reply, SUMMARY, asked, () => summary(tools, asked))
     }
