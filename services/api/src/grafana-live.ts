@@ -25,7 +25,7 @@ export interface GrafanaLiveConfig {
 
 export const GRAFANA_LIVE_VARIABLES = {
   GRAFANA_LIVE_URL: about(
-    'Grafana that last prices are pushed to four times a second (Grafana Live)',
+    'Grafana that last prices and trades are pushed to four times a second (Grafana Live)',
     optional(webAddress(undefined, 'path')),
     'none are pushed'
   ),
@@ -63,8 +63,10 @@ export function grafanaLiveConfig({
 const STREAM = 'tapedeck'
 const PUSH_EVERY_MS = 250
 const ANSWER_LIMIT_MS = 1000
-/** Symbols in one request; of more, those whose trades have waited longest come first. */
+/** In one request; of more symbols, those whose trades have waited longest come first. */
 const MOST_LINES = 1000
+/** Trades of a symbol in one request: its newest, as many as a panel shows. */
+const MOST_PRINTS = 20
 const DELAY = fullJitter({ baseMs: 1000, capMs: 30_000 })
 
 /**
@@ -77,15 +79,27 @@ function measurementOf(symbol: string): string {
   )
 }
 
+/** No symbol's name ends so: `_` is followed by hexadecimal digits there. */
+const TAPE = '_tape'
+
 interface Latest extends LastPrice {
   /** Since the last push of the symbol. */
   readonly trades: number
+  /** The newest of them. */
+  readonly prints: readonly Print[]
+}
+
+/** What the tape says of a trade; epoch ms. */
+interface Print {
+  readonly time: number
+  readonly price: number
+  readonly size: number
 }
 
 /**
- * Pushes the last price and the number of new trades of each symbol that was traded to Grafana Live, in one request each 250 ms.
- * Each line has the same two fields, because a panel of Grafana stops when they change. It holds one line a symbol however
- * long Grafana is away, and the stream never waits for it.
+ * Pushes the last price, the number of new trades and the newest trades of each symbol that was traded to Grafana Live, in one
+ * request each 250 ms. Each line of a channel has the same two fields, because a panel of Grafana stops when they change. It holds
+ * as much of a symbol however long Grafana is away, and the stream never waits for it.
  */
 export class GrafanaLive {
   readonly #address: string
@@ -131,7 +145,13 @@ export class GrafanaLive {
       // Nothing to show before the first trade that sets a price.
       if (last === undefined) continue
       const { price, timeMs } = last
-      this.#latest.set(symbol, { price, timeMs, trades: (before?.trades ?? 0) + event.ids.length })
+      const prints = event.rows.slice(-MOST_PRINTS).map((row) => JSON.parse(row) as Print)
+      this.#latest.set(symbol, {
+        price,
+        timeMs,
+        trades: (before?.trades ?? 0) + event.ids.length,
+        prints: [...(before?.prints ?? []), ...prints].slice(-MOST_PRINTS)
+      })
       this.#changed.add(symbol)
     }
   }
@@ -152,8 +172,11 @@ export class GrafanaLive {
   /** Pushes what has changed, unless Grafana has just failed. What it does not take is not sent again. */
   async push(): Promise<void> {
     if (this.#changed.size === 0 || this.#clock.now() < this.#nextMs) return
-    const symbols = [...this.#changed].slice(0, MOST_LINES)
-    const lines = symbols.map((symbol) => this.#takeLine(symbol))
+    const lines: string[] = []
+    for (const symbol of this.#changed) {
+      if (lines.length >= MOST_LINES) break
+      lines.push(...this.#takeLines(symbol))
+    }
     try {
       const answer = await fetch(this.#address, {
         method: 'POST',
@@ -178,13 +201,23 @@ export class GrafanaLive {
     }
   }
 
-  /** Influx line protocol: the measurement, the fields, and the time in nanoseconds. */
-  #takeLine(symbol: string): string {
+  /**
+   * Influx line protocol: the measurement, the fields, and the time in nanoseconds. Grafana makes one frame of lines of the same
+   * measurement and time, whose fields would be there twice, so trades of one millisecond are a nanosecond apart.
+   */
+  #takeLines(symbol: string): string[] {
     const latest = this.#latest.get(symbol) as Latest
-    const { price, timeMs, trades } = latest
+    const { price, timeMs, trades, prints } = latest
     this.#changed.delete(symbol)
-    this.#latest.set(symbol, { ...latest, trades: 0 })
-    return `${measurementOf(symbol)} price=${price},trades=${trades} ${timeMs}000000`
+    this.#latest.set(symbol, { ...latest, trades: 0, prints: [] })
+    const name = measurementOf(symbol)
+    return [
+      `${name} price=${price},trades=${trades} ${timeMs}000000`,
+      ...prints.map(
+        (print, at) =>
+          `${name}${TAPE} price=${print.price},size=${print.size} ${print.time}${String(at).padStart(6, '0')}`
+      )
+    ]
   }
 
   #succeed(): void {

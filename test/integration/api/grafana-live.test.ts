@@ -39,7 +39,10 @@ describe('prices pushed to Grafana Live', { timeout: 120_000 }, () => {
       )
     await tradeUntil('a price is pushed', () => grafana.pushes.length > 0)
     for (const line of grafana.pushes.flatMap(({ lines }) => lines))
-      assert.match(line, /^AAPL price=23\d(\.\d+)?,trades=\d+ \d{13}000000$/)
+      assert.match(
+        line,
+        /^AAPL( price=23\d(\.\d+)?,trades=\d+ \d{13}000000|_tape price=23\d(\.\d+)?,size=\d+ \d{13}0000\d\d)$/
+      )
     grafana.status = 401
     const warned = async (): Promise<string> => JSON.stringify((await get('/readyz')).body)
     await tradeUntil('the answer of Grafana is a warning', async () =>

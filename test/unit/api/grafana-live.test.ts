@@ -23,6 +23,9 @@ function livePusher(url: string) {
         event: anEvent({
           keys: [`trades|${symbol}`, 'trades|*'],
           ids: Array.from({ length: trades }, (_, at) => `c-1-${at}`),
+          rows: Array.from({ length: trades }, (_, at) =>
+            JSON.stringify({ symbol, time: timeMs, price: price ?? 5, size: at + 0.5 })
+          ),
           last: price === undefined ? undefined : { price, timeMs }
         }),
         place: { log: 'trades', partition: 0, offset: 0 }
@@ -43,7 +46,7 @@ describe('GrafanaLive', () => {
     await live.push()
     await live.push()
     assert.deepEqual(
-      grafana.pushes.map(({ lines }) => lines),
+      grafana.pushes.map(({ lines }) => lines.filter((line) => !line.includes('_tape'))),
       [
         [
           'AAPL price=231.75,trades=4 1700000000250000000',
@@ -57,6 +60,24 @@ describe('GrafanaLive', () => {
     assert.equal(authorization, 'Bearer glsa_viewer')
   })
 
+  it('pushes the newest trades of a symbol as its tape, no two at the same nanosecond', async (t) => {
+    const grafana = await grafanaLive(t)
+    const { live, take } = livePusher(grafana.address)
+    take('AAPL', 231.5, 1_700_000_000_123, 2)
+    take('AAPL', undefined, 1_700_000_000_124)
+    await live.push()
+    take('AAPL', 232, 1_700_000_000_125, 30)
+    await live.push()
+    const tapes = grafana.pushes.map(({ lines }) => lines.filter((line) => line.includes('_tape')))
+    assert.deepEqual(tapes[0], [
+      'AAPL_tape price=231.5,size=0.5 1700000000123000000',
+      'AAPL_tape price=231.5,size=1.5 1700000000123000001',
+      'AAPL_tape price=5,size=0.5 1700000000124000002'
+    ])
+    assert.equal(tapes[1]?.length, 20)
+    assert.match(tapes[1]?.at(-1) ?? '', /^AAPL_tape price=232,size=29\.5 /)
+  })
+
   it('gives each symbol a channel of its own, of letters that Grafana takes', async (t) => {
     const grafana = await grafanaLive(t)
     const { live, take } = livePusher(grafana.address)
@@ -64,7 +85,7 @@ describe('GrafanaLive', () => {
     for (const symbol of symbols) take(symbol, 1, 1000)
     await live.push()
     const names = grafana.pushes[0]?.lines.map((line) => line.split(' ')[0] ?? '') ?? []
-    assert.equal(new Set(names).size, symbols.length)
+    assert.equal(new Set(names).size, 2 * symbols.length)
     for (const name of names) assert.match(name, /^[A-Za-z0-9._-]{1,140}$/)
   })
 
@@ -82,12 +103,12 @@ describe('GrafanaLive', () => {
     for (let at = 0; at < 1500; at++) take(`S${at}`, 1, 1000)
     await live.push()
     take('S0', 2, 2000)
-    await live.push()
+    for (let more = 0; more < 3; more++) await live.push()
     assert.deepEqual(
       grafana.pushes.map(({ lines }) => lines.length),
-      [1000, 501]
+      [1000, 1000, 1000, 2]
     )
-    assert.match(grafana.pushes[1]?.lines.at(-1) ?? '', /^S0 price=2,/)
+    assert.match(grafana.pushes[3]?.lines[0] ?? '', /^S0 price=2,/)
   })
 
   it('waits longer and longer for a Grafana that takes nothing, and says so once', async (t) => {
@@ -111,7 +132,7 @@ describe('GrafanaLive', () => {
     take('AAPL', 3, 3000)
     await live.push()
     assert.equal(live.trouble, undefined)
-    assert.deepEqual(grafana.pushes[0]?.lines, ['AAPL price=3,trades=1 3000000000'])
+    assert.equal(grafana.pushes[0]?.lines[0], 'AAPL price=3,trades=1 3000000000')
     assert.equal(said.length, 2)
     const { body } = await metrics.expose()
     assert.match(body, /tapedeck_grafana_live_pushes_total{outcome="failed"} 2/)
