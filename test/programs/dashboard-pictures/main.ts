@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { commandLine, runCommand, type Terminal } from '@tapedeck/core'
+import { commandLine, messageOf, runCommand, TapedeckError, type Terminal } from '@tapedeck/core'
 import { openBrowser } from '../../support/browser.ts'
 import { committedDashboards, type DashboardJson } from '../../support/infinity-emulator-panels.ts'
 import { OwnScope } from '../../support/scope.ts'
@@ -23,15 +23,13 @@ const command = commandLine({
   name: 'dashboards:pictures',
   purpose:
     'Draws the dashboards from what a running api answers, with the components that Grafana publishes, and writes a PNG of each.',
-  forms: [
-    '-- [--url URL] [--symbol SYMBOL] [--timeframe T] [--minutes N] [--theme dark|light] [--out DIR]'
-  ],
+  forms: ['-- [--url URL] [--symbol S] [--timeframe T] [--minutes N] [--light] [--out DIR]'],
   options: {
-    url: ['text', 'URL', 'address of the api (http://127.0.0.1:3000)'],
-    symbol: ['text', 'SYMBOL', 'whose dashboards (AAPL)'],
+    url: ['text', 'URL', 'address of the api (http://127.0.0.1:8080)'],
+    symbol: ['text', 'S', 'whose dashboards (AAPL)'],
     timeframe: ['text', 'T', 'the length of a bar (1m)'],
     minutes: ['text', 'N', 'how far the dashboards look back (60)'],
-    theme: ['text', 'NAME', 'dark or light (dark)'],
+    light: ['flag', 'in the light theme; in the dark one without it'],
     out: ['text', 'DIR', 'where the pictures are written (docs/images)']
   },
   settings: {},
@@ -40,13 +38,13 @@ const command = commandLine({
     'a picture could not be drawn',
     'wrong arguments, no api or no browser'
   ],
-  example: '-- --symbol NVDA --theme light --out /tmp/pictures',
+  example: '-- --symbol NVDA --light --out /tmp/pictures',
   read: (given) => ({
-    url: given.text('url') ?? 'http://127.0.0.1:3000',
+    url: given.text('url') ?? 'http://127.0.0.1:8080',
     symbol: given.text('symbol') ?? 'AAPL',
     timeframe: given.text('timeframe') ?? '1m',
     minutes: given.whole('minutes', 1, 525_600) ?? 60,
-    theme: given.choice('theme', ['dark', 'light']) ?? 'dark',
+    theme: given.flag('light') ? ('light' as const) : ('dark' as const),
     folder: given.text('out') ?? 'docs/images'
   })
 })
@@ -57,6 +55,15 @@ async function main(
 ): Promise<0 | 1> {
   const scope = new OwnScope()
   try {
+    await fetch(`${given.url}/readyz`).catch((cause: unknown) => {
+      const why = messageOf(
+        cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+      )
+      const what = `Cannot reach the api at ${given.url}: ${why}`
+      throw new TapedeckError('SERVER_MISSING', `${what}, expected one that runs (npm start)`, {
+        cause
+      })
+    })
     const browser = await openBrowser(scope)
     const bundle = await pageBundle((text) => terminal.note(text))
     const page = await browser.newPage({ viewport: { width: WIDTH, height: 1080 } })
