@@ -43,7 +43,7 @@ const BANNED_IN_TESTS: typeof BANNED = [
 
 const texts = globSync(
   [
-    '{libs,services,grafana,test,docs}/**/*.{ts,js,css,html,md,json,yaml}',
+    '{libs,services,grafana,test,docs}/**/*.{ts,tsx,js,css,html,md,json,yaml}',
     '*.{md,yml}',
     '.env.example',
     '.ci/*',

@@ -39,16 +39,7 @@ import {
   type RouteTools
 } from '../http.ts'
 import { LoadCache } from '../load-cache.ts'
-import {
-  BAR_ID,
-  DEFAULT_LIMIT,
-  LIMIT,
-  path,
-  POSITION,
-  positionText,
-  query,
-  timeRange
-} from '../query.ts'
+import { BAR_ID, DEFAULT_LIMIT, LIMIT, path, POSITION, positionText, query } from '../query.ts'
 import { loadShared, type Reader } from '../reader.ts'
 import { BarAccount, policyOf, verdictOf, type BarSummary } from './bar-account.ts'
 import { fittingTimeframe } from './chart.ts'
@@ -140,10 +131,10 @@ export function barRoutes(app: Routes, { reader, config, share, budget, clock }:
       }
     },
     async (request, reply) => {
-      const { timeframe: named, ...bounds } = request.query
-      const within = timeRange(bounds, clock.now(), { spanMs: HOUR_MS })
-      const timeframe = named && fittingTimeframe(named, within, config.timeframes)
-      const asked = { ...bounds, timeframe }
+      const { query: given } = request
+      const { timeframe: named } = given
+      const timeframe = named && fittingTimeframe(named, given, clock.now(), config.timeframes)
+      const asked = { ...given, timeframe }
       if (!isPlain(request, asked) || !isStored(asked)) {
         const history = await barHistory(reader, asked, clock.now())
         return sendHistory(request, reply, asked, history, budget)
@@ -195,8 +186,6 @@ export function publishedBar(stored: BarFields): Record<string, unknown> {
   return makePublished(completeBar(stored))
 }
 
-/** The range for which `auto` is chosen without bounds. */
-const HOUR_MS = 3_600_000
 /** Enough for a bar of ordinary size on a busy machine, and short enough for a person who waits. */
 const COUNT_FOR_MS = 10_000
 

@@ -108,7 +108,7 @@ export function chartRoutes(app: Routes, { reader, config, share, clock }: Route
       reply
     ) => {
       const range = timeRange({ from, to }, clock.now(), { spanMs: HOUR_MS })
-      const timeframe = fittingTimeframe(named, range, config.timeframes)
+      const timeframe = fittingTimeframe(named, { from, to }, clock.now(), config.timeframes)
       const one = oneOfThese(symbol, config.symbols)
       const asked = {
         symbol: one,
@@ -158,13 +158,15 @@ function oneOfThese(asked: readonly string[] | undefined, configured: readonly s
   return one
 }
 
-/** The timeframe that a request names; for `auto` the one that fits its range. */
+/** The timeframe that a request names; for `auto` the one that fits its range, or the last hour. */
 export function fittingTimeframe(
   named: Timeframe,
-  range: TimeRange,
+  bounds: Parameters<typeof timeRange>[0],
+  nowMs: number,
   timeframes: readonly Timeframe[]
 ): Timeframe {
-  return named === 'auto' ? autoTimeframe(range, timeframes) : named
+  if (named !== 'auto') return named
+  return autoTimeframe(timeRange(bounds, nowMs, { spanMs: HOUR_MS }), timeframes)
 }
 
 /**
@@ -180,6 +182,11 @@ export function autoTimeframe(
     .toSorted((a, b) => windowMs(a) - windowMs(b))
   const fits = clocked.find((one) => (toMs - fromMs) / windowMs(one) <= MOST_WINDOWS)
   return fits ?? clocked.at(-1) ?? '1m'
+}
+
+/** The timeframe of forecasts that a request without a range names; for `auto` the first of FORECASTS. */
+export function forecastTimeframe(named: Timeframe, forecasts: readonly ForecastSpec[]): Timeframe {
+  return named === 'auto' ? (forecasts[0]?.timeframe ?? '1m') : named
 }
 
 /** The least number of bars that forecasts of a timeframe look ahead; 1 where there are none. */

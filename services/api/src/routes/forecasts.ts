@@ -152,7 +152,6 @@ const RANGE = { from: TIME, to: TIME, limit: LIMIT, fields: FIELDS }
 const OF_SERIES = { symbol: SYMBOLS, timeframe: ANY_TIMEFRAME, horizon: HORIZON }
 
 const DAY_MS = 86_400_000
-const HOUR_MS = 3_600_000
 /** The target window may begin after now: the trading day after a holiday is days away. */
 const WINDOWS_AHEAD = 5
 
@@ -173,11 +172,11 @@ export function forecastRoutes(
     },
     async (request, reply) => {
       const { order, after, fields, format, limit: given, ...named } = request.query
-      const range = timeRange(named, clock.now(), { spanMs: HOUR_MS })
-      const timeframe = fittingTimeframe(named.timeframe, range, config.timeframes)
+      const nowMs = clock.now()
+      const timeframe = fittingTimeframe(named.timeframe, named, nowMs, config.timeframes)
       const series = { ...named, timeframe }
       const limit = given ?? DEFAULT_LIMIT
-      const asked = forecastsAsked({ ...series, limit }, clock.now(), config.forecasts)
+      const asked = forecastsAsked({ ...series, limit }, nowMs, config.forecasts)
       const history = { order, after, fields, format, limit: given }
       if (!isPlain(request, history)) {
         if (series.over === 'made') throw invalidRequest([OVER_MADE])
@@ -213,8 +212,10 @@ export function forecastRoutes(
       }
     },
     async ({ query: { symbol: symbols, from, to, timeframe: named, ...series } }, reply) => {
-      const range = timeRange({ from, to }, clock.now(), { spanMs: DAY_MS })
-      const timeframe = named && fittingTimeframe(named, range, config.timeframes)
+      const nowMs = clock.now()
+      const range = timeRange({ from, to }, nowMs, { spanMs: DAY_MS })
+      const within = { from: range.fromMs, to: range.toMs }
+      const timeframe = named && fittingTimeframe(named, within, nowMs, config.timeframes)
       const asked = { symbols, timeframe, ...series, ...range }
       return share(
         reply,

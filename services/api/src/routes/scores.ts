@@ -26,6 +26,7 @@ import {
   SYMBOLS,
   TIMEFRAME_OR_AUTO
 } from '../query.ts'
+import { forecastTimeframe } from './chart.ts'
 
 /** The windows of the stored scores. */
 const SCORE_WINDOWS = ['last50', 'last500', 'day', 'total'] as const
@@ -159,7 +160,7 @@ export function scoreRoutes(app: Routes, tools: RouteTools): void {
       { query: { symbol: symbols, timeframe: named, horizon, model = FIRST_MODEL } },
       reply
     ) => {
-      const timeframe = named === 'auto' ? (config.forecasts[0]?.timeframe ?? '1m') : named
+      const timeframe = forecastTimeframe(named, config.forecasts)
       const asked = { symbols, timeframe, horizon, model }
       return share(reply, SUMMARY, asked, () => summary(tools, asked))
     }

@@ -25,7 +25,7 @@ import {
 } from '../query.ts'
 import { summary } from './scores.ts'
 import { NO_SYMBOL, symbolList } from './symbols.ts'
-import { nearestHorizon } from './chart.ts'
+import { forecastTimeframe, nearestHorizon } from './chart.ts'
 
 const WATCHLIST = object({
   watchlist: rows({
@@ -94,7 +94,7 @@ export function watchlistRoutes(app: Routes, tools: RouteTools): void {
       { query: { symbol: symbols, timeframe: named, horizon, model = FIRST_MODEL } },
       reply
     ) => {
-      const timeframe = named === 'auto' ? (config.forecasts[0]?.timeframe ?? '1m') : named
+      const timeframe = forecastTimeframe(named, config.forecasts)
       const nearest = horizon ?? nearestHorizon(timeframe, config.forecasts)
       const asked = { symbols, timeframe, horizon: nearest, model }
       return share(
